@@ -1,0 +1,146 @@
+import { realpathSync } from 'node:fs';
+import { open, readdir, readFile, realpath, stat, unlink } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { basename, dirname, join, parse, relative, resolve, sep } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { AgentqError } from '../../core/errors.ts';
+import type { Drift, Evidence } from '../../core/evidence.ts';
+import { type ArtifactStore, describeDrift, type Source, type Stored } from '../store.ts';
+import { makeFolder, measureFile, place, stage, syncFile, syncFolder, TEMPORARY } from './durable-file.ts';
+
+/** A store on a local or shared disk. A shared one may be a network folder: it holds files, not the database. */
+export class FsStore implements ArtifactStore {
+  readonly #root: string;
+  readonly #fileMode: number;
+  readonly #folderMode: number;
+
+  constructor(root: string, fileMode: number, folderMode: number) {
+    this.#root = resolve(root);
+    this.#fileMode = fileMode;
+    this.#folderMode = folderMode;
+  }
+
+  refOf(path: string): string {
+    return pathToFileURL(this.locate(path)).href;
+  }
+
+  locate(path: string): string {
+    return join(this.#root, path);
+  }
+
+  pathOf(file: string): string | undefined {
+    const inside = relative(realRoot(this.#root), realParent(file));
+    if (inside === '' || inside.startsWith('..') || resolve(inside) === inside) return undefined;
+    return inside.split(sep).join('/');
+  }
+
+  async put(path: string, name: string, source: Source): Promise<Stored> {
+    const target = this.locate(path);
+    await makeFolder(dirname(target), this.#folderMode);
+    const { staged, sha256, size } = await readable(source, () => stage(target, source, this.#fileMode));
+    for (let n = 1; ; n++) {
+      const free = numbered(path, n);
+      const evidence = { name, path: free, sha256, size };
+      if (await place(staged, this.locate(free))) return { evidence, created: true };
+      if ((await this.check(evidence)) !== undefined) continue;
+      await unlink(staged);
+      return { evidence, created: false };
+    }
+  }
+
+  async adopt(path: string, name: string): Promise<Evidence> {
+    const file = this.locate(path);
+    return await readable({ file }, async () => {
+      const measured = await measureFile(file, false);
+      await syncFile(file);
+      await syncFolder(dirname(file));
+      return { name, path, ...measured };
+    });
+  }
+
+  async discard({ evidence, created }: Stored): Promise<void> {
+    if (created) await unlink(this.locate(evidence.path));
+  }
+
+  async scan(folder: string): Promise<readonly string[]> {
+    const entries = await readdir(this.locate(folder), { recursive: true, withFileTypes: true }).catch(none);
+    return entries
+      .filter((entry) => entry.isFile() && !entry.name.startsWith(TEMPORARY))
+      .map((entry) => relative(this.#root, join(entry.parentPath, entry.name)).split(sep).join('/'))
+      .sort();
+  }
+
+  async prepare(folder: string): Promise<string> {
+    const path = this.locate(folder);
+    await makeFolder(path, this.#folderMode);
+    return path;
+  }
+
+  async check(evidence: Evidence): Promise<Drift | undefined> {
+    try {
+      const { sha256, size } = await measureFile(this.locate(evidence.path), false);
+      return sha256 === evidence.sha256 && size === evidence.size ? undefined : { evidence, kind: 'changed' };
+    } catch (error) {
+      return { evidence, kind: (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'missing' : 'unreadable' };
+    }
+  }
+
+  async read(evidence: Evidence): Promise<Buffer> {
+    const bytes = await readFile(this.locate(evidence.path)).catch(() => undefined);
+    const sound = bytes && createHash('sha256').update(bytes).digest('hex') === evidence.sha256;
+    if (sound) return bytes;
+    const drift = (await this.check(evidence)) ?? { evidence, kind: 'changed' };
+    throw new AgentqError('drift', describeDrift(drift), `restore ${this.locate(evidence.path)}, or do not trust it`);
+  }
+}
+
+/** `results/a.md` for 1, `results/a~2.md` for 2: `~` is in no task id, so no other task's file is meant. */
+function numbered(path: string, n: number): string {
+  if (n === 1) return path;
+  const { dir, name, ext } = parse(path);
+  return `${dir}/${name}~${n}${ext}`;
+}
+
+/** Follows links in the folder but not in the file: a link inside the store is not a file of the store. */
+function realParent(file: string): string {
+  const absolute = resolve(file);
+  return join(realRoot(dirname(absolute)), basename(absolute));
+}
+
+function realRoot(folder: string): string {
+  try {
+    return realpathSync(folder);
+  } catch {
+    return folder;
+  }
+}
+
+/** Says what is wrong with a source in one line, whatever the system calls it. */
+async function readable<T>(source: Source, run: () => Promise<T>): Promise<T> {
+  if ('bytes' in source) return run();
+  const { file } = source;
+  const info = await stat(file).catch((error: NodeJS.ErrnoException) => error);
+  if (info instanceof Error) throw unreadable(file, info);
+  if (!info.isFile()) {
+    const kind = info.isDirectory() ? 'a directory' : 'not a regular file';
+    throw new AgentqError('unreadable-file', `${file} is ${kind}`, 'name a file');
+  }
+  try {
+    const handle = await open(await realpath(file));
+    await handle.close();
+  } catch (error) {
+    throw unreadable(file, error as NodeJS.ErrnoException);
+  }
+  return run();
+}
+
+function unreadable(file: string, { code, message }: NodeJS.ErrnoException): AgentqError {
+  if (code === 'ENOENT' || code === 'ENOTDIR') return new AgentqError('unreadable-file', `${file} does not exist`, 'check the path');
+  if (code === 'EACCES' || code === 'EPERM') return new AgentqError('unreadable-file', `${file} is not yours to read`, 'check its mode');
+  return new AgentqError('unreadable-file', `${file} cannot be read: ${message}`);
+}
+
+function none(error: NodeJS.ErrnoException): [] {
+  if (error.code === 'ENOENT') return [];
+  throw error;
+}

@@ -1,0 +1,112 @@
+import type { Command } from '../core/command.ts';
+import type { Refusal } from '../core/errors.ts';
+import type { Event } from '../core/event.ts';
+import type { Status, Task } from '../core/task.ts';
+
+/**
+ * The port: what agentq needs of a place that keeps tasks. It speaks of outcomes; log, projection, tokens and
+ * locks are the adapter's affair. Moments and spans in milliseconds.
+ *
+ * Every answer is true as of the call: what time alone has brought about (a lease that ended, a delay that is
+ * over, a TTL that passed) counts as having happened.
+ */
+export interface Backend {
+  /**
+   * Decides each command on its task's present state and makes the events durable. Resolves only when they are
+   * and this process knows whether they were accepted. Several requests are one batch: if any is refused,
+   * nothing of the batch is kept. A refusal is an outcome, not an error.
+   */
+  commit(requests: Iterable<Request>): Promise<readonly Outcome[]>;
+  /** Gives the next ready task of the role to the worker under a lease, the highest priority and the oldest first. */
+  claim(request: ClaimRequest): Promise<Claimed>;
+  task(id: string): Promise<Task | undefined>;
+  /** Everything that happened to the task, in log order; empty for an unknown id. */
+  history(id: string): Promise<readonly Event[]>;
+  /** Newest first. */
+  list(filter: Filter): Promise<readonly Task[]>;
+  counts(): Promise<Counts>;
+  /** The oldest waiting result messages of a `reply_to` queue; they stay until they are acknowledged. */
+  inbox(queue: string, limit: number): Promise<Inbox>;
+  /** Cross-checks the log with everything derived from it; with `repair`, derives it anew where it differs. */
+  audit(repair: boolean): Promise<readonly Finding[]>;
+  /** Rings when something may have changed for the topic. Rings may be doubled, and may be missed: poll slowly behind. */
+  watch(topic: Topic): Watch;
+  close(): Promise<void>;
+}
+
+export interface Request {
+  readonly task_id: string;
+  readonly command: Command;
+}
+
+export interface Outcome {
+  /** As it is after the command; undefined where there is no such task. */
+  readonly task: Task | undefined;
+  /** Whether the command changed anything: a repeated submit or completion does not. */
+  readonly changed: boolean;
+  readonly refusal?: Refusal;
+}
+
+export interface ClaimRequest {
+  readonly role: string;
+  readonly worker: string;
+  readonly lease: number;
+}
+
+export type Claimed =
+  | { readonly task: Task & { readonly status: 'working' } }
+  /** `next_due`: when time alone may make a task of the role ready; absent where nothing waits. */
+  | { readonly task: undefined; readonly next_due?: number };
+
+export interface Filter {
+  readonly id_prefix?: string;
+  readonly from?: string;
+  readonly role?: string;
+  readonly statuses?: readonly Status[];
+  /** Only what the dead-letter queue shows. */
+  readonly dead?: boolean;
+  readonly limit: number;
+  /** Only tasks submitted before this one: the last of the page before. */
+  readonly before?: string;
+}
+
+export interface RoleCount {
+  readonly role: string;
+  readonly tasks: Readonly<Record<Status, number>>;
+  /** Since when the longest-waiting ready task waits. */
+  readonly oldest_ready_at?: number;
+}
+
+export interface WorkerSeen {
+  readonly worker: string;
+  readonly role: string;
+  readonly seen_at: number;
+}
+
+export interface Counts {
+  readonly roles: readonly RoleCount[];
+  /** Those that asked for work of late, the latest first. */
+  readonly workers: readonly WorkerSeen[];
+  readonly dead: number;
+}
+
+export interface Inbox {
+  /** The finished tasks whose result messages wait, oldest first. */
+  readonly tasks: readonly Task[];
+  /** Takes them out of the queue. Until then the next call shows them again. */
+  acknowledge(): Promise<void>;
+}
+
+export interface Finding {
+  readonly subject: string;
+  readonly problem: string;
+  readonly repaired: boolean;
+}
+
+/** `role`: a task of the role became ready, or a running one was cancelled. `finished`: some task ended. */
+export type Topic = { readonly role: string } | 'finished';
+
+export interface Watch extends Disposable {
+  /** Resolves true at a ring since the last call, or false after `ms` or when the signal aborts. */
+  wait(ms: number, signal?: AbortSignal): Promise<boolean>;
+}

@@ -1,0 +1,158 @@
+import { chmodSync, closeSync, openSync } from 'node:fs';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { pathToFileURL } from 'node:url';
+import { AgentqError } from '../../core/errors.ts';
+import { APPLICATION_ID, schema, SCHEMA_VERSION } from './schema.ts';
+
+/** How long a command waits for another's write transaction, in ms. */
+const BUSY_TIMEOUT = 10_000;
+
+/** Primary result codes: https://www.sqlite.org/rescode.html */
+const codes = { 5: 'busy', 6: 'busy', 8: 'storage', 10: 'storage', 11: 'corrupt', 13: 'storage', 14: 'storage', 26: 'corrupt' } as const;
+
+const hints = {
+  busy: 'another process has held the store for long: try again',
+  storage: 'look at the disk: is it full, read-only, or not yours to write?',
+  corrupt: 'keep the file as it is, and restore a backup beside it; the artifacts are plain files and still readable',
+};
+
+/** One open SQLite file. Every statement is prepared once; every error of the driver leaves as an AgentqError. */
+export class Connection {
+  readonly #db: DatabaseSync;
+  readonly #path: string;
+  readonly #statements = new Map<string, StatementSync>();
+
+  private constructor(db: DatabaseSync, path: string) {
+    this.#db = db;
+    this.#path = path;
+  }
+
+  /** Creates the file where it is missing, readable and writable as `mode` says, and lays the schema. */
+  static create(path: string, mode: number): Connection {
+    closeSync(openSync(path, 'a', mode));
+    chmodSync(path, mode);
+    const connection = Connection.#connect(path);
+    connection.#guard(() => {
+      const db = connection.#db;
+      if (connection.#pragma('user_version') > 0) return;
+      db.exec('PRAGMA journal_mode = WAL');
+      db.exec('BEGIN IMMEDIATE');
+      if (connection.#pragma('user_version') === 0) {
+        db.exec(`${schema}; PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}`);
+      }
+      db.exec('COMMIT');
+    });
+    connection.#check();
+    return connection;
+  }
+
+  /** @throws AgentqError `corrupt`, `newer-schema`, `storage` */
+  static open(path: string): Connection {
+    const connection = Connection.#connect(path);
+    connection.#check();
+    return connection;
+  }
+
+  static #connect(path: string): Connection {
+    const url = pathToFileURL(path);
+    url.searchParams.set('mode', 'rw');
+    let db: DatabaseSync;
+    try {
+      db = new DatabaseSync(url, { timeout: BUSY_TIMEOUT });
+    } catch (error) {
+      throw translate(error, path);
+    }
+    const connection = new Connection(db, path);
+    // FULL: a commit is on the disk when it returns. A small log, because who opens the file alone replays it.
+    connection.#guard(() => db.exec('PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 400'));
+    return connection;
+  }
+
+  #check(): void {
+    const version = this.#guard(() => this.#pragma('user_version'));
+    const owner = this.#guard(() => this.#pragma('application_id'));
+    if (owner !== APPLICATION_ID) {
+      throw new AgentqError('corrupt', `${this.#path} is not an agentq store`, hints.corrupt);
+    }
+    if (version > SCHEMA_VERSION) {
+      throw new AgentqError(
+        'newer-schema',
+        `${this.#path} has schema ${version}; this agentq knows up to ${SCHEMA_VERSION}`,
+        'use the newer agentq that wrote it',
+      );
+    }
+  }
+
+  #pragma(name: string): number {
+    return Number(Object.values(this.#db.prepare(`PRAGMA ${name}`).get() as object)[0]);
+  }
+
+  #prepare(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (!statement) this.#statements.set(sql, (statement = this.#db.prepare(sql)));
+    return statement;
+  }
+
+  #guard<T>(run: () => T): T {
+    try {
+      return run();
+    } catch (error) {
+      throw translate(error, this.#path);
+    }
+  }
+
+  run(sql: string, ...values: (string | number | null)[]): number {
+    return this.#guard(() => Number(this.#prepare(sql).run(...values).lastInsertRowid));
+  }
+
+  get<Row>(sql: string, ...values: (string | number | null)[]): Row | undefined {
+    return this.#guard(() => this.#prepare(sql).get(...values) as Row | undefined);
+  }
+
+  all<Row>(sql: string, ...values: (string | number | null)[]): Row[] {
+    return this.#guard(() => this.#prepare(sql).all(...values) as Row[]);
+  }
+
+  /** Rows as they are read; do not write while iterating. */
+  *each<Row>(sql: string, ...values: (string | number | null)[]): Generator<Row> {
+    try {
+      for (const row of this.#db.prepare(sql).iterate(...values)) yield row as Row;
+    } catch (error) {
+      throw translate(error, this.#path);
+    }
+  }
+
+  /**
+   * Runs `body` in one IMMEDIATE transaction, so that what it reads is still true when it writes. It is kept if
+   * the body returns true in `keep`, and undone if it does not, or throws.
+   */
+  transaction<T extends { keep: boolean }>(body: () => T): T {
+    this.#guard(() => this.#prepare('BEGIN IMMEDIATE').run());
+    let result: T;
+    try {
+      result = body();
+      if (result.keep) this.#guard(() => this.#prepare('COMMIT').run());
+    } catch (error) {
+      this.#rollback();
+      throw error;
+    }
+    if (!result.keep) this.#rollback();
+    return result;
+  }
+
+  #rollback(): void {
+    if (this.#db.isTransaction) this.#prepare('ROLLBACK').run();
+  }
+
+  close(): void {
+    this.#statements.clear();
+    if (this.#db.isOpen) this.#db.close();
+  }
+}
+
+function translate(error: unknown, path: string): unknown {
+  const { errcode, message } = error as { errcode?: number; message?: string };
+  if (errcode === undefined) return error;
+  const code = codes[(errcode & 0xff) as keyof typeof codes];
+  return code === undefined ? error : new AgentqError(code, `${path}: ${message}`, hints[code]);
+}

@@ -1,0 +1,90 @@
+import { type FSWatcher, mkdirSync, watch, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Topic, Watch } from '../backend.ts';
+
+/** How often to look where the system can give no file watch (its limit is reached), in ms. */
+const UNWATCHED_POLL = 500;
+
+/**
+ * Wakes the processes that wait for a topic: a file a topic, written after a commit, watched by who waits. It
+ * promises nothing: a ring can be lost, and whoever waits must look from time to time by itself.
+ */
+export class Doorbell {
+  readonly #dir: string;
+  readonly #fileMode: number;
+  readonly #listeners = new Map<string, Set<() => void>>();
+  #watcher: FSWatcher | undefined;
+
+  constructor(dir: string, fileMode: number) {
+    this.#dir = dir;
+    this.#fileMode = fileMode;
+  }
+
+  static create(dir: string, mode: number): void {
+    mkdirSync(dir, { recursive: true, mode });
+  }
+
+  ring(topic: Topic): void {
+    try {
+      writeFileSync(join(this.#dir, nameOf(topic)), '.', { mode: this.#fileMode });
+    } catch {
+      // Who waits will see the change at its next slow look.
+    }
+  }
+
+  watch(topic: Topic): Watch {
+    const name = nameOf(topic);
+    const watched = this.#start();
+    let rung = false;
+    let wake: (() => void) | undefined;
+    const listener = () => {
+      rung = true;
+      wake?.();
+    };
+    const listeners = this.#listeners.get(name) ?? new Set();
+    this.#listeners.set(name, listeners.add(listener));
+    return {
+      wait: (ms, signal) =>
+        new Promise((resolve) => {
+          const done = () => {
+            clearTimeout(timer);
+            signal?.removeEventListener('abort', done);
+            wake = undefined;
+            resolve(rung);
+            rung = false;
+          };
+          const timer = setTimeout(done, watched ? Math.min(ms, 2 ** 31 - 1) : Math.min(ms, UNWATCHED_POLL));
+          signal?.addEventListener('abort', done);
+          wake = done;
+          if (rung || signal?.aborted) done();
+        }),
+      [Symbol.dispose]: () => {
+        listeners.delete(listener);
+        if (listeners.size === 0) this.#listeners.delete(name);
+        if (this.#listeners.size === 0) this.close();
+      },
+    };
+  }
+
+  #start(): boolean {
+    if (this.#watcher) return true;
+    try {
+      this.#watcher = watch(this.#dir, { persistent: false }, (_event, name) => {
+        for (const listener of this.#listeners.get(name ?? '') ?? []) listener();
+      });
+      this.#watcher.on('error', () => this.close());
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  close(): void {
+    this.#watcher?.close();
+    this.#watcher = undefined;
+  }
+}
+
+function nameOf(topic: Topic): string {
+  return topic === 'finished' ? 'finished' : `role-${topic.role}`;
+}

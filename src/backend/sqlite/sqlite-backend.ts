@@ -1,0 +1,216 @@
+import type { Command } from '../../core/command.ts';
+import { type Circumstances, decide } from '../../core/decide.ts';
+import type { Event } from '../../core/event.ts';
+import { isFinished, type Task, type TaskIn } from '../../core/task.ts';
+import type { Backend, Claimed, ClaimRequest, Counts, Filter, Finding, Inbox, Outcome, Request, Topic, Watch } from '../backend.ts';
+import type { Connection } from './connection.ts';
+import type { Doorbell } from './doorbell.ts';
+import { findRow, type Row, record, toRow } from './projection.ts';
+import { counts, list } from './questions.ts';
+
+/** How many tasks one transaction moves on because of time alone; the rest follow in the next. */
+const SWEEP = 500;
+
+/** How often a worker's presence is written, in ms, and how long it is kept. */
+const PRESENCE_EVERY = 15_000;
+const PRESENCE_KEPT = 86_400_000;
+
+/**
+ * Log, projection and queue in one SQLite file. One IMMEDIATE transaction reads, decides, appends and folds;
+ * SQLite's one writer at a time is what makes two claims of a task impossible.
+ */
+export class SqliteBackend implements Backend {
+  readonly #db: Connection;
+  readonly #doorbell: Doorbell;
+  readonly #given: Circumstances;
+  readonly #present = new Map<string, number>();
+
+  /** @param clock ms since 1970 */
+  constructor(db: Connection, doorbell: Doorbell, clock: () => number, random: () => number) {
+    this.#db = db;
+    this.#doorbell = doorbell;
+    this.#given = {
+      get now() {
+        return clock();
+      },
+      random,
+    };
+  }
+
+  async commit(requests: Iterable<Request>): Promise<readonly Outcome[]> {
+    const rings = new Rings();
+    const { outcomes, keep } = this.#db.transaction(() => {
+      const outcomes: Outcome[] = [];
+      let writes = 0;
+      for (const { task_id, command } of requests) {
+        const { outcome, written } = this.#obey(findRow(this.#db, task_id), command, rings);
+        outcomes.push(outcome);
+        writes += written;
+      }
+      const undone = outcomes.length > 1 && outcomes.some((outcome) => outcome.refusal);
+      return { outcomes, keep: writes > 0 && !undone };
+    });
+    if (keep) rings.ring(this.#doorbell);
+    return outcomes;
+  }
+
+  #obey(row: Row | undefined, command: Command, rings: Rings): { outcome: Outcome; written: number; n?: number } {
+    const { events, task, refusal } = decide(row?.task, command, { now: this.#given.now, random: this.#given.random });
+    if (!task || events.length === 0) return { outcome: { task, changed: false, ...(refusal && { refusal }) }, written: 0 };
+    const n = record(this.#db, row, task, events);
+    rings.add(row?.task, task);
+    const changed = refusal === undefined;
+    return { outcome: { task, changed, ...(refusal && { refusal }) }, written: events.length, n };
+  }
+
+  async claim(request: ClaimRequest): Promise<Claimed> {
+    const now = this.#given.now;
+    const announced = this.#announce(request, now);
+    if (!announced && !this.#ready(request.role) && !this.#anythingDue(now)) return this.#nothing();
+    const rings = new Rings();
+    const { task, keep } = this.#db.transaction(() => {
+      let written = this.#sweep(now, rings);
+      if (announced) written += this.#writePresence(request, now);
+      const row = this.#ready(request.role);
+      if (!row) return { task: undefined, keep: written > 0 };
+      const { worker, lease } = request;
+      const { outcome } = this.#obey(row, { type: 'claim', worker, lease }, rings);
+      return { task: outcome.task as TaskIn<'working'> | undefined, keep: true };
+    });
+    if (keep) rings.ring(this.#doorbell);
+    return task ? { task } : this.#nothing();
+  }
+
+  #ready(role: string): Row | undefined {
+    const stored = this.#db.get<{ n: number; state: string }>(
+      `SELECT n, state FROM task INDEXED BY task_ready
+       WHERE role = ? AND status = 'queued' ORDER BY rank DESC, n LIMIT 1`,
+      role,
+    );
+    return stored && toRow(stored);
+  }
+
+  #nothing(): Claimed {
+    const next = this.#db.get<{ due_at: number }>(
+      'SELECT due_at FROM task WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1',
+    );
+    return { task: undefined, ...(next && { next_due: next.due_at }) };
+  }
+
+  #anythingDue(now: number): boolean {
+    return this.#db.get('SELECT 1 FROM task WHERE due_at <= ? LIMIT 1', now) !== undefined;
+  }
+
+  /** Makes events of what time alone has brought about. Within the caller's transaction. */
+  #sweep(now: number, rings: Rings): number {
+    const due = this.#db.all<{ n: number; state: string }>(
+      'SELECT n, state FROM task WHERE due_at <= ? ORDER BY due_at LIMIT ?',
+      now,
+      SWEEP,
+    );
+    return due.reduce((sum, stored) => sum + this.#obey(toRow(stored), { type: 'elapse' }, rings).written, 0);
+  }
+
+  /** Every question is asked of a store that time has caught up with. */
+  #catchUp(): void {
+    const now = this.#given.now;
+    const rings = new Rings();
+    while (this.#anythingDue(now)) {
+      this.#db.transaction(() => ({ keep: this.#sweep(now, rings) > 0 }));
+    }
+    rings.ring(this.#doorbell);
+  }
+
+  #announce({ role, worker }: ClaimRequest, now: number): boolean {
+    return now - (this.#present.get(`${role} ${worker}`) ?? 0) >= PRESENCE_EVERY;
+  }
+
+  #writePresence({ role, worker }: ClaimRequest, now: number): number {
+    this.#db.run('DELETE FROM worker WHERE seen_at < ?', now - PRESENCE_KEPT);
+    this.#db.run(
+      'INSERT INTO worker (name, role, seen_at) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET role = ?2, seen_at = ?3',
+      worker,
+      role,
+      now,
+    );
+    this.#present.set(`${role} ${worker}`, now);
+    return 1;
+  }
+
+  async task(id: string): Promise<Task | undefined> {
+    this.#catchUp();
+    return findRow(this.#db, id)?.task;
+  }
+
+  async history(id: string): Promise<readonly Event[]> {
+    this.#catchUp();
+    const { Event } = await import('../../core/event.ts');
+    return this.#db
+      .all<{ body: string }>('SELECT body FROM event WHERE task = (SELECT n FROM task WHERE id = ?) ORDER BY seq', id)
+      .map(({ body }) => Event.parse(JSON.parse(body)));
+  }
+
+  async list(filter: Filter): Promise<readonly Task[]> {
+    this.#catchUp();
+    return list(this.#db, filter);
+  }
+
+  async counts(): Promise<Counts> {
+    this.#catchUp();
+    return counts(this.#db);
+  }
+
+  async inbox(queue: string, limit: number): Promise<Inbox> {
+    this.#catchUp();
+    const rows = this.#db.all<{ n: number; state: string }>(
+      'SELECT mailbox.n, state FROM mailbox JOIN task ON task.n = mailbox.task WHERE queue = ? ORDER BY mailbox.n LIMIT ?',
+      queue,
+      limit,
+    );
+    return {
+      // A task that was taken back from the dead letters since has another message to come.
+      tasks: rows.map((row) => toRow(row).task).filter(isFinished),
+      acknowledge: async () => {
+        if (rows.length === 0) return;
+        this.#db.transaction(() => {
+          for (const { n } of rows) this.#db.run('DELETE FROM mailbox WHERE n = ?', n);
+          return { keep: true };
+        });
+      },
+    };
+  }
+
+  async audit(repair: boolean): Promise<readonly Finding[]> {
+    this.#catchUp();
+    const { audit } = await import('./audit.ts');
+    return audit(this.#db, repair);
+  }
+
+  watch(topic: Topic): Watch {
+    return this.#doorbell.watch(topic);
+  }
+
+  async close(): Promise<void> {
+    this.#doorbell.close();
+    this.#db.close();
+  }
+}
+
+/** The bells to ring once the transaction is durable. */
+class Rings {
+  readonly #roles = new Set<string>();
+  #finished = false;
+
+  add(before: Task | undefined, after: Task): void {
+    if (after.status === before?.status) return;
+    if (isFinished(after)) this.#finished = true;
+    if (after.status === 'queued' || after.status === 'scheduled' || after.status === 'cancelled') {
+      this.#roles.add(after.envelope.to);
+    }
+  }
+
+  ring(doorbell: Doorbell): void {
+    for (const role of this.#roles) doorbell.ring({ role });
+    if (this.#finished) doorbell.ring('finished');
+  }
+}

@@ -1,0 +1,260 @@
+import type { Command, CommandOf, CommandType, Spoken } from './command.ts';
+import { elapse } from './elapse.ts';
+import { promisedArtifacts } from './envelope.ts';
+import type { Refusal } from './errors.ts';
+import type { Event } from './event.ts';
+import { evolve } from './evolve.ts';
+import { completionFingerprint, submitFingerprint } from './fingerprint.ts';
+import { missingArtifacts } from './promise.ts';
+import { backoffDelay, isLastAttempt, MAX_STARTS, startsUsedUp } from './retry.ts';
+import type { Task, TaskIn } from './task.ts';
+import { isFinished } from './task.ts';
+
+/** The injected clock and randomness. */
+export interface Circumstances {
+  /** ms since 1970. */
+  readonly now: number;
+  /** In [0, 1). */
+  readonly random: () => number;
+}
+
+export interface Decision {
+  /** What happened, to be appended to the log in this order; empty where nothing did. */
+  readonly events: readonly Event[];
+  /** The task after those events. */
+  readonly task: Task | undefined;
+  /** Why the command was not obeyed; the events then hold what time brought about and what is to be remembered. */
+  readonly refusal?: Refusal;
+}
+
+/** A refusal is recorded at most this often for a task: a looping stale worker must not fill the log. */
+const MAX_RECORDED_REFUSALS = 100;
+
+/**
+ * The only place that knows what may happen to a task: what time brought about first, then the command on the
+ * task as it then is. Every event returned is one that {@link evolve} accepts.
+ */
+export function decide(task: Task | undefined, command: Command, given: Circumstances): Decision {
+  const elapsed = task ? elapse(task, given.now) : { task: undefined, events: [] };
+  const verdict = judge(elapsed.task, command, given);
+  const events = [...elapsed.events, ...verdict.events.map((event) => complete(event, elapsed.task, command, given))];
+  let after = task;
+  for (const event of events) after = evolve(after, event).task;
+  return { events, task: after, ...(verdict.refusal && { refusal: verdict.refusal }) };
+}
+
+type Bare<E> = E extends Event ? Omit<E, 'v' | 'task_id' | 'at'> : never;
+type BareEvent = Bare<Event>;
+interface Verdict {
+  readonly events: readonly BareEvent[];
+  readonly refusal?: Refusal;
+}
+
+function complete(event: BareEvent, task: Task | undefined, command: Command, given: Circumstances): Event {
+  const id = command.type === 'submit' ? command.envelope.task_id : task!.id;
+  return { v: 1, task_id: id, at: given.now, ...event } as Event;
+}
+
+const nothing: Verdict = { events: [] };
+const happened = (event: BareEvent): Verdict => ({ events: [event] });
+const refuse = (code: Refusal['code'], message: string, hint?: string): Verdict => ({
+  events: [],
+  refusal: { code, message, ...(hint && { hint }) },
+});
+
+function judge(task: Task | undefined, command: Command, given: Circumstances): Verdict {
+  if (command.type === 'submit') return submit(task, command, given);
+  if (!task) return refuse('not-found', 'no such task');
+  const rule = rules[command.type] as (task: Task, command: Command, given: Circumstances) => Verdict;
+  const verdict = rule(task, command, given);
+  const remember = verdict.refusal?.code === 'conflict' && (command.type === 'complete' || command.type === 'fail');
+  if (!remember || task.refused >= MAX_RECORDED_REFUSALS) return verdict;
+  const { by, attempt, type } = command;
+  return { ...verdict, events: [{ type: 'refused', command: type, by, attempt, reason: verdict.refusal!.message }] };
+}
+
+function submit(task: Task | undefined, { envelope, context }: CommandOf<'submit'>, given: Circumstances): Verdict {
+  const fingerprint = submitFingerprint(envelope, context);
+  if (!task) {
+    const due_at =
+      envelope.not_before !== undefined
+        ? Date.parse(envelope.not_before)
+        : given.now + (envelope.delay_seconds ?? 0) * 1_000;
+    return happened({
+      type: 'submitted',
+      envelope,
+      fingerprint,
+      ...(context && { context }),
+      ...(due_at > given.now && { due_at }),
+    });
+  }
+  if (task.fingerprint === fingerprint) return nothing;
+  return refuse(
+    'conflict',
+    `${task.id} exists with other content`,
+    envelope.idempotency_key === undefined
+      ? 'submit the very same content under an id, or leave --id out for a fresh one'
+      : 'an idempotency key stands for one content: use another key for other work',
+  );
+}
+
+type Rule<T extends CommandType> = (task: Task, command: CommandOf<T>, given: Circumstances) => Verdict;
+
+const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
+  elapse: () => nothing,
+
+  claim(task, command, given) {
+    if (task.status !== 'queued') return refuse('conflict', `${task.id} is ${task.status}, not queued`);
+    const attempt = task.attempts.length + 1;
+    return happened({ type: 'claimed', attempt, worker: command.worker, expires_at: given.now + command.lease });
+  },
+
+  renew(task, command, given) {
+    const held = holder(task, command);
+    if (typeof held !== 'number') return held;
+    if (task.status !== 'working') return refuse('conflict', `nobody has claimed ${task.id}`, 'claim it first');
+    const { percent, note } = command;
+    return happened({
+      type: 'renewed',
+      attempt: held,
+      expires_at: given.now + command.lease,
+      ...(percent !== undefined && { percent }),
+      ...(note !== undefined && { note }),
+    });
+  },
+
+  complete(task, command) {
+    const { by, summary, result, artifacts } = command;
+    const fingerprint = completionFingerprint(command);
+    if (task.status === 'completed') {
+      if (task.completion.fingerprint === fingerprint) return nothing;
+      return refuse(
+        'conflict',
+        `${task.id} was already completed by ${task.completion.by}, with another outcome`,
+        `the first valid completion stands: agentq result ${task.id}`,
+      );
+    }
+    const held = holder(task, command);
+    if (typeof held !== 'number') return held;
+    const missing = missingArtifacts(promisedArtifacts(task.envelope), command);
+    if (missing.length > 0) {
+      return refuse(
+        'missing-artifacts',
+        `${task.id} promised artifacts that are missing or empty: ${missing.join(', ')}`,
+        missing.map((name) => `--artifact ${name}=PATH`).join(' '),
+      );
+    }
+    return happened({
+      type: 'completed',
+      attempt: held,
+      by,
+      ...(summary !== undefined && { summary }),
+      ...(result && { result }),
+      artifacts: [...artifacts],
+      fingerprint,
+    });
+  },
+
+  fail(task, command, given) {
+    if (task.status === 'failed' && saidBefore(task, command)) return nothing;
+    const held = holder(task, command);
+    if (typeof held !== 'number') return held;
+    const { by, reason, backoff } = command;
+    const retry_at =
+      backoff === undefined || isLastAttempt(task)
+        ? null
+        : given.now + backoffDelay(backoff, failuresBefore(task) + 1, given.random());
+    return happened({ type: 'attempt-failed', attempt: held, by, reason, artifacts: [...command.artifacts], retry_at });
+  },
+
+  release(task, command, given) {
+    const held = holder(task, command);
+    if (typeof held !== 'number') return held;
+    if (task.status !== 'working') return refuse('conflict', `nobody has claimed ${task.id}`);
+    const { by, reason, backoff } = command;
+    if (startsUsedUp(task)) {
+      const gone = `${reason}; it was begun ${MAX_STARTS} times and is not begun again`;
+      return happened({ type: 'attempt-failed', attempt: held, by, reason: gone, artifacts: [], retry_at: null });
+    }
+    const wait = backoff && backoffDelay(backoff, deferralsInARow(task) + 1, given.random());
+    return happened({ type: 'released', attempt: held, by, reason, ...(wait && { retry_at: given.now + wait }) });
+  },
+
+  cancel(task, command) {
+    if (task.status === 'cancelled') return nothing;
+    if (isFinished(task)) return refuse('conflict', `${task.id} is ${task.status} and cannot be cancelled`);
+    const { by, reason } = command;
+    return happened({ type: 'cancelled', by, ...(reason !== undefined && { reason }) });
+  },
+
+  'acknowledge-cancel'(task, command) {
+    const last = task.attempts.at(-1);
+    if (task.status !== 'cancelled' || last?.number !== command.attempt) {
+      return refuse('conflict', `attempt ${command.attempt} of ${task.id} was not cancelled`);
+    }
+    return task.stopped_at === undefined ? happened({ type: 'stopped', attempt: command.attempt, by: command.by }) : nothing;
+  },
+
+  retry(task, command) {
+    if (task.status === 'failed' || task.status === 'expired') return happened({ type: 'retried', by: command.by });
+    return refuse('conflict', `${task.id} is ${task.status}: only failed and expired tasks can be retried`);
+  },
+
+  dismiss(task, command) {
+    if (task.status !== 'failed' && task.status !== 'expired') {
+      return refuse('conflict', `${task.id} is ${task.status}: only dead letters can be purged`);
+    }
+    return task.dismissed_at === undefined ? happened({ type: 'dismissed', by: command.by }) : nothing;
+  },
+};
+
+/**
+ * The attempt that the speaker may act for, or why it may not. Without an attempt number a speaker is believed
+ * only while there has been no more than one attempt: later, nothing would tell the holder from a stale worker.
+ */
+function holder(task: Task, { by, attempt }: Spoken): number | Verdict {
+  if (task.status === 'cancelled') {
+    return refuse('cancelled', `${task.id} was cancelled by ${task.by}${task.reason ? `: ${task.reason}` : ''}`, 'stop working on it');
+  }
+  if (isFinished(task)) return refuse('conflict', `${task.id} is already ${task.status}`, `agentq show ${task.id}`);
+  if (task.status === 'working') return leaseHolder(task, by, attempt);
+  if (by !== task.envelope.to) return wrongSpeaker(task, by);
+  if (attempt === undefined && task.attempts.length === 0) return 1;
+  const lost = attempt === undefined ? 'its last lease is gone' : `attempt ${attempt} no longer holds it`;
+  return refuse('conflict', `${task.id} is ${task.status}: ${lost}`, `claim it anew: agentq claim --as ${task.envelope.to}`);
+}
+
+function leaseHolder(task: TaskIn<'working'>, by: string, attempt: number | undefined): number | Verdict {
+  const { lease } = task;
+  if (by !== task.envelope.to && by !== lease.worker) return wrongSpeaker(task, by);
+  if (attempt === undefined && task.attempts.length > 1) {
+    return refuse(
+      'conflict',
+      `${task.id} has had ${task.attempts.length} attempts, and it is not said which one speaks`,
+      `name the attempt that your claim gave you: --attempt N`,
+    );
+  }
+  if (attempt !== undefined && attempt !== lease.attempt) {
+    return refuse('conflict', `attempt ${attempt} of ${task.id} lost its lease; attempt ${lease.attempt} holds it now`);
+  }
+  return lease.attempt;
+}
+
+function wrongSpeaker(task: Task, by: string): Verdict {
+  return refuse('conflict', `${task.id} was sent to ${task.envelope.to}, not to ${by}`, `--from ${task.envelope.to}`);
+}
+
+/** Whether the same speaker ends the same attempt in the same words a second time. */
+function saidBefore(task: TaskIn<'failed'>, command: CommandOf<'fail'>): boolean {
+  const last = task.attempts.at(-1);
+  return task.reason === command.reason && (command.attempt === undefined || command.attempt === last?.number);
+}
+
+function failuresBefore(task: Task): number {
+  return task.attempts.slice(task.forgiven).filter((a) => a.outcome === 'failed').length;
+}
+
+function deferralsInARow(task: Task): number {
+  const ended = task.attempts.slice(task.forgiven).filter((a) => a.outcome !== undefined);
+  return ended.length - 1 - ended.findLastIndex((a) => a.outcome !== 'deferred');
+}

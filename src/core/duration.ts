@@ -1,0 +1,43 @@
+import { AgentqError } from './errors.ts';
+
+const units = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;
+type Unit = keyof typeof units;
+
+const whole = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+$/;
+const part = /(\d+(?:\.\d+)?)(ms|s|m|h|d|w)/g;
+
+/**
+ * Reads `90s`, `1h30m`, `500ms`, `2d`; a bare number counts seconds.
+ * @returns milliseconds, a whole number of at least 0.
+ * @throws AgentqError `usage` on anything else; `what` names the option in the message.
+ */
+export function parseDuration(text: string, what: string): number {
+  const spec = /^\d+(?:\.\d+)?$/.test(text) ? `${text}s` : text;
+  if (!whole.test(spec)) {
+    throw new AgentqError('usage', `${what} is not a duration: ${JSON.stringify(text)}`, 'write it as 90s, 10m, 1h30m or 2d');
+  }
+  let total = 0;
+  for (const [, amount, unit] of spec.matchAll(part)) total += Number(amount) * units[unit as Unit];
+  return Math.round(total);
+}
+
+/** The two largest units of a span of milliseconds, for people: `1h 5m`, `3m 20s`, `0s`. */
+export function formatDuration(ms: number): string {
+  if (ms < 1_000) return ms <= 0 ? '0s' : `${Math.round(ms)}ms`;
+  let rest = Math.round(ms / 1_000);
+  const parts: string[] = [];
+  for (const unit of ['d', 'h', 'm', 's'] as const) {
+    const size = units[unit] / 1_000;
+    if (rest >= size) parts.push(`${Math.floor(rest / size)}${unit}`);
+    rest %= size;
+  }
+  return parts.slice(0, 2).join(' ');
+}
+
+/** A moment as people say it: `3m ago`, `in 20s`, `now`. */
+export function formatMoment(at: number, now: number): string {
+  const span = Math.abs(now - at);
+  if (span < 1_000) return 'now';
+  const largest = formatDuration(span).split(' ')[0]!;
+  return at < now ? `${largest} ago` : `in ${largest}`;
+}

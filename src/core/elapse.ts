@@ -1,0 +1,46 @@
+import type { Event } from './event.ts';
+import { evolve } from './evolve.ts';
+import { isLastAttempt } from './retry.ts';
+import type { Task } from './task.ts';
+import { isUnstarted } from './task.ts';
+
+/** When time alone will next change the task, in ms since 1970; undefined where it never will. */
+export function nextDue(task: Task): number | undefined {
+  switch (task.status) {
+    case 'scheduled':
+      return task.due_at;
+    case 'working':
+      return task.lease.expires_at;
+    case 'queued': {
+      const { ttl_seconds } = task.envelope;
+      return ttl_seconds !== undefined && isUnstarted(task) ? task.ready_at + ttl_seconds * 1_000 : undefined;
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** What time alone has brought about by `now`, in order: a delay that is over, a TTL that passed, a lease that ended. */
+export function elapse(task: Task, now: number): { readonly task: Task; readonly events: readonly Event[] } {
+  const events: Event[] = [];
+  let current = task;
+  for (let due = nextDue(current); due !== undefined && due <= now; due = nextDue(current)) {
+    const event = dueEvent(current, due, now);
+    events.push(event);
+    current = evolve(current, event).task!;
+  }
+  return { task: current, events };
+}
+
+function dueEvent(task: Task, due: number, now: number): Event {
+  const base = { v: 1, task_id: task.id } as const;
+  switch (task.status) {
+    case 'working':
+      return { ...base, type: 'lease-expired', at: now, attempt: task.lease.attempt, final: isLastAttempt(task) };
+    case 'queued':
+      return { ...base, type: 'expired', at: now };
+    default:
+      // Dated when it fell due, not when it was noticed: the TTL of a delayed task runs from there.
+      return { ...base, type: 'became-due', at: due };
+  }
+}

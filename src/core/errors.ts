@@ -1,0 +1,51 @@
+/**
+ * Every way in which a command can end badly. The exit code of each is mapped in one place, cli/exit-codes.ts.
+ */
+export type ErrorCode =
+  | 'usage' // an unknown option, or a value that is missing or malformed
+  | 'not-found' // no such task
+  | 'conflict' // a lost lease, another completion, the same id with other content
+  | 'cancelled' // the task was cancelled
+  | 'failed' // the task failed
+  | 'expired' // the task's TTL passed before anybody started it
+  | 'timeout' // the wait ended before the task did
+  | 'empty' // nothing to claim, nothing in the inbox
+  | 'no-workspace'
+  | 'invalid-name' // a role, id or artifact name with characters that are not allowed
+  | 'unreadable-file'
+  | 'too-large' // an envelope or a text over its limit
+  | 'bad-batch'
+  | 'missing-artifacts' // promised artifacts that a completion lacks
+  | 'drift' // evidence that is missing or is not what was recorded
+  | 'secret' // text that looks like a credential
+  | 'unsupported-store' // a network file system
+  | 'newer-schema'
+  | 'corrupt'
+  | 'busy' // the store's lock could not be had in time
+  | 'storage' // the disk is full, read-only or failing
+  | 'not-finished' // a result was asked of a task that has none yet
+  | 'unhealthy'; // doctor found what it did not repair
+
+/** A refusal as data: what went wrong in one line, and what to do about it. */
+export interface Refusal {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+/** The one error that agentq throws on purpose. Anything else that escapes is a bug. */
+export class AgentqError extends Error implements Refusal {
+  override readonly name = 'AgentqError';
+  readonly code: ErrorCode;
+  readonly hint?: string;
+
+  constructor(code: ErrorCode, message: string, hint?: string) {
+    super(message);
+    this.code = code;
+    if (hint !== undefined) this.hint = hint;
+  }
+
+  static of(refusal: Refusal): AgentqError {
+    return new AgentqError(refusal.code, refusal.message, refusal.hint);
+  }
+}

@@ -1,0 +1,54 @@
+import * as z from 'zod/mini';
+import { Envelope } from './envelope.ts';
+import { Evidence } from './evidence.ts';
+
+/**
+ * The events of the log, version 1. A change that an older reader would misread takes a new version; a new
+ * optional field does not. `at` is when it happened by the clock of whoever wrote it, in ms since 1970.
+ */
+const event = <T extends string, S extends z.core.$ZodLooseShape>(type: T, shape: S) =>
+  z.object({ v: z.literal(1), type: z.literal(type), task_id: z.string(), at: z.number(), ...shape });
+
+const text = z.optional(z.string());
+const attempt = z.number();
+const by = z.string();
+
+export const Event = z.discriminatedUnion('type', [
+  event('submitted', {
+    envelope: Envelope,
+    fingerprint: z.string(),
+    context: z.optional(Evidence),
+    due_at: z.optional(z.number()),
+  }),
+  event('became-due', {}),
+  event('expired', {}),
+  event('claimed', { attempt, worker: z.string(), expires_at: z.number() }),
+  event('renewed', { attempt, expires_at: z.number(), percent: z.optional(z.number()), note: text }),
+  event('lease-expired', { attempt, final: z.boolean() }),
+  event('released', { attempt, by, reason: z.string(), retry_at: z.optional(z.number()) }),
+  event('attempt-failed', {
+    attempt,
+    by,
+    reason: z.string(),
+    artifacts: z.array(Evidence),
+    /** null: there is no further attempt. */
+    retry_at: z.nullable(z.number()),
+  }),
+  event('completed', {
+    attempt,
+    by,
+    summary: text,
+    result: z.optional(Evidence),
+    artifacts: z.array(Evidence),
+    fingerprint: z.string(),
+  }),
+  event('cancelled', { by, reason: text }),
+  event('stopped', { attempt, by }),
+  event('retried', { by }),
+  event('dismissed', { by }),
+  /** A change that was refused and is worth remembering. It alters nothing but the count of refusals. */
+  event('refused', { command: z.string(), by, attempt: z.optional(z.number()), reason: z.string() }),
+]);
+export type Event = z.infer<typeof Event>;
+export type EventType = Event['type'];
+export type EventOf<T extends EventType> = Extract<Event, { type: T }>;

@@ -1,0 +1,16 @@
+import * as z from 'zod/mini';
+
+/**
+ * A file of the store as it was when it was recorded. `path` is relative to the store, with `/` between its
+ * parts, so that a store can be moved as a whole.
+ */
+export const Evidence = z.object({
+  name: z.string(),
+  path: z.string(),
+  sha256: z.string(),
+  size: z.number(),
+});
+export type Evidence = z.infer<typeof Evidence>;
+
+/** What a later look at a piece of evidence found. */
+export type Drift = { readonly evidence: Evidence; readonly kind: 'missing' | 'changed' | 'unreadable' };

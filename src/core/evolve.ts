@@ -1,0 +1,194 @@
+import type { Event, EventOf, EventType } from './event.ts';
+import type { Attempt, AttemptOutcome, Completion, StatusPart, Task, TaskFacts, TaskIn } from './task.ts';
+
+/** What an event did: the task after it, and why it was refused where it was. */
+export interface Evolution {
+  readonly task: Task | undefined;
+  readonly refused?: string;
+}
+
+/**
+ * Folds one event into a task. Total and deterministic: an event that lost a race folds to "refused", which
+ * leaves the task as it was but for its count of refusals. Reads no clock: time is data in the event.
+ */
+export function evolve(task: Task | undefined, event: Event): Evolution {
+  if (event.type === 'submitted') {
+    return task ? refuse(task, event, 'it was submitted before') : { task: submitted(event) };
+  }
+  if (!task) return { task: undefined, refused: 'no such task was submitted' };
+  const fold = folds[event.type] as (task: Task, event: Event) => Task | string;
+  const folded = fold(task, event);
+  return typeof folded === 'string' ? refuse(task, event, folded) : { task: folded };
+}
+
+function refuse(task: Task, event: Event, reason: string): Evolution {
+  return { task: { ...task, refused: task.refused + 1, updated_at: event.at }, refused: reason };
+}
+
+type Fold<T extends EventType> = (task: Task, event: EventOf<T>) => Task | string;
+
+const folds: { readonly [T in Exclude<EventType, 'submitted'>]: Fold<T> } = {
+  'became-due': (task, event) =>
+    task.status === 'scheduled' && task.due_at <= event.at
+      ? become(task, event, { status: 'queued', ready_at: event.at })
+      : `it is ${task.status}, and nothing is due`,
+
+  expired: (task, event) =>
+    task.status === 'queued' ? become(task, event, { status: 'expired', expired_at: event.at }) : `it is ${task.status}`,
+
+  claimed(task, event) {
+    if (task.status !== 'queued') return `it is ${task.status}`;
+    if (event.attempt !== task.attempts.length + 1) return `attempt ${event.attempt} was given out before`;
+    const { attempt, worker, expires_at } = event;
+    return become(
+      task,
+      event,
+      { status: 'working', lease: { attempt, worker, expires_at } },
+      { attempts: [...task.attempts, { number: attempt, worker, started_at: event.at }] },
+    );
+  },
+
+  renewed(task, event) {
+    if (!holds(task, event)) return lostLease(task, event);
+    const { percent = task.progress?.percent, note = task.progress?.note } = event;
+    const progress = percent === undefined && note === undefined ? task.progress : { percent, note, at: event.at };
+    return become(task, event, {
+      status: 'working',
+      lease: { ...task.lease, expires_at: event.expires_at },
+      ...(progress && { progress }),
+    });
+  },
+
+  'lease-expired'(task, event) {
+    if (!holds(task, event)) return lostLease(task, event);
+    if (task.lease.expires_at > event.at) return 'its lease was renewed';
+    const reason = `the lease of attempt ${event.attempt} ended without a sign from ${task.lease.worker}`;
+    return become(
+      task,
+      event,
+      event.final ? { status: 'failed', failed_at: event.at, reason } : { status: 'queued', ready_at: event.at },
+      { attempts: close(task, event, 'lease-expired', { reason }) },
+    );
+  },
+
+  released(task, event) {
+    if (!holds(task, event)) return lostLease(task, event);
+    const attempts = close(task, event, event.retry_at === undefined ? 'released' : 'deferred', {
+      reason: event.reason,
+    });
+    return become(task, event, waiting(event.at, event.retry_at), { attempts });
+  },
+
+  'attempt-failed'(task, event) {
+    const held = take(task, event);
+    if (!held) return lostLease(task, event);
+    const { reason, artifacts } = event;
+    return become(
+      task,
+      event,
+      event.retry_at === null ? { status: 'failed', failed_at: event.at, reason } : waiting(event.at, event.retry_at),
+      { attempts: close(held, event, 'failed', { reason, ...(artifacts.length > 0 && { artifacts }) }) },
+    );
+  },
+
+  completed(task, event) {
+    const held = take(task, event);
+    if (!held) return lostLease(task, event);
+    const { v: _v, type: _type, task_id: _id, ...completion } = event;
+    return become(
+      task,
+      event,
+      { status: 'completed', completion: completion satisfies Completion },
+      { attempts: close(held, event, 'completed') },
+    );
+  },
+
+  cancelled(task, event) {
+    if (task.status !== 'queued' && task.status !== 'scheduled' && task.status !== 'working') return `it is ${task.status}`;
+    const attempts =
+      task.status === 'working'
+        ? close(task, { attempt: task.lease.attempt, at: event.at }, 'cancelled', { reason: `cancelled by ${event.by}` })
+        : task.attempts;
+    const { by, reason } = event;
+    return become(task, event, { status: 'cancelled', cancelled_at: event.at, by, ...(reason && { reason }) }, { attempts });
+  },
+
+  stopped: (task, event) =>
+    task.status === 'cancelled' && task.attempts.at(-1)?.number === event.attempt && task.stopped_at === undefined
+      ? { ...task, stopped_at: event.at, updated_at: event.at }
+      : 'no cancelled attempt waits to be stopped',
+
+  retried: (task, event) =>
+    task.status === 'failed' || task.status === 'expired'
+      ? become(task, event, { status: 'queued', ready_at: event.at }, { forgiven: task.attempts.length })
+      : `it is ${task.status}`,
+
+  dismissed: (task, event) =>
+    (task.status === 'failed' || task.status === 'expired') && task.dismissed_at === undefined
+      ? { ...task, dismissed_at: event.at, updated_at: event.at }
+      : 'it is not among the dead letters',
+
+  refused: (task, event) => ({ ...task, refused: task.refused + 1, updated_at: event.at }),
+};
+
+function submitted(event: EventOf<'submitted'>): Task {
+  const { envelope, fingerprint, context, due_at } = event;
+  const facts: TaskFacts = {
+    id: event.task_id,
+    envelope,
+    fingerprint,
+    ...(context && { context }),
+    submitted_at: event.at,
+    updated_at: event.at,
+    attempts: [],
+    forgiven: 0,
+    refused: 0,
+  };
+  return due_at !== undefined && due_at > event.at
+    ? { ...facts, status: 'scheduled', due_at, why: 'delay' }
+    : { ...facts, status: 'queued', ready_at: event.at };
+}
+
+/** The task in its next status, with nothing left of the status that it was in. */
+function become(task: Task, event: { at: number }, next: StatusPart, facts: Partial<TaskFacts> = {}): Task {
+  const { id, envelope, fingerprint, context, submitted_at, attempts, forgiven, refused } = task;
+  const kept: TaskFacts = { id, envelope, fingerprint, submitted_at, updated_at: event.at, attempts, forgiven, refused };
+  return { ...kept, ...(context && { context }), ...facts, ...next };
+}
+
+function waiting(at: number, retryAt: number | undefined): StatusPart {
+  return retryAt !== undefined && retryAt > at
+    ? { status: 'scheduled', due_at: retryAt, why: 'backoff' }
+    : { status: 'queued', ready_at: at };
+}
+
+function holds(task: Task, event: { attempt: number }): task is TaskIn<'working'> {
+  return task.status === 'working' && task.lease.attempt === event.attempt;
+}
+
+/**
+ * The task with an open attempt that the event may end: the lease's own, or a first attempt that is begun and
+ * ended by one and the same event, for work that was done without a claim.
+ */
+function take(task: Task, event: { attempt: number; by: string; at: number }): Task | undefined {
+  if (holds(task, event)) return task;
+  const unclaimed = (task.status === 'queued' || task.status === 'scheduled') && task.attempts.length === 0;
+  if (!unclaimed || event.attempt !== 1) return undefined;
+  return { ...task, attempts: [{ number: 1, worker: event.by, started_at: event.at }] };
+}
+
+function close(
+  task: Task,
+  event: { attempt: number; at: number },
+  outcome: AttemptOutcome,
+  more: { reason?: string; artifacts?: EventOf<'attempt-failed'>['artifacts'] } = {},
+): readonly Attempt[] {
+  return task.attempts.map((a) =>
+    a.number === event.attempt && a.outcome === undefined ? { ...a, outcome, ended_at: event.at, ...more } : a,
+  );
+}
+
+function lostLease(task: Task, event: { attempt: number }): string {
+  const held = task.status === 'working' ? `attempt ${task.lease.attempt} holds it` : `it is ${task.status}`;
+  return `attempt ${event.attempt} does not hold it: ${held}`;
+}

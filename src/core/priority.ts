@@ -1,0 +1,9 @@
+/** In the order in which claims prefer them, weakest first. */
+export const priorities = ['low', 'normal', 'high'] as const;
+
+export type Priority = (typeof priorities)[number];
+
+/** 0 for low, 1 for normal, 2 for high. */
+export function rankOf(priority: Priority): number {
+  return priorities.indexOf(priority);
+}

@@ -1,0 +1,44 @@
+import type { Task } from './task.ts';
+import { spentAttempts } from './task.ts';
+
+/** Exponential backoff. All spans in milliseconds. */
+export interface Backoff {
+  readonly base: number;
+  readonly factor: number;
+  readonly max: number;
+  /** How far a wait may stray from its middle, as a part of it: 0.2 is ±20 %. Keeps failures from marching in step. */
+  readonly jitter: number;
+}
+
+export const defaultBackoff: Backoff = { base: 10_000, factor: 2, max: 3_600_000, jitter: 0.2 };
+
+export const DEFAULT_MAX_ATTEMPTS = 3;
+
+/**
+ * However its attempts end, no task is begun more often than this without a person looking at it: deferrals and
+ * hand-backs are free, and must not become a loop that burns money.
+ */
+export const MAX_STARTS = 100;
+
+/**
+ * The wait before attempt n + 1, in whole milliseconds.
+ * @param n how many attempts came before, at least 1
+ * @param random in [0, 1)
+ */
+export function backoffDelay(policy: Backoff, n: number, random: number): number {
+  const middle = Math.min(policy.max, policy.base * policy.factor ** (n - 1));
+  return Math.round(Math.min(policy.max, middle * (1 + policy.jitter * (2 * random - 1))));
+}
+
+export function maxAttempts(task: Task): number {
+  return task.envelope.max_attempts ?? DEFAULT_MAX_ATTEMPTS;
+}
+
+/** Whether an attempt that counts, and ends now, is the last. */
+export function isLastAttempt(task: Task): boolean {
+  return spentAttempts(task) + 1 >= maxAttempts(task) || startsUsedUp(task);
+}
+
+export function startsUsedUp(task: Task): boolean {
+  return task.attempts.length - task.forgiven >= MAX_STARTS;
+}
