@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { AgentqError } from './errors.ts';
 import { AgentName, ArtifactName, QueueName, Role, TaskId, TaskType } from './identifiers.ts';
+import { inputError } from './issue.ts';
 import { priorities } from './priority.ts';
 
 /** The most bytes that an envelope may have as JSON: the queue carries who, what and where, the store the rest. */
@@ -49,7 +50,18 @@ export const Submission = z.looseObject({
 });
 export type Submission = z.infer<typeof Submission>;
 
-/** @throws AgentqError `too-large`. */
+/** @throws AgentqError `invalid-name` or `usage` that names the first field that is wrong */
+export function parseSubmission(json: unknown): Submission {
+  const parsed = Submission.safeParse(json);
+  if (!parsed.success) throw inputError(parsed.error, (path) => path.join('.'));
+  const { delay_seconds, not_before } = parsed.data;
+  if (delay_seconds !== undefined && not_before !== undefined) {
+    throw new AgentqError('usage', 'delay_seconds and not_before say two different things', 'give one of them');
+  }
+  return parsed.data;
+}
+
+/** @throws AgentqError `too-large` */
 export function checkEnvelopeSize(envelope: Envelope): void {
   const size = Buffer.byteLength(JSON.stringify(envelope));
   if (size <= MAX_ENVELOPE_BYTES) return;

@@ -44,6 +44,7 @@ export class FsStore implements ArtifactStore {
       if (await place(staged, this.locate(free))) return { evidence, created: true };
       if ((await this.check(evidence)) !== undefined) continue;
       await unlink(staged);
+      await syncFile(this.locate(free));
       return { evidence, created: false };
     }
   }

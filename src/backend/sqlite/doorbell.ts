@@ -1,4 +1,4 @@
-import { type FSWatcher, mkdirSync, watch, writeFileSync } from 'node:fs';
+import { closeSync, constants, type FSWatcher, mkdirSync, openSync, watch, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Topic, Watch } from '../backend.ts';
 
@@ -12,6 +12,7 @@ const UNWATCHED_POLL = 500;
 export class Doorbell {
   readonly #dir: string;
   readonly #fileMode: number;
+  readonly #bells = new Map<string, number>();
   readonly #listeners = new Map<string, Set<() => void>>();
   #watcher: FSWatcher | undefined;
 
@@ -26,10 +27,20 @@ export class Doorbell {
 
   ring(topic: Topic): void {
     try {
-      writeFileSync(join(this.#dir, nameOf(topic)), '.', { mode: this.#fileMode });
+      writeSync(this.#bell(nameOf(topic)), '.', 0);
     } catch {
       // Who waits will see the change at its next slow look.
     }
+  }
+
+  /** Open bells are kept, and never truncated: both would cost more than the ring. */
+  #bell(name: string): number {
+    let bell = this.#bells.get(name);
+    if (bell === undefined) {
+      bell = openSync(join(this.#dir, name), constants.O_WRONLY | constants.O_CREAT, this.#fileMode);
+      this.#bells.set(name, bell);
+    }
+    return bell;
   }
 
   watch(topic: Topic): Watch {
@@ -61,7 +72,7 @@ export class Doorbell {
       [Symbol.dispose]: () => {
         listeners.delete(listener);
         if (listeners.size === 0) this.#listeners.delete(name);
-        if (this.#listeners.size === 0) this.close();
+        if (this.#listeners.size === 0) this.#stop();
       },
     };
   }
@@ -72,16 +83,22 @@ export class Doorbell {
       this.#watcher = watch(this.#dir, { persistent: false }, (_event, name) => {
         for (const listener of this.#listeners.get(name ?? '') ?? []) listener();
       });
-      this.#watcher.on('error', () => this.close());
+      this.#watcher.on('error', () => this.#stop());
       return true;
     } catch {
       return false;
     }
   }
 
-  close(): void {
+  #stop(): void {
     this.#watcher?.close();
     this.#watcher = undefined;
+  }
+
+  close(): void {
+    this.#stop();
+    for (const bell of this.#bells.values()) closeSync(bell);
+    this.#bells.clear();
   }
 }
 

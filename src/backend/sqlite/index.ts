@@ -1,25 +1,17 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Backend } from '../backend.ts';
+import type { BackendOptions } from '../open.ts';
 import { Connection } from './connection.ts';
 import { Doorbell } from './doorbell.ts';
 import { refuseNetworkFileSystem } from './file-system.ts';
 import { SqliteBackend } from './sqlite-backend.ts';
 
-export interface SqliteOptions {
-  /** The workspace's folder. */
-  readonly dir: string;
-  readonly fileMode: number;
-  readonly folderMode: number;
-  readonly clock: () => number;
-  readonly random: () => number;
-}
-
 const databaseIn = (dir: string) => join(dir, 'agentq.db');
 const bellsIn = (dir: string) => join(dir, 'bells');
 
 /** Creates what is missing; does no harm where nothing is. */
-export function createSqlite(options: SqliteOptions): { readonly created: boolean } {
+export function createSqlite(options: BackendOptions): { readonly created: boolean } {
   refuseNetworkFileSystem(options.dir);
   const created = !existsSync(databaseIn(options.dir));
   Doorbell.create(bellsIn(options.dir), options.folderMode);
@@ -27,7 +19,7 @@ export function createSqlite(options: SqliteOptions): { readonly created: boolea
   return { created };
 }
 
-export function openSqlite({ dir, fileMode, clock, random }: SqliteOptions): Backend {
+export function openSqlite({ dir, fileMode, clock, random }: BackendOptions): Backend {
   refuseNetworkFileSystem(dir);
   return new SqliteBackend(Connection.open(databaseIn(dir)), new Doorbell(bellsIn(dir), fileMode), clock, random);
 }

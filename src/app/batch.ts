@@ -1,0 +1,116 @@
+import { fileURLToPath } from 'node:url';
+import { resolve } from 'node:path';
+import { parseSubmission, type Submission } from '../core/envelope.ts';
+import { AgentqError } from '../core/errors.ts';
+import { type Draft, prepare, type Prepared } from './submit.ts';
+import type { Services } from './services.ts';
+
+export interface BatchRow {
+  /** Counted from 1, as editors do. */
+  readonly line: number;
+  readonly problem: string;
+}
+
+/** A batch that holds bad rows. Nothing of it was submitted. */
+export class BadBatch extends AgentqError {
+  readonly rows: readonly BatchRow[];
+
+  constructor(rows: readonly BatchRow[], total: number) {
+    super('bad-batch', `${rows.length} of ${total} rows are bad; nothing was submitted`, 'mend these rows and submit the file again');
+    this.rows = rows;
+  }
+}
+
+export interface BatchOptions {
+  /** Fields that hold for every row that does not set them. */
+  readonly defaults: Partial<Submission>;
+  readonly allowSecret: boolean;
+  /** What `file` and relative paths in rows are relative to. */
+  readonly cwd: string;
+  readonly onProgress?: (done: number) => void;
+}
+
+export interface BatchResult {
+  readonly ids: readonly string[];
+  readonly created: number;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Submits a file of JSON rows, one submission a line, in one transaction: all of it, or nothing. A row may name a
+ * context file in `file`, or by a file:// URL in `context_ref`.
+ * @throws BadBatch with every bad row
+ */
+export async function submitBatch(services: Services, text: string, options: BatchOptions): Promise<BatchResult> {
+  const bad: BatchRow[] = [];
+  const prepared: { line: number; row: Prepared }[] = [];
+  let total = 0;
+  try {
+    let line = 0;
+    for (const source of lines(text)) {
+      line++;
+      if (source.trim() === '') continue;
+      total++;
+      try {
+        prepared.push({ line, row: await prepare(services, readRow(source, options)) });
+      } catch (error) {
+        if (!(error instanceof AgentqError)) throw error;
+        bad.push({ line, problem: error.message });
+      }
+      if (total % 1_000 === 0) options.onProgress?.(total);
+    }
+    if (total === 0) throw new AgentqError('bad-batch', 'the batch holds no rows', 'one JSON object a line');
+    if (bad.length > 0) throw new BadBatch(bad, total);
+    return await submitAll(services, prepared, total);
+  } catch (error) {
+    await Promise.all(prepared.map(({ row }) => row.context && services.store.discard(row.context)));
+    throw error;
+  }
+}
+
+async function submitAll(
+  { backend }: Services,
+  prepared: readonly { line: number; row: Prepared }[],
+  total: number,
+): Promise<BatchResult> {
+  const requests = prepared.map(({ row: { envelope, context } }) => ({
+    task_id: envelope.task_id,
+    command: { type: 'submit', envelope, context: context?.evidence } as const,
+  }));
+  const outcomes = await backend.commit(requests);
+  const refused = outcomes.flatMap(({ refusal }, i) => (refusal ? [{ line: prepared[i]!.line, problem: refusal.message }] : []));
+  if (refused.length > 0) throw new BadBatch(refused, total);
+  return {
+    ids: requests.map((request) => request.task_id),
+    created: outcomes.filter((outcome) => outcome.changed).length,
+    warnings: prepared.flatMap(({ row }) => row.warnings),
+  };
+}
+
+function readRow(source: string, { defaults, allowSecret, cwd }: BatchOptions): Draft {
+  let json: unknown;
+  try {
+    json = JSON.parse(source);
+  } catch (error) {
+    throw new AgentqError('bad-batch', `not JSON: ${(error as Error).message}`);
+  }
+  if (json === null || typeof json !== 'object' || Array.isArray(json)) throw new AgentqError('bad-batch', 'not a JSON object');
+  const { file, ...rest } = { ...defaults, ...json } as Record<string, unknown>;
+  const submission = parseSubmission(rest);
+  const context = contextOf(file, submission, cwd);
+  return { submission, allowSecret, ...(context && { context }) };
+}
+
+function contextOf(file: unknown, { context_ref }: Submission, cwd: string): { file: string } | undefined {
+  if (file !== undefined && typeof file !== 'string') throw new AgentqError('bad-batch', 'file: must be a path');
+  if (file !== undefined) return { file: resolve(cwd, file) };
+  return context_ref?.startsWith('file://') ? { file: fileURLToPath(context_ref) } : undefined;
+}
+
+function* lines(text: string): Generator<string> {
+  for (let start = 0; start < text.length; ) {
+    const end = text.indexOf('\n', start);
+    yield text.slice(start, end < 0 ? undefined : end);
+    start = end < 0 ? text.length : end + 1;
+  }
+}

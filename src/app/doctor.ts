@@ -1,0 +1,95 @@
+import { chmodSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { join, parse } from 'node:path';
+import { describeDrift } from '../artifacts/store.ts';
+import { isFinished, type Task } from '../core/task.ts';
+import type { Services } from './services.ts';
+import { evidenceOf } from './verify.ts';
+
+export interface Diagnosis {
+  readonly subject: string;
+  readonly problem: string;
+  /** `advice` is worth knowing and not wrong. */
+  readonly severity: 'problem' | 'advice';
+  readonly repaired: boolean;
+}
+
+const PAGE = 500;
+
+/** For how long a worker that asked for work counts as present, in ms. */
+const PRESENT = 900_000;
+
+/**
+ * Cross-checks the store's file, the projection against the log, every piece of evidence against its record, and
+ * the folders against both. With `repair`, does what can lose nothing: derives rows anew from the log, removes
+ * scratch that no attempt uses, takes away rights that were never given. Evidence is never touched.
+ */
+export async function diagnose(services: Services, repair: boolean): Promise<readonly Diagnosis[]> {
+  const found: Diagnosis[] = (await services.backend.audit(repair)).map((finding) => ({ ...finding, severity: 'problem' }));
+  const recorded = new Set<string>();
+  const open = new Set<string>();
+  for await (const task of everyTask(services)) {
+    if (!isFinished(task)) open.add(task.id);
+    for (const evidence of evidenceOf(task)) {
+      if (recorded.has(evidence.path)) continue;
+      recorded.add(evidence.path);
+      const drift = await services.store.check(evidence);
+      if (drift) found.push({ subject: task.id, problem: describeDrift(drift), severity: 'problem', repaired: false });
+    }
+  }
+  found.push(...(await unrecordedResults(services, recorded, open)));
+  found.push(...(await deserted(services)));
+  found.push(...leftOverScratch(services, open, repair));
+  found.push(...openRights(services, repair));
+  return found;
+}
+
+async function* everyTask({ backend }: Services): AsyncGenerator<Task> {
+  for (let before: string | undefined; ; ) {
+    const page = await backend.list({ limit: PAGE, ...(before !== undefined && { before }) });
+    yield* page;
+    before = page.at(-1)?.id;
+    if (page.length < PAGE) return;
+  }
+}
+
+/** A worker that wrote its result and never said so. A task that is open may still be about to. */
+async function unrecordedResults({ store }: Services, recorded: Set<string>, open: Set<string>): Promise<Diagnosis[]> {
+  return (await store.scan('results'))
+    .filter((path) => !recorded.has(path) && !open.has(parse(path).name.split('~')[0]!))
+    .map((path) => ({ subject: path, problem: 'no completion speaks of this result', severity: 'advice', repaired: false }));
+}
+
+/** Roles whose tasks wait while nobody asks for them. */
+async function deserted({ backend, clock }: Services): Promise<Diagnosis[]> {
+  const { roles, workers } = await backend.counts();
+  const present = new Set(workers.filter((worker) => clock() - worker.seen_at < PRESENT).map((worker) => worker.role));
+  return roles
+    .filter(({ role, tasks }) => tasks.queued > 0 && !present.has(role))
+    .map(({ role, tasks }) => ({
+      subject: role,
+      problem: `${tasks.queued} queued and no worker has asked for work of late: agentq work --as ${role} -- …`,
+      severity: 'advice',
+      repaired: false,
+    }));
+}
+
+/** Folders in run/ of attempts that are over: their worker was killed before it could clear up. */
+function leftOverScratch({ workspace }: Services, open: Set<string>, repair: boolean): Diagnosis[] {
+  return readdirSync(workspace.runDir)
+    .filter((name) => !open.has(name.split('~')[0]!))
+    .map((name) => {
+      if (repair) rmSync(join(workspace.runDir, name), { recursive: true, force: true });
+      return { subject: `run/${name}`, problem: 'scratch of an attempt that is over', severity: 'problem', repaired: repair };
+    });
+}
+
+function openRights({ workspace }: Services, repair: boolean): Diagnosis[] {
+  const paths = ['config.json', 'agentq.db', 'agentq.db-wal', 'agentq.db-shm'].map((name) => join(workspace.dir, name));
+  return paths.flatMap((path) => {
+    const mode = statSync(path, { throwIfNoEntry: false })?.mode;
+    if (mode === undefined || (mode & 0o777 & ~workspace.modes.file) === 0) return [];
+    if (repair) chmodSync(path, mode & workspace.modes.file);
+    const problem = `mode ${(mode & 0o777).toString(8)} lets others in; it was made ${workspace.modes.file.toString(8)}`;
+    return [{ subject: path, problem, severity: 'problem', repaired: repair } as const];
+  });
+}

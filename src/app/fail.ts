@@ -1,0 +1,26 @@
+import type { Evidence } from '../core/evidence.ts';
+import { refuseSecret } from '../core/secrets.ts';
+import type { Task } from '../core/task.ts';
+import { rolePolicy } from './config.ts';
+import { findTask, obey } from './obey.ts';
+import type { Services } from './services.ts';
+
+export interface FailRequest {
+  readonly id: string;
+  readonly by: string;
+  readonly attempt?: number | undefined;
+  readonly reason: string;
+  /** Whether a further attempt may follow, as long as the task has any left. */
+  readonly retry: boolean;
+  readonly artifacts?: readonly Evidence[];
+  readonly allowSecret: boolean;
+}
+
+export async function fail(services: Services, request: FailRequest): Promise<{ task: Task; changed: boolean }> {
+  const { id, by, attempt, reason, retry, artifacts = [], allowSecret } = request;
+  if (!allowSecret) refuseSecret(reason, 'the reason');
+  const command = { type: 'fail', by, attempt, reason, artifacts } as const;
+  if (!retry) return obey(services, id, command);
+  const { envelope } = await findTask(services, id);
+  return obey(services, id, { ...command, backoff: rolePolicy(services.workspace.config, envelope.to).backoff });
+}

@@ -1,0 +1,28 @@
+import { type ResultMessage, resultMessage } from '../core/result-message.ts';
+import { patience, type Services } from './services.ts';
+
+export interface Collected {
+  readonly messages: readonly ResultMessage[];
+  /** Takes the messages out of the queue; to be called once they have arrived where they were wanted. */
+  readonly acknowledge: () => Promise<void>;
+}
+
+/** The result messages of a queue, waiting until the deadline (ms since 1970) for the first. */
+export async function collect(
+  { backend, store, clock }: Services,
+  queue: string,
+  limit: number,
+  deadline: number,
+  signal?: AbortSignal,
+): Promise<Collected> {
+  using watch = backend.watch('finished');
+  for (;;) {
+    const inbox = await backend.inbox(queue, limit);
+    const messages = inbox.tasks.map((task) => resultMessage(task, (path) => store.refOf(path))!);
+    const now = clock();
+    if (messages.length > 0 || now >= deadline || signal?.aborted) {
+      return { messages, acknowledge: () => inbox.acknowledge() };
+    }
+    await watch.wait(patience(now, undefined, deadline), signal);
+  }
+}

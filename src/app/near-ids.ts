@@ -1,0 +1,22 @@
+import { AgentqError } from '../core/errors.ts';
+import type { Services } from './services.ts';
+
+const CANDIDATES = 200;
+
+/** The error for an id that nobody submitted, with the known ids that look like it. */
+export async function unknownTask({ backend }: Services, id: string): Promise<AgentqError> {
+  const { distance } = await import('fastest-levenshtein');
+  const beginning = id.slice(0, Math.ceil(id.length / 2));
+  const pages = await Promise.all([
+    backend.list({ limit: CANDIDATES }),
+    backend.list({ id_prefix: beginning, limit: CANDIDATES }),
+  ]);
+  const near = [...new Set(pages.flat().map((task) => task.id))]
+    .map((known) => ({ known, far: distance(known, id) }))
+    .filter(({ known, far }) => far <= Math.max(2, id.length / 4) || known.startsWith(id))
+    .sort((a, b) => a.far - b.far)
+    .slice(0, 3)
+    .map(({ known }) => known);
+  const hint = near.length > 0 ? `did you mean ${near.join(', ')}?` : 'agentq list shows the tasks that there are';
+  return new AgentqError('not-found', `no task ${JSON.stringify(id)}`, hint);
+}

@@ -1,0 +1,27 @@
+import type { Command } from '../core/command.ts';
+import { AgentqError } from '../core/errors.ts';
+import type { Task } from '../core/task.ts';
+import { unknownTask } from './near-ids.ts';
+import type { Services } from './services.ts';
+
+/**
+ * Carries out one command on one task.
+ * @returns the task afterwards, and whether anything changed
+ * @throws AgentqError with the refusal, where it is refused
+ */
+export async function obey(
+  services: Services,
+  id: string,
+  command: Command,
+): Promise<{ readonly task: Task; readonly changed: boolean }> {
+  const [outcome] = await services.backend.commit([{ task_id: id, command }]);
+  const { task, changed, refusal } = outcome!;
+  if (!task) throw await unknownTask(services, id);
+  if (refusal) throw AgentqError.of(refusal);
+  return { task, changed };
+}
+
+/** @throws AgentqError `not-found` */
+export async function findTask(services: Services, id: string): Promise<Task> {
+  return (await services.backend.task(id)) ?? Promise.reject(await unknownTask(services, id));
+}

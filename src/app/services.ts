@@ -1,0 +1,21 @@
+import type { ArtifactStore } from '../artifacts/store.ts';
+import type { Backend } from '../backend/backend.ts';
+import type { Workspace } from './workspace.ts';
+
+/** What a use case works with. Clock and randomness are injected, so that a test can hold them still. */
+export interface Services {
+  readonly workspace: Workspace;
+  readonly backend: Backend;
+  readonly store: ArtifactStore;
+  /** ms since 1970. */
+  readonly clock: () => number;
+  readonly newId: () => string;
+}
+
+/** How long a waiting process relies on the doorbell before it looks by itself, in ms. */
+export const SLOW_POLL = 10_000;
+
+/** How long to wait for a ring when time alone may change something at `nextDue`. */
+export function patience(now: number, nextDue: number | undefined, deadline = Infinity): number {
+  return Math.max(0, Math.min(SLOW_POLL, (nextDue ?? Infinity) - now, deadline - now));
+}

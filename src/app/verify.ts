@@ -1,0 +1,25 @@
+import type { ArtifactStore } from '../artifacts/store.ts';
+import type { Drift, Evidence } from '../core/evidence.ts';
+import type { Task } from '../core/task.ts';
+
+/** Every file that the task's history vouches for. */
+export function evidenceOf(task: Task): readonly Evidence[] {
+  const ofAttempts = task.attempts.flatMap((attempt) => (attempt.outcome === undefined ? [] : (attempt.artifacts ?? [])));
+  const completion = task.status === 'completed' ? task.completion : undefined;
+  return [
+    ...(task.context ? [task.context] : []),
+    ...ofAttempts,
+    ...(completion?.result ? [completion.result] : []),
+    ...(completion?.artifacts ?? []),
+  ];
+}
+
+/** Looks at every piece of evidence and says which are no longer what was recorded. */
+export async function findDrift(store: ArtifactStore, evidence: readonly Evidence[]): Promise<readonly Drift[]> {
+  const drifts: Drift[] = [];
+  for (const one of evidence) {
+    const drift = await store.check(one);
+    if (drift) drifts.push(drift);
+  }
+  return drifts;
+}

@@ -1,0 +1,83 @@
+import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { AgentqError } from '../core/errors.ts';
+import { type Config, readConfig } from './config.ts';
+
+/** The folder that holds a queue, like `.git` holds a repository. */
+export interface Workspace {
+  readonly dir: string;
+  readonly config: Config;
+  /** Where tasks/, results/ and artifacts/ lie. */
+  readonly storeDir: string;
+  /** Scratch space of running attempts, of this machine alone. */
+  readonly runDir: string;
+  readonly modes: Modes;
+}
+
+export interface Modes {
+  readonly file: number;
+  readonly folder: number;
+}
+
+const FOLDER = '.agentq';
+const CONFIG = 'config.json';
+
+const modesOf = (shared: boolean): Modes => (shared ? { file: 0o660, folder: 0o2770 } : { file: 0o600, folder: 0o700 });
+
+/**
+ * @param named `--dir` or AGENTQ_DIR: the workspace itself, or the folder that holds its `.agentq`
+ * @param cwd where the search upwards begins otherwise
+ * @throws AgentqError `no-workspace`
+ */
+export function findWorkspace(named: string | undefined, cwd: string): Workspace {
+  const dir = named === undefined ? searchUpwards(cwd) : [resolve(cwd, named), resolve(cwd, named, FOLDER)].find(isWorkspace);
+  if (dir !== undefined) return openWorkspace(dir);
+  const where = named === undefined ? `${cwd} or any folder above it` : resolve(cwd, named);
+  throw new AgentqError('no-workspace', `no agentq workspace in ${where}`, 'make one: agentq init');
+}
+
+function searchUpwards(from: string): string | undefined {
+  for (let dir = resolve(from); ; dir = dirname(dir)) {
+    const found = join(dir, FOLDER);
+    if (isWorkspace(found)) return found;
+    if (dirname(dir) === dir) return undefined;
+  }
+}
+
+const isWorkspace = (dir: string) => existsSync(join(dir, CONFIG));
+
+function openWorkspace(dir: string): Workspace {
+  const config = readConfig(join(dir, CONFIG));
+  return {
+    dir,
+    config,
+    storeDir: config.store === undefined ? dir : resolve(dir, config.store),
+    runDir: join(dir, 'run'),
+    modes: modesOf(config.shared ?? false),
+  };
+}
+
+/** Makes the folders and the config; what is there already is left as it is. */
+export function initWorkspace(named: string | undefined, cwd: string, wanted: { store?: string; shared?: boolean }): Workspace {
+  const dir = named === undefined ? join(resolve(cwd), FOLDER) : resolve(cwd, named);
+  if (existsSync(dir) && !statSync(dir).isDirectory()) throw new AgentqError('usage', `${dir} is not a directory`, 'name a folder');
+  if (!isWorkspace(dir)) {
+    const modes = modesOf(wanted.shared ?? false);
+    makeFolder(dir, modes);
+    const store = wanted.store === undefined ? {} : { store: resolve(cwd, wanted.store) };
+    const config: Config = { version: 1, ...store, ...(wanted.shared && { shared: true }) };
+    writeFileSync(join(dir, CONFIG), `${JSON.stringify(config, null, 2)}\n`, { mode: modes.file, flag: 'wx' });
+    chmodSync(join(dir, CONFIG), modes.file);
+  }
+  const workspace = openWorkspace(dir);
+  for (const folder of ['tasks', 'results', 'artifacts']) makeFolder(join(workspace.storeDir, folder), workspace.modes);
+  makeFolder(workspace.runDir, workspace.modes);
+  return workspace;
+}
+
+/** A folder that was there before keeps its mode: it may be somebody's home. */
+function makeFolder(path: string, modes: Modes): void {
+  if (existsSync(path)) return;
+  mkdirSync(path, { recursive: true, mode: modes.folder });
+  chmodSync(path, modes.folder);
+}

@@ -1,0 +1,29 @@
+import * as z from 'zod/mini';
+import { obey } from '../../app/obey.ts';
+import { refuseSecret } from '../../core/secrets.ts';
+import { AgentName } from '../../core/identifiers.ts';
+import { parseFlags } from '../flags.ts';
+import type { Define } from '../main.ts';
+import type { Output } from '../schemas.ts';
+
+const Flags = z.object({ from: z.optional(AgentName), reason: z.optional(z.string()) });
+
+export const define: Define = (command, context) =>
+  command
+    .argument('<ids...>')
+    .option('--from <agent>', 'who cancels (AGENTQ_AGENT, else coordinator)')
+    .option('--reason <text>', 'why')
+    .action(async (ids: string[], options) => {
+      const { from, reason } = parseFlags(Flags, options);
+      refuseSecret(reason, 'the reason');
+      const cli = context();
+      const services = await cli.services();
+      const by = cli.identity(from) ?? 'coordinator';
+      const tasks: Output<'cancel'>['tasks'] = [];
+      for (const id of ids) {
+        const { task, changed } = await obey(services, id, { type: 'cancel', by, ...(reason !== undefined && { reason }) });
+        tasks.push({ task_id: id, status: task.status, changed });
+        if (!cli.io.json) cli.io.line(`${id} ${task.status}`);
+      }
+      if (cli.io.json) cli.io.data({ tasks } satisfies Output<'cancel'>);
+    });

@@ -1,0 +1,56 @@
+import * as z from 'zod/mini';
+import { claim } from '../../app/claim.ts';
+import { rolePolicy } from '../../app/config.ts';
+import { attemptFolder, resultPath } from '../../app/evidence-paths.ts';
+import { findDrift } from '../../app/verify.ts';
+import { AgentqError } from '../../core/errors.ts';
+import { AgentName, Role } from '../../core/identifiers.ts';
+import { Duration, parseFlags, Span } from '../flags.ts';
+import type { Define } from '../main.ts';
+import type { Output } from '../schemas.ts';
+import { endOnSignal } from '../signals.ts';
+import { driftView, iso } from '../views.ts';
+import { visible, visibleText } from '../visible.ts';
+
+const Flags = z.object({
+  as: Role,
+  worker: z.optional(AgentName),
+  wait: z.optional(Duration),
+  lease: z.optional(Span),
+});
+
+export const define: Define = (command, context) =>
+  command
+    .requiredOption('--as <role>', 'the role whose work to take')
+    .option('--worker <name>', 'who takes it (AGENTQ_AGENT, else ROLE@HOST)')
+    .option('--wait <duration>', 'wait so long for a task (default: not at all)')
+    .option('--lease <duration>', 'how long it is yours unless renewed (default: 5m)')
+    .action(async (options) => {
+      const flags = parseFlags(Flags, options);
+      const cli = context();
+      const services = await cli.services();
+      const { workspace, store, clock } = services;
+      const lease = flags.lease ?? rolePolicy(workspace.config, flags.as).lease;
+      const worker = cli.identity(flags.worker) ?? `${flags.as}@${cli.system.hostname()}`;
+      const { signal, release } = endOnSignal(cli.system);
+      const task = await claim(services, { role: flags.as, worker, lease }, clock() + (flags.wait ?? 0), signal);
+      release();
+      if (!task) throw new AgentqError('empty', cli.io.json ? `no task is ready for ${flags.as}` : '');
+      const { attempt, expires_at } = task.lease;
+      const view: Output<'claim'> = {
+        ...task.envelope,
+        ...(task.context && { context_ref: store.refOf(task.context.path) }),
+        attempt,
+        lease: { worker, expires_at: iso(expires_at), seconds: lease / 1_000 },
+        result_file: store.locate(resultPath(task.id, attempt)),
+        artifacts_dir: await store.prepare(attemptFolder(task.id, attempt)),
+        drift: (await findDrift(store, task.context ? [task.context] : [])).map((drift) => driftView(store, drift)),
+      };
+      for (const { name, kind } of view.drift) cli.io.talk(`agentq: warning: its ${name} is ${kind} since it was submitted`);
+      if (cli.io.json) return cli.io.data(view);
+      cli.io.line(`${task.id}  attempt ${attempt}, yours until ${view.lease.expires_at} unless renewed`);
+      if (task.context) cli.io.line(`context    ${visible(store.locate(task.context.path))}`);
+      cli.io.line(`result     ${view.result_file}`);
+      cli.io.line(`artifacts  ${view.artifacts_dir}`);
+      if (task.envelope.instructions !== undefined) cli.io.line(`\n${visibleText(task.envelope.instructions)}`);
+    });

@@ -1,0 +1,49 @@
+import { resolve } from 'node:path';
+import * as z from 'zod/mini';
+import { complete, type NamedFile } from '../../app/complete.ts';
+import { AgentqError } from '../../core/errors.ts';
+import { checkName } from '../../core/identifiers.ts';
+import { parseFlags, Text } from '../flags.ts';
+import type { Define } from '../main.ts';
+import type { Output } from '../schemas.ts';
+import { addSpeakerOptions, speaker, SpeakerFlags } from '../speaker.ts';
+
+const Flags = z.object({
+  ...SpeakerFlags,
+  resultFile: z.optional(z.string()),
+  summary: z.optional(Text),
+  artifact: z.optional(z.array(z.string())),
+  allowSecret: z.optional(z.boolean()),
+});
+
+export const define: Define = (command, context) =>
+  addSpeakerOptions(command)
+    .option('--result-file <path>', 'the result')
+    .option('--summary <text>', 'the result in a line')
+    .option('--artifact <name=path>', 'a piece of evidence; may be given again', collect)
+    .option('--allow-secret', 'accept a summary that looks like it holds a credential')
+    .action(async (named: string | undefined, options) => {
+      const flags = parseFlags(Flags, options);
+      const cli = context();
+      const { cwd } = cli.system;
+      const artifacts = (flags.artifact ?? []).map((given) => readArtifact(given, cwd));
+      const speaks = await speaker(cli, { id: named, ...flags });
+      const { task, changed } = await complete(await cli.services(), {
+        ...speaks,
+        artifacts,
+        summary: flags.summary,
+        resultFile: flags.resultFile === undefined ? undefined : resolve(cwd, flags.resultFile),
+        allowSecret: flags.allowSecret ?? false,
+      });
+      if (cli.io.json) cli.io.data({ task_id: task.id, status: task.status, changed } satisfies Output<'complete'>);
+    });
+
+function collect(value: string, before: string[] = []): string[] {
+  return [...before, value];
+}
+
+function readArtifact(given: string, cwd: string): NamedFile {
+  const equals = given.indexOf('=');
+  if (equals < 1) throw new AgentqError('usage', `--artifact ${JSON.stringify(given)} names no file`, '--artifact NAME=PATH');
+  return { name: checkName('artifact name', given.slice(0, equals)), file: resolve(cwd, given.slice(equals + 1)) };
+}

@@ -1,0 +1,92 @@
+import type { Command } from 'commander';
+import * as z from 'zod/mini';
+import { commitEach } from '../../app/dead-letters.ts';
+import { findTask } from '../../app/obey.ts';
+import { formatMoment } from '../../core/duration.ts';
+import { AgentqError } from '../../core/errors.ts';
+import { Role } from '../../core/identifiers.ts';
+import { isDead, type Task } from '../../core/task.ts';
+import type { Context } from '../context.ts';
+import { Count, parseFlags } from '../flags.ts';
+import type { Io } from '../io.ts';
+import type { Define } from '../main.ts';
+import type { Output } from '../schemas.ts';
+import { printTable, shorten } from '../table.ts';
+import { colourOf, taskLines } from '../task-text.ts';
+import { taskView } from '../views.ts';
+import { visible } from '../visible.ts';
+
+const ListFlags = z.object({ to: z.optional(Role), limit: z.optional(Count) });
+const Which = z.object({ all: z.optional(z.boolean()) });
+
+export const define: Define = (command, context) => {
+  command
+    .option('--to <role>', 'only those of this role')
+    .option('--limit <n>', 'at most so many, newest first (default: 100)')
+    .action((options) => list(context(), options));
+  command
+    .command('list', { hidden: true })
+    .action((_options, own: Command) => list(context(), own.optsWithGlobals()));
+  command
+    .command('show <id>')
+    .description('one dead letter, with the reason of every attempt')
+    .action((id: string) => show(context(), id));
+  for (const [verb, type, what] of [
+    ['retry', 'retry', 'put dead letters back into the queue, with fresh attempts'],
+    ['purge', 'dismiss', 'take dead letters out of the list; their history stays'],
+  ] as const) {
+    command
+      .command(`${verb} [ids...]`)
+      .description(what)
+      .option('--all', 'all of them')
+      .action((ids: string[], options) => change(context(), type, ids, options));
+  }
+};
+
+async function list(cli: Context, options: unknown): Promise<void> {
+  const { to: role, limit = 100 } = parseFlags(ListFlags, options);
+  const { backend, store, clock } = await cli.services();
+  const tasks = await backend.list({ dead: true, limit, ...(role && { role }) });
+  if (cli.io.json) return cli.io.data({ tasks: tasks.map((task) => taskView(store, task)) } satisfies Output<'dlq'>);
+  if (tasks.length === 0) return cli.io.talk('no dead letters');
+  await printDead(cli.io, tasks, clock());
+}
+
+async function printDead(io: Io, tasks: readonly Task[], now: number): Promise<void> {
+  await printTable(io, tasks, [
+    { title: 'ID', cell: (task, style) => style.bold(task.id) },
+    { title: 'STATUS', cell: (task, style) => colourOf(style, task)(task.status) },
+    { title: 'TO', cell: (task) => task.envelope.to },
+    { title: 'ATTEMPTS', align: 'right', cell: (task) => String(task.attempts.length) },
+    { title: 'SINCE', cell: (task) => formatMoment(task.updated_at, now) },
+    { title: 'REASON', cell: (task) => shorten(visible(reasonOf(task)), Math.max(30, io.width - 80)) },
+  ]);
+}
+
+function reasonOf(task: Task): string {
+  return task.status === 'failed' ? task.reason : 'its TTL passed before anybody started it';
+}
+
+async function show(cli: Context, id: string): Promise<void> {
+  const services = await cli.services();
+  const task = await findTask(services, id);
+  if (!isDead(task)) throw new AgentqError('conflict', `${id} is ${task.status} and no dead letter`, `agentq status ${id}`);
+  if (cli.io.json) return cli.io.data(taskView(services.store, task) satisfies Output<'dlq show'>);
+  const style = await cli.io.style();
+  for (const line of taskLines(task, services.clock(), style)) cli.io.line(line);
+  for (const { outcome, artifacts = [] } of task.attempts.filter((attempt) => attempt.outcome !== undefined)) {
+    for (const { name, path } of artifacts) cli.io.line(`${style.dim(outcome.padEnd(10))} ${name}: ${services.store.locate(path)}`);
+  }
+}
+
+async function change(cli: Context, type: 'retry' | 'dismiss', ids: readonly string[], options: unknown): Promise<void> {
+  const { all = false } = parseFlags(Which, options);
+  if (all === ids.length > 0) throw new AgentqError('usage', 'it is not said which', 'give their ids, or --all');
+  const services = await cli.services();
+  const tasks: Output<'dlq retry'>['tasks'] = [];
+  for await (const { task, changed } of commitEach(services, all ? undefined : ids, type, cli.identity(undefined) ?? 'person')) {
+    tasks.push({ task_id: task.id, status: task.status, changed });
+    if (!cli.io.json) cli.io.line(`${task.id} ${type === 'retry' ? task.status : 'purged'}`);
+  }
+  if (cli.io.json) cli.io.data({ tasks } satisfies Output<'dlq retry'>);
+}

@@ -1,0 +1,31 @@
+import * as z from 'zod/mini';
+import { fail } from '../../app/fail.ts';
+import { parseFlags, Text } from '../flags.ts';
+import type { Define } from '../main.ts';
+import type { Output } from '../schemas.ts';
+import { addSpeakerOptions, speaker, SpeakerFlags } from '../speaker.ts';
+import { iso } from '../views.ts';
+
+const Flags = z.object({
+  ...SpeakerFlags,
+  reason: Text,
+  retry: z.optional(z.boolean()),
+  allowSecret: z.optional(z.boolean()),
+});
+
+export const define: Define = (command, context) =>
+  addSpeakerOptions(command)
+    .requiredOption('--reason <text>', 'why')
+    .option('--retry', 'let another attempt follow after a wait, as long as the task has any left')
+    .option('--allow-secret', 'accept a reason that looks like it holds a credential')
+    .action(async (named: string | undefined, options) => {
+      const { reason, retry = false, allowSecret = false, ...flags } = parseFlags(Flags, options);
+      const cli = context();
+      const speaks = await speaker(cli, { id: named, ...flags });
+      const { task, changed } = await fail(await cli.services(), { ...speaks, reason, retry, allowSecret });
+      const next = task.status === 'scheduled' ? iso(task.due_at) : undefined;
+      if (cli.io.json) {
+        const view = { task_id: task.id, status: task.status, changed, ...(next && { retry_at: next }) };
+        cli.io.data(view satisfies Output<'fail'>);
+      }
+    });

@@ -1,0 +1,43 @@
+import * as z from 'zod/mini';
+import { collect } from '../../app/inbox.ts';
+import { resultsQueue } from '../../core/envelope.ts';
+import { AgentqError } from '../../core/errors.ts';
+import { AgentName } from '../../core/identifiers.ts';
+import { Count, Duration, parseFlags } from '../flags.ts';
+import type { Define } from '../main.ts';
+import type { Output } from '../schemas.ts';
+import { endOnSignal } from '../signals.ts';
+import { visible } from '../visible.ts';
+
+const Flags = z.object({
+  as: z.optional(AgentName),
+  wait: z.optional(Duration),
+  limit: z.optional(Count),
+  keep: z.optional(z.boolean()),
+});
+
+export const define: Define = (command, context) =>
+  command
+    .option('--as <agent>', 'whose results (AGENTQ_AGENT, else coordinator)')
+    .option('--wait <duration>', 'wait so long for the first one')
+    .option('--limit <n>', 'at most so many (default: 100)')
+    .option('--keep', 'look without taking them out')
+    .action(async (options) => {
+      const { as, wait = 0, limit = 100, keep = false } = parseFlags(Flags, options);
+      const cli = context();
+      const services = await cli.services();
+      const queue = resultsQueue(cli.identity(as) ?? 'coordinator');
+      const { signal, release } = endOnSignal(cli.system);
+      const { messages, acknowledge } = await collect(services, queue, limit, services.clock() + wait, signal);
+      release();
+      if (messages.length === 0) throw new AgentqError('empty', cli.io.json ? `nothing waits in ${queue}` : '');
+      if (cli.io.json) cli.io.data({ messages: [...messages] } satisfies Output<'inbox'>);
+      else {
+        for (const { task_id, status, from, summary, reason, result_ref } of messages) {
+          const said = [summary ?? reason, result_ref].filter((part) => part !== undefined).join('  ');
+          cli.io.line(`${task_id}  ${status}  ${from}  ${visible(said)}`);
+        }
+      }
+      // Only now: had printing failed, they would come again.
+      if (!keep) await acknowledge();
+    });

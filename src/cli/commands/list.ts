@@ -1,0 +1,53 @@
+import * as z from 'zod/mini';
+import { formatMoment } from '../../core/duration.ts';
+import { AgentName, Role, TaskId } from '../../core/identifiers.ts';
+import { statuses, type Task } from '../../core/task.ts';
+import { Count, Names, parseFlags } from '../flags.ts';
+import type { Io } from '../io.ts';
+import type { Define } from '../main.ts';
+import type { Output } from '../schemas.ts';
+import { colourOf, headline } from '../task-text.ts';
+import { printTable } from '../table.ts';
+import { taskView } from '../views.ts';
+
+const Flags = z.object({
+  from: z.optional(AgentName),
+  to: z.optional(Role),
+  status: z.optional(z.pipe(Names, z.array(z.enum(statuses, { error: `is one of ${statuses.join(', ')}` })))),
+  limit: z.optional(Count),
+  before: z.optional(TaskId),
+});
+
+export const define: Define = (command, context) =>
+  command
+    .option('--from <agent>', 'only those that this agent submitted')
+    .option('--to <role>', 'only those of this role')
+    .option('--status <statuses>', 'only those in these states: queued,working')
+    .option('--limit <n>', 'at most so many, newest first (default: 100)')
+    .option('--before <id>', 'only those submitted before this one: the next page')
+    .action(async (options) => {
+      const { from, to: role, status, limit = 100, before } = parseFlags(Flags, options);
+      const cli = context();
+      const services = await cli.services();
+      const filter = { ...(from && { from }), ...(role && { role }), ...(status && { statuses: status }), ...(before && { before }) };
+      const tasks = await services.backend.list({ ...filter, limit });
+      const next = tasks.length === limit ? tasks.at(-1)?.id : undefined;
+      if (cli.io.json) {
+        const views = tasks.map((task) => taskView(services.store, task));
+        cli.io.data({ tasks: views, ...(next && { next }) } satisfies Output<'list'>);
+      } else await printTasks(cli.io, tasks, services.clock());
+    });
+
+/** A table of tasks, for people. */
+export async function printTasks(io: Io, tasks: readonly Task[], now: number): Promise<void> {
+  if (tasks.length === 0) return io.talk('no tasks');
+  await printTable(io, tasks, [
+    { title: 'ID', cell: (task, style) => style.bold(task.id) },
+    { title: 'STATUS', cell: (task, style) => colourOf(style, task)(task.status) },
+    { title: 'FROM', cell: (task) => task.envelope.from },
+    { title: 'TO', cell: (task) => task.envelope.to },
+    { title: 'TRIES', align: 'right', cell: (task) => String(task.attempts.length) },
+    { title: 'UPDATED', cell: (task) => formatMoment(task.updated_at, now) },
+    { title: 'WHAT', cell: (task) => headline(task, Math.max(20, io.width - 90)) },
+  ]);
+}

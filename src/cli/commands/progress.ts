@@ -1,0 +1,42 @@
+import * as z from 'zod/mini';
+import { rolePolicy } from '../../app/config.ts';
+import { findTask, obey } from '../../app/obey.ts';
+import { refuseSecret } from '../../core/secrets.ts';
+import { parseFlags, Percent, Span } from '../flags.ts';
+import type { Define } from '../main.ts';
+import type { Output } from '../schemas.ts';
+import { addSpeakerOptions, speaker, SpeakerFlags } from '../speaker.ts';
+import { iso } from '../views.ts';
+
+const Flags = z.object({
+  ...SpeakerFlags,
+  percent: z.optional(Percent),
+  note: z.optional(z.string().check(z.maxLength(2_000, { error: 'is longer than 2000 characters' }))),
+  lease: z.optional(Span),
+});
+
+export const define: Define = (command, context) =>
+  addSpeakerOptions(command)
+    .option('--percent <n>', 'how much is done, 0 to 100')
+    .option('--note <text>', 'what is being done')
+    .option('--lease <duration>', 'how long it is yours from now (default: 5m)')
+    .action(async (named: string | undefined, options) => {
+      const flags = parseFlags(Flags, options);
+      refuseSecret(flags.note, 'the note');
+      const cli = context();
+      const { id, by, attempt } = await speaker(cli, { id: named, ...flags }, true);
+      const services = await cli.services();
+      const lease = flags.lease ?? rolePolicy(services.workspace.config, (await findTask(services, id)).envelope.to).lease;
+      const { percent, note } = flags;
+      const { task } = await obey(services, id, {
+        type: 'renew',
+        by,
+        attempt,
+        lease,
+        ...(percent !== undefined && { percent }),
+        ...(note !== undefined && { note }),
+      });
+      if (!cli.io.json || task.status !== 'working') return;
+      const view = { task_id: id, attempt: task.lease.attempt, lease_expires_at: iso(task.lease.expires_at) };
+      cli.io.data(view satisfies Output<'progress'>);
+    });

@@ -1,0 +1,27 @@
+import { readResult } from '../../app/result.ts';
+import type { Define } from '../main.ts';
+import type { Output } from '../schemas.ts';
+import { fileView } from '../views.ts';
+import { visibleText } from '../visible.ts';
+
+export const define: Define = (command, context) =>
+  command.argument('<id>').action(async (id: string) => {
+    const cli = context();
+    const { io } = cli;
+    const services = await cli.services();
+    const { store } = services;
+    const { task, content } = await readResult(services, id);
+    const { by, summary, result, artifacts } = task.completion;
+    if (io.json) {
+      io.data({
+        task_id: id,
+        by,
+        summary,
+        ...(result && { result: fileView(store, result) }),
+        content: content?.toString('utf8'),
+        artifacts: artifacts.map((one) => fileView(store, one)),
+      } satisfies Output<'result'>);
+    } else if (!content) io.line(visibleText(summary ?? ''));
+    else if (io.terminal) io.line(visibleText(content.toString('utf8')).replace(/\n$/, ''));
+    else io.bytes(content);
+  });

@@ -1,0 +1,69 @@
+import { findTask } from '../../app/obey.ts';
+import type { Event } from '../../core/event.ts';
+import { formatDuration } from '../../core/duration.ts';
+import type { Define } from '../main.ts';
+import type { Output } from '../schemas.ts';
+import { taskLines } from '../task-text.ts';
+import { iso, taskView } from '../views.ts';
+import { visible } from '../visible.ts';
+
+export const define: Define = (command, context) =>
+  command.argument('<id>').action(async (id: string) => {
+    const cli = context();
+    const { io } = cli;
+    const services = await cli.services();
+    const task = await findTask(services, id);
+    const events = await services.backend.history(id);
+    if (io.json) {
+      const view = { task: taskView(services.store, task), envelope: task.envelope, events: events.map(eventView) };
+      return io.data(view satisfies Output<'show'>);
+    }
+    const style = await io.style();
+    for (const line of taskLines(task, services.clock(), style)) io.line(line);
+    io.line('');
+    for (const event of events) {
+      const since = `+${formatDuration(event.at - task.submitted_at)}`;
+      io.line(`${style.dim(`${iso(event.at)} ${since.padEnd(9)}`)} ${event.type.padEnd(15)} ${visible(details(event))}`.trimEnd());
+    }
+  });
+
+function eventView({ v: _v, task_id: _id, at, ...event }: Event): { type: string; at: string } {
+  return { ...event, at: iso(at) };
+}
+
+function details(event: Event): string {
+  switch (event.type) {
+    case 'submitted':
+      return `by ${event.envelope.from} to ${event.envelope.to}`;
+    case 'claimed':
+      return `attempt ${event.attempt} by ${event.worker}, lease until ${iso(event.expires_at)}`;
+    case 'renewed': {
+      const percent = event.percent === undefined ? '' : ` ${event.percent}%`;
+      return `attempt ${event.attempt} until ${iso(event.expires_at)}${percent} ${event.note ?? ''}`;
+    }
+    case 'lease-expired':
+      return `attempt ${event.attempt}${event.final ? ', the last' : ''}`;
+    case 'released':
+      return `attempt ${event.attempt} by ${event.by}: ${event.reason}`;
+    case 'attempt-failed': {
+      const next = event.retry_at === null ? 'no further attempt' : `again ${iso(event.retry_at)}`;
+      return `attempt ${event.attempt} by ${event.by}: ${event.reason}; ${next}`;
+    }
+    case 'completed':
+      return `attempt ${event.attempt} by ${event.by}, ${event.artifacts.length} artifacts: ${event.summary ?? 'no summary'}`;
+    case 'cancelled':
+      return `by ${event.by}: ${event.reason ?? 'no reason given'}`;
+    case 'stopped':
+      return `attempt ${event.attempt}: its process tree is gone`;
+    case 'retried':
+    case 'dismissed':
+      return `by ${event.by}`;
+    case 'refused':
+      return `${event.command} by ${event.by}: ${event.reason}`;
+    case 'became-due':
+    case 'expired':
+      return '';
+    default:
+      return event satisfies never;
+  }
+}

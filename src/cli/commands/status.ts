@@ -1,0 +1,100 @@
+import { describeDrift } from '../../artifacts/store.ts';
+import { findTask } from '../../app/obey.ts';
+import type { Services } from '../../app/services.ts';
+import { evidenceOf, findDrift } from '../../app/verify.ts';
+import type { Counts, RoleCount } from '../../backend/backend.ts';
+import { formatDuration, formatMoment } from '../../core/duration.ts';
+import type { Task } from '../../core/task.ts';
+import { AgentqError } from '../../core/errors.ts';
+import type { Io } from '../io.ts';
+import type { Define } from '../main.ts';
+import type { Output } from '../schemas.ts';
+import { bar, printTable } from '../table.ts';
+import { taskLines } from '../task-text.ts';
+import { driftView, iso, taskView } from '../views.ts';
+import { visible } from '../visible.ts';
+
+/** How many running tasks the overview shows. */
+const SHOWN = 10;
+
+/** For how long a worker that asked for work is shown as seen, in ms. */
+const SEEN = 3_600_000;
+
+export const define: Define = (command, context) =>
+  command.argument('[id]').action(async (id: string | undefined) => {
+    const cli = context();
+    const services = await cli.services();
+    await (id === undefined ? overview(services, cli.io) : oneTask(services, cli.io, id));
+  });
+
+async function oneTask(services: Services, io: Io, id: string): Promise<void> {
+  const { store, clock } = services;
+  const task = await findTask(services, id);
+  const drifts = await findDrift(store, evidenceOf(task));
+  if (io.json) {
+    io.data({ ...taskView(store, task), drift: drifts.map((drift) => driftView(store, drift)) } satisfies Output<'status ID'>);
+  } else {
+    const style = await io.style();
+    for (const line of taskLines(task, clock(), style)) io.line(line);
+    for (const drift of drifts) io.line(style.red(`drift      ${visible(describeDrift(drift))}`));
+  }
+  if (drifts.length > 0) {
+    throw new AgentqError('drift', `${id}: ${drifts.map(describeDrift).join('; ')}`, 'do not trust it: agentq doctor');
+  }
+}
+
+async function overview({ backend, clock }: Services, io: Io): Promise<void> {
+  const counts = await backend.counts();
+  if (io.json) return io.data(overviewView(counts, clock()));
+  const now = clock();
+  if (counts.roles.length === 0) return io.talk('nothing has been submitted yet: agentq submit --help');
+  const sum = (role: RoleCount, ...of: (keyof RoleCount['tasks'])[]) => String(of.reduce((n, status) => n + role.tasks[status], 0));
+  await printTable(io, counts.roles, [
+    { title: 'ROLE', cell: ({ role }, style) => style.bold(role) },
+    { title: 'QUEUED', align: 'right', cell: (role) => sum(role, 'queued') },
+    { title: 'OLDEST', align: 'right', cell: ({ oldest_ready_at: at }) => (at === undefined ? '-' : formatDuration(now - at)) },
+    { title: 'SCHEDULED', align: 'right', cell: (role) => sum(role, 'scheduled') },
+    { title: 'WORKING', align: 'right', cell: (role, style) => style.yellow(sum(role, 'working')) },
+    { title: 'DONE', align: 'right', cell: (role, style) => style.green(sum(role, 'completed')) },
+    { title: 'FAILED', align: 'right', cell: (role, style) => style.red(sum(role, 'failed', 'expired')) },
+    { title: 'CANCELLED', align: 'right', cell: (role) => sum(role, 'cancelled') },
+    { title: 'WORKERS', cell: ({ role }) => workersOf(counts, role, now) },
+  ]);
+  const running = await backend.list({ statuses: ['working'], limit: SHOWN });
+  if (running.length > 0) {
+    io.line('');
+    await printRunning(io, running, now);
+  }
+  if (counts.dead > 0) io.talk(`${counts.dead} dead letters: agentq dlq`);
+}
+
+function workersOf({ workers }: Counts, role: string, now: number): string {
+  const seen = workers.filter((worker) => worker.role === role && now - worker.seen_at < SEEN);
+  return seen.length === 0 ? 'none seen' : `${seen.length}, last ${formatMoment(seen[0]!.seen_at, now)}`;
+}
+
+async function printRunning(io: Io, tasks: readonly Task[], now: number): Promise<void> {
+  const working = tasks.filter((task) => task.status === 'working');
+  await printTable(io, working, [
+    { title: 'WORKING', cell: (task, style) => style.bold(task.id) },
+    { title: 'BY', cell: (task) => visible(task.lease.worker) },
+    { title: 'FOR', align: 'right', cell: (task) => formatDuration(now - task.attempts.at(-1)!.started_at) },
+    { title: 'LEASE ENDS', cell: (task) => formatMoment(task.lease.expires_at, now) },
+    { title: 'PROGRESS', cell: ({ progress }) => (progress?.percent === undefined ? '' : bar(progress.percent, 10)) },
+    { title: 'NOTE', cell: ({ progress }) => visible(progress?.note ?? '') },
+  ]);
+}
+
+function overviewView({ roles, workers, dead }: Counts, now: number): Output<'status'> {
+  return {
+    roles: roles.map(({ role, tasks, oldest_ready_at }) => ({
+      role,
+      tasks: { ...tasks },
+      ...(oldest_ready_at !== undefined && { oldest_ready_at: iso(oldest_ready_at) }),
+      workers: workers
+        .filter((worker) => worker.role === role && now - worker.seen_at < SEEN)
+        .map(({ worker, seen_at }) => ({ worker, seen_at: iso(seen_at) })),
+    })),
+    dead,
+  };
+}

@@ -1,0 +1,130 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import * as z from 'zod/mini';
+import type { Source } from '../../artifacts/store.ts';
+import { submit } from '../../app/submit.ts';
+import { parseSubmission, type Submission } from '../../core/envelope.ts';
+import { AgentqError } from '../../core/errors.ts';
+import { AgentName, ArtifactName, QueueName, Role, TaskId, TaskType } from '../../core/identifiers.ts';
+import { priorities } from '../../core/priority.ts';
+import type { Context } from '../context.ts';
+import { Count, Duration, Names, parseFlags, Span } from '../flags.ts';
+import type { Define } from '../main.ts';
+import type { Output } from '../schemas.ts';
+import { readAll } from '../stdin.ts';
+import { visible } from '../visible.ts';
+
+const Flags = z.object({
+  to: z.optional(Role),
+  type: z.optional(TaskType),
+  file: z.optional(z.string()),
+  instructions: z.optional(z.string()),
+  from: z.optional(AgentName),
+  id: z.optional(TaskId),
+  idempotencyKey: z.optional(z.string()),
+  priority: z.optional(z.enum(priorities, { error: `is one of ${priorities.join(', ')}` })),
+  ttl: z.optional(Span),
+  delay: z.optional(Duration),
+  at: z.optional(z.string()),
+  replyTo: z.optional(QueueName),
+  expect: z.optional(z.pipe(Names, z.array(ArtifactName))),
+  format: z.optional(z.string()),
+  maxAttempts: z.optional(Count),
+  batch: z.optional(z.string()),
+  allowSecret: z.optional(z.boolean()),
+});
+type Flags = z.infer<typeof Flags>;
+
+export const define: Define = (command, context) =>
+  command
+    .option('--to <role>', 'who is to do it')
+    .option('--type <type>', 'what kind of work it is (default: task)')
+    .option('--file <path>', 'the context, stored beside the queue; - for standard input')
+    .option('--instructions <text>', 'what to do, in the envelope itself')
+    .option('--from <agent>', 'who asks (AGENTQ_AGENT, else coordinator)')
+    .option('--id <id>', 'the id; a second submit with the same content returns the same task')
+    .option('--idempotency-key <key>', 'likewise, where the id does not matter')
+    .option('--priority <priority>', 'low, normal or high')
+    .option('--ttl <duration>', 'expires if nobody has started it by then')
+    .option('--delay <duration>', 'not before so long from now')
+    .option('--at <time>', 'not before this moment, ISO 8601')
+    .option('--expect <names>', 'artifacts that must come back: summary,patch')
+    .option('--format <format>', 'the format of the result that is wanted')
+    .option('--reply-to <queue>', 'where the result message goes (default: results.AGENT)')
+    .option('--max-attempts <n>', 'how often it may fail before it is a dead letter (default: 3)')
+    .option('--batch <path>', 'submit every row of a JSON Lines file, or none; - for standard input')
+    .option('--allow-secret', 'submit it although it looks like it holds a credential')
+    .action(async (options) => {
+      const flags = parseFlags(Flags, options);
+      if (flags.batch !== undefined) return submitRows(context(), flags, flags.batch);
+      return submitOne(context(), flags);
+    });
+
+async function submitOne(cli: Context, flags: Flags): Promise<void> {
+  if (flags.to === undefined) throw new AgentqError('usage', 'it is not said who is to do it', 'give --to ROLE');
+  const submission = parseSubmission(fieldsOf(cli, flags));
+  const services = await cli.services();
+  const context = flags.file === undefined ? undefined : await readContext(cli, flags.file);
+  const draft = { submission, allowSecret: flags.allowSecret ?? false, ...(context && { context }) };
+  const { task, created, warnings } = await submit(services, draft);
+  for (const warning of warnings) cli.io.talk(`agentq: warning: ${warning}`);
+  if (cli.io.json) cli.io.data({ task_id: task.id, status: task.status, created } satisfies Output<'submit'>);
+  else cli.io.line(task.id);
+}
+
+function fieldsOf(cli: Context, flags: Flags): Partial<Submission> {
+  const fields = {
+    to: flags.to,
+    type: flags.type,
+    from: cli.identity(flags.from) ?? 'coordinator',
+    task_id: flags.id,
+    idempotency_key: flags.idempotencyKey,
+    instructions: flags.instructions,
+    priority: flags.priority,
+    reply_to: flags.replyTo,
+    ttl_seconds: flags.ttl === undefined ? undefined : flags.ttl / 1_000,
+    delay_seconds: flags.delay === undefined ? undefined : flags.delay / 1_000,
+    not_before: flags.at,
+    max_attempts: flags.maxAttempts,
+    expected_output: flags.expect || flags.format ? { format: flags.format, artifacts: flags.expect } : undefined,
+  };
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
+
+async function readContext(cli: Context, file: string): Promise<Source> {
+  return file === '-' ? { bytes: await readAll(cli.system.stdin) } : { file: resolve(cli.system.cwd, file) };
+}
+
+async function submitRows(cli: Context, flags: Flags, batch: string): Promise<void> {
+  const { BadBatch, submitBatch } = await import('../../app/batch.ts');
+  if (flags.file !== undefined || flags.instructions !== undefined || flags.id !== undefined) {
+    throw new AgentqError('usage', 'a batch carries its own contents', 'leave --file, --instructions and --id out');
+  }
+  const services = await cli.services();
+  const text = batch === '-' ? (await readAll(cli.system.stdin)).toString('utf8') : readText(resolve(cli.system.cwd, batch));
+  const options = {
+    defaults: fieldsOf(cli, flags),
+    allowSecret: flags.allowSecret ?? false,
+    cwd: cli.system.cwd,
+    onProgress: (done: number) => cli.io.progress(`${done} rows`),
+  };
+  try {
+    const { ids, created, warnings } = await submitBatch(services, text, options);
+    cli.io.progress('');
+    for (const warning of warnings) cli.io.talk(`agentq: warning: ${warning}`);
+    if (cli.io.json) cli.io.data({ task_ids: [...ids], created } satisfies Output<'submit --batch'>);
+    else cli.io.line(ids.join('\n'));
+  } catch (error) {
+    cli.io.progress('');
+    if (error instanceof BadBatch) for (const { line, problem } of error.rows) cli.io.talk(`row ${line}: ${visible(problem)}`);
+    throw error;
+  }
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new AgentqError('unreadable-file', `${path} cannot be read: ${(error as Error).message}`, 'check the path');
+  }
+}

@@ -1,0 +1,2 @@
+import type { Define } from '../main.ts';
+export const define: Define = () => {};

@@ -1,0 +1,79 @@
+import * as z from 'zod/mini';
+import { rolePolicy } from '../../app/config.ts';
+import type { AttemptReport } from '../../app/worker/attempt-run.ts';
+import { Worker } from '../../app/worker/worker.ts';
+import { AgentName, Role } from '../../core/identifiers.ts';
+import { Count, Duration, parseFlags, Span } from '../flags.ts';
+import type { Define } from '../main.ts';
+import type { Output } from '../schemas.ts';
+import { visible } from '../visible.ts';
+
+const Flags = z.object({
+  as: Role,
+  worker: z.optional(AgentName),
+  concurrency: z.optional(Count),
+  lease: z.optional(Span),
+  timeout: z.optional(Span),
+  killGrace: z.optional(Duration),
+  untilEmpty: z.optional(z.boolean()),
+  idleExit: z.optional(Duration),
+});
+
+const KILL_GRACE = 10_000;
+
+export const define: Define = (command, context) =>
+  command
+    .argument('<program>')
+    .argument('[args...]')
+    .usage('--as <role> [options] -- <program> [args...]')
+    .requiredOption('--as <role>', 'the role whose work to do')
+    .option('--worker <name>', 'the name of this worker (AGENTQ_AGENT, else ROLE@HOST:PID)')
+    .option('--concurrency <n>', 'how many tasks at once (default: 1)')
+    .option('--lease <duration>', 'how long a task is held without renewal (default: 5m)')
+    .option('--timeout <duration>', 'fails an attempt that takes longer')
+    .option('--kill-grace <duration>', 'how long a child has between SIGTERM and SIGKILL (default: 10s)')
+    .option('--until-empty', 'end when nothing is ready, being retried or running')
+    .option('--idle-exit <duration>', 'end after so long without work')
+    .addHelpText('after', HELP)
+    .action(async (program: string, args: string[], options) => {
+      const flags = parseFlags(Flags, options);
+      const cli = context();
+      const { io, system } = cli;
+      const services = await cli.services();
+      const policy = rolePolicy(services.workspace.config, flags.as);
+      const say = (id: string, attempt: number, event: string, reason?: string) => {
+        if (io.json) io.data({ task_id: id, attempt, event, reason } satisfies Output<'work'>);
+        else io.talk(`${id} attempt ${attempt} ${event}${reason === undefined ? '' : `: ${visible(reason)}`}`);
+      };
+      const worker = new Worker(services, {
+        role: flags.as,
+        worker: cli.identity(flags.worker) ?? `${flags.as}@${system.hostname()}:${system.pid}`,
+        concurrency: flags.concurrency ?? policy.concurrency,
+        policy: { ...policy, lease: flags.lease ?? policy.lease, timeout: flags.timeout ?? policy.timeout },
+        killGrace: flags.killGrace ?? KILL_GRACE,
+        untilEmpty: flags.untilEmpty ?? false,
+        idleExit: flags.idleExit,
+        command: program,
+        args,
+        cwd: system.cwd,
+        env: system.env,
+        warn: (line) => io.talk(`agentq: warning: ${visible(line)}`),
+        onStart: (id, attempt) => say(id, attempt, 'started'),
+        onEnd: ({ id, attempt, outcome, reason }: AttemptReport) => say(id, attempt, outcome, reason),
+      });
+      let signals = 0;
+      const release = system.onSignal(() => {
+        signals++;
+        io.talk(signals === 1 ? 'agentq: draining; once more to hand running tasks back' : 'agentq: handing running tasks back');
+        if (signals === 1) worker.drain();
+        else worker.handBack();
+      });
+      await worker.run().finally(release);
+    });
+
+const HELP = `
+For each task the program gets the instructions and the context on standard input, and in its environment
+AGENTQ_TASK_ID, AGENTQ_ATTEMPT, AGENTQ_ROLE, AGENTQ_CONTEXT_FILE, AGENTQ_RESULT_FILE and AGENTQ_ARTIFACTS_DIR.
+Exit 0 completes the task with the result file, or with what it printed where it wrote none; exit 75 tries it again
+later, at no cost to its attempts; any other exit fails the attempt. What it prints is kept as the artifact "log".
+A first SIGTERM or SIGINT drains, a second hands running tasks back.`;

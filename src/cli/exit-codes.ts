@@ -1,0 +1,31 @@
+import type { ErrorCode } from '../core/errors.ts';
+
+/** Something that agentq did not foresee: a bug. */
+export const INTERNAL_ERROR = 1;
+
+/** The one place that turns errors into exit codes. Documented in docs/exit-codes.md; a test holds the two together. */
+export const exitCodes: Readonly<Record<ErrorCode, number>> = {
+  usage: 2,
+  'not-found': 3,
+  conflict: 4,
+  cancelled: 5,
+  failed: 6,
+  expired: 7,
+  timeout: 8,
+  empty: 9,
+  'no-workspace': 10,
+  'invalid-name': 11,
+  'unreadable-file': 12,
+  'too-large': 13,
+  'bad-batch': 14,
+  'missing-artifacts': 15,
+  drift: 16,
+  secret: 17,
+  'unsupported-store': 18,
+  'newer-schema': 19,
+  corrupt: 20,
+  busy: 21,
+  storage: 22,
+  'not-finished': 23,
+  unhealthy: 24,
+};

@@ -1,0 +1,25 @@
+import type { Readable } from 'node:stream';
+
+/** Everything that the program takes from the process around it, so that a test can give it something else. */
+export interface System {
+  readonly args: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+  readonly cwd: string;
+  readonly stdin: Readable;
+  readonly stdout: Sink;
+  readonly stderr: Sink;
+  readonly hostname: () => string;
+  readonly pid: number;
+  /** ms since 1970. */
+  readonly clock: () => number;
+  /** In [0, 1). */
+  readonly random: () => number;
+  /** Calls back at each SIGINT or SIGTERM. @returns how to stop listening */
+  readonly onSignal: (listener: () => void) => () => void;
+}
+
+export interface Sink {
+  write(data: string | Uint8Array): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}

@@ -1,0 +1,88 @@
+import { formatDuration, formatMoment } from '../core/duration.ts';
+import { maxAttempts } from '../core/retry.ts';
+import type { Attempt, Task } from '../core/task.ts';
+import type { Style } from './io.ts';
+import { bar, shorten } from './table.ts';
+import { visible } from './visible.ts';
+
+const colours = {
+  queued: 'cyan',
+  scheduled: 'dim',
+  working: 'yellow',
+  completed: 'green',
+  failed: 'red',
+  cancelled: 'dim',
+  expired: 'red',
+} as const;
+
+export function colourOf(style: Style, task: Task): (text: string) => string {
+  return style[colours[task.status]];
+}
+
+/** What a task is about, or what became of it, in one line of at most `most` characters. */
+export function headline(task: Task, most: number): string {
+  const { instructions, context_ref } = task.envelope;
+  const outcome =
+    task.status === 'completed' ? task.completion.summary : task.status === 'failed' ? task.reason : undefined;
+  return shorten(visible(outcome ?? instructions ?? context_ref ?? ''), most);
+}
+
+/** A task in full, a fact a line. */
+export function taskLines(task: Task, now: number, style: Style): string[] {
+  const { envelope } = task;
+  const fact = (name: string, value: string) => `${style.dim(name.padEnd(10))} ${value}`;
+  const lines = [
+    `${style.bold(task.id)}  ${colourOf(style, task)(task.status)}`,
+    fact('from', `${envelope.from} to ${envelope.to}, ${envelope.type}, ${envelope.priority}`),
+    fact('submitted', formatMoment(task.submitted_at, now)),
+  ];
+  if (envelope.instructions !== undefined) lines.push(fact('do', shorten(visible(envelope.instructions), 300)));
+  if (task.context) lines.push(fact('context', `${task.context.path}, ${task.context.size} bytes`));
+  lines.push(...statusLines(task, now).map(([name, value]) => fact(name, value)));
+  if (task.refused > 0) lines.push(fact('refused', `${task.refused} changes: agentq show ${task.id}`));
+  for (const attempt of task.attempts) lines.push(fact(`attempt ${attempt.number}`, attemptLine(attempt, now)));
+  return lines;
+}
+
+function statusLines(task: Task, now: number): [name: string, value: string][] {
+  switch (task.status) {
+    case 'queued':
+      return [['ready', `since ${formatMoment(task.ready_at, now)}`]];
+    case 'scheduled':
+      return [['due', `${formatMoment(task.due_at, now)} (${task.why})`]];
+    case 'working': {
+      const { lease, progress } = task;
+      const lines: [string, string][] = [
+        ['lease', `attempt ${lease.attempt} of ${maxAttempts(task)} by ${visible(lease.worker)}, ends ${formatMoment(lease.expires_at, now)}`],
+      ];
+      if (progress?.percent !== undefined) lines.push(['progress', bar(progress.percent)]);
+      if (progress) lines.push(['note', `${visible(progress.note ?? '')} (${formatMoment(progress.at, now)})`]);
+      return lines;
+    }
+    case 'completed': {
+      const { by, at, summary, result, artifacts } = task.completion;
+      const lines: [string, string][] = [['completed', `${formatMoment(at, now)} by ${visible(by)}`]];
+      if (summary !== undefined) lines.push(['summary', visible(summary)]);
+      if (result) lines.push(['result', `${result.path}, ${result.size} bytes`]);
+      return [...lines, ...artifacts.map(({ path, size }): [string, string] => ['artifact', `${visible(path)}, ${size} bytes`])];
+    }
+    case 'failed':
+      return [['failed', `${formatMoment(task.failed_at, now)}: ${visible(task.reason)}`]];
+    case 'expired':
+      return [['expired', `${formatMoment(task.expired_at, now)}: nobody had started it`]];
+    case 'cancelled': {
+      const stopped = task.attempts.at(-1)?.outcome === 'cancelled';
+      const state = !stopped ? '' : task.stopped_at === undefined ? '; its worker has not yet said that it stopped' : '; its worker has stopped';
+      return [['cancelled', `${formatMoment(task.cancelled_at, now)} by ${visible(task.by)}: ${visible(task.reason ?? 'no reason given')}${state}`]];
+    }
+    default:
+      return task satisfies never;
+  }
+}
+
+export function attemptLine(attempt: Attempt, now: number): string {
+  const who = visible(attempt.worker);
+  if (attempt.outcome === undefined) return `${who}, began ${formatMoment(attempt.started_at, now)}`;
+  const took = formatDuration(attempt.ended_at - attempt.started_at);
+  return `${attempt.outcome} after ${took} by ${who}${attempt.reason === undefined ? '' : `: ${visible(attempt.reason)}`}`;
+}
