@@ -5,12 +5,17 @@
 var least = 24;
 if (Number(process.versions.node.split('.')[0]) < least) {
   process.stderr.write(
-    'agentq: Node.js ' + least + ' or newer is needed, and this is ' + process.version +
-      ' (npx -p node@' + least + ' agentq …; in a clone: npm exec agentq -- …)\n',
+    'agentq: Node.js ' +
+      least +
+      ' or newer is needed, and this is ' +
+      process.version +
+      ' (npx -p node@' +
+      least +
+      ' agentq …; in a clone: npm exec agentq -- …)\n',
   );
   process.exitCode = 1;
 } else {
   require('node:module').enableCompileCache();
   // exit() rather than a natural end, which would spend time on tidying up what the system tidies up anyway.
-  require('../dist/agentq.cjs').run().then(process.exit);
+  void require('../dist/agentq.cjs').run().then(process.exit);
 }

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { resolve } from 'node:path';
-import { parseSubmission, type Submission } from '../core/envelope.ts';
 import { AgentqError } from '../core/errors.ts';
+import { parseSubmission, type Submission } from '../core/submission.ts';
 import { type Draft, prepare, type Prepared } from './submit.ts';
 import type { Services } from './services.ts';
 
@@ -16,7 +16,11 @@ export class BadBatch extends AgentqError {
   readonly rows: readonly BatchRow[];
 
   constructor(rows: readonly BatchRow[], total: number) {
-    super('bad-batch', `${rows.length} of ${total} rows are bad; nothing was submitted`, 'mend these rows and submit the file again');
+    super(
+      'bad-batch',
+      `${rows.length} of ${total} rows are bad; nothing was submitted`,
+      'mend these rows and submit the file again',
+    );
     this.rows = rows;
   }
 }
@@ -63,7 +67,7 @@ export async function submitBatch(services: Services, text: string, options: Bat
     if (bad.length > 0) throw new BadBatch(bad, total);
     return await submitAll(services, prepared, total);
   } catch (error) {
-    await Promise.all(prepared.map(({ row }) => row.context && services.store.discard(row.context)));
+    for (const { row } of prepared) if (row.context) await services.store.discard(row.context);
     throw error;
   }
 }
@@ -78,7 +82,9 @@ async function submitAll(
     command: { type: 'submit', envelope, context: context?.evidence } as const,
   }));
   const outcomes = await backend.commit(requests);
-  const refused = outcomes.flatMap(({ refusal }, i) => (refusal ? [{ line: prepared[i]!.line, problem: refusal.message }] : []));
+  const refused = outcomes.flatMap(({ refusal }, i) =>
+    refusal ? [{ line: prepared[i]!.line, problem: refusal.message }] : [],
+  );
   if (refused.length > 0) throw new BadBatch(refused, total);
   return {
     ids: requests.map((request) => request.task_id),
@@ -94,7 +100,8 @@ function readRow(source: string, { defaults, allowSecret, cwd }: BatchOptions): 
   } catch (error) {
     throw new AgentqError('bad-batch', `not JSON: ${(error as Error).message}`);
   }
-  if (json === null || typeof json !== 'object' || Array.isArray(json)) throw new AgentqError('bad-batch', 'not a JSON object');
+  if (json === null || typeof json !== 'object' || Array.isArray(json))
+    throw new AgentqError('bad-batch', 'not a JSON object');
   const { file, ...rest } = { ...defaults, ...json } as Record<string, unknown>;
   const submission = parseSubmission(rest);
   const context = contextOf(file, submission, cwd);
@@ -108,7 +115,7 @@ function contextOf(file: unknown, { context_ref }: Submission, cwd: string): { f
 }
 
 function* lines(text: string): Generator<string> {
-  for (let start = 0; start < text.length; ) {
+  for (let start = 0; start < text.length;) {
     const end = text.indexOf('\n', start);
     yield text.slice(start, end < 0 ? undefined : end);
     start = end < 0 ? text.length : end + 1;

@@ -29,14 +29,23 @@ export interface NamedFile {
  * Records the outcome of an attempt: first the evidence, durably in its place, then the event that names it.
  * What was stored for a completion that is refused is taken back; what the worker wrote itself stays.
  */
-export async function complete(services: Services, request: CompleteRequest): Promise<{ task: Task; changed: boolean }> {
+export async function complete(
+  services: Services,
+  request: CompleteRequest,
+): Promise<{ task: Task; changed: boolean }> {
   const { id, by, attempt, summary } = request;
   if (!request.allowSecret) refuseSecret(summary, 'the summary');
   const task = await findTask(services, id);
   const stored: Stored[] = [];
   try {
     const { result, artifacts } = await gather(services, task, request, stored);
-    const command: CommandOf<'complete'> = { type: 'complete', by, attempt, artifacts, ...(result && { result }) };
+    const command: CommandOf<'complete'> = {
+      type: 'complete',
+      by,
+      attempt,
+      artifacts,
+      ...(result && { result }),
+    };
     return await obey(services, id, summary === undefined ? command : { ...command, summary });
   } catch (error) {
     for (const one of stored) await services.store.discard(one);
@@ -86,7 +95,11 @@ async function gather(
  * The files that the worker left in the task's artifacts folder, by the stem of their name: those of its own
  * attempt first, then those at the top, where an agent that knows only the task's id writes.
  */
-async function findArtifacts({ store }: Services, id: string, attempt: number): Promise<{ name: string; path: string }[]> {
+async function findArtifacts(
+  { store }: Services,
+  id: string,
+  attempt: number,
+): Promise<{ name: string; path: string }[]> {
   const own = `${attemptFolder(id, attempt)}/`;
   const top = `${artifactsFolder(id)}/`;
   const found: { name: string; path: string }[] = [];

@@ -2,25 +2,27 @@ import { readFileSync } from 'node:fs';
 import * as z from 'zod/mini';
 import { parseDuration } from '../core/duration.ts';
 import { AgentqError } from '../core/errors.ts';
-import { Role } from '../core/identifiers.ts';
+import { name } from '../core/identifiers.ts';
 import { type Backoff, defaultBackoff } from '../core/retry.ts';
 
-const Span = z.string().check(z.regex(/^[\d.]+[a-z\d.]*$/, { error: 'must be a duration such as "90s" or "10m"' }));
+const Span = () =>
+  z.string().check(z.regex(/^[\d.]+[a-z\d.]*$/, { error: 'must be a duration such as "90s" or "10m"' }));
 
-const RoleSettings = z.strictObject({
-  max_attempts: z.optional(z.int().check(z.positive())),
-  lease: z.optional(Span),
-  timeout: z.optional(Span),
-  concurrency: z.optional(z.int().check(z.positive())),
-  backoff: z.optional(
-    z.strictObject({
-      base: z.optional(Span),
-      factor: z.optional(z.number().check(z.gte(1))),
-      max: z.optional(Span),
-      jitter: z.optional(z.number().check(z.gte(0), z.lte(1))),
-    }),
-  ),
-});
+const RoleSettings = () =>
+  z.strictObject({
+    max_attempts: z.optional(z.int().check(z.positive())),
+    lease: z.optional(Span()),
+    timeout: z.optional(Span()),
+    concurrency: z.optional(z.int().check(z.positive())),
+    backoff: z.optional(
+      z.strictObject({
+        base: z.optional(Span()),
+        factor: z.optional(z.number().check(z.gte(1))),
+        max: z.optional(Span()),
+        jitter: z.optional(z.number().check(z.gte(0), z.lte(1))),
+      }),
+    ),
+  });
 
 /** The file `config.json` of a workspace. `defaults` hold for every role, `roles` for one. */
 export const Config = z.strictObject({
@@ -29,8 +31,8 @@ export const Config = z.strictObject({
   store: z.optional(z.string()),
   /** Whether the group may read and write too. */
   shared: z.optional(z.boolean()),
-  defaults: z.optional(RoleSettings),
-  roles: z.optional(z.record(Role, RoleSettings)),
+  defaults: z.optional(z.lazy(RoleSettings)),
+  roles: z.optional(z.lazy(() => z.record(name('role'), RoleSettings()))),
 });
 export type Config = z.infer<typeof Config>;
 
@@ -63,7 +65,8 @@ export function readConfig(path: string): Config {
 export function rolePolicy(config: Config, role: string): RolePolicy {
   const settings = { ...config.defaults, ...config.roles?.[role] };
   const backoff = { ...config.defaults?.backoff, ...config.roles?.[role]?.backoff };
-  const span = (text: string | undefined) => (text === undefined ? undefined : parseDuration(text, 'a span of config.json'));
+  const span = (text: string | undefined) =>
+    text === undefined ? undefined : parseDuration(text, 'a span of config.json');
   return {
     maxAttempts: settings.max_attempts,
     lease: span(settings.lease) ?? DEFAULT_LEASE,

@@ -24,7 +24,10 @@ const PRESENT = 900_000;
  * scratch that no attempt uses, takes away rights that were never given. Evidence is never touched.
  */
 export async function diagnose(services: Services, repair: boolean): Promise<readonly Diagnosis[]> {
-  const found: Diagnosis[] = (await services.backend.audit(repair)).map((finding) => ({ ...finding, severity: 'problem' }));
+  const found: Diagnosis[] = (await services.backend.audit(repair)).map((finding) => ({
+    ...finding,
+    severity: 'problem',
+  }));
   const recorded = new Set<string>();
   const open = new Set<string>();
   for await (const task of everyTask(services)) {
@@ -44,7 +47,7 @@ export async function diagnose(services: Services, repair: boolean): Promise<rea
 }
 
 async function* everyTask({ backend }: Services): AsyncGenerator<Task> {
-  for (let before: string | undefined; ; ) {
+  for (let before: string | undefined; ;) {
     const page = await backend.list({ limit: PAGE, ...(before !== undefined && { before }) });
     yield* page;
     before = page.at(-1)?.id;
@@ -56,7 +59,12 @@ async function* everyTask({ backend }: Services): AsyncGenerator<Task> {
 async function unrecordedResults({ store }: Services, recorded: Set<string>, open: Set<string>): Promise<Diagnosis[]> {
   return (await store.scan('results'))
     .filter((path) => !recorded.has(path) && !open.has(parse(path).name.split('~')[0]!))
-    .map((path) => ({ subject: path, problem: 'no completion speaks of this result', severity: 'advice', repaired: false }));
+    .map((path) => ({
+      subject: path,
+      problem: 'no completion speaks of this result',
+      severity: 'advice',
+      repaired: false,
+    }));
 }
 
 /** Roles whose tasks wait while nobody asks for them. */
@@ -79,7 +87,12 @@ function leftOverScratch({ workspace }: Services, open: Set<string>, repair: boo
     .filter((name) => !open.has(name.split('~')[0]!))
     .map((name) => {
       if (repair) rmSync(join(workspace.runDir, name), { recursive: true, force: true });
-      return { subject: `run/${name}`, problem: 'scratch of an attempt that is over', severity: 'problem', repaired: repair };
+      return {
+        subject: `run/${name}`,
+        problem: 'scratch of an attempt that is over',
+        severity: 'problem',
+        repaired: repair,
+      };
     });
 }
 

@@ -22,5 +22,8 @@ export async function fail(services: Services, request: FailRequest): Promise<{ 
   const command = { type: 'fail', by, attempt, reason, artifacts } as const;
   if (!retry) return obey(services, id, command);
   const { envelope } = await findTask(services, id);
-  return obey(services, id, { ...command, backoff: rolePolicy(services.workspace.config, envelope.to).backoff });
+  return obey(services, id, {
+    ...command,
+    backoff: rolePolicy(services.workspace.config, envelope.to).backoff,
+  });
 }

@@ -14,7 +14,7 @@ export async function unknownTask({ backend }: Services, id: string): Promise<Ag
   const near = [...new Set(pages.flat().map((task) => task.id))]
     .map((known) => ({ known, far: distance(known, id) }))
     .filter(({ known, far }) => far <= Math.max(2, id.length / 4) || known.startsWith(id))
-    .sort((a, b) => a.far - b.far)
+    .toSorted((a, b) => a.far - b.far)
     .slice(0, 3)
     .map(({ known }) => known);
   const hint = near.length > 0 ? `did you mean ${near.join(', ')}?` : 'agentq list shows the tasks that there are';

@@ -22,7 +22,11 @@ export async function readResult(services: Services, id: string): Promise<Verifi
     case 'completed': {
       const drifts = await findDrift(services.store, evidenceOf(task));
       if (drifts.length > 0) {
-        throw new AgentqError('drift', `${id}: ${drifts.map(describeDrift).join('; ')}`, 'do not trust it: agentq doctor');
+        throw new AgentqError(
+          'drift',
+          `${id}: ${drifts.map(describeDrift).join('; ')}`,
+          'do not trust it: agentq doctor',
+        );
       }
       const { result } = task.completion;
       return result ? { task, content: await services.store.read(result) } : { task };

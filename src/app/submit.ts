@@ -1,12 +1,13 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { extname, parse } from 'node:path';
 import type { ArtifactStore, Source, Stored } from '../artifacts/store.ts';
-import { checkEnvelopeSize, Envelope, resultsQueue, Submission } from '../core/envelope.ts';
+import { checkEnvelopeSize, type Envelope } from '../core/envelope.ts';
 import { AgentqError } from '../core/errors.ts';
 import type { Evidence } from '../core/evidence.ts';
-import { taskIdOfKey } from '../core/fingerprint.ts';
 import { checkName } from '../core/identifiers.ts';
+import { resultsQueue } from '../core/reply-to.ts';
 import { findSecret, refuseSecret } from '../core/secrets.ts';
+import type { Submission } from '../core/submission.ts';
 import type { Task } from '../core/task.ts';
 import { rolePolicy } from './config.ts';
 import { obey } from './obey.ts';
@@ -52,7 +53,7 @@ export interface Prepared {
 export async function prepare(services: Services, { submission, context, allowSecret }: Draft): Promise<Prepared> {
   if (!allowSecret) refuseSecret(submission.instructions, 'the instructions');
   const place = context && 'file' in context ? services.store.pathOf(context.file) : undefined;
-  const id = chooseId(services, submission, place);
+  const id = await chooseId(services, submission, place);
   const from = submission.from!;
   const envelope: Envelope = {
     ...submission,
@@ -70,23 +71,34 @@ export async function prepare(services: Services, { submission, context, allowSe
   }
   checkEnvelopeSize(envelope);
   const stored = await keepContext(services.store, id, context, place);
-  const warnings = await searchForSecret(services.store, stored.evidence);
-  return { envelope: { ...envelope, context_ref: services.store.refOf(stored.evidence.path) }, context: stored, warnings };
+  const warnings = searchForSecret(services.store, stored.evidence);
+  return {
+    envelope: { ...envelope, context_ref: services.store.refOf(stored.evidence.path) },
+    context: stored,
+    warnings,
+  };
 }
 
 /** The name of a file in the store's own tasks/ folder, else `task_id`, else the key's, else a fresh one. */
-function chooseId(services: Services, submission: Submission, place: string | undefined): string {
+async function chooseId(services: Services, submission: Submission, place: string | undefined): Promise<string> {
   const inTasks = place !== undefined && /^tasks\/[^/]+$/.test(place);
   const named = inTasks ? checkName('task id', parse(place).name) : undefined;
   const { task_id, idempotency_key } = submission;
   if (named !== undefined && task_id !== undefined && named !== task_id) {
-    throw new AgentqError('usage', `the file's name gives the id ${named}, but the id is to be ${task_id}`, 'leave the id out');
+    throw new AgentqError(
+      'usage',
+      `the file's name gives the id ${named}, but the id is to be ${task_id}`,
+      'leave the id out',
+    );
   }
   const id = named ?? task_id;
   if (id !== undefined && idempotency_key !== undefined) {
     throw new AgentqError('usage', `${id} already makes the submit idempotent`, 'leave --idempotency-key out');
   }
-  return id ?? (idempotency_key === undefined ? services.newId() : taskIdOfKey(idempotency_key));
+  if (id !== undefined) return id;
+  if (idempotency_key === undefined) return services.newId();
+  const { taskIdOfKey } = await import('../core/idempotency-key.ts');
+  return taskIdOfKey(idempotency_key);
 }
 
 function maxAttemptsOf(services: Services, submission: Submission): { max_attempts?: number } {
@@ -94,14 +106,20 @@ function maxAttemptsOf(services: Services, submission: Submission): { max_attemp
   return max_attempts === undefined ? {} : { max_attempts };
 }
 
-async function keepContext(store: ArtifactStore, id: string, context: Source, place: string | undefined): Promise<Stored> {
+async function keepContext(
+  store: ArtifactStore,
+  id: string,
+  context: Source,
+  place: string | undefined,
+): Promise<Stored> {
   if (place?.startsWith('tasks/')) return { evidence: await store.adopt(place, 'context'), created: false };
-  const extension = 'file' in context && /^\.[A-Za-z0-9]{1,16}$/.test(extname(context.file)) ? extname(context.file) : '.md';
+  const extension =
+    'file' in context && /^\.[A-Za-z0-9]{1,16}$/.test(extname(context.file)) ? extname(context.file) : '.md';
   return store.put(`tasks/${id}${extension}`, 'context', context);
 }
 
-async function searchForSecret(store: ArtifactStore, evidence: Evidence): Promise<string[]> {
+function searchForSecret(store: ArtifactStore, evidence: Evidence): string[] {
   if (evidence.size > SEARCHED) return [];
-  const found = findSecret(await readFile(store.locate(evidence.path), 'utf8'));
+  const found = findSecret(readFileSync(store.locate(evidence.path), 'utf8'));
   return found === undefined ? [] : [`${evidence.path} seems to hold ${found}: whoever may read the store can read it`];
 }

@@ -4,7 +4,9 @@ import type { Task } from '../core/task.ts';
 
 /** Every file that the task's history vouches for. */
 export function evidenceOf(task: Task): readonly Evidence[] {
-  const ofAttempts = task.attempts.flatMap((attempt) => (attempt.outcome === undefined ? [] : (attempt.artifacts ?? [])));
+  const ofAttempts = task.attempts.flatMap((attempt) =>
+    attempt.outcome === undefined ? [] : (attempt.artifacts ?? []),
+  );
   const completion = task.status === 'completed' ? task.completion : undefined;
   return [
     ...(task.context ? [task.context] : []),

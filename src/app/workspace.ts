@@ -30,7 +30,8 @@ const modesOf = (shared: boolean): Modes => (shared ? { file: 0o660, folder: 0o2
  * @throws AgentqError `no-workspace`
  */
 export function findWorkspace(named: string | undefined, cwd: string): Workspace {
-  const dir = named === undefined ? searchUpwards(cwd) : [resolve(cwd, named), resolve(cwd, named, FOLDER)].find(isWorkspace);
+  const dir =
+    named === undefined ? searchUpwards(cwd) : [resolve(cwd, named), resolve(cwd, named, FOLDER)].find(isWorkspace);
   if (dir !== undefined) return openWorkspace(dir);
   const where = named === undefined ? `${cwd} or any folder above it` : resolve(cwd, named);
   throw new AgentqError('no-workspace', `no agentq workspace in ${where}`, 'make one: agentq init');
@@ -58,15 +59,23 @@ function openWorkspace(dir: string): Workspace {
 }
 
 /** Makes the folders and the config; what is there already is left as it is. */
-export function initWorkspace(named: string | undefined, cwd: string, wanted: { store?: string; shared?: boolean }): Workspace {
+export function initWorkspace(
+  named: string | undefined,
+  cwd: string,
+  wanted: { store?: string; shared?: boolean },
+): Workspace {
   const dir = named === undefined ? join(resolve(cwd), FOLDER) : resolve(cwd, named);
-  if (existsSync(dir) && !statSync(dir).isDirectory()) throw new AgentqError('usage', `${dir} is not a directory`, 'name a folder');
+  if (existsSync(dir) && !statSync(dir).isDirectory())
+    throw new AgentqError('usage', `${dir} is not a directory`, 'name a folder');
   if (!isWorkspace(dir)) {
     const modes = modesOf(wanted.shared ?? false);
     makeFolder(dir, modes);
     const store = wanted.store === undefined ? {} : { store: resolve(cwd, wanted.store) };
     const config: Config = { version: 1, ...store, ...(wanted.shared && { shared: true }) };
-    writeFileSync(join(dir, CONFIG), `${JSON.stringify(config, null, 2)}\n`, { mode: modes.file, flag: 'wx' });
+    writeFileSync(join(dir, CONFIG), `${JSON.stringify(config, null, 2)}\n`, {
+      mode: modes.file,
+      flag: 'wx',
+    });
     chmodSync(join(dir, CONFIG), modes.file);
   }
   const workspace = openWorkspace(dir);

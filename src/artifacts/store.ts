@@ -44,6 +44,10 @@ export interface Stored {
 
 /** One line that names a drift, for people. */
 export function describeDrift({ kind, evidence }: Drift): string {
-  const problem = { missing: 'is missing', changed: 'was changed since it was recorded', unreadable: 'cannot be read' }[kind];
+  const problem = {
+    missing: 'is missing',
+    changed: 'was changed since it was recorded',
+    unreadable: 'cannot be read',
+  }[kind];
   return `${evidence.name} (${evidence.path}) ${problem}`;
 }

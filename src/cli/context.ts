@@ -1,24 +1,21 @@
-import { customAlphabet } from 'nanoid';
+import { customAlphabet } from 'nanoid/non-secure';
 import * as z from 'zod/mini';
 import type { Services } from '../app/services.ts';
 import { findWorkspace, type Workspace } from '../app/workspace.ts';
 import { FsStore } from '../artifacts/fs/fs-store.ts';
-import { type BackendOptions, openBackend } from '../backend/open.ts';
+import { type BackendOptions, createBackend, openBackend } from '../backend/open.ts';
 import { AgentqError } from '../core/errors.ts';
-import { AgentName, TaskId } from '../core/identifiers.ts';
+import { name } from '../core/identifiers.ts';
 import { inputError } from '../core/issue.ts';
+import { count } from './flags.ts';
 import { Io } from './io.ts';
 import type { System } from './system.ts';
 
-/** Letters and digits that nobody takes for one another, 60 bits of them. */
+/**
+ * Letters and digits that nobody takes for one another, 59 bits of them. Not the secure generator: an id is no
+ * secret, a clash is noticed, and to load OpenSSL costs every call 4 ms.
+ */
 const freshId = customAlphabet('23456789abcdefghjkmnpqrstuvwxyz', 12);
-
-const Environment = z.object({
-  AGENTQ_DIR: z.optional(z.string()),
-  AGENTQ_AGENT: z.optional(AgentName),
-  AGENTQ_TASK_ID: z.optional(TaskId),
-  AGENTQ_ATTEMPT: z.optional(z.string().check(z.regex(/^[1-9]\d{0,8}$/, { error: 'must be the number of an attempt' }))),
-});
 
 export interface GlobalOptions {
   readonly dir?: string;
@@ -39,21 +36,22 @@ export class Context {
     this.io = new Io(system, { json: options.json ?? false, color: options.color });
   }
 
-  get #environment(): z.infer<typeof Environment> {
-    const set = Object.entries(this.system.env).filter(([name, value]) => name.startsWith('AGENTQ_') && value !== '');
-    const parsed = Environment.safeParse(Object.fromEntries(set));
+  #environment<T extends z.ZodMiniType>(variable: string, schema: () => T): z.output<T> | undefined {
+    const value = this.system.env[variable];
+    if (value === undefined || value === '') return undefined;
+    const parsed = schema().safeParse(value);
     if (parsed.success) return parsed.data;
-    throw inputError(parsed.error, (path) => path.join('.'));
+    throw inputError(parsed.error, () => variable, variable);
   }
 
   /** `--dir`, else AGENTQ_DIR. */
   get namedDir(): string | undefined {
-    return this.#options.dir ?? this.#environment.AGENTQ_DIR;
+    return this.#options.dir ?? this.#environment('AGENTQ_DIR', z.string);
   }
 
   /** `--from`, else AGENTQ_AGENT. */
   identity(named: string | undefined): string | undefined {
-    return named ?? this.#environment.AGENTQ_AGENT;
+    return named ?? this.#environment('AGENTQ_AGENT', () => name('agent name'));
   }
 
   /**
@@ -61,15 +59,23 @@ export class Context {
    * the runner set for its child.
    * @throws AgentqError `usage` where neither names a task
    */
-  spokenOf(id: string | undefined, attempt: number | undefined): { readonly id: string; readonly attempt: number | undefined } {
-    const { AGENTQ_TASK_ID, AGENTQ_ATTEMPT } = this.#environment;
-    const chosen = id ?? AGENTQ_TASK_ID;
+  spokenOf(
+    id: string | undefined,
+    attempt: number | undefined,
+  ): { readonly id: string; readonly attempt: number | undefined } {
+    const inherited = this.#environment('AGENTQ_TASK_ID', () => name('task id'));
+    const chosen = id ?? inherited;
     if (chosen === undefined) throw new AgentqError('usage', 'no task is named', 'give its id, or set AGENTQ_TASK_ID');
-    const inherited = chosen === AGENTQ_TASK_ID && AGENTQ_ATTEMPT !== undefined ? Number(AGENTQ_ATTEMPT) : undefined;
-    return { id: chosen, attempt: attempt ?? inherited };
+    if (attempt !== undefined || chosen !== inherited) return { id: chosen, attempt };
+    return { id: chosen, attempt: this.#environment('AGENTQ_ATTEMPT', count) };
   }
 
-  backendOptions({ dir, modes }: Workspace): BackendOptions {
+  /** Makes what the workspace's backend needs. @returns whether anything was made */
+  createBackend(workspace: Workspace): Promise<{ readonly created: boolean }> {
+    return createBackend(this.#backendOptions(workspace));
+  }
+
+  #backendOptions({ dir, modes }: Workspace): BackendOptions {
     const { clock, random } = this.system;
     return { dir, fileMode: modes.file, folderMode: modes.folder, clock, random };
   }
@@ -80,7 +86,7 @@ export class Context {
     const workspace = findWorkspace(this.namedDir, this.system.cwd);
     const { storeDir, modes } = workspace;
     const store = new FsStore(storeDir, modes.file, modes.folder);
-    const backend = await openBackend(this.backendOptions(workspace));
+    const backend = await openBackend(this.#backendOptions(workspace));
     const newId = () => `task-${freshId()}`;
     return (this.#services = { workspace, store, backend, clock: this.system.clock, newId });
   }

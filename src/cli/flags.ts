@@ -24,25 +24,40 @@ function wholeNumber(text: string, least: number): number {
   return Number(text);
 }
 
+// Each a function: a one-shot command pays for every schema that it makes, so it makes those that it uses.
+
 /** A summary or a reason: what is longer belongs into a file. */
-export const Text = z.string().check(z.maxLength(8_000, { error: 'is longer than 8000 characters: put it into a file' }));
+export const text = () =>
+  z.string().check(z.maxLength(8_000, { error: 'is longer than 8000 characters: put it into a file' }));
 
 /** `90s`, `10m`; milliseconds. */
-export const Duration = read((text) => parseDuration(text, 'it'));
+export const duration = () => read((given) => parseDuration(given, 'it'));
+
 /** A duration of more than nothing. */
-export const Span = read((text) => {
-  const ms = parseDuration(text, 'it');
-  if (ms <= 0) throw new Error('must be more than 0 seconds');
-  return ms;
-});
-export const Count = read((text) => wholeNumber(text, 1));
-export const Percent = read((text) => {
-  const percent = wholeNumber(text, 0);
-  if (percent > 100) throw new Error('is more than 100');
-  return percent;
-});
+export const span = () =>
+  read((given) => {
+    const ms = parseDuration(given, 'it');
+    if (ms <= 0) throw new Error('must be more than 0 seconds');
+    return ms;
+  });
+
+export const count = () => read((given) => wholeNumber(given, 1));
+
+export const percent = () =>
+  read((given) => {
+    const number = wholeNumber(given, 0);
+    if (number > 100) throw new Error('is more than 100');
+    return number;
+  });
+
 /** `a,b,c` */
-export const Names = read((text) => text.split(',').map((name) => name.trim()).filter((name) => name !== ''));
+export const names = () =>
+  read((given) =>
+    given
+      .split(',')
+      .map((one) => one.trim())
+      .filter((one) => one !== ''),
+  );
 
 /**
  * Checks the options that a command was given.
@@ -51,5 +66,8 @@ export const Names = read((text) => text.split(',').map((name) => name.trim()).f
 export function parseFlags<T extends z.ZodMiniType>(schema: T, options: unknown): z.output<T> {
   const parsed = schema.safeParse(options);
   if (parsed.success) return parsed.data;
-  throw inputError(parsed.error, ([first]) => `--${String(first).replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
+  throw inputError(
+    parsed.error,
+    ([first]) => `--${String(first).replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+  );
 }

@@ -35,16 +35,19 @@ const hiddenVerbs: readonly Verb[] = [
   ['torture', 'kill workers at random and count what went wrong', () => import('./commands/torture.ts')],
 ];
 
+const everyVerb = [...verbs, ...hiddenVerbs];
+
 /** Runs one command line. @returns the exit code; never throws, never exits */
 export async function main(system: System): Promise<number> {
   const { program, context } = build(system);
   try {
-    await program.parseAsync(system.args, { from: 'user' });
+    if (system.args.length === 0) program.outputHelp();
+    else await program.parseAsync(system.args, { from: 'user' });
     return 0;
   } catch (error) {
     return report(error, system, program.opts<GlobalOptions>().json ?? system.args.includes('--json'));
   } finally {
-    await context.opened?.close();
+    if (!system.endsProcess) await context.opened?.close();
   }
 }
 
@@ -60,18 +63,21 @@ function build(system: System): { program: Command; context: { opened?: Context 
     .helpCommand(false)
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => void system.stdout.write(text),
+      writeOut: (text) => system.stdout.write(text),
       writeErr: () => {},
       getOutHelpWidth: () => system.stdout.columns ?? 100,
       getOutHasColors: () => false,
     })
     .hook('preSubcommand', async (_program, command) => {
-      const verb = [...verbs, ...hiddenVerbs].find(([name]) => name === command.name());
+      const verb = everyVerb.find(([name]) => name === command.name());
       (await verb?.[2]())?.define(command, open);
     });
-  for (const [name, summary] of verbs) program.command(name).description(summary);
-  for (const [name, summary] of hiddenVerbs) program.command(name, { hidden: true }).description(summary);
-  program.action(() => program.outputHelp());
+  // A command that may be meant is made; the others only where somebody may want to read about them.
+  const meant = everyVerb.filter(([name]) => system.args.includes(name));
+  for (const verb of meant.length > 0 ? meant : everyVerb) {
+    const [name, summary] = verb;
+    program.command(name, { hidden: hiddenVerbs.includes(verb) }).description(summary);
+  }
   return { program, context };
 }
 

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { Envelope } from '../core/envelope.ts';
+import { envelopeSchema } from '../core/envelope.ts';
 import { ResultMessage } from '../core/result-message.ts';
 import { statuses } from '../core/task.ts';
 
@@ -19,7 +19,11 @@ export const FileView = z.object({
 });
 export type FileView = z.infer<typeof FileView>;
 
-export const DriftView = z.object({ name: z.string(), ref: z.string(), kind: z.enum(['missing', 'changed', 'unreadable']) });
+export const DriftView = z.object({
+  name: z.string(),
+  ref: z.string(),
+  kind: z.enum(['missing', 'changed', 'unreadable']),
+});
 export type DriftView = z.infer<typeof DriftView>;
 
 export const AttemptView = z.object({
@@ -88,13 +92,24 @@ export const outputs = {
   wait: z.object({ done: z.boolean(), tasks: z.array(TaskView) }),
   status: z.object({ roles: z.array(RoleView), dead: z.number() }),
   'status ID': z.object({ ...TaskView.shape, drift: z.array(DriftView) }),
-  result: z.object({ task_id: z.string(), by: z.string(), summary: text, result: z.optional(FileView), content: text, artifacts: z.array(FileView) }),
+  result: z.object({
+    task_id: z.string(),
+    by: z.string(),
+    summary: text,
+    result: z.optional(FileView),
+    content: text,
+    artifacts: z.array(FileView),
+  }),
   list: z.object({ tasks: z.array(TaskView), next: text }),
-  show: z.object({ task: TaskView, envelope: Envelope, events: z.array(z.looseObject({ type: z.string(), at: Moment })) }),
+  show: z.object({
+    task: TaskView,
+    envelope: envelopeSchema(),
+    events: z.array(z.looseObject({ type: z.string(), at: Moment })),
+  }),
   inbox: z.object({ messages: z.array(ResultMessage) }),
   cancel: z.object({ tasks: z.array(Changed) }),
   claim: z.looseObject({
-    ...Envelope.shape,
+    ...envelopeSchema().shape,
     attempt: z.number(),
     lease: z.object({ worker: z.string(), expires_at: Moment, seconds: z.number() }),
     result_file: z.string(),
@@ -113,7 +128,12 @@ export const outputs = {
   doctor: z.object({
     healthy: z.boolean(),
     findings: z.array(
-      z.object({ subject: z.string(), problem: z.string(), severity: z.enum(['problem', 'advice']), repaired: z.boolean() }),
+      z.object({
+        subject: z.string(),
+        problem: z.string(),
+        severity: z.enum(['problem', 'advice']),
+        repaired: z.boolean(),
+      }),
     ),
   }),
   torture: z.object({
@@ -126,6 +146,8 @@ export const outputs = {
     completed_twice: z.number(),
     stale_accepted: z.number(),
   }),
-  error: z.object({ error: z.object({ code: z.string(), exit: z.number(), message: z.string(), hint: text }) }),
+  error: z.object({
+    error: z.object({ code: z.string(), exit: z.number(), message: z.string(), hint: text }),
+  }),
 } as const;
 export type Output<K extends keyof typeof outputs> = z.infer<(typeof outputs)[K]>;

@@ -1,8 +1,8 @@
 import type { System } from './system.ts';
 
-/** A signal that aborts when somebody asks this process to end. */
-export function endOnSignal(system: System): { readonly signal: AbortSignal; readonly release: () => void } {
+/** Runs something that waits, and tells it when somebody asks this process to end. */
+export async function untilSignal<T>(system: System, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
   const release = system.onSignal(() => controller.abort());
-  return { signal: controller.signal, release };
+  return run(controller.signal).finally(release);
 }

@@ -2,17 +2,20 @@ import type { Command } from 'commander';
 import * as z from 'zod/mini';
 import { findTask } from '../app/obey.ts';
 import { AgentqError } from '../core/errors.ts';
-import { AgentName } from '../core/identifiers.ts';
+import { name } from '../core/identifiers.ts';
 import type { Context } from './context.ts';
-import { Count } from './flags.ts';
+import { count } from './flags.ts';
 
 /** The options of every command by which a worker speaks of the task that it holds. */
-export const SpeakerFlags = { from: z.optional(AgentName), attempt: z.optional(Count) };
+export const speakerFlags = () => ({ from: z.optional(name('agent name')), attempt: z.optional(count()) });
 
 export function addSpeakerOptions(command: Command): Command {
   return command
     .argument('[id]', 'the task (AGENTQ_TASK_ID)')
-    .option('--from <role>', 'who speaks: the role that the task was sent to, or the worker that claimed it (AGENTQ_AGENT)')
+    .option(
+      '--from <role>',
+      'who speaks: the role that the task was sent to, or the worker that claimed it (AGENTQ_AGENT)',
+    )
     .option('--attempt <n>', 'the attempt that the claim gave (AGENTQ_ATTEMPT)');
 }
 
@@ -28,14 +31,22 @@ export interface Speaker {
  */
 export async function speaker(
   cli: Context,
-  named: { readonly id: string | undefined; readonly from?: string | undefined; readonly attempt?: number | undefined },
+  named: {
+    readonly id: string | undefined;
+    readonly from?: string | undefined;
+    readonly attempt?: number | undefined;
+  },
   anonymous = false,
 ): Promise<Speaker> {
   const { id, attempt } = cli.spokenOf(named.id, named.attempt);
   const by = cli.identity(named.from);
   if (by !== undefined) return { id, attempt, by };
   if (attempt === undefined && !anonymous) {
-    throw new AgentqError('usage', 'it is not said who speaks', 'give --from ROLE, or --attempt N, or set AGENTQ_AGENT');
+    throw new AgentqError(
+      'usage',
+      'it is not said who speaks',
+      'give --from ROLE, or --attempt N, or set AGENTQ_AGENT',
+    );
   }
   const { envelope } = await findTask(await cli.services(), id);
   return { id, attempt, by: envelope.to };

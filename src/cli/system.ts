@@ -14,12 +14,14 @@ export interface System {
   readonly clock: () => number;
   /** In [0, 1). */
   readonly random: () => number;
+  /** Whether the process ends with the command: then nothing need be tidied up first. */
+  readonly endsProcess: boolean;
   /** Calls back at each SIGINT or SIGTERM. @returns how to stop listening */
   readonly onSignal: (listener: () => void) => () => void;
 }
 
 export interface Sink {
-  write(data: string | Uint8Array): unknown;
+  write(data: string | Uint8Array): void;
   readonly isTTY?: boolean;
   readonly columns?: number;
 }

@@ -1,4 +1,3 @@
-import stringWidth from 'string-width';
 import type { Io, Style } from './io.ts';
 
 export interface Column<Row> {
@@ -10,6 +9,8 @@ export interface Column<Row> {
 /** Rows under aligned titles, for people. */
 export async function printTable<Row>(io: Io, rows: readonly Row[], columns: readonly Column<Row>[]): Promise<void> {
   const style = await io.style();
+  // Loaded here: its tables of wide characters take 10 ms.
+  const { default: stringWidth } = await import('string-width');
   const cells = rows.map((row) => columns.map(({ cell }) => cell(row, style)));
   const titles = columns.map(({ title }) => title);
   const widths = columns.map((_, i) => Math.max(...[titles, ...cells].map((line) => stringWidth(line[i]!))));
@@ -20,15 +21,4 @@ export async function printTable<Row>(io: Io, rows: readonly Row[], columns: rea
   const print = (line: readonly string[]) => line.map(pad).join('  ').trimEnd();
   io.line(style.dim(print(titles)));
   for (const line of cells) io.line(print(line));
-}
-
-/** `[#####-----]  50%` */
-export function bar(percent: number, width = 20): string {
-  const full = Math.round((Math.min(100, Math.max(0, percent)) / 100) * width);
-  return `[${'#'.repeat(full)}${'-'.repeat(width - full)}] ${Math.round(percent)}%`;
-}
-
-/** Cuts a line of text for a cell. */
-export function shorten(text: string, most: number): string {
-  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
 }

@@ -2,7 +2,7 @@ import { formatDuration, formatMoment } from '../core/duration.ts';
 import { maxAttempts } from '../core/retry.ts';
 import type { Attempt, Task } from '../core/task.ts';
 import type { Style } from './io.ts';
-import { bar, shorten } from './table.ts';
+import { bar, shorten } from './line.ts';
 import { visible } from './visible.ts';
 
 const colours = {
@@ -53,7 +53,10 @@ function statusLines(task: Task, now: number): [name: string, value: string][] {
     case 'working': {
       const { lease, progress } = task;
       const lines: [string, string][] = [
-        ['lease', `attempt ${lease.attempt} of ${maxAttempts(task)} by ${visible(lease.worker)}, ends ${formatMoment(lease.expires_at, now)}`],
+        [
+          'lease',
+          `attempt ${lease.attempt} of ${maxAttempts(task)} by ${visible(lease.worker)}, ends ${formatMoment(lease.expires_at, now)}`,
+        ],
       ];
       if (progress?.percent !== undefined) lines.push(['progress', bar(progress.percent)]);
       if (progress) lines.push(['note', `${visible(progress.note ?? '')} (${formatMoment(progress.at, now)})`]);
@@ -64,7 +67,10 @@ function statusLines(task: Task, now: number): [name: string, value: string][] {
       const lines: [string, string][] = [['completed', `${formatMoment(at, now)} by ${visible(by)}`]];
       if (summary !== undefined) lines.push(['summary', visible(summary)]);
       if (result) lines.push(['result', `${result.path}, ${result.size} bytes`]);
-      return [...lines, ...artifacts.map(({ path, size }): [string, string] => ['artifact', `${visible(path)}, ${size} bytes`])];
+      return [
+        ...lines,
+        ...artifacts.map(({ path, size }): [string, string] => ['artifact', `${visible(path)}, ${size} bytes`]),
+      ];
     }
     case 'failed':
       return [['failed', `${formatMoment(task.failed_at, now)}: ${visible(task.reason)}`]];
@@ -72,8 +78,17 @@ function statusLines(task: Task, now: number): [name: string, value: string][] {
       return [['expired', `${formatMoment(task.expired_at, now)}: nobody had started it`]];
     case 'cancelled': {
       const stopped = task.attempts.at(-1)?.outcome === 'cancelled';
-      const state = !stopped ? '' : task.stopped_at === undefined ? '; its worker has not yet said that it stopped' : '; its worker has stopped';
-      return [['cancelled', `${formatMoment(task.cancelled_at, now)} by ${visible(task.by)}: ${visible(task.reason ?? 'no reason given')}${state}`]];
+      const state = !stopped
+        ? ''
+        : task.stopped_at === undefined
+          ? '; its worker has not yet said that it stopped'
+          : '; its worker has stopped';
+      return [
+        [
+          'cancelled',
+          `${formatMoment(task.cancelled_at, now)} by ${visible(task.by)}: ${visible(task.reason ?? 'no reason given')}${state}`,
+        ],
+      ];
     }
     default:
       return task satisfies never;

@@ -45,7 +45,13 @@ function attemptView(store: ArtifactStore, attempt: Attempt): TaskView['attempts
   const base = { number, worker, started_at: iso(started_at) };
   if (attempt.outcome === undefined) return base;
   const { outcome, ended_at, reason, artifacts } = attempt;
-  return { ...base, ended_at: iso(ended_at), outcome, reason, artifacts: artifacts?.map((one) => fileView(store, one)) };
+  return {
+    ...base,
+    ended_at: iso(ended_at),
+    outcome,
+    reason,
+    artifacts: artifacts?.map((one) => fileView(store, one)),
+  };
 }
 
 function statusView(store: ArtifactStore, task: Task): Partial<TaskView> {

@@ -9,7 +9,12 @@ import type { Backoff } from './retry.ts';
 export type Command =
   | { readonly type: 'submit'; readonly envelope: Envelope; readonly context?: Evidence | undefined }
   | { readonly type: 'claim'; readonly worker: string; readonly lease: number }
-  | ({ readonly type: 'renew'; readonly lease: number; readonly percent?: number; readonly note?: string } & Spoken)
+  | ({
+      readonly type: 'renew';
+      readonly lease: number;
+      readonly percent?: number;
+      readonly note?: string;
+    } & Spoken)
   | ({
       readonly type: 'complete';
       readonly summary?: string;

@@ -1,12 +1,12 @@
-import type { Command, CommandOf, CommandType, Spoken } from './command.ts';
+import type { Command, CommandOf, CommandType } from './command.ts';
 import { elapse } from './elapse.ts';
-import { promisedArtifacts } from './envelope.ts';
 import type { Refusal } from './errors.ts';
 import type { Event } from './event.ts';
 import { evolve } from './evolve.ts';
-import { completionFingerprint, submitFingerprint } from './fingerprint.ts';
-import { missingArtifacts } from './promise.ts';
+import { holder } from './fencing.ts';
+import { missingArtifacts, promisedArtifacts } from './promise.ts';
 import { backoffDelay, isLastAttempt, MAX_STARTS, startsUsedUp } from './retry.ts';
+import { sameOutcome, sameSubmit } from './sameness.ts';
 import type { Task, TaskIn } from './task.ts';
 import { isFinished } from './task.ts';
 
@@ -52,15 +52,14 @@ interface Verdict {
 
 function complete(event: BareEvent, task: Task | undefined, command: Command, given: Circumstances): Event {
   const id = command.type === 'submit' ? command.envelope.task_id : task!.id;
-  return { v: 1, task_id: id, at: given.now, ...event } as Event;
+  return { v: 1, task_id: id, at: given.now, ...event };
 }
 
 const nothing: Verdict = { events: [] };
 const happened = (event: BareEvent): Verdict => ({ events: [event] });
-const refuse = (code: Refusal['code'], message: string, hint?: string): Verdict => ({
-  events: [],
-  refusal: { code, message, ...(hint && { hint }) },
-});
+const refused = (refusal: Refusal): Verdict => ({ events: [], refusal });
+const refuse = (code: Refusal['code'], message: string, hint?: string): Verdict =>
+  refused({ code, message, ...(hint !== undefined && { hint }) });
 
 function judge(task: Task | undefined, command: Command, given: Circumstances): Verdict {
   if (command.type === 'submit') return submit(task, command, given);
@@ -70,11 +69,13 @@ function judge(task: Task | undefined, command: Command, given: Circumstances): 
   const remember = verdict.refusal?.code === 'conflict' && (command.type === 'complete' || command.type === 'fail');
   if (!remember || task.refused >= MAX_RECORDED_REFUSALS) return verdict;
   const { by, attempt, type } = command;
-  return { ...verdict, events: [{ type: 'refused', command: type, by, attempt, reason: verdict.refusal!.message }] };
+  return {
+    ...verdict,
+    events: [{ type: 'refused', command: type, by, attempt, reason: verdict.refusal.message }],
+  };
 }
 
 function submit(task: Task | undefined, { envelope, context }: CommandOf<'submit'>, given: Circumstances): Verdict {
-  const fingerprint = submitFingerprint(envelope, context);
   if (!task) {
     const due_at =
       envelope.not_before !== undefined
@@ -83,12 +84,11 @@ function submit(task: Task | undefined, { envelope, context }: CommandOf<'submit
     return happened({
       type: 'submitted',
       envelope,
-      fingerprint,
       ...(context && { context }),
       ...(due_at > given.now && { due_at }),
     });
   }
-  if (task.fingerprint === fingerprint) return nothing;
+  if (sameSubmit(task, { envelope, context })) return nothing;
   return refuse(
     'conflict',
     `${task.id} exists with other content`,
@@ -106,12 +106,17 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
   claim(task, command, given) {
     if (task.status !== 'queued') return refuse('conflict', `${task.id} is ${task.status}, not queued`);
     const attempt = task.attempts.length + 1;
-    return happened({ type: 'claimed', attempt, worker: command.worker, expires_at: given.now + command.lease });
+    return happened({
+      type: 'claimed',
+      attempt,
+      worker: command.worker,
+      expires_at: given.now + command.lease,
+    });
   },
 
   renew(task, command, given) {
     const held = holder(task, command);
-    if (typeof held !== 'number') return held;
+    if (typeof held !== 'number') return refused(held);
     if (task.status !== 'working') return refuse('conflict', `nobody has claimed ${task.id}`, 'claim it first');
     const { percent, note } = command;
     return happened({
@@ -125,9 +130,8 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
 
   complete(task, command) {
     const { by, summary, result, artifacts } = command;
-    const fingerprint = completionFingerprint(command);
     if (task.status === 'completed') {
-      if (task.completion.fingerprint === fingerprint) return nothing;
+      if (sameOutcome(task.completion, command)) return nothing;
       return refuse(
         'conflict',
         `${task.id} was already completed by ${task.completion.by}, with another outcome`,
@@ -135,7 +139,7 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
       );
     }
     const held = holder(task, command);
-    if (typeof held !== 'number') return held;
+    if (typeof held !== 'number') return refused(held);
     const missing = missingArtifacts(promisedArtifacts(task.envelope), command);
     if (missing.length > 0) {
       return refuse(
@@ -151,33 +155,52 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
       ...(summary !== undefined && { summary }),
       ...(result && { result }),
       artifacts: [...artifacts],
-      fingerprint,
     });
   },
 
   fail(task, command, given) {
     if (task.status === 'failed' && saidBefore(task, command)) return nothing;
     const held = holder(task, command);
-    if (typeof held !== 'number') return held;
+    if (typeof held !== 'number') return refused(held);
     const { by, reason, backoff } = command;
     const retry_at =
       backoff === undefined || isLastAttempt(task)
         ? null
         : given.now + backoffDelay(backoff, failuresBefore(task) + 1, given.random());
-    return happened({ type: 'attempt-failed', attempt: held, by, reason, artifacts: [...command.artifacts], retry_at });
+    return happened({
+      type: 'attempt-failed',
+      attempt: held,
+      by,
+      reason,
+      artifacts: [...command.artifacts],
+      retry_at,
+    });
   },
 
   release(task, command, given) {
     const held = holder(task, command);
-    if (typeof held !== 'number') return held;
+    if (typeof held !== 'number') return refused(held);
     if (task.status !== 'working') return refuse('conflict', `nobody has claimed ${task.id}`);
     const { by, reason, backoff } = command;
     if (startsUsedUp(task)) {
       const gone = `${reason}; it was begun ${MAX_STARTS} times and is not begun again`;
-      return happened({ type: 'attempt-failed', attempt: held, by, reason: gone, artifacts: [], retry_at: null });
+      return happened({
+        type: 'attempt-failed',
+        attempt: held,
+        by,
+        reason: gone,
+        artifacts: [],
+        retry_at: null,
+      });
     }
     const wait = backoff && backoffDelay(backoff, deferralsInARow(task) + 1, given.random());
-    return happened({ type: 'released', attempt: held, by, reason, ...(wait && { retry_at: given.now + wait }) });
+    return happened({
+      type: 'released',
+      attempt: held,
+      by,
+      reason,
+      ...(wait && { retry_at: given.now + wait }),
+    });
   },
 
   cancel(task, command) {
@@ -192,7 +215,9 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
     if (task.status !== 'cancelled' || last?.number !== command.attempt) {
       return refuse('conflict', `attempt ${command.attempt} of ${task.id} was not cancelled`);
     }
-    return task.stopped_at === undefined ? happened({ type: 'stopped', attempt: command.attempt, by: command.by }) : nothing;
+    return task.stopped_at === undefined
+      ? happened({ type: 'stopped', attempt: command.attempt, by: command.by })
+      : nothing;
   },
 
   retry(task, command) {
@@ -207,42 +232,6 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
     return task.dismissed_at === undefined ? happened({ type: 'dismissed', by: command.by }) : nothing;
   },
 };
-
-/**
- * The attempt that the speaker may act for, or why it may not. Without an attempt number a speaker is believed
- * only while there has been no more than one attempt: later, nothing would tell the holder from a stale worker.
- */
-function holder(task: Task, { by, attempt }: Spoken): number | Verdict {
-  if (task.status === 'cancelled') {
-    return refuse('cancelled', `${task.id} was cancelled by ${task.by}${task.reason ? `: ${task.reason}` : ''}`, 'stop working on it');
-  }
-  if (isFinished(task)) return refuse('conflict', `${task.id} is already ${task.status}`, `agentq show ${task.id}`);
-  if (task.status === 'working') return leaseHolder(task, by, attempt);
-  if (by !== task.envelope.to) return wrongSpeaker(task, by);
-  if (attempt === undefined && task.attempts.length === 0) return 1;
-  const lost = attempt === undefined ? 'its last lease is gone' : `attempt ${attempt} no longer holds it`;
-  return refuse('conflict', `${task.id} is ${task.status}: ${lost}`, `claim it anew: agentq claim --as ${task.envelope.to}`);
-}
-
-function leaseHolder(task: TaskIn<'working'>, by: string, attempt: number | undefined): number | Verdict {
-  const { lease } = task;
-  if (by !== task.envelope.to && by !== lease.worker) return wrongSpeaker(task, by);
-  if (attempt === undefined && task.attempts.length > 1) {
-    return refuse(
-      'conflict',
-      `${task.id} has had ${task.attempts.length} attempts, and it is not said which one speaks`,
-      `name the attempt that your claim gave you: --attempt N`,
-    );
-  }
-  if (attempt !== undefined && attempt !== lease.attempt) {
-    return refuse('conflict', `attempt ${attempt} of ${task.id} lost its lease; attempt ${lease.attempt} holds it now`);
-  }
-  return lease.attempt;
-}
-
-function wrongSpeaker(task: Task, by: string): Verdict {
-  return refuse('conflict', `${task.id} was sent to ${task.envelope.to}, not to ${by}`, `--from ${task.envelope.to}`);
-}
 
 /** Whether the same speaker ends the same attempt in the same words a second time. */
 function saidBefore(task: TaskIn<'failed'>, command: CommandOf<'fail'>): boolean {

@@ -14,7 +14,11 @@ const part = /(\d+(?:\.\d+)?)(ms|s|m|h|d|w)/g;
 export function parseDuration(text: string, what: string): number {
   const spec = /^\d+(?:\.\d+)?$/.test(text) ? `${text}s` : text;
   if (!whole.test(spec)) {
-    throw new AgentqError('usage', `${what} is not a duration: ${JSON.stringify(text)}`, 'write it as 90s, 10m, 1h30m or 2d');
+    throw new AgentqError(
+      'usage',
+      `${what} is not a duration: ${JSON.stringify(text)}`,
+      'write it as 90s, 10m, 1h30m or 2d',
+    );
   }
   let total = 0;
   for (const [, amount, unit] of spec.matchAll(part)) total += Number(amount) * units[unit as Unit];

@@ -36,7 +36,13 @@ function dueEvent(task: Task, due: number, now: number): Event {
   const base = { v: 1, task_id: task.id } as const;
   switch (task.status) {
     case 'working':
-      return { ...base, type: 'lease-expired', at: now, attempt: task.lease.attempt, final: isLastAttempt(task) };
+      return {
+        ...base,
+        type: 'lease-expired',
+        at: now,
+        attempt: task.lease.attempt,
+        final: isLastAttempt(task),
+      };
     case 'queued':
       return { ...base, type: 'expired', at: now };
     default:

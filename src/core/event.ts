@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { Envelope } from './envelope.ts';
+import { envelopeSchema } from './envelope.ts';
 import { Evidence } from './evidence.ts';
 
 /**
@@ -15,8 +15,7 @@ const by = z.string();
 
 export const Event = z.discriminatedUnion('type', [
   event('submitted', {
-    envelope: Envelope,
-    fingerprint: z.string(),
+    envelope: envelopeSchema(),
     context: z.optional(Evidence),
     due_at: z.optional(z.number()),
   }),
@@ -40,7 +39,6 @@ export const Event = z.discriminatedUnion('type', [
     summary: text,
     result: z.optional(Evidence),
     artifacts: z.array(Evidence),
-    fingerprint: z.string(),
   }),
   event('cancelled', { by, reason: text }),
   event('stopped', { attempt, by }),

@@ -34,7 +34,9 @@ const folds: { readonly [T in Exclude<EventType, 'submitted'>]: Fold<T> } = {
       : `it is ${task.status}, and nothing is due`,
 
   expired: (task, event) =>
-    task.status === 'queued' ? become(task, event, { status: 'expired', expired_at: event.at }) : `it is ${task.status}`,
+    task.status === 'queued'
+      ? become(task, event, { status: 'expired', expired_at: event.at })
+      : `it is ${task.status}`,
 
   claimed(task, event) {
     if (task.status !== 'queued') return `it is ${task.status}`;
@@ -104,13 +106,21 @@ const folds: { readonly [T in Exclude<EventType, 'submitted'>]: Fold<T> } = {
   },
 
   cancelled(task, event) {
-    if (task.status !== 'queued' && task.status !== 'scheduled' && task.status !== 'working') return `it is ${task.status}`;
+    if (task.status !== 'queued' && task.status !== 'scheduled' && task.status !== 'working')
+      return `it is ${task.status}`;
     const attempts =
       task.status === 'working'
-        ? close(task, { attempt: task.lease.attempt, at: event.at }, 'cancelled', { reason: `cancelled by ${event.by}` })
+        ? close(task, { attempt: task.lease.attempt, at: event.at }, 'cancelled', {
+            reason: `cancelled by ${event.by}`,
+          })
         : task.attempts;
     const { by, reason } = event;
-    return become(task, event, { status: 'cancelled', cancelled_at: event.at, by, ...(reason && { reason }) }, { attempts });
+    return become(
+      task,
+      event,
+      { status: 'cancelled', cancelled_at: event.at, by, ...(reason && { reason }) },
+      { attempts },
+    );
   },
 
   stopped: (task, event) =>
@@ -132,11 +142,10 @@ const folds: { readonly [T in Exclude<EventType, 'submitted'>]: Fold<T> } = {
 };
 
 function submitted(event: EventOf<'submitted'>): Task {
-  const { envelope, fingerprint, context, due_at } = event;
+  const { envelope, context, due_at } = event;
   const facts: TaskFacts = {
     id: event.task_id,
     envelope,
-    fingerprint,
     ...(context && { context }),
     submitted_at: event.at,
     updated_at: event.at,
@@ -151,8 +160,8 @@ function submitted(event: EventOf<'submitted'>): Task {
 
 /** The task in its next status, with nothing left of the status that it was in. */
 function become(task: Task, event: { at: number }, next: StatusPart, facts: Partial<TaskFacts> = {}): Task {
-  const { id, envelope, fingerprint, context, submitted_at, attempts, forgiven, refused } = task;
-  const kept: TaskFacts = { id, envelope, fingerprint, submitted_at, updated_at: event.at, attempts, forgiven, refused };
+  const { id, envelope, context, submitted_at, attempts, forgiven, refused } = task;
+  const kept: TaskFacts = { id, envelope, submitted_at, updated_at: event.at, attempts, forgiven, refused };
   return { ...kept, ...(context && { context }), ...facts, ...next };
 }
 

@@ -7,25 +7,34 @@ import { AgentqError } from './errors.ts';
  * of an AMQP routing key.
  */
 const patterns = {
-  'task id': { pattern: /^(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, allowed: 'letters, digits, . _ -, at most 128' },
+  'task id': {
+    pattern: /^(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/,
+    allowed: 'letters, digits, . _ -, at most 128',
+  },
   role: { pattern: /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, allowed: 'letters, digits, _ -, at most 64' },
-  'agent name': { pattern: /^[A-Za-z0-9][A-Za-z0-9@:._-]{0,127}$/, allowed: 'letters, digits, @ : . _ -, at most 128' },
-  'task type': { pattern: /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, allowed: 'letters, digits, . _ -, at most 64' },
-  'queue name': { pattern: /^[A-Za-z0-9][A-Za-z0-9@:._-]{0,199}$/, allowed: 'letters, digits, @ : . _ -, at most 200' },
-  'artifact name': { pattern: /^(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, allowed: 'letters, digits, . _ -, at most 100' },
+  'agent name': {
+    pattern: /^[A-Za-z0-9][A-Za-z0-9@:._-]{0,127}$/,
+    allowed: 'letters, digits, @ : . _ -, at most 128',
+  },
+  'task type': {
+    pattern: /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+    allowed: 'letters, digits, . _ -, at most 64',
+  },
+  'queue name': {
+    pattern: /^[A-Za-z0-9][A-Za-z0-9@:._-]{0,199}$/,
+    allowed: 'letters, digits, @ : . _ -, at most 200',
+  },
+  'artifact name': {
+    pattern: /^(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/,
+    allowed: 'letters, digits, . _ -, at most 100',
+  },
 } as const;
 
 export type NameKind = keyof typeof patterns;
 
-const schemaOf = (kind: NameKind) =>
+/** A schema of such a name. Made where it is used: a one-shot command pays for every schema that it makes. */
+export const name = (kind: NameKind) =>
   z.string().check(z.regex(patterns[kind].pattern, { error: `is not a valid ${kind}: ${patterns[kind].allowed}` }));
-
-export const TaskId = schemaOf('task id');
-export const Role = schemaOf('role');
-export const AgentName = schemaOf('agent name');
-export const TaskType = schemaOf('task type');
-export const QueueName = schemaOf('queue name');
-export const ArtifactName = schemaOf('artifact name');
 
 export function isName(kind: NameKind, value: string): boolean {
   return patterns[kind].pattern.test(value);

@@ -1,4 +1,10 @@
+import type { Envelope } from './envelope.ts';
 import type { Evidence } from './evidence.ts';
+
+/** The names that a completion must bring evidence for. */
+export function promisedArtifacts(envelope: Envelope): readonly string[] {
+  return envelope.expected_output?.artifacts ?? [];
+}
 
 /**
  * The promised names that a completion brings no non-empty evidence for. The summary text may stand for an

@@ -41,14 +41,12 @@ export interface Completion {
   readonly summary?: string;
   readonly result?: Evidence;
   readonly artifacts: readonly Evidence[];
-  readonly fingerprint: string;
 }
 
 /** What is known of a task whatever its status. */
 export interface TaskFacts {
   readonly id: string;
   readonly envelope: Envelope;
-  readonly fingerprint: string;
   readonly context?: Evidence;
   readonly submitted_at: number;
   /** When something last happened to it. */
@@ -65,7 +63,12 @@ export type StatusPart =
   | { readonly status: 'queued'; readonly ready_at: number }
   | { readonly status: 'working'; readonly lease: Lease; readonly progress?: Progress }
   | { readonly status: 'completed'; readonly completion: Completion }
-  | { readonly status: 'failed'; readonly failed_at: number; readonly reason: string; readonly dismissed_at?: number }
+  | {
+      readonly status: 'failed';
+      readonly failed_at: number;
+      readonly reason: string;
+      readonly dismissed_at?: number;
+    }
   | { readonly status: 'expired'; readonly expired_at: number; readonly dismissed_at?: number }
   | {
       readonly status: 'cancelled';
@@ -102,9 +105,8 @@ export function isDead(task: Task): task is TaskIn<'failed' | 'expired'> {
 
 /** How many attempts count towards max_attempts. */
 export function spentAttempts(task: Task): number {
-  return task.attempts
-    .slice(task.forgiven)
-    .filter((a) => a.outcome === 'failed' || a.outcome === 'lease-expired').length;
+  return task.attempts.slice(task.forgiven).filter((a) => a.outcome === 'failed' || a.outcome === 'lease-expired')
+    .length;
 }
 
 /** Whether no worker has begun it since it was submitted, or last taken back from the dead letters. */

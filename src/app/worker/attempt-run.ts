@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { AgentqError } from '../../core/errors.ts';
 import type { Evidence } from '../../core/evidence.ts';
@@ -12,6 +12,8 @@ import { fail } from '../fail.ts';
 import { obey } from '../obey.ts';
 import type { Services } from '../services.ts';
 import { Capture } from './capture.ts';
+import { childEnvironment } from './child-environment.ts';
+import { firstLine } from './first-line.ts';
 import type { Guard } from './guard.ts';
 import { type Exit, ProcessGroup } from './process-group.ts';
 
@@ -112,8 +114,15 @@ export class AttemptRun {
   }
 
   async #supervise(capture: Capture, input: Buffer, folder: string, scratch: string): Promise<Exit | StopReason> {
-    const { command, args, cwd, killGrace, guard, policy } = this.#options;
-    const group = new ProcessGroup({ command, args, cwd, env: this.#environment(input, folder, scratch), stderr: capture.log });
+    const { command, args, cwd, env, killGrace, guard, policy } = this.#options;
+    const places = { scratch, resultFile: this.#resultFile, artifactsDir: folder };
+    const group = new ProcessGroup({
+      command,
+      args,
+      cwd,
+      env: { ...env, ...childEnvironment(this.#services, this.#task, this.#attempt, input, places) },
+      stderr: capture.log,
+    });
     guard.watch(group.id);
     this.#keepLease();
     if (policy.timeout !== undefined) {
@@ -126,24 +135,6 @@ export class AttemptRun {
     await said;
     guard.release(group.id);
     return ending;
-  }
-
-  #environment(input: Buffer, folder: string, scratch: string): NodeJS.ProcessEnv {
-    const { store, workspace } = this.#services;
-    const { context, envelope } = this.#task;
-    const contextFile = context && envelope.instructions === undefined ? store.locate(context.path) : join(scratch, 'context.md');
-    if (!context || envelope.instructions !== undefined) writeFileSync(contextFile, input, { mode: workspace.modes.file });
-    return {
-      ...this.#options.env,
-      AGENTQ_DIR: workspace.dir,
-      AGENTQ_AGENT: envelope.to,
-      AGENTQ_ROLE: envelope.to,
-      AGENTQ_TASK_ID: this.id,
-      AGENTQ_ATTEMPT: String(this.#attempt),
-      AGENTQ_CONTEXT_FILE: contextFile,
-      AGENTQ_RESULT_FILE: this.#resultFile,
-      AGENTQ_ARTIFACTS_DIR: folder,
-    };
   }
 
   get #resultFile(): string {
@@ -167,7 +158,11 @@ export class AttemptRun {
   async #conclude(ending: Exit | StopReason, capture: Capture): Promise<AttemptReport> {
     switch (ending) {
       case 'cancelled':
-        await obey(this.#services, this.id, { type: 'acknowledge-cancel', by: this.#task.lease.worker, attempt: this.#attempt });
+        await obey(this.#services, this.id, {
+          type: 'acknowledge-cancel',
+          by: this.#task.lease.worker,
+          attempt: this.#attempt,
+        });
         return this.#report('cancelled');
       case 'lease-lost':
         return this.#report('lease-lost');
@@ -176,7 +171,8 @@ export class AttemptRun {
       case 'timeout':
         return await this.#fail('it took longer than its timeout', true);
     }
-    if (ending.kind === 'not-started') return await this.#fail(`its program could not be started: ${ending.problem}`, true);
+    if (ending.kind === 'not-started')
+      return await this.#fail(`its program could not be started: ${ending.problem}`, true);
     const how = ending.kind === 'exited' ? `exit ${ending.code}` : `ended by ${ending.signal}`;
     if (how === 'exit 0') return await this.#complete(capture);
     const last = capture.lastLine();
@@ -185,15 +181,23 @@ export class AttemptRun {
   }
 
   async #complete(capture: Capture): Promise<AttemptReport> {
-    const text = sizeOf(this.#resultFile) !== undefined ? this.#resultFile : capture.spoke ? capture.stdoutFile : undefined;
+    const text = existsSync(this.#resultFile) ? this.#resultFile : capture.spoke ? capture.stdoutFile : undefined;
     const summary = text === undefined ? undefined : firstLine(text);
-    const request = { id: this.id, ...this.#spoken, artifacts: [], resultFile: text, summary, allowSecret: true };
+    const request = {
+      id: this.id,
+      ...this.#spoken,
+      artifacts: [],
+      resultFile: text,
+      summary,
+      allowSecret: true,
+    };
     return await this.#settle(async () => {
       try {
         await complete(this.#services, request);
         return this.#report('completed');
       } catch (error) {
-        if (error instanceof AgentqError && error.code === 'missing-artifacts') return await this.#fail(error.message, true);
+        if (error instanceof AgentqError && error.code === 'missing-artifacts')
+          return await this.#fail(error.message, true);
         throw error;
       }
     });
@@ -202,7 +206,14 @@ export class AttemptRun {
   async #fail(reason: string, retry: boolean): Promise<AttemptReport> {
     const artifacts = await this.#log();
     return await this.#settle(async () => {
-      const { task } = await fail(this.#services, { id: this.id, ...this.#spoken, reason, retry, artifacts, allowSecret: true });
+      const { task } = await fail(this.#services, {
+        id: this.id,
+        ...this.#spoken,
+        reason,
+        retry,
+        artifacts,
+        allowSecret: true,
+      });
       return this.#report(task.status === 'failed' ? 'failed' : 'retrying', reason);
     });
   }
@@ -210,7 +221,12 @@ export class AttemptRun {
   async #release(reason: string, later: boolean): Promise<AttemptReport> {
     const { backoff } = this.#options.policy;
     return await this.#settle(async () => {
-      await obey(this.#services, this.id, { type: 'release', reason, ...(later && { backoff }), ...this.#spoken });
+      await obey(this.#services, this.id, {
+        type: 'release',
+        reason,
+        ...(later && { backoff }),
+        ...this.#spoken,
+      });
       return this.#report(later ? 'deferred' : 'handed-back', reason);
     });
   }
@@ -218,7 +234,9 @@ export class AttemptRun {
   /** The log of a failed attempt, as evidence of why. */
   async #log(): Promise<Evidence[]> {
     const path = `${attemptFolder(this.id, this.#attempt)}/log.txt`;
-    return (sizeOf(this.#services.store.locate(path)) ?? 0) > 0 ? [await this.#services.store.adopt(path, 'log')] : [];
+    return (statSync(this.#services.store.locate(path), { throwIfNoEntry: false })?.size ?? 0) > 0
+      ? [await this.#services.store.adopt(path, 'log')]
+      : [];
   }
 
   /**
@@ -251,15 +269,4 @@ export class AttemptRun {
   #report(outcome: AttemptReport['outcome'], reason?: string): AttemptReport {
     return { id: this.id, attempt: this.#attempt, outcome, reason };
   }
-}
-
-function sizeOf(path: string): number | undefined {
-  return statSync(path, { throwIfNoEntry: false })?.size;
-}
-
-/** The first line that says anything, as a summary; none where it seems to hold a secret. */
-function firstLine(path: string): string | undefined {
-  const head = readFileSync(path).subarray(0, 4_096).toString('utf8');
-  const line = head.split('\n').find((one) => one.trim() !== '')?.replace(/^#+\s*/, '').trim().slice(0, 200);
-  return line === undefined || findSecret(line) !== undefined ? undefined : line;
 }

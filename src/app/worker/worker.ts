@@ -71,7 +71,10 @@ export class Worker {
       try {
         const claimed = await this.#services.backend.claim({ role, worker, lease: policy.lease });
         if (!claimed.task) return claimed.next_due;
-        this.#start(new AttemptRun(this.#services, claimed.task, { ...this.#options, guard: this.#guard }), claimed.task.lease.attempt);
+        this.#start(
+          new AttemptRun(this.#services, claimed.task, { ...this.#options, guard: this.#guard }),
+          claimed.task.lease.attempt,
+        );
       } catch (error) {
         if (!(error instanceof AgentqError) || (error.code !== 'busy' && error.code !== 'storage')) throw error;
         warn(`${error.message}; trying again`);
@@ -106,7 +109,11 @@ export class Worker {
     const { untilEmpty, idleExit, role } = this.#options;
     if (idleExit !== undefined && this.#services.clock() >= this.#lastBusy + idleExit) return true;
     if (!untilEmpty) return false;
-    const waiting = await this.#services.backend.list({ role, statuses: ['queued', 'scheduled'], limit: 1_000 });
+    const waiting = await this.#services.backend.list({
+      role,
+      statuses: ['queued', 'scheduled'],
+      limit: 1_000,
+    });
     return waiting.every((task) => task.status === 'scheduled' && task.why === 'delay');
   }
 }

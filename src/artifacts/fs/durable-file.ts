@@ -1,10 +1,27 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { constants, existsSync } from 'node:fs';
-import { type FileHandle, link, mkdir, open, rename, unlink } from 'node:fs/promises';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  promises as fs,
+  readFileSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Source } from '../store.ts';
 
-const CHUNK = 1024 * 1024;
+/**
+ * Files of up to so many bytes are read and written at once and synchronously, which costs a one-shot command the
+ * least; larger ones in pieces that block nobody.
+ */
+const SMALL = 1024 * 1024;
 
 export interface Measured {
   readonly sha256: string;
@@ -14,60 +31,70 @@ export interface Measured {
 /** Names that only agentq uses, for files that are not yet whole. */
 export const TEMPORARY = '.agentq-tmp-';
 
-/** Reads an open file to its end, in pieces, so that a large one blocks nobody. */
-export async function measure(file: FileHandle, sink?: FileHandle): Promise<Measured> {
-  const hash = createHash('sha256');
-  const { size: expected } = await file.stat();
-  const buffer = Buffer.allocUnsafe(Math.max(1, Math.min(CHUNK, expected + 1)));
-  let size = 0;
-  for (;;) {
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, size);
-    if (bytesRead === 0) break;
-    const piece = buffer.subarray(0, bytesRead);
-    hash.update(piece);
-    if (sink) await sink.appendFile(piece);
-    size += bytesRead;
-  }
-  return { sha256: hash.digest('hex'), size };
-}
-
 /** @param follow whether a symbolic link may stand for the file */
 export async function measureFile(path: string, follow: boolean): Promise<Measured> {
-  const file = await open(path, constants.O_RDONLY | (follow ? 0 : constants.O_NOFOLLOW));
+  const flags = constants.O_RDONLY | (follow ? 0 : constants.O_NOFOLLOW);
+  const fd = openSync(path, flags);
   try {
-    return await measure(file);
+    if (fstatSync(fd).size <= SMALL) return await measureBytes(readFileSync(fd));
+  } finally {
+    closeSync(fd);
+  }
+  return pump(path, flags);
+}
+
+/** The hash is loaded here, because most commands touch no file. */
+export async function measureBytes(bytes: Uint8Array): Promise<Measured> {
+  const { sha256Hex } = await import('../../core/sha256.ts');
+  return { sha256: sha256Hex(bytes), size: bytes.length };
+}
+
+/** Reads a large file to its end, and writes what it reads into the sink. */
+async function pump(path: string, flags: number, sink?: number): Promise<Measured> {
+  const hash = process.getBuiltinModule('node:crypto').createHash('sha256');
+  const file = await fs.open(path, flags);
+  let size = 0;
+  try {
+    for await (const piece of file.createReadStream({ highWaterMark: SMALL, autoClose: false })) {
+      const bytes = piece as Buffer;
+      hash.update(bytes);
+      if (sink !== undefined) writeFileSync(sink, bytes);
+      size += bytes.length;
+    }
   } finally {
     await file.close();
   }
+  return { sha256: hash.digest('hex'), size };
 }
 
 /**
  * Writes the source beside its target under a temporary name, and syncs it.
  * @returns the temporary path and what was written
  */
-export async function stage(target: string, source: Source, mode: number): Promise<Measured & { readonly staged: string }> {
-  const staged = join(dirname(target), `${TEMPORARY}${randomUUID()}`);
-  const from = 'file' in source ? await open(source.file) : undefined;
+export async function stage(
+  target: string,
+  source: Source,
+  mode: number,
+): Promise<Measured & { readonly staged: string }> {
+  const staged = join(dirname(target), `${TEMPORARY}${process.pid}-${Math.random().toString(36).slice(2)}`);
+  const sink = openSync(staged, 'wx', mode);
   try {
-    const sink = await open(staged, 'wx', mode);
-    try {
-      const measured = from ? await measure(from, sink) : await writeBytes(sink, (source as { bytes: Uint8Array }).bytes);
-      await sink.sync();
-      return { staged, ...measured };
-    } catch (error) {
-      await unlink(staged);
-      throw error;
-    } finally {
-      await sink.close();
-    }
+    const large = 'file' in source && statSync(source.file).size > SMALL;
+    const measured = large ? await pump(source.file, constants.O_RDONLY, sink) : await writeSmall(sink, source);
+    fsyncSync(sink);
+    return { staged, ...measured };
+  } catch (error) {
+    unlinkSync(staged);
+    throw error;
   } finally {
-    await from?.close();
+    closeSync(sink);
   }
 }
 
-async function writeBytes(sink: FileHandle, bytes: Uint8Array): Promise<Measured> {
-  await sink.writeFile(bytes);
-  return { sha256: createHash('sha256').update(bytes).digest('hex'), size: bytes.length };
+function writeSmall(sink: number, source: Source): Promise<Measured> {
+  const bytes = 'file' in source ? readFileSync(source.file) : source.bytes;
+  writeFileSync(sink, bytes);
+  return measureBytes(bytes);
 }
 
 /**
@@ -75,31 +102,35 @@ async function writeBytes(sink: FileHandle, bytes: Uint8Array): Promise<Measured
  * overwrite in silence.
  * @returns whether the name was free
  */
-export async function place(staged: string, target: string): Promise<boolean> {
+export function place(staged: string, target: string): boolean {
   try {
-    await link(staged, target);
-    await unlink(staged);
+    linkSync(staged, target);
+    unlinkSync(staged);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EEXIST') return false;
     // File systems without hard links, such as exFAT.
     if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'EOPNOTSUPP') throw error;
     if (existsSync(target)) return false;
-    await rename(staged, target);
+    renameSync(staged, target);
   }
-  await syncFolder(dirname(target));
+  syncFolder(dirname(target));
   return true;
 }
 
-export async function syncFile(path: string): Promise<void> {
-  const file = await open(path);
-  await file.sync().finally(() => file.close());
+export function syncFile(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** Makes the names in a folder durable; some systems can't sync a folder, and need not. */
-export async function syncFolder(folder: string): Promise<void> {
+export function syncFolder(folder: string): void {
   try {
-    await syncFile(folder);
+    syncFile(folder);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'EISDIR' && code !== 'EINVAL' && code !== 'EPERM') throw error;
@@ -107,7 +138,7 @@ export async function syncFolder(folder: string): Promise<void> {
 }
 
 /** Makes the folder and those above it, and makes their names durable. */
-export async function makeFolder(folder: string, mode: number): Promise<void> {
-  const first = await mkdir(folder, { recursive: true, mode });
-  for (let made = first && folder; made; made = made === first ? undefined : dirname(made)) await syncFolder(dirname(made));
+export function makeFolder(folder: string, mode: number): void {
+  const first = mkdirSync(folder, { recursive: true, mode });
+  for (let made = first && folder; made; made = made === first ? undefined : dirname(made)) syncFolder(dirname(made));
 }

@@ -1,12 +1,29 @@
-import { realpathSync } from 'node:fs';
-import { open, readdir, readFile, realpath, stat, unlink } from 'node:fs/promises';
-import { createHash } from 'node:crypto';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  statSync,
+  unlinkSync,
+} from 'node:fs';
 import { basename, dirname, join, parse, relative, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { AgentqError } from '../../core/errors.ts';
 import type { Drift, Evidence } from '../../core/evidence.ts';
 import { type ArtifactStore, describeDrift, type Source, type Stored } from '../store.ts';
-import { makeFolder, measureFile, place, stage, syncFile, syncFolder, TEMPORARY } from './durable-file.ts';
+import {
+  makeFolder,
+  measureBytes,
+  measureFile,
+  place,
+  stage,
+  syncFile,
+  syncFolder,
+  TEMPORARY,
+} from './durable-file.ts';
 
 /** A store on a local or shared disk. A shared one may be a network folder: it holds files, not the database. */
 export class FsStore implements ArtifactStore {
@@ -36,15 +53,15 @@ export class FsStore implements ArtifactStore {
 
   async put(path: string, name: string, source: Source): Promise<Stored> {
     const target = this.locate(path);
-    await makeFolder(dirname(target), this.#folderMode);
+    makeFolder(dirname(target), this.#folderMode);
     const { staged, sha256, size } = await readable(source, () => stage(target, source, this.#fileMode));
     for (let n = 1; ; n++) {
       const free = numbered(path, n);
       const evidence = { name, path: free, sha256, size };
-      if (await place(staged, this.locate(free))) return { evidence, created: true };
+      if (place(staged, this.locate(free))) return { evidence, created: true };
       if ((await this.check(evidence)) !== undefined) continue;
-      await unlink(staged);
-      await syncFile(this.locate(free));
+      unlinkSync(staged);
+      syncFile(this.locate(free));
       return { evidence, created: false };
     }
   }
@@ -53,27 +70,28 @@ export class FsStore implements ArtifactStore {
     const file = this.locate(path);
     return await readable({ file }, async () => {
       const measured = await measureFile(file, false);
-      await syncFile(file);
-      await syncFolder(dirname(file));
+      syncFile(file);
+      syncFolder(dirname(file));
       return { name, path, ...measured };
     });
   }
 
   async discard({ evidence, created }: Stored): Promise<void> {
-    if (created) await unlink(this.locate(evidence.path));
+    if (created) unlinkSync(this.locate(evidence.path));
   }
 
   async scan(folder: string): Promise<readonly string[]> {
-    const entries = await readdir(this.locate(folder), { recursive: true, withFileTypes: true }).catch(none);
-    return entries
+    const path = this.locate(folder);
+    if (!existsSync(path)) return [];
+    return readdirSync(path, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && !entry.name.startsWith(TEMPORARY))
       .map((entry) => relative(this.#root, join(entry.parentPath, entry.name)).split(sep).join('/'))
-      .sort();
+      .toSorted();
   }
 
   async prepare(folder: string): Promise<string> {
     const path = this.locate(folder);
-    await makeFolder(path, this.#folderMode);
+    mkdirSync(path, { recursive: true, mode: this.#folderMode });
     return path;
   }
 
@@ -82,16 +100,19 @@ export class FsStore implements ArtifactStore {
       const { sha256, size } = await measureFile(this.locate(evidence.path), false);
       return sha256 === evidence.sha256 && size === evidence.size ? undefined : { evidence, kind: 'changed' };
     } catch (error) {
-      return { evidence, kind: (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'missing' : 'unreadable' };
+      return {
+        evidence,
+        kind: (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'missing' : 'unreadable',
+      };
     }
   }
 
   async read(evidence: Evidence): Promise<Buffer> {
-    const bytes = await readFile(this.locate(evidence.path)).catch(() => undefined);
-    const sound = bytes && createHash('sha256').update(bytes).digest('hex') === evidence.sha256;
-    if (sound) return bytes;
+    const file = this.locate(evidence.path);
+    const bytes = existsSync(file) ? readFileSync(file) : undefined;
+    if (bytes && (await measureBytes(bytes)).sha256 === evidence.sha256) return bytes;
     const drift = (await this.check(evidence)) ?? { evidence, kind: 'changed' };
-    throw new AgentqError('drift', describeDrift(drift), `restore ${this.locate(evidence.path)}, or do not trust it`);
+    throw new AgentqError('drift', describeDrift(drift), `restore ${file}, or do not trust it`);
   }
 }
 
@@ -117,31 +138,26 @@ function realRoot(folder: string): string {
 }
 
 /** Says what is wrong with a source in one line, whatever the system calls it. */
-async function readable<T>(source: Source, run: () => Promise<T>): Promise<T> {
+function readable<T>(source: Source, run: () => Promise<T>): Promise<T> {
   if ('bytes' in source) return run();
   const { file } = source;
-  const info = await stat(file).catch((error: NodeJS.ErrnoException) => error);
-  if (info instanceof Error) throw unreadable(file, info);
-  if (!info.isFile()) {
-    const kind = info.isDirectory() ? 'a directory' : 'not a regular file';
-    throw new AgentqError('unreadable-file', `${file} is ${kind}`, 'name a file');
-  }
   try {
-    const handle = await open(await realpath(file));
-    await handle.close();
+    const info = statSync(file);
+    if (!info.isFile()) {
+      const kind = info.isDirectory() ? 'a directory' : 'not a regular file';
+      throw new AgentqError('unreadable-file', `${file} is ${kind}`, 'name a file');
+    }
+    accessSync(file, constants.R_OK);
   } catch (error) {
-    throw unreadable(file, error as NodeJS.ErrnoException);
+    throw error instanceof AgentqError ? error : unreadable(file, error as NodeJS.ErrnoException);
   }
   return run();
 }
 
 function unreadable(file: string, { code, message }: NodeJS.ErrnoException): AgentqError {
-  if (code === 'ENOENT' || code === 'ENOTDIR') return new AgentqError('unreadable-file', `${file} does not exist`, 'check the path');
-  if (code === 'EACCES' || code === 'EPERM') return new AgentqError('unreadable-file', `${file} is not yours to read`, 'check its mode');
+  if (code === 'ENOENT' || code === 'ENOTDIR')
+    return new AgentqError('unreadable-file', `${file} does not exist`, 'check the path');
+  if (code === 'EACCES' || code === 'EPERM')
+    return new AgentqError('unreadable-file', `${file} is not yours to read`, 'check its mode');
   return new AgentqError('unreadable-file', `${file} cannot be read: ${message}`);
-}
-
-function none(error: NodeJS.ErrnoException): [] {
-  if (error.code === 'ENOENT') return [];
-  throw error;
 }

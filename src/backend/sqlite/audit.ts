@@ -31,7 +31,11 @@ export function audit(db: Connection, repair: boolean): Finding[] {
       const folded = fold(db, stored.n);
       if (typeof folded === 'string') findings.push({ subject: stored.id, problem: folded, repaired: false });
       else if (!agrees(stored, folded)) {
-        findings.push({ subject: stored.id, problem: 'its row is not what its events fold to', repaired: repair });
+        findings.push({
+          subject: stored.id,
+          problem: 'its row is not what its events fold to',
+          repaired: repair,
+        });
         wrong.push({ n: stored.n, task: folded });
       }
     }

@@ -1,14 +1,25 @@
-import { chmodSync, closeSync, openSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, openSync, statSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { pathToFileURL } from 'node:url';
 import { AgentqError } from '../../core/errors.ts';
 import { APPLICATION_ID, schema, SCHEMA_VERSION } from './schema.ts';
 
 /** How long a command waits for another's write transaction, in ms. */
 const BUSY_TIMEOUT = 10_000;
 
+/** The size of the write-ahead log, in bytes, from which a command empties it. */
+const LONG_LOG = 256 * 1024;
+
 /** Primary result codes: https://www.sqlite.org/rescode.html */
-const codes = { 5: 'busy', 6: 'busy', 8: 'storage', 10: 'storage', 11: 'corrupt', 13: 'storage', 14: 'storage', 26: 'corrupt' } as const;
+const codes = {
+  5: 'busy',
+  6: 'busy',
+  8: 'storage',
+  10: 'storage',
+  11: 'corrupt',
+  13: 'storage',
+  14: 'storage',
+  26: 'corrupt',
+} as const;
 
 const hints = {
   busy: 'another process has held the store for long: try again',
@@ -54,18 +65,33 @@ export class Connection {
   }
 
   static #connect(path: string): Connection {
-    const url = pathToFileURL(path);
-    url.searchParams.set('mode', 'rw');
+    // SQLite would make an empty file where there is none.
+    if (!existsSync(path)) throw new AgentqError('corrupt', `${path} is missing`, hints.corrupt);
     let db: DatabaseSync;
     try {
-      db = new DatabaseSync(url, { timeout: BUSY_TIMEOUT });
+      db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT });
     } catch (error) {
       throw translate(error, path);
     }
     const connection = new Connection(db, path);
-    // FULL: a commit is on the disk when it returns. A small log, because who opens the file alone replays it.
-    connection.#guard(() => db.exec('PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 400'));
+    connection.#guard(() => {
+      // A commit is on the disk when it returns.
+      db.exec('PRAGMA synchronous = FULL');
+      connection.#shortenLog();
+    });
     return connection;
+  }
+
+  /**
+   * Commands end without closing the file, because to close it costs more than to commit. So nobody ever begins
+   * the write-ahead log anew, and whoever opens the file alone has to read all of it: now and then, somebody must
+   * empty it. Where others are at work it is theirs to do, and nobody waits for it.
+   */
+  #shortenLog(): void {
+    const size = statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+    if (size > LONG_LOG) {
+      this.#db.exec(`PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout = ${BUSY_TIMEOUT}`);
+    }
   }
 
   #check(): void {

@@ -1,7 +1,7 @@
 import { nextDue } from '../../core/elapse.ts';
-import { resultsQueue } from '../../core/envelope.ts';
 import type { Event } from '../../core/event.ts';
 import { rankOf } from '../../core/priority.ts';
+import { resultsQueue } from '../../core/reply-to.ts';
 import { isDead, isFinished, type Task } from '../../core/task.ts';
 import type { Connection } from './connection.ts';
 

@@ -27,7 +27,9 @@ export function counts(db: Connection): Counts {
   const of = (role: string) => {
     const known = roles.get(role);
     if (known) return known;
-    const fresh = { tasks: Object.fromEntries(statuses.map((status) => [status, 0])) as Record<Status, number> };
+    const fresh = {
+      tasks: Object.fromEntries(statuses.map((status) => [status, 0])) as Record<Status, number>,
+    };
     roles.set(role, fresh);
     return fresh;
   };
@@ -44,7 +46,9 @@ export function counts(db: Connection): Counts {
   const workers = db.all<WorkerSeen>('SELECT name AS worker, role, seen_at FROM worker ORDER BY seen_at DESC');
   for (const { role } of workers) of(role);
   return {
-    roles: [...roles].map(([role, count]): RoleCount => ({ role, ...count })).sort((a, b) => (a.role < b.role ? -1 : 1)),
+    roles: [...roles]
+      .map(([role, count]): RoleCount => ({ role, ...count }))
+      .toSorted((a, b) => (a.role < b.role ? -1 : 1)),
     workers: workers.map((worker) => ({ ...worker })),
     dead: db.get<{ n: number }>('SELECT count(*) AS n FROM task INDEXED BY task_dead WHERE dead = 1')!.n,
   };

@@ -2,7 +2,19 @@ import type { Command } from '../../core/command.ts';
 import { type Circumstances, decide } from '../../core/decide.ts';
 import type { Event } from '../../core/event.ts';
 import { isFinished, type Task, type TaskIn } from '../../core/task.ts';
-import type { Backend, Claimed, ClaimRequest, Counts, Filter, Finding, Inbox, Outcome, Request, Topic, Watch } from '../backend.ts';
+import type {
+  Backend,
+  Claimed,
+  ClaimRequest,
+  Counts,
+  Filter,
+  Finding,
+  Inbox,
+  Outcome,
+  Request,
+  Topic,
+  Watch,
+} from '../backend.ts';
 import type { Connection } from './connection.ts';
 import type { Doorbell } from './doorbell.ts';
 import { findRow, type Row, record, toRow } from './projection.ts';
@@ -55,8 +67,12 @@ export class SqliteBackend implements Backend {
   }
 
   #obey(row: Row | undefined, command: Command, rings: Rings): { outcome: Outcome; written: number; n?: number } {
-    const { events, task, refusal } = decide(row?.task, command, { now: this.#given.now, random: this.#given.random });
-    if (!task || events.length === 0) return { outcome: { task, changed: false, ...(refusal && { refusal }) }, written: 0 };
+    const { events, task, refusal } = decide(row?.task, command, {
+      now: this.#given.now,
+      random: this.#given.random,
+    });
+    if (!task || events.length === 0)
+      return { outcome: { task, changed: false, ...(refusal && { refusal }) }, written: 0 };
     const n = record(this.#db, row, task, events);
     rings.add(row?.task, task);
     const changed = refusal === undefined;

@@ -1,12 +1,12 @@
 import * as z from 'zod/mini';
 import { obey } from '../../app/obey.ts';
 import { refuseSecret } from '../../core/secrets.ts';
-import { AgentName } from '../../core/identifiers.ts';
+import { name } from '../../core/identifiers.ts';
 import { parseFlags } from '../flags.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
 
-const Flags = z.object({ from: z.optional(AgentName), reason: z.optional(z.string()) });
+const Flags = z.object({ from: z.optional(name('agent name')), reason: z.optional(z.string()) });
 
 export const define: Define = (command, context) =>
   command
@@ -21,7 +21,11 @@ export const define: Define = (command, context) =>
       const by = cli.identity(from) ?? 'coordinator';
       const tasks: Output<'cancel'>['tasks'] = [];
       for (const id of ids) {
-        const { task, changed } = await obey(services, id, { type: 'cancel', by, ...(reason !== undefined && { reason }) });
+        const { task, changed } = await obey(services, id, {
+          type: 'cancel',
+          by,
+          ...(reason !== undefined && { reason }),
+        });
         tasks.push({ task_id: id, status: task.status, changed });
         if (!cli.io.json) cli.io.line(`${id} ${task.status}`);
       }

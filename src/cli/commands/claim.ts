@@ -4,19 +4,19 @@ import { rolePolicy } from '../../app/config.ts';
 import { attemptFolder, resultPath } from '../../app/evidence-paths.ts';
 import { findDrift } from '../../app/verify.ts';
 import { AgentqError } from '../../core/errors.ts';
-import { AgentName, Role } from '../../core/identifiers.ts';
-import { Duration, parseFlags, Span } from '../flags.ts';
+import { name } from '../../core/identifiers.ts';
+import { duration, parseFlags, span } from '../flags.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
-import { endOnSignal } from '../signals.ts';
+import { untilSignal } from '../signals.ts';
 import { driftView, iso } from '../views.ts';
 import { visible, visibleText } from '../visible.ts';
 
 const Flags = z.object({
-  as: Role,
-  worker: z.optional(AgentName),
-  wait: z.optional(Duration),
-  lease: z.optional(Span),
+  as: name('role'),
+  worker: z.optional(name('agent name')),
+  wait: z.optional(duration()),
+  lease: z.optional(span()),
 });
 
 export const define: Define = (command, context) =>
@@ -32,9 +32,11 @@ export const define: Define = (command, context) =>
       const { workspace, store, clock } = services;
       const lease = flags.lease ?? rolePolicy(workspace.config, flags.as).lease;
       const worker = cli.identity(flags.worker) ?? `${flags.as}@${cli.system.hostname()}`;
-      const { signal, release } = endOnSignal(cli.system);
-      const task = await claim(services, { role: flags.as, worker, lease }, clock() + (flags.wait ?? 0), signal);
-      release();
+      const request = { role: flags.as, worker, lease };
+      const { wait } = flags;
+      const task = await (wait === undefined
+        ? claim(services, request, clock())
+        : untilSignal(cli.system, (signal) => claim(services, request, clock() + wait, signal)));
       if (!task) throw new AgentqError('empty', cli.io.json ? `no task is ready for ${flags.as}` : '');
       const { attempt, expires_at } = task.lease;
       const view: Output<'claim'> = {
@@ -46,7 +48,8 @@ export const define: Define = (command, context) =>
         artifacts_dir: await store.prepare(attemptFolder(task.id, attempt)),
         drift: (await findDrift(store, task.context ? [task.context] : [])).map((drift) => driftView(store, drift)),
       };
-      for (const { name, kind } of view.drift) cli.io.talk(`agentq: warning: its ${name} is ${kind} since it was submitted`);
+      for (const { name, kind } of view.drift)
+        cli.io.talk(`agentq: warning: its ${name} is ${kind} since it was submitted`);
       if (cli.io.json) return cli.io.data(view);
       cli.io.line(`${task.id}  attempt ${attempt}, yours until ${view.lease.expires_at} unless renewed`);
       if (task.context) cli.io.line(`context    ${visible(store.locate(task.context.path))}`);

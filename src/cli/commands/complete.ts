@@ -3,15 +3,15 @@ import * as z from 'zod/mini';
 import { complete, type NamedFile } from '../../app/complete.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { checkName } from '../../core/identifiers.ts';
-import { parseFlags, Text } from '../flags.ts';
+import { parseFlags, text } from '../flags.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
-import { addSpeakerOptions, speaker, SpeakerFlags } from '../speaker.ts';
+import { addSpeakerOptions, speaker, speakerFlags } from '../speaker.ts';
 
 const Flags = z.object({
-  ...SpeakerFlags,
+  ...speakerFlags(),
   resultFile: z.optional(z.string()),
-  summary: z.optional(Text),
+  summary: z.optional(text()),
   artifact: z.optional(z.array(z.string())),
   allowSecret: z.optional(z.boolean()),
 });
@@ -44,6 +44,10 @@ function collect(value: string, before: string[] = []): string[] {
 
 function readArtifact(given: string, cwd: string): NamedFile {
   const equals = given.indexOf('=');
-  if (equals < 1) throw new AgentqError('usage', `--artifact ${JSON.stringify(given)} names no file`, '--artifact NAME=PATH');
-  return { name: checkName('artifact name', given.slice(0, equals)), file: resolve(cwd, given.slice(equals + 1)) };
+  if (equals < 1)
+    throw new AgentqError('usage', `--artifact ${JSON.stringify(given)} names no file`, '--artifact NAME=PATH');
+  return {
+    name: checkName('artifact name', given.slice(0, equals)),
+    file: resolve(cwd, given.slice(equals + 1)),
+  };
 }

@@ -4,19 +4,20 @@ import { commitEach } from '../../app/dead-letters.ts';
 import { findTask } from '../../app/obey.ts';
 import { formatMoment } from '../../core/duration.ts';
 import { AgentqError } from '../../core/errors.ts';
-import { Role } from '../../core/identifiers.ts';
+import { name } from '../../core/identifiers.ts';
 import { isDead, type Task } from '../../core/task.ts';
 import type { Context } from '../context.ts';
-import { Count, parseFlags } from '../flags.ts';
+import { count, parseFlags } from '../flags.ts';
 import type { Io } from '../io.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
-import { printTable, shorten } from '../table.ts';
+import { shorten } from '../line.ts';
+import { printTable } from '../table.ts';
 import { colourOf, taskLines } from '../task-text.ts';
 import { taskView } from '../views.ts';
 import { visible } from '../visible.ts';
 
-const ListFlags = z.object({ to: z.optional(Role), limit: z.optional(Count) });
+const ListFlags = z.object({ to: z.optional(name('role')), limit: z.optional(count()) });
 const Which = z.object({ all: z.optional(z.boolean()) });
 
 export const define: Define = (command, context) => {
@@ -24,9 +25,7 @@ export const define: Define = (command, context) => {
     .option('--to <role>', 'only those of this role')
     .option('--limit <n>', 'at most so many, newest first (default: 100)')
     .action((options) => list(context(), options));
-  command
-    .command('list', { hidden: true })
-    .action((_options, own: Command) => list(context(), own.optsWithGlobals()));
+  command.command('list', { hidden: true }).action((_options, own: Command) => list(context(), own.optsWithGlobals()));
   command
     .command('show <id>')
     .description('one dead letter, with the reason of every attempt')
@@ -70,21 +69,33 @@ function reasonOf(task: Task): string {
 async function show(cli: Context, id: string): Promise<void> {
   const services = await cli.services();
   const task = await findTask(services, id);
-  if (!isDead(task)) throw new AgentqError('conflict', `${id} is ${task.status} and no dead letter`, `agentq status ${id}`);
+  if (!isDead(task))
+    throw new AgentqError('conflict', `${id} is ${task.status} and no dead letter`, `agentq status ${id}`);
   if (cli.io.json) return cli.io.data(taskView(services.store, task) satisfies Output<'dlq show'>);
   const style = await cli.io.style();
   for (const line of taskLines(task, services.clock(), style)) cli.io.line(line);
   for (const { outcome, artifacts = [] } of task.attempts.filter((attempt) => attempt.outcome !== undefined)) {
-    for (const { name, path } of artifacts) cli.io.line(`${style.dim(outcome.padEnd(10))} ${name}: ${services.store.locate(path)}`);
+    for (const { name, path } of artifacts)
+      cli.io.line(`${style.dim(outcome.padEnd(10))} ${name}: ${services.store.locate(path)}`);
   }
 }
 
-async function change(cli: Context, type: 'retry' | 'dismiss', ids: readonly string[], options: unknown): Promise<void> {
+async function change(
+  cli: Context,
+  type: 'retry' | 'dismiss',
+  ids: readonly string[],
+  options: unknown,
+): Promise<void> {
   const { all = false } = parseFlags(Which, options);
   if (all === ids.length > 0) throw new AgentqError('usage', 'it is not said which', 'give their ids, or --all');
   const services = await cli.services();
   const tasks: Output<'dlq retry'>['tasks'] = [];
-  for await (const { task, changed } of commitEach(services, all ? undefined : ids, type, cli.identity(undefined) ?? 'person')) {
+  for await (const { task, changed } of commitEach(
+    services,
+    all ? undefined : ids,
+    type,
+    cli.identity(undefined) ?? 'person',
+  )) {
     tasks.push({ task_id: task.id, status: task.status, changed });
     if (!cli.io.json) cli.io.line(`${task.id} ${type === 'retry' ? task.status : 'purged'}`);
   }

@@ -23,6 +23,10 @@ export const define: Define = (command, context) =>
       if (left.length === 0) cli.io.line(style.green('healthy'));
     }
     if (left.length > 0) {
-      throw new AgentqError('unhealthy', `${left.length} problems found`, repair ? 'these need a person' : 'agentq doctor --repair');
+      throw new AgentqError(
+        'unhealthy',
+        `${left.length} problems found`,
+        repair ? 'these need a person' : 'agentq doctor --repair',
+      );
     }
   });

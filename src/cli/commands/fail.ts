@@ -1,14 +1,14 @@
 import * as z from 'zod/mini';
 import { fail } from '../../app/fail.ts';
-import { parseFlags, Text } from '../flags.ts';
+import { parseFlags, text } from '../flags.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
-import { addSpeakerOptions, speaker, SpeakerFlags } from '../speaker.ts';
+import { addSpeakerOptions, speaker, speakerFlags } from '../speaker.ts';
 import { iso } from '../views.ts';
 
 const Flags = z.object({
-  ...SpeakerFlags,
-  reason: Text,
+  ...speakerFlags(),
+  reason: text(),
   retry: z.optional(z.boolean()),
   allowSecret: z.optional(z.boolean()),
 });

@@ -1,18 +1,18 @@
 import * as z from 'zod/mini';
 import { collect } from '../../app/inbox.ts';
-import { resultsQueue } from '../../core/envelope.ts';
 import { AgentqError } from '../../core/errors.ts';
-import { AgentName } from '../../core/identifiers.ts';
-import { Count, Duration, parseFlags } from '../flags.ts';
+import { name } from '../../core/identifiers.ts';
+import { resultsQueue } from '../../core/reply-to.ts';
+import { count, duration, parseFlags } from '../flags.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
-import { endOnSignal } from '../signals.ts';
+import { untilSignal } from '../signals.ts';
 import { visible } from '../visible.ts';
 
 const Flags = z.object({
-  as: z.optional(AgentName),
-  wait: z.optional(Duration),
-  limit: z.optional(Count),
+  as: z.optional(name('agent name')),
+  wait: z.optional(duration()),
+  limit: z.optional(count()),
   keep: z.optional(z.boolean()),
 });
 
@@ -27,9 +27,9 @@ export const define: Define = (command, context) =>
       const cli = context();
       const services = await cli.services();
       const queue = resultsQueue(cli.identity(as) ?? 'coordinator');
-      const { signal, release } = endOnSignal(cli.system);
-      const { messages, acknowledge } = await collect(services, queue, limit, services.clock() + wait, signal);
-      release();
+      const { messages, acknowledge } = await untilSignal(cli.system, (signal) =>
+        collect(services, queue, limit, services.clock() + wait, signal),
+      );
       if (messages.length === 0) throw new AgentqError('empty', cli.io.json ? `nothing waits in ${queue}` : '');
       if (cli.io.json) cli.io.data({ messages: [...messages] } satisfies Output<'inbox'>);
       else {

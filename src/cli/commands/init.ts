@@ -1,6 +1,5 @@
 import * as z from 'zod/mini';
 import { initWorkspace } from '../../app/workspace.ts';
-import { createBackend } from '../../backend/open.ts';
 import { parseFlags } from '../flags.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
@@ -15,7 +14,7 @@ export const define: Define = (command, context) =>
       const flags = parseFlags(Flags, options);
       const cli = context();
       const workspace = initWorkspace(cli.namedDir, cli.system.cwd, flags);
-      const { created } = await createBackend(cli.backendOptions(workspace));
+      const { created } = await cli.createBackend(workspace);
       const { dir, storeDir: store } = workspace;
       if (cli.io.json) cli.io.data({ dir, store, created } satisfies Output<'init'>);
       else cli.io.line(`${created ? 'made' : 'found'} the workspace ${dir}`);

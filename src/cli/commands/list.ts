@@ -1,8 +1,8 @@
 import * as z from 'zod/mini';
 import { formatMoment } from '../../core/duration.ts';
-import { AgentName, Role, TaskId } from '../../core/identifiers.ts';
+import { name } from '../../core/identifiers.ts';
 import { statuses, type Task } from '../../core/task.ts';
-import { Count, Names, parseFlags } from '../flags.ts';
+import { count, names, parseFlags } from '../flags.ts';
 import type { Io } from '../io.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
@@ -11,11 +11,11 @@ import { printTable } from '../table.ts';
 import { taskView } from '../views.ts';
 
 const Flags = z.object({
-  from: z.optional(AgentName),
-  to: z.optional(Role),
-  status: z.optional(z.pipe(Names, z.array(z.enum(statuses, { error: `is one of ${statuses.join(', ')}` })))),
-  limit: z.optional(Count),
-  before: z.optional(TaskId),
+  from: z.optional(name('agent name')),
+  to: z.optional(name('role')),
+  status: z.optional(z.pipe(names(), z.array(z.enum(statuses, { error: `is one of ${statuses.join(', ')}` })))),
+  limit: z.optional(count()),
+  before: z.optional(name('task id')),
 });
 
 export const define: Define = (command, context) =>
@@ -29,7 +29,12 @@ export const define: Define = (command, context) =>
       const { from, to: role, status, limit = 100, before } = parseFlags(Flags, options);
       const cli = context();
       const services = await cli.services();
-      const filter = { ...(from && { from }), ...(role && { role }), ...(status && { statuses: status }), ...(before && { before }) };
+      const filter = {
+        ...(from && { from }),
+        ...(role && { role }),
+        ...(status && { statuses: status }),
+        ...(before && { before }),
+      };
       const tasks = await services.backend.list({ ...filter, limit });
       const next = tasks.length === limit ? tasks.at(-1)?.id : undefined;
       if (cli.io.json) {

@@ -2,17 +2,17 @@ import * as z from 'zod/mini';
 import { rolePolicy } from '../../app/config.ts';
 import { findTask, obey } from '../../app/obey.ts';
 import { refuseSecret } from '../../core/secrets.ts';
-import { parseFlags, Percent, Span } from '../flags.ts';
+import { parseFlags, percent, span } from '../flags.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
-import { addSpeakerOptions, speaker, SpeakerFlags } from '../speaker.ts';
+import { addSpeakerOptions, speaker, speakerFlags } from '../speaker.ts';
 import { iso } from '../views.ts';
 
 const Flags = z.object({
-  ...SpeakerFlags,
-  percent: z.optional(Percent),
+  ...speakerFlags(),
+  percent: z.optional(percent()),
   note: z.optional(z.string().check(z.maxLength(2_000, { error: 'is longer than 2000 characters' }))),
-  lease: z.optional(Span),
+  lease: z.optional(span()),
 });
 
 export const define: Define = (command, context) =>
@@ -26,7 +26,8 @@ export const define: Define = (command, context) =>
       const cli = context();
       const { id, by, attempt } = await speaker(cli, { id: named, ...flags }, true);
       const services = await cli.services();
-      const lease = flags.lease ?? rolePolicy(services.workspace.config, (await findTask(services, id)).envelope.to).lease;
+      const lease =
+        flags.lease ?? rolePolicy(services.workspace.config, (await findTask(services, id)).envelope.to).lease;
       const { percent, note } = flags;
       const { task } = await obey(services, id, {
         type: 'renew',

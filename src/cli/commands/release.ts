@@ -1,12 +1,12 @@
 import * as z from 'zod/mini';
 import { obey } from '../../app/obey.ts';
 import { refuseSecret } from '../../core/secrets.ts';
-import { parseFlags, Text } from '../flags.ts';
+import { parseFlags, text } from '../flags.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
-import { addSpeakerOptions, speaker, SpeakerFlags } from '../speaker.ts';
+import { addSpeakerOptions, speaker, speakerFlags } from '../speaker.ts';
 
-const Flags = z.object({ ...SpeakerFlags, reason: z.optional(Text) });
+const Flags = z.object({ ...speakerFlags(), reason: z.optional(text()) });
 
 export const define: Define = (command, context) =>
   addSpeakerOptions(command)
@@ -16,6 +16,11 @@ export const define: Define = (command, context) =>
       refuseSecret(reason, 'the reason');
       const cli = context();
       const { id, by, attempt } = await speaker(cli, { id: named, ...flags });
-      const { task, changed } = await obey(await cli.services(), id, { type: 'release', by, attempt, reason });
+      const { task, changed } = await obey(await cli.services(), id, {
+        type: 'release',
+        by,
+        attempt,
+        reason,
+      });
       if (cli.io.json) cli.io.data({ task_id: id, status: task.status, changed } satisfies Output<'release'>);
     });

@@ -10,6 +10,7 @@ export const define: Define = (command, context) =>
     if (words.length === 0) return cli.io.json ? cli.io.data(names) : cli.io.line(names.join('\n'));
     const name = words.join(' ');
     const schema = outputs[name as keyof typeof outputs];
-    if (!names.includes(name)) throw new AgentqError('usage', `there is no output ${JSON.stringify(name)}`, 'agentq schema lists them');
+    if (!names.includes(name))
+      throw new AgentqError('usage', `there is no output ${JSON.stringify(name)}`, 'agentq schema lists them');
     cli.io.line(JSON.stringify(z.toJSONSchema(schema), null, cli.io.json ? 0 : 2));
   });

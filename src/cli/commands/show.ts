@@ -15,7 +15,11 @@ export const define: Define = (command, context) =>
     const task = await findTask(services, id);
     const events = await services.backend.history(id);
     if (io.json) {
-      const view = { task: taskView(services.store, task), envelope: task.envelope, events: events.map(eventView) };
+      const view = {
+        task: taskView(services.store, task),
+        envelope: task.envelope,
+        events: events.map(eventView),
+      };
       return io.data(view satisfies Output<'show'>);
     }
     const style = await io.style();
@@ -23,7 +27,9 @@ export const define: Define = (command, context) =>
     io.line('');
     for (const event of events) {
       const since = `+${formatDuration(event.at - task.submitted_at)}`;
-      io.line(`${style.dim(`${iso(event.at)} ${since.padEnd(9)}`)} ${event.type.padEnd(15)} ${visible(details(event))}`.trimEnd());
+      io.line(
+        `${style.dim(`${iso(event.at)} ${since.padEnd(9)}`)} ${event.type.padEnd(15)} ${visible(details(event))}`.trimEnd(),
+      );
     }
   });
 

@@ -9,7 +9,8 @@ import { AgentqError } from '../../core/errors.ts';
 import type { Io } from '../io.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
-import { bar, printTable } from '../table.ts';
+import { bar } from '../line.ts';
+import { printTable } from '../table.ts';
 import { taskLines } from '../task-text.ts';
 import { driftView, iso, taskView } from '../views.ts';
 import { visible } from '../visible.ts';
@@ -32,7 +33,10 @@ async function oneTask(services: Services, io: Io, id: string): Promise<void> {
   const task = await findTask(services, id);
   const drifts = await findDrift(store, evidenceOf(task));
   if (io.json) {
-    io.data({ ...taskView(store, task), drift: drifts.map((drift) => driftView(store, drift)) } satisfies Output<'status ID'>);
+    io.data({
+      ...taskView(store, task),
+      drift: drifts.map((drift) => driftView(store, drift)),
+    } satisfies Output<'status ID'>);
   } else {
     const style = await io.style();
     for (const line of taskLines(task, clock(), style)) io.line(line);
@@ -48,11 +52,16 @@ async function overview({ backend, clock }: Services, io: Io): Promise<void> {
   if (io.json) return io.data(overviewView(counts, clock()));
   const now = clock();
   if (counts.roles.length === 0) return io.talk('nothing has been submitted yet: agentq submit --help');
-  const sum = (role: RoleCount, ...of: (keyof RoleCount['tasks'])[]) => String(of.reduce((n, status) => n + role.tasks[status], 0));
+  const sum = (role: RoleCount, ...of: (keyof RoleCount['tasks'])[]) =>
+    String(of.reduce((n, status) => n + role.tasks[status], 0));
   await printTable(io, counts.roles, [
     { title: 'ROLE', cell: ({ role }, style) => style.bold(role) },
     { title: 'QUEUED', align: 'right', cell: (role) => sum(role, 'queued') },
-    { title: 'OLDEST', align: 'right', cell: ({ oldest_ready_at: at }) => (at === undefined ? '-' : formatDuration(now - at)) },
+    {
+      title: 'OLDEST',
+      align: 'right',
+      cell: ({ oldest_ready_at: at }) => (at === undefined ? '-' : formatDuration(now - at)),
+    },
     { title: 'SCHEDULED', align: 'right', cell: (role) => sum(role, 'scheduled') },
     { title: 'WORKING', align: 'right', cell: (role, style) => style.yellow(sum(role, 'working')) },
     { title: 'DONE', align: 'right', cell: (role, style) => style.green(sum(role, 'completed')) },
@@ -80,7 +89,10 @@ async function printRunning(io: Io, tasks: readonly Task[], now: number): Promis
     { title: 'BY', cell: (task) => visible(task.lease.worker) },
     { title: 'FOR', align: 'right', cell: (task) => formatDuration(now - task.attempts.at(-1)!.started_at) },
     { title: 'LEASE ENDS', cell: (task) => formatMoment(task.lease.expires_at, now) },
-    { title: 'PROGRESS', cell: ({ progress }) => (progress?.percent === undefined ? '' : bar(progress.percent, 10)) },
+    {
+      title: 'PROGRESS',
+      cell: ({ progress }) => (progress?.percent === undefined ? '' : bar(progress.percent, 10)),
+    },
     { title: 'NOTE', cell: ({ progress }) => visible(progress?.note ?? '') },
   ]);
 }

@@ -3,34 +3,23 @@ import { resolve } from 'node:path';
 import * as z from 'zod/mini';
 import type { Source } from '../../artifacts/store.ts';
 import { submit } from '../../app/submit.ts';
-import { parseSubmission, type Submission } from '../../core/envelope.ts';
 import { AgentqError } from '../../core/errors.ts';
-import { AgentName, ArtifactName, QueueName, Role, TaskId, TaskType } from '../../core/identifiers.ts';
-import { priorities } from '../../core/priority.ts';
+import { parseSubmission, type Submission } from '../../core/submission.ts';
 import type { Context } from '../context.ts';
-import { Count, Duration, Names, parseFlags, Span } from '../flags.ts';
+import { count, duration, names, parseFlags, span } from '../flags.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
 import { readAll } from '../stdin.ts';
 import { visible } from '../visible.ts';
 
-const Flags = z.object({
-  to: z.optional(Role),
-  type: z.optional(TaskType),
+/** What goes into the envelope as it is, is checked there. */
+const Flags = z.looseObject({
   file: z.optional(z.string()),
-  instructions: z.optional(z.string()),
-  from: z.optional(AgentName),
-  id: z.optional(TaskId),
-  idempotencyKey: z.optional(z.string()),
-  priority: z.optional(z.enum(priorities, { error: `is one of ${priorities.join(', ')}` })),
-  ttl: z.optional(Span),
-  delay: z.optional(Duration),
-  at: z.optional(z.string()),
-  replyTo: z.optional(QueueName),
-  expect: z.optional(z.pipe(Names, z.array(ArtifactName))),
-  format: z.optional(z.string()),
-  maxAttempts: z.optional(Count),
   batch: z.optional(z.string()),
+  ttl: z.optional(span()),
+  delay: z.optional(duration()),
+  maxAttempts: z.optional(count()),
+  expect: z.optional(names()),
   allowSecret: z.optional(z.boolean()),
 });
 type Flags = z.infer<typeof Flags>;
@@ -61,8 +50,11 @@ export const define: Define = (command, context) =>
     });
 
 async function submitOne(cli: Context, flags: Flags): Promise<void> {
-  if (flags.to === undefined) throw new AgentqError('usage', 'it is not said who is to do it', 'give --to ROLE');
-  const submission = parseSubmission(fieldsOf(cli, flags));
+  if (flags['to'] === undefined) throw new AgentqError('usage', 'it is not said who is to do it', 'give --to ROLE');
+  const submission = parseSubmission(
+    fieldsOf(cli, flags),
+    (field) => optionOf[field] ?? `--${field.replaceAll('_', '-')}`,
+  );
   const services = await cli.services();
   const context = flags.file === undefined ? undefined : await readContext(cli, flags.file);
   const draft = { submission, allowSecret: flags.allowSecret ?? false, ...(context && { context }) };
@@ -72,21 +64,31 @@ async function submitOne(cli: Context, flags: Flags): Promise<void> {
   else cli.io.line(task.id);
 }
 
-function fieldsOf(cli: Context, flags: Flags): Partial<Submission> {
+/** How the command line calls the fields of a submission. */
+const optionOf: Readonly<Record<string, string>> = {
+  task_id: '--id',
+  ttl_seconds: '--ttl',
+  delay_seconds: '--delay',
+  not_before: '--at',
+  expected_output: '--expect',
+};
+
+function fieldsOf(cli: Context, flags: Flags): Record<string, unknown> {
+  const { ttl, delay, expect, format } = flags;
   const fields = {
-    to: flags.to,
-    type: flags.type,
-    from: cli.identity(flags.from) ?? 'coordinator',
-    task_id: flags.id,
-    idempotency_key: flags.idempotencyKey,
-    instructions: flags.instructions,
-    priority: flags.priority,
-    reply_to: flags.replyTo,
-    ttl_seconds: flags.ttl === undefined ? undefined : flags.ttl / 1_000,
-    delay_seconds: flags.delay === undefined ? undefined : flags.delay / 1_000,
-    not_before: flags.at,
+    to: flags['to'],
+    type: flags['type'],
+    from: cli.identity(flags['from'] as string | undefined) ?? 'coordinator',
+    task_id: flags['id'],
+    idempotency_key: flags['idempotencyKey'],
+    instructions: flags['instructions'],
+    priority: flags['priority'],
+    reply_to: flags['replyTo'],
+    ttl_seconds: ttl === undefined ? undefined : ttl / 1_000,
+    delay_seconds: delay === undefined ? undefined : delay / 1_000,
+    not_before: flags['at'],
     max_attempts: flags.maxAttempts,
-    expected_output: flags.expect || flags.format ? { format: flags.format, artifacts: flags.expect } : undefined,
+    expected_output: expect || format !== undefined ? { format, artifacts: expect } : undefined,
   };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
@@ -97,13 +99,14 @@ async function readContext(cli: Context, file: string): Promise<Source> {
 
 async function submitRows(cli: Context, flags: Flags, batch: string): Promise<void> {
   const { BadBatch, submitBatch } = await import('../../app/batch.ts');
-  if (flags.file !== undefined || flags.instructions !== undefined || flags.id !== undefined) {
+  if (flags.file !== undefined || flags['instructions'] !== undefined || flags['id'] !== undefined) {
     throw new AgentqError('usage', 'a batch carries its own contents', 'leave --file, --instructions and --id out');
   }
   const services = await cli.services();
-  const text = batch === '-' ? (await readAll(cli.system.stdin)).toString('utf8') : readText(resolve(cli.system.cwd, batch));
+  const text =
+    batch === '-' ? (await readAll(cli.system.stdin)).toString('utf8') : readText(resolve(cli.system.cwd, batch));
   const options = {
-    defaults: fieldsOf(cli, flags),
+    defaults: fieldsOf(cli, flags) as Partial<Submission>,
     allowSecret: flags.allowSecret ?? false,
     cwd: cli.system.cwd,
     onProgress: (done: number) => cli.io.progress(`${done} rows`),
@@ -116,7 +119,8 @@ async function submitRows(cli: Context, flags: Flags, batch: string): Promise<vo
     else cli.io.line(ids.join('\n'));
   } catch (error) {
     cli.io.progress('');
-    if (error instanceof BadBatch) for (const { line, problem } of error.rows) cli.io.talk(`row ${line}: ${visible(problem)}`);
+    if (error instanceof BadBatch)
+      for (const { line, problem } of error.rows) cli.io.talk(`row ${line}: ${visible(problem)}`);
     throw error;
   }
 }

@@ -2,16 +2,24 @@ import * as z from 'zod/mini';
 import { waitFor } from '../../app/wait.ts';
 import { AgentqError, type ErrorCode } from '../../core/errors.ts';
 import { isFinished, type Status, type Task } from '../../core/task.ts';
-import { Duration, parseFlags } from '../flags.ts';
+import { duration, parseFlags } from '../flags.ts';
 import type { Define } from '../main.ts';
-import { endOnSignal } from '../signals.ts';
+import { untilSignal } from '../signals.ts';
 import type { Output } from '../schemas.ts';
 import { taskView } from '../views.ts';
 
-const Flags = z.object({ any: z.optional(z.boolean()), all: z.optional(z.boolean()), timeout: z.optional(Duration) });
+const Flags = z.object({
+  any: z.optional(z.boolean()),
+  all: z.optional(z.boolean()),
+  timeout: z.optional(duration()),
+});
 
 /** How each end is told by the exit code. */
-const codeOf: Partial<Record<Status, ErrorCode>> = { failed: 'failed', cancelled: 'cancelled', expired: 'expired' };
+const codeOf: Partial<Record<Status, ErrorCode>> = {
+  failed: 'failed',
+  cancelled: 'cancelled',
+  expired: 'expired',
+};
 
 export const define: Define = (command, context) =>
   command
@@ -21,16 +29,20 @@ export const define: Define = (command, context) =>
     .option('--timeout <duration>', 'give up after so long')
     .action(async (ids: string[], options) => {
       const flags = parseFlags(Flags, options);
-      if (flags.any && flags.all) throw new AgentqError('usage', '--any and --all exclude each other', 'give one of them');
+      if (flags.any && flags.all)
+        throw new AgentqError('usage', '--any and --all exclude each other', 'give one of them');
       const cli = context();
       const services = await cli.services();
       const deadline = flags.timeout === undefined ? Infinity : services.clock() + flags.timeout;
-      const { signal, release } = endOnSignal(cli.system);
-      const tasks = await waitFor(services, { ids, until: flags.any ? 'any' : 'all', deadline, signal });
-      release();
+      const until = flags.any ? 'any' : 'all';
+      const tasks = await untilSignal(cli.system, (signal) => waitFor(services, { ids, until, deadline, signal }));
       const ended = tasks.filter(isFinished);
       const done = flags.any ? ended.length > 0 : ended.length === tasks.length;
-      if (cli.io.json) cli.io.data({ done, tasks: tasks.map((task) => taskView(services.store, task)) } satisfies Output<'wait'>);
+      if (cli.io.json)
+        cli.io.data({
+          done,
+          tasks: tasks.map((task) => taskView(services.store, task)),
+        } satisfies Output<'wait'>);
       else if (ids.length > 1) for (const task of ended) cli.io.line(`${task.id} ${task.status}`);
       tell(done, ended, tasks);
     });

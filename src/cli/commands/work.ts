@@ -2,21 +2,21 @@ import * as z from 'zod/mini';
 import { rolePolicy } from '../../app/config.ts';
 import type { AttemptReport } from '../../app/worker/attempt-run.ts';
 import { Worker } from '../../app/worker/worker.ts';
-import { AgentName, Role } from '../../core/identifiers.ts';
-import { Count, Duration, parseFlags, Span } from '../flags.ts';
+import { name } from '../../core/identifiers.ts';
+import { count, duration, parseFlags, span } from '../flags.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
 import { visible } from '../visible.ts';
 
 const Flags = z.object({
-  as: Role,
-  worker: z.optional(AgentName),
-  concurrency: z.optional(Count),
-  lease: z.optional(Span),
-  timeout: z.optional(Span),
-  killGrace: z.optional(Duration),
+  as: name('role'),
+  worker: z.optional(name('agent name')),
+  concurrency: z.optional(count()),
+  lease: z.optional(span()),
+  timeout: z.optional(span()),
+  killGrace: z.optional(duration()),
   untilEmpty: z.optional(z.boolean()),
-  idleExit: z.optional(Duration),
+  idleExit: z.optional(duration()),
 });
 
 const KILL_GRACE = 10_000;
@@ -64,7 +64,11 @@ export const define: Define = (command, context) =>
       let signals = 0;
       const release = system.onSignal(() => {
         signals++;
-        io.talk(signals === 1 ? 'agentq: draining; once more to hand running tasks back' : 'agentq: handing running tasks back');
+        io.talk(
+          signals === 1
+            ? 'agentq: draining; once more to hand running tasks back'
+            : 'agentq: handing running tasks back',
+        );
         if (signals === 1) worker.drain();
         else worker.handBack();
       });

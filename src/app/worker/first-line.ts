@@ -1,0 +1,17 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+import { findSecret } from '../../core/secrets.ts';
+
+const HEAD = 4_096;
+const LONGEST = 200;
+
+/** The first line of a file that says anything, as a summary; none where it seems to hold a secret. */
+export function firstLine(path: string): string | undefined {
+  const head = Buffer.alloc(HEAD);
+  const fd = openSync(path, 'r');
+  const read = readSync(fd, head);
+  closeSync(fd);
+  const lines = head.toString('utf8', 0, read).split('\n');
+  const line = lines.find((one) => one.trim() !== '')?.replace(/^#+\s*/, '');
+  const summary = line?.trim().slice(0, LONGEST);
+  return summary === undefined || findSecret(summary) !== undefined ? undefined : summary;
+}

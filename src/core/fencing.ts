@@ -1,0 +1,52 @@
+import type { Spoken } from './command.ts';
+import type { Refusal } from './errors.ts';
+import type { Task, TaskIn } from './task.ts';
+import { isFinished } from './task.ts';
+
+/**
+ * The attempt that the speaker may act for, or why it may not. Without an attempt number a speaker is believed
+ * only while there has been no more than one attempt: later, nothing would tell the holder from a stale worker.
+ */
+export function holder(task: Task, { by, attempt }: Spoken): number | Refusal {
+  if (task.status === 'cancelled') {
+    return refuse(
+      'cancelled',
+      `${task.id} was cancelled by ${task.by}${task.reason ? `: ${task.reason}` : ''}`,
+      'stop working on it',
+    );
+  }
+  if (isFinished(task)) return refuse('conflict', `${task.id} is already ${task.status}`, `agentq show ${task.id}`);
+  if (task.status === 'working') return leaseHolder(task, by, attempt);
+  if (by !== task.envelope.to) return wrongSpeaker(task, by);
+  if (attempt === undefined && task.attempts.length === 0) return 1;
+  const lost = attempt === undefined ? 'its last lease is gone' : `attempt ${attempt} no longer holds it`;
+  return refuse(
+    'conflict',
+    `${task.id} is ${task.status}: ${lost}`,
+    `claim it anew: agentq claim --as ${task.envelope.to}`,
+  );
+}
+
+function leaseHolder(task: TaskIn<'working'>, by: string, attempt: number | undefined): number | Refusal {
+  const { lease } = task;
+  if (by !== task.envelope.to && by !== lease.worker) return wrongSpeaker(task, by);
+  if (attempt === undefined && task.attempts.length > 1) {
+    return refuse(
+      'conflict',
+      `${task.id} has had ${task.attempts.length} attempts, and it is not said which one speaks`,
+      `name the attempt that your claim gave you: --attempt N`,
+    );
+  }
+  if (attempt !== undefined && attempt !== lease.attempt) {
+    return refuse('conflict', `attempt ${attempt} of ${task.id} lost its lease; attempt ${lease.attempt} holds it now`);
+  }
+  return lease.attempt;
+}
+
+function wrongSpeaker(task: Task, by: string): Refusal {
+  return refuse('conflict', `${task.id} was sent to ${task.envelope.to}, not to ${by}`, `--from ${task.envelope.to}`);
+}
+
+function refuse(code: Refusal['code'], message: string, hint?: string): Refusal {
+  return { code, message, ...(hint !== undefined && { hint }) };
+}

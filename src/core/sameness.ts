@@ -1,0 +1,47 @@
+import type { Envelope } from './envelope.ts';
+import type { Evidence } from './evidence.ts';
+
+/** JSON with the keys of every object in order, so that equal values have equal texts. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    inner !== null && typeof inner === 'object' && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
+      : inner,
+  );
+}
+
+export interface Submitted {
+  readonly envelope: Envelope;
+  readonly context?: Evidence | undefined;
+}
+
+/**
+ * Whether two submits say the same: everything that the submitter said, and the content of the context file, but
+ * not where that file lies.
+ */
+export function sameSubmit(a: Submitted, b: Submitted): boolean {
+  const said = ({ envelope, context }: Submitted) =>
+    canonical({
+      ...envelope,
+      task_id: undefined,
+      context_ref: context ? context.sha256 : envelope.context_ref,
+    });
+  return said(a) === said(b);
+}
+
+export interface Outcome {
+  readonly summary?: string | undefined;
+  readonly result?: Evidence | undefined;
+  readonly artifacts: readonly Evidence[];
+}
+
+/** Whether two completions say the same: the summary, and the evidence by name and content. */
+export function sameOutcome(a: Outcome, b: Outcome): boolean {
+  const said = ({ summary, result, artifacts }: Outcome) =>
+    canonical({
+      summary,
+      result: result?.sha256,
+      artifacts: Object.fromEntries(artifacts.map((one) => [one.name, one.sha256])),
+    });
+  return said(a) === said(b);
+}
