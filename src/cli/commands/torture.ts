@@ -1,2 +1,90 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as z from 'zod/mini';
+import { torture, type TortureReport } from '../../app/torture/torture.ts';
+import { type Config } from '../../app/config.ts';
+import { initWorkspace } from '../../app/workspace.ts';
+import { AgentqError } from '../../core/errors.ts';
+import { Context } from '../context.ts';
+import { count, parseFlags } from '../flags.ts';
 import type { Define } from '../main.ts';
-export const define: Define = () => {};
+import type { Output } from '../schemas.ts';
+
+const Flags = z.object({ seconds: z.optional(count()), workers: z.optional(count()), seed: z.optional(count()) });
+
+/** Failures are tried again at once: a run has no time for a wait of minutes. */
+const config: Config = { version: 1, defaults: { backoff: { base: '50ms', max: '500ms' } } };
+
+export const define: Define = (command, context) =>
+  command
+    .usage('[options]')
+    .option('--seconds <n>', 'how long to kill (default: 20)')
+    .option('--workers <n>', 'how many runners, and as many careless agents (default: 4)')
+    .option('--seed <n>', 'do the same things as a run before')
+    .addHelpText('after', HELP)
+    .action(async (options) => {
+      const { seconds = 20, workers = 4, seed } = parseFlags(Flags, options);
+      const { io, system, namedDir } = context();
+      const dir = join(namedDir ?? mkdtempSync(join(tmpdir(), 'agentq-torture-')), 'workspace');
+      const workspace = initWorkspace(dir, system.cwd, {});
+      writeFileSync(join(workspace.dir, 'config.json'), JSON.stringify(config));
+      const cli = new Context(system, { dir, color: false });
+      await cli.createBackend(workspace);
+      const chosen = seed ?? Math.floor(system.random() * 1_000_000) + 1;
+      const report = await torture(await cli.services(), {
+        program: [process.execPath, process.argv[1]!],
+        seconds,
+        workers,
+        seed: chosen,
+        onPhase: (phase) => io.talk(`agentq: ${phase}`),
+      });
+      await cli.close();
+      const wrong = faults(report);
+      if (io.json) io.data(view(report, chosen, seconds));
+      else print(report, (line) => io.line(line));
+      if (wrong.length > 0) {
+        throw new AgentqError(
+          'unhealthy',
+          `${wrong.length} faults: ${wrong.slice(0, 5).join('; ')}`,
+          `the store is kept: ${dir}`,
+        );
+      }
+      rmSync(dir, { recursive: true });
+    });
+
+function faults({ lost, completedTwice, staleAccepted, findings }: TortureReport): string[] {
+  return [
+    ...lost.map((id) => `${id} lost`),
+    ...completedTwice.map((id) => `${id} completed twice`),
+    ...staleAccepted.map((id) => `${id} changed by a stale worker`),
+    ...findings,
+  ];
+}
+
+function print(report: TortureReport, line: (text: string) => void): void {
+  line(`tasks            ${report.tasks}, ${report.completed} completed`);
+  line(`killed           ${report.kills} processes`);
+  line(`lost             ${report.lost.length}`);
+  line(`completed twice  ${report.completedTwice.length}`);
+  line(`stale accepted   ${report.staleAccepted.length}`);
+  line(`audit findings   ${report.findings.length}`);
+}
+
+function view(report: TortureReport, seed: number, seconds: number): Output<'torture'> {
+  return {
+    seed,
+    seconds,
+    tasks: report.tasks,
+    completed: report.completed,
+    kills: report.kills,
+    lost: report.lost.length,
+    completed_twice: report.completedTwice.length,
+    stale_accepted: report.staleAccepted.length,
+  };
+}
+
+const HELP = `
+Makes a workspace of its own, in a temporary folder or in the folder that --dir names, submits and works there,
+kills -9 submitters, claimers, completers and workers at random moments, lets the rest be worked off in peace, and
+reads the log. A workspace with a fault is kept.`;

@@ -1,0 +1,84 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Event } from '../../core/event.ts';
+import type { Services } from '../services.ts';
+import { claimer, LEASE, type Stage, startWorker, submitter, worker } from './actors.ts';
+import { Ledger } from './ledger.ts';
+import { seededRandom } from './seeded-random.ts';
+import { judge, type Verdict } from './verdict.ts';
+
+export interface TortureOptions {
+  readonly program: readonly string[];
+  readonly seconds: number;
+  readonly workers: number;
+  readonly seed: number;
+  readonly onPhase: (phase: string) => void;
+}
+
+export interface TortureReport extends Verdict {
+  readonly kills: number;
+  readonly findings: readonly string[];
+}
+
+const ROLE = 'tortured';
+
+/** How long the tasks that are left may take to end once nobody is killed any more, in ms. */
+const DRAINING = 120_000;
+
+/**
+ * Submits, works, and kills -9 submitters, claimers, completers and workers at random moments; then lets the rest
+ * be worked off in peace, and judges the log. The seed determines what is done, not when the system does it.
+ */
+export async function torture(services: Services, options: TortureOptions): Promise<TortureReport> {
+  const { program, seconds, workers, seed, onPhase } = options;
+  const ledger = new Ledger();
+  const actor = (n: number): Stage => ({
+    program,
+    dir: services.workspace.dir,
+    role: ROLE,
+    random: seededRandom(seed * 1_000 + n),
+    ledger,
+    deadline: services.clock() + seconds * 1_000,
+  });
+  onPhase(`killing for ${seconds} s, seed ${seed}`);
+  await Promise.all([
+    submitter(actor(1), 'one'),
+    submitter(actor(2), 'two'),
+    ...Array.from({ length: workers }, (_, i) => [
+      worker(actor(10 + i), `worker-${i}`),
+      claimer(actor(100 + i), `claimer-${i}`),
+    ]).flat(),
+  ]);
+  onPhase('working off what is left');
+  await drain(services, actor(3));
+  onPhase('reading the log');
+  const verdict = judge(await histories(services), ledger);
+  const findings = await services.backend.audit(false);
+  return {
+    ...verdict,
+    kills: ledger.kills,
+    findings: findings.map(({ subject, problem }) => `${subject}: ${problem}`),
+  };
+}
+
+async function drain(services: Services, stage: Stage): Promise<void> {
+  const deadline = services.clock() + DRAINING;
+  const { child, ended } = startWorker(stage, 'drainer', '--concurrency', '4');
+  while ((await open(services)) > 0 && services.clock() < deadline) await pause(LEASE / 4);
+  child.kill('SIGTERM');
+  await ended;
+}
+
+async function open({ backend }: Services): Promise<number> {
+  const { roles } = await backend.counts();
+  return roles.reduce((sum, { tasks }) => sum + tasks.queued + tasks.scheduled + tasks.working, 0);
+}
+
+async function histories({ backend }: Services): Promise<Map<string, readonly Event[]>> {
+  const all = new Map<string, readonly Event[]>();
+  for (let before: string | undefined; ;) {
+    const page = await backend.list({ limit: 500, ...(before !== undefined && { before }) });
+    for (const { id } of page) all.set(id, await backend.history(id));
+    before = page.at(-1)?.id;
+    if (before === undefined) return all;
+  }
+}

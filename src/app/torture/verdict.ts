@@ -1,0 +1,71 @@
+import type { Event } from '../../core/event.ts';
+import type { ConfirmedCompletion, Ledger } from './ledger.ts';
+
+export interface Verdict {
+  readonly tasks: number;
+  readonly completed: number;
+  /** Tasks whose submit was confirmed and that are not in the log, or did not end; completions likewise. */
+  readonly lost: readonly string[];
+  readonly completedTwice: readonly string[];
+  /** Changes by an attempt whose lease was over by then. */
+  readonly staleAccepted: readonly string[];
+}
+
+/**
+ * Reads the bare log and judges it by rules of its own: were it to ask the state machine, it would find the state
+ * machine right.
+ * @param histories the events of every task in log order, by task id
+ */
+export function judge(histories: ReadonlyMap<string, readonly Event[]>, ledger: Ledger): Verdict {
+  const lost = [...ledger.submitted].filter((id) => !histories.get(id)?.some(isEnd));
+  const completedTwice: string[] = [];
+  const staleAccepted: string[] = [];
+  let completed = 0;
+  for (const [id, events] of histories) {
+    const completions = events.filter((event) => event.type === 'completed').length;
+    if (completions > 0) completed++;
+    if (completions > 1) completedTwice.push(id);
+    if (hasStaleChange(events)) staleAccepted.push(id);
+  }
+  for (const confirmed of ledger.completed) {
+    const events = histories.get(confirmed.id) ?? [];
+    if (!events.some((event) => isThatCompletion(event, confirmed))) lost.push(`${confirmed.id} (its completion)`);
+  }
+  return { tasks: histories.size, completed, lost, completedTwice, staleAccepted };
+}
+
+const isEnd = (event: Event) =>
+  event.type === 'completed' ||
+  (event.type === 'attempt-failed' && event.retry_at === null) ||
+  event.type === 'cancelled';
+
+function isThatCompletion(event: Event, { attempt, summary }: ConfirmedCompletion): boolean {
+  return event.type === 'completed' && event.attempt === attempt && event.summary === summary;
+}
+
+/** Whether anything was changed in the name of an attempt that did not hold the task at that moment. */
+function hasStaleChange(events: readonly Event[]): boolean {
+  let holder: number | undefined;
+  let latest = 0;
+  for (const event of events) {
+    switch (event.type) {
+      case 'claimed':
+        if (holder !== undefined || event.attempt !== latest + 1) return true;
+        holder = latest = event.attempt;
+        break;
+      case 'renewed':
+        if (event.attempt !== holder) return true;
+        break;
+      case 'completed':
+      case 'attempt-failed':
+      case 'released':
+      case 'lease-expired':
+        if (event.attempt !== holder) return true;
+        holder = undefined;
+        break;
+      default:
+        break;
+    }
+  }
+  return false;
+}
