@@ -1,7 +1,15 @@
 // Bundles the program into dist/: CommonJS, because to load an ES module costs 2 ms more at every call. What every
 // command needs is one file; what one command needs alone is a file that only it reads.
 import { readFileSync, rmSync } from 'node:fs';
-import { rolldown } from 'rolldown';
+
+const [major] = process.versions.node.split('.').map(Number);
+if (major < 24) {
+  console.error(
+    `agentq is built and tested with Node.js 24 or newer, and this is ${process.version}. npm install brings the right
+one as the package "node", unless install scripts are switched off: npm install --ignore-scripts=false, then try again.`,
+  );
+  process.exit(1);
+}
 
 const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'));
 
@@ -29,6 +37,7 @@ const lightBuiltins = {
   },
 };
 
+const { rolldown } = await import('rolldown');
 rmSync('dist', { recursive: true, force: true });
 const bundle = await rolldown({
   input: { agentq: 'src/cli/entry.ts' },

@@ -3,10 +3,13 @@ import type { Services } from './services.ts';
 
 const CANDIDATES = 200;
 
+/** A shorter beginning may be that of every task there is. */
+const SHORTEST = 7;
+
 /** The error for an id that nobody submitted, with the known ids that look like it. */
 export async function unknownTask({ backend }: Services, id: string): Promise<AgentqError> {
   const { distance } = await import('fastest-levenshtein');
-  const beginning = id.slice(0, Math.ceil(id.length / 2));
+  const beginning = id.slice(0, Math.max(SHORTEST, Math.ceil(id.length / 2)));
   const pages = await Promise.all([
     backend.list({ limit: CANDIDATES }),
     backend.list({ id_prefix: beginning, limit: CANDIDATES }),

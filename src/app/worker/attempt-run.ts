@@ -175,8 +175,8 @@ export class AttemptRun {
       return await this.#fail(`its program could not be started: ${ending.problem}`, true);
     const how = ending.kind === 'exited' ? `exit ${ending.code}` : `ended by ${ending.signal}`;
     if (how === 'exit 0') return await this.#complete(capture);
-    const last = capture.lastLine();
-    const reason = last === undefined || findSecret(last) !== undefined ? how : `${how}: ${last}`;
+    const said = capture.complaint();
+    const reason = said === undefined || findSecret(said) !== undefined ? how : `${how}: ${said}`;
     return how === `exit ${TRY_LATER}` ? await this.#release(reason, true) : await this.#fail(reason, true);
   }
 

@@ -1,8 +1,11 @@
 import { closeSync, fstatSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 
-/** How much of the end of a log is searched for its last line, in bytes. */
+/** How much of the end of a log is searched for a reason, in bytes. */
 const TAIL = 4_096;
+
+/** The longest reason that is taken from a log, in characters. */
+const LONGEST = 200;
 
 /**
  * Keeps what a child says: both its streams in the log, its standard output also by itself, since that is the
@@ -45,17 +48,18 @@ export class Capture {
     stream.destroy();
   }
 
-  /** The last line of the log that says anything. */
-  lastLine(): string | undefined {
+  /** The line of the log's end that says why: the last one that speaks of an error, else the last one. */
+  complaint(): string | undefined {
     const tail = Buffer.alloc(TAIL);
     const { size } = fstatSync(this.#log);
     const read = readSync(this.#log, tail, 0, TAIL, Math.max(0, size - TAIL));
-    return tail
+    const lines = tail
       .toString('utf8', 0, read)
       .split('\n')
       .map((line) => line.trim())
-      .findLast((line) => line !== '')
-      ?.slice(0, 200);
+      .filter((line) => line !== '');
+    const line = lines.findLast((one) => /error|exception|fatal|panic|fail|cannot|denied/i.test(one)) ?? lines.at(-1);
+    return line?.slice(0, LONGEST);
   }
 
   close(): void {

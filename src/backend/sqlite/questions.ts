@@ -2,8 +2,21 @@ import { statuses, type Status, type Task } from '../../core/task.ts';
 import type { Counts, Filter, RoleCount, WorkerSeen } from '../backend.ts';
 import type { Connection } from './connection.ts';
 
-/** Newest first. */
+/** More than ever work at once. */
+const MANY = 10_000;
+
+type Found = { readonly n: number; readonly state: string };
+
+/** Newest first. Each status is asked for by itself: only so does the index give the order too. */
 export function list(db: Connection, filter: Filter): Task[] {
+  const found = (filter.statuses ?? [undefined]).flatMap((status) => ask(db, filter, status));
+  return found
+    .toSorted((a, b) => b.n - a.n)
+    .slice(0, filter.limit)
+    .map(({ state }) => JSON.parse(state) as Task);
+}
+
+function ask(db: Connection, filter: Filter, status: Status | undefined): Found[] {
   const terms: string[] = [];
   const values: (string | number)[] = [];
   const term = (sql: string, ...bound: (string | number)[]) => {
@@ -13,43 +26,54 @@ export function list(db: Connection, filter: Filter): Task[] {
   if (filter.id_prefix !== undefined) term('id >= ? AND id < ?', filter.id_prefix, `${filter.id_prefix}\u{10ffff}`);
   if (filter.from !== undefined) term('sender = ?', filter.from);
   if (filter.role !== undefined) term('role = ?', filter.role);
-  if (filter.statuses) term(`status IN (${filter.statuses.map(() => '?').join()})`, ...filter.statuses);
+  if (status !== undefined) term('status = ?', status);
   if (filter.dead) term('dead = 1');
   if (filter.before !== undefined) term('n < (SELECT n FROM task WHERE id = ?)', filter.before);
   const where = terms.length > 0 ? `WHERE ${terms.join(' AND ')}` : '';
-  return db
-    .all<{ state: string }>(`SELECT state FROM task ${where} ORDER BY n DESC LIMIT ?`, ...values, filter.limit)
-    .map(({ state }) => JSON.parse(state) as Task);
+  return db.all<Found>(`SELECT n, state FROM task ${where} ORDER BY n DESC LIMIT ?`, ...values, filter.limit);
 }
 
 export function counts(db: Connection): Counts {
-  const roles = new Map<string, { tasks: Record<Status, number>; oldest_ready_at?: number }>();
-  const of = (role: string) => {
-    const known = roles.get(role);
-    if (known) return known;
-    const fresh = {
-      tasks: Object.fromEntries(statuses.map((status) => [status, 0])) as Record<Status, number>,
-    };
-    roles.set(role, fresh);
-    return fresh;
+  const workers = workersSeen(db);
+  const roles = new Map<string, RoleCount>();
+  const add = (role: string, tasks: Partial<RoleCount['tasks']>, more: { oldest_ready_at?: number } = {}) => {
+    const known = roles.get(role) ?? { role, tasks: none };
+    roles.set(role, { ...known, ...more, tasks: { ...known.tasks, ...tasks } });
   };
-  for (const row of db.all<{ role: string; status: Status; n: number }>(
-    'SELECT role, status, count(*) AS n FROM task INDEXED BY task_of_role GROUP BY role, status',
+  for (const { role, status, n } of db.all<{ role: string; status: Status; n: number }>(
+    'SELECT role, status, count(*) AS n FROM task INDEXED BY task_of_status GROUP BY status, role',
   )) {
-    of(row.role).tasks[row.status] = row.n;
+    add(role, { [status]: n });
   }
-  for (const row of db.all<{ role: string; oldest: number }>(
+  for (const { role, oldest } of db.all<{ role: string; oldest: number }>(
     "SELECT role, min(ready_at) AS oldest FROM task INDEXED BY task_ready WHERE status = 'queued' GROUP BY role",
   )) {
-    Object.assign(of(row.role), { oldest_ready_at: row.oldest });
+    add(role, {}, { oldest_ready_at: oldest });
   }
-  const workers = db.all<WorkerSeen>('SELECT name AS worker, role, seen_at FROM worker ORDER BY seen_at DESC');
-  for (const { role } of workers) of(role);
+  for (const { role } of workers) add(role, {});
   return {
-    roles: [...roles]
-      .map(([role, count]): RoleCount => ({ role, ...count }))
-      .toSorted((a, b) => (a.role < b.role ? -1 : 1)),
-    workers: workers.map((worker) => ({ ...worker })),
+    roles: [...roles.values()].toSorted((a, b) => (a.role < b.role ? -1 : 1)),
+    workers,
     dead: db.get<{ n: number }>('SELECT count(*) AS n FROM task INDEXED BY task_dead WHERE dead = 1')!.n,
   };
+}
+
+const none = Object.fromEntries(statuses.map((status) => [status, 0])) as Record<Status, number>;
+
+/** Those that asked for work, and those that have renewed the lease of what they got: busy workers ask for nothing. */
+function workersSeen(db: Connection): WorkerSeen[] {
+  const seen = new Map<string, WorkerSeen>();
+  const see = (one: WorkerSeen) => {
+    const key = `${one.role} ${one.worker}`;
+    if ((seen.get(key)?.seen_at ?? 0) < one.seen_at) seen.set(key, one);
+  };
+  for (const { name, role, seen_at } of db.all<{ name: string; role: string; seen_at: number }>(
+    'SELECT * FROM worker',
+  )) {
+    see({ worker: name, role, seen_at });
+  }
+  for (const task of list(db, { statuses: ['working'], limit: MANY })) {
+    if (task.status === 'working') see({ worker: task.lease.worker, role: task.envelope.to, seen_at: task.updated_at });
+  }
+  return [...seen.values()].toSorted((a, b) => b.seen_at - a.seen_at);
 }

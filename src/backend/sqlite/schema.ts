@@ -32,7 +32,7 @@ export const schema = `
   CREATE INDEX task_ready     ON task (role, rank DESC, n, ready_at) WHERE status = 'queued';
   CREATE INDEX task_due       ON task (due_at) WHERE due_at IS NOT NULL;
   CREATE INDEX task_dead      ON task (n) WHERE dead = 1;
-  CREATE INDEX task_of_role   ON task (role, status);
+  CREATE INDEX task_of_status ON task (status, n, role);
   CREATE INDEX task_of_sender ON task (sender);
 
   CREATE TABLE mailbox (
@@ -43,8 +43,9 @@ export const schema = `
   CREATE INDEX mailbox_of_queue ON mailbox (queue);
 
   CREATE TABLE worker (
-    name    TEXT PRIMARY KEY,
+    name    TEXT NOT NULL,
     role    TEXT NOT NULL,
-    seen_at INTEGER NOT NULL
+    seen_at INTEGER NOT NULL,
+    PRIMARY KEY (name, role)
   ) STRICT, WITHOUT ROWID;
 `;

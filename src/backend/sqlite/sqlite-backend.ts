@@ -144,7 +144,7 @@ export class SqliteBackend implements Backend {
   #writePresence({ role, worker }: ClaimRequest, now: number): number {
     this.#db.run('DELETE FROM worker WHERE seen_at < ?', now - PRESENCE_KEPT);
     this.#db.run(
-      'INSERT INTO worker (name, role, seen_at) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET role = ?2, seen_at = ?3',
+      'INSERT INTO worker (name, role, seen_at) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET seen_at = ?3',
       worker,
       role,
       now,

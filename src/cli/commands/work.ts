@@ -39,6 +39,8 @@ export const define: Define = (command, context) =>
       const flags = parseFlags(Flags, options);
       const cli = context();
       const { io, system } = cli;
+      // What it reads later it reads now: a worker may outlive an upgrade of the program that it runs.
+      await import('../../core/sha256.ts');
       const services = await cli.services();
       const policy = rolePolicy(services.workspace.config, flags.as);
       const say = (id: string, attempt: number, event: string, reason?: string) => {

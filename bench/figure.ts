@@ -1,0 +1,50 @@
+/** What a figure is given to measure with. */
+export interface Bench {
+  /** A folder of its own, empty; removed afterwards. */
+  readonly dir: string;
+  /** Whether to be done soon rather than to be exact. */
+  readonly quick: boolean;
+}
+
+/** One line of the printed table. */
+export interface Row {
+  readonly figure: string;
+  readonly measured: string;
+  /** What it was measured against, side by side. */
+  readonly baseline?: string;
+  readonly ratio?: number;
+  readonly bound: string;
+  readonly met: boolean;
+}
+
+export type Measure = (bench: Bench) => Promise<readonly Row[]>;
+
+export const ms = (value: number): string => `${value.toFixed(1)} ms`;
+export const perSecond = (value: number): string => `${Math.round(value).toLocaleString('en')}/s`;
+export const count = (value: number): string => value.toLocaleString('en');
+
+/** A median against the median of its baseline, where more is worse. */
+export function atMost(
+  bound: number,
+  figure: string,
+  measured: number,
+  baseline: number,
+  show: (value: number) => string,
+): Row {
+  const ratio = measured / baseline;
+  const shown = { figure, measured: show(measured), baseline: show(baseline), ratio };
+  return { ...shown, bound: `≤ ${bound}`, met: ratio <= bound };
+}
+
+/** The same, where less is worse. */
+export function atLeast(
+  bound: number,
+  figure: string,
+  measured: number,
+  baseline: number,
+  show: (value: number) => string,
+): Row {
+  const ratio = measured / baseline;
+  const shown = { figure, measured: show(measured), baseline: show(baseline), ratio };
+  return { ...shown, bound: `≥ ${bound}`, met: ratio >= bound };
+}

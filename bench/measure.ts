@@ -1,0 +1,70 @@
+import { spawnSync } from 'node:child_process';
+
+/** The value in the middle; where two are, the mean of them. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const half = sorted.length / 2;
+  return (sorted[Math.ceil(half) - 1]! + sorted[Math.floor(half)]!) / 2;
+}
+
+/** The smallest of the values that at least `share` of them do not exceed; nothing is interpolated. */
+export function percentile(values: readonly number[], share: number): number {
+  return values.toSorted((a, b) => a - b)[Math.ceil(values.length * share) - 1]!;
+}
+
+export interface Rounds {
+  readonly counted: number;
+  /** Run before, and thrown away. */
+  readonly warmUp: number;
+}
+
+/**
+ * Measures every contestant once a round, A B C A B C …, so that a machine that grows slower or faster meanwhile
+ * does so for all of them. A contestant does its work and returns its own measurement.
+ * @returns each one's measurements, in order
+ */
+export async function alternate<Name extends string>(
+  { counted, warmUp }: Rounds,
+  contestants: Readonly<Record<Name, () => number | Promise<number>>>,
+): Promise<Record<Name, number[]>> {
+  const measured = {} as Record<Name, number[]>;
+  const names = Object.keys(contestants) as Name[];
+  for (const name of names) measured[name] = [];
+  for (let round = -warmUp; round < counted; round++) {
+    for (const name of names) {
+      const value = await contestants[name]();
+      if (round >= 0) measured[name].push(value);
+    }
+  }
+  return measured;
+}
+
+export interface Ran {
+  /** From before the process is made until it is gone and its output read. */
+  readonly ms: number;
+  readonly stdout: string;
+}
+
+/**
+ * Runs this same Node.js on the arguments as a process of its own.
+ * @throws where it does not exit with 0: what failed must not be counted as fast
+ */
+export function runNode(args: readonly string[], cwd: string): Ran {
+  const before = performance.now();
+  const { status, signal, stdout, stderr, error } = spawnSync(process.execPath, args, {
+    cwd,
+    env: environment,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    maxBuffer: 2 ** 30,
+  });
+  const ms = performance.now() - before;
+  if (error) throw error;
+  if (status !== 0) throw new Error(`node ${args.join(' ')}: exit ${status ?? signal}\n${stderr}`);
+  return { ms, stdout };
+}
+
+/** Ours, but for what would speak to agentq: no measurement depends on who runs it. */
+export const environment: NodeJS.ProcessEnv = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !name.startsWith('AGENTQ_')),
+);

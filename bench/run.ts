@@ -1,0 +1,84 @@
+// npm run bench -- [--only NAME]... [--quick] [--check]
+// Measures what the program promises, each figure side by side with what it is to be compared to, and prints a table.
+import { mkdirSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
+import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { batch } from './batch.ts';
+import { bigStore } from './big-store.ts';
+import { cycles } from './cycles.ts';
+import type { Measure, Row } from './figure.ts';
+import { memory } from './memory.ts';
+import { startUp } from './start-up.ts';
+import { wake } from './wake.ts';
+
+const TMPFS = 0x01021994;
+
+const figures: Readonly<Record<string, Measure>> = {
+  'start-up': startUp,
+  'big-store': bigStore,
+  cycles,
+  batch,
+  wake,
+  memory,
+};
+
+const { values: options } = parseArgs({
+  options: {
+    /** Only this figure; may be given again. */
+    only: { type: 'string', multiple: true, default: Object.keys(figures) },
+    /** Fewer rounds and smaller stores, to see whether all runs: not what a bound is judged by. */
+    quick: { type: 'boolean', default: false },
+    /** A missed bound is a failure. */
+    check: { type: 'boolean', default: false },
+  },
+});
+const unknown = options.only.find((name) => !(name in figures));
+if (unknown !== undefined) throw new Error(`--only ${unknown}: there is ${Object.keys(figures).join(', ')}`);
+
+const dir = mkdtempSync(join(tmpdir(), 'agentq-bench-'));
+// However this process ends: a store of a million tasks is not to be left behind.
+process.once('exit', () => rmSync(dir, { recursive: true, force: true }));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
+
+const rows: Row[] = [];
+try {
+  for (const name of options.only) {
+    process.stderr.write(`${name} …`);
+    const before = performance.now();
+    const own = join(dir, name);
+    mkdirSync(own);
+    rows.push(...(await figures[name]!({ dir: own, quick: options.quick })));
+    rmSync(own, { recursive: true });
+    process.stderr.write(` ${((performance.now() - before) / 1_000).toFixed(0)} s\n`);
+  }
+} finally {
+  // Also where one failed: what the others found took minutes.
+  console.log(`\n${machine()}\n\n${table(rows)}`);
+}
+if (options.check && rows.some((row) => !row.met)) process.exitCode = 1;
+
+function machine(): string {
+  const { version, platform, arch } = process;
+  const disk = statfsSync(dir).type === TMPFS ? ' (in memory: there a sync costs nothing)' : '';
+  const cores = `${availableParallelism()} cores of ${cpus()[0]?.model.trim() ?? 'an unknown kind'}`;
+  return `node ${version}, ${platform} ${arch}, ${cores}, stores in ${tmpdir()}${disk}${options.quick ? ', quick' : ''}`;
+}
+
+function table(rows: readonly Row[]): string {
+  const cells = [
+    ['FIGURE', 'MEASURED', 'BASELINE', 'RATIO', 'BOUND', ''],
+    ...rows.map(({ figure, measured, baseline, ratio, bound, met }) => [
+      figure,
+      measured,
+      baseline ?? '',
+      ratio?.toFixed(2) ?? '',
+      bound,
+      met ? 'ok' : 'MISSED',
+    ]),
+  ];
+  const widths = cells[0]!.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
+  const padded = (cell: string, column: number) =>
+    column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!);
+  return cells.map((row) => row.map(padded).join('  ').trimEnd()).join('\n');
+}

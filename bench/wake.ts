@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { resultPath } from '../src/app/evidence-paths.ts';
+import { agentq, instructions, makeWorkspace } from './agentq.ts';
+import { type Measure, ms } from './figure.ts';
+import { percentile } from './measure.ts';
+import { BenchWorker } from './worker.ts';
+
+const P50 = 15;
+const P99 = 60;
+
+/** Thrown away: they start what a worker starts with its first child, and fill caches. */
+const WARM_UP = 5;
+
+/** How long the worker rests before a task, in ms; not always alike, so as not to fall in step with any timer. */
+const rest = () => 100 + Math.random() * 100;
+
+/**
+ * From the return of a submit to the start of an idle worker's child. The child is `date` itself, which starts as fast
+ * as a program can; what it says is its result. The time until it reads the clock, about 1 ms, counts against agentq.
+ */
+export const wake: Measure = async ({ dir, quick }) => {
+  const workspace = makeWorkspace(dir);
+  await using worker = new BenchWorker(workspace, [], ['date', '+%s%N']);
+  await pause(1_000);
+  const latencies: number[] = [];
+  const samples = quick ? 50 : 300;
+  for (let task = 1; task <= WARM_UP + samples; task++) {
+    await pause(rest());
+    const now = wallClock();
+    const { stdout } = agentq(workspace, 'submit', '--to', 'bench', '--instructions', instructions);
+    const returned = now();
+    await worker.completed(task);
+    if (task > WARM_UP) latencies.push(startOf(workspace, stdout.trim()) - returned);
+  }
+  const row = (figure: string, bound: number, value: number) => {
+    return { figure, measured: ms(value), bound: `≤ ${bound} ms`, met: value <= bound };
+  };
+  return [
+    row(`return of submit to start of child, p50 of ${samples}`, P50, percentile(latencies, 0.5)),
+    row('the same, p99', P99, percentile(latencies, 0.99)),
+  ];
+};
+
+/** @returns the moment that the task's child said, in ms since 1970 */
+function startOf(workspace: string, id: string): number {
+  const said = readFileSync(join(workspace, '.agentq', resultPath(id, 1)), 'utf8').trim();
+  if (!/^\d{19}$/.test(said)) throw new Error(`the date of this system knows no nanoseconds: ${said}`);
+  return Number(said) / 1e6;
+}
+
+/** The system's clock, which other processes share, with fractions of a ms: Date.now() has none, but ticks at whole ones. */
+function wallClock(): () => number {
+  const before = Date.now();
+  while (Date.now() === before);
+  const offset = Date.now() - performance.now();
+  return () => offset + performance.now();
+}

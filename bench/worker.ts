@@ -1,0 +1,53 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
+import { program } from './agentq.ts';
+import { environment } from './measure.ts';
+
+/** How often to look whether the worker has done what is waited for, in ms. */
+const POLL = 10;
+
+/** An `agentq work` for the benchmark's role, which runs beside it until it is stopped. */
+export class BenchWorker implements AsyncDisposable {
+  readonly pid: number;
+  readonly #process: ChildProcess;
+  #completed = 0;
+  #problem: string | undefined;
+
+  constructor(workspace: string, options: readonly string[], child: readonly string[]) {
+    const args = [program, '--json', 'work', '--as', 'bench', ...options, '--', ...child];
+    const stdio = ['ignore', 'pipe', 'inherit'] as const;
+    this.#process = spawn(process.execPath, args, { cwd: workspace, env: environment, stdio: [...stdio] });
+    this.pid = this.#process.pid!;
+    createInterface({ input: this.#process.stdout! }).on('line', (line) => this.#hear(line));
+    this.#process.once('exit', () => (this.#problem ??= 'the worker ended'));
+    // Before the folder that it works in is removed.
+    process.prependOnceListener('exit', this.#kill);
+  }
+
+  /** At once and without a word: it has nothing in hand that is worth an end in order. */
+  readonly #kill = (): boolean => this.#process.kill('SIGKILL');
+
+  #hear(line: string): void {
+    const { event } = JSON.parse(line) as { event: string };
+    if (event === 'completed') this.#completed++;
+    else if (event !== 'started') this.#problem ??= line;
+  }
+
+  /** Resolves when it has completed so many tasks since it was started. */
+  async completed(tasks: number): Promise<void> {
+    while (this.#completed < tasks) {
+      if (this.#problem !== undefined) throw new Error(this.#problem);
+      await pause(POLL);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    process.off('exit', this.#kill);
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    const gone = once(this.#process, 'exit');
+    this.#kill();
+    await gone;
+  }
+}

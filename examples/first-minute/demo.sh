@@ -1,0 +1,61 @@
+#!/bin/sh
+# A coordinator checks the Markdown links and the TODOs of this very repository, a task a file, and then has it all
+# reviewed. Two roles of workers run real programs; one task fails twice and then succeeds, one is poison.
+# From a clone: npm run demo
+set -eu
+
+repo=$(cd "$(dirname "$0")/../.." && pwd)
+here=$repo/examples/first-minute
+agentq() { node "$repo/bin/agentq.cjs" "$@"; }
+say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+
+scratch=$(mktemp -d)
+workers=
+trap 'kill $workers 2>/dev/null || true; wait; rm -rf "$scratch"' EXIT
+export AGENTQ_DIR="$scratch/queue"
+cd "$repo"
+
+say 'A workspace, and two roles of workers that wait for work'
+agentq init
+# Failures are tried again after a fifth of a second: nobody wants to watch a real backoff.
+printf '{"version": 1, "defaults": {"backoff": {"base": "200ms"}}}\n' > "$AGENTQ_DIR/config.json"
+agentq work --as checker --concurrency 2 -- node "$here/check.js" 2> "$scratch/checker.log" &
+workers="$workers $!"
+agentq work --as reviewer -- node "$here/review.js" 2> "$scratch/reviewer.log" &
+workers="$workers $!"
+
+say 'The coordinator splits the job'
+ids=
+for file in README.md CHANGELOG.md docs/*.md; do
+  ids="$ids $(agentq submit --to checker --type links --instructions "links $file")"
+done
+for folder in src test bench examples; do
+  ids="$ids $(agentq submit --to checker --type todos --instructions "todos $folder")"
+done
+flaky=$(agentq submit --to checker --instructions 'flaky src/core')
+poison=$(agentq submit --to checker --instructions 'poison' --priority high)
+echo "submitted:$ids $flaky $poison"
+
+say 'It sleeps until all of them have ended'
+agentq wait --all $ids "$flaky"
+agentq wait "$poison" || echo "the poison ended with exit code $?"
+
+say 'It reads each result; what was tampered with would be refused'
+for id in $ids "$flaky"; do
+  agentq result "$id" | tee -a "$scratch/reports.md"
+done
+
+say 'One review task, which promises its findings as an artifact'
+review=$(agentq submit --to reviewer --type review --file "$scratch/reports.md" --expect findings)
+agentq wait "$review"
+agentq result "$review"
+
+say 'What became of the task that failed twice'
+agentq show "$flaky"
+
+say 'The dead letters, with every reason'
+agentq dlq
+agentq dlq show "$poison"
+
+say 'The overview'
+agentq status

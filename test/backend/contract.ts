@@ -1,0 +1,77 @@
+import { describe, test } from 'vitest';
+import { batches } from './contract/batches.ts';
+import { claims } from './contract/claims.ts';
+import { commands } from './contract/commands.ts';
+import { counts } from './contract/counts.ts';
+import { durability } from './contract/durability.ts';
+import type { Body, MakeHarness, Theme } from './contract/harness.ts';
+import { history } from './contract/history.ts';
+import { inbox } from './contract/inbox.ts';
+import { lists } from './contract/lists.ts';
+import { races } from './contract/races.ts';
+import { time } from './contract/time.ts';
+import { watches } from './contract/watches.ts';
+
+const themes: Readonly<Record<string, Theme>> = {
+  commands,
+  batches,
+  claims,
+  races,
+  time,
+  history,
+  lists,
+  counts,
+  inbox,
+  watches,
+  durability,
+};
+
+export interface ContractOptions {
+  /** What this backend does not keep: the sentence of the test, and why. A sentence that no test has is an error. */
+  readonly skip?: Readonly<Record<string, string>>;
+  /** How long one test may take, in ms. */
+  readonly timeout?: number;
+}
+
+/**
+ * What every backend keeps, whatever it is made of. The bodies use the port and the core alone, so that each backend
+ * runs the very same ones.
+ */
+export function backendContract(
+  backend: string,
+  makeHarness: MakeHarness,
+  { skip = {}, timeout = 20_000 }: ContractOptions = {},
+): void {
+  const reasons = new Map(Object.entries(skip));
+  describe(`${backend} keeps the contract of the storage port`, () => {
+    for (const [name, theme] of Object.entries(themes)) {
+      describe(name, () => {
+        for (const [sentence, body] of bodiesOf(theme)) {
+          const reason = reasons.get(sentence);
+          reasons.delete(sentence);
+          test(sentence, { timeout }, async (context) => {
+            if (reason !== undefined) context.skip(reason);
+            const harness = await makeHarness();
+            try {
+              await body(harness);
+            } finally {
+              await harness.close();
+            }
+          });
+        }
+      });
+    }
+    test('skips no test that does not exist', ({ expect }) => {
+      expect([...reasons.keys()]).toEqual([]);
+    });
+  });
+}
+
+function bodiesOf(theme: Theme): ReadonlyMap<string, Body> {
+  const bodies = new Map<string, Body>();
+  theme((sentence, body) => {
+    if (bodies.has(sentence)) throw new Error(`two tests are called: ${sentence}`);
+    bodies.set(sentence, body);
+  });
+  return bodies;
+}

@@ -1,0 +1,325 @@
+import { expect } from 'vitest';
+import type { Request } from '../../../src/backend/backend.ts';
+import type { Theme } from './harness.ts';
+import {
+  ask,
+  cancel,
+  claimed,
+  complete,
+  dismiss,
+  done,
+  envelope,
+  everything,
+  evidence,
+  fail,
+  LEASE,
+  MINUTE,
+  refused,
+  release,
+  renew,
+  retry,
+  ROLE,
+  say,
+  SECOND,
+  submit,
+  tell,
+  typesOf,
+} from './say.ts';
+
+/** What each command does to one task, and when it does nothing. */
+export const commands: Theme = (check) => {
+  check('a submitted task is queued, and is what was said', async ({ open, clock }) => {
+    const backend = await open();
+    const said = envelope('a', { priority: 'high', ttl_seconds: 60, max_attempts: 5 });
+    const context = evidence('context');
+    const outcome = await tell(backend, say('a', { type: 'submit', envelope: said, context }));
+    expect(outcome.changed).toBe(true);
+    expect(outcome.refusal).toBeUndefined();
+    expect(outcome.task).toEqual({
+      id: 'a',
+      envelope: said,
+      context,
+      status: 'queued',
+      ready_at: clock.now(),
+      submitted_at: clock.now(),
+      updated_at: clock.now(),
+      attempts: [],
+      forgiven: 0,
+      refused: 0,
+    });
+    expect(await backend.task('a')).toEqual(outcome.task);
+  });
+
+  check('an unknown task is undefined, and has no history', async ({ open }) => {
+    const backend = await open();
+    await done(backend, submit('a'));
+    expect(await backend.task('b')).toBeUndefined();
+    expect(await backend.history('b')).toEqual([]);
+  });
+
+  check('every command on an unknown task is refused as not found, and makes none', async ({ open }) => {
+    const backend = await open();
+    const requests: Request[] = [
+      say('a', { type: 'claim', worker: 'w', lease: LEASE }),
+      renew('a', 1),
+      complete('a', 1),
+      fail('a', 1),
+      release('a', 1),
+      cancel('a'),
+      say('a', { type: 'acknowledge-cancel', by: ROLE, attempt: 1 }),
+      retry('a'),
+      dismiss('a'),
+      say('a', { type: 'elapse' }),
+    ];
+    for (const request of requests) {
+      expect((await refused(backend, request, 'not-found')).task).toBeUndefined();
+    }
+    expect(await backend.task('a')).toBeUndefined();
+    expect(await backend.list({ limit: 10 })).toEqual([]);
+  });
+
+  check('the very same submit changes nothing the second time', async ({ open, clock }) => {
+    const backend = await open();
+    const task = await done(backend, submit('a'));
+    clock.advance(MINUTE);
+    expect(await tell(backend, submit('a'))).toEqual({ task, changed: false });
+    expect(await typesOf(backend.history('a'))).toEqual(['submitted']);
+  });
+
+  check('a repeated submit changes nothing of a task that has got further', async ({ open }) => {
+    const backend = await open();
+    await done(backend, submit('a'));
+    await claimed(backend);
+    const outcome = await tell(backend, submit('a'));
+    expect(outcome).toMatchObject({ changed: false, task: { status: 'working' } });
+    expect(outcome.refusal).toBeUndefined();
+  });
+
+  check('a repeated submit counts as no change though time has moved the task on', async ({ open, clock }) => {
+    const backend = await open();
+    await done(backend, submit('a', { delay_seconds: 60 }));
+    clock.advance(MINUTE);
+    expect(await tell(backend, submit('a', { delay_seconds: 60 }))).toMatchObject({
+      changed: false,
+      task: { status: 'queued' },
+    });
+  });
+
+  check('a submit of other content under the same id is refused, and changes nothing', async ({ open }) => {
+    const backend = await open();
+    await done(backend, submit('a'));
+    const before = await everything(backend);
+    await refused(backend, submit('a', { instructions: 'something else' }), 'conflict');
+    expect(await everything(backend)).toEqual(before);
+  });
+
+  check('a task that is claimed by its id is under a lease, and is claimed by nobody else', async ({ open, clock }) => {
+    const backend = await open();
+    await done(backend, submit('a'));
+    const task = await done(backend, say('a', { type: 'claim', worker: 'w', lease: LEASE }));
+    expect(task).toMatchObject({
+      status: 'working',
+      lease: { attempt: 1, worker: 'w', expires_at: clock.now() + LEASE },
+      attempts: [{ number: 1, worker: 'w', started_at: clock.now() }],
+    });
+    await refused(backend, say('a', { type: 'claim', worker: 'v', lease: LEASE }), 'conflict');
+    expect(await backend.task('a')).toEqual(task);
+  });
+
+  check('a renewal moves the end of the lease and keeps the last progress', async ({ open, clock }) => {
+    const backend = await open();
+    await done(backend, submit('a'));
+    await claimed(backend);
+    clock.advance(MINUTE);
+    const at = clock.now();
+    await done(backend, renew('a', 1, { percent: 40, note: 'parsing' }));
+    clock.advance(MINUTE);
+    expect(await done(backend, renew('a', 1, { lease: SECOND }))).toMatchObject({
+      lease: { attempt: 1, expires_at: clock.now() + SECOND },
+      progress: { percent: 40, note: 'parsing', at },
+    });
+  });
+
+  check('a completion ends the task with its summary and its evidence', async ({ open, clock }) => {
+    const backend = await open();
+    await done(backend, submit('a'));
+    await claimed(backend);
+    clock.advance(MINUTE);
+    const told = { summary: 'all good', result: evidence('result'), artifacts: [evidence('diff'), evidence('log')] };
+    const task = await done(backend, complete('a', 1, told));
+    expect(task).toMatchObject({
+      status: 'completed',
+      completion: { attempt: 1, by: ROLE, at: clock.now(), ...told },
+      attempts: [{ number: 1, outcome: 'completed', ended_at: clock.now() }],
+    });
+    expect(await backend.task('a')).toEqual(task);
+  });
+
+  check('the same completion again changes nothing; another one is refused and remembered', async ({ open }) => {
+    const backend = await open();
+    await done(backend, submit('a'));
+    await claimed(backend);
+    const task = await done(backend, complete('a', 1, { summary: 'first' }));
+    expect(await tell(backend, complete('a', 1, { summary: 'first' }))).toEqual({ task, changed: false });
+    await refused(backend, complete('a', 1, { summary: 'second' }), 'conflict');
+    expect(await backend.task('a')).toMatchObject({ completion: { summary: 'first' }, refused: 1 });
+    expect((await backend.history('a')).at(-1)).toMatchObject({ type: 'refused', command: 'complete', attempt: 1 });
+  });
+
+  check('a task can be completed by its role without a claim', async ({ open }) => {
+    const backend = await open();
+    await done(backend, submit('a'));
+    expect(await done(backend, complete('a'))).toMatchObject({
+      status: 'completed',
+      attempts: [{ number: 1, worker: ROLE, outcome: 'completed' }],
+    });
+  });
+
+  check('a completion without a promised artifact is refused, and the lease stays', async ({ open }) => {
+    const backend = await open();
+    await done(backend, submit('a', { expected_output: { artifacts: ['diff'] } }));
+    const task = await claimed(backend);
+    await refused(backend, complete('a', 1), 'missing-artifacts');
+    expect(await backend.task('a')).toEqual(task);
+    await done(backend, complete('a', 1, { artifacts: [evidence('diff')] }));
+  });
+
+  check(
+    'a failure without a backoff is final; with one the task waits for its next attempt',
+    async ({ open, clock }) => {
+      const backend = await open();
+      await done(backend, submit('a'), submit('b'));
+      await claimed(backend);
+      await claimed(backend);
+      expect(await done(backend, fail('a', 1, { reason: 'cannot be done' }))).toMatchObject({
+        status: 'failed',
+        reason: 'cannot be done',
+        failed_at: clock.now(),
+        attempts: [{ outcome: 'failed', reason: 'cannot be done' }],
+      });
+      const backoff = { base: MINUTE, factor: 2, max: LEASE, jitter: 0 };
+      expect(await done(backend, fail('b', 1, { backoff, artifacts: [evidence('log')] }))).toMatchObject({
+        status: 'scheduled',
+        why: 'backoff',
+        due_at: clock.now() + MINUTE,
+        attempts: [{ outcome: 'failed', artifacts: [evidence('log')] }],
+      });
+    },
+  );
+
+  check('the failure that is said twice in the same words changes nothing the second time', async ({ open }) => {
+    const backend = await open();
+    await done(backend, submit('a'));
+    await claimed(backend);
+    const task = await done(backend, fail('a', 1));
+    expect(await tell(backend, fail('a', 1))).toEqual({ task, changed: false });
+  });
+
+  check('a task that is handed back is queued again, and the next claim gets a new number', async ({ open, clock }) => {
+    const backend = await open();
+    await done(backend, submit('a', { max_attempts: 1 }));
+    await claimed(backend);
+    expect(await done(backend, release('a', 1))).toMatchObject({ status: 'queued', ready_at: clock.now() });
+    expect(await claimed(backend, { worker: 'worker-2' })).toMatchObject({
+      lease: { attempt: 2, worker: 'worker-2' },
+      attempts: [{ number: 1, outcome: 'released', reason: 'not now' }, { number: 2 }],
+    });
+  });
+
+  check('a cancelled task is over at once, for its worker too', async ({ open, clock }) => {
+    const backend = await open();
+    await done(backend, submit('a'), submit('b'));
+    await claimed(backend);
+    expect(await done(backend, cancel('a', 'no longer needed'))).toMatchObject({
+      status: 'cancelled',
+      by: 'lead',
+      reason: 'no longer needed',
+      cancelled_at: clock.now(),
+      attempts: [{ number: 1, outcome: 'cancelled' }],
+    });
+    for (const late of [renew('a', 1), complete('a', 1), fail('a', 1), release('a', 1)]) {
+      await refused(backend, late, 'cancelled');
+    }
+    expect(await tell(backend, cancel('a'))).toMatchObject({ changed: false });
+    await done(backend, cancel('b'));
+    expect((await backend.claim(ask())).task).toBeUndefined();
+  });
+
+  check('a worker says once that the tree of a cancelled attempt is gone', async ({ open, clock }) => {
+    const backend = await open();
+    await done(backend, submit('a'));
+    await claimed(backend);
+    await done(backend, cancel('a'));
+    clock.advance(SECOND);
+    const gone = say('a', { type: 'acknowledge-cancel', by: 'worker-1', attempt: 1 });
+    expect(await done(backend, gone)).toMatchObject({ status: 'cancelled', stopped_at: clock.now() });
+    clock.advance(SECOND);
+    expect((await tell(backend, gone)).changed).toBe(false);
+    await refused(backend, say('a', { type: 'acknowledge-cancel', by: 'worker-1', attempt: 2 }), 'conflict');
+  });
+
+  check('a retried task is queued again, with its attempts forgiven and their numbers used', async ({ open }) => {
+    const backend = await open();
+    await done(backend, submit('a', { max_attempts: 1 }));
+    await refused(backend, retry('a'), 'conflict');
+    await claimed(backend);
+    await done(backend, fail('a', 1));
+    expect(await done(backend, retry('a'))).toMatchObject({ status: 'queued', forgiven: 1 });
+    expect(await claimed(backend)).toMatchObject({ lease: { attempt: 2 } });
+    await refused(backend, complete('a', 1), 'conflict');
+  });
+
+  check('only a dead letter can be dismissed, and it stays failed', async ({ open, clock }) => {
+    const backend = await open();
+    await done(backend, submit('a'));
+    await refused(backend, dismiss('a'), 'conflict');
+    await done(backend, fail('a'));
+    expect(await done(backend, dismiss('a'))).toMatchObject({ status: 'failed', dismissed_at: clock.now() });
+    expect(await tell(backend, dismiss('a'))).toMatchObject({ changed: false });
+  });
+
+  check('whoever the task was not sent to may neither complete, fail, renew nor hand it back', async ({ open }) => {
+    const backend = await open();
+    await done(backend, submit('a'));
+    const task = await claimed(backend);
+    for (const request of [renew('a', 1, { by: 'other' }), release('a', 1, { by: 'other' })]) {
+      await refused(backend, request, 'conflict');
+    }
+    expect(await backend.task('a')).toEqual(task);
+    for (const request of [complete('a', 1, { by: 'other' }), fail('a', 1, { by: 'other' })]) {
+      await refused(backend, request, 'conflict');
+    }
+    expect(await backend.task('a')).toMatchObject({ status: 'working', lease: task.lease, refused: 2 });
+  });
+
+  check('text with control characters, quotes, emoji and half of a pair comes back as it was', async ({ open }) => {
+    const texts = [
+      'line\nbreak\r\n\ttab \u0000 nul \u0007 bell \u001b[31m red \u007f',
+      `'single' "double" \`back\` \\slash\\ %s _ ; DROP TABLE task; --`,
+      'emoji 👩🏽‍💻 🇨🇭, bidi \u202egnp.exe\u202c, joined e\u0301, line \u2028 paragraph \u2029, mark \ufeff',
+      'half of a pair: \ud83d, and the other half: \udc4d',
+      '',
+    ];
+    const backend = await open();
+    for (const [n, text] of texts.entries()) {
+      const id = `a${n}`;
+      const said = envelope(id, { instructions: text, 'x-more': { [text]: [text, null, 1.5, true] } });
+      await done(backend, say(id, { type: 'submit', envelope: said }));
+      await claimed(backend);
+      await done(backend, renew(id, 1, { note: text }), complete(id, 1, { summary: text }));
+      const other = await open();
+      expect(await other.task(id)).toMatchObject({ envelope: said, completion: { summary: text } });
+      expect((await other.list({ limit: 1 }))[0]!.envelope).toEqual(said);
+      const [submitted, , renewed, completed] = await other.history(id);
+      expect(submitted).toMatchObject({ envelope: said });
+      expect(renewed).toMatchObject({ note: text });
+      expect(completed).toMatchObject({ summary: text });
+    }
+  });
+
+  check('an envelope of the greatest size comes back as it was', async ({ open }) => {
+    const backend = await open();
+    await done(backend, submit('a', { instructions: 'ü"\n'.repeat(10_000) }));
+    expect((await backend.task('a'))!.envelope.instructions).toBe('ü"\n'.repeat(10_000));
+  });
+};

@@ -1,0 +1,24 @@
+import type { Backend } from '../../../src/backend/backend.ts';
+
+/** One queue, empty at first, that nobody else uses. */
+export interface Harness {
+  /** A connection of its own to the queue, as another process would have it. A test may close it, and need not. */
+  open(): Promise<Backend>;
+  readonly clock: Clock;
+  /** Closes what is still open, and removes the queue. */
+  close(): Promise<void>;
+}
+
+/** What every connection takes for the time, in ms since 1970. It stands still until a test moves it. */
+export interface Clock {
+  now(): number;
+  advance(ms: number): void;
+}
+
+export type MakeHarness = () => Promise<Harness>;
+
+/** One test of the contract. */
+export type Body = (harness: Harness) => Promise<void>;
+
+/** Hands in its tests: a sentence that is true of every backend, and what shows it. */
+export type Theme = (check: (sentence: string, body: Body) => void) => void;

@@ -1,0 +1,165 @@
+import fc from 'fast-check';
+import { expect } from 'vitest';
+import type { Backend } from '../../../src/backend/backend.ts';
+import type { Command } from '../../../src/core/command.ts';
+import { decide } from '../../../src/core/decide.ts';
+import type { Event } from '../../../src/core/event.ts';
+import type { Task } from '../../../src/core/task.ts';
+import type { Clock, Theme } from './harness.ts';
+import {
+  claimed,
+  complete,
+  done,
+  envelope,
+  evidence,
+  fail,
+  fold,
+  LEASE,
+  MINUTE,
+  refused,
+  release,
+  renew,
+  retry,
+  ROLE,
+  SECOND,
+  submit,
+  tell,
+} from './say.ts';
+
+/** The log says what happened, all of it, in order, and what it amounts to is the task. */
+export const history: Theme = (check) => {
+  check('the history of a task is everything that happened to it, in order', async ({ open, clock }) => {
+    const backend = await open();
+    const expected: unknown[] = [];
+    const base = () => ({ v: 1, task_id: 'a', at: clock.now() });
+    const backoff = { base: MINUTE, factor: 2, max: LEASE, jitter: 0 };
+
+    await done(backend, submit('a', { delay_seconds: 60, max_attempts: 2 }));
+    const said = envelope('a', { delay_seconds: 60, max_attempts: 2 });
+    expected.push({ ...base(), type: 'submitted', envelope: said, due_at: clock.now() + MINUTE });
+    clock.advance(MINUTE);
+    expected.push({ ...base(), type: 'became-due' });
+    await claimed(backend);
+    expected.push({ ...base(), type: 'claimed', attempt: 1, worker: 'worker-1', expires_at: clock.now() + LEASE });
+    clock.advance(SECOND);
+    await done(backend, renew('a', 1, { percent: 10 }));
+    expected.push({ ...base(), type: 'renewed', attempt: 1, expires_at: clock.now() + LEASE, percent: 10 });
+    await done(backend, release('a', 1));
+    expected.push({ ...base(), type: 'released', attempt: 1, by: ROLE, reason: 'not now' });
+    await claimed(backend, { worker: 'worker-2' });
+    expected.push({ ...base(), type: 'claimed', attempt: 2, worker: 'worker-2', expires_at: clock.now() + LEASE });
+    clock.advance(LEASE);
+    expected.push({ ...base(), type: 'lease-expired', attempt: 2, final: false });
+    await claimed(backend);
+    expected.push({ ...base(), type: 'claimed', attempt: 3, worker: 'worker-1', expires_at: clock.now() + LEASE });
+    const { refusal } = await refused(backend, complete('a', 2), 'conflict');
+    const reason = refusal!.message;
+    expected.push({ ...base(), type: 'refused', command: 'complete', by: ROLE, attempt: 2, reason });
+    await done(backend, fail('a', 3, { backoff, artifacts: [evidence('log')] }));
+    const failed = { type: 'attempt-failed', by: ROLE, reason: 'it broke', retry_at: null };
+    expected.push({ ...base(), ...failed, attempt: 3, artifacts: [evidence('log')] });
+    await done(backend, retry('a'));
+    expected.push({ ...base(), type: 'retried', by: 'lead' });
+    await claimed(backend);
+    expected.push({ ...base(), type: 'claimed', attempt: 4, worker: 'worker-1', expires_at: clock.now() + LEASE });
+    await done(backend, complete('a', 4, { summary: 'at last' }));
+    expected.push({ ...base(), type: 'completed', attempt: 4, by: ROLE, summary: 'at last', artifacts: [] });
+
+    expect(await backend.history('a')).toEqual(expected);
+    expect(await (await open()).history('a')).toEqual(expected);
+    expect(fold(await backend.history('a'))).toEqual(await backend.task('a'));
+  });
+
+  check('histories of tasks that live side by side do not mix', async ({ open }) => {
+    const backend = await open();
+    await done(backend, submit('a'), submit('b'));
+    await claimed(backend);
+    await done(backend, complete('b'), complete('a', 1));
+    for (const id of ['a', 'b']) {
+      const events = await backend.history(id);
+      expect(new Set(events.map((event) => event.task_id))).toEqual(new Set([id]));
+      expect(events[0]!.type).toBe('submitted');
+      expect(events.at(-1)!.type).toBe('completed');
+    }
+  });
+
+  check('a looping stale worker does not fill the log', async ({ open }) => {
+    const backend = await open();
+    await done(backend, submit('a'), complete('a'));
+    for (let n = 0; n < 120; n++) await refused(backend, complete('a', 1, { summary: `again ${n}` }), 'conflict');
+    expect(await backend.history('a')).toHaveLength(2 + 100);
+  });
+
+  check('any walk through the commands ends where the state machine says', async ({ open, clock }) => {
+    const backend = await open();
+    let runs = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 40 }), async (steps) => {
+        await walk(backend, clock, `walk-${runs++}`, steps);
+      }),
+      { seed: 20_270_131, numRuns: 15, interruptAfterTimeLimit: 10_000 },
+    );
+    expect(runs).toBeGreaterThan(0);
+    expect(await backend.audit(false)).toEqual([]);
+  });
+};
+
+type Step = Exclude<Command, { type: 'submit' }> | { readonly type: 'advance'; readonly ms: number };
+
+/** Without jitter, so that what is decided does not depend on the backend's randomness. */
+const backoff = fc.constantFrom(undefined, { base: MINUTE, factor: 2, max: LEASE, jitter: 0 });
+const attempt = fc.constantFrom(undefined, 1, 2, 3);
+const by = fc.constantFrom(ROLE, ROLE, ROLE, 'worker-1', 'other');
+const spoken = { by, attempt };
+const text = fc.constantFrom('yes', 'no');
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({
+    type: fc.constant('claim' as const),
+    worker: fc.constantFrom('worker-1', 'worker-2'),
+    lease: fc.constant(LEASE),
+  }),
+  fc.record({ type: fc.constant('advance' as const), ms: fc.constantFrom(SECOND, MINUTE, LEASE) }),
+  fc.record({ type: fc.constant('renew' as const), lease: fc.constant(LEASE), note: text, ...spoken }),
+  fc.record({ type: fc.constant('complete' as const), summary: text, artifacts: fc.constant([]), ...spoken }),
+  fc
+    .record({ reason: text, backoff, ...spoken })
+    .map(({ backoff, ...rest }) => ({ type: 'fail' as const, artifacts: [], ...rest, ...(backoff && { backoff }) })),
+  fc
+    .record({ reason: text, backoff, ...spoken })
+    .map(({ backoff, ...rest }) => ({ type: 'release' as const, ...rest, ...(backoff && { backoff }) })),
+  fc.record({ type: fc.constant('cancel' as const), by: fc.constant('lead') }),
+  fc.record({ type: fc.constant('acknowledge-cancel' as const), by, attempt: fc.constantFrom(1, 2) }),
+  fc.record({ type: fc.constantFrom('retry' as const, 'dismiss' as const), by: fc.constant('lead') }),
+);
+
+/** Takes a task through the steps, and beside it a model that is nothing but the state machine. */
+async function walk(backend: Backend, clock: Clock, id: string, steps: readonly Step[]): Promise<void> {
+  let task: Task | undefined;
+  const events: Event[] = [];
+  const tellModel = (command: Command) => {
+    const decision = decide(task, command, { now: clock.now(), random: () => 0 });
+    task = decision.task;
+    events.push(...decision.events);
+    return decision;
+  };
+  const said = submit(id, { ttl_seconds: 600, max_attempts: 2 });
+  tellModel(said.command);
+  await done(backend, said);
+  for (const step of steps) {
+    if (step.type === 'advance') {
+      clock.advance(step.ms);
+      tellModel({ type: 'elapse' });
+      expect(await backend.task(id)).toEqual(task);
+      continue;
+    }
+    const decision = tellModel(step);
+    const outcome = await tell(backend, { task_id: id, command: step });
+    expect(outcome.task).toEqual(task);
+    expect(outcome.refusal).toEqual(decision.refusal);
+    expect(outcome.changed).toBe(decision.refusal === undefined && decision.events.length > 0);
+  }
+  const told = await backend.history(id);
+  expect(told).toEqual(JSON.parse(JSON.stringify(events)));
+  expect(fold(told)).toEqual(await backend.task(id));
+}

@@ -1,0 +1,159 @@
+import { expect } from 'vitest';
+import type { Backend } from '../../../src/backend/backend.ts';
+import type { Theme } from './harness.ts';
+import { cancel, claimed, complete, done, fail, idsOf, MINUTE, QUEUE, refused, release, retry, submit } from './say.ts';
+
+const ids = (backend: Backend, queue = QUEUE, limit = 100) =>
+  idsOf(backend.inbox(queue, limit).then((inbox) => inbox.tasks));
+
+async function acknowledge(backend: Backend, limit = 100, queue = QUEUE): Promise<void> {
+  await (await backend.inbox(queue, limit)).acknowledge();
+}
+
+/** The result messages that wait for a coordinator. */
+export const inbox: Theme = (check) => {
+  check('a task that has ended, however it ended, sends one message', async ({ open, clock }) => {
+    const backend = await open();
+    await done(backend, submit('completed'), complete('completed'));
+    await done(backend, submit('failed'), fail('failed'));
+    await done(backend, submit('cancelled'), cancel('cancelled'));
+    await done(backend, submit('expired', { ttl_seconds: 60 }));
+    clock.advance(MINUTE);
+    const { tasks } = await backend.inbox(QUEUE, 10);
+    expect(tasks.map((task) => [task.id, task.status])).toEqual(
+      ['completed', 'failed', 'cancelled', 'expired'].map((status) => [status, status]),
+    );
+    expect(tasks[0]).toEqual(await backend.task('completed'));
+  });
+
+  check('a task that has not ended sends no message', async ({ open }) => {
+    const backend = await open();
+    await done(backend, submit('queued'), submit('scheduled', { delay_seconds: 60 }));
+    await done(backend, submit('back', { priority: 'high' }));
+    await claimed(backend);
+    await done(backend, release('back', 1));
+    await claimed(backend);
+    const backoff = { base: MINUTE, factor: 2, max: MINUTE, jitter: 0 };
+    await done(backend, fail('back', 2, { backoff }));
+    expect(await ids(backend)).toEqual([]);
+  });
+
+  check('messages come in the order in which the tasks ended', async ({ open }) => {
+    const backend = await open();
+    await done(backend, submit('a'), submit('b'), submit('c'));
+    await done(backend, complete('b'), cancel('c'), complete('a'));
+    expect(await ids(backend)).toEqual(['b', 'c', 'a']);
+  });
+
+  check('messages stay until they are acknowledged, for every reader', async ({ open }) => {
+    const here = await open();
+    const there = await open();
+    await done(here, submit('a'), complete('a'), submit('b'), complete('b'));
+    for (const reader of [here, there, here]) expect(await ids(reader)).toEqual(['a', 'b']);
+    await acknowledge(here);
+    expect(await ids(here)).toEqual([]);
+    expect(await ids(there)).toEqual([]);
+    expect(await here.task('a')).toMatchObject({ status: 'completed' });
+  });
+
+  check('an acknowledgement takes what was read, and nothing that came after', async ({ open }) => {
+    const backend = await open();
+    await done(backend, submit('a'), complete('a'));
+    const read = await backend.inbox(QUEUE, 10);
+    await done(backend, submit('b'), complete('b'));
+    await read.acknowledge();
+    expect(await ids(backend)).toEqual(['b']);
+    await read.acknowledge();
+    expect(await ids(backend)).toEqual(['b']);
+  });
+
+  check('a limit shows the oldest messages, and an acknowledgement makes room for the next', async ({ open }) => {
+    const backend = await open();
+    for (const id of ['a', 'b', 'c', 'd', 'e']) await done(backend, submit(id), complete(id));
+    expect(await ids(backend, QUEUE, 2)).toEqual(['a', 'b']);
+    await acknowledge(backend, 2);
+    expect(await ids(backend, QUEUE, 2)).toEqual(['c', 'd']);
+    await acknowledge(backend, 2);
+    await acknowledge(backend, 2);
+    expect(await ids(backend)).toEqual([]);
+    await acknowledge(backend);
+  });
+
+  check('each queue has its own messages', async ({ open }) => {
+    const backend = await open();
+    await done(backend, submit('a', { reply_to: 'team.1' }), complete('a'));
+    await done(backend, submit('b', { reply_to: 'team.10' }), complete('b'));
+    await done(backend, submit('c'), complete('c'));
+    expect(await ids(backend, 'team.1')).toEqual(['a']);
+    await acknowledge(backend, 100, 'team.1');
+    expect(await ids(backend, 'team.10')).toEqual(['b']);
+    expect(await ids(backend)).toEqual(['c']);
+    expect(await ids(backend, 'nobody')).toEqual([]);
+  });
+
+  check('what was refused or said twice sends no further message', async ({ open }) => {
+    const backend = await open();
+    await done(backend, submit('a'));
+    await claimed(backend);
+    await done(backend, complete('a', 1));
+    await backend.commit([complete('a', 1)]);
+    await refused(backend, complete('a', 1, { summary: 'other' }), 'conflict');
+    await refused(backend, cancel('a'), 'conflict');
+    expect(await ids(backend)).toEqual(['a']);
+    await acknowledge(backend);
+    await backend.commit([complete('a', 1)]);
+    expect(await ids(backend)).toEqual([]);
+  });
+
+  check('a task that was retried sends another message when it ends again', async ({ open }) => {
+    const backend = await open();
+    await done(backend, submit('a'), fail('a'));
+    await acknowledge(backend);
+    await done(backend, retry('a'));
+    expect(await ids(backend)).toEqual([]);
+    await claimed(backend);
+    await done(backend, complete('a', 2));
+    expect(await ids(backend)).toEqual(['a']);
+  });
+
+  check('a task that was retried before its message was read shows none until it ends again', async ({ open }) => {
+    const backend = await open();
+    await done(backend, submit('a'), fail('a'), submit('b'), complete('b'), retry('a'));
+    expect(await ids(backend)).toEqual(['b']);
+    await claimed(backend);
+    expect(await ids(backend)).toEqual(['b']);
+    await done(backend, complete('a', 2));
+    const { tasks } = await backend.inbox(QUEUE, 10);
+    expect(tasks.find((task) => task.id === 'a')).toMatchObject({ status: 'completed' });
+  });
+
+  check('a task that was retried before its message was read is shown once when it ends again', async ({ open }) => {
+    const backend = await open();
+    await done(backend, submit('a'), fail('a'), retry('a'));
+    await claimed(backend);
+    await done(backend, complete('a', 2));
+    expect(await ids(backend)).toEqual(['a']);
+    await acknowledge(backend);
+    expect(await ids(backend)).toEqual([]);
+  });
+
+  check('the message of a retried task does not hide those behind it from a reader with a limit', async ({ open }) => {
+    const backend = await open();
+    await done(backend, submit('a'), fail('a'), submit('b'), complete('b'), retry('a'));
+    expect(await ids(backend, QUEUE, 1)).toEqual(['b']);
+  });
+
+  check(
+    'the message of a task that ended again after it was read is not acknowledged with the first',
+    async (harness) => {
+      const backend = await harness.open();
+      await done(backend, submit('a'), fail('a'));
+      const read = await backend.inbox(QUEUE, 10);
+      await done(backend, retry('a'));
+      await claimed(backend);
+      await done(backend, complete('a', 2));
+      await read.acknowledge();
+      expect((await backend.inbox(QUEUE, 10)).tasks).toMatchObject([{ id: 'a', status: 'completed' }]);
+    },
+  );
+};

@@ -1,0 +1,131 @@
+import { expect } from 'vitest';
+import type { Backend, Filter } from '../../../src/backend/backend.ts';
+import { statuses } from '../../../src/core/task.ts';
+import type { Theme } from './harness.ts';
+import { cancel, claimed, complete, dismiss, done, fail, idsOf, MINUTE, retry, submit } from './say.ts';
+
+const ids = (backend: Backend, filter: Partial<Filter> = {}) => idsOf(backend.list({ limit: 100, ...filter }));
+
+/** Which tasks a filter shows. */
+export const lists: Theme = (check) => {
+  check('a list shows the newest first', async ({ open, clock }) => {
+    const backend = await open();
+    for (const id of ['b', 'c', 'a']) {
+      await done(backend, submit(id));
+      clock.advance(MINUTE);
+    }
+    await done(backend, complete('b'));
+    expect(await ids(backend)).toEqual(['a', 'c', 'b']);
+  });
+
+  check('a list holds each task as it is', async ({ open }) => {
+    const backend = await open();
+    await done(backend, submit('a'), submit('b'));
+    await claimed(backend);
+    expect(await backend.list({ limit: 10 })).toEqual([await backend.task('b'), await backend.task('a')]);
+  });
+
+  check('a list goes no further than its limit', async ({ open }) => {
+    const backend = await open();
+    await done(backend, submit('a'), submit('b'), submit('c'));
+    expect(await ids(backend, { limit: 2 })).toEqual(['c', 'b']);
+    expect(await ids(backend, { limit: 3 })).toEqual(['c', 'b', 'a']);
+  });
+
+  check('pages follow each other without a gap or a repeat, while new tasks arrive', async ({ open }) => {
+    const backend = await open();
+    for (let n = 0; n < 7; n++) await done(backend, submit(`t${n}`, { from: n % 2 === 0 ? 'even' : 'odd' }));
+    const seen: string[] = [];
+    for (let before: string | undefined; ;) {
+      const page = await ids(backend, { limit: 3, ...(before !== undefined && { before }) });
+      seen.push(...page);
+      before = page.at(-1);
+      await done(backend, submit(`new-${seen.length}`));
+      if (page.length < 3) break;
+    }
+    expect(seen).toEqual(['t6', 't5', 't4', 't3', 't2', 't1', 't0']);
+    expect(await ids(backend, { from: 'odd', before: 't5', limit: 1 })).toEqual(['t3']);
+    expect(await ids(backend, { before: 't0' })).toEqual([]);
+  });
+
+  check('a list shows the tasks of one sender, or of one role', async ({ open }) => {
+    const backend = await open();
+    await done(
+      backend,
+      submit('a', { from: 'lead' }),
+      submit('b', { from: 'lead.2' }),
+      submit('c', { to: 'reviewer' }),
+    );
+    expect(await ids(backend, { from: 'lead' })).toEqual(['c', 'a']);
+    expect(await ids(backend, { from: 'lead.2' })).toEqual(['b']);
+    expect(await ids(backend, { from: 'Lead' })).toEqual([]);
+    expect(await ids(backend, { role: 'coder' })).toEqual(['b', 'a']);
+    expect(await ids(backend, { role: 'reviewer' })).toEqual(['c']);
+    expect(await ids(backend, { role: 'nobody' })).toEqual([]);
+  });
+
+  check('a list shows the tasks in one status, or in one of several', async ({ open, clock }) => {
+    const backend = await open();
+    await inEveryStatus(backend, (ms) => clock.advance(ms));
+    for (const status of statuses) expect(await ids(backend, { statuses: [status] })).toEqual([status]);
+    expect(await ids(backend, { statuses: ['failed', 'queued'] })).toEqual(['queued', 'failed']);
+    expect((await ids(backend, { statuses })).toSorted()).toEqual([...statuses].toSorted());
+  });
+
+  check('a list shows the dead letters: what failed or expired, until it is dismissed or retried', async (harness) => {
+    const backend = await harness.open();
+    await inEveryStatus(backend, (ms) => harness.clock.advance(ms));
+    await done(backend, submit('second'), fail('second'));
+    expect(await ids(backend, { dead: true })).toEqual(['second', 'expired', 'failed']);
+    expect(await ids(backend, { dead: true, statuses: ['expired'] })).toEqual(['expired']);
+    expect(await ids(backend, { dead: true, limit: 1, before: 'second' })).toEqual(['expired']);
+    await done(backend, dismiss('failed'), retry('expired'));
+    expect(await ids(backend, { dead: true })).toEqual(['second']);
+    expect(await ids(backend, { statuses: ['failed'] })).toEqual(['second', 'failed']);
+    expect(await ids(backend, { dead: false })).toHaveLength(statuses.length + 1);
+  });
+
+  check('a list shows the ids that begin with a text, which is no pattern', async ({ open }) => {
+    const backend = await open();
+    for (const id of ['a_b-1', 'aXb-1', 'a', 'A_b-2', 'a.b', 'a-b', 'a_', 'zz']) await done(backend, submit(id));
+    expect(await ids(backend, { id_prefix: 'a_' })).toEqual(['a_', 'a_b-1']);
+    expect(await ids(backend, { id_prefix: 'a' })).toEqual(['a_', 'a-b', 'a.b', 'a', 'aXb-1', 'a_b-1']);
+    expect(await ids(backend, { id_prefix: 'A' })).toEqual(['A_b-2']);
+    expect(await ids(backend, { id_prefix: 'a_b-1' })).toEqual(['a_b-1']);
+    expect(await ids(backend, { id_prefix: 'a.b' })).toEqual(['a.b']);
+    for (const id_prefix of ['%', 'a%', '_', '*', 'a*', '?', '[a]', 'a_b-1x', "'", '\\', 'ü', '💥']) {
+      expect(await ids(backend, { id_prefix })).toEqual([]);
+    }
+    expect(await ids(backend, { id_prefix: '' })).toHaveLength(8);
+  });
+
+  check('a list shows what every part of its filter holds for', async ({ open }) => {
+    const backend = await open();
+    for (const from of ['lead', 'boss'])
+      for (const to of ['coder', 'reviewer'])
+        for (const status of ['queued', 'cancelled']) {
+          const id = `${from}-${to}-${status}`;
+          await done(backend, submit(id, { from, to }));
+          if (status === 'cancelled') await done(backend, cancel(id));
+        }
+    expect(await ids(backend, { from: 'boss', role: 'coder', statuses: ['cancelled'], id_prefix: 'boss-c' })).toEqual([
+      'boss-coder-cancelled',
+    ]);
+    expect(await ids(backend, { from: 'boss', role: 'coder', id_prefix: 'lead' })).toEqual([]);
+    expect(await ids(backend, { from: 'lead', statuses: ['queued'] })).toEqual([
+      'lead-reviewer-queued',
+      'lead-coder-queued',
+    ]);
+  });
+};
+
+/** One task in each status, called like it. */
+async function inEveryStatus(backend: Backend, advance: (ms: number) => void): Promise<void> {
+  await done(backend, submit('failed'), fail('failed'));
+  await done(backend, submit('expired', { ttl_seconds: 60 }));
+  advance(MINUTE);
+  await done(backend, submit('completed'), complete('completed'), submit('cancelled'), cancel('cancelled'));
+  await done(backend, submit('working'));
+  await claimed(backend);
+  await done(backend, submit('queued'), submit('scheduled', { delay_seconds: 3_600 }));
+}

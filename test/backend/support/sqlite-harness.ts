@@ -1,0 +1,35 @@
+import { createBackend, type BackendOptions, openBackend } from '../../../src/backend/open.ts';
+import type { Backend } from '../../../src/backend/backend.ts';
+import type { Harness } from '../contract/harness.ts';
+import { makeFolder, removeFolder } from './scratch.ts';
+
+export interface SqliteHarness extends Harness {
+  readonly options: BackendOptions;
+}
+
+/** A real file in a folder of its own. */
+export async function makeSqliteHarness(): Promise<SqliteHarness> {
+  let now = Date.UTC(2027, 0, 31);
+  const dir = makeFolder();
+  const options: BackendOptions = { dir, fileMode: 0o600, folderMode: 0o700, clock: () => now, random: Math.random };
+  await createBackend(options);
+  const connections = new Set<Backend>();
+  return {
+    options,
+    clock: {
+      now: () => now,
+      advance: (ms) => {
+        now += ms;
+      },
+    },
+    async open() {
+      const backend = await openBackend(options);
+      connections.add(backend);
+      return backend;
+    },
+    async close() {
+      for (const backend of connections) await backend.close();
+      removeFolder(dir);
+    },
+  };
+}

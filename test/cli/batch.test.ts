@@ -1,0 +1,171 @@
+import { describe, expect } from 'vitest';
+import { type Shell, test } from './harness.ts';
+
+const rows = (...all: unknown[]) => all.map((row) => (typeof row === 'string' ? row : JSON.stringify(row))).join('\n');
+const ids = async (q: Shell) => (await q.json('list')).tasks.map((task: { task_id: string }) => task.task_id);
+
+describe('submit --batch', () => {
+  test('submits every row, and prints the ids in the order of the file', async ({ q }) => {
+    q.write(
+      'b.jsonl',
+      rows({ task_id: 'a', to: 'r', instructions: 'x' }, { task_id: 'b', to: 's', instructions: 'y' }),
+    );
+    expect(await q.run('submit', '--batch', 'b.jsonl')).toMatchObject({ code: 0, stdout: 'a\nb\n', stderr: '' });
+    expect(await ids(q)).toEqual(['b', 'a']);
+  });
+
+  test('reads standard input', async ({ q }) => {
+    const stdin = rows({ task_id: 'a', to: 'r', instructions: 'x' });
+    expect(await q.with({ stdin }).ok('submit', '--batch', '-')).toBe('a');
+  });
+
+  test('skips empty lines, and bears Windows line ends', async ({ q }) => {
+    q.write(
+      'b.jsonl',
+      '\n{"task_id":"a","to":"r","instructions":"x"}\r\n\r\n{"task_id":"b","to":"r","instructions":"x"}\r\n',
+    );
+    expect(await q.ok('submit', '--batch', 'b.jsonl')).toBe('a\nb');
+  });
+
+  test('takes from the command line what a row leaves out', async ({ q }) => {
+    q.write(
+      'b.jsonl',
+      rows({ task_id: 'a', instructions: 'x' }, { task_id: 'b', instructions: 'x', to: 's', priority: 'low' }),
+    );
+    await q.ok('submit', '--batch', 'b.jsonl', '--to', 'r', '--priority', 'high', '--from', 'boss');
+    expect(await q.task('a')).toMatchObject({ to: 'r', priority: 'high', from: 'boss' });
+    expect(await q.task('b')).toMatchObject({ to: 's', priority: 'low', from: 'boss' });
+  });
+
+  test('stores the context that a row names, by path or by URL', async ({ q }) => {
+    q.write('one.md', 'one');
+    q.write('two.md', 'two');
+    const two = `file://${q.path('two.md')}`;
+    q.write('b.jsonl', rows({ task_id: 'a', to: 'r', file: 'one.md' }, { task_id: 'b', to: 'r', context_ref: two }));
+    await q.ok('submit', '--batch', 'b.jsonl');
+    expect(q.read('.agentq/tasks/a.md')).toBe('one');
+    expect(q.read('.agentq/tasks/b.md')).toBe('two');
+  });
+
+  test('keeps a reference that is no file as it is', async ({ q }) => {
+    q.write('b.jsonl', rows({ task_id: 'a', to: 'r', context_ref: 's3://bucket/key' }));
+    await q.ok('submit', '--batch', 'b.jsonl');
+    expect((await q.json('show', 'a')).envelope.context_ref).toBe('s3://bucket/key');
+  });
+
+  test('keeps fields that it does not know', async ({ q }) => {
+    q.write('b.jsonl', rows({ task_id: 'a', to: 'r', instructions: 'x', ticket: 42 }));
+    await q.ok('submit', '--batch', 'b.jsonl');
+    expect((await q.json('show', 'a')).envelope.ticket).toBe(42);
+  });
+
+  test('the same file again makes nothing new', async ({ q }) => {
+    q.write(
+      'b.jsonl',
+      rows({ task_id: 'a', to: 'r', instructions: 'x' }, { task_id: 'b', to: 'r', instructions: 'y' }),
+    );
+    expect(await q.json('submit', '--batch', 'b.jsonl')).toEqual({ task_ids: ['a', 'b'], created: 2 });
+    expect(await q.json('submit', '--batch', 'b.jsonl')).toEqual({ task_ids: ['a', 'b'], created: 0 });
+    expect(await ids(q)).toHaveLength(2);
+  });
+
+  test('shows a terminal how far it is, and a pipe nothing', async ({ q }) => {
+    const stdin = rows(...Array.from({ length: 2_000 }, (_, i) => ({ task_id: `t${i}`, to: 'r', instructions: 'x' })));
+    const seen = await q.with({ stdin, tty: true }).run('submit', '--batch', '-');
+    expect(seen.stderr).toContain('2000');
+    const piped = await q.with({ stdin }).run('submit', '--batch', '-');
+    expect(piped).toMatchObject({ code: 0, stderr: '' });
+    expect(piped.stdout.trimEnd().split('\n')).toHaveLength(2_000);
+  });
+});
+
+describe('a batch with bad rows', () => {
+  test('is refused whole, with a line for each bad row', async ({ q }) => {
+    q.write('ctx.md', 'context');
+    const good = { task_id: 'good', to: 'r', file: 'ctx.md' };
+    q.write(
+      'b.jsonl',
+      rows(good, 'not json', { to: 'r!', instructions: 'x' }, '', [1], { to: 'r', instructions: 'x', ttl_seconds: 0 }),
+    );
+    const ran = await q.run('submit', '--batch', 'b.jsonl');
+    expect(ran).toMatchObject({ code: 14, stdout: '' });
+    const lines = ran.stderr.trimEnd().split('\n');
+    expect(lines.map((line) => line.split(':')[0])).toEqual(['row 2', 'row 3', 'row 5', 'row 6', 'agentq']);
+    expect(lines.at(-1)).toContain('4 of 5 rows are bad; nothing was submitted');
+    expect(await ids(q)).toEqual([]);
+    expect(q.stored()).toEqual([]);
+  });
+
+  for (const [what, row, problem] of [
+    ['no role', { instructions: 'x' }, /to/],
+    ['nothing to do', { to: 'r' }, /nothing to do/],
+    ['an id that leaves its folder', { to: 'r', instructions: 'x', task_id: '../x' }, /task_id is not a valid task id/],
+    ['a file that is missing', { to: 'r', file: 'missing.md' }, /missing\.md does not exist/],
+    ['a file that is a folder', { to: 'r', file: '.' }, /is a directory/],
+    ['a file that is no path', { to: 'r', file: 7 }, /file: must be a path/],
+    ['a URL of a missing file', { to: 'r', context_ref: 'file:///nowhere/at/all' }, /does not exist/],
+    ['a URL of another host', { to: 'r', context_ref: 'file://elsewhere/x' }, /context_ref/],
+    ['a URL with an encoded slash', { to: 'r', context_ref: 'file:///a%2Fb' }, /context_ref/],
+    ['an envelope that is too large', { to: 'r', instructions: 'x'.repeat(70_000) }, /65536/],
+    ['a priority that is none', { to: 'r', instructions: 'x', priority: 'urgent' }, /low, normal, high/],
+    ['a field of the wrong type', { to: 'r', instructions: 5 }, /instructions/],
+    ['null', 'null', /not a JSON object/],
+  ] as const) {
+    test(`names the row with ${what}`, async ({ q }) => {
+      q.write('b.jsonl', rows({ task_id: 'good', to: 'r', instructions: 'x' }, row));
+      const { code, stderr } = await q.run('submit', '--batch', 'b.jsonl');
+      expect(code).toBe(14);
+      expect(stderr.split('\n')[0]).toMatch(/^row 2: /);
+      expect(stderr.split('\n')[0]).toMatch(problem);
+      expect(await ids(q)).toEqual([]);
+      expect(q.stored()).toEqual([]);
+    });
+  }
+
+  test('names the row that another row contradicts', async ({ q }) => {
+    q.write(
+      'b.jsonl',
+      rows({ task_id: 'a', to: 'r', instructions: 'x' }, { task_id: 'a', to: 'r', instructions: 'y' }),
+    );
+    const { code, stderr } = await q.run('submit', '--batch', 'b.jsonl');
+    expect(code).toBe(14);
+    expect(stderr).toContain('row 2: a exists with other content');
+    expect(await ids(q)).toEqual([]);
+  });
+
+  test('names the row that an earlier task contradicts, and keeps that task and its context', async ({ q }) => {
+    q.write('one.md', 'one');
+    q.write('two.md', 'two');
+    await q.ok('submit', '--to', 'r', '--id', 'a', '--file', 'one.md');
+    q.write('b.jsonl', rows({ task_id: 'new', to: 'r', file: 'two.md' }, { task_id: 'a', to: 'r', file: 'two.md' }));
+    const { code, stderr } = await q.run('submit', '--batch', 'b.jsonl');
+    expect(code).toBe(14);
+    expect(stderr).toContain('row 2: a exists with other content');
+    expect(await ids(q)).toEqual(['a']);
+    expect(q.stored()).toEqual(['tasks/a.md']);
+    expect(q.read('.agentq/tasks/a.md')).toBe('one');
+  });
+
+  test('is refused where it holds no rows at all', async ({ q }) => {
+    q.write('b.jsonl', '\n\n');
+    expect(await q.refused('submit', '--batch', 'b.jsonl')).toMatchObject({ exit: 14, hint: expect.any(String) });
+  });
+
+  for (const option of ['--file', '--instructions', '--id']) {
+    test(`is refused together with ${option}, which can hold for one task only`, async ({ q }) => {
+      q.write('b.jsonl', rows({ to: 'r', instructions: 'x' }, { to: 'r', instructions: 'y' }));
+      expect(await q.refused('submit', '--batch', 'b.jsonl', option, 'x')).toMatchObject({
+        exit: 2,
+        hint: expect.stringContaining(option),
+      });
+      expect(await ids(q)).toEqual([]);
+    });
+  }
+
+  test('ends with the error as JSON with --json', async ({ q }) => {
+    q.write('b.jsonl', rows('nope'));
+    const { code, stderr } = await q.run('submit', '--batch', 'b.jsonl', '--json');
+    expect(code).toBe(14);
+    expect(JSON.parse(stderr.trimEnd().split('\n').at(-1)!)).toMatchObject({ error: { code: 'bad-batch', exit: 14 } });
+  });
+});

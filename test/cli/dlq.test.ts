@@ -1,0 +1,170 @@
+import { describe, expect } from 'vitest';
+import { type Shell, test } from './harness.ts';
+
+async function failed(q: Shell, id: string, reason = 'broken'): Promise<void> {
+  await q.submit(id);
+  await q.ok('fail', id, '--from', 'r', '--reason', reason);
+}
+const dead = async (q: Shell, ...more: string[]) =>
+  (await q.json('dlq', ...more)).tasks.map((task: { task_id: string }) => task.task_id);
+
+describe('dlq', () => {
+  test('says so where there are none', async ({ q }) => {
+    await q.submit('t');
+    expect(await q.run('dlq')).toMatchObject({ code: 0, stdout: '', stderr: 'no dead letters\n' });
+  });
+
+  test('lists failed and expired tasks with reason and attempts, the newest first', async ({ q }) => {
+    await failed(q, 'a', 'could not reproduce it');
+    await q.submit('b', '--ttl', '1m');
+    await q.submit('c');
+    q.advance(60);
+    const lines = (await q.ok('dlq')).split('\n');
+    expect(lines[0]).toMatch(/^ID +STATUS +TO +ATTEMPTS +SINCE +REASON$/);
+    expect(lines[1]).toMatch(/^b +expired +r +0 +now +its TTL passed before anybody started it$/);
+    expect(lines[2]).toMatch(/^a +failed +r +1 +1m ago +could not reproduce it$/);
+    expect(lines).toHaveLength(3);
+  });
+
+  test('list is the same', async ({ q }) => {
+    await failed(q, 'a');
+    expect(await q.ok('dlq', 'list')).toBe(await q.ok('dlq'));
+  });
+
+  test('shows only one role, and only so many', async ({ q }) => {
+    for (const id of ['a', 'b', 'c']) await failed(q, id);
+    await q.ok('submit', '--to', 's', '--id', 'd', '--instructions', 'x');
+    await q.ok('fail', 'd', '--from', 's', '--reason', 'no');
+    expect(await dead(q, '--to', 'r')).toEqual(['c', 'b', 'a']);
+    expect(await dead(q, '--limit', '2')).toEqual(['d', 'c']);
+    expect(await dead(q, 'list', '--to', 's')).toEqual(['d']);
+  });
+
+  test('does not hold cancelled or completed tasks', async ({ q }) => {
+    await q.submit('a');
+    await q.ok('cancel', 'a');
+    await q.submit('b');
+    await q.ok('complete', 'b', '--from', 'r', '--summary', 'done');
+    expect(await dead(q)).toEqual([]);
+  });
+});
+
+describe('dlq show', () => {
+  test('tells the reason of every attempt', async ({ q }) => {
+    await q.submit('t');
+    for (const attempt of ['1', '2', '3']) {
+      await q.claim();
+      await q.ok('fail', 't', '--attempt', attempt, '--reason', `reason ${attempt}`, '--retry');
+      q.advance(60);
+    }
+    const shown = await q.ok('dlq', 'show', 't');
+    for (const attempt of ['1', '2', '3'])
+      expect(shown).toMatch(new RegExp(`attempt ${attempt} +failed .*: reason ${attempt}`));
+    expect((await q.json('dlq', 'show', 't')).attempts.map((one: { reason: string }) => one.reason)).toEqual([
+      'reason 1',
+      'reason 2',
+      'reason 3',
+    ]);
+  });
+
+  test('is refused for a task that is no dead letter', async ({ q }) => {
+    await q.submit('t');
+    expect(await q.refused('dlq', 'show', 't')).toMatchObject({ exit: 4, hint: 'agentq status t' });
+  });
+
+  test('is refused for a task that nobody submitted', async ({ q }) => {
+    expect((await q.refused('dlq', 'show', 't')).exit).toBe(3);
+  });
+});
+
+describe('dlq retry', () => {
+  test('puts the task back with fresh attempts; its history stays', async ({ q }) => {
+    await q.submit('t', '--max-attempts', '1');
+    await q.claim();
+    await q.ok('fail', 't', '--from', 'r', '--reason', 'broken', '--retry');
+    expect(await q.run('dlq', 'retry', 't')).toMatchObject({ code: 0, stdout: 't queued\n' });
+    expect(await dead(q)).toEqual([]);
+    expect(await q.claim()).toMatchObject({ task_id: 't', attempt: 2 });
+    await q.ok('complete', 't', '--attempt', '2', '--summary', 'done');
+    expect((await q.task('t')).attempts).toMatchObject([{ outcome: 'failed' }, { outcome: 'completed' }]);
+  });
+
+  test('gives an expired task its TTL anew', async ({ q }) => {
+    await q.submit('t', '--ttl', '1m');
+    q.advance(3_600);
+    await q.ok('dlq', 'retry', 't');
+    q.advance(59);
+    expect((await q.task('t')).status).toBe('queued');
+    q.advance(1);
+    expect((await q.task('t')).status).toBe('expired');
+  });
+
+  test('takes several ids', async ({ q }) => {
+    for (const id of ['a', 'b', 'c']) await failed(q, id);
+    expect(await q.ok('dlq', 'retry', 'a', 'c')).toBe('a queued\nc queued');
+    expect(await dead(q)).toEqual(['b']);
+  });
+
+  test('--all takes all of them, more than a page', async ({ q }) => {
+    const rows = Array.from({ length: 620 }, (_, i) =>
+      JSON.stringify({ task_id: `t${i}`, to: 'r', instructions: 'x', ttl_seconds: 1 }),
+    );
+    await q.with({ stdin: rows.join('\n') }).ok('submit', '--batch', '-');
+    q.advance(1);
+    expect((await q.json('dlq', 'retry', '--all')).tasks).toHaveLength(620);
+    expect(await dead(q)).toEqual([]);
+  });
+
+  test('--all of none is no error', async ({ q }) => {
+    expect(await q.json('dlq', 'retry', '--all')).toEqual({ tasks: [] });
+  });
+
+  test('is refused for a task that is no dead letter', async ({ q }) => {
+    await q.submit('t');
+    expect((await q.refused('dlq', 'retry', 't')).exit).toBe(4);
+  });
+
+  for (const [what, ...args] of [['neither ids nor --all'], ['both ids and --all', 't', '--all']] as const) {
+    test(`is refused with ${what}`, async ({ q }) => {
+      await failed(q, 't');
+      expect(await q.refused('dlq', 'retry', ...args)).toMatchObject({ exit: 2, hint: 'give their ids, or --all' });
+      expect(await dead(q)).toEqual(['t']);
+    });
+  }
+});
+
+describe('dlq purge', () => {
+  test('takes a dead letter out of the list; its history stays', async ({ q }) => {
+    await failed(q, 't');
+    expect(await q.run('dlq', 'purge', 't')).toMatchObject({ code: 0, stdout: 't purged\n' });
+    expect(await dead(q)).toEqual([]);
+    expect(await q.task('t')).toMatchObject({
+      status: 'failed',
+      reason: 'broken',
+      dismissed_at: '2027-03-01T12:00:00.000Z',
+    });
+  });
+
+  test('a second time succeeds quietly', async ({ q }) => {
+    await failed(q, 't');
+    await q.ok('dlq', 'purge', 't');
+    expect(await q.json('dlq', 'purge', 't')).toEqual({ tasks: [{ task_id: 't', status: 'failed', changed: false }] });
+  });
+
+  test('--all takes all of them', async ({ q }) => {
+    for (const id of ['a', 'b']) await failed(q, id);
+    expect((await q.json('dlq', 'purge', '--all')).tasks).toHaveLength(2);
+    expect(await dead(q)).toEqual([]);
+  });
+
+  test('is refused for a task that is no dead letter', async ({ q }) => {
+    await q.submit('t');
+    expect((await q.refused('dlq', 'purge', 't')).exit).toBe(4);
+  });
+
+  test('without ids is refused, and purges nothing', async ({ q }) => {
+    await failed(q, 't');
+    expect((await q.run('dlq', 'purge')).code).toBe(2);
+    expect(await dead(q)).toEqual(['t']);
+  });
+});

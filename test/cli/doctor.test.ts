@@ -1,0 +1,169 @@
+import { chmodSync, existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { describe, expect } from 'vitest';
+import { type Shell, test } from './harness.ts';
+
+interface Finding {
+  subject: string;
+  problem: string;
+  severity: string;
+  repaired: boolean;
+}
+
+async function findings(q: Shell, ...more: string[]): Promise<Finding[]> {
+  return (await q.run('doctor', '--json', ...more)).json().findings;
+}
+
+/** Writes into the database behind the program's back. */
+function meddle(q: Shell, sql: string): void {
+  const db = new DatabaseSync(q.path('.agentq/agentq.db'));
+  db.exec(sql);
+  db.close();
+}
+
+async function completed(q: Shell): Promise<void> {
+  q.write('context.md', 'background');
+  await q.ok('submit', '--to', 'r', '--id', 't', '--file', 'context.md');
+  q.write('out.md', 'result');
+  await q.ok('complete', 't', '--from', 'r', '--result-file', 'out.md', '--artifact', 'patch=out.md');
+}
+
+describe('doctor', () => {
+  test('finds nothing wrong with a fresh workspace', async ({ q }) => {
+    expect(await q.run('doctor')).toMatchObject({ code: 0, stdout: 'healthy\n', stderr: '' });
+    expect(await q.json('doctor')).toEqual({ healthy: true, findings: [] });
+  });
+
+  test('finds nothing wrong after a life of every kind', async ({ q }) => {
+    await completed(q);
+    for (const id of ['a', 'b', 'c']) await q.submit(id);
+    await q.claim();
+    q.advance(300);
+    await q.claim();
+    await q.run('complete', 'a', '--attempt', '1', '--summary', 'late');
+    await q.ok('fail', 'a', '--attempt', '2', '--reason', 'flaky', '--retry');
+    await q.ok('cancel', 'b');
+    await q.ok('fail', 'c', '--from', 'r', '--reason', 'no');
+    await q.ok('dlq', 'purge', 'c');
+    expect(await q.json('doctor')).toEqual({ healthy: true, findings: [] });
+  });
+
+  for (const [path, name] of [
+    ['.agentq/tasks/t.md', 'context (tasks/t.md)'],
+    ['.agentq/results/t.md', 'result (results/t.md)'],
+    ['.agentq/artifacts/t/1/patch.md', 'patch (artifacts/t/1/patch.md)'],
+  ] as const) {
+    test(`names the drift of ${path}, which it cannot repair`, async ({ q }) => {
+      await completed(q);
+      q.write(path, 'forged');
+      const ran = await q.run('doctor');
+      expect(ran.code).toBe(24);
+      expect(ran.stdout).toBe(`problem   t: ${name} was changed since it was recorded\n`);
+      expect(ran.stderr).toMatch(/^agentq: 1 problems? found \(.*\)\n$/);
+      rmSync(q.path(path));
+      const repaired = await q.run('doctor', '--repair', '--json');
+      expect(repaired.code).toBe(24);
+      expect(repaired.json()).toEqual({
+        healthy: false,
+        findings: [{ subject: 't', problem: `${name} is missing`, severity: 'problem', repaired: false }],
+      });
+    });
+  }
+
+  test('names a row that is not what its events fold to, and derives it anew', async ({ q }) => {
+    await q.submit('t');
+    meddle(q, "UPDATE task SET status = 'completed', ready_at = NULL WHERE id = 't'");
+    expect((await q.run('claim', '--as', 'r')).code).toBe(9);
+    expect(await findings(q)).toMatchObject([{ subject: 't', severity: 'problem', repaired: false }]);
+    expect((await q.run('doctor')).code).toBe(24);
+    const repaired = await q.run('doctor', '--repair');
+    expect(repaired.code).toBe(0);
+    expect(repaired.stdout).toBe('repaired  t: its row is not what its events fold to\nhealthy\n');
+    expect((await q.claim()).task_id).toBe('t');
+  });
+
+  test('names a state that lies about its status', async ({ q }) => {
+    await q.submit('t');
+    meddle(q, `UPDATE task SET state = json_set(state, '$.envelope.to', 's') WHERE id = 't'`);
+    expect(await findings(q)).toMatchObject([{ subject: 't', severity: 'problem' }]);
+    await q.ok('doctor', '--repair');
+    expect((await q.task('t')).to).toBe('r');
+  });
+
+  test('names an event that is unreadable, and leaves the log as it is', async ({ q }) => {
+    await q.submit('t');
+    meddle(q, "UPDATE event SET body = 'nonsense'");
+    expect(await findings(q, '--repair')).toMatchObject([{ subject: 't', problem: /unreadable/, repaired: false }]);
+    expect((await q.run('doctor')).code).toBe(24);
+  });
+
+  test('names events of a task that is gone', async ({ q }) => {
+    await q.submit('t');
+    meddle(q, "DELETE FROM task WHERE id = 't'");
+    expect(await findings(q)).toMatchObject([{ subject: 'log', problem: '1 events belong to no task' }]);
+  });
+
+  test('names a result that no completion speaks of, as advice', async ({ q }) => {
+    await completed(q);
+    q.write('.agentq/results/unknown.md', 'from nobody');
+    const ran = await q.run('doctor');
+    expect(ran).toMatchObject({ code: 0, stderr: '' });
+    expect(ran.stdout).toBe('advice    results/unknown.md: no completion speaks of this result\nhealthy\n');
+  });
+
+  test('says nothing of a result that a worker is still writing', async ({ q }) => {
+    await q.submit('t');
+    await q.claim();
+    q.write('.agentq/results/t.md', 'half of it');
+    expect(await findings(q)).toEqual([]);
+  });
+
+  test('names a role that nobody works for, as advice', async ({ q }) => {
+    await q.submit('t');
+    const found = await findings(q);
+    expect(found).toMatchObject([{ subject: 'r', severity: 'advice' }]);
+    expect(found[0]!.problem).toContain('agentq work --as r');
+    expect((await q.run('doctor')).code).toBe(0);
+  });
+
+  test('names scratch of an attempt that is over, and removes it', async ({ q }) => {
+    mkdirSync(q.path('.agentq/run/gone~1'));
+    expect(await findings(q)).toMatchObject([{ subject: 'run/gone~1', severity: 'problem', repaired: false }]);
+    expect(existsSync(q.path('.agentq/run/gone~1'))).toBe(true);
+    await q.ok('doctor', '--repair');
+    expect(existsSync(q.path('.agentq/run/gone~1'))).toBe(false);
+  });
+
+  test('leaves scratch of a task that is open', async ({ q }) => {
+    await q.submit('t');
+    await q.claim();
+    mkdirSync(q.path('.agentq/run/t~1'));
+    await q.ok('doctor', '--repair');
+    expect(existsSync(q.path('.agentq/run/t~1'))).toBe(true);
+  });
+
+  test('names rights that were never given, and takes them away', async ({ q }) => {
+    chmodSync(q.path('.agentq/agentq.db'), 0o644);
+    expect(await findings(q)).toMatchObject([{ subject: q.path('.agentq/agentq.db'), problem: /mode 644/ }]);
+    await q.ok('doctor', '--repair');
+    expect(statSync(q.path('.agentq/agentq.db')).mode & 0o777).toBe(0o600);
+  });
+
+  test('bears a workspace whose scratch folder is gone', async ({ q }) => {
+    rmSync(q.path('.agentq/run'), { recursive: true });
+    const { code, stderr } = await q.run('doctor');
+    expect(stderr).not.toContain('internal error');
+    expect([0, 24]).toContain(code);
+  });
+
+  test('looks through more tasks than a page holds', async ({ q }) => {
+    q.write('context.md', 'background');
+    const rows = Array.from({ length: 600 }, (_, i) =>
+      JSON.stringify({ task_id: `t${i}`, to: 'r', instructions: 'x' }),
+    );
+    const first = JSON.stringify({ task_id: 'first', to: 'r', file: 'context.md' });
+    await q.with({ stdin: [first, ...rows].join('\n') }).ok('submit', '--batch', '-');
+    q.write('.agentq/tasks/first.md', 'forged');
+    expect((await findings(q)).filter(({ severity }) => severity === 'problem')).toMatchObject([{ subject: 'first' }]);
+  });
+});

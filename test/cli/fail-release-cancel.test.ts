@@ -1,0 +1,227 @@
+import { describe, expect } from 'vitest';
+import { test } from './harness.ts';
+
+describe('fail', () => {
+  test('ends the task with its reason, in silence', async ({ q }) => {
+    await q.submit('t');
+    await q.claim('--worker', 'one');
+    const ran = await q.run('fail', 't', '--from', 'r', '--reason', 'could not reproduce it');
+    expect(ran).toMatchObject({ code: 0, stdout: '', stderr: '' });
+    expect(await q.task('t')).toMatchObject({
+      status: 'failed',
+      reason: 'could not reproduce it',
+      attempts: [{ number: 1, worker: 'one', outcome: 'failed', reason: 'could not reproduce it' }],
+    });
+  });
+
+  test('is final, though the task has attempts left', async ({ q }) => {
+    await q.submit('t');
+    expect(await q.json('fail', 't', '--from', 'r', '--reason', 'no')).toEqual({
+      task_id: 't',
+      status: 'failed',
+      changed: true,
+    });
+    q.advance(86_400);
+    expect((await q.run('claim', '--as', 'r')).code).toBe(9);
+  });
+
+  test('sends the result message with the reason', async ({ q }) => {
+    await q.submit('t');
+    await q.ok('fail', 't', '--from', 'r', '--reason', 'no');
+    expect((await q.json('inbox')).messages).toEqual([
+      { task_id: 't', from: 'r', to: 'coordinator', status: 'failed', reason: 'no' },
+    ]);
+  });
+
+  test('--retry lets another attempt follow after a wait, and tells when', async ({ q }) => {
+    await q.submit('t');
+    await q.claim();
+    expect(await q.json('fail', 't', '--from', 'r', '--reason', 'flaky', '--retry')).toEqual({
+      task_id: 't',
+      status: 'scheduled',
+      changed: true,
+      retry_at: '2027-03-01T12:00:10.000Z',
+    });
+    q.advance(9);
+    expect((await q.run('claim', '--as', 'r')).code).toBe(9);
+    q.advance(1);
+    expect((await q.claim()).attempt).toBe(2);
+  });
+
+  test('--retry waits longer from attempt to attempt, and ends with the last', async ({ q }) => {
+    await q.submit('t');
+    const waits: unknown[] = [];
+    for (const attempt of ['1', '2', '3']) {
+      await q.claim();
+      const now = q.clock.now;
+      const { retry_at } = await q.json('fail', 't', '--attempt', attempt, '--reason', `try ${attempt}`, '--retry');
+      waits.push(retry_at && (Date.parse(retry_at) - now) / 1_000);
+      q.advance(60);
+    }
+    expect(waits).toEqual([10, 20, undefined]);
+    expect(await q.task('t')).toMatchObject({ status: 'failed', reason: 'try 3' });
+    expect((await q.task('t')).attempts.map((one: { reason: string }) => one.reason)).toEqual([
+      'try 1',
+      'try 2',
+      'try 3',
+    ]);
+  });
+
+  test('--retry waits as the config says of the role', async ({ q }) => {
+    const backoff = { base: '1m', factor: 3, max: '2m', jitter: 0 };
+    q.write('.agentq/config.json', JSON.stringify({ version: 1, roles: { r: { max_attempts: 9, backoff } } }));
+    await q.submit('t');
+    const waits: number[] = [];
+    for (const attempt of ['1', '2', '3']) {
+      await q.claim();
+      const now = q.clock.now;
+      const { retry_at } = await q.json('fail', 't', '--attempt', attempt, '--reason', 'flaky', '--retry');
+      waits.push((Date.parse(retry_at) - now) / 1_000);
+      q.advance(300);
+    }
+    expect(waits).toEqual([60, 120, 120]);
+  });
+
+  test('said twice in the same words succeeds quietly', async ({ q }) => {
+    await q.submit('t');
+    await q.ok('fail', 't', '--from', 'r', '--reason', 'no');
+    const before = await q.task('t');
+    expect(await q.json('fail', 't', '--from', 'r', '--reason', 'no')).toMatchObject({ changed: false });
+    expect(await q.task('t')).toEqual(before);
+  });
+
+  test('said again for another reason is refused, and stands in the history', async ({ q }) => {
+    await q.submit('t');
+    await q.ok('fail', 't', '--from', 'r', '--reason', 'no');
+    expect((await q.refused('fail', 't', '--from', 'r', '--reason', 'other')).exit).toBe(4);
+    expect(await q.task('t')).toMatchObject({ reason: 'no', refused: 1 });
+    expect((await q.json('show', 't')).events.at(-1)).toMatchObject({ type: 'refused', command: 'fail' });
+  });
+
+  test('of a stale attempt is refused, and changes nothing', async ({ q }) => {
+    await q.submit('t');
+    await q.claim();
+    q.advance(300);
+    await q.claim();
+    const before = await q.task('t');
+    expect((await q.refused('fail', 't', '--attempt', '1', '--reason', 'late')).exit).toBe(4);
+    expect(await q.task('t')).toEqual({ ...before, refused: 1 });
+  });
+
+  test('of a cancelled task is refused with the code that means cancelled', async ({ q }) => {
+    await q.submit('t');
+    await q.claim();
+    await q.ok('cancel', 't');
+    expect((await q.refused('fail', 't', '--from', 'r', '--reason', 'no')).exit).toBe(5);
+    expect((await q.task('t')).status).toBe('cancelled');
+  });
+
+  test('is refused without a reason', async ({ q }) => {
+    await q.submit('t');
+    expect((await q.refused('fail', 't', '--from', 'r')).exit).toBe(2);
+    expect((await q.task('t')).status).toBe('queued');
+  });
+
+  test('is refused from another role', async ({ q }) => {
+    await q.submit('t');
+    expect(await q.refused('fail', 't', '--from', 's', '--reason', 'no')).toMatchObject({ exit: 4, hint: '--from r' });
+  });
+});
+
+describe('release', () => {
+  test('gives the task back at once, at no cost to its attempts', async ({ q }) => {
+    await q.submit('t', '--max-attempts', '1');
+    for (const attempt of ['1', '2', '3']) {
+      expect((await q.claim()).attempt).toBe(Number(attempt));
+      const released = await q.json('release', 't', '--attempt', attempt, '--reason', 'shutting down');
+      expect(released).toEqual({ task_id: 't', status: 'queued', changed: true });
+    }
+    expect((await q.task('t')).attempts.at(-1)).toMatchObject({ outcome: 'released', reason: 'shutting down' });
+  });
+
+  test('is silent', async ({ q }) => {
+    await q.submit('t');
+    await q.claim();
+    expect(await q.run('release', 't', '--from', 'r')).toMatchObject({ code: 0, stdout: '', stderr: '' });
+  });
+
+  test('is refused for a task that nobody has claimed', async ({ q }) => {
+    await q.submit('t');
+    expect((await q.refused('release', 't', '--from', 'r')).exit).toBe(4);
+  });
+
+  test('of a stale attempt is refused, and changes nothing', async ({ q }) => {
+    await q.submit('t');
+    await q.claim();
+    q.advance(300);
+    await q.claim();
+    const before = await q.task('t');
+    expect((await q.refused('release', 't', '--attempt', '1')).exit).toBe(4);
+    expect(await q.task('t')).toEqual(before);
+  });
+});
+
+describe('cancel', () => {
+  test('ends a task that waits', async ({ q }) => {
+    await q.submit('t');
+    expect(await q.run('cancel', 't', '--reason', 'not needed')).toMatchObject({ code: 0, stdout: 't cancelled\n' });
+    expect(await q.task('t')).toMatchObject({ status: 'cancelled', reason: 'not needed', cancelled_by: 'coordinator' });
+    expect((await q.run('claim', '--as', 'r')).code).toBe(9);
+  });
+
+  test('ends a task that is delayed', async ({ q }) => {
+    await q.submit('t', '--delay', '1h');
+    await q.ok('cancel', 't');
+    q.advance(7_200);
+    expect((await q.run('claim', '--as', 'r')).code).toBe(9);
+  });
+
+  test('is final at once for a task that is being worked on', async ({ q }) => {
+    await q.submit('t');
+    await q.claim();
+    await q.ok('cancel', 't');
+    expect(await q.task('t')).toMatchObject({ status: 'cancelled', attempts: [{ outcome: 'cancelled' }] });
+    expect((await q.run('complete', 't', '--from', 'r', '--summary', 'too late')).code).toBe(5);
+    expect((await q.task('t')).status).toBe('cancelled');
+  });
+
+  test('says of a running task that its worker has not yet said that it stopped', async ({ q }) => {
+    await q.submit('t');
+    await q.claim();
+    await q.ok('cancel', 't');
+    expect(await q.ok('status', 't')).toContain('has not yet said that it stopped');
+  });
+
+  test('sends the result message', async ({ q }) => {
+    await q.submit('t');
+    await q.ok('cancel', 't', '--reason', 'not needed');
+    expect((await q.json('inbox')).messages).toMatchObject([{ status: 'cancelled', reason: 'not needed' }]);
+  });
+
+  test('a second time succeeds quietly', async ({ q }) => {
+    await q.submit('t');
+    await q.ok('cancel', 't', '--reason', 'not needed');
+    expect(await q.json('cancel', 't')).toEqual({ tasks: [{ task_id: 't', status: 'cancelled', changed: false }] });
+    expect((await q.task('t')).reason).toBe('not needed');
+  });
+
+  test('takes several tasks', async ({ q }) => {
+    for (const id of ['a', 'b']) await q.submit(id);
+    expect(await q.ok('cancel', 'a', 'b')).toBe('a cancelled\nb cancelled');
+  });
+
+  test('is refused for a task that has ended', async ({ q }) => {
+    await q.submit('t');
+    await q.ok('complete', 't', '--from', 'r', '--summary', 'done');
+    expect(await q.refused('cancel', 't')).toMatchObject({
+      exit: 4,
+      message: 't is completed and cannot be cancelled',
+    });
+    expect((await q.task('t')).status).toBe('completed');
+  });
+
+  test('names near ids where the task is unknown', async ({ q }) => {
+    await q.submit('task-123');
+    expect(await q.refused('cancel', 'task-12')).toMatchObject({ exit: 3, hint: 'did you mean task-123?' });
+  });
+});

@@ -1,0 +1,159 @@
+import { renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { describe, expect } from 'vitest';
+import { type Shell, test } from './harness.ts';
+
+async function completed(q: Shell): Promise<void> {
+  q.write('context.md', 'background');
+  await q.ok('submit', '--to', 'r', '--id', 't', '--file', 'context.md');
+  const { artifacts_dir } = await q.claim();
+  writeFileSync(`${artifacts_dir}/patch.diff`, 'a patch');
+  q.write('out.md', '# Result\n\nAll is well.\n');
+  await q.ok('complete', 't', '--from', 'r', '--result-file', 'out.md', '--summary', 'all is well');
+}
+
+describe('result', () => {
+  test('prints the verified result, byte for byte', async ({ q }) => {
+    await completed(q);
+    expect(await q.run('result', 't')).toMatchObject({ code: 0, stdout: '# Result\n\nAll is well.\n', stderr: '' });
+  });
+
+  test('prints bytes that are no text as they are, into a pipe', async ({ q }) => {
+    await q.submit('t');
+    const bytes = Buffer.from([0, 0xff, 0x1b, 0x0a, 0x80]);
+    writeFileSync(q.path('out.bin'), bytes);
+    await q.ok('complete', 't', '--from', 'r', '--result-file', 'out.bin');
+    expect((await q.run('result', 't')).bytes).toEqual(bytes);
+  });
+
+  test('is the summary where there is no file', async ({ q }) => {
+    await q.submit('t');
+    await q.ok('complete', 't', '--from', 'r', '--summary', 'all is well');
+    expect(await q.run('result', 't')).toMatchObject({ code: 0, stdout: 'all is well\n' });
+  });
+
+  test('--json has the content, and what was recorded of every file', async ({ q }) => {
+    await completed(q);
+    expect(await q.json('result', 't')).toMatchObject({
+      task_id: 't',
+      by: 'r',
+      summary: 'all is well',
+      content: '# Result\n\nAll is well.\n',
+      result: { name: 'result', ref: `file://${q.path('.agentq/results/t.md')}`, size: 23 },
+      artifacts: [{ name: 'patch', size: 7 }],
+    });
+  });
+
+  test('of a large file is whole', async ({ q }) => {
+    await q.submit('t');
+    const line = 'a line of a long report\n';
+    q.write('out.md', line.repeat(100_000));
+    await q.ok('complete', 't', '--from', 'r', '--result-file', 'out.md');
+    expect((await q.run('result', 't')).bytes.length).toBe(line.length * 100_000);
+  });
+});
+
+describe('a result that is not what was recorded', () => {
+  for (const [what, spoil, problem] of [
+    ['changed', (q: Shell) => q.write('.agentq/results/t.md', '# Result\n\nAll is lost.\n'), 'was changed'],
+    ['cut short', (q: Shell) => truncateSync(q.path('.agentq/results/t.md'), 5), 'was changed'],
+    ['missing', (q: Shell) => rmSync(q.path('.agentq/results/t.md')), 'is missing'],
+    [
+      'replaced by a link to the same content',
+      (q: Shell) => {
+        renameSync(q.path('.agentq/results/t.md'), q.path('elsewhere.md'));
+        symlinkSync(q.path('elsewhere.md'), q.path('.agentq/results/t.md'));
+      },
+      'cannot be read',
+    ],
+  ] as const) {
+    test(`because it was ${what} is not printed: exit 16`, async ({ q }) => {
+      await completed(q);
+      spoil(q);
+      const ran = await q.run('result', 't');
+      expect(ran).toMatchObject({ code: 16, stdout: '' });
+      expect(ran.stderr).toMatch(/^agentq: t: result \(results\/t\.md\) [^\n]*\n$/);
+      expect(ran.stderr).toContain(problem);
+      expect(await q.refused('result', 't')).toMatchObject({
+        code: 'drift',
+        stdout: '',
+        hint: expect.stringContaining('doctor'),
+      });
+    });
+  }
+
+  test('is not printed either where only an artifact was changed', async ({ q }) => {
+    await completed(q);
+    q.write('.agentq/artifacts/t/1/patch.diff', 'forged!');
+    const ran = await q.run('result', 't');
+    expect(ran).toMatchObject({ code: 16, stdout: '' });
+    expect(ran.stderr).toContain('patch (artifacts/t/1/patch.diff) was changed');
+  });
+
+  test('is not printed either where the context was changed', async ({ q }) => {
+    await completed(q);
+    q.write('.agentq/tasks/t.md', 'another task');
+    expect((await q.run('result', 't')).code).toBe(16);
+  });
+
+  test('names every file that drifted', async ({ q }) => {
+    await completed(q);
+    rmSync(q.path('.agentq/results/t.md'));
+    q.write('.agentq/artifacts/t/1/patch.diff', 'forged!');
+    expect((await q.refused('result', 't')).message).toMatch(/result .* is missing; patch .* was changed/);
+  });
+
+  test('is printed again once the file is back', async ({ q }) => {
+    await completed(q);
+    const content = q.read('.agentq/results/t.md');
+    q.write('.agentq/results/t.md', 'forged');
+    expect((await q.run('result', 't')).code).toBe(16);
+    q.write('.agentq/results/t.md', content);
+    expect(await q.run('result', 't')).toMatchObject({ code: 0, stdout: content });
+  });
+});
+
+describe('a task without a result', () => {
+  test('that failed has a code of its own, and tells why', async ({ q }) => {
+    await q.submit('t');
+    await q.ok('fail', 't', '--from', 'r', '--reason', 'broken');
+    expect(await q.run('result', 't')).toMatchObject({
+      code: 6,
+      stdout: '',
+      stderr: 'agentq: t failed: broken (agentq dlq show t)\n',
+    });
+  });
+
+  test('that was cancelled has a code of its own', async ({ q }) => {
+    await q.submit('t');
+    await q.ok('cancel', 't', '--from', 'boss');
+    expect(await q.run('result', 't')).toMatchObject({
+      code: 5,
+      stdout: '',
+      stderr: 'agentq: t was cancelled by boss\n',
+    });
+  });
+
+  test('that expired has a code of its own', async ({ q }) => {
+    await q.submit('t', '--ttl', '1m');
+    q.advance(60);
+    expect(await q.run('result', 't')).toMatchObject({ code: 7, stdout: '' });
+  });
+
+  for (const [status, ...more] of [['queued'], ['scheduled', '--delay', '1h'], ['working']] as const) {
+    test(`that is ${status} has a code of its own, and says how to wait`, async ({ q }) => {
+      await q.submit('t', ...more);
+      if (status === 'working') await q.claim();
+      expect(await q.refused('result', 't')).toMatchObject({
+        exit: 23,
+        code: 'not-finished',
+        message: `t is ${status} and has no result yet`,
+        hint: 'agentq wait t',
+      });
+    });
+  }
+
+  test('that nobody submitted is not found, and near ids are named', async ({ q }) => {
+    await q.submit('task-123');
+    expect(await q.refused('result', 'task-23')).toMatchObject({ exit: 3, hint: 'did you mean task-123?' });
+  });
+});

@@ -1,0 +1,197 @@
+import { describe, expect } from 'vitest';
+import { BEGINNING, test } from './harness.ts';
+
+describe('submit', () => {
+  test('prints the bare id, and nothing else', async ({ q }) => {
+    const ran = await q.run('submit', '--to', 'r', '--instructions', 'look at it');
+    expect(ran).toMatchObject({ code: 0, stderr: '' });
+    expect(ran.stdout).toMatch(/^task-[2-9a-z]{12}\n$/);
+    expect(await q.task(ran.stdout.trim())).toMatchObject({ status: 'queued', to: 'r', from: 'coordinator' });
+  });
+
+  test('takes the id that it is given', async ({ q }) => {
+    expect(await q.submit('mine')).toBe('mine');
+  });
+
+  test('fills the envelope in', async ({ q }) => {
+    await q.ok(
+      ...['submit', '--to', 'r', '--id', 't', '--type', 'review', '--from', 'boss', '--priority', 'high'],
+      ...['--instructions', 'read it', '--ttl', '1h', '--expect', 'summary, patch', '--format', 'markdown'],
+      ...['--max-attempts', '5'],
+    );
+    expect((await q.json('show', 't')).envelope).toEqual({
+      task_id: 't',
+      from: 'boss',
+      to: 'r',
+      type: 'review',
+      priority: 'high',
+      ttl_seconds: 3600,
+      reply_to: 'results.boss',
+      instructions: 'read it',
+      expected_output: { format: 'markdown', artifacts: ['summary', 'patch'] },
+      max_attempts: 5,
+    });
+  });
+
+  test('stores a copy of the file, which no longer follows the original', async ({ q }) => {
+    q.write('context.txt', 'as submitted');
+    const id = await q.ok('submit', '--to', 'r', '--file', 'context.txt');
+    q.write('context.txt', 'edited since');
+    expect(q.read(`.agentq/tasks/${id}.txt`)).toBe('as submitted');
+    expect((await q.task(id)).context).toMatchObject({ size: 12, ref: `file://${q.cwd}/.agentq/tasks/${id}.txt` });
+  });
+
+  test('takes the context from standard input', async ({ q }) => {
+    const id = await q.with({ stdin: 'from a pipe\n' }).ok('submit', '--to', 'r', '--file', '-');
+    expect(q.read(`.agentq/tasks/${id}.md`)).toBe('from a pipe\n');
+  });
+
+  test('stores nothing where instructions say it all', async ({ q }) => {
+    await q.submit('t');
+    expect(q.stored()).toEqual([]);
+  });
+
+  test('holds a delayed task until it is due', async ({ q }) => {
+    await q.submit('t', '--delay', '10m');
+    expect(await q.task('t')).toMatchObject({ status: 'scheduled', why: 'delay', due_at: '2027-03-01T12:10:00.000Z' });
+    q.advance(599);
+    expect((await q.run('claim', '--as', 'r')).code).toBe(9);
+    q.advance(1);
+    expect((await q.claim()).task_id).toBe('t');
+  });
+
+  test('holds a task until a moment, of any time zone', async ({ q }) => {
+    await q.submit('t', '--at', '2027-03-01T14:00:00+01:00');
+    expect(await q.task('t')).toMatchObject({ status: 'scheduled', due_at: '2027-03-01T13:00:00.000Z' });
+  });
+
+  test('a moment that is past holds nothing', async ({ q }) => {
+    await q.submit('t', '--at', '2020-01-01T00:00:00Z');
+    expect((await q.task('t')).status).toBe('queued');
+  });
+
+  test('--json tells the id, the status and whether it is new', async ({ q }) => {
+    expect(await q.json('submit', '--to', 'r', '--id', 't', '--instructions', 'x')).toEqual({
+      task_id: 't',
+      status: 'queued',
+      created: true,
+    });
+  });
+});
+
+describe('an idempotent submit', () => {
+  test('returns the same task for the same id and content', async ({ q }) => {
+    await q.submit('t');
+    q.advance(60);
+    expect(await q.submit('t')).toBe('t');
+    const { tasks } = await q.json('list');
+    expect(tasks).toHaveLength(1);
+    expect(tasks[0].submitted_at).toBe(new Date(BEGINNING).toISOString());
+  });
+
+  test('says in --json that nothing was made', async ({ q }) => {
+    await q.submit('t');
+    const again = await q.json('submit', '--to', 'r', '--id', 't', '--instructions', 'do t');
+    expect(again).toMatchObject({ task_id: 't', created: false });
+  });
+
+  test('tells the present status of a task that is long done', async ({ q }) => {
+    await q.submit('t');
+    await q.ok('complete', 't', '--from', 'r', '--summary', 'done');
+    const again = await q.json('submit', '--to', 'r', '--id', 't', '--instructions', 'do t');
+    expect(again).toEqual({ task_id: 't', status: 'completed', created: false });
+  });
+
+  test('refuses other content under the same id, and leaves the first as it was', async ({ q }) => {
+    await q.submit('t');
+    const before = await q.task('t');
+    expect(await q.refused('submit', '--to', 'r', '--id', 't', '--instructions', 'other')).toMatchObject({
+      exit: 4,
+      code: 'conflict',
+      message: 't exists with other content',
+      hint: expect.stringContaining('--id'),
+    });
+    expect(await q.task('t')).toEqual(before);
+  });
+
+  for (const [what, ...more] of [
+    ['role', '--to', 's'],
+    ['priority', '--to', 'r', '--priority', 'low'],
+    ['type', '--to', 'r', '--type', 'review'],
+    ['promise', '--to', 'r', '--expect', 'patch'],
+    ['sender', '--to', 'r', '--from', 'other'],
+  ] as const) {
+    test(`counts another ${what} as other content`, async ({ q }) => {
+      await q.submit('t');
+      expect((await q.refused('submit', '--id', 't', '--instructions', 'do t', ...more)).exit).toBe(4);
+    });
+  }
+
+  test('compares the content of the file, not where it lies', async ({ q }) => {
+    q.write('a.md', 'same');
+    q.write('b.md', 'same');
+    await q.ok('submit', '--to', 'r', '--id', 't', '--file', 'a.md');
+    expect(await q.ok('submit', '--to', 'r', '--id', 't', '--file', 'b.md')).toBe('t');
+    expect(q.stored()).toEqual(['tasks/t.md']);
+  });
+
+  test('takes back the copy of a file that is refused', async ({ q }) => {
+    q.write('a.md', 'first');
+    q.write('b.md', 'second');
+    await q.ok('submit', '--to', 'r', '--id', 't', '--file', 'a.md');
+    expect((await q.refused('submit', '--to', 'r', '--id', 't', '--file', 'b.md')).exit).toBe(4);
+    expect(q.stored()).toEqual(['tasks/t.md']);
+    expect(q.read('.agentq/tasks/t.md')).toBe('first');
+  });
+
+  test('an idempotency key stands for one task', async ({ q }) => {
+    const keyed = ['submit', '--to', 'r', '--instructions', 'nightly', '--idempotency-key', 'nightly 2027-03-01'];
+    const id = await q.ok(...keyed);
+    expect(id).toMatch(/^key-[0-9a-f]{16}$/);
+    expect(await q.ok(...keyed)).toBe(id);
+    expect((await q.json('list')).tasks).toHaveLength(1);
+  });
+
+  test('another key is another task', async ({ q }) => {
+    const keyed = (key: string) => q.ok('submit', '--to', 'r', '--instructions', 'x', '--idempotency-key', key);
+    expect(await keyed('a')).not.toBe(await keyed('b'));
+  });
+
+  test('refuses other content under the same key, and says what a key stands for', async ({ q }) => {
+    await q.ok('submit', '--to', 'r', '--instructions', 'x', '--idempotency-key', 'k');
+    expect(await q.refused('submit', '--to', 'r', '--instructions', 'y', '--idempotency-key', 'k')).toMatchObject({
+      exit: 4,
+      hint: expect.stringContaining('another key'),
+    });
+  });
+
+  test('an id and a key together are one too many', async ({ q }) => {
+    const ran = await q.refused('submit', '--to', 'r', '--instructions', 'x', '--id', 't', '--idempotency-key', 'k');
+    expect(ran).toMatchObject({ exit: 2, hint: expect.stringContaining('--idempotency-key') });
+  });
+});
+
+describe('the TTL', () => {
+  test('expires a task that nobody has started', async ({ q }) => {
+    await q.submit('t', '--ttl', '1h');
+    q.advance(3_599);
+    expect((await q.task('t')).status).toBe('queued');
+    q.advance(1);
+    expect((await q.task('t')).status).toBe('expired');
+  });
+
+  test('runs from the end of a delay', async ({ q }) => {
+    await q.submit('t', '--delay', '1h', '--ttl', '1h');
+    q.advance(7_199);
+    expect((await q.task('t')).status).toBe('queued');
+    q.advance(1);
+    expect((await q.task('t')).status).toBe('expired');
+  });
+
+  test('no longer matters once somebody has begun', async ({ q }) => {
+    await q.submit('t', '--ttl', '1m');
+    await q.claim('--lease', '10m');
+    q.advance(300);
+    expect((await q.task('t')).status).toBe('working');
+  });
+});

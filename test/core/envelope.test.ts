@@ -1,0 +1,97 @@
+import { describe, expect, test } from 'vitest';
+import { checkEnvelopeSize, envelopeSchema, MAX_ENVELOPE_BYTES } from '../../src/core/envelope.ts';
+import { envelope } from './tasks.ts';
+
+const least = { task_id: 'a', from: 'coordinator', to: 'implementer', reply_to: 'results.coordinator' };
+const schema = envelopeSchema();
+
+test('an envelope that says the least is a normal task', () => {
+  expect(schema.parse(least)).toEqual({ ...least, type: 'task', priority: 'normal' });
+});
+
+test('an envelope keeps every field as it was said, also those that agentq does not know', () => {
+  const full = {
+    ...least,
+    type: 'code-review',
+    priority: 'high',
+    ttl_seconds: 1.5,
+    context_ref: 'tasks/a.md',
+    instructions: 'do it',
+    expected_output: { format: 'markdown', artifacts: ['patch'], tone: 'dry' },
+    max_attempts: 5,
+    idempotency_key: 'any text: ü',
+    not_before: '2027-01-31T09:00:00.5+01:00',
+    labels: { deep: [1, null, { er: true }] },
+  };
+  expect(schema.parse(full)).toEqual(full);
+});
+
+describe('an envelope is refused', () => {
+  test.for(['task_id', 'from', 'to', 'reply_to'] as const)('without %s', (field) => {
+    const { [field]: _, ...rest } = least;
+    expect(schema.safeParse(rest).error?.issues[0]?.path).toEqual([field]);
+  });
+
+  test.for<[string, unknown]>([
+    ['task_id', '../a'],
+    ['from', 'a/b'],
+    ['to', 'a.b'],
+    ['reply_to', '.hidden'],
+    ['type', ''],
+    ['priority', 'urgent'],
+    ['ttl_seconds', 0],
+    ['ttl_seconds', -1],
+    ['ttl_seconds', '60'],
+    ['ttl_seconds', Infinity],
+    ['ttl_seconds', Number.NaN],
+    ['instructions', 1],
+    ['expected_output', 'patch'],
+    ['expected_output', { artifacts: ['a/b'] }],
+    ['expected_output', { artifacts: 'patch' }],
+    ['max_attempts', 0],
+    ['max_attempts', 1.5],
+    ['idempotency_key', ''],
+    ['idempotency_key', 'k'.repeat(201)],
+    ['delay_seconds', -1],
+    ['delay_seconds', Infinity],
+    ['not_before', 'tomorrow'],
+    ['not_before', '2027-01-31'],
+    ['not_before', '2027-01-31T09:00:00'],
+    ['not_before', '2027-02-29T09:00:00Z'],
+  ])('with the %s %j', ([field, value]) => {
+    expect(schema.safeParse({ ...least, [field]: value }).error?.issues[0]?.path[0]).toBe(field);
+  });
+
+  // A bug of src/core/envelope.ts: no Date can hold such a moment, and SQLite neither keeps nor reads it as a number.
+  test.for<[string, number]>([
+    ['ttl_seconds', 1e13],
+    ['ttl_seconds', 1e306],
+    ['delay_seconds', 1e13],
+    ['delay_seconds', 1e306],
+  ])('with %s so large that no moment is so far away: %d', ([field, value]) => {
+    expect(schema.safeParse({ ...least, [field]: value }).success).toBe(false);
+  });
+});
+
+describe('the size of an envelope', () => {
+  const filled = (character: string, bytes: number) => {
+    const room = bytes - Buffer.byteLength(JSON.stringify(envelope({ instructions: '' })));
+    return envelope({ instructions: character.repeat(room / Buffer.byteLength(character)) });
+  };
+
+  test.for(['a', 'ü'])('may be the limit, counted in bytes: %s', (character) => {
+    const even = filled(character, MAX_ENVELOPE_BYTES - (MAX_ENVELOPE_BYTES % 2));
+    expect(() => checkEnvelopeSize(even)).not.toThrow();
+  });
+
+  test.for(['a', 'ü'])('may not be more than the limit: %s', (character) => {
+    const tooMuch = filled(character, MAX_ENVELOPE_BYTES + 2);
+    expect(() => checkEnvelopeSize(tooMuch)).toThrow(
+      expect.objectContaining({ code: 'too-large', message: expect.stringContaining(String(MAX_ENVELOPE_BYTES)) }),
+    );
+  });
+
+  test('is 64 KiB at most', () => {
+    expect(MAX_ENVELOPE_BYTES).toBe(65_536);
+  });
+});

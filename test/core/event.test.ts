@@ -1,0 +1,43 @@
+import { describe, expect, test } from 'vitest';
+import { Event } from '../../src/core/event.ts';
+import { evolve } from '../../src/core/evolve.ts';
+import type { Task } from '../../src/core/task.ts';
+import { everyEvent } from './every-event.ts';
+import { cancel, claim, complete, elapse, fail, MINUTE, release, renew, story, submit } from './tasks.ts';
+
+const throughJson = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+
+describe.for(Object.entries(everyEvent))('the event %s', ([type, { task, events }]) => {
+  test('is what its story ends with', () => {
+    expect(events.at(-1)?.type).toBe(type);
+  });
+
+  test('is read back from JSON as it was written, like all before it', () => {
+    expect(events.map((event) => Event.parse(throughJson(event)))).toEqual(events);
+  });
+
+  test('folds the same after it has been JSON', () => {
+    const fold = (folded: Task | undefined, event: unknown) => evolve(folded, Event.parse(throughJson(event))).task;
+    expect(events.reduce(fold, undefined)).toEqual(task);
+  });
+});
+
+test('events without any optional field are read back too', () => {
+  const { events } = story(submit(), claim(), renew(), release(), claim(), MINUTE, elapse, claim(), cancel());
+  const others = [story(submit(), fail()), story(submit(), complete({ summary: undefined }))];
+  for (const event of [events, ...others.map((other) => other.events)].flat()) {
+    expect(Event.parse(throughJson(event))).toEqual(event);
+  }
+});
+
+test('an event of another version is not read', () => {
+  expect(Event.safeParse({ v: 2, type: 'became-due', task_id: 'a', at: 0 }).success).toBe(false);
+});
+
+test('an event of an unknown type is not read', () => {
+  expect(Event.safeParse({ v: 1, type: 'forgotten', task_id: 'a', at: 0 }).success).toBe(false);
+});
+
+test('an event with a field that a newer agentq added is read', () => {
+  expect(Event.safeParse({ v: 1, type: 'became-due', task_id: 'a', at: 0, by_the_way: 1 }).success).toBe(true);
+});

@@ -1,0 +1,48 @@
+import type { EventType } from '../../src/core/event.ts';
+import {
+  acknowledge,
+  backoff,
+  cancel,
+  claim,
+  complete,
+  dismiss,
+  elapse,
+  evidence,
+  fail,
+  MINUTE,
+  release,
+  renew,
+  retry,
+  SECOND,
+  type Story,
+  story,
+  submit,
+  when,
+} from './tasks.ts';
+
+const delayed = submit({ delay_seconds: 5, not_in_the_schema: { kept: true } }, evidence('context'));
+const mortal = submit({ ttl_seconds: 60 });
+const begun = [submit(), claim(), SECOND] as const;
+
+/** For every type of event a story that ends with one, its optional fields filled in. */
+export const everyEvent: { readonly [T in EventType]: Story } = {
+  submitted: story(delayed),
+  'became-due': story(delayed, 7 * SECOND, elapse),
+  expired: story(mortal, MINUTE, elapse),
+  claimed: story(...begun),
+  renewed: story(...begun, renew({ percent: 40, note: 'half-way' })),
+  'lease-expired': story(...begun, MINUTE, elapse),
+  released: story(...begun, release({ backoff })),
+  'attempt-failed': story(...begun, fail({ backoff, artifacts: [evidence('log')] })),
+  completed: story(...begun, complete({ result: evidence('result'), artifacts: [evidence('patch')] })),
+  cancelled: story(...begun, cancel({ reason: 'not wanted any more' })),
+  stopped: story(...begun, cancel(), SECOND, acknowledge(1)),
+  retried: story(...begun, fail(), SECOND, retry),
+  dismissed: story(mortal, MINUTE, elapse, SECOND, dismiss),
+  refused: withRefusal(story(...begun, complete(), SECOND)),
+};
+
+function withRefusal(before: Story): Story {
+  const { task, events } = when(before, complete({ attempt: 1, summary: 'something else' }));
+  return { task: task!, now: before.now, events: [...before.events, ...events] };
+}

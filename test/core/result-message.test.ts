@@ -1,0 +1,60 @@
+import { describe, expect, test } from 'vitest';
+import { ResultMessage, resultMessage } from '../../src/core/result-message.ts';
+import type { Status, Task } from '../../src/core/task.ts';
+import { backoff, cancel, claim, complete, elapse, evidence, fail, MINUTE, story, submit } from './tasks.ts';
+
+const refOf = (path: string) => `/store/${path}`;
+const base = { task_id: 'task-1', from: 'implementer', to: 'coordinator' };
+const mortal = submit({ ttl_seconds: 60 });
+const result = evidence('result', 'the text', 'results/task-1.md');
+
+/** What each status says to the coordinator; undefined where it has nothing to say yet. */
+const messages: Record<Status, readonly [Task, ResultMessage | undefined]> = {
+  queued: [story(submit()).task, undefined],
+  scheduled: [story(submit(), claim(), fail({ backoff })).task, undefined],
+  working: [story(submit(), claim()).task, undefined],
+  completed: [
+    story(submit(), complete({ result })).task,
+    { ...base, status: 'completed', result_ref: '/store/results/task-1.md', summary: 'done' },
+  ],
+  failed: [story(submit(), fail()).task, { ...base, status: 'failed', reason: 'it broke' }],
+  cancelled: [
+    story(submit(), cancel({ reason: 'not wanted any more' })).task,
+    { ...base, status: 'cancelled', reason: 'not wanted any more' },
+  ],
+  expired: [
+    story(mortal, MINUTE, elapse).task,
+    { ...base, status: 'expired', reason: 'nobody started it before its TTL passed' },
+  ],
+};
+
+describe.for(Object.entries(messages))('the message of a task that is %s', ([status, [task, message]]) => {
+  test('says what has become of it, in a form that readers know', () => {
+    expect(task.status).toBe(status);
+    expect(resultMessage(task, refOf)).toEqual(message);
+    expect(message === undefined || ResultMessage.safeParse(message).success).toBe(true);
+  });
+});
+
+test('a completion without result and summary is a message without them', () => {
+  const { task } = story(submit(), complete({ summary: undefined }));
+  expect(Object.keys(resultMessage(task, refOf)!).toSorted()).toEqual(['from', 'status', 'task_id', 'to']);
+});
+
+test('a completion comes from whoever completed, be it the worker', () => {
+  const { task } = story(submit(), claim('w1'), complete({ by: 'w1' }));
+  expect(resultMessage(task, refOf)).toMatchObject({ from: 'w1', to: 'coordinator' });
+});
+
+test('a cancel without a reason says who cancelled', () => {
+  const { task } = story(submit(), cancel());
+  expect(resultMessage(task, refOf)).toMatchObject({ reason: 'cancelled by coordinator' });
+});
+
+test('the lease of a last attempt that ended says so', () => {
+  const { task } = story(submit({ max_attempts: 1 }), claim('w1'), MINUTE, elapse);
+  expect(resultMessage(task, refOf)).toMatchObject({
+    status: 'failed',
+    reason: 'the lease of attempt 1 ended without a sign from w1',
+  });
+});

@@ -1,0 +1,277 @@
+import { describe, expect, test } from 'vitest';
+import type { Command, CommandType } from '../../src/core/command.ts';
+import { decide } from '../../src/core/decide.ts';
+import type { ErrorCode } from '../../src/core/errors.ts';
+import type { EventType } from '../../src/core/event.ts';
+import { evolve } from '../../src/core/evolve.ts';
+import type { Status, Task } from '../../src/core/task.ts';
+import {
+  acknowledge,
+  backoff,
+  cancel,
+  claim,
+  complete,
+  dismiss,
+  elapse,
+  fail,
+  MINUTE,
+  release,
+  renew,
+  retry,
+  SECOND,
+  type Story,
+  story,
+  submit,
+  T0,
+  untouched,
+} from './tasks.ts';
+
+/** Every status, nothing at all, and the second faces of those statuses that answer in two ways. */
+type State = 'none' | Status | 'queued again' | 'scheduled again' | 'failed, dismissed' | 'cancelled, stopped';
+
+type Expected =
+  | { readonly kind: 'happens'; readonly event: EventType; readonly status: Status }
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'refused'; readonly code: ErrorCode; readonly recorded: boolean };
+
+const happens = (event: EventType, status: Status): Expected => ({ kind: 'happens', event, status });
+/** The command is obeyed, and changes nothing: it was said before. */
+const nothing: Expected = { kind: 'nothing' };
+const refused = (code: ErrorCode): Expected => ({ kind: 'refused', code, recorded: false });
+/** Refused, and remembered in the history of the task. */
+const recorded: Expected = { kind: 'refused', code: 'conflict', recorded: true };
+const conflict = refused('conflict');
+const gone = refused('cancelled');
+const unknown = refused('not-found');
+
+const submitted = submit({ ttl_seconds: 60 });
+const given: Record<Exclude<State, 'none'>, Story> = {
+  queued: story(submitted),
+  'queued again': story(submitted, claim(), release()),
+  scheduled: story(submit({ ttl_seconds: 60, delay_seconds: 5 })),
+  'scheduled again': story(submitted, claim(), fail({ backoff })),
+  working: story(submitted, claim()),
+  completed: story(submitted, claim(), complete({ attempt: 1 })),
+  failed: story(submitted, claim(), fail({ attempt: 1 })),
+  'failed, dismissed': story(submitted, claim(), fail({ attempt: 1 }), dismiss),
+  cancelled: story(submitted, claim(), cancel()),
+  'cancelled, stopped': story(submitted, claim(), cancel(), acknowledge(1)),
+  expired: story(submitted, MINUTE, elapse),
+};
+
+/** Each given by whoever has the best right to it: the role, of the attempt that was the last. */
+function commandOf(type: CommandType, task: Task | undefined): Command {
+  const attempt = task?.attempts.at(-1)?.number;
+  const commands: { readonly [T in CommandType]: Command & { type: T } } = {
+    submit: task ? { type: 'submit', envelope: task.envelope } : submitted,
+    claim: claim('w2'),
+    renew: renew({ attempt }),
+    complete: complete({ attempt }),
+    fail: fail({ attempt }),
+    release: release({ attempt }),
+    cancel: cancel(),
+    'acknowledge-cancel': acknowledge(attempt ?? 1),
+    retry,
+    dismiss,
+    elapse,
+  };
+  return commands[type];
+}
+
+const table: Record<State, Record<CommandType, Expected>> = {
+  none: {
+    submit: happens('submitted', 'queued'),
+    claim: unknown,
+    renew: unknown,
+    complete: unknown,
+    fail: unknown,
+    release: unknown,
+    cancel: unknown,
+    'acknowledge-cancel': unknown,
+    retry: unknown,
+    dismiss: unknown,
+    elapse: unknown,
+  },
+  queued: {
+    submit: nothing,
+    claim: happens('claimed', 'working'),
+    renew: conflict,
+    complete: happens('completed', 'completed'),
+    fail: happens('attempt-failed', 'failed'),
+    release: conflict,
+    cancel: happens('cancelled', 'cancelled'),
+    'acknowledge-cancel': conflict,
+    retry: conflict,
+    dismiss: conflict,
+    elapse: nothing,
+  },
+  'queued again': {
+    submit: nothing,
+    claim: happens('claimed', 'working'),
+    renew: conflict,
+    complete: recorded,
+    fail: recorded,
+    release: conflict,
+    cancel: happens('cancelled', 'cancelled'),
+    'acknowledge-cancel': conflict,
+    retry: conflict,
+    dismiss: conflict,
+    elapse: nothing,
+  },
+  scheduled: {
+    submit: nothing,
+    claim: conflict,
+    renew: conflict,
+    complete: happens('completed', 'completed'),
+    fail: happens('attempt-failed', 'failed'),
+    release: conflict,
+    cancel: happens('cancelled', 'cancelled'),
+    'acknowledge-cancel': conflict,
+    retry: conflict,
+    dismiss: conflict,
+    elapse: nothing,
+  },
+  'scheduled again': {
+    submit: nothing,
+    claim: conflict,
+    renew: conflict,
+    complete: recorded,
+    fail: recorded,
+    release: conflict,
+    cancel: happens('cancelled', 'cancelled'),
+    'acknowledge-cancel': conflict,
+    retry: conflict,
+    dismiss: conflict,
+    elapse: nothing,
+  },
+  working: {
+    submit: nothing,
+    claim: conflict,
+    renew: happens('renewed', 'working'),
+    complete: happens('completed', 'completed'),
+    fail: happens('attempt-failed', 'failed'),
+    release: happens('released', 'queued'),
+    cancel: happens('cancelled', 'cancelled'),
+    'acknowledge-cancel': conflict,
+    retry: conflict,
+    dismiss: conflict,
+    elapse: nothing,
+  },
+  completed: {
+    submit: nothing,
+    claim: conflict,
+    renew: conflict,
+    complete: nothing,
+    fail: recorded,
+    release: conflict,
+    cancel: conflict,
+    'acknowledge-cancel': conflict,
+    retry: conflict,
+    dismiss: conflict,
+    elapse: nothing,
+  },
+  failed: {
+    submit: nothing,
+    claim: conflict,
+    renew: conflict,
+    complete: recorded,
+    fail: nothing,
+    release: conflict,
+    cancel: conflict,
+    'acknowledge-cancel': conflict,
+    retry: happens('retried', 'queued'),
+    dismiss: happens('dismissed', 'failed'),
+    elapse: nothing,
+  },
+  'failed, dismissed': {
+    submit: nothing,
+    claim: conflict,
+    renew: conflict,
+    complete: recorded,
+    fail: nothing,
+    release: conflict,
+    cancel: conflict,
+    'acknowledge-cancel': conflict,
+    retry: happens('retried', 'queued'),
+    dismiss: nothing,
+    elapse: nothing,
+  },
+  cancelled: {
+    submit: nothing,
+    claim: conflict,
+    renew: gone,
+    complete: gone,
+    fail: gone,
+    release: gone,
+    cancel: nothing,
+    'acknowledge-cancel': happens('stopped', 'cancelled'),
+    retry: conflict,
+    dismiss: conflict,
+    elapse: nothing,
+  },
+  'cancelled, stopped': {
+    submit: nothing,
+    claim: conflict,
+    renew: gone,
+    complete: gone,
+    fail: gone,
+    release: gone,
+    cancel: nothing,
+    'acknowledge-cancel': nothing,
+    retry: conflict,
+    dismiss: conflict,
+    elapse: nothing,
+  },
+  expired: {
+    submit: nothing,
+    claim: conflict,
+    renew: conflict,
+    complete: recorded,
+    fail: recorded,
+    release: conflict,
+    cancel: conflict,
+    'acknowledge-cancel': conflict,
+    retry: happens('retried', 'queued'),
+    dismiss: happens('dismissed', 'expired'),
+    elapse: nothing,
+  },
+};
+
+const entries = <K extends string, V>(record: Record<K, V>) => Object.entries(record) as [K, V][];
+
+describe.for(entries(table))('given a task that is %s,', ([state, row]) => {
+  const before = state === 'none' ? undefined : given[state];
+  const now = (before?.now ?? T0) + SECOND;
+
+  test('it has the status that it is called by', () => {
+    expect(before?.task.status ?? 'none').toBe(state.split(/ again|,/)[0]);
+  });
+
+  test.for(entries(row).map(([type, expected]) => [type, say(expected), expected] as const))(
+    'when %s is commanded, then %s',
+    ([type, , expected]) => {
+      const { task, events, refusal } = decide(before?.task, commandOf(type, before?.task), {
+        now,
+        random: () => 0.5,
+      });
+
+      expect(refusal?.code).toBe(expected.kind === 'refused' ? expected.code : undefined);
+      expect(events.map((event) => event.type)).toEqual(eventsOf(expected));
+      expect(task?.status).toBe(expected.kind === 'happens' ? expected.status : before?.task.status);
+      expect(task).toEqual(events.reduce((folded, event) => evolve(folded, event).task, before?.task));
+      const same = JSON.stringify(untouched(task)) === JSON.stringify(untouched(before?.task));
+      expect(same).toBe(expected.kind !== 'happens');
+    },
+  );
+});
+
+function say(expected: Expected): string {
+  if (expected.kind === 'nothing') return 'nothing changes';
+  if (expected.kind === 'happens') return `it is ${expected.status} (${expected.event})`;
+  return `it is refused (${expected.code}${expected.recorded ? ', recorded' : ''})`;
+}
+
+function eventsOf(expected: Expected): EventType[] {
+  if (expected.kind === 'happens') return [expected.event];
+  return expected.kind === 'refused' && expected.recorded ? ['refused'] : [];
+}

@@ -1,0 +1,57 @@
+import { describe, expect, test } from 'vitest';
+import { parseSubmission } from '../../src/core/submission.ts';
+
+function errorOf(json: unknown): unknown {
+  try {
+    return parseSubmission(json);
+  } catch (error) {
+    return error;
+  }
+}
+
+test('a submission needs to say only the role', () => {
+  expect(parseSubmission({ to: 'implementer' })).toEqual({ to: 'implementer', type: 'task', priority: 'normal' });
+});
+
+test('a submission keeps the fields that agentq does not know', () => {
+  expect(parseSubmission({ to: 'implementer', labels: { a: [1] } })).toMatchObject({ labels: { a: [1] } });
+});
+
+describe('a submission is refused', () => {
+  test('where a name is none, by the name of its field', () => {
+    expect(errorOf({ to: 'a/b' })).toMatchObject({
+      code: 'invalid-name',
+      message: 'to is not a valid role: letters, digits, _ -, at most 64',
+    });
+  });
+
+  test('where a value is wrong deep inside, by the whole path', () => {
+    expect(errorOf({ to: 'a', expected_output: { artifacts: ['ok', '../x'] } })).toMatchObject({
+      code: 'invalid-name',
+      message: 'expected_output.artifacts.1 is not a valid artifact name: letters, digits, . _ -, at most 100',
+    });
+  });
+
+  test('where a value is of another type', () => {
+    expect(errorOf({ to: 'a', instructions: 1 })).toMatchObject({
+      code: 'usage',
+      message: 'instructions is not what it should be',
+    });
+  });
+
+  test('where it is no object at all', () => {
+    expect(errorOf('a')).toMatchObject({ code: 'usage', message: 'is not what it should be' });
+  });
+
+  test('where it says both a delay and a moment', () => {
+    const both = { to: 'a', delay_seconds: 1, not_before: '2027-01-31T09:00:00Z' };
+    expect(errorOf(both)).toMatchObject({
+      code: 'usage',
+      message: 'delay_seconds and not_before say two different things',
+    });
+  });
+});
+
+test('an error calls a field as its writer calls it', () => {
+  expect(() => parseSubmission({ to: 'a/b' }, (field) => `--${field}`)).toThrow('--to is not a valid role');
+});
