@@ -21,7 +21,11 @@ function brokenLinks(file) {
 
 function headings(file) {
   return [...readFileSync(file, 'utf8').matchAll(/^#+\s+(.*)$/gm)].map(([, title]) =>
-    title.toLowerCase().replace(/[^\w\s-]/g, '').trim().replace(/\s+/g, '-'),
+    title
+      .toLowerCase()
+      .replace(/[^\w\s-]/g, '')
+      .trim()
+      .replace(/\s+/g, '-'),
   );
 }
 
@@ -30,7 +34,9 @@ function todos(folder) {
   const found = files.flatMap((entry) => {
     const path = join(entry.parentPath, entry.name);
     const lines = readFileSync(path, 'utf8').split('\n');
-    return lines.flatMap((line, i) => (/\b(TODO|FIXME)\b/.test(line) ? [`${relative('.', path)}:${i + 1}: ${line.trim()}`] : []));
+    return lines.flatMap((line, i) =>
+      /\b(TODO|FIXME)[:(]/.test(line) ? [`${relative('.', path)}:${i + 1}: ${line.trim()}`] : [],
+    );
   });
   return { looked: `${files.length} files`, found };
 }
@@ -39,5 +45,11 @@ if (job === 'flaky' && attempt < 3) throw new Error(`the network was down (attem
 if (job === 'poison') throw new Error('no parser in the world reads this');
 
 const { looked, found } = job === 'links' ? brokenLinks(target) : todos(target);
-const report = [`# ${job} ${target}`, '', `Looked at ${looked}; found ${found.length}.`, ...found.map((one) => `- ${one}`), ''];
+const report = [
+  `# ${job} ${target}`,
+  '',
+  `Looked at ${looked}; found ${found.length}.`,
+  ...found.map((one) => `- ${one}`),
+  '',
+];
 writeFileSync(process.env.AGENTQ_RESULT_FILE, report.join('\n'));

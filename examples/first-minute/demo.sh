@@ -19,9 +19,9 @@ say 'A workspace, and two roles of workers that wait for work'
 agentq init
 # Failures are tried again after a fifth of a second: nobody wants to watch a real backoff.
 printf '{"version": 1, "defaults": {"backoff": {"base": "200ms"}}}\n' > "$AGENTQ_DIR/config.json"
-agentq work --as checker --concurrency 2 -- node "$here/check.js" 2> "$scratch/checker.log" &
+node "$repo/bin/agentq.cjs" work --as checker --concurrency 2 -- node "$here/check.js" 2> "$scratch/checker.log" &
 workers="$workers $!"
-agentq work --as reviewer -- node "$here/review.js" 2> "$scratch/reviewer.log" &
+node "$repo/bin/agentq.cjs" work --as reviewer -- node "$here/review.js" 2> "$scratch/reviewer.log" &
 workers="$workers $!"
 
 say 'The coordinator splits the job'

@@ -31,7 +31,7 @@ export interface BatchOptions {
   readonly allowSecret: boolean;
   /** What `file` and relative paths in rows are relative to. */
   readonly cwd: string;
-  readonly onProgress?: (done: number) => void;
+  readonly onProgress?: (done: number, all: number) => void;
 }
 
 export interface BatchResult {
@@ -48,11 +48,11 @@ export interface BatchResult {
 export async function submitBatch(services: Services, text: string, options: BatchOptions): Promise<BatchResult> {
   const bad: BatchRow[] = [];
   const prepared: { line: number; row: Prepared }[] = [];
+  const sources = text.split('\n');
   let total = 0;
   try {
-    let line = 0;
-    for (const source of lines(text)) {
-      line++;
+    for (const [i, source] of sources.entries()) {
+      const line = i + 1;
       if (source.trim() === '') continue;
       total++;
       try {
@@ -61,7 +61,7 @@ export async function submitBatch(services: Services, text: string, options: Bat
         if (!(error instanceof AgentqError)) throw error;
         bad.push({ line, problem: error.message });
       }
-      if (total % 1_000 === 0) options.onProgress?.(total);
+      if (total % 1_000 === 0) options.onProgress?.(total, sources.length);
     }
     if (total === 0) throw new AgentqError('bad-batch', 'the batch holds no rows', 'one JSON object a line');
     if (bad.length > 0) throw new BadBatch(bad, total);
@@ -112,12 +112,4 @@ function contextOf(file: unknown, { context_ref }: Submission, cwd: string): { f
   if (file !== undefined && typeof file !== 'string') throw new AgentqError('bad-batch', 'file: must be a path');
   if (file !== undefined) return { file: resolve(cwd, file) };
   return context_ref?.startsWith('file://') ? { file: fileURLToPath(context_ref) } : undefined;
-}
-
-function* lines(text: string): Generator<string> {
-  for (let start = 0; start < text.length;) {
-    const end = text.indexOf('\n', start);
-    yield text.slice(start, end < 0 ? undefined : end);
-    start = end < 0 ? text.length : end + 1;
-  }
 }

@@ -15,6 +15,9 @@ export interface Diagnosis {
 
 const PAGE = 500;
 
+/** From what age on a temporary file is nobody's any more, in ms. */
+const ABANDONED = 3_600_000;
+
 /** For how long a worker that asked for work counts as present, in ms. */
 const PRESENT = 900_000;
 
@@ -41,6 +44,7 @@ export async function diagnose(services: Services, repair: boolean): Promise<rea
   }
   found.push(...(await unrecordedResults(services, recorded, open)));
   found.push(...(await deserted(services)));
+  found.push(...(await halfWritten(services, repair)));
   found.push(...leftOverScratch(services, open, repair));
   found.push(...openRights(services, repair));
   return found;
@@ -79,6 +83,21 @@ async function deserted({ backend, clock }: Services): Promise<Diagnosis[]> {
       severity: 'advice',
       repaired: false,
     }));
+}
+
+/** What a process that was killed while it stored a file left behind. */
+async function halfWritten({ store, clock }: Services, repair: boolean): Promise<Diagnosis[]> {
+  const found: Diagnosis[] = [];
+  for (const path of await store.leftovers(clock() - ABANDONED)) {
+    if (repair) await store.removeLeftover(path);
+    found.push({
+      subject: path,
+      problem: 'half-written by a process that was killed',
+      severity: 'problem',
+      repaired: repair,
+    });
+  }
+  return found;
 }
 
 /** Folders in run/ of attempts that are over: their worker was killed before it could clear up. */

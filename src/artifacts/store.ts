@@ -26,6 +26,9 @@ export interface ArtifactStore {
   discard(stored: Stored): Promise<void>;
   /** The regular files below a folder of the store; empty where there is none. Links are not followed. */
   scan(folder: string): Promise<readonly string[]>;
+  /** Files that a killed `put` left half-written, and has not touched since `before` (ms since 1970). */
+  leftovers(before: number): Promise<readonly string[]>;
+  removeLeftover(path: string): Promise<void>;
   /** Makes a folder for a worker to write into. @returns where it lies on the local disk */
   prepare(folder: string): Promise<string>;
   /** Whether the file still is what was recorded. */

@@ -1,8 +1,10 @@
 import { mkdirSync } from 'node:fs';
-import { describe, expect } from 'vitest';
+import { describe, expect, test as base } from 'vitest';
 import { exitCodes } from '../../src/cli/exit-codes.ts';
 import { AgentqError } from '../../src/core/errors.ts';
-import { type Shell, test } from './harness.ts';
+import { type Shell, type Shells, fixtures } from './harness.ts';
+
+const test = base.extend<Shells>(fixtures);
 
 /** A task `task-1` is there, and a folder `folder`, and files `context.md`, `bad.jsonl`. */
 async function prepare(q: Shell): Promise<void> {
@@ -15,20 +17,12 @@ async function prepare(q: Shell): Promise<void> {
 const submit = (...more: string[]) => ['submit', '--to', 'r', '--instructions', 'x', ...more];
 
 type Case = readonly [what: string, code: keyof typeof exitCodes, args: readonly string[], says?: RegExp];
-const cases: readonly Case[] = [
+/** Those that must say in a hint what to do about them. */
+const hinted: readonly Case[] = [
   ['a role with a blank', 'invalid-name', ['submit', '--to', 'a b', '--instructions', 'x'], /--to/],
-  ['a role with a dot', 'invalid-name', ['submit', '--to', 'a.b', '--instructions', 'x'], /--to/],
   ['a role that leaves its folder', 'invalid-name', ['submit', '--to', '../r', '--instructions', 'x'], /--to/],
-  ['an empty role', 'invalid-name', ['submit', '--to', '', '--instructions', 'x'], /--to/],
-  ['a role that is too long', 'invalid-name', ['submit', '--to', 'r'.repeat(65), '--instructions', 'x'], /at most 64/],
   ['a role to claim for with a slash', 'invalid-name', ['claim', '--as', 'a/b'], /--as/],
-  ['a role to work for with a slash', 'invalid-name', ['work', '--as', 'a/b', '--', 'true'], /--as/],
   ['an id that leaves its folder', 'invalid-name', submit('--id', '../../etc/passwd'), /--id/],
-  ['an id that is absolute', 'invalid-name', submit('--id', '/etc/passwd'), /--id/],
-  ['an id with two dots', 'invalid-name', submit('--id', 'a..b'), /--id/],
-  ['a hidden id', 'invalid-name', submit('--id', '.hidden'), /--id/],
-  ['an id with a line end', 'invalid-name', submit('--id', 'a\nb'), /--id/],
-  ['an id with a NUL', 'invalid-name', submit('--id', 'a\0b'), /--id/],
   ['an artifact name that leaves its folder', 'invalid-name', submit('--expect', 'summary,../x'), /--expect/],
   [
     'an artifact name with a slash',
@@ -36,50 +30,63 @@ const cases: readonly Case[] = [
     ['complete', 'task-1', '--from', 'r', '--artifact', 'a/b=context.md'],
     /"a\/b"/,
   ],
-  ['an agent name with a blank', 'invalid-name', submit('--from', 'a b'), /--from/],
-  ['a type with a slash', 'invalid-name', submit('--type', 'a/b'), /--type/],
-  ['a reply queue with a blank', 'invalid-name', submit('--reply-to', 'a b'), /--reply-to/],
   [
     'a file that is missing',
     'unreadable-file',
     ['submit', '--to', 'r', '--file', 'missing.md'],
     /missing\.md does not exist/,
   ],
-  ['a file below a file', 'unreadable-file', ['submit', '--to', 'r', '--file', 'context.md/x'], /does not exist/],
   ['a file that is a folder', 'unreadable-file', ['submit', '--to', 'r', '--file', 'folder'], /folder is a directory/],
-  ['a file that is a device', 'unreadable-file', ['submit', '--to', 'r', '--file', '/dev/null'], /not a regular file/],
   [
     'a file whose reading fails',
     'unreadable-file',
     ['submit', '--to', 'r', '--file', '/proc/self/mem'],
     /cannot be read/,
   ],
-  ['an empty path', 'unreadable-file', ['submit', '--to', 'r', '--file', ''], /is a directory/],
   ['a batch that is missing', 'unreadable-file', ['submit', '--batch', 'missing.jsonl'], /missing\.jsonl/],
   ['a batch that is a folder', 'unreadable-file', ['submit', '--batch', 'folder'], /folder/],
   ['an envelope over 64 KiB', 'too-large', ['submit', '--to', 'r', '--instructions', 'x'.repeat(65_536)], /65536/],
+  ['bad JSON in a batch', 'bad-batch', ['submit', '--batch', 'bad.jsonl'], /1 of 2 rows are bad/],
+  ['a TTL of zero', 'usage', submit('--ttl', '0'), /--ttl/],
+  ['an unknown option', 'usage', submit('--colour', 'red'), /unknown option '--colour'/],
+  ['an option that is nearly right', 'usage', submit('--prioritty', 'low'), /--priority/],
+  ['an unknown command', 'usage', ['sumbit'], /submit/],
+  ['an unknown id', 'not-found', ['status', 'task-2'], /"task-2"/],
+  ['an unknown id that is a path', 'not-found', ['result', '../../etc/passwd'], /passwd/],
+  ['an unknown id to complete', 'not-found', ['complete', 'task-2', '--from', 'r'], /"task-2"/],
+];
+
+const others: readonly Case[] = [
+  ['a role with a dot', 'invalid-name', ['submit', '--to', 'a.b', '--instructions', 'x'], /--to/],
+  ['an empty role', 'invalid-name', ['submit', '--to', '', '--instructions', 'x'], /--to/],
+  ['a role that is too long', 'invalid-name', ['submit', '--to', 'r'.repeat(65), '--instructions', 'x'], /at most 64/],
+  ['a role to work for with a slash', 'invalid-name', ['work', '--as', 'a/b', '--', 'true'], /--as/],
+  ['an id that is absolute', 'invalid-name', submit('--id', '/etc/passwd'), /--id/],
+  ['an id with two dots', 'invalid-name', submit('--id', 'a..b'), /--id/],
+  ['a hidden id', 'invalid-name', submit('--id', '.hidden'), /--id/],
+  ['an id with a line end', 'invalid-name', submit('--id', 'a\nb'), /--id/],
+  ['an id with a NUL', 'invalid-name', submit('--id', 'a\0b'), /--id/],
+  ['an agent name with a blank', 'invalid-name', submit('--from', 'a b'), /--from/],
+  ['a type with a slash', 'invalid-name', submit('--type', 'a/b'), /--type/],
+  ['a reply queue with a blank', 'invalid-name', submit('--reply-to', 'a b'), /--reply-to/],
+  ['a file below a file', 'unreadable-file', ['submit', '--to', 'r', '--file', 'context.md/x'], /does not exist/],
+  ['a file that is a device', 'unreadable-file', ['submit', '--to', 'r', '--file', '/dev/null'], /not a regular file/],
+  ['an empty path', 'unreadable-file', ['submit', '--to', 'r', '--file', ''], /is a directory/],
   [
     'an envelope over 64 KiB beside a file',
     'too-large',
     submit('--file', 'context.md', '--format', 'x'.repeat(65_536)),
     /65536/,
   ],
-  ['bad JSON in a batch', 'bad-batch', ['submit', '--batch', 'bad.jsonl'], /1 of 2 rows are bad/],
-  ['a TTL of zero', 'usage', submit('--ttl', '0'), /--ttl/],
   ['a TTL of zero in another unit', 'usage', submit('--ttl', '0h'), /--ttl/],
-  ['a TTL that is none', 'usage', submit('--ttl', 'soon'), /--ttl is not a duration: "soon"/],
+  ['a TTL that is none', 'usage', submit('--ttl', 'soon'), /--ttl .*is not a duration: "soon"/],
   ['a negative TTL', 'usage', submit('--ttl=-5m'), /--ttl/],
   ['a TTL in an unknown unit', 'usage', submit('--ttl', '5y'), /--ttl/],
-  ['a delay that is none', 'usage', submit('--delay', 'later'), /--delay is not a duration: "later"/],
+  ['a delay that is none', 'usage', submit('--delay', 'later'), /--delay .*is not a duration: "later"/],
   ['a moment that is none', 'usage', submit('--at', 'tomorrow'), /--at/],
   ['a moment without a time zone', 'usage', submit('--at', '2027-03-01T12:00:00'), /--at/],
   ['a day that there is not', 'usage', submit('--at', '2027-02-30T12:00:00Z'), /--at/],
-  [
-    'a delay and a moment',
-    'usage',
-    submit('--delay', '1m', '--at', '2027-04-01T00:00:00Z'),
-    /--delay.*--at|--at.*--delay/,
-  ],
+  ['a delay and a moment', 'usage', submit('--delay', '1m', '--at', '2027-04-01T00:00:00Z'), /two different things/],
   [
     'a priority that there is not',
     'usage',
@@ -93,23 +100,17 @@ const cases: readonly Case[] = [
   ['nobody to do it', 'usage', ['submit', '--instructions', 'x'], /who is to do it/],
   ['nothing to do', 'usage', ['submit', '--to', 'r'], /nothing to do/],
   ['blank instructions', 'usage', ['submit', '--to', 'r', '--instructions', ' \n'], /nothing to do/],
-  ['an unknown option', 'usage', submit('--colour', 'red'), /unknown option '--colour'/],
-  ['an option that is nearly right', 'usage', submit('--prioritty', 'low'), /--priority/],
   ['an option without its value', 'usage', ['submit', '--to'], /--to/],
-  ['an unknown command', 'usage', ['sumbit'], /submit/],
-  ['an unknown command with words that are commands', 'usage', ['sumbit', '--to', 'work'], /submit/],
   ['an unknown command of the dead letters', 'usage', ['dlq', 'burn']],
   ['one argument too many', 'usage', ['status', 'task-1', 'task-2']],
   ['no argument where one is needed', 'usage', ['result']],
   ['a lease of zero', 'usage', ['claim', '--as', 'r', '--lease', '0'], /--lease/],
   ['an attempt that is no number', 'usage', ['complete', 'task-1', '--attempt', 'last'], /--attempt/],
   ['an output that there is not', 'usage', ['schema', 'sumbit'], /sumbit/],
-  ['an unknown id', 'not-found', ['status', 'task-2'], /"task-2"/],
-  ['an unknown id that is a path', 'not-found', ['result', '../../etc/passwd'], /passwd/],
-  ['an unknown id to complete', 'not-found', ['complete', 'task-2', '--from', 'r'], /"task-2"/],
 ];
 
-for (const [what, code, args, says = /./] of cases) {
+for (const one of [...hinted, ...others]) {
+  const [what, code, args, says = /./] = one;
   describe(what, () => {
     test(`is one line on stderr and exit code ${exitCodes[code]}, and nothing is half-written`, async ({ q }) => {
       await prepare(q);
@@ -125,6 +126,8 @@ for (const [what, code, args, says = /./] of cases) {
       expect((await q.json('list')).tasks).toMatchObject([{ task_id: 'task-1' }]);
       expect(await q.json('show', 'task-1')).toEqual(before);
     });
+
+    if (!hinted.includes(one)) return;
 
     test('comes with a hint', async ({ q }) => {
       await prepare(q);
@@ -154,19 +157,21 @@ describe('the hint', () => {
     expect((await bare.refused('status')).hint).toContain('agentq init');
   });
 
-  for (const [verb, ...args] of [
-    ['progress', '--note'],
-    ['cancel', '--reason'],
-    ['release', '--from', 'r', '--reason'],
-  ] as const) {
-    test(`of a secret in ${verb} names no option that ${verb} does not have`, async ({ q }) => {
-      await q.submit('t');
-      await q.claim();
-      const { hint } = await q.refused(verb, 't', ...args, `AKIA${'ABCDEFGHIJKLMNOP'}`);
-      const { stdout } = await q.run(verb, '--help');
-      for (const [option] of hint?.matchAll(/--[a-z-]+/g) ?? []) expect(stdout).toContain(option);
-    });
-  }
+  test('of a secret names no option that the command does not have', async ({ q }) => {
+    await q.submit('t');
+    await q.claim();
+    const unknown: string[] = [];
+    for (const [verb, ...args] of [
+      ['progress', '--note'],
+      ['cancel', '--reason'],
+      ['release', '--from', 'r', '--reason'],
+    ] as const) {
+      const { hint = '' } = await q.refused(verb, 't', ...args, ['AKIA', 'ABCDEFGHIJKLMNOP'].join(''));
+      const help = await q.ok(verb, '--help');
+      for (const [option] of hint.matchAll(/--[a-z-]+/g)) if (!help.includes(option)) unknown.push(`${verb} ${option}`);
+    }
+    expect(unknown).toEqual([]);
+  });
 });
 
 test('a limit of bytes is not passed over by characters of several bytes', async ({ q }) => {
@@ -185,11 +190,6 @@ test('a word that begins with a dash can be given as a value with a sign of equa
   await q.submit('t');
   await q.ok('fail', 't', '--from', 'r', '--reason=-V');
   expect((await q.task('t')).reason).toBe('-V');
-});
-
-test('a text that looks like an option of agentq itself is still the text', async ({ q }) => {
-  await q.submit('t');
-  expect((await q.run('fail', 't', '--from', 'r', '--reason', '-V')).code).not.toBe(0);
 });
 
 test('every code that an error can have is an exit code of its own', () => {

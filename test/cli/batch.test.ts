@@ -1,5 +1,7 @@
-import { describe, expect } from 'vitest';
-import { type Shell, test } from './harness.ts';
+import { describe, expect, test as base } from 'vitest';
+import { type Shell, type Shells, fixtures } from './harness.ts';
+
+const test = base.extend<Shells>(fixtures);
 
 const rows = (...all: unknown[]) => all.map((row) => (typeof row === 'string' ? row : JSON.stringify(row))).join('\n');
 const ids = async (q: Shell) => (await q.json('list')).tasks.map((task: { task_id: string }) => task.task_id);

@@ -1,5 +1,7 @@
-import { describe, expect } from 'vitest';
-import { test } from './harness.ts';
+import { describe, expect, test as base } from 'vitest';
+import { type Shells, fixtures } from './harness.ts';
+
+const test = base.extend<Shells>(fixtures);
 
 describe('claim', () => {
   test('gives the envelope, the attempt, the lease and the places for the evidence', async ({ q }) => {
@@ -69,7 +71,7 @@ describe('claim', () => {
     for (let i = 0; i < 5; i++) await q.submit(`t${i}`);
     const all = await Promise.all(Array.from({ length: 8 }, () => q.run('claim', '--as', 'r', '--json')));
     const ids = all.filter(({ code }) => code === 0).map((ran) => ran.json().task_id);
-    expect(ids.toSorted()).toEqual(['t0', 't1', 't2', 't3', 't4']);
+    expect(ids.toSorted((a, b) => a.localeCompare(b))).toEqual(['t0', 't1', 't2', 't3', 't4']);
     expect(all.filter(({ code }) => code === 9)).toHaveLength(3);
   });
 

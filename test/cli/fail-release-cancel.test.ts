@@ -1,5 +1,7 @@
-import { describe, expect } from 'vitest';
-import { test } from './harness.ts';
+import { describe, expect, test as base } from 'vitest';
+import { type Shells, fixtures } from './harness.ts';
+
+const test = base.extend<Shells>(fixtures);
 
 describe('fail', () => {
   test('ends the task with its reason, in silence', async ({ q }) => {

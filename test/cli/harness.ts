@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFile
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { Readable } from 'node:stream';
-import { test as base } from 'vitest';
+import type { TestContext } from 'vitest';
 import { main } from '../../src/cli/main.ts';
 import type { Sink, System } from '../../src/cli/system.ts';
 
@@ -146,7 +146,9 @@ export class Shell {
   ): Promise<{ exit: number; code: string; message: string; hint?: string; stdout: string }> {
     const { code, stdout, stderr } = await this.run('--json', ...args);
     if (code === 0) throw new Error(`agentq ${args.join(' ')} was not refused: ${stdout}`);
-    return { ...JSON.parse(stderr.trimEnd().split('\n').at(-1)!).error, exit: code, stdout };
+    const last = stderr.trimEnd().split('\n').at(-1)!;
+    if (!last.startsWith('{')) throw new Error(`agentq ${args.join(' ')} ended with ${code}: ${stderr}`);
+    return { ...JSON.parse(last).error, exit: code, stdout };
   }
 
   /** Submits a task of the id to the role `r`. */
@@ -194,14 +196,20 @@ export class Shell {
 }
 
 /** `bare`: an empty folder. `q`: a folder with a workspace. */
-export const test = base.extend<{ bare: Shell; q: Shell }>({
-  bare: async ({}, use) => {
+export interface Shells {
+  bare: Shell;
+  q: Shell;
+}
+
+/** For `test.extend` of vitest. */
+export const fixtures = {
+  async bare({ onTestFinished }: TestContext, use: (shell: Shell) => Promise<void>): Promise<void> {
     const folder = realpathSync(mkdtempSync(join(tmpdir(), 'agentq-cli-')));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
     await use(new Shell(folder));
-    rmSync(folder, { recursive: true, force: true });
   },
-  q: async ({ bare }, use) => {
+  async q({ bare }: Shells, use: (shell: Shell) => Promise<void>): Promise<void> {
     await bare.ok('init');
     await use(bare);
   },
-});
+};

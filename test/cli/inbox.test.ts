@@ -1,5 +1,7 @@
-import { describe, expect } from 'vitest';
-import { type Shell, test } from './harness.ts';
+import { describe, expect, test as base } from 'vitest';
+import { type Shell, type Shells, fixtures } from './harness.ts';
+
+const test = base.extend<Shells>(fixtures);
 
 async function completed(q: Shell, id: string, ...more: string[]): Promise<void> {
   await q.submit(id, ...more);

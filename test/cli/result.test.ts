@@ -1,6 +1,8 @@
 import { renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
-import { describe, expect } from 'vitest';
-import { type Shell, test } from './harness.ts';
+import { describe, expect, test as base } from 'vitest';
+import { type Shell, type Shells, fixtures } from './harness.ts';
+
+const test = base.extend<Shells>(fixtures);
 
 async function completed(q: Shell): Promise<void> {
   q.write('context.md', 'background');

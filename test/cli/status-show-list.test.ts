@@ -1,6 +1,8 @@
 import { writeFileSync } from 'node:fs';
-import { describe, expect } from 'vitest';
-import { test } from './harness.ts';
+import { describe, expect, test as base } from 'vitest';
+import { type Shells, fixtures } from './harness.ts';
+
+const test = base.extend<Shells>(fixtures);
 
 /** A table as rows of cells: columns are at least two blanks apart. */
 const cells = (text: string) =>

@@ -1,5 +1,7 @@
-import { describe, expect } from 'vitest';
-import { BEGINNING, test } from './harness.ts';
+import { describe, expect, test as base } from 'vitest';
+import { BEGINNING, type Shells, fixtures } from './harness.ts';
+
+const test = base.extend<Shells>(fixtures);
 
 describe('submit', () => {
   test('prints the bare id, and nothing else', async ({ q }) => {

@@ -1,5 +1,7 @@
-import { describe, expect } from 'vitest';
-import { test } from './harness.ts';
+import { describe, expect, test as base } from 'vitest';
+import { type Shells, fixtures } from './harness.ts';
+
+const test = base.extend<Shells>(fixtures);
 
 describe('wait', () => {
   test('says nothing and succeeds when the task has completed', async ({ q }) => {

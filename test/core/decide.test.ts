@@ -105,14 +105,14 @@ describe.for(spoken)('%s', ([, say]) => {
 });
 
 describe('what a stale attempt says', () => {
-  test.for([complete, fail])('is recorded where it would have ended the task: %o', (say) => {
+  test.for(spoken.filter(([type]) => type === 'complete' || type === 'fail'))('is recorded: %s', ([type, say]) => {
     expect(when(passedOn, say({ attempt: 1, by: 'w1' }))).toMatchObject({
-      events: [{ type: 'refused', command: say().type, by: 'w1', attempt: 1, at: passedOn.now }],
+      events: [{ type: 'refused', command: type, by: 'w1', attempt: 1, at: passedOn.now }],
       task: { refused: 1, status: 'working' },
     });
   });
 
-  test.for([renew, release])('leaves no trace where it would not: %o', (say) => {
+  test.for(spoken.filter(([type]) => type === 'renew' || type === 'release'))('leaves no trace: %s', ([, say]) => {
     expect(when(passedOn, say({ attempt: 1, by: 'w1' })).events).toEqual([]);
   });
 });
@@ -300,6 +300,7 @@ describe('a submit', () => {
       ready_at: T0,
     });
     expect(story(submit({ delay_seconds: 0 })).task.status).toBe('queued');
+    expect(story(submit()).events[0]).not.toHaveProperty('due_at');
   });
 
   test('for a moment to come waits for it, in whatever zone it is said', () => {

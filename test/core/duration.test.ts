@@ -55,11 +55,7 @@ describe('no duration is', () => {
 });
 
 test('what is read is a whole number of ms of at least 0', () => {
-  const amounts = fc.tuple(
-    fc.nat(100_000),
-    fc.option(fc.nat(9_999)),
-    fc.constantFrom('ms', 's', 'm', 'h', 'd', 'w', ''),
-  );
+  const amounts = fc.tuple(fc.nat(999), fc.option(fc.nat(9_999)), fc.constantFrom('ms', 's', 'm', 'h', 'd', 'w', ''));
   fc.assert(
     fc.property(amounts, ([whole, part, unit]) => {
       const ms = parseDuration(`${whole}${part === null ? '' : `.${part}`}${unit}`, 'it');

@@ -17,7 +17,6 @@ import {
   renew,
   retry,
   SECOND,
-  type Story,
   story,
   submit,
   untouched,
@@ -25,11 +24,17 @@ import {
 } from './tasks.ts';
 
 /** What a command that was decided on an older state of the task wrote into the log: events that come too late. */
-const late = (given: Story, ...command: Parameters<typeof when> extends [unknown, ...infer Rest] ? Rest : never) =>
-  when(given, ...command).events;
+const late = (...decided: Parameters<typeof when>): readonly Event[] => when(...decided).events;
 
-const eventOf = <T extends EventType>(type: T, at: number, more: Omit<EventOf<T>, 'v' | 'type' | 'task_id' | 'at'>) =>
-  ({ v: 1, type, task_id: ID, at, ...more }) as unknown as EventOf<T>;
+const claimOf = (attempt: number, at: number): EventOf<'claimed'> => ({
+  v: 1,
+  type: 'claimed',
+  task_id: ID,
+  at,
+  attempt,
+  worker: 'w2',
+  expires_at: at + MINUTE,
+});
 
 /** Why the event is refused; undefined where it is not, or touches more of the task than its count of refusals. */
 function refusalOf(task: Task, event: Event): string | undefined {
@@ -53,15 +58,11 @@ describe('an event that lost a race is refused, and counted:', () => {
 
   test('a claim with a number that was given out before', () => {
     const again = story(submit(), claim(), release());
-    expect(
-      refusalOf(again.task, eventOf('claimed', again.now, { attempt: 1, worker: 'w2', expires_at: again.now + 1 })),
-    ).toBeDefined();
+    expect(refusalOf(again.task, claimOf(1, again.now))).toBeDefined();
   });
 
   test('a claim with a number that leaves one out', () => {
-    expect(
-      refusalOf(queued.task, eventOf('claimed', queued.now, { attempt: 2, worker: 'w2', expires_at: queued.now + 1 })),
-    ).toBeDefined();
+    expect(refusalOf(queued.task, claimOf(2, queued.now))).toBeDefined();
   });
 
   test.for<[string, readonly Event[]]>([

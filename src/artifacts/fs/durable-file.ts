@@ -2,6 +2,8 @@ import {
   closeSync,
   constants,
   existsSync,
+  chmodSync,
+  fchmodSync,
   fstatSync,
   fsyncSync,
   linkSync,
@@ -79,6 +81,7 @@ export async function stage(
   const staged = join(dirname(target), `${TEMPORARY}${process.pid}-${Math.random().toString(36).slice(2)}`);
   const sink = openSync(staged, 'wx', mode);
   try {
+    fchmodSync(sink, mode); // whatever the umask takes away
     const large = 'file' in source && statSync(source.file).size > SMALL;
     const measured = large ? await pump(source.file, constants.O_RDONLY, sink) : await writeSmall(sink, source);
     fsyncSync(sink);
@@ -137,8 +140,13 @@ export function syncFolder(folder: string): void {
   }
 }
 
-/** Makes the folder and those above it, and makes their names durable. */
-export function makeFolder(folder: string, mode: number): void {
+/** Makes the folder and those above it that are missing, with the mode whatever the umask. @returns those it made */
+export function makeFolder(folder: string, mode: number): readonly string[] {
   const first = mkdirSync(folder, { recursive: true, mode });
-  for (let made = first && folder; made; made = made === first ? undefined : dirname(made)) syncFolder(dirname(made));
+  const made: string[] = [];
+  for (let one = first && folder; one; one = one === first ? undefined : dirname(one)) {
+    chmodSync(one, mode);
+    made.push(one);
+  }
+  return made;
 }

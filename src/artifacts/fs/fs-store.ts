@@ -2,10 +2,10 @@ import {
   accessSync,
   constants,
   existsSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   realpathSync,
+  rmSync,
   statSync,
   unlinkSync,
 } from 'node:fs';
@@ -53,7 +53,7 @@ export class FsStore implements ArtifactStore {
 
   async put(path: string, name: string, source: Source): Promise<Stored> {
     const target = this.locate(path);
-    makeFolder(dirname(target), this.#folderMode);
+    for (const made of makeFolder(dirname(target), this.#folderMode)) syncFolder(dirname(made));
     const { staged, sha256, size } = await readable(source, () => stage(target, source, this.#fileMode));
     for (let n = 1; ; n++) {
       const free = numbered(path, n);
@@ -89,9 +89,21 @@ export class FsStore implements ArtifactStore {
       .toSorted();
   }
 
+  async leftovers(before: number): Promise<readonly string[]> {
+    return readdirSync(this.#root, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && entry.name.startsWith(TEMPORARY))
+      .map((entry) => join(entry.parentPath, entry.name))
+      .filter((file) => statSync(file).mtimeMs < before)
+      .map((file) => relative(this.#root, file).split(sep).join('/'));
+  }
+
+  async removeLeftover(path: string): Promise<void> {
+    rmSync(this.locate(path), { force: true });
+  }
+
   async prepare(folder: string): Promise<string> {
     const path = this.locate(folder);
-    mkdirSync(path, { recursive: true, mode: this.#folderMode });
+    makeFolder(path, this.#folderMode);
     return path;
   }
 

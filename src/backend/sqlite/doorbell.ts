@@ -1,4 +1,15 @@
-import { closeSync, constants, type FSWatcher, mkdirSync, openSync, watch, writeSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  fchmodSync,
+  type FSWatcher,
+  mkdirSync,
+  openSync,
+  watch,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { Topic, Watch } from '../backend.ts';
 
@@ -22,7 +33,9 @@ export class Doorbell {
   }
 
   static create(dir: string, mode: number): void {
-    mkdirSync(dir, { recursive: true, mode });
+    if (existsSync(dir)) return;
+    mkdirSync(dir, { recursive: true });
+    chmodSync(dir, mode);
   }
 
   ring(topic: Topic): void {
@@ -37,7 +50,10 @@ export class Doorbell {
   #bell(name: string): number {
     let bell = this.#bells.get(name);
     if (bell === undefined) {
-      bell = openSync(join(this.#dir, name), constants.O_WRONLY | constants.O_CREAT, this.#fileMode);
+      const path = join(this.#dir, name);
+      const fresh = !existsSync(path);
+      bell = openSync(path, constants.O_WRONLY | constants.O_CREAT, this.#fileMode);
+      if (fresh) fchmodSync(bell, this.#fileMode); // whatever the umask takes away
       this.#bells.set(name, bell);
     }
     return bell;

@@ -7,6 +7,7 @@ import { AgentqError } from '../../core/errors.ts';
 import { parseSubmission, type Submission } from '../../core/submission.ts';
 import type { Context } from '../context.ts';
 import { count, duration, names, parseFlags, span } from '../flags.ts';
+import { bar } from '../line.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
 import { readAll } from '../stdin.ts';
@@ -109,7 +110,7 @@ async function submitRows(cli: Context, flags: Flags, batch: string): Promise<vo
     defaults: fieldsOf(cli, flags) as Partial<Submission>,
     allowSecret: flags.allowSecret ?? false,
     cwd: cli.system.cwd,
-    onProgress: (done: number) => cli.io.progress(`${done} rows`),
+    onProgress: (done: number, all: number) => cli.io.progress(`${bar((100 * done) / all)} ${done} rows`),
   };
   try {
     const { ids, created, warnings } = await submitBatch(services, text, options);

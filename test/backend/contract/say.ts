@@ -1,66 +1,13 @@
 import { expect } from 'vitest';
 import type { Backend, ClaimRequest, Outcome, Request } from '../../../src/backend/backend.ts';
-import type { Command, CommandOf } from '../../../src/core/command.ts';
-import type { Envelope } from '../../../src/core/envelope.ts';
 import type { ErrorCode, Refusal } from '../../../src/core/errors.ts';
-import type { Evidence } from '../../../src/core/evidence.ts';
 import type { Event } from '../../../src/core/event.ts';
 import { evolve } from '../../../src/core/evolve.ts';
 import type { Task, TaskIn } from '../../../src/core/task.ts';
+import { LEASE, QUEUE, ROLE } from './requests.ts';
 
 /** The short words in which the tests of the contract speak to a backend. */
-
-export const SECOND = 1_000;
-export const MINUTE = 60 * SECOND;
-export const LEASE = 10 * MINUTE;
-
-/** The role that tasks go to unless a test says otherwise. */
-export const ROLE = 'coder';
-/** Where their result messages go. */
-export const QUEUE = 'results.lead';
-
-export function envelope(task_id: string, more: Partial<Envelope> = {}): Envelope {
-  return {
-    task_id,
-    from: 'lead',
-    to: ROLE,
-    reply_to: QUEUE,
-    type: 'task',
-    priority: 'normal',
-    instructions: `do ${task_id}`,
-    ...more,
-  };
-}
-
-export function evidence(name: string, more: Partial<Evidence> = {}): Evidence {
-  return { name, path: `artifacts/${name}`, sha256: 'ab'.repeat(32), size: 7, ...more };
-}
-
-export const say = (task_id: string, command: Command): Request => ({ task_id, command });
-
-export const submit = (id: string, more: Partial<Envelope> = {}): Request =>
-  say(id, { type: 'submit', envelope: envelope(id, more) });
-
-type Said<T extends Command['type']> = Partial<Omit<CommandOf<T>, 'type'>>;
-
-export const renew = (id: string, attempt?: number, more: Said<'renew'> = {}): Request =>
-  say(id, { type: 'renew', by: ROLE, attempt, lease: LEASE, ...more });
-
-export const complete = (id: string, attempt?: number, more: Said<'complete'> = {}): Request =>
-  say(id, { type: 'complete', by: ROLE, attempt, artifacts: [], ...more });
-
-export const fail = (id: string, attempt?: number, more: Said<'fail'> = {}): Request =>
-  say(id, { type: 'fail', by: ROLE, attempt, reason: 'it broke', artifacts: [], ...more });
-
-export const release = (id: string, attempt?: number, more: Said<'release'> = {}): Request =>
-  say(id, { type: 'release', by: ROLE, attempt, reason: 'not now', ...more });
-
-export const cancel = (id: string, reason?: string): Request =>
-  say(id, { type: 'cancel', by: 'lead', ...(reason !== undefined && { reason }) });
-
-export const retry = (id: string): Request => say(id, { type: 'retry', by: 'lead' });
-
-export const dismiss = (id: string): Request => say(id, { type: 'dismiss', by: 'lead' });
+export * from './requests.ts';
 
 /** Commits one request. */
 export async function tell(backend: Backend, request: Request): Promise<Outcome> {

@@ -1,0 +1,155 @@
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { expect, onTestFinished, test } from 'vitest';
+import type { Backend } from '../../src/backend/backend.ts';
+import { createBackend, openBackend } from '../../src/backend/open.ts';
+import { cancel, claimed, complete, done, everything, fail, idsOf, submit } from './contract/say.ts';
+import { Child } from './support/child.ts';
+import { scratchFolder } from './support/scratch.ts';
+import { storeOptions } from './support/store-options.ts';
+
+interface Store {
+  readonly dir: string;
+  readonly backend: Backend;
+  /** Changes the file behind agentq's back. */
+  readonly tamper: (sql: string) => void;
+}
+
+/** Tasks `queued`, `later`, `working`, `completed`, `failed` and `cancelled`, each in the state of its name. */
+async function store(): Promise<Store> {
+  const dir = scratchFolder();
+  await createBackend(storeOptions(dir));
+  const backend = await openBackend(storeOptions(dir));
+  const other = new DatabaseSync(join(dir, 'agentq.db'));
+  onTestFinished(async () => {
+    other.close();
+    await backend.close();
+  });
+  await done(backend, submit('completed'), complete('completed'), submit('failed'), fail('failed'));
+  await done(backend, submit('cancelled'), cancel('cancelled'), submit('working', { priority: 'high' }));
+  await claimed(backend);
+  await done(backend, submit('queued'), submit('later', { delay_seconds: 3_600 }));
+  expect(await backend.audit(false)).toEqual([]);
+  return { dir, backend, tamper: (sql) => other.exec(sql) };
+}
+
+const row = (id: string) => `WHERE id = '${id}'`;
+const eventsOf = (id: string) => `WHERE task = (SELECT n FROM task ${row(id)})`;
+
+for (const [what, id, change] of [
+  ['status', 'working', `status = 'queued'`],
+  ['state', 'working', `state = json_set(state, '$.lease.worker', 'a thief')`],
+  ['state, so that it is no JSON', 'queued', `state = substr(state, 1, 40)`],
+  ['state, so that it is that of another task', 'queued', `state = (SELECT state FROM task ${row('completed')})`],
+  ['moment when it is due', 'later', `due_at = due_at + 60000`],
+  ['moment when it is due, so that it never is', 'later', `due_at = NULL`],
+  ['moment since when it is ready', 'queued', `ready_at = 1`],
+  ['place among the dead letters', 'failed', `dead = 0`],
+  ['role', 'queued', `role = 'reviewer'`],
+  ['sender', 'queued', `sender = 'somebody'`],
+  ['priority', 'queued', `rank = 2`],
+  ['id', 'queued', `id = 'renamed'`],
+] as const) {
+  test(`a row with another ${what} is found, and is derived anew from the log`, async () => {
+    const { backend, tamper } = await store();
+    const before = await everything(backend);
+    tamper(`UPDATE task SET ${change} ${row(id)}`);
+    const subject = change.startsWith('id') ? expect.any(String) : id;
+    expect(await backend.audit(false)).toEqual([{ subject, problem: expect.any(String), repaired: false }]);
+    expect(await backend.audit(false)).toHaveLength(1);
+    expect(await backend.audit(true)).toEqual([{ subject, problem: expect.any(String), repaired: true }]);
+    expect(await backend.audit(false)).toEqual([]);
+    expect(await everything(backend)).toEqual(before);
+  });
+}
+
+test('a row that claims to be long due is found, and is derived anew from the log', async () => {
+  const { dir, backend, tamper } = await store();
+  const before = await everything(backend);
+  tamper(`UPDATE task SET due_at = 1 ${row('queued')}`);
+  // In a process of its own, which can be killed: an audit that never ends must not take the tests with it.
+  const findings = await new Child(new URL('processes/audit.ts', import.meta.url), dir).output();
+  expect(findings.map((line) => JSON.parse(line) as unknown)).toEqual([
+    { subject: 'queued', problem: expect.any(String), repaired: true },
+  ]);
+  expect(await everything(backend)).toEqual(before);
+});
+
+test('a row that is gone is found, and is derived anew from the log', async () => {
+  const { backend, tamper } = await store();
+  const before = await idsOf(backend.list({ limit: 10 }));
+  tamper(`DELETE FROM task ${row('working')}`);
+  expect(await backend.audit(false)).toHaveLength(1);
+  expect(await backend.audit(true)).toMatchObject([{ repaired: true }]);
+  expect(await backend.audit(false)).toEqual([]);
+  expect(await idsOf(backend.list({ limit: 10 }))).toEqual(before);
+  expect(await backend.task('working')).toMatchObject({ status: 'working', lease: { attempt: 1 } });
+});
+
+test('every row is derived anew where all were changed', async () => {
+  const { backend, tamper } = await store();
+  const before = await everything(backend);
+  tamper(`UPDATE task SET status = 'queued', state = '{}', dead = 0, due_at = NULL, ready_at = 5`);
+  expect((await backend.audit(true)).map((finding) => finding.repaired)).toEqual(Array.from({ length: 6 }, () => true));
+  expect(await everything(backend)).toEqual(before);
+});
+
+for (const [what, change] of Object.entries({
+  'that is no JSON': `UPDATE event SET body = '{"v":1,' ${eventsOf('failed')}`,
+  'of a type that does not exist': `UPDATE event SET body = '{"v":1,"type":"exploded"}' ${eventsOf('failed')}`,
+  'that lacks what its type needs': `UPDATE event SET body = json_remove(body, '$.at') ${eventsOf('failed')}`,
+  'of a version that is not known': `UPDATE event SET body = json_set(body, '$.v', 99) ${eventsOf('failed')}`,
+})) {
+  test(`an event ${what} is named with its task, and neither it nor the row is touched`, async () => {
+    const { backend, tamper } = await store();
+    const before = await backend.list({ limit: 10 });
+    tamper(change);
+    for (const repair of [false, true, false]) {
+      expect(await backend.audit(repair)).toEqual([
+        { subject: 'failed', problem: expect.stringContaining('event'), repaired: false },
+      ]);
+    }
+    expect(await backend.list({ limit: 10 })).toEqual(before);
+  });
+}
+
+test('an event that is unreadable does not keep other rows from being repaired', async () => {
+  const { backend, tamper } = await store();
+  tamper(`UPDATE event SET body = 'x' ${eventsOf('failed')}; UPDATE task SET status = 'failed' ${row('queued')}`);
+  const findings = await backend.audit(true);
+  expect(findings).toHaveLength(2);
+  expect(findings).toContainEqual({ subject: 'failed', problem: expect.any(String), repaired: false });
+  expect(findings).toContainEqual({ subject: 'queued', problem: expect.any(String), repaired: true });
+  expect(await idsOf(backend.list({ statuses: ['queued'], limit: 10 }))).toEqual(['queued']);
+});
+
+test('a task whose events are gone is named, and stays', async () => {
+  const { backend, tamper } = await store();
+  tamper(`DELETE FROM event ${eventsOf('queued')}`);
+  expect(await backend.audit(true)).toEqual([{ subject: 'queued', problem: expect.any(String), repaired: false }]);
+  expect(await backend.task('queued')).toMatchObject({ status: 'queued' });
+});
+
+test('events that belong to no task are named', async () => {
+  const { backend, tamper } = await store();
+  tamper(`INSERT INTO event (task, body) VALUES (12345, '{}')`);
+  expect(await backend.audit(false)).toMatchObject([{ subject: 'log', problem: expect.stringContaining('1') }]);
+});
+
+test('an event that somebody added is found by the row that does not know of it', async () => {
+  const { backend, tamper } = await store();
+  const event = JSON.stringify({ v: 1, type: 'cancelled', task_id: 'queued', at: 1, by: 'a thief' });
+  tamper(`INSERT INTO event (task, body) SELECT n, '${event}' FROM task ${row('queued')}`);
+  expect(await backend.audit(false)).toMatchObject([{ subject: 'queued', repaired: false }]);
+});
+
+test('an index that lacks an entry is named', async () => {
+  const { backend, tamper } = await store();
+  tamper(`
+    PRAGMA writable_schema = ON;
+    UPDATE sqlite_schema SET sql = 'CREATE INDEX task_of_sender ON task (role)' WHERE name = 'task_of_sender';
+    PRAGMA writable_schema = OFF;
+  `);
+  await backend.close();
+  expect(await backend.audit(false).catch(() => 'closed')).toBe('closed');
+});

@@ -1,0 +1,358 @@
+import {
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { Backend } from '../../src/backend/backend.ts';
+import { createBackend, openBackend } from '../../src/backend/open.ts';
+import { refuseNetworkFileSystem } from '../../src/backend/sqlite/file-system.ts';
+import { AgentqError } from '../../src/core/errors.ts';
+import { claimed, complete, done, idsOf, MINUTE, nothingToClaim, QUEUE, ROLE, submit } from './contract/say.ts';
+import { Child } from './support/child.ts';
+import { scratchFolder } from './support/scratch.ts';
+import { storeOptions } from './support/store-options.ts';
+
+const database = (dir: string) => join(dir, 'agentq.db');
+
+async function opened(dir: string, more: Parameters<typeof storeOptions>[1] = {}): Promise<Backend> {
+  const backend = await openBackend(storeOptions(dir, more));
+  onTestFinished(() => backend.close());
+  return backend;
+}
+
+/** A folder with a store of so many tasks, which nobody has open. */
+async function storeOf(tasks: number): Promise<string> {
+  const dir = scratchFolder();
+  await createBackend(storeOptions(dir));
+  const backend = await openBackend(storeOptions(dir));
+  await backend.commit(Array.from({ length: tasks }, (_, n) => submit(`t${n}`, { instructions: 'x'.repeat(500) })));
+  await backend.close();
+  return dir;
+}
+
+/** Another program with the same file open. It waits for nobody. */
+function rival(dir: string): DatabaseSync {
+  const db = new DatabaseSync(database(dir), { timeout: 0 });
+  onTestFinished(() => {
+    if (db.isOpen) db.close();
+  });
+  return db;
+}
+
+function setPragma(dir: string, pragma: string): void {
+  const db = new DatabaseSync(database(dir));
+  db.exec(`PRAGMA ${pragma}`);
+  db.close();
+}
+
+const octal = (path: string) => (statSync(path).mode & 0o7777).toString(8);
+
+describe('a file that is not a whole store of ours', () => {
+  test('is refused where there is none, and none is made', async () => {
+    const dir = scratchFolder();
+    await expect(openBackend(storeOptions(dir))).rejects.toMatchObject({ code: 'corrupt', hint: expect.any(String) });
+    expect(readdirSync(dir)).toEqual([]);
+  });
+
+  for (const [what, content] of Object.entries({
+    'is garbage': 'garbage '.repeat(2_000),
+    'is a few letters': 'agentq',
+    'begins like a database and goes on as garbage': `SQLite format 3\0${'garbage '.repeat(2_000)}`,
+  })) {
+    test(`is refused where it ${what}, and is left as it is`, async () => {
+      const dir = scratchFolder();
+      writeFileSync(database(dir), content);
+      for (const attempt of [openBackend, createBackend]) {
+        await expect(attempt(storeOptions(dir))).rejects.toMatchObject({ code: 'corrupt', hint: expect.any(String) });
+      }
+      expect(readFileSync(database(dir), 'utf8')).toBe(content);
+    });
+  }
+
+  for (const part of [0, 0.1, 0.5, 0.95]) {
+    test(`is refused where ${part * 100} % of it are left`, async () => {
+      const dir = await storeOf(300);
+      truncateSync(database(dir), Math.floor(statSync(database(dir)).size * part));
+      await expect(
+        (async () => {
+          const backend = await opened(dir);
+          await backend.list({ limit: 1_000 });
+          await backend.audit(false);
+        })(),
+      ).rejects.toMatchObject({ code: 'corrupt', hint: expect.any(String) });
+    });
+  }
+
+  test('is refused, or named by an audit, where its middle was overwritten', async () => {
+    const dir = await storeOf(300);
+    const file = openSync(database(dir), 'r+');
+    writeSync(file, Buffer.alloc(3 * 4_096, 0x5a), 0, 3 * 4_096, 10 * 4_096);
+    const look = async () => (await opened(dir)).audit(false);
+    const found = await look().catch((error: unknown) => {
+      expect(error).toMatchObject({ code: 'corrupt' });
+      return [{ subject: 'database' }];
+    });
+    expect(found[0]).toMatchObject({ subject: 'database' });
+  });
+
+  for (const [what, make] of Object.entries({
+    "another program's": 'CREATE TABLE customer (name TEXT)',
+    "another program's that has a table like ours": 'CREATE TABLE event (name TEXT)',
+    "another program's that has marked it as its own": 'CREATE TABLE customer (name TEXT); PRAGMA application_id = 77',
+    "another program's with a version of its own": 'CREATE TABLE customer (name TEXT); PRAGMA user_version = 1',
+  })) {
+    test(`is refused where it is ${what}, and is left as it is`, async () => {
+      const dir = scratchFolder();
+      const db = new DatabaseSync(database(dir));
+      db.exec(make);
+      db.close();
+      const before = readFileSync(database(dir));
+      for (const attempt of [openBackend, createBackend]) {
+        await expect(attempt(storeOptions(dir))).rejects.toMatchObject({ code: 'corrupt', hint: expect.any(String) });
+      }
+      expect(readFileSync(database(dir)).equals(before)).toBe(true);
+    });
+  }
+
+  test('is refused where a newer agentq has made it, and is left as it is', async () => {
+    const dir = await storeOf(3);
+    setPragma(dir, 'user_version = 99');
+    const before = readFileSync(database(dir));
+    for (const attempt of [openBackend, createBackend]) {
+      await expect(attempt(storeOptions(dir))).rejects.toMatchObject({
+        name: 'AgentqError',
+        code: 'newer-schema',
+        message: expect.stringContaining('99'),
+        hint: expect.any(String),
+      });
+    }
+    expect(readFileSync(database(dir)).equals(before)).toBe(true);
+    setPragma(dir, 'user_version = 1');
+    expect(await idsOf((await opened(dir)).list({ limit: 10 }))).toEqual(['t2', 't1', 't0']);
+  });
+
+  for (const [what, sql] of Object.entries({
+    'no JSON': `UPDATE task SET state = '{'`,
+    'an event that is no JSON': `UPDATE event SET body = '{'`,
+    'an event that is none of ours': `UPDATE event SET body = '{"v":1,"type":"exploded"}'`,
+  })) {
+    test(`is called corrupt by whoever meets ${what} in it`, async () => {
+      const dir = await storeOf(1);
+      rival(dir).exec(sql);
+      const backend = await opened(dir);
+      const question = sql.includes('event') ? backend.history('t0') : backend.task('t0');
+      await expect(question).rejects.toMatchObject({ name: 'AgentqError', code: 'corrupt' });
+    });
+  }
+});
+
+describe('a folder on a network file system', () => {
+  test('is refused with its name and with what to do', () => {
+    for (const [magic, name] of [
+      [0x6969, 'NFS'],
+      [0x517b, 'SMB'],
+      [0xff534d42, 'CIFS'],
+      [0xff534d42 | 0, 'CIFS'], // the same, where the system gives a signed number
+      [0xfe534d42, 'SMB2'],
+      [0x01021997, '9P'],
+      [0x00c36400, 'Ceph'],
+      [0x0bd00bd0, 'Lustre'],
+    ] as const) {
+      const error = caught(() => refuseNetworkFileSystem('/some/where', () => magic));
+      expect(error).toBeInstanceOf(AgentqError);
+      expect(error).toMatchObject({ code: 'unsupported-store', hint: expect.stringContaining('local disk') });
+      expect((error as Error).message).toContain(`(${name})`);
+      expect((error as Error).message).toContain('/some/where');
+    }
+  });
+
+  test('is asked about by its own path', () => {
+    const asked: string[] = [];
+    refuseNetworkFileSystem('/some/where', (path) => asked.push(path));
+    expect(asked).toEqual(['/some/where']);
+  });
+
+  test('is none where the disk is local', () => {
+    for (const magic of [0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x794c7630, 0x2fc12fc1]) {
+      expect(() => refuseNetworkFileSystem('/some/where', () => magic)).not.toThrow();
+    }
+    expect(() => refuseNetworkFileSystem(scratchFolder())).not.toThrow();
+  });
+});
+
+describe('making a store', () => {
+  test('makes it once, and does no harm the second time', async () => {
+    const dir = scratchFolder();
+    expect(await createBackend(storeOptions(dir))).toEqual({ created: true });
+    const backend = await opened(dir);
+    await done(backend, submit('a'), submit('b'));
+    await claimed(backend);
+    expect(await createBackend(storeOptions(dir))).toEqual({ created: false });
+    expect(await idsOf(backend.list({ limit: 10 }))).toEqual(['b', 'a']);
+    await done(backend, complete('a', 1));
+    const after = await opened(dir);
+    expect(await after.history('a')).toHaveLength(3);
+    expect(await after.audit(false)).toEqual([]);
+  });
+
+  test('finishes what a crash has left half made', async () => {
+    const dir = scratchFolder();
+    writeFileSync(database(dir), '');
+    await createBackend(storeOptions(dir));
+    await done(await opened(dir), submit('a'));
+  });
+
+  for (const [who, fileMode, folderMode] of [
+    ['its owner alone', '600', '700'],
+    ['a group', '660', '2770'],
+  ] as const) {
+    for (const umask of ['000', '022', '077']) {
+      test(`opens it to ${who} whatever the umask is: ${umask}`, async () => {
+        const dir = scratchFolder();
+        await new Child(
+          new URL('processes/create.ts', import.meta.url),
+          dir,
+          'a',
+          fileMode,
+          folderMode,
+          umask,
+        ).output();
+        const modes = Object.fromEntries(
+          ['agentq.db', 'agentq.db-wal', 'agentq.db-shm', 'bells', `bells/role-${ROLE}`].map((name) => [
+            name,
+            octal(join(dir, name)),
+          ]),
+        );
+        expect(modes).toEqual({
+          'agentq.db': fileMode,
+          'agentq.db-wal': fileMode,
+          'agentq.db-shm': fileMode,
+          bells: folderMode,
+          [`bells/role-${ROLE}`]: fileMode,
+        });
+      });
+    }
+  }
+
+  test('leaves a folder that was there before with the mode that it had', async () => {
+    const dir = join(scratchFolder(), 'home');
+    mkdirSync(dir, { mode: 0o755 });
+    await createBackend(storeOptions(dir));
+    expect(octal(dir)).toBe('755');
+  });
+});
+
+describe('the lock of a store', () => {
+  test('is taken before the first request of a commit is even read', async () => {
+    const dir = await storeOf(0);
+    const other = rival(dir);
+    function* requests() {
+      expect(() => other.exec('BEGIN IMMEDIATE')).toThrow('locked');
+      yield submit('a');
+    }
+    const backend = await opened(dir);
+    expect(await backend.commit(requests())).toHaveLength(1);
+    other.exec('BEGIN IMMEDIATE; ROLLBACK');
+  });
+
+  test('keeps no reader waiting, who sees the last state that is whole', async () => {
+    const dir = await storeOf(2);
+    const backend = await opened(dir);
+    await nothingToClaim(backend, { role: 'reviewer' });
+    const other = rival(dir);
+    other.exec(`BEGIN IMMEDIATE; DELETE FROM task; DELETE FROM event`);
+    expect(await backend.task('t0')).toMatchObject({ status: 'queued' });
+    expect(await backend.history('t1')).toHaveLength(1);
+    expect(await idsOf(backend.list({ limit: 10 }))).toEqual(['t1', 't0']);
+    expect((await backend.counts()).roles.find(({ role }) => role === ROLE)!.tasks.queued).toBe(2);
+    expect((await backend.inbox(QUEUE, 10)).tasks).toEqual([]);
+    await nothingToClaim(backend, { role: 'reviewer' });
+    expect(await idsOf((await opened(dir)).list({ limit: 10 }))).toEqual(['t1', 't0']);
+    other.exec('ROLLBACK');
+  });
+
+  test('is to be had while somebody reads', async () => {
+    const dir = await storeOf(2);
+    const backend = await opened(dir);
+    const other = rival(dir);
+    other.exec('BEGIN');
+    const seen = () => other.prepare('SELECT count(*) AS n FROM task').get();
+    expect(seen()).toEqual({ n: 2 });
+    await done(backend, submit('a'));
+    expect(seen()).toEqual({ n: 2 });
+    other.exec('COMMIT');
+    expect(seen()).toEqual({ n: 3 });
+  });
+
+  test('is given up where a commit fails, so that the next one goes on', async () => {
+    const dir = await storeOf(0);
+    const backend = await opened(dir);
+    function* requests() {
+      yield submit('a');
+      throw new Error('broken off');
+    }
+    await expect(backend.commit(requests())).rejects.toThrow('broken off');
+    rival(dir).exec('BEGIN IMMEDIATE; ROLLBACK');
+    await done(backend, submit('b'));
+  });
+
+  test('that another process keeps for too long ends a commit as busy, and nothing is kept', async (context) => {
+    context.skip(
+      process.env['AGENTQ_SLOW_TESTS'] === undefined,
+      'the wait of 10 s for the lock cannot be made shorter from outside; AGENTQ_SLOW_TESTS=1 runs it',
+    );
+    const dir = await storeOf(1);
+    const holder = new Child(new URL('processes/hold-lock.ts', import.meta.url), database(dir));
+    await holder.printed(1);
+    const backend = await opened(dir);
+    await expect(backend.commit([submit('a')])).rejects.toMatchObject({
+      name: 'AgentqError',
+      code: 'busy',
+      hint: expect.any(String),
+    });
+    await holder.kill();
+    expect(await idsOf(backend.list({ limit: 10 }))).toEqual(['t0']);
+    await done(backend, submit('a'));
+  }, 30_000);
+});
+
+describe('a clock that does not stand still', () => {
+  test('does not let a claim give out a task whose TTL passes while the claim is under way', async () => {
+    const dir = await storeOf(0);
+    let now = Date.UTC(2027, 0, 31);
+    let ticking = false;
+    const clock = () => (ticking ? (now += 10) : now);
+    const backend = await opened(dir, { clock });
+    await done(backend, submit('a', { ttl_seconds: 60 }));
+    await nothingToClaim(backend, { role: 'reviewer' });
+    now += MINUTE - 15;
+    ticking = true;
+    const { task } = await backend.claim({ role: ROLE, worker: 'worker-1', lease: MINUTE });
+    ticking = false;
+    if (task) expect(task.status).toBe('working');
+    else expect(await backend.task('a')).toMatchObject({ status: 'expired' });
+  });
+});
+
+function caught(run: () => void): unknown {
+  try {
+    run();
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+}
+
+test('a store that was closed leaves no write-ahead log behind', async () => {
+  const dir = await storeOf(10);
+  expect(existsSync(`${database(dir)}-wal`)).toBe(false);
+});

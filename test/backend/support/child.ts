@@ -1,0 +1,59 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { onTestFinished } from 'vitest';
+
+/** How long a child may live, in ms. One that lives longer is killed, and the test that waits for it fails. */
+const LIFETIME = 15_000;
+
+/** A Node.js process of its own that runs a script of the tests and prints lines. Ends with the test at the latest. */
+export class Child {
+  readonly lines: string[] = [];
+  readonly #process: ChildProcessByStdio<null, Readable, Readable>;
+  readonly #ended: Promise<void>;
+  readonly #listeners = new Set<() => void>();
+  #errors = '';
+
+  constructor(script: URL, ...args: readonly string[]) {
+    this.#process = spawn(process.execPath, [script.pathname, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: LIFETIME,
+      killSignal: 'SIGKILL',
+    });
+    this.#process.stderr.setEncoding('utf8').on('data', (text: string) => (this.#errors += text));
+    const reader = createInterface({ input: this.#process.stdout });
+    reader.on('line', (line) => {
+      this.lines.push(line);
+      for (const listener of this.#listeners) listener();
+    });
+    this.#ended = Promise.all([once(this.#process, 'close'), once(reader, 'close')]).then(() => undefined);
+    onTestFinished(() => void this.#process.kill('SIGKILL'));
+  }
+
+  /** Resolves once the child has printed so many lines. @throws where it ends before */
+  async printed(count: number): Promise<void> {
+    const enough = new Promise<void>((resolve) => {
+      const look = () => this.lines.length >= count && resolve();
+      this.#listeners.add(look);
+      look();
+    });
+    await Promise.race([enough, this.#ended]);
+    if (this.lines.length < count) throw new Error(`the child ended too early: ${this.#errors}`);
+  }
+
+  /** Kills it as a power cut would. Resolves once it is gone and all that it printed has arrived. */
+  async kill(): Promise<void> {
+    this.#process.kill('SIGKILL');
+    await this.#ended;
+    if (this.#process.signalCode !== 'SIGKILL') throw new Error(`the child had ended before: ${this.#errors}`);
+  }
+
+  /** What it printed, once it has ended well. @throws where it failed or had to be killed */
+  async output(): Promise<readonly string[]> {
+    await this.#ended;
+    const { exitCode, signalCode } = this.#process;
+    if (exitCode !== 0) throw new Error(`the child ended with ${exitCode ?? signalCode}: ${this.#errors}`);
+    return this.lines;
+  }
+}

@@ -1,0 +1,178 @@
+import { describe, expect, test as base } from 'vitest';
+import { type Shells, fixtures } from './harness.ts';
+
+const test = base.extend<Shells>(fixtures);
+
+describe('AGENTQ_AGENT', () => {
+  test('is who submits, and where the result message goes', async ({ q }) => {
+    const boss = q.with({ env: { AGENTQ_AGENT: 'boss' } });
+    await boss.submit('t');
+    expect((await q.json('show', 't')).envelope).toMatchObject({ from: 'boss', reply_to: 'results.boss' });
+    await q.ok('complete', 't', '--from', 'r', '--summary', 'done');
+    expect((await q.run('inbox')).code).toBe(9);
+    expect((await boss.json('inbox')).messages).toMatchObject([{ task_id: 't' }]);
+  });
+
+  test('is who claims', async ({ q }) => {
+    await q.submit('t');
+    expect((await q.with({ env: { AGENTQ_AGENT: 'agent-7' } }).claim()).lease.worker).toBe('agent-7');
+  });
+
+  test('is who completes, fails, releases and reports', async ({ q }) => {
+    const agent = q.with({ env: { AGENTQ_AGENT: 'agent-7' } });
+    await q.submit('t');
+    await agent.claim();
+    await agent.ok('progress', 't', '--percent', '10');
+    await agent.ok('release', 't');
+    await agent.claim();
+    await agent.ok('complete', 't', '--attempt', '2', '--summary', 'done');
+    expect((await q.task('t')).completed_by).toBe('agent-7');
+    await q.submit('u');
+    await agent.claim();
+    await agent.ok('fail', 'u', '--reason', 'no');
+    expect((await q.json('show', 'u')).events.at(-1)).toMatchObject({ by: 'agent-7' });
+  });
+
+  test('is who cancels, and who retries and purges dead letters', async ({ q }) => {
+    const boss = q.with({ env: { AGENTQ_AGENT: 'boss' } });
+    await q.submit('t');
+    await boss.ok('cancel', 't');
+    expect((await q.task('t')).cancelled_by).toBe('boss');
+    await q.submit('u');
+    await q.ok('fail', 'u', '--from', 'r', '--reason', 'no');
+    await boss.ok('dlq', 'retry', 'u');
+    expect((await q.json('show', 'u')).events.at(-1)).toMatchObject({ type: 'retried', by: 'boss' });
+  });
+
+  test('gives way to what the command line says', async ({ q }) => {
+    const boss = q.with({ env: { AGENTQ_AGENT: 'boss' } });
+    await boss.submit('t', '--from', 'other');
+    expect((await q.task('t')).from).toBe('other');
+    expect((await boss.claim('--worker', 'agent-7')).lease.worker).toBe('agent-7');
+    await boss.ok('complete', 't', '--from', 'r', '--summary', 'done');
+    expect((await boss.json('inbox', '--as', 'other')).messages).toHaveLength(1);
+  });
+
+  test('that is the wrong worker is refused', async ({ q }) => {
+    await q.submit('t');
+    await q.claim('--worker', 'agent-7');
+    const stranger = q.with({ env: { AGENTQ_AGENT: 'agent-8' } });
+    expect((await stranger.refused('complete', 't', '--summary', 'done')).exit).toBe(4);
+  });
+
+  for (const value of ['a b', '../x', '-x', 'a/b']) {
+    test(`of ${JSON.stringify(value)} is refused, and named`, async ({ q }) => {
+      expect(
+        await q.with({ env: { AGENTQ_AGENT: value } }).refused('submit', '--to', 'r', '--instructions', 'x'),
+      ).toMatchObject({
+        exit: 11,
+        code: 'invalid-name',
+        message: expect.stringMatching(/^AGENTQ_AGENT is not a valid agent name/),
+      });
+      expect((await q.json('list')).tasks).toEqual([]);
+    });
+  }
+
+  test('that is empty counts as absent', async ({ q }) => {
+    await q.with({ env: { AGENTQ_AGENT: '' } }).submit('t');
+    expect((await q.task('t')).from).toBe('coordinator');
+  });
+});
+
+describe('AGENTQ_TASK_ID and AGENTQ_ATTEMPT', () => {
+  const child = { AGENTQ_TASK_ID: 't', AGENTQ_ATTEMPT: '1' };
+
+  test('say of which attempt at which task a child speaks', async ({ q }) => {
+    await q.submit('t');
+    await q.claim();
+    const inner = q.with({ env: child });
+    expect(await inner.json('progress', '--percent', '50')).toMatchObject({ task_id: 't', attempt: 1 });
+    await inner.ok('complete', '--summary', 'done');
+    expect((await q.task('t')).status).toBe('completed');
+  });
+
+  for (const verb of ['progress', 'release']) {
+    test(`are enough for ${verb}`, async ({ q }) => {
+      await q.submit('t');
+      await q.claim();
+      await q.with({ env: child }).ok(verb);
+    });
+  }
+
+  test('are enough for fail, but for the reason', async ({ q }) => {
+    await q.submit('t');
+    await q.claim();
+    await q.with({ env: child }).ok('fail', '--reason', 'no');
+    expect((await q.task('t')).status).toBe('failed');
+  });
+
+  test('fence a child whose attempt has lost its lease', async ({ q }) => {
+    await q.submit('t');
+    await q.claim();
+    q.advance(300);
+    await q.claim();
+    const inner = q.with({ env: { ...child, AGENTQ_AGENT: 'r' } });
+    for (const args of [['progress'], ['complete', '--summary', 'late'], ['fail', '--reason', 'late'], ['release']]) {
+      expect((await inner.refused(...args)).exit).toBe(4);
+    }
+    expect(await q.task('t')).toMatchObject({ status: 'working', lease: { attempt: 2 } });
+  });
+
+  test('the attempt is not taken over for another task', async ({ q }) => {
+    for (const id of ['t', 'u']) await q.submit(id);
+    await q.claim();
+    await q.claim('--worker', 'agent-7');
+    const inner = q.with({ env: { ...child, AGENTQ_ATTEMPT: '5', AGENTQ_AGENT: 'agent-7' } });
+    await inner.ok('complete', 'u', '--summary', 'done');
+    expect((await q.task('u')).status).toBe('completed');
+  });
+
+  test('the attempt holds also where the command line names the same task', async ({ q }) => {
+    await q.submit('t');
+    await q.claim();
+    expect((await q.with({ env: { ...child, AGENTQ_ATTEMPT: '2' } }).refused('complete', 't')).exit).toBe(4);
+  });
+
+  test('give way to what the command line says', async ({ q }) => {
+    await q.submit('t');
+    await q.claim();
+    await q.with({ env: { ...child, AGENTQ_ATTEMPT: '2' } }).ok('complete', 't', '--attempt', '1');
+  });
+
+  test('without them a command of a worker says what it lacks', async ({ q }) => {
+    for (const args of [['progress'], ['complete'], ['release'], ['fail', '--reason', 'no']]) {
+      expect(await q.refused(...args)).toMatchObject({ exit: 2, hint: expect.stringContaining('AGENTQ_TASK_ID') });
+    }
+  });
+
+  for (const [env, exit, message] of [
+    [{ AGENTQ_TASK_ID: '../t' }, 11, /^AGENTQ_TASK_ID is not a valid task id/],
+    [{ AGENTQ_TASK_ID: 't', AGENTQ_ATTEMPT: 'last' }, 2, /^AGENTQ_ATTEMPT is not a whole number/],
+    [{ AGENTQ_TASK_ID: 't', AGENTQ_ATTEMPT: '0' }, 2, /^AGENTQ_ATTEMPT is not a whole number/],
+    [{ AGENTQ_TASK_ID: 't', AGENTQ_ATTEMPT: '-1' }, 2, /^AGENTQ_ATTEMPT is not a whole number/],
+  ] as const) {
+    test(`${JSON.stringify(env)} is refused, and named`, async ({ q }) => {
+      await q.submit('t');
+      await q.claim();
+      expect(await q.with({ env }).refused('complete')).toMatchObject({
+        exit,
+        message: expect.stringMatching(message),
+      });
+      expect((await q.task('t')).status).toBe('working');
+    });
+  }
+
+  test('that are empty count as absent', async ({ q }) => {
+    await q.submit('t');
+    await q.claim();
+    await q.with({ env: { AGENTQ_TASK_ID: '', AGENTQ_ATTEMPT: '' } }).ok('complete', 't', '--from', 'r');
+  });
+});
+
+test('without any of them everyone has a name that can be told apart', async ({ q }) => {
+  await q.submit('t');
+  expect(await q.task('t')).toMatchObject({ from: 'coordinator' });
+  expect((await q.claim()).lease.worker).toBe('r@host');
+  await q.ok('cancel', 't');
+  expect((await q.task('t')).cancelled_by).toBe('coordinator');
+});

@@ -1,0 +1,275 @@
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test as base } from 'vitest';
+import { type Ran, Shell, type Shells, fixtures } from './harness.ts';
+
+/** Sets a title, clears the screen in two ways, colours, goes back, deletes, and turns the reading direction. */
+const hostile =
+  'a\u001b]0;title\u0007b\u001b[2Jc\u009b2Jd\u001b[31me\rf\bg\u007fh\u202ei\u2066j\u200fk\u2028l\u0085m\u061cn';
+
+/** Everything that a terminal obeys instead of showing, but for the end of a line. */
+const control = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/u;
+
+const plain = (q: Shell) => q.with({ tty: true, env: { NO_COLOR: '1' } });
+
+function isHarmless({ stdout, stderr }: Pick<Ran, 'stdout' | 'stderr'>): void {
+  for (const text of [stdout, stderr]) {
+    const raw = text.match(control)?.[0].codePointAt(0)?.toString(16);
+    expect(raw, `U+${raw} in ${JSON.stringify(text)}`).toBeUndefined();
+  }
+}
+
+/** A task of every kind whose every text is hostile. */
+async function prepare(q: Shell): Promise<void> {
+  await q.ok('init');
+  const submit = (id: string, ...more: string[]) =>
+    q.ok('submit', '--to', 'r', '--id', id, '--instructions', hostile, ...more);
+  await submit('queued');
+  await submit('working', '--priority', 'high', '--format', hostile);
+  await q.claim();
+  await q.ok('progress', 'working', '--percent', '40', '--note', hostile);
+  await submit('completed');
+  q.write('out.md', `${hostile}\n${hostile}`);
+  await q.ok('complete', 'completed', '--from', 'r', '--summary', hostile, '--result-file', 'out.md');
+  await submit('summary');
+  await q.ok('complete', 'summary', '--from', 'r', '--summary', hostile);
+  await q.run('complete', 'summary', '--from', 'r', '--summary', 'other');
+  await submit('failed');
+  await q.ok('fail', 'failed', '--from', 'r', '--reason', hostile);
+  await submit('retried');
+  await q.ok('fail', 'retried', '--from', 'r', '--reason', hostile, '--retry');
+  await submit('cancelled');
+  await q.ok('cancel', 'cancelled', '--reason', hostile);
+  await submit('released', '--priority', 'high');
+  await q.claim();
+  await q.ok('release', 'released', '--from', 'r', '--reason', hostile);
+}
+
+/** Made once, and copied for each test. */
+let prepared: string;
+beforeAll(async () => {
+  prepared = mkdtempSync(join(tmpdir(), 'agentq-terminal-'));
+  await prepare(new Shell(prepared));
+});
+afterAll(() => rmSync(prepared, { recursive: true, force: true }));
+
+const test = base.extend<Shells>({
+  ...fixtures,
+  q: async ({ bare }, use) => {
+    cpSync(prepared, bare.cwd, { recursive: true });
+    await use(bare);
+  },
+});
+
+const ids = ['queued', 'working', 'completed', 'summary', 'failed', 'retried', 'cancelled', 'released'];
+
+describe('no text of a task reaches the terminal raw', () => {
+  for (const args of [
+    ['status'],
+    ['list'],
+    ['dlq'],
+    ['inbox'],
+    ['doctor'],
+    ['dlq', 'show', 'failed'],
+    ['wait', 'completed', 'failed'],
+    ['claim', '--as', 'r'],
+    ['progress', 'cancelled'],
+    ['complete', 'cancelled', '--from', 'r'],
+    ['cancel', 'failed'],
+    ['dlq', 'retry', '--all'],
+    ...ids.flatMap((id) => [
+      ['status', id],
+      ['show', id],
+      ['result', id],
+    ]),
+  ]) {
+    test(`in ${args.join(' ')}`, async ({ q }) => {
+      isHarmless(await plain(q).run(...args));
+    });
+  }
+
+  test('but every character of it is still to be seen', async ({ q }) => {
+    const { stdout } = await plain(q).run('show', 'completed');
+    expect(stdout).toContain('a␛]0;title␇b␛[2Jc\\u009b2Jd␛[31me␍f␈g␡h\\u202ei\\u2066j\\u200fk\\u2028l\\u0085m\\u061cn');
+  });
+
+  test('nor into a pipe, where it would reach a terminal later', async ({ q }) => {
+    for (const args of [
+      ['status'],
+      ['list'],
+      ['dlq'],
+      ['inbox'],
+      ...ids.flatMap((id) => [
+        ['status', id],
+        ['show', id],
+      ]),
+    ]) {
+      isHarmless(await q.run(...args));
+    }
+  });
+
+  test('nor as JSON, where the same text comes out of it', async ({ q }) => {
+    for (const args of [['list'], ['dlq'], ['show', 'queued'], ['result', 'completed'], ['inbox']])
+      isHarmless(await q.run(...args, '--json'));
+    expect((await q.json('show', 'queued')).envelope.instructions).toBe(hostile);
+    expect((await q.json('result', 'completed')).content).toBe(`${hostile}\n${hostile}`);
+  });
+
+  test('whatever context file or result is named after it', async ({ q }) => {
+    const context = q.write(`.agentq/tasks/t.${hostile.replaceAll('/', '')}`, 'background');
+    await q.ok('submit', '--to', 's', '--file', context);
+    isHarmless(await plain(q).run('status', 't'));
+    isHarmless(await plain(q).run('claim', '--as', 's'));
+    const result = q.write(`.agentq/results/t.${hostile}`, 'result');
+    await q.ok('complete', 't', '--from', 's', '--result-file', result);
+    for (const args of [['status', 't'], ['show', 't'], ['list'], ['inbox']]) isHarmless(await plain(q).run(...args));
+    for (const path of [context, result]) rmSync(path);
+    for (const args of [['status', 't'], ['result', 't'], ['doctor']]) isHarmless(await plain(q).run(...args));
+  });
+
+  test('whatever context file with a secret is named after it', async ({ q }) => {
+    const context = q.write(`.agentq/tasks/t.${hostile}`, ['AKIA', 'ABCDEFGHIJKLMNOP'].join(''));
+    const ran = await plain(q).run('submit', '--to', 's', '--file', context);
+    expect(ran.stderr).toContain('warning');
+    isHarmless(ran);
+  });
+
+  test('whatever artifact is named after it', async ({ q }) => {
+    await q.ok('submit', '--to', 's', '--id', 't', '--instructions', 'x');
+    const { artifacts_dir } = await q.json('claim', '--as', 's');
+    writeFileSync(`${artifacts_dir}/${hostile}.txt`, 'x');
+    mkdirSync(`${artifacts_dir}/sub`);
+    writeFileSync(`${artifacts_dir}/sub/${hostile}.txt`, 'x');
+    await q.ok('complete', 't', '--from', 's', '--summary', 'done');
+    for (const args of [
+      ['status', 't'],
+      ['show', 't'],
+      ['result', 't'],
+    ])
+      isHarmless(await plain(q).run(...args));
+    rmSync(`${artifacts_dir}/${hostile}.txt`);
+    for (const args of [['status', 't'], ['result', 't'], ['doctor']]) isHarmless(await plain(q).run(...args));
+  });
+
+  test('whatever is left in the scratch folder is named after it', async ({ q }) => {
+    mkdirSync(q.path('.agentq/run', hostile));
+    isHarmless(await plain(q).run('doctor'));
+  });
+});
+
+describe('no text of the command line or of a file reaches the terminal raw', () => {
+  const bad = hostile.replaceAll('/', '');
+  for (const args of [
+    ['status', bad],
+    ['cancel', bad],
+    ['submit', '--to', bad, '--instructions', 'x'],
+    ['submit', '--to', 'r', '--file', bad],
+    ['submit', '--to', 'r', '--instructions', 'x', '--ttl', bad],
+    ['submit', '--batch', bad],
+    ['submit', `--${bad}`],
+    [bad],
+    ['status', '--dir', bad],
+    ['init', '--dir', `file/${bad}`],
+    ['complete', 't', '--from', 'r', '--artifact', bad],
+    ['complete', 't', '--from', 'r', '--artifact', `${bad}=x`],
+    ['schema', bad],
+  ]) {
+    test(`in the error of ${JSON.stringify(args.map((arg) => arg.replace(bad, '…')).join(' '))}`, async ({ q }) => {
+      q.write('file', '');
+      const ran = await plain(q).run(...args);
+      expect(ran.code).not.toBe(0);
+      isHarmless(ran);
+    });
+  }
+
+  test('in the lines of a bad batch', async ({ q }) => {
+    const rows = [
+      `{"to":"${hostile}"}`,
+      `{"to":"r","file":${JSON.stringify(hostile)}}`,
+      `{"to":"r","task_id":${JSON.stringify(hostile)}}`,
+      hostile,
+    ];
+    q.write('b.jsonl', rows.join('\n'));
+    const { code, stdout, stderr } = await q.run('submit', '--batch', 'b.jsonl');
+    expect(code).toBe(14);
+    isHarmless({ stdout, stderr });
+  });
+
+  test('in the error of a config', async ({ q }) => {
+    q.write('.agentq/config.json', JSON.stringify({ version: 1, [hostile]: 1, roles: { [hostile]: {} } }));
+    isHarmless(await q.run('status'));
+    q.write('.agentq/config.json', hostile);
+    isHarmless(await q.run('status'));
+  });
+
+  test('in the error of an environment variable', async ({ q }) => {
+    isHarmless(await q.with({ env: { AGENTQ_AGENT: hostile } }).run('submit', '--to', 'r', '--instructions', 'x'));
+    isHarmless(await q.with({ env: { AGENTQ_DIR: bad } }).run('status'));
+  });
+});
+
+describe('colours', () => {
+  const coloured = /\u001b\[\d+m/;
+  const views = [['list'], ['status'], ['status', 'working'], ['show', 'failed'], ['dlq'], ['doctor']];
+
+  for (const args of views) {
+    test(`of ${args.join(' ')} are for a terminal alone, and change nothing but colours`, async ({ q }) => {
+      const seen = await q.with({ tty: true }).run(...args);
+      expect(seen.stdout).toMatch(coloured);
+      expect(stripVTControlCharacters(seen.stdout)).not.toMatch(control);
+      const piped = await q.run(...args);
+      expect(piped.stdout).not.toMatch(coloured);
+      expect(stripVTControlCharacters(seen.stdout)).toBe((await plain(q).run(...args)).stdout);
+    });
+  }
+
+  for (const [what, env, ...more] of [
+    ['NO_COLOR', { NO_COLOR: '1' }],
+    ['TERM=dumb', { TERM: 'dumb' }],
+    ['--no-color', {}, '--no-color'],
+  ] as const) {
+    test(`are off with ${what}`, async ({ q }) => {
+      for (const args of views)
+        expect((await q.with({ tty: true, env }).run(...args, ...more)).stdout).not.toMatch(coloured);
+    });
+  }
+
+  test('are on with an empty NO_COLOR', async ({ q }) => {
+    await q.submit('t');
+    expect((await q.with({ tty: true, env: { NO_COLOR: '' } }).run('list')).stdout).toMatch(coloured);
+  });
+
+  test('are never in JSON', async ({ q }) => {
+    for (const args of [['list'], ['status', 'working'], ['dlq']]) {
+      expect((await q.with({ tty: true }).run(...args, '--json')).stdout).not.toMatch(/\u001b/);
+    }
+  });
+});
+
+describe('a result on a terminal', () => {
+  test('keeps its lines and tabs', async ({ q }) => {
+    await q.submit('t');
+    q.write('out.md', 'one\n\ttwo\n');
+    await q.ok('complete', 't', '--from', 'r', '--result-file', 'out.md');
+    expect((await q.with({ tty: true }).run('result', 't')).stdout).toBe('one\n\ttwo\n');
+  });
+
+  test('is shown with its control characters visible, and goes into a pipe as it is', async ({ q }) => {
+    await q.submit('t');
+    q.write('out.md', hostile);
+    await q.ok('complete', 't', '--from', 'r', '--result-file', 'out.md');
+    expect((await q.with({ tty: true }).run('result', 't')).stdout).toContain('a␛]0;title␇b');
+    expect((await q.run('result', 't')).stdout).toBe(hostile);
+  });
+});
+
+test('a table keeps to the width of a narrow terminal as far as it can', async ({ q }) => {
+  await q.submit('t');
+  await q.ok('fail', 't', '--from', 'r', '--reason', 'x'.repeat(500));
+  for (const columns of [100, 200]) {
+    const { stdout } = await q.with({ tty: true, columns, env: { NO_COLOR: '1' } }).run('dlq');
+    for (const line of stdout.trimEnd().split('\n')) expect(line.length).toBeLessThanOrEqual(columns);
+  }
+});
