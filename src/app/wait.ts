@@ -1,4 +1,4 @@
-import { nextDue } from '../core/elapse.ts';
+import { nextDue } from '../core/due.ts';
 import { isFinished, type Task } from '../core/task.ts';
 import { findTask } from './obey.ts';
 import { patience, type Services } from './services.ts';

@@ -1,5 +1,5 @@
 import type { ArtifactStore } from '../artifacts/store.ts';
-import { nextDue } from '../core/elapse.ts';
+import { nextDue } from '../core/due.ts';
 import type { Drift, Evidence } from '../core/evidence.ts';
 import { maxAttempts } from '../core/retry.ts';
 import type { Attempt, Task } from '../core/task.ts';

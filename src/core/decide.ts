@@ -80,7 +80,7 @@ function submit(task: Task | undefined, { envelope, context }: CommandOf<'submit
     const due_at =
       envelope.not_before !== undefined
         ? Date.parse(envelope.not_before)
-        : given.now + (envelope.delay_seconds ?? 0) * 1_000;
+        : given.now + Math.ceil((envelope.delay_seconds ?? 0) * 1_000);
     return happened({
       type: 'submitted',
       envelope,

@@ -3,6 +3,9 @@ import { AgentqError } from './errors.ts';
 const units = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;
 type Unit = keyof typeof units;
 
+/** A hundred years, in ms: beyond that, moments are no longer whole numbers, or no longer dates. */
+export const LONGEST = 100 * 365 * units.d;
+
 const whole = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+$/;
 const part = /(\d+(?:\.\d+)?)(ms|s|m|h|d|w)/g;
 
@@ -22,6 +25,8 @@ export function parseDuration(text: string, what: string): number {
   }
   let total = 0;
   for (const [, amount, unit] of spec.matchAll(part)) total += Number(amount) * units[unit as Unit];
+  if (total > LONGEST)
+    throw new AgentqError('usage', `${what} is longer than a hundred years: ${JSON.stringify(text)}`);
   return Math.round(total);
 }
 

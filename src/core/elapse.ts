@@ -1,24 +1,8 @@
+import { nextDue } from './due.ts';
 import type { Event } from './event.ts';
 import { evolve } from './evolve.ts';
 import { isLastAttempt } from './retry.ts';
 import type { Task } from './task.ts';
-import { isUnstarted } from './task.ts';
-
-/** When time alone will next change the task, in ms since 1970; undefined where it never will. */
-export function nextDue(task: Task): number | undefined {
-  switch (task.status) {
-    case 'scheduled':
-      return task.due_at;
-    case 'working':
-      return task.lease.expires_at;
-    case 'queued': {
-      const { ttl_seconds } = task.envelope;
-      return ttl_seconds !== undefined && isUnstarted(task) ? task.ready_at + ttl_seconds * 1_000 : undefined;
-    }
-    default:
-      return undefined;
-  }
-}
 
 /** What time alone has brought about by `now`, in order: a delay that is over, a TTL that passed, a lease that ended. */
 export function elapse(task: Task, now: number): { readonly task: Task; readonly events: readonly Event[] } {

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { LONGEST } from './duration.ts';
 import { AgentqError } from './errors.ts';
 import { name } from './identifiers.ts';
 import { priorities } from './priority.ts';
@@ -6,11 +7,13 @@ import { priorities } from './priority.ts';
 /** The most bytes that an envelope may have as JSON: the queue carries who, what and where, the store the rest. */
 export const MAX_ENVELOPE_BYTES = 64 * 1024;
 
+const atMost = () => z.lte(LONGEST / 1_000, { error: 'is longer than a hundred years' });
+
 /** What an envelope and a submission say alike; a function, because most commands read neither. */
 export const commonFields = () => ({
   type: z._default(name('task type'), 'task'),
   priority: z._default(z.enum(priorities, { error: `is not one of ${priorities.join(', ')}` }), 'normal'),
-  ttl_seconds: z.optional(z.number().check(z.positive({ error: 'must be more than 0 seconds' }))),
+  ttl_seconds: z.optional(z.number().check(z.positive({ error: 'must be more than 0 seconds' }), atMost())),
   context_ref: z.optional(z.string()),
   instructions: z.optional(z.string()),
   expected_output: z.optional(
@@ -18,7 +21,7 @@ export const commonFields = () => ({
   ),
   max_attempts: z.optional(z.int().check(z.positive({ error: 'must be at least 1' }))),
   idempotency_key: z.optional(z.string().check(z.minLength(1), z.maxLength(200))),
-  delay_seconds: z.optional(z.number().check(z.nonnegative())),
+  delay_seconds: z.optional(z.number().check(z.nonnegative({ error: 'must not be negative' }), atMost())),
   not_before: z.optional(
     z.iso.datetime({ offset: true, error: 'is not an ISO 8601 time such as 2027-01-31T09:00:00Z' }),
   ),

@@ -1,3 +1,4 @@
+import { nextDue } from './due.ts';
 import type { Event, EventOf, EventType } from './event.ts';
 import type { Attempt, AttemptOutcome, Completion, StatusPart, Task, TaskFacts, TaskIn } from './task.ts';
 
@@ -34,9 +35,9 @@ const folds: { readonly [T in Exclude<EventType, 'submitted'>]: Fold<T> } = {
       : `it is ${task.status}, and nothing is due`,
 
   expired: (task, event) =>
-    task.status === 'queued'
+    task.status === 'queued' && (nextDue(task) ?? Infinity) <= event.at
       ? become(task, event, { status: 'expired', expired_at: event.at })
-      : `it is ${task.status}`,
+      : `it is ${task.status}, and its TTL has not passed`,
 
   claimed(task, event) {
     if (task.status !== 'queued') return `it is ${task.status}`;
@@ -52,8 +53,9 @@ const folds: { readonly [T in Exclude<EventType, 'submitted'>]: Fold<T> } = {
 
   renewed(task, event) {
     if (!holds(task, event)) return lostLease(task, event);
+    const says = event.percent !== undefined || event.note !== undefined;
     const { percent = task.progress?.percent, note = task.progress?.note } = event;
-    const progress = percent === undefined && note === undefined ? task.progress : { percent, note, at: event.at };
+    const progress = says ? { percent, note, at: event.at } : task.progress;
     return become(task, event, {
       status: 'working',
       lease: { ...task.lease, expires_at: event.expires_at },

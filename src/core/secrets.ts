@@ -14,7 +14,7 @@ const forms: readonly (readonly [name: string, form: RegExp])[] = [
   ['a Stripe key', /\b[rs]k_live_[A-Za-z0-9]{20,}/],
   ['an npm token', /\bnpm_[A-Za-z0-9]{36}\b/],
   ['a JSON web token', /\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}/],
-  ['a URL with a password', /\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@]+:[^\s/:@]{3,}@[^\s/]+/i],
+  ['a URL with a password', /\b[a-z][a-z0-9+.-]*:\/\/[^\s/?#:@]*:[^\s/?#@]{3,}@[^\s/]+/i],
 ];
 
 /** What kind of credential the text seems to hold; undefined where it seems to hold none. */

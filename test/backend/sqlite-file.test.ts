@@ -218,14 +218,13 @@ describe('making a store', () => {
     for (const umask of ['000', '022', '077']) {
       test(`opens it to ${who} whatever the umask is: ${umask}`, async () => {
         const dir = scratchFolder();
-        await new Child(
-          new URL('processes/create.ts', import.meta.url),
+        await new Child(new URL('processes/create.ts', import.meta.url), [
           dir,
           'a',
           fileMode,
           folderMode,
           umask,
-        ).output();
+        ]).output();
         const modes = Object.fromEntries(
           ['agentq.db', 'agentq.db-wal', 'agentq.db-shm', 'bells', `bells/role-${ROLE}`].map((name) => [
             name,
@@ -311,7 +310,7 @@ describe('the lock of a store', () => {
       'the wait of 10 s for the lock cannot be made shorter from outside; AGENTQ_SLOW_TESTS=1 runs it',
     );
     const dir = await storeOf(1);
-    const holder = new Child(new URL('processes/hold-lock.ts', import.meta.url), database(dir));
+    const holder = new Child(new URL('processes/hold-lock.ts', import.meta.url), [database(dir)]);
     await holder.printed(1);
     const backend = await opened(dir);
     await expect(backend.commit([submit('a')])).rejects.toMatchObject({

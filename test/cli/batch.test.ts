@@ -168,6 +168,8 @@ describe('a batch with bad rows', () => {
     q.write('b.jsonl', rows('nope'));
     const { code, stderr } = await q.run('submit', '--batch', 'b.jsonl', '--json');
     expect(code).toBe(14);
-    expect(JSON.parse(stderr.trimEnd().split('\n').at(-1)!)).toMatchObject({ error: { code: 'bad-batch', exit: 14 } });
+    expect(JSON.parse(stderr.trimEnd().split('\n').at(-1) ?? '')).toMatchObject({
+      error: { code: 'bad-batch', exit: 14 },
+    });
   });
 });

@@ -219,12 +219,12 @@ describe('a promise', () => {
     const { artifacts_dir } = await q.claim();
     writeFileSync(`${artifacts_dir}/patch.diff`, 'a patch');
     writeFileSync(`${artifacts_dir}/test-output.txt`, 'ok');
-    await q.ok('complete', 't', '--from', 'r');
+    expect((await q.run('complete', 't', '--from', 'r')).code).toBe(0);
   });
 
   test('of a summary is kept by the text of the summary', async ({ q }) => {
     await q.submit('t', '--expect', 'summary');
-    await q.ok('complete', 't', '--from', 'r', '--summary', 'done');
+    expect((await q.run('complete', 't', '--from', 'r', '--summary', 'done')).code).toBe(0);
   });
 
   test('of a summary is not kept by blanks', async ({ q }) => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { Readable } from 'node:stream';
@@ -195,6 +195,9 @@ export class Shell {
   }
 }
 
+/** In memory where the system has such a place: a test cares for what a command does, and not for the disk. */
+export const SCRATCH = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+
 /** `bare`: an empty folder. `q`: a folder with a workspace. */
 export interface Shells {
   bare: Shell;
@@ -204,11 +207,11 @@ export interface Shells {
 /** For `test.extend` of vitest. */
 export const fixtures = {
   async bare({ onTestFinished }: TestContext, use: (shell: Shell) => Promise<void>): Promise<void> {
-    const folder = realpathSync(mkdtempSync(join(tmpdir(), 'agentq-cli-')));
+    const folder = realpathSync(mkdtempSync(join(SCRATCH, 'agentq-cli-')));
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
     await use(new Shell(folder));
   },
-  async q({ bare }: Shells, use: (shell: Shell) => Promise<void>): Promise<void> {
+  async q({ bare }: Pick<Shells, 'bare'>, use: (shell: Shell) => Promise<void>): Promise<void> {
     await bare.ok('init');
     await use(bare);
   },

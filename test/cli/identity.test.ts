@@ -95,7 +95,7 @@ describe('AGENTQ_TASK_ID and AGENTQ_ATTEMPT', () => {
     test(`are enough for ${verb}`, async ({ q }) => {
       await q.submit('t');
       await q.claim();
-      await q.with({ env: child }).ok(verb);
+      expect((await q.with({ env: child }).run(verb)).code).toBe(0);
     });
   }
 
@@ -137,6 +137,7 @@ describe('AGENTQ_TASK_ID and AGENTQ_ATTEMPT', () => {
     await q.submit('t');
     await q.claim();
     await q.with({ env: { ...child, AGENTQ_ATTEMPT: '2' } }).ok('complete', 't', '--attempt', '1');
+    expect((await q.task('t')).status).toBe('completed');
   });
 
   test('without them a command of a worker says what it lacks', async ({ q }) => {
@@ -166,6 +167,7 @@ describe('AGENTQ_TASK_ID and AGENTQ_ATTEMPT', () => {
     await q.submit('t');
     await q.claim();
     await q.with({ env: { AGENTQ_TASK_ID: '', AGENTQ_ATTEMPT: '' } }).ok('complete', 't', '--from', 'r');
+    expect((await q.task('t')).status).toBe('completed');
   });
 });
 

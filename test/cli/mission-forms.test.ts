@@ -73,6 +73,8 @@ describe('the command lines of the mission', () => {
     }
     await q.ok('complete', 'complete', '--from', 'implementation-worker', '--summary', 'done');
     await q.ok('fail', 'fail', '--from', 'implementation-worker', '--reason', 'no');
+    const { tasks } = await q.json('list');
+    expect(tasks).toMatchObject([{ status: 'failed' }, { status: 'completed' }]);
   });
 
   test('init can be called again and again without harm', async ({ q }) => {
@@ -153,9 +155,21 @@ describe('the JSON forms of the mission', () => {
   async function fromOptions(q: Shell): Promise<typeof envelope> {
     q.write('shared/tasks/task-123.md', '# Implement it\n');
     await q.ok(
-      ...['submit', '--to', 'implementation-worker', '--type', 'implementation', '--ttl', '1h'],
-      ...['--file', 'shared/tasks/task-123.md', '--instructions', 'Implement it'],
-      ...['--format', 'markdown', '--expect', 'summary,patch,test-output,risks'],
+      'submit',
+      '--to',
+      'implementation-worker',
+      '--type',
+      'implementation',
+      '--ttl',
+      '1h',
+      '--file',
+      'shared/tasks/task-123.md',
+      '--instructions',
+      'Implement it',
+      '--format',
+      'markdown',
+      '--expect',
+      'summary,patch,test-output,risks',
     );
     return { ...envelope, context_ref: `file://${q.path('shared/tasks/task-123.md')}` };
   }
@@ -226,8 +240,14 @@ test('the store has the three folders of the mission', async ({ q }) => {
   q.write('p.diff', 'patch');
   q.write('out.md', 'result');
   await q.ok(
-    ...['complete', 'task-123', '--from', 'implementation-worker', '--result-file', 'out.md'],
-    ...['--artifact', 'patch=p.diff'],
+    'complete',
+    'task-123',
+    '--from',
+    'implementation-worker',
+    '--result-file',
+    'out.md',
+    '--artifact',
+    'patch=p.diff',
   );
   expect(q.files('shared/tasks')).toEqual(['task-123.md']);
   expect(q.files('shared/results')).toEqual(['task-123.md']);

@@ -17,9 +17,27 @@ describe('submit', () => {
 
   test('fills the envelope in', async ({ q }) => {
     await q.ok(
-      ...['submit', '--to', 'r', '--id', 't', '--type', 'review', '--from', 'boss', '--priority', 'high'],
-      ...['--instructions', 'read it', '--ttl', '1h', '--expect', 'summary, patch', '--format', 'markdown'],
-      ...['--max-attempts', '5'],
+      'submit',
+      '--to',
+      'r',
+      '--id',
+      't',
+      '--type',
+      'review',
+      '--from',
+      'boss',
+      '--priority',
+      'high',
+      '--instructions',
+      'read it',
+      '--ttl',
+      '1h',
+      '--expect',
+      'summary, patch',
+      '--format',
+      'markdown',
+      '--max-attempts',
+      '5',
     );
     expect((await q.json('show', 't')).envelope).toEqual({
       task_id: 't',

@@ -1,24 +1,26 @@
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test as base } from 'vitest';
-import { type Ran, Shell, type Shells, fixtures } from './harness.ts';
+import { type Ran, SCRATCH, Shell, type Shells, fixtures } from './harness.ts';
 
 /** Sets a title, clears the screen in two ways, colours, goes back, deletes, and turns the reading direction. */
 const hostile =
   'a\u001b]0;title\u0007b\u001b[2Jc\u009b2Jd\u001b[31me\rf\bg\u007fh\u202ei\u2066j\u200fk\u2028l\u0085m\u061cn';
 
 /** Everything that a terminal obeys instead of showing, but for the end of a line. */
-const control = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/u;
+const control = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
 
 const plain = (q: Shell) => q.with({ tty: true, env: { NO_COLOR: '1' } });
 
-function isHarmless({ stdout, stderr }: Pick<Ran, 'stdout' | 'stderr'>): void {
-  for (const text of [stdout, stderr]) {
-    const raw = text.match(control)?.[0].codePointAt(0)?.toString(16);
-    expect(raw, `U+${raw} in ${JSON.stringify(text)}`).toBeUndefined();
-  }
+/** What a terminal would obey, each with what stands before it. */
+function raw({ stdout, stderr }: Pick<Ran, 'stdout' | 'stderr'>): string[] {
+  return [stdout, stderr].flatMap((text) =>
+    [...text.matchAll(control)].map((hit) => {
+      const code = hit[0].codePointAt(0)!.toString(16).padStart(4, '0');
+      return `U+${code} after ${JSON.stringify(text.slice(Math.max(0, hit.index - 20), hit.index))}`;
+    }),
+  );
 }
 
 /** A task of every kind whose every text is hostile. */
@@ -50,7 +52,7 @@ async function prepare(q: Shell): Promise<void> {
 /** Made once, and copied for each test. */
 let prepared: string;
 beforeAll(async () => {
-  prepared = mkdtempSync(join(tmpdir(), 'agentq-terminal-'));
+  prepared = mkdtempSync(join(SCRATCH, 'agentq-terminal-'));
   await prepare(new Shell(prepared));
 });
 afterAll(() => rmSync(prepared, { recursive: true, force: true }));
@@ -86,7 +88,7 @@ describe('no text of a task reaches the terminal raw', () => {
     ]),
   ]) {
     test(`in ${args.join(' ')}`, async ({ q }) => {
-      isHarmless(await plain(q).run(...args));
+      expect(raw(await plain(q).run(...args))).toEqual([]);
     });
   }
 
@@ -106,13 +108,13 @@ describe('no text of a task reaches the terminal raw', () => {
         ['show', id],
       ]),
     ]) {
-      isHarmless(await q.run(...args));
+      expect(raw(await q.run(...args))).toEqual([]);
     }
   });
 
   test('nor as JSON, where the same text comes out of it', async ({ q }) => {
     for (const args of [['list'], ['dlq'], ['show', 'queued'], ['result', 'completed'], ['inbox']])
-      isHarmless(await q.run(...args, '--json'));
+      expect(raw(await q.run(...args, '--json'))).toEqual([]);
     expect((await q.json('show', 'queued')).envelope.instructions).toBe(hostile);
     expect((await q.json('result', 'completed')).content).toBe(`${hostile}\n${hostile}`);
   });
@@ -120,20 +122,22 @@ describe('no text of a task reaches the terminal raw', () => {
   test('whatever context file or result is named after it', async ({ q }) => {
     const context = q.write(`.agentq/tasks/t.${hostile.replaceAll('/', '')}`, 'background');
     await q.ok('submit', '--to', 's', '--file', context);
-    isHarmless(await plain(q).run('status', 't'));
-    isHarmless(await plain(q).run('claim', '--as', 's'));
+    expect(raw(await plain(q).run('status', 't'))).toEqual([]);
+    expect(raw(await plain(q).run('claim', '--as', 's'))).toEqual([]);
     const result = q.write(`.agentq/results/t.${hostile}`, 'result');
     await q.ok('complete', 't', '--from', 's', '--result-file', result);
-    for (const args of [['status', 't'], ['show', 't'], ['list'], ['inbox']]) isHarmless(await plain(q).run(...args));
+    for (const args of [['status', 't'], ['show', 't'], ['list'], ['inbox']])
+      expect(raw(await plain(q).run(...args))).toEqual([]);
     for (const path of [context, result]) rmSync(path);
-    for (const args of [['status', 't'], ['result', 't'], ['doctor']]) isHarmless(await plain(q).run(...args));
+    for (const args of [['status', 't'], ['result', 't'], ['doctor']])
+      expect(raw(await plain(q).run(...args))).toEqual([]);
   });
 
   test('whatever context file with a secret is named after it', async ({ q }) => {
     const context = q.write(`.agentq/tasks/t.${hostile}`, ['AKIA', 'ABCDEFGHIJKLMNOP'].join(''));
     const ran = await plain(q).run('submit', '--to', 's', '--file', context);
     expect(ran.stderr).toContain('warning');
-    isHarmless(ran);
+    expect(raw(ran)).toEqual([]);
   });
 
   test('whatever artifact is named after it', async ({ q }) => {
@@ -148,14 +152,15 @@ describe('no text of a task reaches the terminal raw', () => {
       ['show', 't'],
       ['result', 't'],
     ])
-      isHarmless(await plain(q).run(...args));
+      expect(raw(await plain(q).run(...args))).toEqual([]);
     rmSync(`${artifacts_dir}/${hostile}.txt`);
-    for (const args of [['status', 't'], ['result', 't'], ['doctor']]) isHarmless(await plain(q).run(...args));
+    for (const args of [['status', 't'], ['result', 't'], ['doctor']])
+      expect(raw(await plain(q).run(...args))).toEqual([]);
   });
 
   test('whatever is left in the scratch folder is named after it', async ({ q }) => {
     mkdirSync(q.path('.agentq/run', hostile));
-    isHarmless(await plain(q).run('doctor'));
+    expect(raw(await plain(q).run('doctor'))).toEqual([]);
   });
 });
 
@@ -180,7 +185,7 @@ describe('no text of the command line or of a file reaches the terminal raw', ()
       q.write('file', '');
       const ran = await plain(q).run(...args);
       expect(ran.code).not.toBe(0);
-      isHarmless(ran);
+      expect(raw(ran)).toEqual([]);
     });
   }
 
@@ -194,19 +199,21 @@ describe('no text of the command line or of a file reaches the terminal raw', ()
     q.write('b.jsonl', rows.join('\n'));
     const { code, stdout, stderr } = await q.run('submit', '--batch', 'b.jsonl');
     expect(code).toBe(14);
-    isHarmless({ stdout, stderr });
+    expect(raw({ stdout, stderr })).toEqual([]);
   });
 
   test('in the error of a config', async ({ q }) => {
     q.write('.agentq/config.json', JSON.stringify({ version: 1, [hostile]: 1, roles: { [hostile]: {} } }));
-    isHarmless(await q.run('status'));
+    expect(raw(await q.run('status'))).toEqual([]);
     q.write('.agentq/config.json', hostile);
-    isHarmless(await q.run('status'));
+    expect(raw(await q.run('status'))).toEqual([]);
   });
 
   test('in the error of an environment variable', async ({ q }) => {
-    isHarmless(await q.with({ env: { AGENTQ_AGENT: hostile } }).run('submit', '--to', 'r', '--instructions', 'x'));
-    isHarmless(await q.with({ env: { AGENTQ_DIR: bad } }).run('status'));
+    expect(
+      raw(await q.with({ env: { AGENTQ_AGENT: hostile } }).run('submit', '--to', 'r', '--instructions', 'x')),
+    ).toEqual([]);
+    expect(raw(await q.with({ env: { AGENTQ_DIR: bad } }).run('status'))).toEqual([]);
   });
 });
 
@@ -218,7 +225,7 @@ describe('colours', () => {
     test(`of ${args.join(' ')} are for a terminal alone, and change nothing but colours`, async ({ q }) => {
       const seen = await q.with({ tty: true }).run(...args);
       expect(seen.stdout).toMatch(coloured);
-      expect(stripVTControlCharacters(seen.stdout)).not.toMatch(control);
+      expect(raw({ ...seen, stdout: stripVTControlCharacters(seen.stdout) })).toEqual([]);
       const piped = await q.run(...args);
       expect(piped.stdout).not.toMatch(coloured);
       expect(stripVTControlCharacters(seen.stdout)).toBe((await plain(q).run(...args)).stdout);

@@ -66,13 +66,14 @@ test('what is read is a whole number of ms of at least 0', () => {
   );
 });
 
-// A bug of src/core/duration.ts: no moment so far away can be kept or shown, and the last is not even a number.
-test.for(['999999999d', '9'.repeat(30), '9'.repeat(400)])(
-  'a duration beyond what a Date can hold is none: %s',
-  (text) => {
-    expect(() => parseDuration(text, '--ttl')).toThrow(expect.objectContaining({ code: 'usage' }));
-  },
-);
+// A bug of src/core/duration.ts: such a moment can be neither kept nor shown, and the last is not even finite.
+test.for<[string, string]>([
+  ['days', '999999999d'],
+  ['a number beyond the safe integers', '9'.repeat(30)],
+  ['a number beyond all numbers', '9'.repeat(400)],
+])('a duration that leads beyond what a Date can hold is none: %s', ([, text]) => {
+  expect(() => parseDuration(text, '--ttl')).toThrow(expect.objectContaining({ code: 'usage' }));
+});
 
 describe('a duration is written with its two largest units:', () => {
   test.for<[number, string]>([

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { elapse, nextDue } from '../../src/core/elapse.ts';
+import { nextDue } from '../../src/core/due.ts';
+import { elapse } from '../../src/core/elapse.ts';
 import type { Task } from '../../src/core/task.ts';
 import {
   backoff,

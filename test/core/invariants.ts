@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { nextDue } from '../../src/core/elapse.ts';
+import { nextDue } from '../../src/core/due.ts';
 import { evolve } from '../../src/core/evolve.ts';
 import { MAX_STARTS, maxAttempts } from '../../src/core/retry.ts';
 import { spentAttempts, type Task } from '../../src/core/task.ts';

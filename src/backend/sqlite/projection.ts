@@ -1,4 +1,4 @@
-import { nextDue } from '../../core/elapse.ts';
+import { nextDue } from '../../core/due.ts';
 import type { Event } from '../../core/event.ts';
 import { rankOf } from '../../core/priority.ts';
 import { resultsQueue } from '../../core/reply-to.ts';

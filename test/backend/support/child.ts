@@ -15,10 +15,10 @@ export class Child {
   readonly #listeners = new Set<() => void>();
   #errors = '';
 
-  constructor(script: URL, ...args: readonly string[]) {
+  constructor(script: URL, args: readonly string[], lifetime = LIFETIME) {
     this.#process = spawn(process.execPath, [script.pathname, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: LIFETIME,
+      timeout: lifetime,
       killSignal: 'SIGKILL',
     });
     this.#process.stderr.setEncoding('utf8').on('data', (text: string) => (this.#errors += text));

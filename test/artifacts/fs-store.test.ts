@@ -1,0 +1,541 @@
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { FsStore } from '../../src/artifacts/fs/fs-store.ts';
+import type { Source } from '../../src/artifacts/store.ts';
+import type { Evidence } from '../../src/core/evidence.ts';
+import { Child } from '../backend/support/child.ts';
+import { scratchFolder } from '../backend/support/scratch.ts';
+
+const MIB = 1024 * 1024;
+const PATH = 'results/a.md';
+const isRoot = process.getuid?.() === 0;
+
+interface Place {
+  readonly store: FsStore;
+  readonly root: string;
+  /** A folder outside the store. */
+  readonly outside: string;
+}
+
+function place(): Place {
+  const outside = scratchFolder();
+  const root = join(outside, 'store');
+  mkdirSync(root);
+  return { store: new FsStore(root, 0o600, 0o700), root, outside };
+}
+
+const bytes = (text: string): Source => ({ bytes: Buffer.from(text) });
+const sha256 = (content: string | Uint8Array) => createHash('sha256').update(content).digest('hex');
+const octal = (path: string) => (statSync(path).mode & 0o7777).toString(8);
+
+function file(path: string, content: string | Uint8Array): string {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, content);
+  return path;
+}
+
+/** Bytes that no other seed gives. */
+function noise(size: number, seed = 1): Buffer {
+  const noise = Buffer.alloc(size);
+  for (let n = 0, state = seed; n < size; n++) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    noise[n] = state >>> 24;
+  }
+  return noise;
+}
+
+/** Every name below the folder, temporaries and folders too. */
+const names = (folder: string) => readdirSync(folder, { recursive: true, encoding: 'utf8' }).toSorted();
+
+/** Evidence that is in the store, with `content` as its content. */
+async function kept(store: FsStore, path = PATH): Promise<Evidence> {
+  return (await store.put(path, 'result', bytes('content'))).evidence;
+}
+
+function makeFifo(path: string): string {
+  expect(spawnSync('mkfifo', [path]).status).toBe(0);
+  return path;
+}
+
+describe('put', () => {
+  test('stores a copy and records its name, its path, its hash and its size', async () => {
+    const { store, root, outside } = place();
+    const source = file(join(outside, 'draft.md'), 'content');
+    const stored = await store.put(PATH, 'result', { file: source });
+    expect(stored).toEqual({
+      evidence: { name: 'result', path: PATH, sha256: sha256('content'), size: 7 },
+      created: true,
+    });
+    appendFileSync(source, ' that goes on');
+    expect(readFileSync(join(root, PATH), 'utf8')).toBe('content');
+  });
+
+  test('never overwrites: other content at a path that is taken gets a number', async () => {
+    const { store, root } = place();
+    const paths: string[] = [];
+    for (const text of ['first', 'second', 'third']) {
+      paths.push((await store.put(PATH, 'result', bytes(text))).evidence.path);
+    }
+    expect(paths).toEqual([PATH, 'results/a~2.md', 'results/a~3.md']);
+    expect(paths.map((path) => readFileSync(join(root, path), 'utf8'))).toEqual(['first', 'second', 'third']);
+  });
+
+  test('stores the same content once, wherever among the numbers it lies', async () => {
+    const { store, root } = place();
+    const first = await store.put(PATH, 'result', bytes('first'));
+    const second = await store.put(PATH, 'result', bytes('second'));
+    expect(await store.put(PATH, 'result', bytes('second'))).toEqual({ ...second, created: false });
+    expect(await store.put(PATH, 'result', bytes('first'))).toEqual({ ...first, created: false });
+    expect(names(join(root, 'results'))).toEqual(['a.md', 'a~2.md']);
+  });
+
+  test('stores the same content at another path once more', async () => {
+    const { store } = place();
+    await store.put(PATH, 'result', bytes('same'));
+    expect(await store.put('results/b.md', 'result', bytes('same'))).toMatchObject({ created: true });
+  });
+
+  test('puts the number before the last extension', async () => {
+    const { store } = place();
+    for (const [path, numbered] of [
+      ['artifacts/t/1/log', 'artifacts/t/1/log~2'],
+      ['artifacts/t/1/out.tar.gz', 'artifacts/t/1/out.tar~2.gz'],
+      ['artifacts/t/1/.env', 'artifacts/t/1/.env~2'],
+      ['artifacts/t.x/1/log', 'artifacts/t.x/1/log~2'],
+    ]) {
+      await store.put(path!, 'log', bytes('first'));
+      expect((await store.put(path!, 'log', bytes('second'))).evidence.path).toBe(numbered);
+    }
+  });
+
+  test('stores a file that is empty', async () => {
+    const { store } = place();
+    const { evidence } = await store.put(PATH, 'result', bytes(''));
+    expect(evidence).toMatchObject({ size: 0, sha256: sha256('') });
+    expect(await store.check(evidence)).toBeUndefined();
+    expect(await store.read(evidence)).toHaveLength(0);
+  });
+
+  for (const size of [MIB - 1, MIB, MIB + 1, 5 * MIB + 3]) {
+    test(`hashes a file of ${size} bytes as node:crypto does, and stores all of it`, async () => {
+      const { store, root, outside } = place();
+      const content = noise(size);
+      const source = file(join(outside, 'large'), content);
+      const { evidence } = await store.put('artifacts/t/1/large', 'large', { file: source });
+      expect(evidence).toMatchObject({ size, sha256: sha256(content) });
+      expect(readFileSync(join(root, evidence.path)).equals(content)).toBe(true);
+      expect(await store.check(evidence)).toBeUndefined();
+      expect(await store.adopt(evidence.path, 'large')).toEqual(evidence);
+      expect((await store.read(evidence)).equals(content)).toBe(true);
+      expect((await store.put('artifacts/t/1/large', 'large', { bytes: content })).created).toBe(false);
+    });
+  }
+
+  test('loses nothing of what many store at the same path at once', async () => {
+    const { store, root } = place();
+    const contents = [1, 2, 3, 1, 2, 3].map((seed) => noise(MIB + 10, seed));
+    const { outside } = place();
+    const stored = await Promise.all(
+      contents.map((content, n) => store.put(PATH, 'result', { file: file(join(outside, `${n}`), content) })),
+    );
+    expect(stored.map(({ evidence }) => evidence.sha256)).toEqual(contents.map(sha256));
+    for (const { evidence } of stored) expect(await store.check(evidence)).toBeUndefined();
+    expect(stored.filter(({ created }) => created)).toHaveLength(3);
+    expect(names(join(root, 'results'))).toEqual(['a.md', 'a~2.md', 'a~3.md']);
+  });
+
+  test('follows a link that is named as its source', async () => {
+    const { store, outside } = place();
+    const target = file(join(outside, 'real.md'), 'content');
+    symlinkSync(target, join(outside, 'link.md'));
+    const { evidence } = await store.put(PATH, 'result', { file: join(outside, 'link.md') });
+    expect(evidence).toMatchObject({ sha256: sha256('content') });
+    expect(await store.check(evidence)).toBeUndefined();
+  });
+
+  for (const [what, lie] of Object.entries<(path: string, outside: string) => void>({
+    'a link to a file elsewhere': (path, outside) => symlinkSync(file(join(outside, 'victim'), 'precious'), path),
+    'a link to nowhere': (path, outside) => symlinkSync(join(outside, 'nowhere'), path),
+    'a folder': (path) => mkdirSync(path),
+  })) {
+    test(`takes another number where ${what} lies in its way, and leaves that alone`, async () => {
+      const { store, root, outside } = place();
+      mkdirSync(join(root, 'results'));
+      lie(join(root, PATH), outside);
+      expect(await store.put(PATH, 'result', bytes('content'))).toMatchObject({
+        created: true,
+        evidence: { path: 'results/a~2.md' },
+      });
+      if (existsSync(join(outside, 'victim'))) expect(readFileSync(join(outside, 'victim'), 'utf8')).toBe('precious');
+      expect(existsSync(join(outside, 'nowhere'))).toBe(false);
+    });
+  }
+
+  for (const [what, make, message] of [
+    ['is missing', () => undefined, 'does not exist'],
+    ['is a folder', (path) => mkdirSync(path), 'is a directory'],
+    ['is a fifo', makeFifo, 'is not a regular file'],
+    ['is a link to nowhere', (path) => symlinkSync(`${path}-nowhere`, path), 'does not exist'],
+    ['is a link to itself', (path) => symlinkSync(path, path), 'cannot be read'],
+    ['is a device', (path) => symlinkSync('/dev/null', path), 'is not a regular file'],
+  ] as const satisfies readonly [string, (path: string) => unknown, string][]) {
+    test(`says in one line that its source ${what}, and leaves nothing behind`, async () => {
+      const { store, root, outside } = place();
+      const source = join(outside, 'source');
+      make(source);
+      await expect(store.put(PATH, 'result', { file: source })).rejects.toMatchObject({
+        name: 'AgentqError',
+        code: 'unreadable-file',
+        message: expect.stringMatching(new RegExp(`^${source} .*${message}[^\n]*$`)),
+      });
+      expect(names(root).filter((name) => name !== 'results')).toEqual([]);
+    });
+  }
+
+  test('says that a source below a file does not exist', async () => {
+    const { store, outside } = place();
+    const source = join(file(join(outside, 'plain'), ''), 'below');
+    await expect(store.put(PATH, 'result', { file: source })).rejects.toMatchObject({
+      code: 'unreadable-file',
+      message: `${source} does not exist`,
+    });
+  });
+
+  test('says that its source may not be read', async (context) => {
+    context.skip(isRoot, 'root may read everything');
+    const { store, outside } = place();
+    const source = file(join(outside, 'secret'), 'content');
+    chmodSync(source, 0o000);
+    await expect(store.put(PATH, 'result', { file: source })).rejects.toMatchObject({
+      code: 'unreadable-file',
+      message: `${source} is not yours to read`,
+    });
+  });
+
+  test('that is killed leaves no half file under a final name', async () => {
+    const { store, root, outside } = place();
+    const content = noise(3 * MIB);
+    const source = file(join(outside, 'source'), content);
+    let printed = 0;
+    for (const lines of [1, 2, 3, 5, 8]) {
+      const child = new Child(new URL('processes/put-forever.ts', import.meta.url), [root, source]);
+      await child.printed(lines);
+      await child.kill();
+      printed = Math.max(printed, child.lines.length);
+      expect(await store.scan('results')).toEqual(expect.arrayContaining(child.lines));
+    }
+    const found = await store.scan('results');
+    expect(found.length).toBeGreaterThanOrEqual(printed);
+    for (const path of found) {
+      expect(
+        await store.check({ name: 'result', path, sha256: sha256(content), size: content.length }),
+      ).toBeUndefined();
+    }
+  });
+});
+
+describe('discard', () => {
+  test('takes back what was created', async () => {
+    const { store, root } = place();
+    await store.discard(await store.put(PATH, 'result', bytes('content')));
+    expect(names(join(root, 'results'))).toEqual([]);
+    expect((await store.put(PATH, 'result', bytes('other'))).evidence.path).toBe(PATH);
+  });
+
+  test('leaves what lay there before', async () => {
+    const { store } = place();
+    const evidence = await kept(store);
+    await store.discard(await store.put(PATH, 'result', bytes('content')));
+    expect(await store.check(evidence)).toBeUndefined();
+  });
+
+  test('leaves the others of its name', async () => {
+    const { store, root } = place();
+    await store.put(PATH, 'result', bytes('first'));
+    await store.discard(await store.put(PATH, 'result', bytes('second')));
+    expect(names(join(root, 'results'))).toEqual(['a.md']);
+  });
+});
+
+describe('adopt', () => {
+  test('records a file where it lies, and does not copy it', async () => {
+    const { store, root } = place();
+    const path = 'artifacts/t/1/sub/report.md';
+    file(join(root, path), 'content');
+    const evidence = await store.adopt(path, 'report');
+    expect(evidence).toEqual({ name: 'report', path, sha256: sha256('content'), size: 7 });
+    expect(await store.check(evidence)).toBeUndefined();
+    expect(await store.scan('artifacts')).toEqual([path]);
+  });
+
+  for (const [what, lie] of Object.entries<(path: string, outside: string) => void>({
+    missing: () => undefined,
+    'a folder': (path) => mkdirSync(path),
+    'a fifo': makeFifo,
+    'a link to a file elsewhere': (path, outside) => symlinkSync(file(join(outside, 'secret'), 'content'), path),
+    'a link to a file of the store': (path) => symlinkSync(file(join(dirname(path), 'b.md'), 'content'), path),
+    'a link to nowhere': (path) => symlinkSync('nowhere', path),
+  })) {
+    test(`refuses what is ${what}`, async () => {
+      const { store, root, outside } = place();
+      mkdirSync(join(root, 'results'));
+      lie(join(root, PATH), outside);
+      await expect(store.adopt(PATH, 'result')).rejects.toMatchObject({ name: 'AgentqError', code: 'unreadable-file' });
+    });
+  }
+});
+
+describe('scan', () => {
+  test('finds the regular files of a folder and those below it, in order', async () => {
+    const { store, root } = place();
+    for (const path of ['b.md', 'a.md', 'sub/c.md', 'sub/deep/d.md', '.hidden'])
+      file(join(root, 'artifacts/t', path), '');
+    mkdirSync(join(root, 'artifacts/t/empty'));
+    file(join(root, 'artifacts/t2/other.md'), '');
+    expect(await store.scan('artifacts/t')).toEqual(
+      ['.hidden', 'a.md', 'b.md', 'sub/c.md', 'sub/deep/d.md'].map((path) => `artifacts/t/${path}`),
+    );
+  });
+
+  test('finds nothing where there is no folder', async () => {
+    const { store } = place();
+    expect(await store.scan('artifacts/nobody')).toEqual([]);
+  });
+
+  test('follows no links, and shows no fifos and no files that are not yet whole', async () => {
+    const { store, root, outside } = place();
+    const folder = join(root, 'artifacts/t');
+    file(join(folder, 'real.md'), '');
+    file(join(folder, '.agentq-tmp-1-abc'), 'half');
+    file(join(outside, 'secrets/key'), '');
+    symlinkSync(join(outside, 'secrets'), join(folder, 'folder-link'));
+    symlinkSync(join(outside, 'secrets/key'), join(folder, 'file-link'));
+    symlinkSync('nowhere', join(folder, 'dangling'));
+    symlinkSync('.', join(folder, 'loop'));
+    makeFifo(join(folder, 'fifo'));
+    expect(await store.scan('artifacts/t')).toEqual(['artifacts/t/real.md']);
+  });
+});
+
+describe('check and read', () => {
+  test('find a file that is as it was recorded, though it was touched', async () => {
+    const { store, root } = place();
+    const evidence = await kept(store);
+    utimesSync(join(root, PATH), 0, 0);
+    expect(await store.check(evidence)).toBeUndefined();
+    expect((await store.read(evidence)).toString()).toBe('content');
+  });
+
+  for (const [what, kind, tamper] of [
+    ['is gone', 'missing', (path) => unlinkSync(path)],
+    ['is gone with its folder', 'missing', (path) => rmSync(dirname(path), { recursive: true })],
+    ['has grown', 'changed', (path) => appendFileSync(path, '!')],
+    ['was emptied', 'changed', (path) => writeFileSync(path, '')],
+    ['was changed and is as long as before', 'changed', (path) => writeFileSync(path, 'Content')],
+    ['has become a folder', 'unreadable', (path) => (unlinkSync(path), mkdirSync(path))],
+    ['has become a link to another', 'unreadable', swapForLink('other')],
+  ] as const satisfies readonly [string, string, (path: string) => unknown][]) {
+    test(`find that a file ${what}`, async () => {
+      const { store, root } = place();
+      const evidence = await kept(store);
+      tamper(join(root, PATH));
+      expect(await store.check(evidence)).toEqual({ evidence, kind });
+      await expect(store.read(evidence)).rejects.toMatchObject({
+        name: 'AgentqError',
+        code: 'drift',
+        message: expect.stringContaining(PATH),
+        hint: expect.stringContaining(join(root, PATH)),
+      });
+    });
+  }
+
+  test('do not take a link for the file, though it leads to the same content', async () => {
+    const { store, root } = place();
+    const evidence = await kept(store);
+    swapForLink('content')(join(root, PATH));
+    expect(await store.check(evidence)).toEqual({ evidence, kind: 'unreadable' });
+  });
+
+  test('find that a large file has one other byte', async () => {
+    const { store, root } = place();
+    const content = noise(2 * MIB);
+    const { evidence } = await store.put(PATH, 'result', { bytes: content });
+    content[MIB + 5]! ^= 1;
+    writeFileSync(join(root, PATH), content);
+    expect(await store.check(evidence)).toEqual({ evidence, kind: 'changed' });
+    await expect(store.read(evidence)).rejects.toMatchObject({ code: 'drift' });
+  });
+
+  test('find that a file may not be read', async (context) => {
+    context.skip(isRoot, 'root may read everything');
+    const { store, root } = place();
+    const evidence = await kept(store);
+    chmodSync(join(root, PATH), 0o000);
+    expect(await store.check(evidence)).toEqual({ evidence, kind: 'unreadable' });
+    await expect(store.read(evidence)).rejects.toMatchObject({ code: 'drift' });
+  });
+
+  for (const [how, outcome] of [
+    ['check', 'unreadable'],
+    ['read', 'drift'],
+    ['put', 'results/a~2.md'],
+  ] as const) {
+    test(`a fifo in the place of a file does not make ${how} wait for ever`, async () => {
+      const { root } = place();
+      mkdirSync(join(root, 'results'));
+      makeFifo(join(root, PATH));
+      // In a process of its own, which can be killed.
+      const child = new Child(
+        new URL('processes/look.ts', import.meta.url),
+        [how, root, PATH, sha256('content')],
+        5_000,
+      );
+      expect(await child.output()).toEqual([outcome]);
+    });
+  }
+});
+
+function swapForLink(content: string): (path: string) => void {
+  return (path) => {
+    unlinkSync(path);
+    symlinkSync(file(join(dirname(path), 'elsewhere'), content), path);
+  };
+}
+
+describe('paths', () => {
+  test('of files of the store are told from those of other files', () => {
+    const { store, root, outside } = place();
+    file(join(root, PATH), '');
+    file(join(outside, 'store-2/results/a.md'), '');
+    expect(store.pathOf(join(root, PATH))).toBe(PATH);
+    expect(store.pathOf(join(root, 'results/../results/./a.md'))).toBe(PATH);
+    expect(store.pathOf(relative(process.cwd(), join(root, PATH)))).toBe(PATH);
+    expect(store.pathOf(join(root, 'results/not-there.md'))).toBe('results/not-there.md');
+    for (const elsewhere of [root, outside, join(outside, 'store-2/results/a.md'), '/etc/passwd', '/']) {
+      expect(store.pathOf(elsewhere)).toBeUndefined();
+    }
+  });
+
+  test('are the same whether the store is named by its own name or through a link', () => {
+    const { root, outside } = place();
+    file(join(root, PATH), '');
+    const link = join(outside, 'link');
+    symlinkSync(root, link);
+    for (const named of [root, link]) {
+      const store = new FsStore(named, 0o600, 0o700);
+      expect(store.pathOf(join(root, PATH))).toBe(PATH);
+      expect(store.pathOf(join(link, PATH))).toBe(PATH);
+      expect(store.pathOf(join(link, 'results'))).toBe('results');
+    }
+  });
+
+  test('do not lead out of the store through a folder that is a link', () => {
+    const { store, root, outside } = place();
+    file(join(outside, 'secrets/key'), '');
+    mkdirSync(join(root, 'results'));
+    symlinkSync(join(outside, 'secrets'), join(root, 'results/out'));
+    expect(store.pathOf(join(root, 'results/out/key'))).toBeUndefined();
+    symlinkSync(join(root, 'results'), join(outside, 'in'));
+    file(join(root, PATH), '');
+    expect(store.pathOf(join(outside, 'in/a.md'))).toBe(PATH);
+  });
+
+  test('of links are those of the links, not of what they lead to', () => {
+    const { store, root, outside } = place();
+    mkdirSync(join(root, 'results'));
+    symlinkSync(file(join(outside, 'secret'), ''), join(root, PATH));
+    expect(store.pathOf(join(root, PATH))).toBe(PATH);
+    file(join(root, 'results/b.md'), '');
+    symlinkSync(join(root, 'results/b.md'), join(outside, 'link'));
+    expect(store.pathOf(join(outside, 'link'))).toBeUndefined();
+  });
+
+  for (const name of [
+    'with space.md',
+    'ünïcödé 👩🏽‍💻.md',
+    'e\u0301 and \u00e9.md',
+    '100%25#?&.md',
+    `'single' "double" \`back\`.md`,
+    '-rf.md',
+    'back\\slash.md',
+    'new\nline.md',
+    '~tilde~2.md',
+    '..two-dots.md',
+    '...',
+    'a'.repeat(200),
+  ]) {
+    test(`go there and back with the name ${JSON.stringify(name.slice(0, 40))}`, async () => {
+      const { store, root } = place();
+      const path = `artifacts/t/1/${name}`;
+      const { evidence } = await store.put(path, 'odd', bytes('content'));
+      expect(evidence.path).toBe(path);
+      expect(readFileSync(join(root, path), 'utf8')).toBe('content');
+      expect(await store.scan('artifacts')).toEqual([path]);
+      expect(store.pathOf(join(root, path))).toBe(path);
+      expect(store.locate(path)).toBe(join(root, path));
+      expect(fileURLToPath(store.refOf(path))).toBe(join(root, path));
+      expect(await store.check(await store.adopt(path, 'odd'))).toBeUndefined();
+    });
+  }
+
+  test('at the top of the store may begin with two dots as well', () => {
+    const { store, root } = place();
+    file(join(root, '..odd.md'), '');
+    expect(store.pathOf(join(root, '..odd.md'))).toBe('..odd.md');
+  });
+});
+
+describe('folders and modes', () => {
+  test('a folder is prepared once, and is left alone the second time', async () => {
+    const { store, root } = place();
+    const folder = await store.prepare('artifacts/t/1');
+    expect(realpathSync(folder)).toBe(join(realpathSync(root), 'artifacts/t/1'));
+    file(join(folder, 'report.md'), 'content');
+    expect(await store.prepare('artifacts/t/1')).toBe(folder);
+    expect(await store.scan('artifacts/t/1')).toEqual(['artifacts/t/1/report.md']);
+  });
+
+  for (const [who, fileMode, folderMode] of [
+    ['their owner alone', '600', '700'],
+    ['a group', '660', '2770'],
+  ] as const) {
+    for (const umask of ['000', '022', '077']) {
+      test(`files and folders are open to ${who} whatever the umask is: ${umask}`, async () => {
+        const { root } = place();
+        const modes = [umask, fileMode, folderMode];
+        const keep = new URL('processes/keep.ts', import.meta.url);
+        await new Child(keep, ['put', root, 'results/deep/a.md', ...modes]).output();
+        await new Child(keep, ['adopt', root, 'artifacts/t/1', ...modes]).output();
+        expect(octal(join(root, 'results/deep/a.md'))).toBe(fileMode);
+        for (const folder of ['results', 'results/deep', 'artifacts', 'artifacts/t', 'artifacts/t/1']) {
+          expect([folder, octal(join(root, folder))]).toEqual([folder, folderMode]);
+        }
+      });
+    }
+  }
+
+  test('a folder that was there before keeps its mode', async () => {
+    const { store, root } = place();
+    mkdirSync(join(root, 'results'), { mode: 0o755 });
+    await kept(store);
+    expect(octal(join(root, 'results'))).toBe('755');
+  });
+});
