@@ -11,7 +11,7 @@ if (Number(process.versions.node.split('.')[0]) < least) {
       process.version +
       ' (npx -p node@' +
       least +
-      ' agentq …; in a clone: npm exec agentq -- …)\n',
+      ' agentq …; in a clone: npm run -s agentq -- …)\n',
   );
   process.exitCode = 1;
 } else {

@@ -1,4 +1,4 @@
-import { describe, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { batches } from './contract/batches.ts';
 import { claims } from './contract/claims.ts';
 import { commands } from './contract/commands.ts';
@@ -45,12 +45,14 @@ export function backendContract(
   const reasons = new Map(Object.entries(skip));
   describe(`${backend} keeps the contract of the storage port`, () => {
     for (const [name, theme] of Object.entries(themes)) {
-      describe(name, () => {
+      describe(`about ${name}`, () => {
         for (const [sentence, body] of bodiesOf(theme)) {
           const reason = reasons.get(sentence);
           reasons.delete(sentence);
+          // oxlint-disable-next-line vitest/valid-title -- it is a string: the sentence that the theme hands in
           test(sentence, { timeout }, async (context) => {
             if (reason !== undefined) context.skip(reason);
+            expect.hasAssertions();
             const harness = await makeHarness();
             try {
               await body(harness);
@@ -61,7 +63,7 @@ export function backendContract(
         }
       });
     }
-    test('skips no test that does not exist', ({ expect }) => {
+    test('skips no test that does not exist', () => {
       expect([...reasons.keys()]).toEqual([]);
     });
   });

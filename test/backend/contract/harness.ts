@@ -3,16 +3,16 @@ import type { Backend } from '../../../src/backend/backend.ts';
 /** One queue, empty at first, that nobody else uses. */
 export interface Harness {
   /** A connection of its own to the queue, as another process would have it. A test may close it, and need not. */
-  open(): Promise<Backend>;
+  readonly open: () => Promise<Backend>;
   readonly clock: Clock;
   /** Closes what is still open, and removes the queue. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** What every connection takes for the time, in ms since 1970. It stands still until a test moves it. */
 export interface Clock {
-  now(): number;
-  advance(ms: number): void;
+  readonly now: () => number;
+  readonly advance: (ms: number) => void;
 }
 
 export type MakeHarness = () => Promise<Harness>;

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect } from 'vitest';
 import type { Backend } from '../../../src/backend/backend.ts';
 import type { Command } from '../../../src/core/command.ts';

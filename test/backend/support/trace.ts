@@ -42,3 +42,4 @@ export function pathOf({ args }: Call): string | undefined {
 
 export const isPrint = ({ name, args }: Call): boolean => name === 'write' && args.startsWith('1<');
 export const isSync = ({ name }: Call): boolean => name === 'fsync' || name === 'fdatasync';
+export const isWrite = ({ name }: Call): boolean => name === 'write' || name === 'pwrite64';

@@ -1,0 +1,124 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import * as z from 'zod/mini';
+import { Config, rolePolicy } from '../../src/app/config.ts';
+import { exitCodes, INTERNAL_ERROR } from '../../src/cli/exit-codes.ts';
+import { outputs } from '../../src/cli/schemas.ts';
+import { parseDuration } from '../../src/core/duration.ts';
+import { DEFAULT_MAX_ATTEMPTS } from '../../src/core/retry.ts';
+import { badMoments, strict } from './strict.ts';
+
+const read = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
+
+/** The rows of every table, but for its head. */
+function rows(markdown: string): string[][] {
+  return markdown
+    .split('\n')
+    .filter((line, i, lines) => line.startsWith('|') && !/^\| -/.test(line) && !/^\| -/.test(lines[i + 1] ?? ''))
+    .map((line) =>
+      line
+        .slice(1, -1)
+        .split('|')
+        .map((cell) => cell.trim()),
+    );
+}
+
+/** The content of the fenced blocks of JSON. */
+function examples(markdown: string): string[] {
+  return [...markdown.matchAll(/```json\n(.*?)\n```/gs)].map(([, json]) => json!);
+}
+
+describe('docs/exit-codes.md', () => {
+  const table = rows(read('exit-codes.md'));
+
+  test('lists exactly the exit codes that there are, in order', () => {
+    const documented = table.map(([code, name]) => [name?.replaceAll('`', ''), Number(code)]);
+    expect(documented).toEqual([
+      ['ok', 0],
+      ['internal error', INTERNAL_ERROR],
+      ...Object.entries(exitCodes).toSorted(([, a], [, b]) => a - b),
+    ]);
+  });
+
+  test('says of each failure what it means and what to do', () => {
+    const poor = table.filter(([code, , meaning, advice]) => code !== '0' && (!meaning || !advice));
+    expect(poor).toEqual([]);
+  });
+});
+
+describe('docs/json.md', () => {
+  const sections = read('json.md').split(/^## /m).slice(1);
+  const named = sections.map((section) => [section.slice(0, section.indexOf('\n')), section] as const);
+
+  test('has a section for every output, in order', () => {
+    expect(named.map(([name]) => name)).toEqual(Object.keys(outputs));
+  });
+
+  for (const [name, section] of named) {
+    test(`shows examples of ${name} that are what its schema says`, () => {
+      const lines = examples(section).flatMap((block) => block.split('\n'));
+      expect(lines.length).toBeGreaterThan(0);
+      for (const line of lines) {
+        const value: unknown = JSON.parse(line);
+        const { error } = z.safeParse(strict(outputs[name as keyof typeof outputs]), value);
+        expect(error?.issues ?? []).toEqual([]);
+        expect(badMoments(value)).toEqual([]);
+      }
+    });
+  }
+});
+
+describe('docs/config.md', () => {
+  const config = read('config.md');
+  const fields = new Map(
+    rows(config).map(([field, value]) => [field!.replaceAll('`', ''), value!.replaceAll('`', '')]),
+  );
+
+  test('has an example that is a valid config', () => {
+    const [example] = examples(config);
+    const parsed = z.safeParse(Config, JSON.parse(example!));
+    expect(parsed.error?.issues ?? []).toEqual([]);
+    expect(rolePolicy(parsed.data!, 'implementation-worker')).toMatchObject({
+      maxAttempts: 5,
+      lease: 300_000,
+      timeout: 7_200_000,
+      concurrency: 2,
+      backoff: { base: 60_000, factor: 2, max: 3_600_000, jitter: 0.2 },
+    });
+  });
+
+  test('lists exactly the fields that there are', () => {
+    interface Schema {
+      properties?: Record<string, Schema>;
+    }
+    const names = ({ properties = {} }: Schema, before = ''): string[] =>
+      Object.entries(properties).flatMap(([name, inner]) =>
+        inner.properties ? names(inner, `${before}${name}.`) : [`${before}${name}`],
+      );
+    const { properties = {} } = JSON.parse(JSON.stringify(z.toJSONSchema(Config))) as Schema;
+    expect([...fields.keys()]).toEqual([...Object.keys(properties), ...names(properties['defaults']!)]);
+  });
+
+  test('tells the defaults that hold', () => {
+    const {
+      maxAttempts = DEFAULT_MAX_ATTEMPTS,
+      lease,
+      timeout = 'none',
+      concurrency,
+      backoff,
+    } = rolePolicy({ version: 1 }, 'r');
+    const span = (field: string) => parseDuration(fields.get(field)!, field);
+    expect({
+      maxAttempts: Number(fields.get('max_attempts')),
+      lease: span('lease'),
+      timeout: fields.get('timeout'),
+      concurrency: Number(fields.get('concurrency')),
+      backoff: {
+        base: span('backoff.base'),
+        factor: Number(fields.get('backoff.factor')),
+        max: span('backoff.max'),
+        jitter: Number(fields.get('backoff.jitter')),
+      },
+    }).toEqual({ maxAttempts, lease, timeout, concurrency, backoff });
+  });
+});

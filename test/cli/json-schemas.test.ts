@@ -1,0 +1,253 @@
+import { writeFileSync } from 'node:fs';
+import { describe, expect, test as base } from 'vitest';
+import * as z from 'zod/mini';
+import { outputs } from '../../src/cli/schemas.ts';
+import { fixtures, type Ran, type Shell, type Shells } from './harness.ts';
+import { badMoments, strict } from './strict.ts';
+
+const test = base.extend<Shells>(fixtures);
+
+type Name = keyof typeof outputs;
+
+/** Something of everything: every status, every way to end, evidence, refusals, a retry. */
+async function prepare(q: Shell): Promise<void> {
+  q.write('context.md', 'background');
+  q.write('p.diff', 'patch');
+  q.write('out.md', 'result');
+  await q.submit('queued', '--ttl', '1h', '--priority', 'low');
+  await q.submit('scheduled', '--delay', '1h');
+  await q.submit('expired', '--ttl', '1s', '--priority', 'low');
+  await q.submit('cancelled', '--priority', 'high');
+  await q.claim();
+  await q.ok('cancel', 'cancelled', '--reason', 'not needed');
+  await q.ok('submit', '--to', 'r', '--id', 'completed', '--file', 'context.md', '--priority', 'high');
+  const { artifacts_dir } = await q.claim('--worker', 'one');
+  writeFileSync(`${artifacts_dir}/notes.txt`, 'notes');
+  await q.ok('progress', 'completed', '--percent', '40', '--note', 'reading');
+  await q.ok('release', 'completed', '--from', 'r');
+  await q.claim('--worker', 'two', '--lease', '1s');
+  q.advance(1);
+  await q.claim('--worker', 'three');
+  const done = ['complete', 'completed', '--attempt', '3', '--summary', 's', '--result-file', 'out.md'];
+  await q.ok(...done, '--artifact', 'patch=p.diff');
+  await q.run('complete', 'completed', '--attempt', '2', '--summary', 'late');
+  await q.submit('failed');
+  await q.ok('fail', 'failed', '--from', 'r', '--reason', 'broken');
+  await q.submit('purged');
+  await q.ok('fail', 'purged', '--from', 'r', '--reason', 'broken');
+  await q.ok('dlq', 'purge', 'purged');
+  await q.submit('retried', '--priority', 'high');
+  await q.claim();
+  await q.ok('fail', 'retried', '--from', 'r', '--reason', 'flaky', '--retry');
+  await q.submit('again');
+  await q.ok('fail', 'again', '--from', 'r', '--reason', 'broken');
+  await q.ok('dlq', 'retry', 'again');
+  await q.submit('working', '--priority', 'high');
+  await q.claim('--worker', 'four');
+  await q.ok('progress', 'working', '--percent', '10', '--note', 'begun');
+}
+
+const ids = [
+  'queued',
+  'scheduled',
+  'working',
+  'completed',
+  'failed',
+  'cancelled',
+  'expired',
+  'retried',
+  'again',
+  'purged',
+];
+
+const BATCH = '{"to":"r","instructions":"one"}\n{"to":"r","instructions":"two"}';
+
+/** The command lines that print each output. `torture` is checked where it runs: end-to-end.test.ts. */
+const commands: Record<Exclude<Name, 'torture' | 'error' | 'work'>, string[][]> = {
+  init: [['init']],
+  submit: [
+    ['submit', '--to', 'r', '--instructions', 'x'],
+    ['submit', '--to', 'r', '--instructions', 'x', '--delay', '1h'],
+    ['submit', '--to', 'r', '--id', 'failed', '--instructions', 'do failed'],
+  ],
+  'submit --batch': [['submit', '--batch', '-']],
+  wait: [
+    ['wait', 'completed'],
+    ['wait', 'completed', 'failed', 'cancelled', 'expired'],
+    ['wait', 'queued', 'completed', '--any'],
+    ['wait', 'queued', '--timeout', '0'],
+  ],
+  status: [['status']],
+  'status ID': ids.map((id) => ['status', id]),
+  result: [['result', 'completed']],
+  list: [['list'], ['list', '--limit', '3']],
+  show: ids.map((id) => ['show', id]),
+  inbox: [['inbox', '--keep'], ['inbox']],
+  cancel: [['cancel', 'queued', 'working', 'cancelled']],
+  claim: [['claim', '--as', 'r']],
+  progress: [
+    ['progress', 'working'],
+    ['progress', 'working', '--percent', '50', '--note', 'half'],
+  ],
+  complete: [['complete', 'working', '--from', 'r', '--summary', 's']],
+  fail: [
+    ['fail', 'working', '--from', 'r', '--reason', 'x'],
+    ['fail', 'working', '--from', 'r', '--reason', 'x', '--retry'],
+  ],
+  release: [['release', 'working', '--from', 'r']],
+  dlq: [['dlq'], ['dlq', 'list']],
+  'dlq show': [
+    ['dlq', 'show', 'failed'],
+    ['dlq', 'show', 'expired'],
+  ],
+  'dlq retry': [
+    ['dlq', 'retry', '--all'],
+    ['dlq', 'retry', 'failed'],
+  ],
+  'dlq purge': [
+    ['dlq', 'purge', '--all'],
+    ['dlq', 'purge', 'purged'],
+  ],
+  doctor: [['doctor']],
+};
+
+function holds(name: Name, value: unknown): void {
+  expect(z.safeParse(strict(outputs[name]), value).error?.issues ?? []).toEqual([]);
+}
+
+/** Standard output as JSON; one line, as every output is. */
+function onlyLine({ stdout }: Pick<Ran, 'stdout'>): unknown {
+  expect(stdout).toMatch(/^[^\n]+\n$/);
+  return JSON.parse(stdout);
+}
+
+for (const [name, lines] of Object.entries(commands) as [Name, string[][]][]) {
+  describe(`what agentq ${name} prints with --json`, () => {
+    for (const line of lines) {
+      test(`is what its schema says: ${line.join(' ')}`, async ({ q }) => {
+        await prepare(q);
+        const value = onlyLine(await q.with({ stdin: BATCH }).run(...line, '--json'));
+        holds(name, value);
+        // The events that `show` prints are under a test of their own.
+        expect(badMoments(name === 'show' ? { ...(value as object), events: [] } : value)).toEqual([]);
+      });
+    }
+  });
+}
+
+describe('what agentq show prints with --json', () => {
+  test('has every moment in its events as ISO 8601 in UTC', async ({ q }) => {
+    await prepare(q);
+    for (const id of ids) expect(badMoments(await q.json('show', id))).toEqual([]);
+  });
+});
+
+describe('what agentq doctor prints with --json', () => {
+  test('is what its schema says where something is wrong', async ({ q }) => {
+    await prepare(q);
+    q.write('.agentq/tasks/completed.md', 'forged');
+    const value = onlyLine(await q.run('doctor', '--json'));
+    holds('doctor', value);
+    expect(value).toMatchObject({ healthy: false });
+  });
+});
+
+describe('what agentq status ID prints with --json', () => {
+  test('is what its schema says where evidence has drifted', async ({ q }) => {
+    await prepare(q);
+    q.write('.agentq/tasks/completed.md', 'forged');
+    const value = onlyLine(await q.run('status', 'completed', '--json'));
+    holds('status ID', value);
+    expect(value).toMatchObject({ drift: [{ name: 'context' }] });
+  });
+});
+
+describe('what agentq work prints with --json', () => {
+  test('is a line an event, each as its schema says', async ({ q }) => {
+    await q.submit('good');
+    await q.ok('submit', '--to', 'r', '--id', 'bad', '--instructions', 'x', '--max-attempts', '1');
+    const script = 'test "$AGENTQ_TASK_ID" = good && echo done';
+    const { code, stdout } = await q.run('work', '--as', 'r', '--until-empty', '--json', '--', '/bin/sh', '-c', script);
+    expect(code).toBe(0);
+    const lines = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    for (const line of lines) holds('work', line);
+    expect(lines.map(({ task_id, event }) => `${task_id} ${event}`)).toEqual([
+      'good started',
+      'good completed',
+      'bad started',
+      'bad failed',
+    ]);
+  });
+});
+
+describe('an error with --json', () => {
+  for (const [line, code] of [
+    [['submit', '--to', 'a b', '--instructions', 'x'], 11],
+    [['status', 'unknown'], 3],
+    [['result', 'failed'], 6],
+    [['result', 'expired'], 7],
+    [['claim', '--as', 'nobody'], 9],
+    [['inbox', '--as', 'nobody'], 9],
+    [['submit', '--nonsense'], 2],
+    [['nonsense'], 2],
+    [['complete', 'completed', '--from', 'r', '--summary', 'other'], 4],
+    [['progress', 'cancelled'], 5],
+  ] as const) {
+    test(`is one object on stderr, and nothing on stdout: ${line.join(' ')}`, async ({ q }) => {
+      await prepare(q);
+      const { stdout, stderr, code: exit } = await q.run(...line, '--json');
+      expect({ exit, stdout }).toEqual({ exit: code, stdout: '' });
+      const value = onlyLine({ stdout: stderr });
+      holds('error', value);
+      expect(value).toMatchObject({ error: { exit: code } });
+    });
+  }
+
+  test('is JSON also where --json stands before the command', async ({ q }) => {
+    const { stderr } = await q.run('--json', 'status', 'unknown');
+    const value = onlyLine({ stdout: stderr });
+    holds('error', value);
+    expect(value).toMatchObject({ error: { code: 'not-found' } });
+  });
+});
+
+describe('agentq schema', () => {
+  for (const name of Object.keys(outputs) as Name[]) {
+    test(`prints the schema of ${name}, as it is tested here`, async ({ bare }) => {
+      const schema = JSON.parse(await bare.ok('schema', name));
+      expect(schema).toEqual(JSON.parse(JSON.stringify(z.toJSONSchema(outputs[name]))));
+      expect(await bare.json('schema', name)).toEqual(schema);
+    });
+  }
+
+  test('without a name lists them', async ({ bare }) => {
+    expect((await bare.ok('schema')).split('\n')).toEqual(Object.keys(outputs));
+    expect(await bare.json('schema')).toEqual(Object.keys(outputs));
+  });
+
+  test('takes a name of several words also as several words', async ({ bare }) => {
+    expect(await bare.ok('schema', 'dlq show')).toBe(await bare.ok('schema', 'dlq', 'show'));
+  });
+});
+
+test('every output is under test here', () => {
+  const elsewhere = ['error', 'torture', 'work'];
+  expect([...Object.keys(commands), ...elsewhere].toSorted()).toEqual(Object.keys(outputs).toSorted());
+});
+
+describe('the strictness of these tests', () => {
+  test('takes no field that the schema does not name', () => {
+    const value = { task_id: 't', status: 'queued', created: true };
+    expect(z.safeParse(strict(outputs.submit), value).success).toBe(true);
+    expect(z.safeParse(strict(outputs.submit), { ...value, more: 1 }).success).toBe(false);
+  });
+
+  test('knows a moment that is none', () => {
+    expect(
+      badMoments({ a: [{ ends_at: 1 }], at: '2027-03-01T12:00:00+01:00', started_at: '2027-03-01T12:00:00.000Z' }),
+    ).toEqual(['a.0.ends_at: 1', 'at: "2027-03-01T12:00:00+01:00"']);
+  });
+});

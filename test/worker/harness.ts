@@ -1,0 +1,341 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+} from 'node:fs';
+import { writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { test as base } from 'vitest';
+import type { Output, TaskView } from '../../src/cli/schemas.ts';
+
+/** The built program; AGENTQ_TEST_BIN names another. */
+const PROGRAM = process.env['AGENTQ_TEST_BIN'] ?? fileURLToPath(new URL('../../bin/agentq.cjs', import.meta.url));
+
+/** How long anything is waited for, in ms: these machines may stand still for seconds. */
+const PATIENCE = 30_000;
+
+/** For `describe`: tests that mostly wait wait together; each may use its patience up and still say what for. */
+export const PATIENTLY = { concurrent: true, timeout: 2 * PATIENCE } as const;
+
+/** A lease that outlives a machine which stands still for a moment. */
+export const LEASE = '4s';
+
+/** The role of every task here, where nothing else is said. */
+export const ROLE = 'r';
+
+/** What every child's script can use. $OUT is the sandbox's folder. */
+const PRELUDE = `
+  until_there() { tries=0; until [ -e "$OUT/$1" ]; do tries=$((tries + 1)); [ $tries -lt 600 ] || exit 99; sleep 0.05; done; }
+`;
+
+export const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+/** Looks until it sees what it looks for. @throws after {@link PATIENCE} */
+export async function until<T>(what: string, look: () => T | Promise<T>): Promise<NonNullable<T>> {
+  for (const deadline = Date.now() + PATIENCE; ; await wait(25)) {
+    const seen = await look();
+    if (seen) return seen;
+    if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
+  }
+}
+
+interface Ended {
+  /** null: it was killed. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export type WorkEvent = Output<'work'>;
+
+/** A process of the program. */
+export class Program {
+  readonly ended: Promise<Ended>;
+  readonly #child: ChildProcess;
+  #stdout = '';
+  #stderr = '';
+
+  constructor(command: readonly string[], cwd: string, env: NodeJS.ProcessEnv) {
+    const [file, ...args] = command;
+    this.#child = spawn(file!, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.#stderr += text));
+    createInterface({ input: this.#child.stdout! }).on('line', (line) => this.heard(line));
+    this.ended = new Promise((resolve, reject) => {
+      this.#child.once('error', reject);
+      this.#child.once('close', (code) => resolve({ code, stdout: this.#stdout, stderr: this.#stderr }));
+    });
+  }
+
+  protected heard(line: string): void {
+    this.#stdout += `${line}\n`;
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
+  get running(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  get stderr(): string {
+    return this.#stderr;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+}
+
+/** A process of `agentq work`. */
+export class Worker extends Program {
+  /** What it reported so far. */
+  readonly events: WorkEvent[] = [];
+
+  protected override heard(line: string): void {
+    this.events.push(JSON.parse(line) as WorkEvent);
+  }
+
+  /** Resolves when it has reported this. */
+  async reported(event: string, of: Partial<WorkEvent> = {}): Promise<WorkEvent> {
+    const matches = (one: WorkEvent) =>
+      one.event === event &&
+      (of.task_id === undefined || one.task_id === of.task_id) &&
+      (of.attempt === undefined || one.attempt === of.attempt);
+    return until(`the report "${event}" ${JSON.stringify(of)}`, () => {
+      const found = this.events.find(matches);
+      if (!found && !this.running) throw new Error(`the worker ended without the report "${event}": ${this.stderr}`);
+      return found;
+    });
+  }
+
+  /** Resolves when it has said so on standard error. */
+  async said(text: string): Promise<void> {
+    await until(`the worker to say "${text}"`, () => this.stderr.includes(text));
+  }
+
+  /** Resolves when it has ended by itself. @throws where it ended badly */
+  async finished(): Promise<void> {
+    const ended = await Promise.race([this.ended, wait(PATIENCE)]);
+    if (!ended) throw new Error(`waited in vain for the worker to end: ${this.stderr}`);
+    if (ended.code !== 0) throw new Error(`the worker ended with ${ended.code}: ${this.stderr}`);
+  }
+}
+
+/** A workspace in a temporary folder, with short backoffs, and everything that was started in it. */
+export class Sandbox {
+  readonly folder = realpathSync(mkdtempSync(join(tmpdir(), 'agentq-worker-')));
+  readonly #programs: Program[] = [];
+  readonly #env: NodeJS.ProcessEnv;
+
+  constructor() {
+    const { PATH = '', HOME, TMPDIR } = process.env;
+    const bin = join(this.folder, 'bin');
+    mkdirSync(bin);
+    writeFileSync(join(bin, 'agentq'), `#!/bin/sh\nexec '${process.execPath}' '${PROGRAM}' "$@"\n`);
+    chmodSync(join(bin, 'agentq'), 0o755);
+    this.#env = { PATH: `${bin}${delimiter}${PATH}`, HOME, TMPDIR, OUT: this.folder };
+  }
+
+  async init(): Promise<void> {
+    mkdirSync(this.path('.agentq'));
+    const backoff = { base: '50ms', max: '100ms' };
+    this.write('.agentq/config.json', JSON.stringify({ version: 1, defaults: { backoff } }));
+    await this.ok('init');
+  }
+
+  path(...parts: readonly string[]): string {
+    return join(this.folder, ...parts);
+  }
+
+  /** @returns its path */
+  write(name: string, content: string | Uint8Array = ''): string {
+    writeFileSync(this.path(name), content);
+    return this.path(name);
+  }
+
+  read(name: string): string {
+    return readFileSync(this.path(name), 'utf8');
+  }
+
+  /** The file that a child wrote: its content, once it ends in a line end. */
+  async written(name: string): Promise<string> {
+    return until(`${name} to be written`, () => {
+      const content = this.has(name) ? this.read(name) : '';
+      return content.endsWith('\n') ? content.trimEnd() : undefined;
+    });
+  }
+
+  /** The process ids that a child wrote into a file, once there are so many. */
+  async processIds(name: string, count: number): Promise<readonly number[]> {
+    return until(`${count} process ids in ${name}`, () => {
+      const ids = this.has(name) ? this.read(name).split('\n').slice(0, -1).map(Number) : [];
+      return ids.length >= count ? ids : undefined;
+    });
+  }
+
+  has(name: string): boolean {
+    return existsSync(this.path(name));
+  }
+
+  /** Runs a command to its end, however it ends. */
+  agentq(...args: readonly string[]): Promise<Ended> {
+    return this.#start(new Program([process.execPath, PROGRAM, ...args], this.folder, this.#env)).ended;
+  }
+
+  /** Runs a command that must succeed. @returns what it printed, without the last line end */
+  async ok(...args: readonly string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.agentq(...args);
+    if (code !== 0) throw new Error(`agentq ${args.join(' ')} ended with ${code}: ${stderr}`);
+    return stdout.replace(/\n$/, '');
+  }
+
+  async json<T>(...args: readonly string[]): Promise<T> {
+    return JSON.parse(await this.ok('--json', ...args)) as T;
+  }
+
+  /** @returns the id */
+  submit(...more: readonly string[]): Promise<string> {
+    const instructions = more.includes('--file') ? [] : ['--instructions', 'do it'];
+    return this.ok('submit', '--to', ROLE, ...instructions, ...more);
+  }
+
+  task(id: string): Promise<TaskView> {
+    return this.json('status', id);
+  }
+
+  /** The task, once it has ended in whatever way. */
+  async ended(id: string): Promise<TaskView> {
+    const { stdout, stderr } = await this.agentq('wait', id, '--timeout', `${PATIENCE}ms`, '--json');
+    const { done, tasks } = JSON.parse(stdout || '{}') as Partial<Output<'wait'>>;
+    if (!done) throw new Error(`waited in vain for ${id} to end: ${stderr}${stdout}`);
+    return tasks![0]!;
+  }
+
+  /** The verified result. @throws where the evidence has changed */
+  result(id: string): Promise<Output<'result'>> {
+    return this.json('result', id);
+  }
+
+  async history(id: string): Promise<Output<'show'>['events']> {
+    return (await this.json<Output<'show'>>('show', id)).events;
+  }
+
+  /** Starts a worker whose children run a script. */
+  work(script: string, ...options: readonly string[]): Worker {
+    return this.workWith(['/bin/sh', '-c', PRELUDE + script], ...options);
+  }
+
+  /** Starts a worker whose children are any program. */
+  workWith(program: readonly string[], ...options: readonly string[]): Worker {
+    return this.workBehind([], program, ...options);
+  }
+
+  /** Starts a worker by another program, such as `env`. */
+  workBehind(starter: readonly string[], program: readonly string[], ...options: readonly string[]): Worker {
+    const work = [PROGRAM, '--json', 'work', '--as', ROLE, ...options, '--', ...program];
+    return this.#start(new Worker([...starter, process.execPath, ...work], this.folder, this.#env));
+  }
+
+  /** Lets a worker do all that is there to do, and ends it. */
+  async workOff(script: string, ...options: readonly string[]): Promise<Worker> {
+    const worker = this.work(script, '--until-empty', ...options);
+    await worker.finished();
+    return worker;
+  }
+
+  /** Resolves when a worker of this name has looked for work. */
+  async present(name: string): Promise<void> {
+    await until(`the worker ${name} to look for work`, async () => {
+      const { roles } = await this.json<Output<'status'>>('status');
+      return roles.some(({ workers }) => workers.some(({ worker }) => worker === name));
+    });
+  }
+
+  #start<P extends Program>(program: P): P {
+    this.#programs.push(program);
+    return program;
+  }
+
+  /** Kills whatever still runs, also what left its process group or lost its parents, and removes the folder. */
+  async close(): Promise<void> {
+    for (const program of this.#programs) if (program.running) program.signal('SIGKILL');
+    await until('everything to be killed', () => {
+      const left = processesOf(this.folder);
+      for (const pid of left) kill(pid);
+      return left.length === 0;
+    });
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Each test's own sandbox. */
+export const test = base.extend('q', async ({ task: _task }, { onCleanup }) => {
+  const sandbox = new Sandbox();
+  onCleanup(() => sandbox.close());
+  await sandbox.init();
+  return sandbox;
+});
+
+/** Whether the system shows its processes as files. */
+export const hasProc = existsSync('/proc/self/environ') && existsSync(`/proc/self/task/${process.pid}/children`);
+
+/** Whether the process is there and not a corpse that nobody has taken away yet. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  if (!hasProc) return true;
+  const stat = readOrEmpty(`/proc/${pid}/stat`);
+  return stat !== '' && !/\) [ZX] /.test(stat);
+}
+
+/** Resolves when all of them are gone. */
+export async function gone(pids: readonly number[]): Promise<void> {
+  await until(`the processes ${pids.join(', ')} to be gone`, () => !pids.some(isAlive));
+}
+
+/** The children of a process, of all its threads. */
+export function childrenOf(pid: number): readonly number[] {
+  return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+    readOrEmpty(`/proc/${pid}/task/${thread}/children`)
+      .split(' ')
+      .filter((one) => one !== '')
+      .map(Number),
+  );
+}
+
+/** Everything that was started in a sandbox inherited its name. */
+function processesOf(folder: string): number[] {
+  if (!hasProc) return [];
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && readOrEmpty(`/proc/${name}/environ`).includes(`OUT=${folder}\0`))
+    .map(Number);
+}
+
+function readOrEmpty(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself meanwhile.
+  }
+}
