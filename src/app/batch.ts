@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { resolve } from 'node:path';
 import { AgentqError } from '../core/errors.ts';
 import { parseSubmission, type Submission } from '../core/submission.ts';
-import { type Draft, prepare, type Prepared } from './submit.ts';
+import { type Draft, prepare, type Prepared, submitRequest } from './submit.ts';
 import type { Services } from './services.ts';
 
 export interface BatchRow {
@@ -73,15 +73,12 @@ export async function submitBatch(services: Services, text: string, options: Bat
 }
 
 async function submitAll(
-  { backend }: Services,
+  services: Services,
   prepared: readonly { line: number; row: Prepared }[],
   total: number,
 ): Promise<BatchResult> {
-  const requests = prepared.map(({ row: { envelope, context } }) => ({
-    task_id: envelope.task_id,
-    command: { type: 'submit', envelope, context: context?.evidence } as const,
-  }));
-  const outcomes = await backend.commit(requests);
+  const requests = prepared.map(({ row }) => submitRequest(services, row));
+  const outcomes = await services.backend.commit(requests);
   const refused = outcomes.flatMap(({ refusal }, i) =>
     refusal ? [{ line: prepared[i]!.line, problem: refusal.message }] : [],
   );
@@ -111,5 +108,10 @@ function readRow(source: string, { defaults, allowSecret, cwd }: BatchOptions): 
 function contextOf(file: unknown, { context_ref }: Submission, cwd: string): { file: string } | undefined {
   if (file !== undefined && typeof file !== 'string') throw new AgentqError('bad-batch', 'file: must be a path');
   if (file !== undefined) return { file: resolve(cwd, file) };
-  return context_ref?.startsWith('file://') ? { file: fileURLToPath(context_ref) } : undefined;
+  if (!context_ref?.startsWith('file://')) return undefined;
+  try {
+    return { file: fileURLToPath(context_ref) };
+  } catch (error) {
+    throw new AgentqError('bad-batch', `context_ref: ${(error as Error).message}`);
+  }
 }

@@ -3,7 +3,7 @@ import type { Stored } from '../artifacts/store.ts';
 import type { CommandOf } from '../core/command.ts';
 import type { Evidence } from '../core/evidence.ts';
 import { checkName } from '../core/identifiers.ts';
-import { refuseSecret } from '../core/secrets.ts';
+import { INSISTING, refuseSecret } from '../core/secrets.ts';
 import type { Task } from '../core/task.ts';
 import { artifactsFolder, attemptFolder, resultPath } from './evidence-paths.ts';
 import { findTask, obey } from './obey.ts';
@@ -34,7 +34,7 @@ export async function complete(
   request: CompleteRequest,
 ): Promise<{ task: Task; changed: boolean }> {
   const { id, by, attempt, summary } = request;
-  if (!request.allowSecret) refuseSecret(summary, 'the summary');
+  if (!request.allowSecret) refuseSecret(summary, 'the summary', INSISTING);
   const task = await findTask(services, id);
   const stored: Stored[] = [];
   try {

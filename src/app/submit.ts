@@ -6,7 +6,7 @@ import { AgentqError } from '../core/errors.ts';
 import type { Evidence } from '../core/evidence.ts';
 import { checkName } from '../core/identifiers.ts';
 import { resultsQueue } from '../core/reply-to.ts';
-import { findSecret, refuseSecret } from '../core/secrets.ts';
+import { findSecret, INSISTING, refuseSecret } from '../core/secrets.ts';
 import type { Submission } from '../core/submission.ts';
 import type { Task } from '../core/task.ts';
 import { rolePolicy } from './config.ts';
@@ -32,9 +32,8 @@ export interface Submitted {
 export async function submit(services: Services, draft: Draft): Promise<Submitted> {
   const prepared = await prepare(services, draft);
   try {
-    const { envelope, context } = prepared;
-    const command = { type: 'submit', envelope, context: context?.evidence } as const;
-    const { task, changed } = await obey(services, envelope.task_id, command);
+    const { task_id, command } = submitRequest(services, prepared);
+    const { task, changed } = await obey(services, task_id, command);
     return { task, created: changed, warnings: prepared.warnings };
   } catch (error) {
     if (prepared.context) await services.store.discard(prepared.context);
@@ -49,9 +48,16 @@ export interface Prepared {
   readonly warnings: readonly string[];
 }
 
+/** What the backend is asked, once the context is stored. */
+export function submitRequest({ workspace }: Services, { envelope, context }: Prepared) {
+  const max_attempts = rolePolicy(workspace.config, envelope.to).maxAttempts;
+  const command = { type: 'submit', envelope, context: context?.evidence, max_attempts } as const;
+  return { task_id: envelope.task_id, command };
+}
+
 /** Checks a draft, fills it in, and stores its context: all that comes before the queue hears of it. */
 export async function prepare(services: Services, { submission, context, allowSecret }: Draft): Promise<Prepared> {
-  if (!allowSecret) refuseSecret(submission.instructions, 'the instructions');
+  if (!allowSecret) refuseSecret(submission.instructions, 'the instructions', INSISTING);
   const place = context && 'file' in context ? services.store.pathOf(context.file) : undefined;
   const id = await chooseId(services, submission, place);
   const from = submission.from!;
@@ -60,7 +66,6 @@ export async function prepare(services: Services, { submission, context, allowSe
     task_id: id,
     from,
     reply_to: submission.reply_to ?? resultsQueue(from),
-    ...maxAttemptsOf(services, submission),
   };
   if (context === undefined) {
     if (!envelope.instructions?.trim() && envelope.context_ref === undefined) {
@@ -99,11 +104,6 @@ async function chooseId(services: Services, submission: Submission, place: strin
   if (idempotency_key === undefined) return services.newId();
   const { taskIdOfKey } = await import('../core/idempotency-key.ts');
   return taskIdOfKey(idempotency_key);
-}
-
-function maxAttemptsOf(services: Services, submission: Submission): { max_attempts?: number } {
-  const max_attempts = submission.max_attempts ?? rolePolicy(services.workspace.config, submission.to).maxAttempts;
-  return max_attempts === undefined ? {} : { max_attempts };
 }
 
 async function keepContext(

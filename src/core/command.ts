@@ -7,7 +7,13 @@ import type { Backoff } from './retry.ts';
  * attempt that the speaker was given when it claimed. All spans in milliseconds.
  */
 export type Command =
-  | { readonly type: 'submit'; readonly envelope: Envelope; readonly context?: Evidence | undefined }
+  | {
+      readonly type: 'submit';
+      readonly envelope: Envelope;
+      readonly context?: Evidence | undefined;
+      /** The role's, where the envelope says none: no part of what the submitter said. */
+      readonly max_attempts?: number | undefined;
+    }
   | { readonly type: 'claim'; readonly worker: string; readonly lease: number }
   | ({
       readonly type: 'renew';

@@ -23,6 +23,8 @@ export interface Decision {
   readonly events: readonly Event[];
   /** The task after those events. */
   readonly task: Task | undefined;
+  /** Whether the command itself did anything: what time brought about is none of its doing. */
+  readonly changed: boolean;
   /** Why the command was not obeyed; the events then hold what time brought about and what is to be remembered. */
   readonly refusal?: Refusal;
 }
@@ -40,7 +42,8 @@ export function decide(task: Task | undefined, command: Command, given: Circumst
   const events = [...elapsed.events, ...verdict.events.map((event) => complete(event, elapsed.task, command, given))];
   let after = task;
   for (const event of events) after = evolve(after, event).task;
-  return { events, task: after, ...(verdict.refusal && { refusal: verdict.refusal }) };
+  const changed = verdict.events.length > 0 && verdict.refusal === undefined;
+  return { events, task: after, changed, ...(verdict.refusal && { refusal: verdict.refusal }) };
 }
 
 type Bare<E> = E extends Event ? Omit<E, 'v' | 'task_id' | 'at'> : never;
@@ -75,7 +78,11 @@ function judge(task: Task | undefined, command: Command, given: Circumstances): 
   };
 }
 
-function submit(task: Task | undefined, { envelope, context }: CommandOf<'submit'>, given: Circumstances): Verdict {
+function submit(
+  task: Task | undefined,
+  { envelope, context, max_attempts }: CommandOf<'submit'>,
+  given: Circumstances,
+): Verdict {
   if (!task) {
     const due_at =
       envelope.not_before !== undefined
@@ -85,6 +92,7 @@ function submit(task: Task | undefined, { envelope, context }: CommandOf<'submit
       type: 'submitted',
       envelope,
       ...(context && { context }),
+      ...(max_attempts !== undefined && { max_attempts }),
       ...(due_at > given.now && { due_at }),
     });
   }

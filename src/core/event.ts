@@ -18,6 +18,8 @@ export const Event = z.discriminatedUnion('type', [
     envelope: envelopeSchema(),
     context: z.optional(Evidence),
     due_at: z.optional(z.number()),
+    /** Of the role, where the envelope says none. */
+    max_attempts: z.optional(z.number()),
   }),
   event('became-due', {}),
   event('expired', {}),

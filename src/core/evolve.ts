@@ -144,11 +144,12 @@ const folds: { readonly [T in Exclude<EventType, 'submitted'>]: Fold<T> } = {
 };
 
 function submitted(event: EventOf<'submitted'>): Task {
-  const { envelope, context, due_at } = event;
+  const { envelope, context, due_at, max_attempts } = event;
   const facts: TaskFacts = {
     id: event.task_id,
     envelope,
     ...(context && { context }),
+    ...(max_attempts !== undefined && { max_attempts }),
     submitted_at: event.at,
     updated_at: event.at,
     attempts: [],
@@ -162,9 +163,19 @@ function submitted(event: EventOf<'submitted'>): Task {
 
 /** The task in its next status, with nothing left of the status that it was in. */
 function become(task: Task, event: { at: number }, next: StatusPart, facts: Partial<TaskFacts> = {}): Task {
-  const { id, envelope, context, submitted_at, attempts, forgiven, refused } = task;
-  const kept: TaskFacts = { id, envelope, submitted_at, updated_at: event.at, attempts, forgiven, refused };
-  return { ...kept, ...(context && { context }), ...facts, ...next };
+  const { id, envelope, context, max_attempts, submitted_at, attempts, forgiven, refused } = task;
+  const kept: TaskFacts = {
+    id,
+    envelope,
+    ...(context && { context }),
+    ...(max_attempts !== undefined && { max_attempts }),
+    submitted_at,
+    updated_at: event.at,
+    attempts,
+    forgiven,
+    refused,
+  };
+  return { ...kept, ...facts, ...next };
 }
 
 function waiting(at: number, retryAt: number | undefined): StatusPart {

@@ -12,7 +12,9 @@ export function inputError(
   whole?: string,
 ): AgentqError {
   const { path, message } = error.issues[0]!;
-  const code = message.startsWith('is not a valid ') ? 'invalid-name' : 'usage';
+  const named = /^(is not a valid [a-z ]+): (.*)$/.exec(message);
   const field = path.length > 0 ? `${name(path)} ` : whole === undefined ? '' : `${whole} `;
-  return new AgentqError(code, `${field}${message.replace(/^Invalid input.*/, 'is not what it should be')}`);
+  if (named) return new AgentqError('invalid-name', `${field}${named[1]}`, `what may be in it: ${named[2]}`);
+  const problem = message.replace(/^Invalid input.*/, 'is not what it should be');
+  return new AgentqError('usage', `${field}${problem}`, 'the --help of the command tells what it takes');
 }

@@ -31,7 +31,7 @@ export function backoffDelay(policy: Backoff, n: number, random: number): number
 }
 
 export function maxAttempts(task: Task): number {
-  return task.envelope.max_attempts ?? DEFAULT_MAX_ATTEMPTS;
+  return task.envelope.max_attempts ?? task.max_attempts ?? DEFAULT_MAX_ATTEMPTS;
 }
 
 /** Whether an attempt that counts, and ends now, is the last. */

@@ -17,18 +17,24 @@ const forms: readonly (readonly [name: string, form: RegExp])[] = [
   ['a URL with a password', /\b[a-z][a-z0-9+.-]*:\/\/[^\s/?#:@]*:[^\s/?#@]{3,}@[^\s/]+/i],
 ];
 
+/** For the commands that have the option. */
+export const INSISTING = ', or insist with --allow-secret';
+
 /** What kind of credential the text seems to hold; undefined where it seems to hold none. */
 export function findSecret(text: string): string | undefined {
   return forms.find(([, form]) => form.test(text))?.[0];
 }
 
-/** @throws AgentqError `secret` where the text seems to hold a credential. The message never repeats it. */
-export function refuseSecret(text: string | undefined, where: string): void {
+/**
+ * @param insisting how to insist, where the writer may
+ * @throws AgentqError `secret` where the text seems to hold a credential. The message never repeats it.
+ */
+export function refuseSecret(text: string | undefined, where: string, insisting = ''): void {
   const found = text === undefined ? undefined : findSecret(text);
   if (found === undefined) return;
   throw new AgentqError(
     'secret',
     `${where} seems to hold ${found}`,
-    'messages are kept and shown to many: hand secrets over another way, or insist with --allow-secret',
+    `messages are kept and shown to many: hand secrets over another way${insisting}`,
   );
 }

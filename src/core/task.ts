@@ -49,6 +49,8 @@ export interface TaskFacts {
   readonly envelope: Envelope;
   readonly context?: Evidence;
   readonly submitted_at: number;
+  /** Of the role when it was submitted; the envelope's own comes first. */
+  readonly max_attempts?: number;
   /** When something last happened to it. */
   readonly updated_at: number;
   readonly attempts: readonly Attempt[];

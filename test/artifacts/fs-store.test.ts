@@ -17,12 +17,15 @@ import {
 } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { FsStore } from '../../src/artifacts/fs/fs-store.ts';
 import type { Source } from '../../src/artifacts/store.ts';
 import type { Evidence } from '../../src/core/evidence.ts';
 import { Child } from '../backend/support/child.ts';
 import { scratchFolder } from '../backend/support/scratch.ts';
+
+// Starting a process takes long on a machine that has other things to do.
+vi.setConfig({ testTimeout: 30_000 });
 
 const MIB = 1024 * 1024;
 const PATH = 'results/a.md';
@@ -333,6 +336,48 @@ describe('scan', () => {
     symlinkSync('.', join(folder, 'loop'));
     makeFifo(join(folder, 'fifo'));
     expect(await store.scan('artifacts/t')).toEqual(['artifacts/t/real.md']);
+  });
+});
+
+describe('leftovers', () => {
+  const LONG_AGO = new Date(1_000);
+
+  test('are the half-written files that have not been touched since a moment, and can be removed', async () => {
+    const { store, root } = place();
+    const evidence = await kept(store);
+    for (const name of ['results/.agentq-tmp-1-old', 'artifacts/t/1/.agentq-tmp-1-old', 'results/.agentq-tmp-1-new']) {
+      file(join(root, name), 'half');
+      if (name.endsWith('old')) utimesSync(join(root, name), LONG_AGO, LONG_AGO);
+    }
+    utimesSync(join(root, PATH), LONG_AGO, LONG_AGO);
+    const found = ['artifacts/t/1/.agentq-tmp-1-old', 'results/.agentq-tmp-1-old'];
+    expect((await store.leftovers(2_000)).toSorted()).toEqual(found);
+    for (const path of found) await store.removeLeftover(path);
+    expect(await store.leftovers(2_000)).toEqual([]);
+    expect(names(join(root, 'results'))).toEqual(['.agentq-tmp-1-new', 'a.md']);
+    expect(await store.check(evidence)).toBeUndefined();
+    await store.removeLeftover(found[0]!);
+  });
+
+  test('of a put that was killed are found', async () => {
+    const { store, root, outside } = place();
+    const source = file(join(outside, 'source'), noise(3 * MIB));
+    for (const deadline = Date.now() + 10_000; names(root).every((name) => !name.includes('tmp'));) {
+      const child = new Child(new URL('processes/put-forever.ts', import.meta.url), [root, source]);
+      await child.printed(1);
+      await child.kill();
+      expect(Date.now()).toBeLessThan(deadline);
+    }
+    expect(await store.leftovers(Date.now() + 60_000)).toEqual([expect.stringMatching(/^results\/\.agentq-tmp-/)]);
+  });
+
+  test('are not looked for behind links: those belong to somebody else', async () => {
+    const { store, root, outside } = place();
+    file(join(outside, 'other-store/results/.agentq-tmp-1-x'), 'half');
+    mkdirSync(join(root, 'results'));
+    symlinkSync(join(outside, 'other-store'), join(root, 'results/link'));
+    symlinkSync('.', join(root, 'results/loop'));
+    expect(await store.leftovers(Date.now() + 60_000)).toEqual([]);
   });
 });
 

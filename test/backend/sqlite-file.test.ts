@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Backend } from '../../src/backend/backend.ts';
 import { createBackend, openBackend } from '../../src/backend/open.ts';
 import { refuseNetworkFileSystem } from '../../src/backend/sqlite/file-system.ts';
@@ -21,6 +21,9 @@ import { claimed, complete, done, idsOf, MINUTE, nothingToClaim, QUEUE, ROLE, su
 import { Child } from './support/child.ts';
 import { scratchFolder } from './support/scratch.ts';
 import { storeOptions } from './support/store-options.ts';
+
+// Starting a process takes long on a machine that has other things to do.
+vi.setConfig({ testTimeout: 30_000 });
 
 const database = (dir: string) => join(dir, 'agentq.db');
 
@@ -323,7 +326,7 @@ describe('the lock of a store', () => {
     await holder.kill();
     expect(await idsOf(backend.list({ limit: 10 }))).toEqual(['t0']);
     await done(backend, submit('a'));
-  }, 30_000);
+  });
 });
 
 describe('a clock that does not stand still', () => {

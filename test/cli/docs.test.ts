@@ -12,9 +12,10 @@ const read = (name: string) => readFileSync(new URL(`../../docs/${name}`, import
 
 /** The rows of every table, but for its head. */
 function rows(markdown: string): string[][] {
-  return markdown
-    .split('\n')
-    .filter((line, i, lines) => line.startsWith('|') && !/^\| -/.test(line) && !/^\| -/.test(lines[i + 1] ?? ''))
+  const lines = markdown.split('\n');
+  const ruler = (line = '') => line.startsWith('| -');
+  return lines
+    .filter((line, i) => line.startsWith('|') && !ruler(line) && !ruler(lines[i + 1]))
     .map((line) =>
       line
         .slice(1, -1)

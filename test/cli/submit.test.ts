@@ -134,6 +134,13 @@ describe('an idempotent submit', () => {
     expect(await q.task('t')).toEqual(before);
   });
 
+  test('returns the same task also where the config of its role has changed since', async ({ q }) => {
+    await q.submit('t');
+    q.write('.agentq/config.json', JSON.stringify({ version: 1, roles: { r: { max_attempts: 5 } } }));
+    expect(await q.run('submit', '--to', 'r', '--id', 't', '--instructions', 'do t')).toMatchObject({ code: 0 });
+    expect((await q.task('t')).max_attempts).toBe(3);
+  });
+
   for (const [what, ...more] of [
     ['role', '--to', 's'],
     ['priority', '--to', 'r', '--priority', 'low'],

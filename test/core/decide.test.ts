@@ -104,6 +104,25 @@ describe.for(spoken)('%s', ([, say]) => {
   });
 });
 
+describe('a refusal says what to do:', () => {
+  test.for<[string, Story, Command, string]>([
+    ['stop, after a cancel', story(submit(), cancel()), complete(), 'stop working on it'],
+    ['look, where the task has ended', story(submit(), fail()), complete(), 'agentq show task-1'],
+    ['claim anew, where the lease has ended', ended, complete(), 'claim it anew: agentq claim --as implementer'],
+    ['claim first, where nobody has', story(submit()), renew(), 'claim it first'],
+    ['name the attempt, where there were several', passedOn, complete(), '--attempt N'],
+    ['speak as the role', story(submit()), complete({ by: 'reviewer' }), '--from implementer'],
+    [
+      'read the result, where there is one',
+      story(submit(), complete()),
+      complete({ summary: 'no' }),
+      'agentq result task-1',
+    ],
+  ])('%s', ([, given, command, hint]) => {
+    expect(when(given, command).refusal?.hint).toContain(hint);
+  });
+});
+
 describe('what a stale attempt says', () => {
   test.for(spoken.filter(([type]) => type === 'complete' || type === 'fail'))('is recorded: %s', ([type, say]) => {
     expect(when(passedOn, say({ attempt: 1, by: 'w1' }))).toMatchObject({
@@ -258,30 +277,33 @@ describe('a completion of promised artifacts', () => {
 
 describe('a second submit of an id', () => {
   const context = evidence('context', 'the text', 'tasks/task-1.md');
-  const submitted = story(submit({ context_ref: context.path, labels: { a: 1, b: [2] } }, context));
+  const submitted = story(submit({ context_ref: context.path, labels: { a: 1, b: [2], c: null } }, context));
 
   test('with the same content changes nothing, whatever the task has become', () => {
-    const again = submit({ labels: { b: [2], a: 1 }, context_ref: context.path }, context);
+    const again = submit({ labels: { c: null, b: [2], a: 1 }, context_ref: context.path }, context);
     expect(when(submitted, again)).toEqual({ events: [], task: submitted.task });
     expect(when(story(submit(), claim(), complete()), submit()).refusal).toBeUndefined();
   });
 
   test('with the same context from another place is the same', () => {
     const path = 'tasks/elsewhere.md';
-    const again = submit({ labels: { a: 1, b: [2] }, context_ref: path }, { ...context, path, name: 'elsewhere' });
+    const again = submit(
+      { labels: { a: 1, b: [2], c: null }, context_ref: path },
+      { ...context, path, name: 'elsewhere' },
+    );
     expect(when(submitted, again)).toEqual({ events: [], task: submitted.task });
   });
 
   test.for<[string, Command]>([
     [
       'another context in the same place',
-      submit({ context_ref: context.path, labels: { a: 1, b: [2] } }, evidence('context', 'other')),
+      submit({ context_ref: context.path, labels: { a: 1, b: [2], c: null } }, evidence('context', 'other')),
     ],
-    ['no context', submit({ labels: { a: 1, b: [2] } })],
-    ['other instructions', submit({ instructions: 'do not', labels: { a: 1, b: [2] } }, context)],
-    ['another field of its own', submit({ labels: { a: 1, b: [3] } }, context)],
+    ['no context', submit({ labels: { a: 1, b: [2], c: null } })],
+    ['other instructions', submit({ instructions: 'do not', labels: { a: 1, b: [2], c: null } }, context)],
+    ['another field of its own', submit({ labels: { a: 1, b: [3], c: null } }, context)],
     ['a field less', submit({}, context)],
-    ['another role', submit({ to: 'reviewer', labels: { a: 1, b: [2] } }, context)],
+    ['another role', submit({ to: 'reviewer', labels: { a: 1, b: [2], c: null } }, context)],
   ])('with %s is refused', ([, command]) => {
     expect(conflict(submitted, command)).toMatch(/task-1 exists with other content/);
   });
@@ -342,6 +364,12 @@ describe('a failure', () => {
     expect(when(failed, fail())).toEqual({ events: [], task: failed.task });
     expect(conflict(failed, fail({ attempt: 1, reason: 'something else' }))).toMatch(/already failed/);
     expect(conflict(failed, fail({ attempt: 2 }))).toMatch(/already failed/);
+  });
+
+  test('said twice is quiet for the last attempt only', () => {
+    const failed = story(submit(), claim(), fail({ backoff }), MINUTE, claim(), fail({ attempt: 2 }));
+    expect(when(failed, fail({ attempt: 2 })).refusal).toBeUndefined();
+    expect(conflict(failed, fail({ attempt: 1 }))).toMatch(/already failed/);
   });
 });
 

@@ -66,7 +66,7 @@ test('what is read is a whole number of ms of at least 0', () => {
   );
 });
 
-// A bug of src/core/duration.ts: such a moment can be neither kept nor shown, and the last is not even finite.
+// Such a moment could be neither kept nor shown, and the last is not even finite.
 test.for<[string, string]>([
   ['days', '999999999d'],
   ['a number beyond the safe integers', '9'.repeat(30)],

@@ -98,7 +98,7 @@ test('a lease that ended is not followed by the TTL: somebody had begun', () => 
   expect(elapse(story(mortal, claim()).task, T0 + 60 * MINUTE).task.status).toBe('queued');
 });
 
-// A bug of src/core: spans in seconds become moments that are no whole ms, and the SQLite backend can't keep those.
+// Spans are given in seconds, and parts of them; SQLite keeps moments as integers.
 describe('a moment that time will change something at is a whole number of ms:', () => {
   test.for([0.0001, 1.0005])('a TTL of %d s', (ttl_seconds) => {
     expect(nextDue(story(submit({ ttl_seconds })).task)).toSatisfy(Number.isSafeInteger);

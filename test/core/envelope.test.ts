@@ -62,7 +62,7 @@ describe('an envelope is refused', () => {
     expect(schema.safeParse({ ...least, [field]: value }).error?.issues[0]?.path[0]).toBe(field);
   });
 
-  // A bug of src/core/envelope.ts: no Date can hold such a moment, and SQLite neither keeps nor reads it as a number.
+  // No Date can hold such a moment, and SQLite neither keeps nor reads it as a number.
   test.for<[string, number]>([
     ['ttl_seconds', 1e13],
     ['ttl_seconds', 1e306],

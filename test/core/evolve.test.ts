@@ -10,6 +10,7 @@ import {
   claim,
   complete,
   elapse,
+  evidence,
   fail,
   ID,
   MINUTE,
@@ -19,6 +20,7 @@ import {
   SECOND,
   story,
   submit,
+  T0,
   untouched,
   when,
 } from './tasks.ts';
@@ -73,7 +75,7 @@ describe('an event that lost a race is refused, and counted:', () => {
     ['lease-expired', late(begun, elapse, MINUTE)],
   ])('the %s of an attempt whose successor works', ([, [event]]) => {
     const successor = story(submit(), claim('w1'), MINUTE, claim('w2'), SECOND);
-    expect(refusalOf(successor.task, event!)).toBeDefined();
+    expect(refusalOf(successor.task, event!)).toBe('attempt 1 does not hold it: attempt 2 holds it');
   });
 
   test.for<[string, readonly Event[]]>([
@@ -82,7 +84,8 @@ describe('an event that lost a race is refused, and counted:', () => {
     ['renewal', late(begun, renew())],
     ['hand-back', late(begun, release())],
   ])('the %s of an attempt whose lease has ended since', ([, [event]]) => {
-    expect(refusalOf(story(submit(), claim('w1'), MINUTE, elapse).task, event!)).toBeDefined();
+    const { task } = story(submit(), claim('w1'), MINUTE, elapse);
+    expect(refusalOf(task, event!)).toBe('attempt 1 does not hold it: it is queued');
   });
 
   test('the end of a lease that was renewed meanwhile', () => {
@@ -129,7 +132,7 @@ describe('an event that lost a race is refused, and counted:', () => {
     expect(task).toMatchObject({ status: 'completed', completion: { summary: 'one' } });
   });
 
-  // A bug of src/core/evolve.ts: `expired` looks at the status alone, not at whether a TTL has passed.
+  // The task is queued, as it was the first time: it is the TTL that tells the two apart.
   test('an expiry that comes a second time, after the task was taken back from the dead letters', () => {
     const dead = story(submit({ ttl_seconds: 60 }), MINUTE, elapse);
     const expired = dead.events.at(-1)!;
@@ -138,7 +141,6 @@ describe('an event that lost a race is refused, and counted:', () => {
     expect(refusalOf(evolve(dead.task, retried!).task!, expired)).toBeDefined();
   });
 
-  // The same bug: a task that was begun never expires, and one that has no TTL neither.
   test('an expiry of a task that was begun meanwhile, and given back', () => {
     const [expired] = late(story(submit({ ttl_seconds: 60 })), elapse, MINUTE);
     expect(refusalOf(story(submit({ ttl_seconds: 60 }), claim(), release()).task, expired!)).toBeDefined();
@@ -187,10 +189,71 @@ test('nothing of the status that a task leaves stays on it', () => {
   expect(Object.keys(task).toSorted()).toEqual(Object.keys(queued.task).toSorted());
 });
 
+describe('an event dates what it brings about:', () => {
+  /** What each event leaves on its task, and when. */
+  const dated: { readonly [T in EventType]: (at: number) => object } = {
+    submitted: (at) => ({ status: 'scheduled', submitted_at: at }),
+    'became-due': (at) => ({ status: 'queued', ready_at: at }),
+    expired: (at) => ({ status: 'expired', expired_at: at }),
+    claimed: (at) => ({ status: 'working', attempts: [{ started_at: at }] }),
+    renewed: (at) => ({ status: 'working', progress: { at } }),
+    'lease-expired': (at) => ({ status: 'queued', ready_at: at, attempts: [{ ended_at: at }] }),
+    released: (at) => ({ status: 'scheduled', attempts: [{ ended_at: at }] }),
+    'attempt-failed': (at) => ({ status: 'scheduled', attempts: [{ ended_at: at }] }),
+    completed: (at) => ({ status: 'completed', completion: { at }, attempts: [{ ended_at: at }] }),
+    cancelled: (at) => ({ status: 'cancelled', cancelled_at: at, attempts: [{ ended_at: at }] }),
+    stopped: (at) => ({ status: 'cancelled', stopped_at: at, cancelled_at: at - SECOND }),
+    retried: (at) => ({ status: 'queued', ready_at: at }),
+    dismissed: (at) => ({ status: 'expired', dismissed_at: at }),
+    refused: () => ({ status: 'completed', refused: 1 }),
+  };
+
+  test.for(Object.keys(dated) as EventType[])('%s', (type) => {
+    const { task, events } = everyEvent[type];
+    const { at } = events.at(-1)!;
+    expect(task).toMatchObject({ ...dated[type](at), submitted_at: T0, updated_at: at });
+  });
+
+  test('the end of the last lease', () => {
+    const { task, now } = story(submit({ max_attempts: 1 }), claim(), MINUTE, elapse);
+    expect(task).toMatchObject({ status: 'failed', failed_at: now });
+  });
+
+  test('work without a claim, begun and ended at once', () => {
+    const { task, now } = story(submit(), SECOND, complete());
+    expect(task.attempts).toMatchObject([{ started_at: now, ended_at: now }]);
+  });
+});
+
+describe('a wait that is over before it begins is none:', () => {
+  test.for([-1, 0])('of a submit, by %i ms', (span) => {
+    const [submitted] = everyEvent.submitted.events as [EventOf<'submitted'>];
+    const { at } = submitted;
+    expect(evolve(undefined, { ...submitted, due_at: at + span }).task).toMatchObject({
+      status: 'queued',
+      ready_at: at,
+    });
+  });
+
+  test.for([-1, 0])('of a failure, by %i ms', (span) => {
+    const [failed] = late(begun, fail({ backoff })) as [EventOf<'attempt-failed'>];
+    const { at } = failed;
+    expect(evolve(begun.task, { ...failed, retry_at: at + span }).task).toMatchObject({
+      status: 'queued',
+      ready_at: at,
+    });
+  });
+});
+
+test('the context stays with its task whatever happens', () => {
+  const context = evidence('context');
+  expect(story(submit({}, context), claim(), fail(), retry).task).toMatchObject({ context });
+});
+
 describe('progress', () => {
   const reported = story(submit(), claim(), renew({ percent: 40, note: 'half-way' }), SECOND);
 
-  // A bug of src/core/evolve.ts: every heartbeat of a runner makes an old note look as if it had just been said.
+  // Else every heartbeat of a runner would make an old note look as if it had just been said.
   test('stays as it is where a renewal says nothing', () => {
     const [renewed] = late(reported, renew());
     expect(evolve(reported.task, renewed!).task).toMatchObject({
@@ -225,4 +288,5 @@ test('what a failed attempt left behind stands with the attempt', () => {
     reason: 'it broke',
     artifacts: (events.at(-1) as EventOf<'attempt-failed'>).artifacts,
   });
+  expect(story(submit(), claim(), fail()).task.attempts[0]).not.toHaveProperty('artifacts');
 });

@@ -14,7 +14,7 @@ const kinds: Record<NameKind, { readonly longest: number; readonly marks: string
 };
 const every = Object.entries(kinds) as [NameKind, (typeof kinds)[NameKind]][];
 
-describe.for(every)('a %s', ([kind, { longest, marks }]) => {
+describe.for(every)('a name of the kind %s', ([kind, { longest, marks }]) => {
   test(`holds letters, digits and ${marks}`, () => {
     expect(isName(kind, `aZ0${marks}9`)).toBe(true);
     expect(isName(kind, '0')).toBe(true);
@@ -47,7 +47,7 @@ describe.for(every)('a %s', ([kind, { longest, marks }]) => {
         fc.pre(isName(kind, value));
         expect(posix.normalize(posix.join('/store/tasks', value))).toBe(`/store/tasks/${value}`);
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 

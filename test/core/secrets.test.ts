@@ -35,7 +35,7 @@ describe('it finds', () => {
     expect(findSecret(`first line\nthe key is "${secret}", use it\nlast line`)).toBe(kind);
   });
 
-  // A bug of src/core/secrets.ts: this is how a Redis password is commonly written.
+  // How a password of Redis is commonly written.
   test('a URL with a password and no user', () => {
     expect(findSecret(url('redis', '', 'correct-horse'))).toBe('a URL with a password');
   });
@@ -65,7 +65,7 @@ describe('it finds nothing in', () => {
     expect(findSecret(text)).toBeUndefined();
   });
 
-  // A bug of src/core/secrets.ts: neither a user nor a password of a URL can hold ? or #.
+  // Neither a user nor a password of a URL can hold ? or #.
   test('a URL with a port and a mail address in its query', () => {
     expect(findSecret('https://example.com:8443?to=me@example.com')).toBeUndefined();
   });

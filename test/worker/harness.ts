@@ -63,6 +63,7 @@ export class Program {
   readonly #child: ChildProcess;
   #stdout = '';
   #stderr = '';
+  #running = true;
 
   constructor(command: readonly string[], cwd: string, env: NodeJS.ProcessEnv) {
     const [file, ...args] = command;
@@ -71,7 +72,10 @@ export class Program {
     createInterface({ input: this.#child.stdout! }).on('line', (line) => this.heard(line));
     this.ended = new Promise((resolve, reject) => {
       this.#child.once('error', reject);
-      this.#child.once('close', (code) => resolve({ code, stdout: this.#stdout, stderr: this.#stderr }));
+      this.#child.once('close', (code) => {
+        this.#running = false;
+        resolve({ code, stdout: this.#stdout, stderr: this.#stderr });
+      });
     });
   }
 
@@ -83,8 +87,9 @@ export class Program {
     return this.#child.pid!;
   }
 
+  /** Until it has ended and all that it said has arrived. */
   get running(): boolean {
-    return this.#child.exitCode === null && this.#child.signalCode === null;
+    return this.#running;
   }
 
   get stderr(): string {
@@ -167,20 +172,17 @@ export class Sandbox {
     return readFileSync(this.path(name), 'utf8');
   }
 
-  /** The file that a child wrote: its content, once it ends in a line end. */
-  async written(name: string): Promise<string> {
-    return until(`${name} to be written`, () => {
-      const content = this.has(name) ? this.read(name) : '';
-      return content.endsWith('\n') ? content.trimEnd() : undefined;
+  /** The lines of a file that others write, once there are so many. */
+  async lines(name: string, count = 1): Promise<readonly string[]> {
+    return until(`${count} lines in ${name}`, () => {
+      const lines = this.has(name) ? this.read(name).split('\n').slice(0, -1) : [];
+      return lines.length >= count ? lines : undefined;
     });
   }
 
-  /** The process ids that a child wrote into a file, once there are so many. */
-  async processIds(name: string, count: number): Promise<readonly number[]> {
-    return until(`${count} process ids in ${name}`, () => {
-      const ids = this.has(name) ? this.read(name).split('\n').slice(0, -1).map(Number) : [];
-      return ids.length >= count ? ids : undefined;
-    });
+  /** The process ids that children wrote into the file `pids`, once there are so many. */
+  async processIds(count: number): Promise<readonly number[]> {
+    return (await this.lines('pids', count)).map(Number);
   }
 
   has(name: string): boolean {
@@ -209,8 +211,8 @@ export class Sandbox {
     return this.ok('submit', '--to', ROLE, ...instructions, ...more);
   }
 
-  task(id: string): Promise<TaskView> {
-    return this.json('status', id);
+  async task(id: string): Promise<TaskView> {
+    return (await this.json<Output<'show'>>('show', id)).task;
   }
 
   /** The task, once it has ended in whatever way. */

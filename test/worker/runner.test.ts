@@ -246,17 +246,20 @@ describe('how a child ends', PATIENTLY, () => {
     await q.workOff(
       `/bin/sh -c 'trap "" TERM; echo $$ >> "$OUT/pids"; while :; do sleep 0.1; done' &
        echo $$ >> "$OUT/pids"; wait`,
-      ...['--timeout', '3s', '--kill-grace', '100ms'],
+      '--timeout',
+      '3s',
+      '--kill-grace',
+      '100ms',
     );
     expect(reasons(await q.task(id))).toEqual([expect.stringContaining('timeout')]);
-    await gone(await q.processIds('pids', 2));
+    await gone(await q.processIds(2));
   });
 
   test('a grandchild that is left in the background and holds the streams open is not waited for', async ({ q }) => {
     const id = await q.submit();
-    await q.workOff('sleep 600 & echo $! > "$OUT/pid"; echo done');
+    await q.workOff('sleep 600 & echo $! > "$OUT/pids"; echo done');
     expect((await q.result(id)).content).toBe('done\n');
-    await gone(await q.processIds('pid', 1));
+    await gone(await q.processIds(1));
   });
 
   const setsid = have('setsid', 'true') ? undefined : 'setsid is missing here';
@@ -272,12 +275,11 @@ describe('how a child ends', PATIENTLY, () => {
     skip(setsid !== undefined, setsid);
     const id = await q.submit();
     await q.workOff(`
-      export -p > "$OUT/env"
       setsid /bin/sh -c 'until [ -e "$OUT/go" ]; do sleep 0.05; done; echo late >&2; echo said > "$OUT/late"' &
       echo done`);
     expect((await q.result(id)).content).toBe('done\n');
     q.write('go');
-    await q.written('late');
+    await q.lines('late');
     expect((await q.result(id)).content).toBe('done\n');
   });
 
@@ -330,7 +332,7 @@ describe('a child that ends its task itself', PATIENTLY, () => {
   test('its progress can be seen while it works', async ({ q }) => {
     const id = await q.submit();
     q.work('agentq progress --percent 40 --note "half way"; echo reported > "$OUT/reported"; until_there go');
-    await q.written('reported');
+    await q.lines('reported');
     expect((await q.task(id)).progress).toMatchObject({ percent: 40, note: 'half way' });
     q.write('go');
     expect((await q.ended(id)).status).toBe('completed');
@@ -350,15 +352,19 @@ describe('several at once', PATIENTLY, () => {
     echo "$AGENTQ_TASK_ID $(ls "$OUT/now" | wc -l)" >> "$OUT/log"
     rm "$OUT/now/$AGENTQ_TASK_ID"`;
 
+  /** Which tasks ran, and how many each saw running. */
+  const met = (q: Sandbox) =>
+    [...q.read('log').matchAll(/(.*) (.*)\n/g)].map(([, id, count]) => ({ id: id!, count: Number(count) }));
+
   const submitAll = (q: Sandbox, count: number) =>
     Promise.all(Array.from({ length: count }, (_, n) => q.submit('--id', `task-${n}`, '--max-attempts', '1')));
 
   test('as many as --concurrency says run at once, and never more', async ({ q }) => {
     const ids = await submitAll(q, 7);
     await q.workOff(together(3), '--concurrency', '3');
-    const seen = q.read('log').trimEnd().split('\n');
-    expect(seen.map((line) => line.split(' ')[0]).toSorted()).toEqual(ids);
-    expect(Math.max(...seen.map((line) => Number(line.split(' ')[1])))).toBe(3);
+    const seen = met(q);
+    expect(seen.map(({ id }) => id).toSorted()).toEqual(ids);
+    expect(Math.max(...seen.map(({ count }) => count))).toBe(3);
   });
 
   test('without it, one after the other', async ({ q }) => {
@@ -371,8 +377,11 @@ describe('several at once', PATIENTLY, () => {
     const ids = await submitAll(q, 8);
     const workers = ['one', 'two'].map((name) => q.work(together(2), '--worker', name, '--until-empty'));
     await Promise.all(workers.map((worker) => worker.finished()));
-    const runs = q.read('log').trimEnd().split('\n');
-    expect(runs.map((line) => line.split(' ')[0]).toSorted()).toEqual(ids);
+    expect(
+      met(q)
+        .map(({ id }) => id)
+        .toSorted(),
+    ).toEqual(ids);
     const tasks = await Promise.all(ids.map((id) => q.task(id)));
     expect(tasks.map(outcomes)).toEqual(ids.map(() => ['completed']));
     expect(new Set(tasks.map(({ attempts }) => attempts[0]!.worker))).toEqual(new Set(['one', 'two']));

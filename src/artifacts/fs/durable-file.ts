@@ -33,16 +33,39 @@ export interface Measured {
 /** Names that only agentq uses, for files that are not yet whole. */
 export const TEMPORARY = '.agentq-tmp-';
 
-/** @param follow whether a symbolic link may stand for the file */
-export async function measureFile(path: string, follow: boolean): Promise<Measured> {
-  const flags = constants.O_RDONLY | (follow ? 0 : constants.O_NOFOLLOW);
-  const fd = openSync(path, flags);
+/** What was opened is no regular file: a folder, a fifo, a device. */
+export class NotAFile extends Error {}
+
+/**
+ * Opens a regular file, and waits for nobody: to open a fifo would.
+ * @param follow whether a symbolic link may stand for the file
+ */
+function openRegular(path: string, follow: boolean): number {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | (follow ? 0 : constants.O_NOFOLLOW));
+  if (fstatSync(fd).isFile()) return fd;
+  closeSync(fd);
+  throw new NotAFile(`${path} is not a regular file`);
+}
+
+/** The content of a regular file; a symbolic link is none. */
+export function readRegular(path: string): Buffer {
+  const fd = openRegular(path, false);
+  try {
+    return readFileSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Measures a regular file; a symbolic link is none. */
+export async function measureFile(path: string): Promise<Measured> {
+  const fd = openRegular(path, false);
   try {
     if (fstatSync(fd).size <= SMALL) return await measureBytes(readFileSync(fd));
   } finally {
     closeSync(fd);
   }
-  return pump(path, flags);
+  return pump(path, constants.O_RDONLY | constants.O_NOFOLLOW);
 }
 
 /** The hash is loaded here, because most commands touch no file. */

@@ -1,14 +1,4 @@
-import {
-  accessSync,
-  constants,
-  existsSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  statSync,
-  unlinkSync,
-} from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, realpathSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import { basename, dirname, join, parse, relative, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { AgentqError } from '../../core/errors.ts';
@@ -18,7 +8,9 @@ import {
   makeFolder,
   measureBytes,
   measureFile,
+  NotAFile,
   place,
+  readRegular,
   stage,
   syncFile,
   syncFolder,
@@ -47,14 +39,17 @@ export class FsStore implements ArtifactStore {
 
   pathOf(file: string): string | undefined {
     const inside = relative(realRoot(this.#root), realParent(file));
-    if (inside === '' || inside.startsWith('..') || resolve(inside) === inside) return undefined;
+    if (inside === '' || inside === '..' || inside.startsWith(`..${sep}`) || resolve(inside) === inside)
+      return undefined;
     return inside.split(sep).join('/');
   }
 
   async put(path: string, name: string, source: Source): Promise<Stored> {
     const target = this.locate(path);
-    for (const made of makeFolder(dirname(target), this.#folderMode)) syncFolder(dirname(made));
-    const { staged, sha256, size } = await readable(source, () => stage(target, source, this.#fileMode));
+    const { staged, sha256, size } = await readable(source, () => {
+      for (const made of makeFolder(dirname(target), this.#folderMode)) syncFolder(dirname(made));
+      return stage(target, source, this.#fileMode);
+    });
     for (let n = 1; ; n++) {
       const free = numbered(path, n);
       const evidence = { name, path: free, sha256, size };
@@ -62,6 +57,7 @@ export class FsStore implements ArtifactStore {
       if ((await this.check(evidence)) !== undefined) continue;
       unlinkSync(staged);
       syncFile(this.locate(free));
+      syncFolder(dirname(this.locate(free)));
       return { evidence, created: false };
     }
   }
@@ -69,9 +65,10 @@ export class FsStore implements ArtifactStore {
   async adopt(path: string, name: string): Promise<Evidence> {
     const file = this.locate(path);
     return await readable({ file }, async () => {
-      const measured = await measureFile(file, false);
+      const measured = await measureFile(file);
       syncFile(file);
-      syncFolder(dirname(file));
+      // The worker made the folders, and nobody has synced their names.
+      for (let folder = dirname(file); folder.startsWith(this.#root); folder = dirname(folder)) syncFolder(folder);
       return { name, path, ...measured };
     });
   }
@@ -81,20 +78,24 @@ export class FsStore implements ArtifactStore {
   }
 
   async scan(folder: string): Promise<readonly string[]> {
-    const path = this.locate(folder);
-    if (!existsSync(path)) return [];
-    return readdirSync(path, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile() && !entry.name.startsWith(TEMPORARY))
-      .map((entry) => relative(this.#root, join(entry.parentPath, entry.name)).split(sep).join('/'))
-      .toSorted();
+    return [...this.#walk(folder)].filter((path) => !basename(path).startsWith(TEMPORARY)).toSorted();
   }
 
   async leftovers(before: number): Promise<readonly string[]> {
-    return readdirSync(this.#root, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile() && entry.name.startsWith(TEMPORARY))
-      .map((entry) => join(entry.parentPath, entry.name))
-      .filter((file) => statSync(file).mtimeMs < before)
-      .map((file) => relative(this.#root, file).split(sep).join('/'));
+    const folders = ['tasks', 'results', 'artifacts'];
+    return folders
+      .flatMap((folder) => [...this.#walk(folder)])
+      .filter((path) => basename(path).startsWith(TEMPORARY) && statSync(this.locate(path)).mtimeMs < before);
+  }
+
+  /** Regular files only. Not readdir's own recursion, which follows links. */
+  *#walk(folder: string): Generator<string> {
+    if (!existsSync(this.locate(folder))) return;
+    for (const entry of readdirSync(this.locate(folder), { withFileTypes: true })) {
+      const path = `${folder}/${entry.name}`;
+      if (entry.isDirectory()) yield* this.#walk(path);
+      else if (entry.isFile()) yield path;
+    }
   }
 
   async removeLeftover(path: string): Promise<void> {
@@ -109,7 +110,7 @@ export class FsStore implements ArtifactStore {
 
   async check(evidence: Evidence): Promise<Drift | undefined> {
     try {
-      const { sha256, size } = await measureFile(this.locate(evidence.path), false);
+      const { sha256, size } = await measureFile(this.locate(evidence.path));
       return sha256 === evidence.sha256 && size === evidence.size ? undefined : { evidence, kind: 'changed' };
     } catch (error) {
       return {
@@ -121,7 +122,7 @@ export class FsStore implements ArtifactStore {
 
   async read(evidence: Evidence): Promise<Buffer> {
     const file = this.locate(evidence.path);
-    const bytes = existsSync(file) ? readFileSync(file) : undefined;
+    const bytes = tryRead(file);
     if (bytes && (await measureBytes(bytes)).sha256 === evidence.sha256) return bytes;
     const drift = (await this.check(evidence)) ?? { evidence, kind: 'changed' };
     throw new AgentqError('drift', describeDrift(drift), `restore ${file}, or do not trust it`);
@@ -149,21 +150,41 @@ function realRoot(folder: string): string {
   }
 }
 
-/** Says what is wrong with a source in one line, whatever the system calls it. */
-function readable<T>(source: Source, run: () => Promise<T>): Promise<T> {
-  if ('bytes' in source) return run();
-  const { file } = source;
+function tryRead(file: string): Buffer | undefined {
+  try {
+    return readRegular(file);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Says what is wrong with a source, or with the store, in one line, whatever the system calls it. */
+async function readable<T>(source: Source, run: () => Promise<T>): Promise<T> {
+  if ('file' in source) checkSource(source.file);
+  try {
+    return await run();
+  } catch (error) {
+    const { code, syscall, message } = error as NodeJS.ErrnoException;
+    if (error instanceof NotAFile || code === 'ELOOP') throw notAFile('file' in source ? source.file : message);
+    if (code === undefined) throw error;
+    if (syscall === 'read' && 'file' in source) throw unreadable(source.file, error as NodeJS.ErrnoException);
+    throw new AgentqError('storage', message, 'look at the store: is its disk full, read-only, or not yours to write?');
+  }
+}
+
+function checkSource(file: string): void {
   try {
     const info = statSync(file);
-    if (!info.isFile()) {
-      const kind = info.isDirectory() ? 'a directory' : 'not a regular file';
-      throw new AgentqError('unreadable-file', `${file} is ${kind}`, 'name a file');
-    }
+    if (info.isDirectory()) throw new AgentqError('unreadable-file', `${file} is a directory`, 'name a file');
+    if (!info.isFile()) throw notAFile(file);
     accessSync(file, constants.R_OK);
   } catch (error) {
     throw error instanceof AgentqError ? error : unreadable(file, error as NodeJS.ErrnoException);
   }
-  return run();
+}
+
+function notAFile(file: string): AgentqError {
+  return new AgentqError('unreadable-file', `${file} is not a regular file`, 'name a file');
 }
 
 function unreadable(file: string, { code, message }: NodeJS.ErrnoException): AgentqError {
@@ -171,5 +192,5 @@ function unreadable(file: string, { code, message }: NodeJS.ErrnoException): Age
     return new AgentqError('unreadable-file', `${file} does not exist`, 'check the path');
   if (code === 'EACCES' || code === 'EPERM')
     return new AgentqError('unreadable-file', `${file} is not yours to read`, 'check its mode');
-  return new AgentqError('unreadable-file', `${file} cannot be read: ${message}`);
+  return new AgentqError('unreadable-file', `${file} cannot be read: ${message}`, 'check the path');
 }

@@ -4,17 +4,9 @@ import { evolve } from '../../core/evolve.ts';
 import type { Task } from '../../core/task.ts';
 import type { Finding } from '../backend.ts';
 import type { Connection } from './connection.ts';
-import { columns, update } from './projection.ts';
+import { columns, restore } from './projection.ts';
 
-interface Stored {
-  readonly n: number;
-  readonly id: string;
-  readonly status: string;
-  readonly dead: number;
-  readonly ready_at: number | null;
-  readonly due_at: number | null;
-  readonly state: string;
-}
+type Columns = ReturnType<typeof columns>;
 
 /**
  * Checks the file itself, then folds every task anew from the log and compares. Repair rewrites the projection
@@ -27,24 +19,26 @@ export function audit(db: Connection, repair: boolean): Finding[] {
     .map((row) => ({ subject: 'database', problem: row.integrity_check, repaired: false }));
   db.transaction(() => {
     const wrong: { n: number; task: Task }[] = [];
-    for (const stored of db.each<Stored>('SELECT n, id, status, dead, ready_at, due_at, state FROM task')) {
-      const folded = fold(db, stored.n);
-      if (typeof folded === 'string') findings.push({ subject: stored.id, problem: folded, repaired: false });
-      else if (!agrees(stored, folded)) {
-        findings.push({
-          subject: stored.id,
-          problem: 'its row is not what its events fold to',
-          repaired: repair,
-        });
-        wrong.push({ n: stored.n, task: folded });
+    for (const { n, stored } of everyRow(db)) {
+      const folded = fold(db, n);
+      if (typeof folded === 'string') {
+        findings.push({ subject: stored?.id ?? `row ${n}`, problem: folded, repaired: false });
+      } else if (!stored || !agrees(stored, columns(folded))) {
+        const problem = stored ? 'its row is not what its events fold to' : 'its row is missing';
+        findings.push({ subject: folded.id, problem, repaired: repair });
+        wrong.push({ n, task: folded });
       }
     }
-    if (repair) for (const { n, task } of wrong) update(db, n, task);
+    if (repair) for (const { n, task } of wrong) restore(db, n, task);
     return { keep: repair && wrong.length > 0 };
   });
-  const orphans = db.get<{ n: number }>('SELECT count(*) AS n FROM event WHERE task NOT IN (SELECT n FROM task)')!.n;
-  if (orphans > 0) findings.push({ subject: 'log', problem: `${orphans} events belong to no task`, repaired: false });
   return findings;
+}
+
+/** The rows that there are, and the numbers of those that only the log knows. */
+function* everyRow(db: Connection): Generator<{ n: number; stored?: Columns }> {
+  for (const { n, ...stored } of db.each<Columns & { n: number }>('SELECT * FROM task')) yield { n, stored };
+  yield* db.each<{ n: number }>('SELECT DISTINCT task AS n FROM event WHERE task NOT IN (SELECT n FROM task)');
 }
 
 function fold(db: Connection, n: number): Task | string {
@@ -57,15 +51,8 @@ function fold(db: Connection, n: number): Task | string {
   return task ?? 'the log holds no submit of it';
 }
 
-function agrees(stored: Stored, folded: Task): boolean {
-  const [status, dead, ready_at, due_at, state] = columns(folded);
-  return (
-    stored.status === status &&
-    stored.dead === dead &&
-    stored.ready_at === ready_at &&
-    stored.due_at === due_at &&
-    isDeepStrictEqual(safeJson(stored.state), JSON.parse(state as string))
-  );
+function agrees({ state, ...stored }: Columns, { state: expected, ...rest }: Columns): boolean {
+  return isDeepStrictEqual(stored, rest) && isDeepStrictEqual(safeJson(state), JSON.parse(expected));
 }
 
 function safeJson(text: string): unknown {

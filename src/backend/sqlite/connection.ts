@@ -38,23 +38,33 @@ export class Connection {
     this.#path = path;
   }
 
-  /** Creates the file where it is missing, readable and writable as `mode` says, and lays the schema. */
+  /**
+   * Creates the file where it is missing, readable and writable as `mode` says, and lays the schema. A file that is
+   * there already is left as it is.
+   */
   static create(path: string, mode: number): Connection {
-    closeSync(openSync(path, 'a', mode));
-    chmodSync(path, mode);
+    if (!existsSync(path)) {
+      closeSync(openSync(path, 'a', mode));
+      chmodSync(path, mode);
+    }
     const connection = Connection.#connect(path);
     connection.#guard(() => {
       const db = connection.#db;
-      if (connection.#pragma('user_version') > 0) return;
+      if (!connection.#isEmpty()) return;
       db.exec('PRAGMA journal_mode = WAL');
       db.exec('BEGIN IMMEDIATE');
-      if (connection.#pragma('user_version') === 0) {
+      if (connection.#isEmpty()) {
         db.exec(`${schema}; PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}`);
       }
       db.exec('COMMIT');
     });
     connection.#check();
     return connection;
+  }
+
+  #isEmpty(): boolean {
+    const { n } = this.#db.prepare('SELECT count(*) AS n FROM sqlite_schema').get() as { n: number };
+    return n === 0 && this.#pragma('user_version') === 0 && this.#pragma('application_id') === 0;
   }
 
   /** @throws AgentqError `corrupt`, `newer-schema`, `storage` */

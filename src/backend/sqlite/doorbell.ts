@@ -86,6 +86,7 @@ export class Doorbell {
           if (rung || signal?.aborted) done();
         }),
       [Symbol.dispose]: () => {
+        if (!listeners.has(listener)) return;
         listeners.delete(listener);
         if (listeners.size === 0) this.#listeners.delete(name);
         if (this.#listeners.size === 0) this.#stop();

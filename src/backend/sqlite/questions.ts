@@ -1,6 +1,7 @@
 import { statuses, type Status, type Task } from '../../core/task.ts';
 import type { Counts, Filter, RoleCount, WorkerSeen } from '../backend.ts';
 import type { Connection } from './connection.ts';
+import { parseStored } from './projection.ts';
 
 /** More than ever work at once. */
 const MANY = 10_000;
@@ -9,11 +10,11 @@ type Found = { readonly n: number; readonly state: string };
 
 /** Newest first. Each status is asked for by itself: only so does the index give the order too. */
 export function list(db: Connection, filter: Filter): Task[] {
-  const found = (filter.statuses ?? [undefined]).flatMap((status) => ask(db, filter, status));
+  const found = [...new Set(filter.statuses ?? [undefined])].flatMap((status) => ask(db, filter, status));
   return found
     .toSorted((a, b) => b.n - a.n)
     .slice(0, filter.limit)
-    .map(({ state }) => JSON.parse(state) as Task);
+    .map(({ state }) => parseStored(state) as Task);
 }
 
 function ask(db: Connection, filter: Filter, status: Status | undefined): Found[] {

@@ -6,7 +6,7 @@ export const SCHEMA_VERSION = 1;
 
 /**
  * `event` is the log and the truth; `task` is its projection, one row a task with its state as JSON and the
- * columns that questions are asked by; `mailbox` holds the result messages not yet collected; `worker` is
+ * columns that questions are asked by; `mailbox` holds the result messages not yet collected, by the event that ended the task; `worker` is
  * presence only, and may be lost. The work queue of a role is the index `task_ready`.
  */
 export const schema = `
@@ -30,13 +30,13 @@ export const schema = `
     state    TEXT NOT NULL
   ) STRICT;
   CREATE INDEX task_ready     ON task (role, rank DESC, n, ready_at) WHERE status = 'queued';
-  CREATE INDEX task_due       ON task (due_at) WHERE due_at IS NOT NULL;
+  CREATE INDEX task_due       ON task (due_at, role) WHERE due_at IS NOT NULL;
   CREATE INDEX task_dead      ON task (n) WHERE dead = 1;
   CREATE INDEX task_of_status ON task (status, n, role);
   CREATE INDEX task_of_sender ON task (sender);
 
   CREATE TABLE mailbox (
-    n     INTEGER PRIMARY KEY,
+    event INTEGER PRIMARY KEY,
     queue TEXT NOT NULL,
     task  INTEGER NOT NULL
   ) STRICT;

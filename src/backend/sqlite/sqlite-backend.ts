@@ -1,7 +1,8 @@
 import type { Command } from '../../core/command.ts';
 import { type Circumstances, decide } from '../../core/decide.ts';
+import { AgentqError } from '../../core/errors.ts';
 import type { Event } from '../../core/event.ts';
-import { isFinished, type Task, type TaskIn } from '../../core/task.ts';
+import { isFinished, type Task } from '../../core/task.ts';
 import type {
   Backend,
   Claimed,
@@ -17,7 +18,7 @@ import type {
 } from '../backend.ts';
 import type { Connection } from './connection.ts';
 import type { Doorbell } from './doorbell.ts';
-import { findRow, type Row, record, toRow } from './projection.ts';
+import { findRow, parseStored, record, restore, type Row, type Stored, toRow } from './projection.ts';
 import { counts, list } from './questions.ts';
 
 /** How many tasks one transaction moves on because of time alone; the rest follow in the next. */
@@ -66,39 +67,41 @@ export class SqliteBackend implements Backend {
     return outcomes;
   }
 
-  #obey(row: Row | undefined, command: Command, rings: Rings): { outcome: Outcome; written: number; n?: number } {
-    const { events, task, refusal } = decide(row?.task, command, {
-      now: this.#given.now,
-      random: this.#given.random,
-    });
-    if (!task || events.length === 0)
-      return { outcome: { task, changed: false, ...(refusal && { refusal }) }, written: 0 };
-    const n = record(this.#db, row, task, events);
+  /** Within the caller's transaction. @returns the outcome, and how much was written */
+  #obey(row: Row | undefined, command: Command, rings: Rings, now = this.#given.now): Obeyed {
+    const { events, task, changed, refusal } = decide(row?.task, command, { now, random: this.#given.random });
+    const outcome = { task, changed, ...(refusal && { refusal }) };
+    if (!task || events.length === 0) return { outcome, written: 0 };
+    record(this.#db, row, task, events);
     rings.add(row?.task, task);
-    const changed = refusal === undefined;
-    return { outcome: { task, changed, ...(refusal && { refusal }) }, written: events.length, n };
+    return { outcome, written: events.length };
   }
 
   async claim(request: ClaimRequest): Promise<Claimed> {
     const now = this.#given.now;
     const announced = this.#announce(request, now);
-    if (!announced && !this.#ready(request.role) && !this.#anythingDue(now)) return this.#nothing();
+    if (!announced && !this.#ready(request.role) && !this.#anythingDue(now)) return this.#nothing(request.role);
     const rings = new Rings();
     const { task, keep } = this.#db.transaction(() => {
       let written = this.#sweep(now, rings);
       if (announced) written += this.#writePresence(request, now);
-      const row = this.#ready(request.role);
-      if (!row) return { task: undefined, keep: written > 0 };
       const { worker, lease } = request;
-      const { outcome } = this.#obey(row, { type: 'claim', worker, lease }, rings);
-      return { task: outcome.task as TaskIn<'working'> | undefined, keep: true };
+      for (let row = this.#ready(request.role); row; row = this.#ready(request.role)) {
+        // At the moment of the claim it may turn out to have expired: then the next one.
+        const { outcome, written: more } = this.#obey(row, { type: 'claim', worker, lease }, rings);
+        written += more;
+        if (outcome.task?.status === 'working') return { task: outcome.task, keep: true };
+        if (more === 0)
+          throw new AgentqError('corrupt', `${row.task.id} is not what its row says`, 'agentq doctor --repair');
+      }
+      return { task: undefined, keep: written > 0 };
     });
     if (keep) rings.ring(this.#doorbell);
-    return task ? { task } : this.#nothing();
+    return task ? { task } : this.#nothing(request.role);
   }
 
   #ready(role: string): Row | undefined {
-    const stored = this.#db.get<{ n: number; state: string }>(
+    const stored = this.#db.get<Stored>(
       `SELECT n, state FROM task INDEXED BY task_ready
        WHERE role = ? AND status = 'queued' ORDER BY rank DESC, n LIMIT 1`,
       role,
@@ -106,9 +109,10 @@ export class SqliteBackend implements Backend {
     return stored && toRow(stored);
   }
 
-  #nothing(): Claimed {
+  #nothing(role: string): Claimed {
     const next = this.#db.get<{ due_at: number }>(
-      'SELECT due_at FROM task WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1',
+      'SELECT due_at FROM task INDEXED BY task_due WHERE due_at IS NOT NULL AND role = ? ORDER BY due_at LIMIT 1',
+      role,
     );
     return { task: undefined, ...(next && { next_due: next.due_at }) };
   }
@@ -119,12 +123,13 @@ export class SqliteBackend implements Backend {
 
   /** Makes events of what time alone has brought about. Within the caller's transaction. */
   #sweep(now: number, rings: Rings): number {
-    const due = this.#db.all<{ n: number; state: string }>(
-      'SELECT n, state FROM task WHERE due_at <= ? ORDER BY due_at LIMIT ?',
-      now,
-      SWEEP,
-    );
-    return due.reduce((sum, stored) => sum + this.#obey(toRow(stored), { type: 'elapse' }, rings).written, 0);
+    const due = this.#db.all<Stored>('SELECT n, state FROM task WHERE due_at <= ? ORDER BY due_at LIMIT ?', now, SWEEP);
+    for (const row of due.map(toRow)) {
+      const { written } = this.#obey(row, { type: 'elapse' }, rings, now);
+      // A row that is due by its columns and not by its state would be found again and again.
+      if (written === 0) restore(this.#db, row.n, row.task);
+    }
+    return due.length;
   }
 
   /** Every question is asked of a store that time has caught up with. */
@@ -161,9 +166,15 @@ export class SqliteBackend implements Backend {
   async history(id: string): Promise<readonly Event[]> {
     this.#catchUp();
     const { Event } = await import('../../core/event.ts');
-    return this.#db
-      .all<{ body: string }>('SELECT body FROM event WHERE task = (SELECT n FROM task WHERE id = ?) ORDER BY seq', id)
-      .map(({ body }) => Event.parse(JSON.parse(body)));
+    const rows = this.#db.all<{ body: string }>(
+      'SELECT body FROM event WHERE task = (SELECT n FROM task WHERE id = ?) ORDER BY seq',
+      id,
+    );
+    return rows.map(({ body }) => {
+      const parsed = Event.safeParse(parseStored(body));
+      if (parsed.success) return parsed.data;
+      throw new AgentqError('corrupt', `the log of ${id} holds an event that is unreadable`, 'agentq doctor');
+    });
   }
 
   async list(filter: Filter): Promise<readonly Task[]> {
@@ -178,18 +189,17 @@ export class SqliteBackend implements Backend {
 
   async inbox(queue: string, limit: number): Promise<Inbox> {
     this.#catchUp();
-    const rows = this.#db.all<{ n: number; state: string }>(
-      'SELECT mailbox.n, state FROM mailbox JOIN task ON task.n = mailbox.task WHERE queue = ? ORDER BY mailbox.n LIMIT ?',
+    const rows = this.#db.all<Stored & { event: number }>(
+      'SELECT event, n, state FROM mailbox JOIN task ON task.n = mailbox.task WHERE queue = ? ORDER BY event LIMIT ?',
       queue,
       limit,
     );
     return {
-      // A task that was taken back from the dead letters since has another message to come.
-      tasks: rows.map((row) => toRow(row).task).filter(isFinished),
+      tasks: rows.map((row) => toRow(row).task),
       acknowledge: async () => {
         if (rows.length === 0) return;
         this.#db.transaction(() => {
-          for (const { n } of rows) this.#db.run('DELETE FROM mailbox WHERE n = ?', n);
+          for (const { event } of rows) this.#db.run('DELETE FROM mailbox WHERE event = ?', event);
           return { keep: true };
         });
       },
@@ -197,7 +207,6 @@ export class SqliteBackend implements Backend {
   }
 
   async audit(repair: boolean): Promise<readonly Finding[]> {
-    this.#catchUp();
     const { audit } = await import('./audit.ts');
     return audit(this.#db, repair);
   }
@@ -210,6 +219,11 @@ export class SqliteBackend implements Backend {
     this.#doorbell.close();
     this.#db.close();
   }
+}
+
+interface Obeyed {
+  readonly outcome: Outcome;
+  readonly written: number;
 }
 
 /** The bells to ring once the transaction is durable. */

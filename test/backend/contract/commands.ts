@@ -131,11 +131,12 @@ export const commands: Theme = (check) => {
     await done(backend, submit('a'));
     await claimed(backend);
     clock.advance(MINUTE);
+    const at = clock.now();
     await done(backend, renew('a', 1, { percent: 40, note: 'parsing' }));
     clock.advance(MINUTE);
     expect(await done(backend, renew('a', 1, { lease: SECOND }))).toMatchObject({
       lease: { attempt: 1, expires_at: clock.now() + SECOND },
-      progress: { percent: 40, note: 'parsing' },
+      progress: { percent: 40, note: 'parsing', at },
     });
   });
 

@@ -67,6 +67,17 @@ export const inbox: Theme = (check) => {
     expect(await ids(backend)).toEqual(['b']);
   });
 
+  check('an acknowledgement that comes late takes no message that nobody has read', async ({ open }) => {
+    const here = await open();
+    const there = await open();
+    await done(here, submit('a'), complete('a'));
+    const read = await here.inbox(QUEUE, 10);
+    await acknowledge(there);
+    await done(there, submit('b'), complete('b'));
+    await read.acknowledge();
+    expect(await ids(here)).toEqual(['b']);
+  });
+
   check('a limit shows the oldest messages, and an acknowledgement makes room for the next', async ({ open }) => {
     const backend = await open();
     for (const id of ['a', 'b', 'c', 'd', 'e']) await done(backend, submit(id), complete(id));

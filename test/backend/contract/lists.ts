@@ -69,6 +69,9 @@ export const lists: Theme = (check) => {
     await inEveryStatus(backend, (ms) => clock.advance(ms));
     for (const status of statuses) expect(await ids(backend, { statuses: [status] })).toEqual([status]);
     expect(await ids(backend, { statuses: ['failed', 'queued'] })).toEqual(['queued', 'failed']);
+    expect(await ids(backend, { statuses: ['queued', 'failed', 'queued'] })).toEqual(['queued', 'failed']);
+    expect(await ids(backend, { statuses: ['queued', 'failed'], limit: 1 })).toEqual(['queued']);
+    expect(await ids(backend, { statuses: ['queued', 'failed'], before: 'queued' })).toEqual(['failed']);
     expect((await ids(backend, { statuses })).toSorted()).toEqual([...statuses].toSorted());
   });
 

@@ -1,0 +1,63 @@
+import { describe, expect } from 'vitest';
+import { gone, isAlive, LEASE, PATIENTLY, ROLE, test, until } from './harness.ts';
+
+const OBEDIENT = 'echo $$ >> "$OUT/pids"; until_there go; echo done';
+
+describe('a lease', PATIENTLY, () => {
+  test('is renewed for as long as its task takes', async ({ q }) => {
+    const id = await q.submit('--max-attempts', '1');
+    const worker = q.work(OBEDIENT, '--lease', LEASE);
+    await worker.reported('started');
+    const first = (await q.task(id)).lease!;
+    await until('the first lease to be over', () => Date.now() > Date.parse(first.expires_at));
+    const { status, lease } = await q.task(id);
+    expect({ status, attempt: lease?.attempt }).toEqual({ status: 'working', attempt: 1 });
+    expect(lease!.expires_at > first.expires_at).toBe(true);
+    q.write('go');
+    await worker.reported('completed');
+    expect((await q.task(id)).attempts).toMatchObject([{ number: 1, outcome: 'completed' }]);
+  });
+
+  test('is renewed while a child that was cancelled takes its time to end', async ({ q }) => {
+    const [stubborn, other] = [await q.submit(), await q.submit()];
+    const script = 'trap "" TERM; echo $$ >> "$OUT/pids"; until_there go; echo done';
+    const worker = q.work(script, '--lease', LEASE, '--concurrency', '2');
+    await q.processIds(2);
+    const { lease } = await q.task(other);
+    await q.ok('cancel', stubborn);
+    await until('the lease of the other to be over', () => Date.now() > Date.parse(lease!.expires_at));
+    q.write('go');
+    await worker.reported('completed', { task_id: other, attempt: 1 });
+  });
+
+  test('that is lost to another stops the child, and nothing of it is recorded', async ({ q }) => {
+    const id = await q.submit();
+    const worker = q.work(OBEDIENT, '--lease', LEASE);
+    const [child] = await q.processIds(1);
+    await q.ok('release', id, '--from', ROLE, '--attempt', '1', '--reason', 'a person knows better');
+    await q.ok('claim', '--as', ROLE, '--worker', 'somebody');
+    await worker.reported('lease-lost', { task_id: id, attempt: 1 });
+    expect(isAlive(child!)).toBe(false);
+    const task = await q.task(id);
+    expect(task.lease).toMatchObject({ worker: 'somebody', attempt: 2 });
+    expect(task.attempts).toMatchObject([{ outcome: 'released' }, { worker: 'somebody' }]);
+  });
+
+  test('that is over is refused to a child, whose late words change nothing', async ({ q }) => {
+    const id = await q.submit();
+    const worker = q.work(
+      `
+      trap 'agentq complete --summary late > "$OUT/refused" 2>&1; echo $? >> "$OUT/code"; exit 0' TERM
+      echo $$ >> "$OUT/pids"; while :; do sleep 0.1; done`,
+      '--lease',
+      LEASE,
+    );
+    const pids = await q.processIds(1);
+    await q.ok('release', id, '--from', ROLE, '--attempt', '1', '--reason', 'a person knows better');
+    await q.ok('claim', '--as', ROLE, '--worker', 'somebody');
+    await worker.reported('lease-lost', { task_id: id, attempt: 1 });
+    await gone(pids);
+    expect(await q.lines('code')).toEqual(['4']);
+    expect((await q.task(id)).lease).toMatchObject({ worker: 'somebody', attempt: 2 });
+  });
+});

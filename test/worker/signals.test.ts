@@ -1,0 +1,219 @@
+import { rmSync } from 'node:fs';
+import { describe, expect } from 'vitest';
+import type { TaskView } from '../../src/cli/schemas.ts';
+import { gone, isAlive, LEASE, PATIENTLY, type Sandbox, test, until } from './harness.ts';
+
+const outcomes = ({ attempts }: TaskView) => attempts.map(({ outcome }) => outcome);
+
+/** Starts a grandchild that ignores SIGTERM, and waits with it for ever; both write down who they are. */
+const STUBBORN = `
+  echo begun
+  /bin/sh -c 'trap "" TERM; echo $$ >> "$OUT/pids"; while :; do sleep 0.1; done' &
+  echo $$ >> "$OUT/pids"
+  wait`;
+
+/** Waits for the file `go`. */
+const OBEDIENT = 'echo $$ >> "$OUT/pids"; until_there go; echo done';
+
+describe('a worker that is told to end', PATIENTLY, () => {
+  test.for(['SIGTERM', 'SIGINT'] as const)(
+    'lets its running tasks finish and begins no other, at a %s',
+    async (signal, { q }) => {
+      const [running, waiting] = [await q.submit(), await q.submit()];
+      const worker = q.work(OBEDIENT);
+      await worker.reported('started', { task_id: running });
+      worker.signal(signal);
+      await worker.said('draining');
+      const late = await q.submit('--priority', 'high');
+      q.write('go');
+      await worker.finished();
+      expect((await q.result(running)).content).toBe('done\n');
+      for (const id of [waiting, late]) expect(await q.task(id)).toMatchObject({ status: 'queued', attempts: [] });
+    },
+  );
+
+  test('ends at once where it has nothing to do', async ({ q }) => {
+    const worker = q.work('true', '--worker', 'idler');
+    await q.present('idler');
+    worker.signal('SIGTERM');
+    await worker.finished();
+  });
+
+  test('hands its tasks back at a second signal, and this costs them no attempt', async ({ q }) => {
+    const id = await q.submit('--max-attempts', '1');
+    const worker = q.work(STUBBORN, '--kill-grace', '100ms');
+    const pids = await q.processIds(2);
+    worker.signal('SIGTERM');
+    await worker.said('draining');
+    expect(pids.filter(isAlive)).toEqual(pids);
+    worker.signal('SIGTERM');
+    await worker.finished();
+    expect(pids.filter(isAlive)).toEqual([]);
+    const task = await q.task(id);
+    expect(task.status).toBe('queued');
+    expect(outcomes(task)).toEqual(['released']);
+    await q.workOff('echo "attempt $AGENTQ_ATTEMPT"');
+    expect((await q.result(id)).content).toBe('attempt 2\n');
+  });
+
+  test('lets a task finish that it holds a second time', async ({ q }) => {
+    const id = await q.submit();
+    const worker = q.work(
+      `case $AGENTQ_ATTEMPT in
+        1) agentq release --reason "in two minds"; until_there never ;;
+        2) until_there go; echo done ;;
+      esac`,
+      '--concurrency',
+      '2',
+      '--kill-grace',
+      '100ms',
+      '--lease',
+      LEASE,
+    );
+    await worker.reported('started', { task_id: id, attempt: 2 });
+    await worker.reported('lease-lost', { attempt: 1 });
+    worker.signal('SIGTERM');
+    await worker.said('draining');
+    q.write('go');
+    await worker.finished();
+    expect(outcomes(await q.task(id))).toEqual(['released', 'completed']);
+  });
+});
+
+describe('a cancel', PATIENTLY, () => {
+  test('kills all that the child started, also what ignores SIGTERM, and is then acknowledged', async ({ q }) => {
+    const id = await q.submit();
+    const worker = q.work(STUBBORN, '--kill-grace', '100ms');
+    const pids = await q.processIds(2);
+    await q.ok('cancel', id, '--reason', 'not needed');
+    await worker.reported('cancelled', { task_id: id });
+    expect(pids.filter(isAlive)).toEqual([]);
+    const task = await q.task(id);
+    expect(task).toMatchObject({ status: 'cancelled', reason: 'not needed', stopped_at: expect.any(String) });
+    expect(outcomes(task)).toEqual(['cancelled']);
+  });
+
+  test('asks first, and gives a child the time to tidy up', async ({ q }) => {
+    const id = await q.submit();
+    const worker = q.work(
+      'trap "sleep 0.3; echo tidied > \\"$OUT/tidied\\"; exit 0" TERM; echo $$ >> "$OUT/pids"; while :; do sleep 0.1; done',
+    );
+    const [pid] = await q.processIds(1);
+    await q.ok('cancel', id);
+    await worker.reported('cancelled', { task_id: id });
+    expect(isAlive(pid!)).toBe(false);
+    expect(q.has('tidied')).toBe(true);
+    expect(await q.task(id)).toMatchObject({ status: 'cancelled', stopped_at: expect.any(String) });
+  });
+
+  test('stops that task alone', async ({ q }) => {
+    const [one, other] = [await q.submit(), await q.submit()];
+    const worker = q.work(OBEDIENT, '--concurrency', '2');
+    await q.processIds(2);
+    await q.ok('cancel', one);
+    await worker.reported('cancelled', { task_id: one });
+    q.write('go');
+    expect((await q.ended(other)).status).toBe('completed');
+  });
+
+  test('is heard by a worker that drains', async ({ q }) => {
+    const id = await q.submit();
+    const worker = q.work(STUBBORN, '--kill-grace', '100ms');
+    const pids = await q.processIds(2);
+    worker.signal('SIGTERM');
+    await worker.said('draining');
+    await q.ok('cancel', id);
+    await worker.finished();
+    expect(pids.filter(isAlive)).toEqual([]);
+    expect(await q.task(id)).toMatchObject({ status: 'cancelled', stopped_at: expect.any(String) });
+  });
+
+  test('is acknowledged also where the child ends before its worker hears of it', async ({ q }) => {
+    const id = await q.submit();
+    const worker = q.work(OBEDIENT);
+    await q.processIds(1);
+    rmSync(q.path('.agentq/bells'), { recursive: true });
+    await q.ok('cancel', id);
+    q.write('go');
+    await worker.reported('cancelled', { task_id: id });
+    expect(await q.task(id)).toMatchObject({ status: 'cancelled', stopped_at: expect.any(String) });
+  });
+});
+
+describe('a worker that is killed', PATIENTLY, () => {
+  test('leaves no child behind, and another worker does its task when the lease is over', async ({ q }) => {
+    const id = await q.submit();
+    const first = q.work(STUBBORN, '--lease', LEASE, '--worker', 'first');
+    const pids = await q.processIds(2);
+    // What the child said has come through the worker: so it is past all that it does to start one.
+    await q.lines(`.agentq/artifacts/${id}/1/log.txt`);
+    first.signal('SIGKILL');
+    q.work('echo "attempt $AGENTQ_ATTEMPT"', '--worker', 'second');
+    await gone(pids);
+    const task = await q.ended(id);
+    expect(task.attempts).toMatchObject([
+      { number: 1, worker: 'first', outcome: 'lease-expired' },
+      { number: 2, worker: 'second', outcome: 'completed' },
+    ]);
+    expect((await q.result(id)).content).toBe('attempt 2\n');
+  });
+
+  test('costs the task an attempt: the last one makes it a dead letter', async ({ q }) => {
+    const id = await q.submit('--max-attempts', '1');
+    const worker = q.work(OBEDIENT, '--lease', LEASE);
+    await q.processIds(1);
+    worker.signal('SIGKILL');
+    const task = await q.ended(id);
+    expect(task.status).toBe('failed');
+    expect(outcomes(task)).toEqual(['lease-expired']);
+  });
+});
+
+describe('a worker that was stopped for longer than its lease', PATIENTLY, () => {
+  /** Stops a worker until another has its task. The children of both wait for the file `go`. */
+  async function overtake(q: Sandbox, ...options: readonly string[]) {
+    const id = await q.submit();
+    const first = q.work(OBEDIENT, '--lease', LEASE, '--worker', 'first', ...options);
+    const [child] = await q.processIds(1);
+    first.signal('SIGSTOP');
+    const second = q.work(OBEDIENT, '--worker', 'second');
+    await second.reported('started', { task_id: id });
+    return { id, first, second, child: child! };
+  }
+
+  test('kills its child when it wakes, and changes nothing', async ({ q }) => {
+    const { id, first, second, child } = await overtake(q);
+    const before = await q.history(id);
+    expect(isAlive(child)).toBe(true);
+    first.signal('SIGCONT');
+    await first.reported('lease-lost', { task_id: id, attempt: 1 });
+    expect(isAlive(child)).toBe(false);
+    expect(await q.history(id)).toEqual(before);
+    q.write('go');
+    await second.reported('completed', { task_id: id, attempt: 2 });
+    expect(outcomes(await q.task(id))).toEqual(['lease-expired', 'completed']);
+  });
+
+  test('changes nothing either where its child has ended meanwhile', async ({ q }) => {
+    const { id, first, second } = await overtake(q);
+    q.write('go');
+    await second.reported('completed', { task_id: id, attempt: 2 });
+    const { completed_by, result } = await q.task(id);
+    first.signal('SIGCONT');
+    await first.reported('lease-lost', { task_id: id, attempt: 1 });
+    expect(await q.task(id)).toMatchObject({ status: 'completed', completed_by, result });
+  });
+
+  test('goes on to work for others', async ({ q }) => {
+    const { id, first, second } = await overtake(q);
+    first.signal('SIGCONT');
+    await first.reported('lease-lost', { task_id: id });
+    const next = await q.submit();
+    await first.reported('started', { task_id: next });
+    q.write('go');
+    await until(
+      'both tasks to end',
+      () => first.events.at(-1)?.event === 'completed' && second.events.at(-1)?.event === 'completed',
+    );
+  });
+});
