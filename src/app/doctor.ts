@@ -1,4 +1,4 @@
-import { chmodSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join, parse } from 'node:path';
 import { describeDrift } from '../artifacts/store.ts';
 import { isFinished, type Task } from '../core/task.ts';
@@ -102,6 +102,7 @@ async function halfWritten({ store, clock }: Services, repair: boolean): Promise
 
 /** Folders in run/ of attempts that are over: their worker was killed before it could clear up. */
 function leftOverScratch({ workspace }: Services, open: Set<string>, repair: boolean): Diagnosis[] {
+  if (!existsSync(workspace.runDir)) return [];
   return readdirSync(workspace.runDir)
     .filter((name) => !open.has(name.split('~')[0]!))
     .map((name) => {

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { AgentqError } from '../core/errors.ts';
 import { type Config, readConfig } from './config.ts';
@@ -58,30 +58,54 @@ function openWorkspace(dir: string): Workspace {
   };
 }
 
-/** Makes the folders and the config; what is there already is left as it is. */
+/**
+ * Makes the folders and the config; what is there already is left as it is.
+ * @throws AgentqError `storage` where a folder can't be made
+ */
 export function initWorkspace(
   named: string | undefined,
   cwd: string,
-  wanted: { store?: string; shared?: boolean },
+  wanted: { store?: string | undefined; shared?: boolean | undefined },
 ): Workspace {
-  const dir = named === undefined ? join(resolve(cwd), FOLDER) : resolve(cwd, named);
-  if (existsSync(dir) && !statSync(dir).isDirectory())
-    throw new AgentqError('usage', `${dir} is not a directory`, 'name a folder');
-  if (!isWorkspace(dir)) {
-    const modes = modesOf(wanted.shared ?? false);
-    makeFolder(dir, modes);
-    const store = wanted.store === undefined ? {} : { store: resolve(cwd, wanted.store) };
-    const config: Config = { version: 1, ...store, ...(wanted.shared && { shared: true }) };
-    writeFileSync(join(dir, CONFIG), `${JSON.stringify(config, null, 2)}\n`, {
-      mode: modes.file,
-      flag: 'wx',
-    });
-    chmodSync(join(dir, CONFIG), modes.file);
+  const dir = placeOf(named, cwd);
+  try {
+    if (!isWorkspace(dir)) writeWorkspace(dir, cwd, wanted);
+    const workspace = openWorkspace(dir);
+    for (const folder of ['tasks', 'results', 'artifacts'])
+      makeFolder(join(workspace.storeDir, folder), workspace.modes);
+    makeFolder(workspace.runDir, workspace.modes);
+    return workspace;
+  } catch (error) {
+    if (error instanceof AgentqError) throw error;
+    throw new AgentqError(
+      'storage',
+      (error as Error).message,
+      'name a folder that you may write to: agentq init --dir PATH',
+    );
   }
-  const workspace = openWorkspace(dir);
-  for (const folder of ['tasks', 'results', 'artifacts']) makeFolder(join(workspace.storeDir, folder), workspace.modes);
-  makeFolder(workspace.runDir, workspace.modes);
-  return workspace;
+}
+
+/** The folder that is named, the workspace in it, or `.agentq` here. */
+function placeOf(named: string | undefined, cwd: string): string {
+  if (named === undefined) return join(resolve(cwd), FOLDER);
+  const dir = resolve(cwd, named);
+  return !isWorkspace(dir) && isWorkspace(join(dir, FOLDER)) ? join(dir, FOLDER) : dir;
+}
+
+function writeWorkspace(
+  dir: string,
+  cwd: string,
+  { store, shared = false }: { store?: string | undefined; shared?: boolean | undefined },
+): void {
+  const modes = modesOf(shared);
+  makeFolder(dir, modes);
+  const config: Config = {
+    version: 1,
+    ...(store !== undefined && { store: resolve(cwd, store) }),
+    ...(shared && { shared }),
+  };
+  writeFileSync(join(dir, CONFIG), `${JSON.stringify(config, null, 2)}\n`, { mode: modes.file, flag: 'wx' });
+  chmodSync(join(dir, CONFIG), modes.file);
 }
 
 /** A folder that was there before keeps its mode: it may be somebody's home. */

@@ -1,6 +1,6 @@
 import { fstatSync, writeSync } from 'node:fs';
 import { main } from './main.ts';
-import type { Sink } from './system.ts';
+import { OutputClosed, type Sink } from './system.ts';
 
 /** Runs the program in this process. @returns the exit code; bin/agentq.cjs exits with it */
 export function run(): Promise<number> {
@@ -51,7 +51,7 @@ function writeSome(fd: number, data: Uint8Array): number {
     return writeSync(fd, data);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    // A reader that has seen enough (agentq list | head) is not an error.
+    if (code === 'EPIPE' && fd === 1) throw new OutputClosed();
     if (code === 'EPIPE') return data.length;
     if (code !== 'EAGAIN') throw error;
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);

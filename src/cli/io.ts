@@ -1,6 +1,6 @@
 import type { ChalkInstance } from 'chalk';
 import type { Sink, System } from './system.ts';
-import { visibleJson } from './visible.ts';
+import { visible, visibleJson } from './visible.ts';
 
 export type Style = Pick<ChalkInstance, 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan'>;
 
@@ -42,8 +42,9 @@ export class Io {
     this.line(visibleJson(JSON.stringify(value)));
   }
 
+  /** One line of talk, safe whatever it quotes. */
   talk(text: string): void {
-    this.#err.write(`${text}\n`);
+    this.#err.write(`${visible(text)}\n`);
   }
 
   /** Writes over its last state; only a terminal gets to see it. */

@@ -2,8 +2,8 @@ import { Command, CommanderError } from 'commander';
 import { AgentqError } from '../core/errors.ts';
 import { Context, type GlobalOptions } from './context.ts';
 import { exitCodes, INTERNAL_ERROR } from './exit-codes.ts';
-import type { System } from './system.ts';
-import { visible, visibleJson } from './visible.ts';
+import { OutputClosed, type System } from './system.ts';
+import { visible, visibleJson, visibleText } from './visible.ts';
 import { VERSION } from './version.ts';
 
 /** Adds a verb's arguments, options and action. Loaded when the verb is called, with all that it imports. */
@@ -83,10 +83,13 @@ function build(system: System): { program: Command; context: { opened?: Context 
 
 /** The one place where an error becomes a line and an exit code. */
 function report(error: unknown, system: System, json: boolean): number {
+  if (error instanceof OutputClosed) return 0;
   const told = error instanceof CommanderError ? fromCommander(error) : error;
   if (told === undefined) return 0;
   if (!(told instanceof AgentqError)) {
-    system.stderr.write(`agentq: internal error: ${error instanceof Error ? error.stack : String(error)}\n`);
+    system.stderr.write(
+      `agentq: internal error: ${visibleText(error instanceof Error ? (error.stack ?? error.message) : String(error))}\n`,
+    );
     return INTERNAL_ERROR;
   }
   const exit = exitCodes[told.code];

@@ -20,7 +20,11 @@ export interface System {
   readonly onSignal: (listener: () => void) => () => void;
 }
 
+/** Thrown by a sink whose reader has gone (agentq list | head): there is no more to do, and nothing is wrong. */
+export class OutputClosed extends Error {}
+
 export interface Sink {
+  /** @throws OutputClosed */
   write(data: string | Uint8Array): void;
   readonly isTTY?: boolean;
   readonly columns?: number;

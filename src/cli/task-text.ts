@@ -30,13 +30,13 @@ export function headline(task: Task, most: number): string {
 /** A task in full, a fact a line. */
 export function taskLines(task: Task, now: number, style: Style): string[] {
   const { envelope } = task;
-  const fact = (name: string, value: string) => `${style.dim(name.padEnd(10))} ${value}`;
+  const fact = (name: string, value: string) => `${style.dim(name.padEnd(10))} ${visible(value)}`;
   const lines = [
     `${style.bold(task.id)}  ${colourOf(style, task)(task.status)}`,
     fact('from', `${envelope.from} to ${envelope.to}, ${envelope.type}, ${envelope.priority}`),
     fact('submitted', formatMoment(task.submitted_at, now)),
   ];
-  if (envelope.instructions !== undefined) lines.push(fact('do', shorten(visible(envelope.instructions), 300)));
+  if (envelope.instructions !== undefined) lines.push(fact('do', shorten(envelope.instructions, 300)));
   if (task.context) lines.push(fact('context', `${task.context.path}, ${task.context.size} bytes`));
   lines.push(...statusLines(task, now).map(([name, value]) => fact(name, value)));
   if (task.refused > 0) lines.push(fact('refused', `${task.refused} changes: agentq show ${task.id}`));
@@ -55,25 +55,22 @@ function statusLines(task: Task, now: number): [name: string, value: string][] {
       const lines: [string, string][] = [
         [
           'lease',
-          `attempt ${lease.attempt} of ${maxAttempts(task)} by ${visible(lease.worker)}, ends ${formatMoment(lease.expires_at, now)}`,
+          `attempt ${lease.attempt} of ${maxAttempts(task)} by ${lease.worker}, ends ${formatMoment(lease.expires_at, now)}`,
         ],
       ];
       if (progress?.percent !== undefined) lines.push(['progress', bar(progress.percent)]);
-      if (progress) lines.push(['note', `${visible(progress.note ?? '')} (${formatMoment(progress.at, now)})`]);
+      if (progress) lines.push(['note', `${progress.note ?? ''} (${formatMoment(progress.at, now)})`]);
       return lines;
     }
     case 'completed': {
       const { by, at, summary, result, artifacts } = task.completion;
-      const lines: [string, string][] = [['completed', `${formatMoment(at, now)} by ${visible(by)}`]];
-      if (summary !== undefined) lines.push(['summary', visible(summary)]);
+      const lines: [string, string][] = [['completed', `${formatMoment(at, now)} by ${by}`]];
+      if (summary !== undefined) lines.push(['summary', summary]);
       if (result) lines.push(['result', `${result.path}, ${result.size} bytes`]);
-      return [
-        ...lines,
-        ...artifacts.map(({ path, size }): [string, string] => ['artifact', `${visible(path)}, ${size} bytes`]),
-      ];
+      return [...lines, ...artifacts.map(({ path, size }): [string, string] => ['artifact', `${path}, ${size} bytes`])];
     }
     case 'failed':
-      return [['failed', `${formatMoment(task.failed_at, now)}: ${visible(task.reason)}`]];
+      return [['failed', `${formatMoment(task.failed_at, now)}: ${task.reason}`]];
     case 'expired':
       return [['expired', `${formatMoment(task.expired_at, now)}: nobody had started it`]];
     case 'cancelled': {
@@ -86,7 +83,7 @@ function statusLines(task: Task, now: number): [name: string, value: string][] {
       return [
         [
           'cancelled',
-          `${formatMoment(task.cancelled_at, now)} by ${visible(task.by)}: ${visible(task.reason ?? 'no reason given')}${state}`,
+          `${formatMoment(task.cancelled_at, now)} by ${task.by}: ${task.reason ?? 'no reason given'}${state}`,
         ],
       ];
     }
@@ -95,9 +92,9 @@ function statusLines(task: Task, now: number): [name: string, value: string][] {
   }
 }
 
-export function attemptLine(attempt: Attempt, now: number): string {
-  const who = visible(attempt.worker);
+function attemptLine(attempt: Attempt, now: number): string {
+  const who = attempt.worker;
   if (attempt.outcome === undefined) return `${who}, began ${formatMoment(attempt.started_at, now)}`;
   const took = formatDuration(attempt.ended_at - attempt.started_at);
-  return `${attempt.outcome} after ${took} by ${who}${attempt.reason === undefined ? '' : `: ${visible(attempt.reason)}`}`;
+  return `${attempt.outcome} after ${took} by ${who}${attempt.reason === undefined ? '' : `: ${attempt.reason}`}`;
 }

@@ -223,6 +223,22 @@ describe('put', () => {
     });
   });
 
+  // A file whose beginning cannot be read, though its mode allows it: a disk that fails looks the same.
+  const FAILING = '/proc/self/mem';
+
+  test('that cannot read its source to the end leaves nothing behind', async (context) => {
+    context.skip(!existsSync(FAILING), 'only Linux has such a file');
+    const { store, root } = place();
+    await expect(store.put(PATH, 'result', { file: FAILING })).rejects.toThrow();
+    expect(names(root).filter((name) => name !== 'results')).toEqual([]);
+  });
+
+  test('that cannot read its source to the end says so', async (context) => {
+    context.skip(!existsSync(FAILING), 'only Linux has such a file');
+    const { store } = place();
+    await expect(store.put(PATH, 'result', { file: FAILING })).rejects.toMatchObject({ code: 'unreadable-file' });
+  });
+
   test('says that its source may not be read', async (context) => {
     context.skip(isRoot, 'root may read everything');
     const { store, outside } = place();

@@ -99,6 +99,7 @@ describe.for(spoken)('%s', ([, say]) => {
     const cancelled = story(submit(), claim(), cancel({ reason: 'not wanted any more' }));
     expect(when(cancelled, say({ attempt: 1 }))).toMatchObject({
       refusal: { code: 'cancelled', message: 'task-1 was cancelled by coordinator: not wanted any more' },
+      changed: false,
       events: [],
     });
   });
@@ -225,7 +226,7 @@ describe('a second completion', () => {
     ['the same with the artifacts in another order', complete({ result, artifacts: artifacts.toReversed() })],
     ['the same from other places', complete({ result: { ...result, path: 'results/elsewhere.md' }, artifacts })],
   ])('that says %s is quiet', ([, command]) => {
-    expect(when(completed, command)).toEqual({ events: [], task: completed.task });
+    expect(when(completed, command)).toEqual({ changed: false, events: [], task: completed.task });
   });
 
   test.for<[string, Command]>([
@@ -260,6 +261,7 @@ describe('a completion of promised artifacts', () => {
         message: 'task-1 promised artifacts that are missing or empty: patch',
         hint: '--artifact patch=PATH',
       },
+      changed: false,
       events: [],
       task: promised.task,
     });
@@ -281,7 +283,7 @@ describe('a second submit of an id', () => {
 
   test('with the same content changes nothing, whatever the task has become', () => {
     const again = submit({ labels: { c: null, b: [2], a: 1 }, context_ref: context.path }, context);
-    expect(when(submitted, again)).toEqual({ events: [], task: submitted.task });
+    expect(when(submitted, again)).toEqual({ changed: false, events: [], task: submitted.task });
     expect(when(story(submit(), claim(), complete()), submit()).refusal).toBeUndefined();
   });
 
@@ -291,7 +293,7 @@ describe('a second submit of an id', () => {
       { labels: { a: 1, b: [2], c: null }, context_ref: path },
       { ...context, path, name: 'elsewhere' },
     );
-    expect(when(submitted, again)).toEqual({ events: [], task: submitted.task });
+    expect(when(submitted, again)).toEqual({ changed: false, events: [], task: submitted.task });
   });
 
   test.for<[string, Command]>([
@@ -360,8 +362,8 @@ describe('a failure', () => {
 
   test('said twice in the same words is quiet, in others it is refused', () => {
     const failed = story(submit(), claim(), fail({ attempt: 1 }));
-    expect(when(failed, fail({ attempt: 1 }))).toEqual({ events: [], task: failed.task });
-    expect(when(failed, fail())).toEqual({ events: [], task: failed.task });
+    expect(when(failed, fail({ attempt: 1 }))).toEqual({ changed: false, events: [], task: failed.task });
+    expect(when(failed, fail())).toEqual({ changed: false, events: [], task: failed.task });
     expect(conflict(failed, fail({ attempt: 1, reason: 'something else' }))).toMatch(/already failed/);
     expect(conflict(failed, fail({ attempt: 2 }))).toMatch(/already failed/);
   });
@@ -501,7 +503,7 @@ describe('a retry of a dead letter', () => {
 
 test('a dismissed dead letter stays failed, and keeps when it was first dismissed', () => {
   const dismissed = story(submit(), fail(), SECOND, dismiss);
-  expect(when(dismissed, dismiss, SECOND)).toEqual({ events: [], task: dismissed.task });
+  expect(when(dismissed, dismiss, SECOND)).toEqual({ changed: false, events: [], task: dismissed.task });
   expect(dismissed.task).toMatchObject({ status: 'failed', dismissed_at: T0 + SECOND });
 });
 
@@ -515,6 +517,7 @@ describe('a cancel', () => {
   test('is quiet the second time, and the first reason stands', () => {
     const cancelled = story(submit(), claim(), cancel({ reason: 'first' }));
     expect(when(cancelled, cancel({ reason: 'second', by: 'operator' }))).toEqual({
+      changed: false,
       events: [],
       task: cancelled.task,
     });
@@ -533,6 +536,7 @@ describe('a cancel', () => {
     const stopped = when(cancelled, acknowledge(1), SECOND);
     expect(stopped.task).toMatchObject({ status: 'cancelled', stopped_at: cancelled.now + SECOND });
     expect(when({ ...cancelled, task: stopped.task! }, acknowledge(1), MINUTE)).toEqual({
+      changed: false,
       events: [],
       task: stopped.task,
     });

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { describe, expect } from 'vitest';
 import type { TaskView } from '../../src/cli/schemas.ts';
-import { gone, PATIENTLY, ROLE, type Sandbox, test } from './harness.ts';
+import { gone, isAlive, PATIENTLY, ROLE, type Sandbox, test } from './harness.ts';
 
 const outcomes = ({ attempts }: TaskView) => attempts.map(({ outcome }) => outcome);
 const reasons = ({ attempts }: TaskView) => attempts.map(({ reason }) => reason);
@@ -267,16 +267,18 @@ describe('how a child ends', PATIENTLY, () => {
   test('nor is one that has left the process group', async ({ q, skip }) => {
     skip(setsid !== undefined, setsid);
     const id = await q.submit();
-    await q.workOff('setsid sleep 600 & echo done');
+    await q.workOff(`setsid /bin/sh -c 'echo $$ >> "$OUT/pids"; exec sleep 600' & until_there pids; echo done`);
     expect((await q.result(id)).content).toBe('done\n');
+    expect((await q.processIds(1)).every(isAlive)).toBe(true);
   });
 
   test('what such a one says afterwards does not spoil the evidence', async ({ q, skip }) => {
     skip(setsid !== undefined, setsid);
     const id = await q.submit();
     await q.workOff(`
-      setsid /bin/sh -c 'until [ -e "$OUT/go" ]; do sleep 0.05; done; echo late >&2; echo said > "$OUT/late"' &
-      echo done`);
+      setsid /bin/sh -c 'touch "$OUT/free"; until [ -e "$OUT/go" ]; do sleep 0.05; done
+        echo late >&2; echo said > "$OUT/late"' &
+      until_there free; echo done`);
     expect((await q.result(id)).content).toBe('done\n');
     q.write('go');
     await q.lines('late');

@@ -7,7 +7,6 @@ const outcomes = ({ attempts }: TaskView) => attempts.map(({ outcome }) => outco
 
 /** Starts a grandchild that ignores SIGTERM, and waits with it for ever; both write down who they are. */
 const STUBBORN = `
-  echo begun
   /bin/sh -c 'trap "" TERM; echo $$ >> "$OUT/pids"; while :; do sleep 0.1; done' &
   echo $$ >> "$OUT/pids"
   wait`;
@@ -145,8 +144,8 @@ describe('a worker that is killed', PATIENTLY, () => {
     const id = await q.submit();
     const first = q.work(STUBBORN, '--lease', LEASE, '--worker', 'first');
     const pids = await q.processIds(2);
-    // What the child said has come through the worker: so it is past all that it does to start one.
-    await q.lines(`.agentq/artifacts/${id}/1/log.txt`);
+    // From then on it is past all that it does to start a child.
+    await until('the lease to be renewed', async () => (await q.history(id)).some(({ type }) => type === 'renewed'));
     first.signal('SIGKILL');
     q.work('echo "attempt $AGENTQ_ATTEMPT"', '--worker', 'second');
     await gone(pids);

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { expect } from 'vitest';
 import type { Output } from '../../src/cli/schemas.ts';
 import { PATIENTLY, test } from './harness.ts';
@@ -14,5 +15,6 @@ test(
     expect(report.kills).toBeGreaterThan(0);
     expect(report.tasks).toBeGreaterThan(0);
     expect(report.completed).toBeGreaterThan(0);
+    expect(existsSync(q.path('torture/workspace'))).toBe(false);
   },
 );

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { AgentqError } from '../../core/errors.ts';
 import type { Evidence } from '../../core/evidence.ts';
@@ -56,6 +56,7 @@ export class AttemptRun {
   readonly #options: RunOptions;
   readonly #stopping = Promise.withResolvers<StopReason>();
   readonly #timers: NodeJS.Timeout[] = [];
+  #log: readonly Evidence[] = [];
 
   constructor(services: Services, task: TaskIn<'working'>, options: RunOptions) {
     this.id = task.id;
@@ -98,9 +99,10 @@ export class AttemptRun {
       mkdirSync(scratch, { recursive: true, mode: workspace.modes.folder });
       const folder = await store.prepare(attemptFolder(this.id, this.#attempt));
       await store.prepare('results');
-      const capture = new Capture(join(folder, 'log.txt'), join(scratch, 'stdout'), workspace.modes.file);
+      const capture = new Capture(join(scratch, 'log.txt'), join(scratch, 'stdout'), workspace.modes.file);
       try {
         const ending = await this.#supervise(capture, input, folder, scratch);
+        await this.#keepLog(capture);
         return await this.#conclude(ending, capture);
       } finally {
         capture.close();
@@ -121,7 +123,6 @@ export class AttemptRun {
       args,
       cwd,
       env: { ...env, ...childEnvironment(this.#services, this.#task, this.#attempt, input, places) },
-      stderr: capture.log,
     });
     guard.watch(group.id);
     this.#keepLease();
@@ -129,7 +130,7 @@ export class AttemptRun {
       this.#timers.push(setTimeout(() => this.stop('timeout'), Math.min(policy.timeout, LONGEST_TIMER)));
     }
     group.child.stdin?.end(input);
-    const said = capture.follow(group.child.stdout!, group.exit);
+    const said = capture.follow(group.child.stdout!, group.child.stderr!, group.exit);
     const ending = await Promise.race([group.exit, this.#stopping.promise]);
     await group.stop(ending === 'handed-back' ? Math.min(killGrace, HAND_BACK_GRACE) : killGrace);
     await said;
@@ -180,8 +181,10 @@ export class AttemptRun {
     return how === `exit ${TRY_LATER}` ? await this.#release(reason, true) : await this.#fail(reason, true);
   }
 
-  async #complete(capture: Capture): Promise<AttemptReport> {
-    const text = existsSync(this.#resultFile) ? this.#resultFile : capture.spoke ? capture.stdoutFile : undefined;
+  async #complete({ answered, stdoutFile }: Capture): Promise<AttemptReport> {
+    const written = statSync(this.#resultFile, { throwIfNoEntry: false });
+    if (written && !written.isFile()) return await this.#fail('what it left as its result is no file', true);
+    const text = written ? this.#resultFile : answered ? stdoutFile : undefined;
     const summary = text === undefined ? undefined : firstLine(text);
     const request = {
       id: this.id,
@@ -204,14 +207,13 @@ export class AttemptRun {
   }
 
   async #fail(reason: string, retry: boolean): Promise<AttemptReport> {
-    const artifacts = await this.#log();
     return await this.#settle(async () => {
       const { task } = await fail(this.#services, {
         id: this.id,
         ...this.#spoken,
         reason,
         retry,
-        artifacts,
+        artifacts: this.#log,
         allowSecret: true,
       });
       return this.#report(task.status === 'failed' ? 'failed' : 'retrying', reason);
@@ -231,12 +233,12 @@ export class AttemptRun {
     });
   }
 
-  /** The log of a failed attempt, as evidence of why. */
-  async #log(): Promise<Evidence[]> {
+  /** Puts what the child said beside its artifacts, now that it says no more. */
+  async #keepLog({ spoke, logFile }: Capture): Promise<void> {
+    if (!spoke) return;
     const path = `${attemptFolder(this.id, this.#attempt)}/log.txt`;
-    return (statSync(this.#services.store.locate(path), { throwIfNoEntry: false })?.size ?? 0) > 0
-      ? [await this.#services.store.adopt(path, 'log')]
-      : [];
+    const { evidence } = await this.#services.store.put(path, 'log', { file: logFile });
+    this.#log = [evidence];
   }
 
   /**

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 
 /** How much of the end of a log is searched for a reason, in bytes. */
@@ -9,43 +9,46 @@ const LONGEST = 200;
 
 /**
  * Keeps what a child says: both its streams in the log, its standard output also by itself, since that is the
- * result of a child that writes no result file. Files, not memory: a child may say much.
+ * result of a child that writes no result file. Files, not memory: a child may say much. Everything passes through
+ * here, so that what a left-over grandchild says later can't change what was recorded.
  */
 export class Capture {
   readonly #log: number;
   readonly #stdout: number;
+  readonly logFile: string;
   readonly stdoutFile: string;
-  #said = 0;
 
   constructor(logFile: string, stdoutFile: string, mode: number) {
+    this.logFile = logFile;
     this.stdoutFile = stdoutFile;
-    this.#log = openSync(logFile, 'a+', mode);
+    this.#log = openSync(logFile, 'w+', mode);
     this.#stdout = openSync(stdoutFile, 'w', mode);
   }
 
-  /** For the child's standard error, which goes into the log without passing through here. */
-  get log(): number {
-    return this.#log;
+  /** Whether the child said anything at all. */
+  get spoke(): boolean {
+    return fstatSync(this.#log).size > 0;
   }
 
   /** Whether the child said anything on its standard output. */
-  get spoke(): boolean {
-    return this.#said > 0;
+  get answered(): boolean {
+    return fstatSync(this.#stdout).size > 0;
   }
 
-  /** Resolves when the stream has ended, or `grace` ms after `exit`: a grandchild may hold the pipe open for ever. */
-  async follow(stream: Readable, exit: Promise<unknown>, grace = 1_000): Promise<void> {
-    stream.on('data', (chunk: Buffer) => {
+  /** Resolves when the streams have ended, or `grace` ms after `exit`: a grandchild may hold them open for ever. */
+  async follow(stdout: Readable, stderr: Readable, exit: Promise<unknown>, grace = 1_000): Promise<void> {
+    stdout.on('data', (chunk: Buffer) => {
       writeSync(this.#log, chunk);
       writeSync(this.#stdout, chunk);
-      this.#said += chunk.length;
     });
-    const ended = new Promise<void>((resolve) => stream.once('close', resolve));
+    stderr.on('data', (chunk: Buffer) => writeSync(this.#log, chunk));
+    const streams = [stdout, stderr];
+    const ended = Promise.all(streams.map((stream) => new Promise((resolve) => stream.once('close', resolve))));
     let timer: NodeJS.Timeout | undefined;
     const patience = exit.then(() => new Promise<void>((resolve) => (timer = setTimeout(resolve, grace))));
     await Promise.race([ended, patience]);
     clearTimeout(timer);
-    stream.destroy();
+    for (const stream of streams) stream.destroy();
   }
 
   /** The line of the log's end that says why: the last one that speaks of an error, else the last one. */
@@ -65,6 +68,5 @@ export class Capture {
   close(): void {
     closeSync(this.#log);
     closeSync(this.#stdout);
-    rmSync(this.stdoutFile, { force: true });
   }
 }

@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 
+/** How long after a SIGKILL to wait for the end of the group, in ms. */
+const UNBURIED = 1_000;
+
 export interface Spawning {
   readonly command: string;
   readonly args: readonly string[];
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
-  /** Where standard error goes: an open file descriptor. */
-  readonly stderr: number;
 }
 
 export type Exit =
@@ -19,8 +20,8 @@ export class ProcessGroup {
   readonly child: ChildProcess;
   readonly exit: Promise<Exit>;
 
-  constructor({ command, args, cwd, env, stderr }: Spawning) {
-    this.child = spawn(command, args, { cwd, env, detached: true, stdio: ['pipe', 'pipe', stderr] });
+  constructor({ command, args, cwd, env }: Spawning) {
+    this.child = spawn(command, args, { cwd, env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
     this.exit = new Promise((resolve) => {
       this.child.once('error', ({ message }) => resolve({ kind: 'not-started', problem: message }));
       this.child.once('exit', (code, signal) =>
@@ -45,11 +46,14 @@ export class ProcessGroup {
     }
   }
 
-  /** SIGTERM to the whole group; SIGKILL to what is left of it after `grace` ms. Resolves when it is gone. */
+  /**
+   * SIGTERM to the whole group; SIGKILL to what is left of it after `grace` ms. Resolves when it is gone, or soon
+   * after the SIGKILL: what nobody buries, as in a container without an init, still counts as there.
+   */
   async stop(grace: number): Promise<void> {
     this.signal('SIGTERM');
     const deadline = Date.now() + grace;
-    while (this.signal(0)) {
+    while (this.signal(0) && Date.now() < deadline + UNBURIED) {
       if (Date.now() >= deadline) this.signal('SIGKILL');
       await new Promise((resolve) => setTimeout(resolve, 20));
     }

@@ -23,7 +23,7 @@ export class Worker {
   readonly #services: Services;
   readonly #options: WorkerOptions;
   readonly #guard = new Guard();
-  readonly #running = new Map<string, AttemptRun>();
+  readonly #running = new Set<AttemptRun>();
   #draining = false;
   #wake = new AbortController();
   #lastBusy: number;
@@ -43,7 +43,7 @@ export class Worker {
   /** Stops the running children and gives their tasks back. */
   handBack(): void {
     this.drain();
-    for (const run of this.#running.values()) run.stop('handed-back');
+    for (const run of this.#running) run.stop('handed-back');
   }
 
   /** Resolves when it has drained, or has nothing to do and was told to end then. */
@@ -55,9 +55,9 @@ export class Worker {
         const nextDue = await this.#fill();
         if (this.#running.size > 0) this.#lastBusy = clock();
         if (this.#running.size === 0 && (this.#draining || (await this.#mayEnd()))) return;
-        const rung = await watch.wait(this.#patience(nextDue), this.#wake.signal);
+        await watch.wait(this.#patience(nextDue), this.#wake.signal);
         this.#wake = new AbortController();
-        if (rung) await Promise.all([...this.#running.values()].map((run) => run.recheck()));
+        await Promise.all([...this.#running].map((run) => run.recheck()));
       }
     } finally {
       this.#guard.close();
@@ -85,10 +85,10 @@ export class Worker {
   }
 
   #start(run: AttemptRun, attempt: number): void {
-    this.#running.set(run.id, run);
+    this.#running.add(run);
     this.#options.onStart(run.id, attempt);
     const ended = (report?: AttemptReport) => {
-      this.#running.delete(run.id);
+      this.#running.delete(run);
       this.#lastBusy = this.#services.clock();
       if (report) this.#options.onEnd(report);
       this.#wake.abort();

@@ -53,7 +53,7 @@ export const define: Define = (command, context) =>
       if (cli.io.json) return cli.io.data(view);
       cli.io.line(`${task.id}  attempt ${attempt}, yours until ${view.lease.expires_at} unless renewed`);
       if (task.context) cli.io.line(`context    ${visible(store.locate(task.context.path))}`);
-      cli.io.line(`result     ${view.result_file}`);
-      cli.io.line(`artifacts  ${view.artifacts_dir}`);
+      cli.io.line(`result     ${visible(view.result_file)}`);
+      cli.io.line(`artifacts  ${visible(view.artifacts_dir)}`);
       if (task.envelope.instructions !== undefined) cli.io.line(`\n${visibleText(task.envelope.instructions)}`);
     });

@@ -3,6 +3,7 @@ import { initWorkspace } from '../../app/workspace.ts';
 import { parseFlags } from '../flags.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
+import { visible } from '../visible.ts';
 
 const Flags = z.object({ store: z.optional(z.string()), shared: z.optional(z.boolean()) });
 
@@ -17,5 +18,5 @@ export const define: Define = (command, context) =>
       const { created } = await cli.createBackend(workspace);
       const { dir, storeDir: store } = workspace;
       if (cli.io.json) cli.io.data({ dir, store, created } satisfies Output<'init'>);
-      else cli.io.line(`${created ? 'made' : 'found'} the workspace ${dir}`);
+      else cli.io.line(visible(`${created ? 'made' : 'found'} the workspace ${dir}`));
     });

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { findTask } from '../../app/obey.ts';
 import { formatMoment } from '../../core/duration.ts';
 import { name } from '../../core/identifiers.ts';
 import { statuses, type Task } from '../../core/task.ts';
@@ -29,6 +30,7 @@ export const define: Define = (command, context) =>
       const { from, to: role, status, limit = 100, before } = parseFlags(Flags, options);
       const cli = context();
       const services = await cli.services();
+      if (before !== undefined) await findTask(services, before);
       const filter = {
         ...(from && { from }),
         ...(role && { role }),

@@ -33,8 +33,13 @@ export const define: Define = (command, context) =>
     }
   });
 
-function eventView({ v: _v, task_id: _id, at, ...event }: Event): { type: string; at: string } {
-  return { ...event, at: iso(at) };
+/** Every moment of an event is called `at`, or `…_at`. */
+function eventView({ v: _v, task_id: _id, ...event }: Event): Output<'show'>['events'][number] {
+  const fields = Object.entries(event).map(([field, value]) => [
+    field,
+    /(^|_)at$/.test(field) && typeof value === 'number' ? iso(value) : value,
+  ]);
+  return Object.fromEntries(fields) as Output<'show'>['events'][number];
 }
 
 function details(event: Event): string {

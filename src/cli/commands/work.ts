@@ -6,7 +6,7 @@ import { name } from '../../core/identifiers.ts';
 import { count, duration, parseFlags, span } from '../flags.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
-import { visible } from '../visible.ts';
+import { OutputClosed } from '../system.ts';
 
 const Flags = z.object({
   as: name('role'),
@@ -44,8 +44,13 @@ export const define: Define = (command, context) =>
       const services = await cli.services();
       const policy = rolePolicy(services.workspace.config, flags.as);
       const say = (id: string, attempt: number, event: string, reason?: string) => {
-        if (io.json) io.data({ task_id: id, attempt, event, reason } satisfies Output<'work'>);
-        else io.talk(`${id} attempt ${attempt} ${event}${reason === undefined ? '' : `: ${visible(reason)}`}`);
+        if (!io.json) return io.talk(`${id} attempt ${attempt} ${event}${reason === undefined ? '' : `: ${reason}`}`);
+        try {
+          io.data({ task_id: id, attempt, event, reason } satisfies Output<'work'>);
+        } catch (error) {
+          // Nobody listens any more; the work goes on.
+          if (!(error instanceof OutputClosed)) throw error;
+        }
       };
       const worker = new Worker(services, {
         role: flags.as,
@@ -59,7 +64,7 @@ export const define: Define = (command, context) =>
         args,
         cwd: system.cwd,
         env: system.env,
-        warn: (line) => io.talk(`agentq: warning: ${visible(line)}`),
+        warn: (line) => io.talk(`agentq: warning: ${line}`),
         onStart: (id, attempt) => say(id, attempt, 'started'),
         onEnd: ({ id, attempt, outcome, reason }: AttemptReport) => say(id, attempt, outcome, reason),
       });

@@ -1,0 +1,8 @@
+import { expect, test } from 'vitest';
+import { priorities, rankOf } from '../../src/core/priority.ts';
+
+test('a higher priority has a higher rank', () => {
+  expect(priorities.map(rankOf)).toEqual([0, 1, 2]);
+  expect(rankOf('low')).toBeLessThan(rankOf('normal'));
+  expect(rankOf('normal')).toBeLessThan(rankOf('high'));
+});

@@ -1,0 +1,79 @@
+import { describe, expect, test } from 'vitest';
+import {
+  isDead,
+  isFinished,
+  isUnstarted,
+  spentAttempts,
+  type Status,
+  statuses,
+  type Task,
+} from '../../src/core/task.ts';
+import {
+  backoff,
+  cancel,
+  claim,
+  complete,
+  dismiss,
+  elapse,
+  fail,
+  MINUTE,
+  release,
+  retry,
+  story,
+  submit,
+} from './tasks.ts';
+
+const mortal = submit({ ttl_seconds: 60 });
+
+/** A task of each status, whether it has finished, and whether the dead-letter queue shows it. */
+const tasks: Record<Status, readonly [task: Task, finished: boolean, dead: boolean]> = {
+  queued: [story(submit()).task, false, false],
+  scheduled: [story(submit(), fail({ backoff })).task, false, false],
+  working: [story(submit(), claim()).task, false, false],
+  completed: [story(submit(), complete()).task, true, false],
+  failed: [story(submit(), fail()).task, true, true],
+  cancelled: [story(submit(), cancel()).task, true, false],
+  expired: [story(mortal, MINUTE, elapse).task, true, true],
+};
+
+test('the list of the statuses has every one of them, once', () => {
+  expect(statuses.toSorted()).toEqual(Object.keys(tasks).toSorted());
+});
+
+test.for(Object.entries(tasks))(
+  'a task that is %s has finished or not, and is a dead letter or not',
+  ([status, row]) => {
+    const [task, finished, dead] = row;
+    expect(task.status).toBe(status);
+    expect(isFinished(task)).toBe(finished);
+    expect(isDead(task)).toBe(dead);
+  },
+);
+
+test('a dead letter that was dismissed is none any more', () => {
+  expect(isDead(story(submit(), fail(), dismiss).task)).toBe(false);
+  expect(isDead(story(mortal, MINUTE, elapse, dismiss).task)).toBe(false);
+});
+
+describe('of the attempts', () => {
+  const failed = [submit(), claim(), fail({ backoff }), MINUTE, claim(), MINUTE, elapse] as const;
+
+  test('those are spent that failed or whose lease ended', () => {
+    expect(spentAttempts(story(...failed).task)).toBe(2);
+  });
+
+  test('those are not spent that were given back, put off, cancelled or go on', () => {
+    expect(spentAttempts(story(submit(), claim(), release(), claim()).task)).toBe(0);
+    expect(spentAttempts(story(submit(), claim(), release({ backoff }), MINUTE, claim(), cancel()).task)).toBe(0);
+  });
+
+  test('none is spent that a retry has forgiven', () => {
+    expect(spentAttempts(story(...failed, claim(), fail({ attempt: 3 }), retry).task)).toBe(0);
+  });
+});
+
+test('a task is unstarted until it is claimed, and again after a retry', () => {
+  expect(isUnstarted(story(submit()).task)).toBe(true);
+  expect(isUnstarted(story(submit(), claim(), release()).task)).toBe(false);
+  expect(isUnstarted(story(submit(), claim(), fail(), retry).task)).toBe(true);
+});
