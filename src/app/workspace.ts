@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { AgentqError } from '../core/errors.ts';
 import { type Config, readConfig } from './config.ts';
@@ -97,6 +97,9 @@ function writeWorkspace(
   cwd: string,
   { store, shared = false }: { store?: string | undefined; shared?: boolean | undefined },
 ): void {
+  if (existsSync(dir) && !statSync(dir).isDirectory()) {
+    throw new AgentqError('usage', `${dir} is not a directory`, 'name a folder');
+  }
   const modes = modesOf(shared);
   makeFolder(dir, modes);
   const config: Config = {

@@ -40,6 +40,15 @@ describe.skipIf(untraceable !== undefined)(`evidence that was said to be kept ($
     expect(syncOf(calls, join(root, 'results'))).toBeGreaterThan(0);
   });
 
+  test('is on the disk with its name and its folders where those had been prepared for a worker', () => {
+    const root = scratchFolder();
+    mkdirSync(join(root, 'artifacts'));
+    const calls = trace(KEEP, 'prepare and put', root, 'artifacts/t/1/log.md');
+    for (const folder of ['artifacts/t/1', 'artifacts/t', 'artifacts']) {
+      expect([folder, syncOf(calls, join(root, folder)) > 0]).toEqual([folder, true]);
+    }
+  });
+
   test('is on the disk with its name and its folders where it was adopted', () => {
     const root = scratchFolder();
     mkdirSync(join(root, 'artifacts'));

@@ -145,6 +145,20 @@ describe('a file that is not a whole store of ours', () => {
     expect(await idsOf((await opened(dir)).list({ limit: 10 }))).toEqual(['t2', 't1', 't0']);
   });
 
+  test('is refused where a newer agentq has made it, and its long write-ahead log is left as it is', async () => {
+    const dir = await storeOf(0);
+    const newer = await opened(dir);
+    for (let n = 0; n < 40; n++) await newer.commit([submit(`t${n}`, { instructions: 'x'.repeat(10_000) })]);
+    rival(dir).exec('PRAGMA user_version = 99');
+    const files = [database(dir), `${database(dir)}-wal`];
+    const before = files.map((path) => readFileSync(path));
+    expect(before[1]!.length).toBeGreaterThan(512 * 1_024);
+    for (const attempt of [openBackend, createBackend]) {
+      await expect(attempt(storeOptions(dir))).rejects.toMatchObject({ code: 'newer-schema' });
+    }
+    expect(files.map((path, n) => readFileSync(path).equals(before[n]!))).toEqual([true, true]);
+  });
+
   for (const [what, sql] of Object.entries({
     'no JSON': `UPDATE task SET state = '{'`,
     'an event that is no JSON': `UPDATE event SET body = '{'`,
@@ -158,6 +172,17 @@ describe('a file that is not a whole store of ours', () => {
       await expect(question).rejects.toMatchObject({ name: 'AgentqError', code: 'corrupt' });
     });
   }
+});
+
+test('a row that says of itself that it is queued, and is not, is called corrupt by whoever claims it', async () => {
+  const dir = await storeOf(1);
+  const backend = await opened(dir);
+  await done(backend, complete('t0'));
+  rival(dir).exec(`UPDATE task SET status = 'queued'`);
+  const claim = backend.claim({ role: ROLE, worker: 'worker-1', lease: MINUTE });
+  await expect(claim).rejects.toMatchObject({ name: 'AgentqError', code: 'corrupt', hint: expect.any(String) });
+  await backend.audit(true);
+  expect(await nothingToClaim(backend)).toEqual({ task: undefined });
 });
 
 describe('a folder on a network file system', () => {

@@ -108,7 +108,7 @@ describe('doctor', () => {
   test('names events of a task that is gone', async ({ q }) => {
     await q.submit('t');
     meddle(q, "DELETE FROM task WHERE id = 't'");
-    expect(await findings(q)).toMatchObject([{ subject: 'log', problem: '1 events belong to no task' }]);
+    expect(await findings(q)).toMatchObject([{ subject: 't', problem: 'its row is missing' }]);
   });
 
   test('names a result that no completion speaks of, as advice', async ({ q }) => {

@@ -276,7 +276,7 @@ describe('how a child ends', PATIENTLY, () => {
     skip(setsid !== undefined, setsid);
     const id = await q.submit();
     await q.workOff(`
-      setsid /bin/sh -c 'touch "$OUT/free"; until [ -e "$OUT/go" ]; do sleep 0.05; done
+      setsid /bin/sh -c 'trap "" PIPE; touch "$OUT/free"; until [ -e "$OUT/go" ]; do sleep 0.05; done
         echo late >&2; echo said > "$OUT/late"' &
       until_there free; echo done`);
     expect((await q.result(id)).content).toBe('done\n');

@@ -159,12 +159,7 @@ export class AttemptRun {
   async #conclude(ending: Exit | StopReason, capture: Capture): Promise<AttemptReport> {
     switch (ending) {
       case 'cancelled':
-        await obey(this.#services, this.id, {
-          type: 'acknowledge-cancel',
-          by: this.#task.lease.worker,
-          attempt: this.#attempt,
-        });
-        return this.#report('cancelled');
+        return await this.#acknowledge();
       case 'lease-lost':
         return this.#report('lease-lost');
       case 'handed-back':
@@ -179,6 +174,13 @@ export class AttemptRun {
     const said = capture.complaint();
     const reason = said === undefined || findSecret(said) !== undefined ? how : `${how}: ${said}`;
     return how === `exit ${TRY_LATER}` ? await this.#release(reason, true) : await this.#fail(reason, true);
+  }
+
+  /** Says that the process tree of a cancelled attempt is gone. */
+  async #acknowledge(): Promise<AttemptReport> {
+    const { attempt, worker } = this.#task.lease;
+    await obey(this.#services, this.id, { type: 'acknowledge-cancel', by: worker, attempt });
+    return this.#report('cancelled');
   }
 
   async #complete({ answered, stdoutFile }: Capture): Promise<AttemptReport> {
@@ -251,7 +253,7 @@ export class AttemptRun {
         return await end();
       } catch (error) {
         if (!(error instanceof AgentqError)) throw error;
-        if (error.code === 'cancelled') return this.#report('cancelled');
+        if (error.code === 'cancelled') return await this.#acknowledge();
         if (error.code === 'conflict') return await this.#endedElsewhere();
         if ((error.code !== 'busy' && error.code !== 'storage') || patience === 0) throw error;
         this.#options.warn(`${this.id}: ${error.message}; trying again`);

@@ -33,12 +33,11 @@ export const define: Define = (command, context) =>
     }
   });
 
-/** Every moment of an event is called `at`, or `…_at`. */
+/** Every moment of an event is called `at`, or `…_at`; one that will not come is left out. */
 function eventView({ v: _v, task_id: _id, ...event }: Event): Output<'show'>['events'][number] {
-  const fields = Object.entries(event).map(([field, value]) => [
-    field,
-    /(^|_)at$/.test(field) && typeof value === 'number' ? iso(value) : value,
-  ]);
+  const fields = Object.entries(event)
+    .filter(([, value]) => value !== null)
+    .map(([field, value]) => [field, /(^|_)at$/.test(field) && typeof value === 'number' ? iso(value) : value]);
   return Object.fromEntries(fields) as Output<'show'>['events'][number];
 }
 
