@@ -1,8 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { resolve } from 'node:path';
 import { AgentqError } from '../core/errors.ts';
+import { sameSubmit } from '../core/sameness.ts';
 import { parseSubmission, type Submission } from '../core/submission.ts';
-import { type Draft, prepare, type Prepared, submitRequest } from './submit.ts';
+import { type Draft, keep, type Kept, prepare, type Prepared, takeBackContext } from './submit.ts';
 import type { Services } from './services.ts';
 
 export interface BatchRow {
@@ -50,26 +51,21 @@ export async function submitBatch(services: Services, text: string, options: Bat
   const prepared: { line: number; row: Prepared }[] = [];
   const sources = text.split('\n');
   let total = 0;
-  try {
-    for (const [i, source] of sources.entries()) {
-      const line = i + 1;
-      if (source.trim() === '') continue;
-      total++;
-      try {
-        prepared.push({ line, row: await prepare(services, readRow(source, options)) });
-      } catch (error) {
-        if (!(error instanceof AgentqError)) throw error;
-        bad.push({ line, problem: error.message });
-      }
-      if (total % 1_000 === 0) options.onProgress?.(total, sources.length);
+  for (const [i, source] of sources.entries()) {
+    const line = i + 1;
+    if (source.trim() === '') continue;
+    total++;
+    try {
+      prepared.push({ line, row: await prepare(services, readRow(source, options)) });
+    } catch (error) {
+      if (!(error instanceof AgentqError)) throw error;
+      bad.push({ line, problem: error.message });
     }
-    if (total === 0) throw new AgentqError('bad-batch', 'the batch holds no rows', 'one JSON object a line');
-    if (bad.length > 0) throw new BadBatch(bad, total);
-    return await submitAll(services, prepared, total);
-  } catch (error) {
-    for (const { row } of prepared) if (row.context) await services.store.discard(row.context);
-    throw error;
+    if (total % 1_000 === 0) options.onProgress?.(total, sources.length);
   }
+  if (total === 0) throw new AgentqError('bad-batch', 'the batch holds no rows', 'one JSON object a line');
+  if (bad.length > 0) throw new BadBatch(bad, total);
+  return await submitAll(services, prepared, total);
 }
 
 async function submitAll(
@@ -77,16 +73,32 @@ async function submitAll(
   prepared: readonly { line: number; row: Prepared }[],
   total: number,
 ): Promise<BatchResult> {
-  const requests = prepared.map(({ row }) => submitRequest(services, row));
+  const refused: BatchRow[] = [];
+  const kept = new Map<Prepared, Kept>();
+  // First those whose id stands for a task already: where one contradicts it, nothing of the others is stored.
+  for (const { line, row } of prepared) {
+    const known = row.context && (await services.backend.task(row.envelope.task_id));
+    if (!known) continue;
+    const request = await keep(services, row);
+    kept.set(row, request);
+    if (sameSubmit(known, request.command)) continue;
+    refused.push({ line, problem: `${known.id} exists with other content` });
+    await takeBackContext(services, request);
+  }
+  if (refused.length > 0) throw new BadBatch(refused, total);
+  const requests: Kept[] = [];
+  for (const { row } of prepared) requests.push(kept.get(row) ?? (await keep(services, row)));
   const outcomes = await services.backend.commit(requests);
-  const refused = outcomes.flatMap(({ refusal }, i) =>
-    refusal ? [{ line: prepared[i]!.line, problem: refusal.message }] : [],
-  );
+  for (const [i, { refusal }] of outcomes.entries()) {
+    if (!refusal) continue;
+    refused.push({ line: prepared[i]!.line, problem: refusal.message });
+    await takeBackContext(services, requests[i]!);
+  }
   if (refused.length > 0) throw new BadBatch(refused, total);
   return {
     ids: requests.map((request) => request.task_id),
     created: outcomes.filter((outcome) => outcome.changed).length,
-    warnings: prepared.flatMap(({ row }) => row.warnings),
+    warnings: requests.flatMap(({ warnings }) => warnings),
   };
 }
 

@@ -1,13 +1,12 @@
-import { parse } from 'node:path';
 import type { Stored } from '../artifacts/store.ts';
-import type { CommandOf } from '../core/command.ts';
-import type { Evidence } from '../core/evidence.ts';
-import { checkName } from '../core/identifiers.ts';
+import { decide } from '../core/decide.ts';
+import { AgentqError } from '../core/errors.ts';
 import { INSISTING, refuseSecret } from '../core/secrets.ts';
 import type { Task } from '../core/task.ts';
-import { artifactsFolder, attemptFolder, resultPath } from './evidence-paths.ts';
+import { broughtArtifacts, broughtResult, type NamedFile, storeBrought, unread } from './brought-evidence.ts';
 import { findTask, obey } from './obey.ts';
 import type { Services } from './services.ts';
+import { takeBack } from './take-back.ts';
 
 export interface CompleteRequest {
   readonly id: string;
@@ -20,100 +19,47 @@ export interface CompleteRequest {
   readonly allowSecret: boolean;
 }
 
-export interface NamedFile {
-  readonly name: string;
-  readonly file: string;
-}
+/** An attempt that is never given out: what speaks for it is always refused. */
+const NO_ATTEMPT = 0;
 
 /**
- * Records the outcome of an attempt: first the evidence, durably in its place, then the event that names it.
- * What was stored for a completion that is refused is taken back; what the worker wrote itself stays.
+ * Records the outcome of an attempt: first the evidence, durably in its place, then the event that names it. A
+ * completion that can't be accepted is refused before anything of it is stored.
  */
 export async function complete(
   services: Services,
   request: CompleteRequest,
 ): Promise<{ task: Task; changed: boolean }> {
-  const { id, by, attempt, summary } = request;
+  const { id, by, attempt, summary, resultFile } = request;
   if (!request.allowSecret) refuseSecret(summary, 'the summary', INSISTING);
+  const { store } = services;
   const task = await findTask(services, id);
+  const own = attempt ?? (task.attempts.at(-1)?.number || 1);
+  const artifacts = await broughtArtifacts(store, id, own, request.artifacts);
+  const result = resultFile === undefined ? undefined : await broughtResult(store, id, own, resultFile);
+  const spoken = { type: 'complete', by, attempt, ...(summary !== undefined && { summary }) } as const;
+
+  // What a completed task says depends on the content of the evidence; all else can be said at once.
+  if (task.status !== 'completed') {
+    const outlook = { now: services.clock(), random: () => 0 };
+    const { refusal } = decide(task, { ...spoken, artifacts: artifacts.map(unread) }, outlook);
+    if (refusal?.code === 'conflict') {
+      await services.backend.commit([
+        { task_id: id, command: { ...spoken, attempt: attempt ?? NO_ATTEMPT, artifacts: [] } },
+      ]);
+    }
+    if (refusal) throw AgentqError.of(refusal);
+  }
+
   const stored: Stored[] = [];
   try {
-    const { result, artifacts } = await gather(services, task, request, stored);
-    const command: CommandOf<'complete'> = {
-      type: 'complete',
-      by,
-      attempt,
-      artifacts,
-      ...(result && { result }),
-    };
-    return await obey(services, id, summary === undefined ? command : { ...command, summary });
+    for (const one of artifacts) stored.push(await storeBrought(store, one));
+    const evidence = stored.map((one) => one.evidence);
+    if (result) stored.push(await storeBrought(store, result));
+    const kept = result && { result: stored.at(-1)!.evidence };
+    return await obey(services, id, { ...spoken, ...kept, artifacts: evidence });
   } catch (error) {
-    for (const one of stored) await services.store.discard(one);
+    await takeBack(services, id, stored, ({ status }) => status === 'completed');
     throw error;
   }
-}
-
-async function gather(
-  services: Services,
-  task: Task,
-  request: CompleteRequest,
-  stored: Stored[],
-): Promise<{ result?: Evidence | undefined; artifacts: Evidence[] }> {
-  const { store } = services;
-  const { id } = task;
-  const attempt = request.attempt ?? (task.attempts.at(-1)?.number || 1);
-  const keep = async (path: string, { name, file }: NamedFile): Promise<Evidence> => {
-    const put = await store.put(path, name, { file });
-    stored.push(put);
-    return put.evidence;
-  };
-
-  const artifacts = new Map<string, Evidence>();
-  for (const given of request.artifacts) {
-    const name = checkName('artifact name', given.name);
-    const place = store.pathOf(given.file);
-    const own = place?.startsWith(`${artifactsFolder(id)}/`);
-    const target = `${attemptFolder(id, attempt)}/${name}${parse(given.file).ext}`;
-    artifacts.set(name, own ? await store.adopt(place!, name) : await keep(target, given));
-  }
-  const recorded = new Set([...artifacts.values()].map((evidence) => evidence.path));
-  for (const { name, path } of await findArtifacts(services, id, attempt)) {
-    if (recorded.has(path) || artifacts.has(name)) continue;
-    artifacts.set(name, await store.adopt(path, name));
-  }
-  const result = request.resultFile === undefined ? undefined : await keepResult(request.resultFile, id, attempt);
-  return { result, artifacts: [...artifacts.values()] };
-
-  async function keepResult(file: string, id: string, attempt: number): Promise<Evidence> {
-    const place = store.pathOf(file);
-    const own = place !== undefined && parse(place).dir === 'results' && parse(place).name.split('~')[0] === id;
-    return own ? store.adopt(place, 'result') : keep(resultPath(id, attempt), { name: 'result', file });
-  }
-}
-
-/**
- * The files that the worker left in the task's artifacts folder, by the stem of their name: those of its own
- * attempt first, then those at the top, where an agent that knows only the task's id writes.
- */
-async function findArtifacts(
-  { store }: Services,
-  id: string,
-  attempt: number,
-): Promise<{ name: string; path: string }[]> {
-  const own = `${attemptFolder(id, attempt)}/`;
-  const top = `${artifactsFolder(id)}/`;
-  const found: { name: string; path: string }[] = [];
-  const taken = new Set<string>();
-  for (const folder of [own, top]) {
-    for (const path of await store.scan(folder.slice(0, -1))) {
-      const inside = path.slice(folder.length);
-      if (folder === top && inside.includes('/')) continue;
-      const stem = inside.includes('/') ? inside : parse(inside).name;
-      const name = taken.has(stem) ? inside : stem;
-      if (taken.has(name)) continue;
-      taken.add(name);
-      found.push({ name, path });
-    }
-  }
-  return found;
 }

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { extname, parse } from 'node:path';
 import type { ArtifactStore, Source, Stored } from '../artifacts/store.ts';
+import type { CommandOf } from '../core/command.ts';
+import type { Request } from '../backend/backend.ts';
 import { checkEnvelopeSize, type Envelope } from '../core/envelope.ts';
 import { AgentqError } from '../core/errors.ts';
 import type { Evidence } from '../core/evidence.ts';
@@ -12,6 +14,7 @@ import type { Task } from '../core/task.ts';
 import { rolePolicy } from './config.ts';
 import { obey } from './obey.ts';
 import type { Services } from './services.ts';
+import { takeBack } from './take-back.ts';
 
 /** How much of a context file is searched for secrets, in bytes. */
 const SEARCHED = 4 * 1024 * 1024;
@@ -30,58 +33,67 @@ export interface Submitted {
 }
 
 export async function submit(services: Services, draft: Draft): Promise<Submitted> {
-  const prepared = await prepare(services, draft);
+  const request = await keep(services, await prepare(services, draft));
+  const { task_id, command, warnings } = request;
   try {
-    const { task_id, command } = submitRequest(services, prepared);
     const { task, changed } = await obey(services, task_id, command);
-    return { task, created: changed, warnings: prepared.warnings };
+    return { task, created: changed, warnings };
   } catch (error) {
-    if (prepared.context) await services.store.discard(prepared.context);
+    await takeBackContext(services, request);
     throw error;
   }
 }
 
+/** A submission that was found good, before anything of it is stored. */
 export interface Prepared {
   readonly envelope: Envelope;
-  /** Already stored; to be discarded where the submit is refused. */
-  readonly context?: Stored | undefined;
-  readonly warnings: readonly string[];
+  readonly context?: Source | undefined;
+  /** Where the context lies in the store already. */
+  readonly place?: string | undefined;
 }
 
-/** What the backend is asked, once the context is stored. */
-export function submitRequest({ workspace }: Services, { envelope, context }: Prepared) {
-  const max_attempts = rolePolicy(workspace.config, envelope.to).maxAttempts;
-  const command = { type: 'submit', envelope, context: context?.evidence, max_attempts } as const;
-  return { task_id: envelope.task_id, command };
-}
-
-/** Checks a draft, fills it in, and stores its context: all that comes before the queue hears of it. */
+/** Checks a draft and fills it in. Nothing is stored, so that a bad row of a batch leaves nothing behind. */
 export async function prepare(services: Services, { submission, context, allowSecret }: Draft): Promise<Prepared> {
   if (!allowSecret) refuseSecret(submission.instructions, 'the instructions', INSISTING);
   const place = context && 'file' in context ? services.store.pathOf(context.file) : undefined;
-  const id = await chooseId(services, submission, place);
+  const task_id = await chooseId(services, submission, place);
   const from = submission.from!;
-  const envelope: Envelope = {
-    ...submission,
-    task_id: id,
-    from,
-    reply_to: submission.reply_to ?? resultsQueue(from),
-  };
-  if (context === undefined) {
-    if (!envelope.instructions?.trim() && envelope.context_ref === undefined) {
-      throw new AgentqError('usage', 'the task says nothing to do', 'give --instructions TEXT or --file PATH');
-    }
-    checkEnvelopeSize(envelope);
-    return { envelope, warnings: [] };
+  const envelope: Envelope = { ...submission, task_id, from, reply_to: submission.reply_to ?? resultsQueue(from) };
+  if (!context && !envelope.instructions?.trim() && envelope.context_ref === undefined) {
+    throw new AgentqError('usage', 'the task says nothing to do', 'give --instructions TEXT or --file PATH');
   }
   checkEnvelopeSize(envelope);
-  const stored = await keepContext(services.store, id, context, place);
-  const warnings = searchForSecret(services.store, stored.evidence);
+  if (context) await services.store.examine(context);
+  return { envelope, context, place };
+}
+
+/** What the backend is asked, and what was stored for it. */
+export interface Kept extends Request {
+  readonly command: CommandOf<'submit'>;
+  readonly stored?: Stored | undefined;
+  readonly warnings: readonly string[];
+}
+
+/** Stores the context, if there is one: the last thing before the queue hears of the task. */
+export async function keep(services: Services, { envelope, context, place }: Prepared): Promise<Kept> {
+  const { store, workspace } = services;
+  const task_id = envelope.task_id;
+  const max_attempts = rolePolicy(workspace.config, envelope.to).maxAttempts;
+  if (!context) return { task_id, command: { type: 'submit', envelope, max_attempts }, warnings: [] };
+  const stored = await keepContext(store, task_id, context, place);
+  const { evidence } = stored;
+  const named = { ...envelope, context_ref: store.refOf(evidence.path) };
   return {
-    envelope: { ...envelope, context_ref: services.store.refOf(stored.evidence.path) },
-    context: stored,
-    warnings,
+    task_id,
+    command: { type: 'submit', envelope: named, context: evidence, max_attempts },
+    stored,
+    warnings: searchForSecret(store, evidence),
   };
+}
+
+/** For a submit that was refused because its id stands for another task: whose context that is, is settled. */
+export function takeBackContext(services: Services, { task_id, stored }: Kept): Promise<void> {
+  return takeBack(services, task_id, stored ? [stored] : [], () => true);
 }
 
 /** The name of a file in the store's own tasks/ folder, else `task_id`, else the key's, else a fresh one. */

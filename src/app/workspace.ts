@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { AgentqError } from '../core/errors.ts';
 import { type Config, readConfig } from './config.ts';
@@ -74,6 +74,7 @@ export function initWorkspace(
     for (const folder of ['tasks', 'results', 'artifacts'])
       makeFolder(join(workspace.storeDir, folder), workspace.modes);
     makeFolder(workspace.runDir, workspace.modes);
+    for (const folder of new Set([workspace.storeDir, dir, dirname(dir)])) syncFolder(folder);
     return workspace;
   } catch (error) {
     if (error instanceof AgentqError) throw error;
@@ -109,6 +110,13 @@ function writeWorkspace(
   };
   writeFileSync(join(dir, CONFIG), `${JSON.stringify(config, null, 2)}\n`, { mode: modes.file, flag: 'wx' });
   chmodSync(join(dir, CONFIG), modes.file);
+}
+
+/** Makes the names in a folder durable. */
+function syncFolder(path: string): void {
+  const fd = openSync(path, 'r');
+  fsyncSync(fd);
+  closeSync(fd);
 }
 
 /** A folder that was there before keeps its mode: it may be somebody's home. */

@@ -11,6 +11,8 @@ export interface ArtifactStore {
   pathOf(file: string): string | undefined;
   /** Where the path lies on the local disk. */
   locate(path: string): string;
+  /** @throws AgentqError `unreadable-file` where the source can't be read */
+  examine(source: Source): Promise<void>;
   /**
    * Stores a copy durably and whole, or not at all. A path that other content has already taken is left alone:
    * `results/a.md` becomes `results/a~2.md`. The same content at the same path is not stored twice.

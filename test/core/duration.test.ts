@@ -66,6 +66,11 @@ test('what is read is a whole number of ms of at least 0', () => {
   );
 });
 
+test('the longest duration is a hundred years', () => {
+  expect(parseDuration('36500d', '--ttl')).toBe(36_500 * DAY);
+  expect(() => parseDuration('36500d1ms', '--ttl')).toThrow('--ttl is longer than a hundred years');
+});
+
 // Such a moment could be neither kept nor shown, and the last is not even finite.
 test.for<[string, string]>([
   ['days', '999999999d'],
@@ -112,6 +117,8 @@ describe('a moment is written as people say it:', () => {
     [999, 'now'],
     [-3 * MINUTE - 20 * SECOND, '3m ago'],
     [20 * SECOND, 'in 20s'],
+    [SECOND, 'in 1s'],
+    [-SECOND, '1s ago'],
     [-DAY, '1d ago'],
     [2 * HOUR + MINUTE, 'in 2h'],
   ])('%i ms from now as %s', ([span, text]) => {

@@ -4,6 +4,7 @@ import { envelope } from './tasks.ts';
 
 const least = { task_id: 'a', from: 'coordinator', to: 'implementer', reply_to: 'results.coordinator' };
 const schema = envelopeSchema();
+const HUNDRED_YEARS = 36_500 * 86_400;
 
 test('an envelope that says the least is a normal task', () => {
   expect(schema.parse(least)).toEqual({ ...least, type: 'task', priority: 'normal' });
@@ -24,6 +25,10 @@ test('an envelope keeps every field as it was said, also those that agentq does 
     labels: { deep: [1, null, { er: true }] },
   };
   expect(schema.parse(full)).toEqual(full);
+});
+
+test.for(['ttl_seconds', 'delay_seconds'])('the %s of an envelope may be a hundred years', (field) => {
+  expect(schema.safeParse({ ...least, [field]: HUNDRED_YEARS }).success).toBe(true);
 });
 
 describe('an envelope is refused', () => {
@@ -64,6 +69,8 @@ describe('an envelope is refused', () => {
 
   // No Date can hold such a moment, and SQLite neither keeps nor reads it as a number.
   test.for<[string, number]>([
+    ['ttl_seconds', HUNDRED_YEARS + 1],
+    ['delay_seconds', HUNDRED_YEARS + 1],
     ['ttl_seconds', 1e13],
     ['ttl_seconds', 1e306],
     ['delay_seconds', 1e13],

@@ -17,6 +17,10 @@ test('a submission keeps the fields that agentq does not know', () => {
   expect(parseSubmission({ to: 'implementer', labels: { a: [1] } })).toMatchObject({ labels: { a: [1] } });
 });
 
+test.for([{ delay_seconds: 1 }, { not_before: '2027-01-31T09:00:00Z' }])('a submission may wait: %j', (wait) => {
+  expect(parseSubmission({ to: 'implementer', ...wait })).toMatchObject(wait);
+});
+
 describe('a submission is refused', () => {
   test('where a name is none, by the name of its field', () => {
     expect(errorOf({ to: 'a/b' })).toMatchObject({

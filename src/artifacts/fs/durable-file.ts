@@ -125,7 +125,7 @@ function writeSmall(sink: number, source: Source): Promise<Measured> {
 
 /**
  * Gives the staged file its name, unless that name is taken. A link rather than a rename, because a rename would
- * overwrite in silence.
+ * overwrite in silence. The name is durable once its folder is synced.
  * @returns whether the name was free
  */
 export function place(staged: string, target: string): boolean {
@@ -140,7 +140,6 @@ export function place(staged: string, target: string): boolean {
     if (existsSync(target)) return false;
     renameSync(staged, target);
   }
-  syncFolder(dirname(target));
   return true;
 }
 
@@ -163,13 +162,8 @@ export function syncFolder(folder: string): void {
   }
 }
 
-/** Makes the folder and those above it that are missing, with the mode whatever the umask. @returns those it made */
-export function makeFolder(folder: string, mode: number): readonly string[] {
+/** Makes the folder and those above it that are missing, with the mode whatever the umask. */
+export function makeFolder(folder: string, mode: number): void {
   const first = mkdirSync(folder, { recursive: true, mode });
-  const made: string[] = [];
-  for (let one = first && folder; one; one = one === first ? undefined : dirname(one)) {
-    chmodSync(one, mode);
-    made.push(one);
-  }
-  return made;
+  for (let made = first && folder; made; made = made === first ? undefined : dirname(made)) chmodSync(made, mode);
 }

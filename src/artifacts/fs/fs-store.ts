@@ -44,22 +44,31 @@ export class FsStore implements ArtifactStore {
     return inside.split(sep).join('/');
   }
 
+  async examine(source: Source): Promise<void> {
+    if ('file' in source) checkSource(source.file);
+  }
+
   async put(path: string, name: string, source: Source): Promise<Stored> {
     const target = this.locate(path);
     const { staged, sha256, size } = await readable(source, () => {
-      for (const made of makeFolder(dirname(target), this.#folderMode)) syncFolder(dirname(made));
+      makeFolder(dirname(target), this.#folderMode);
       return stage(target, source, this.#fileMode);
     });
     for (let n = 1; ; n++) {
       const free = numbered(path, n);
       const evidence = { name, path: free, sha256, size };
-      if (place(staged, this.locate(free))) return { evidence, created: true };
-      if ((await this.check(evidence)) !== undefined) continue;
-      unlinkSync(staged);
-      syncFile(this.locate(free));
-      syncFolder(dirname(this.locate(free)));
-      return { evidence, created: false };
+      const created = place(staged, this.locate(free));
+      if (!created && (await this.check(evidence)) !== undefined) continue;
+      if (!created) unlinkSync(staged);
+      if (!created) syncFile(this.locate(free));
+      this.#syncNames(free);
+      return { evidence, created };
     }
+  }
+
+  /** Makes the names on the way to a file durable, whoever made the folders. */
+  #syncNames(path: string): void {
+    for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) syncFolder(this.locate(folder));
   }
 
   async adopt(path: string, name: string): Promise<Evidence> {
@@ -67,8 +76,7 @@ export class FsStore implements ArtifactStore {
     return await readable({ file }, async () => {
       const measured = await measureFile(file);
       syncFile(file);
-      // The worker made the folders, and nobody has synced their names.
-      for (let folder = dirname(file); folder.startsWith(this.#root); folder = dirname(folder)) syncFolder(folder);
+      this.#syncNames(path);
       return { name, path, ...measured };
     });
   }

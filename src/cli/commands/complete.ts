@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import * as z from 'zod/mini';
-import { complete, type NamedFile } from '../../app/complete.ts';
+import type { NamedFile } from '../../app/brought-evidence.ts';
+import { complete } from '../../app/complete.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { checkName } from '../../core/identifiers.ts';
 import { parseFlags, text } from '../flags.ts';

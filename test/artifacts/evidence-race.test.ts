@@ -1,0 +1,54 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { complete, type CompleteRequest } from '../../src/app/complete.ts';
+import type { Services } from '../../src/app/services.ts';
+import { FsStore } from '../../src/artifacts/fs/fs-store.ts';
+import type { Backend } from '../../src/backend/backend.ts';
+import { createBackend, openBackend } from '../../src/backend/open.ts';
+import { submit } from '../backend/contract/requests.ts';
+import { scratchFolder } from '../backend/support/scratch.ts';
+import { storeOptions } from '../backend/support/store-options.ts';
+
+test('a completion that is refused does not take away the evidence of the one that was accepted', async () => {
+  const dir = scratchFolder();
+  await createBackend(storeOptions(dir));
+  const backend = await openBackend(storeOptions(dir));
+  onTestFinished(() => backend.close());
+  const store = new FsStore(dir, 0o600, 0o700);
+  await backend.commit([submit('t')]);
+  const file = join(dir, 'diff.md');
+  writeFileSync(file, 'the same diff');
+  const request = (summary: string): CompleteRequest => ({
+    id: 't',
+    by: 'coder',
+    summary,
+    artifacts: [{ name: 'diff', file }],
+    allowSecret: false,
+  });
+
+  // Two completions of one attempt that bring the same file. The first has stored it when the second overtakes it.
+  const stored = Promise.withResolvers<void>();
+  const overtaken = Promise.withResolvers<void>();
+  const slow: Pick<Backend, 'task' | 'commit'> = {
+    task: (id) => backend.task(id),
+    commit: async (requests) => {
+      stored.resolve();
+      await overtaken.promise;
+      return backend.commit(requests);
+    },
+  };
+  const first = complete({ store, backend: slow, clock: Date.now } as unknown as Services, request('from the first'));
+  await stored.promise;
+  const { task } = await complete(
+    { store, backend, clock: Date.now } as unknown as Services,
+    request('from the second'),
+  );
+  overtaken.resolve();
+  await expect(first).rejects.toMatchObject({ code: 'conflict' });
+
+  expect(task).toMatchObject({ status: 'completed', completion: { summary: 'from the second' } });
+  const artifacts = task.status === 'completed' ? task.completion.artifacts : [];
+  expect(artifacts).toHaveLength(1);
+  for (const evidence of artifacts) expect(await store.check(evidence)).toBeUndefined();
+});
