@@ -6,7 +6,19 @@ import { name } from '../core/identifiers.ts';
 import { type Backoff, defaultBackoff } from '../core/retry.ts';
 
 const Span = () =>
-  z.string().check(z.regex(/^[\d.]+[a-z\d.]*$/, { error: 'must be a duration such as "90s" or "10m"' }));
+  z
+    .string()
+    .check(
+      z.refine((text) => isSpan(text), { error: 'must be a duration of more than nothing, such as "90s" or "10m"' }),
+    );
+
+function isSpan(text: string): boolean {
+  try {
+    return parseDuration(text) > 0;
+  } catch {
+    return false;
+  }
+}
 
 const RoleSettings = () =>
   z.strictObject({
@@ -65,8 +77,7 @@ export function readConfig(path: string): Config {
 export function rolePolicy(config: Config, role: string): RolePolicy {
   const settings = { ...config.defaults, ...config.roles?.[role] };
   const backoff = { ...config.defaults?.backoff, ...config.roles?.[role]?.backoff };
-  const span = (text: string | undefined) =>
-    text === undefined ? undefined : parseDuration(text, 'a span of config.json');
+  const span = (text: string | undefined) => (text === undefined ? undefined : parseDuration(text));
   return {
     maxAttempts: settings.max_attempts,
     lease: span(settings.lease) ?? DEFAULT_LEASE,

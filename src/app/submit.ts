@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { extname, parse } from 'node:path';
 import type { ArtifactStore, Source, Stored } from '../artifacts/store.ts';
 import type { CommandOf } from '../core/command.ts';
@@ -16,7 +16,7 @@ import { obey } from './obey.ts';
 import type { Services } from './services.ts';
 import { takeBack } from './take-back.ts';
 
-/** How much of a context file is searched for secrets, in bytes. */
+/** How much of the beginning of a context file is searched for secrets, in bytes. */
 const SEARCHED = 4 * 1024 * 1024;
 
 export interface Draft {
@@ -37,6 +37,7 @@ export async function submit(services: Services, draft: Draft): Promise<Submitte
   const { task_id, command, warnings } = request;
   try {
     const { task, changed } = await obey(services, task_id, command);
+    if (!changed) await takeBackContext(services, request);
     return { task, created: changed, warnings };
   } catch (error) {
     await takeBackContext(services, request);
@@ -131,7 +132,10 @@ async function keepContext(
 }
 
 function searchForSecret(store: ArtifactStore, evidence: Evidence): string[] {
-  if (evidence.size > SEARCHED) return [];
-  const found = findSecret(readFileSync(store.locate(evidence.path), 'utf8'));
+  const head = Buffer.alloc(Math.min(SEARCHED, evidence.size));
+  const fd = openSync(store.locate(evidence.path), 'r');
+  readSync(fd, head);
+  closeSync(fd);
+  const found = findSecret(head.toString('utf8'));
   return found === undefined ? [] : [`${evidence.path} seems to hold ${found}: whoever may read the store can read it`];
 }

@@ -19,6 +19,12 @@ export interface Modes {
   readonly folder: number;
 }
 
+/** What a workspace can be made with. */
+export interface Wanted {
+  readonly store?: string | undefined;
+  readonly shared?: boolean | undefined;
+}
+
 const FOLDER = '.agentq';
 const CONFIG = 'config.json';
 
@@ -62,15 +68,12 @@ function openWorkspace(dir: string): Workspace {
  * Makes the folders and the config; what is there already is left as it is.
  * @throws AgentqError `storage` where a folder can't be made
  */
-export function initWorkspace(
-  named: string | undefined,
-  cwd: string,
-  wanted: { store?: string | undefined; shared?: boolean | undefined },
-): Workspace {
+export function initWorkspace(named: string | undefined, cwd: string, wanted: Wanted): Workspace {
   const dir = placeOf(named, cwd);
   try {
     if (!isWorkspace(dir)) writeWorkspace(dir, cwd, wanted);
     const workspace = openWorkspace(dir);
+    refuseOther(workspace, cwd, wanted);
     for (const folder of ['tasks', 'results', 'artifacts'])
       makeFolder(join(workspace.storeDir, folder), workspace.modes);
     makeFolder(workspace.runDir, workspace.modes);
@@ -86,6 +89,16 @@ export function initWorkspace(
   }
 }
 
+/** What a workspace was made with is not changed by making it again. */
+function refuseOther({ dir, storeDir, config }: Workspace, cwd: string, { store, shared }: Wanted): void {
+  if ((store === undefined || resolve(cwd, store) === storeDir) && (!shared || config.shared)) return;
+  throw new AgentqError(
+    'usage',
+    `${dir} was made with another store or for its owner alone`,
+    `see ${join(dir, CONFIG)}`,
+  );
+}
+
 /** The folder that is named, the workspace in it, or `.agentq` here. */
 function placeOf(named: string | undefined, cwd: string): string {
   if (named === undefined) return join(resolve(cwd), FOLDER);
@@ -93,11 +106,7 @@ function placeOf(named: string | undefined, cwd: string): string {
   return !isWorkspace(dir) && isWorkspace(join(dir, FOLDER)) ? join(dir, FOLDER) : dir;
 }
 
-function writeWorkspace(
-  dir: string,
-  cwd: string,
-  { store, shared = false }: { store?: string | undefined; shared?: boolean | undefined },
-): void {
+function writeWorkspace(dir: string, cwd: string, { store, shared = false }: Wanted): void {
   if (existsSync(dir) && !statSync(dir).isDirectory()) {
     throw new AgentqError('usage', `${dir} is not a directory`, 'name a folder');
   }

@@ -8,6 +8,7 @@ import { AgentqError } from '../core/errors.ts';
 import { name } from '../core/identifiers.ts';
 import { inputError } from '../core/issue.ts';
 import { count } from './flags.ts';
+import type { GlobalOptions } from './global-options.ts';
 import { Io } from './io.ts';
 import type { System } from './system.ts';
 
@@ -16,12 +17,6 @@ import type { System } from './system.ts';
  * secret, a clash is noticed, and to load OpenSSL costs every call 4 ms.
  */
 const freshId = customAlphabet('23456789abcdefghjkmnpqrstuvwxyz', 12);
-
-export interface GlobalOptions {
-  readonly dir?: string;
-  readonly json?: boolean;
-  readonly color: boolean;
-}
 
 /** What a command is given: where to write, who speaks, and the queue, opened when it is first asked for. */
 export class Context {
@@ -33,7 +28,7 @@ export class Context {
   constructor(system: System, options: GlobalOptions) {
     this.system = system;
     this.#options = options;
-    this.io = new Io(system, { json: options.json ?? false, color: options.color });
+    this.io = new Io(system, { json: options.json ?? false, color: options.color !== false });
   }
 
   #environment<T extends z.ZodMiniType>(variable: string, schema: () => T): z.output<T> | undefined {
@@ -63,8 +58,8 @@ export class Context {
     id: string | undefined,
     attempt: number | undefined,
   ): { readonly id: string; readonly attempt: number | undefined } {
-    const inherited = this.#environment('AGENTQ_TASK_ID', () => name('task id'));
-    const chosen = id ?? inherited;
+    const inherited = this.system.env['AGENTQ_TASK_ID'];
+    const chosen = id ?? this.#environment('AGENTQ_TASK_ID', () => name('task id'));
     if (chosen === undefined) throw new AgentqError('usage', 'no task is named', 'give its id, or set AGENTQ_TASK_ID');
     if (attempt !== undefined || chosen !== inherited) return { id: chosen, attempt };
     return { id: chosen, attempt: this.#environment('AGENTQ_ATTEMPT', count) };

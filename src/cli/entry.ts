@@ -1,4 +1,5 @@
 import { fstatSync, writeSync } from 'node:fs';
+import { AgentqError } from '../core/errors.ts';
 import { main } from './main.ts';
 import { OutputClosed, type Sink } from './system.ts';
 
@@ -53,7 +54,7 @@ function writeSome(fd: number, data: Uint8Array): number {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EPIPE' && fd === 1) throw new OutputClosed();
     if (code === 'EPIPE') return data.length;
-    if (code !== 'EAGAIN') throw error;
+    if (code !== 'EAGAIN') throw new AgentqError('storage', `standard output: ${(error as Error).message}`);
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
     return 0;
   }

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { parseDuration } from '../core/duration.ts';
+import type { AgentqError } from '../core/errors.ts';
 import { inputError } from '../core/issue.ts';
 
 /** Text of the command line, read by a function that throws where it can't. */
@@ -10,7 +11,8 @@ function read<T>(from: (text: string) => T) {
       try {
         return from(text);
       } catch (error) {
-        context.issues.push({ code: 'custom', message: (error as Error).message, input: text });
+        const { message, hint } = error as AgentqError;
+        context.issues.push({ code: 'custom', message, input: text, params: { hint } });
         return z.NEVER;
       }
     }),
@@ -28,15 +30,17 @@ function wholeNumber(text: string, least: number): number {
 
 /** A summary or a reason: what is longer belongs into a file. */
 export const text = () =>
-  z.string().check(z.maxLength(8_000, { error: 'is longer than 8000 characters: put it into a file' }));
+  z
+    .string()
+    .check(z.minLength(1, { error: 'is empty' }), z.maxLength(8_000, { error: 'is longer than 8000 characters' }));
 
 /** `90s`, `10m`; milliseconds. */
-export const duration = () => read((given) => parseDuration(given, 'it'));
+export const duration = () => read((given) => parseDuration(given));
 
 /** A duration of more than nothing. */
 export const span = () =>
   read((given) => {
-    const ms = parseDuration(given, 'it');
+    const ms = parseDuration(given);
     if (ms <= 0) throw new Error('must be more than 0 seconds');
     return ms;
   });
@@ -52,12 +56,11 @@ export const percent = () =>
 
 /** `a,b,c` */
 export const names = () =>
-  read((given) =>
-    given
-      .split(',')
-      .map((one) => one.trim())
-      .filter((one) => one !== ''),
-  );
+  read((given) => {
+    const list = given.split(',').map((one) => one.trim());
+    if (list.includes('')) throw new Error(`is not a list of names: ${JSON.stringify(given)}`);
+    return list;
+  });
 
 /**
  * Checks the options that a command was given.

@@ -1,7 +1,8 @@
 import { Command, CommanderError } from 'commander';
 import { AgentqError } from '../core/errors.ts';
-import { Context, type GlobalOptions } from './context.ts';
+import { Context } from './context.ts';
 import { exitCodes, INTERNAL_ERROR } from './exit-codes.ts';
+import { addGlobalOptions, globalOptions } from './global-options.ts';
 import { OutputClosed, type System } from './system.ts';
 import { visible, visibleJson, visibleText } from './visible.ts';
 import { VERSION } from './version.ts';
@@ -39,28 +40,31 @@ const everyVerb = [...verbs, ...hiddenVerbs];
 
 /** Runs one command line. @returns the exit code; never throws, never exits */
 export async function main(system: System): Promise<number> {
-  const { program, context } = build(system);
+  const { program, invocation } = build(system);
   try {
-    if (system.args.length === 0) program.outputHelp();
-    else await program.parseAsync(system.args, { from: 'user' });
+    await program.parseAsync(system.args, { from: 'user' });
     return 0;
   } catch (error) {
-    return report(error, system, program.opts<GlobalOptions>().json ?? system.args.includes('--json'));
+    return report(error, system);
   } finally {
-    if (!system.endsProcess) await context.opened?.close();
+    if (!system.endsProcess) await invocation.context?.close();
   }
 }
 
-function build(system: System): { program: Command; context: { opened?: Context } } {
-  const context: { opened?: Context } = {};
-  const open = () => (context.opened ??= new Context(system, program.opts<GlobalOptions>()));
-  const program = new Command('agentq')
+/** What a command line has come to: the command that it calls, and what that works with. */
+interface Invocation {
+  called?: Command;
+  context?: Context;
+}
+
+function build(system: System): { program: Command; invocation: Invocation } {
+  const invocation: Invocation = {};
+  const context = () => (invocation.context ??= new Context(system, globalOptions(invocation.called ?? program)));
+  const program = addGlobalOptions(new Command('agentq'))
     .description('The durable task queue that AI agents drive from the shell.')
     .version(VERSION, '-V, --version', 'print the version')
-    .option('--dir <path>', 'the workspace, or the folder that holds its .agentq (AGENTQ_DIR)')
-    .option('--json', 'print JSON for programs')
-    .option('--no-color', 'print without colours (NO_COLOR)')
     .helpCommand(false)
+    .enablePositionalOptions() // so that `fail --reason -V` is a reason
     .exitOverride()
     .configureOutput({
       writeOut: (text) => system.stdout.write(text),
@@ -70,19 +74,30 @@ function build(system: System): { program: Command; context: { opened?: Context 
     })
     .hook('preSubcommand', async (_program, command) => {
       const verb = everyVerb.find(([name]) => name === command.name());
-      (await verb?.[2]())?.define(command, open);
+      if (!verb) return;
+      const { define } = await verb[2]();
+      define(command, context);
+      addGlobalOptions(command);
+    })
+    .hook('preAction', (_program, command) => {
+      invocation.called = command;
     });
-  // A command that may be meant is made; the others only where somebody may want to read about them.
-  const meant = everyVerb.filter(([name]) => system.args.includes(name));
-  for (const verb of meant.length > 0 ? meant : everyVerb) {
+  // The verb that is called is enough; the others are made where somebody may want to read about them.
+  const called = everyVerb.filter(([name]) => name === firstOperand(system.args));
+  for (const verb of called.length > 0 ? called : everyVerb) {
     const [name, summary] = verb;
     program.command(name, { hidden: hiddenVerbs.includes(verb) }).description(summary);
   }
-  return { program, context };
+  if (firstOperand(system.args) === undefined) program.action(() => program.outputHelp());
+  return { program, invocation };
+}
+
+function firstOperand(args: readonly string[]): string | undefined {
+  return args.find((arg, i) => !arg.startsWith('-') && args[i - 1] !== '--dir');
 }
 
 /** The one place where an error becomes a line and an exit code. */
-function report(error: unknown, system: System, json: boolean): number {
+function report(error: unknown, system: System): number {
   if (error instanceof OutputClosed) return 0;
   const told = error instanceof CommanderError ? fromCommander(error) : error;
   if (told === undefined) return 0;
@@ -92,6 +107,8 @@ function report(error: unknown, system: System, json: boolean): number {
     );
     return INTERNAL_ERROR;
   }
+  const ours = system.args.includes('--') ? system.args.slice(0, system.args.indexOf('--')) : system.args;
+  const json = ours.includes('--json');
   const exit = exitCodes[told.code];
   const { code, message, hint } = told;
   const line = json

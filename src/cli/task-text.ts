@@ -59,7 +59,7 @@ function statusLines(task: Task, now: number): [name: string, value: string][] {
         ],
       ];
       if (progress?.percent !== undefined) lines.push(['progress', bar(progress.percent)]);
-      if (progress) lines.push(['note', `${progress.note ?? ''} (${formatMoment(progress.at, now)})`]);
+      if (progress?.note !== undefined) lines.push(['note', `${progress.note} (${formatMoment(progress.at, now)})`]);
       return lines;
     }
     case 'completed': {

@@ -7,7 +7,7 @@ import { holder } from './fencing.ts';
 import { missingArtifacts, promisedArtifacts } from './promise.ts';
 import { backoffDelay, isLastAttempt, MAX_STARTS, startsUsedUp } from './retry.ts';
 import { sameOutcome, sameSubmit } from './sameness.ts';
-import type { Task, TaskIn } from './task.ts';
+import type { Task } from './task.ts';
 import { isFinished } from './task.ts';
 
 /** The injected clock and randomness. */
@@ -69,8 +69,9 @@ function judge(task: Task | undefined, command: Command, given: Circumstances): 
   if (!task) return refuse('not-found', 'no such task');
   const rule = rules[command.type] as (task: Task, command: Command, given: Circumstances) => Verdict;
   const verdict = rule(task, command, given);
-  const remember = verdict.refusal?.code === 'conflict' && (command.type === 'complete' || command.type === 'fail');
-  if (!remember || task.refused >= MAX_RECORDED_REFUSALS) return verdict;
+  const late = verdict.refusal?.code === 'conflict' || verdict.refusal?.code === 'cancelled';
+  const remember = late && (command.type === 'complete' || command.type === 'fail');
+  if (!remember || !verdict.refusal || task.refused >= MAX_RECORDED_REFUSALS) return verdict;
   const { by, attempt, type } = command;
   return {
     ...verdict,
@@ -167,7 +168,7 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
   },
 
   fail(task, command, given) {
-    if (task.status === 'failed' && saidBefore(task, command)) return nothing;
+    if (saidBefore(task, command)) return nothing;
     const held = holder(task, command);
     if (typeof held !== 'number') return refused(held);
     const { by, reason, backoff } = command;
@@ -220,7 +221,7 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
 
   'acknowledge-cancel'(task, command) {
     const last = task.attempts.at(-1);
-    if (task.status !== 'cancelled' || last?.number !== command.attempt) {
+    if (task.status !== 'cancelled' || last?.number !== command.attempt || last.outcome !== 'cancelled') {
       return refuse('conflict', `attempt ${command.attempt} of ${task.id} was not cancelled`);
     }
     return task.stopped_at === undefined
@@ -241,10 +242,11 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
   },
 };
 
-/** Whether the same speaker ends the same attempt in the same words a second time. */
-function saidBefore(task: TaskIn<'failed'>, command: CommandOf<'fail'>): boolean {
+/** Whether the same attempt was ended in the same words before: the answer got lost, and the worker says it again. */
+function saidBefore(task: Task, { attempt, reason }: CommandOf<'fail'>): boolean {
   const last = task.attempts.at(-1);
-  return task.reason === command.reason && (command.attempt === undefined || command.attempt === last?.number);
+  if (last?.outcome !== 'failed' || last.reason !== reason) return false;
+  return attempt === undefined ? task.status === 'failed' : attempt === last.number;
 }
 
 function failuresBefore(task: Task): number {

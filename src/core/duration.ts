@@ -12,21 +12,16 @@ const part = /(\d+(?:\.\d+)?)(ms|s|m|h|d|w)/g;
 /**
  * Reads `90s`, `1h30m`, `500ms`, `2d`; a bare number counts seconds.
  * @returns milliseconds, a whole number of at least 0.
- * @throws AgentqError `usage` on anything else; `what` names the option in the message.
+ * @throws AgentqError `usage` on anything else; the message goes on where the name of the field ends
  */
-export function parseDuration(text: string, what: string): number {
+export function parseDuration(text: string): number {
   const spec = /^\d+(?:\.\d+)?$/.test(text) ? `${text}s` : text;
   if (!whole.test(spec)) {
-    throw new AgentqError(
-      'usage',
-      `${what} is not a duration: ${JSON.stringify(text)}`,
-      'write it as 90s, 10m, 1h30m or 2d',
-    );
+    throw new AgentqError('usage', `is not a duration: ${JSON.stringify(text)}`, 'write it as 90s, 10m, 1h30m or 2d');
   }
   let total = 0;
   for (const [, amount, unit] of spec.matchAll(part)) total += Number(amount) * units[unit as Unit];
-  if (total > LONGEST)
-    throw new AgentqError('usage', `${what} is longer than a hundred years: ${JSON.stringify(text)}`);
+  if (total > LONGEST) throw new AgentqError('usage', `is longer than a hundred years: ${JSON.stringify(text)}`);
   return Math.round(total);
 }
 

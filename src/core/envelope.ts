@@ -20,7 +20,12 @@ export const commonFields = () => ({
     z.looseObject({ format: z.optional(z.string()), artifacts: z.optional(z.array(name('artifact name'))) }),
   ),
   max_attempts: z.optional(z.int().check(z.positive({ error: 'must be at least 1' }))),
-  idempotency_key: z.optional(z.string().check(z.minLength(1), z.maxLength(200))),
+  idempotency_key: z.optional(
+    z.string().check(
+      z.minLength(1, { error: 'is empty' }),
+      z.refine((key: string) => key.length <= 200, { error: 'is longer than 200 characters' }),
+    ),
+  ),
   delay_seconds: z.optional(z.number().check(z.nonnegative({ error: 'must not be negative' }), atMost())),
   not_before: z.optional(
     z.iso.datetime({ offset: true, error: 'is not an ISO 8601 time such as 2027-01-31T09:00:00Z' }),

@@ -126,7 +126,10 @@ const folds: { readonly [T in Exclude<EventType, 'submitted'>]: Fold<T> } = {
   },
 
   stopped: (task, event) =>
-    task.status === 'cancelled' && task.attempts.at(-1)?.number === event.attempt && task.stopped_at === undefined
+    task.status === 'cancelled' &&
+    task.attempts.at(-1)?.number === event.attempt &&
+    task.attempts.at(-1)?.outcome === 'cancelled' &&
+    task.stopped_at === undefined
       ? { ...task, stopped_at: event.at, updated_at: event.at }
       : 'no cancelled attempt waits to be stopped',
 

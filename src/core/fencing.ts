@@ -17,7 +17,7 @@ export function holder(task: Task, { by, attempt }: Spoken): number | Refusal {
   }
   if (isFinished(task)) return refuse('conflict', `${task.id} is already ${task.status}`, `agentq show ${task.id}`);
   if (task.status === 'working') return leaseHolder(task, by, attempt);
-  if (by !== task.envelope.to) return wrongSpeaker(task, by);
+  if (!mayKnow(task, by)) return wrongSpeaker(task, by);
   if (attempt === undefined && task.attempts.length === 0) return 1;
   const lost = attempt === undefined ? 'its last lease is gone' : `attempt ${attempt} no longer holds it`;
   return refuse(
@@ -29,7 +29,7 @@ export function holder(task: Task, { by, attempt }: Spoken): number | Refusal {
 
 function leaseHolder(task: TaskIn<'working'>, by: string, attempt: number | undefined): number | Refusal {
   const { lease } = task;
-  if (by !== task.envelope.to && by !== lease.worker) return wrongSpeaker(task, by);
+  if (!mayKnow(task, by)) return wrongSpeaker(task, by);
   if (attempt === undefined && task.attempts.length > 1) {
     return refuse(
       'conflict',
@@ -41,6 +41,11 @@ function leaseHolder(task: TaskIn<'working'>, by: string, attempt: number | unde
     return refuse('conflict', `attempt ${attempt} of ${task.id} lost its lease; attempt ${lease.attempt} holds it now`);
   }
   return lease.attempt;
+}
+
+/** The role, or a worker that once had it: what that lacks is the lease. */
+function mayKnow(task: Task, by: string): boolean {
+  return by === task.envelope.to || task.attempts.some(({ worker }) => worker === by);
 }
 
 function wrongSpeaker(task: Task, by: string): Refusal {

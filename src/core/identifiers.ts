@@ -2,9 +2,9 @@ import * as z from 'zod/mini';
 import { AgentqError } from './errors.ts';
 
 /**
- * The names that end up in file paths, queue names and routing keys. Each pattern excludes `/`, a leading dot
- * and `..`, so that no name can leave the folder it is put in; roles also exclude `.`, which separates the words
- * of an AMQP routing key.
+ * The names that end up in file paths, queue names and routing keys. No pattern allows `/` or a leading dot, and
+ * those of ids and artifacts no `..`, so that no name can leave the folder it is put in; roles also exclude `.`,
+ * which separates the words of an AMQP routing key.
  */
 const patterns = {
   'task id': {

@@ -26,7 +26,8 @@ export const MAX_STARTS = 100;
  * @param random in [0, 1)
  */
 export function backoffDelay(policy: Backoff, n: number, random: number): number {
-  const middle = Math.min(policy.max, policy.base * policy.factor ** (n - 1));
+  const growth = Math.min(policy.factor ** (n - 1), Number.MAX_SAFE_INTEGER); // infinity times 0 is no number
+  const middle = Math.min(policy.max, policy.base * growth);
   return Math.round(Math.min(policy.max, middle * (1 + policy.jitter * (2 * random - 1))));
 }
 

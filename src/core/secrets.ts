@@ -7,14 +7,14 @@ const forms: readonly (readonly [name: string, form: RegExp])[] = [
   ['a GitHub token', /\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{50,})\b/],
   ['a GitLab token', /\bglpat-[A-Za-z0-9_-]{20,}/],
   ['an Anthropic API key', /\bsk-ant-[A-Za-z0-9_-]{20,}/],
-  ['an OpenAI API key', /\bsk-(?:proj-|svcacct-)?[A-Za-z0-9_-]{32,}/],
+  ['an OpenAI API key', /\bsk-(?:proj-|svcacct-)?(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{32,}/],
   ['a Slack token', /\bxox[abeoprs]-[A-Za-z0-9-]{10,}/],
   ['a Slack webhook', /\bhooks\.slack\.com\/services\/T[A-Z0-9]+\/B[A-Z0-9]+\/[A-Za-z0-9]{20,}/],
   ['a Google API key', /\bAIza[A-Za-z0-9_-]{35}/],
   ['a Stripe key', /\b[rs]k_live_[A-Za-z0-9]{20,}/],
   ['an npm token', /\bnpm_[A-Za-z0-9]{36}\b/],
-  ['a JSON web token', /\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}/],
-  ['a URL with a password', /\b[a-z][a-z0-9+.-]*:\/\/[^\s/?#:@]*:[^\s/?#@]{3,}@[^\s/]+/i],
+  ['a JSON web token', /(?<![\w-])eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}/],
+  ['a URL with a password', /(?<![a-z0-9+.-])[a-z][a-z0-9+.-]*:\/\/[^\s/?#:@]*:[^\s/?#@${<][^\s/?#@]{2,}@[^\s/]+/i],
 ];
 
 /** For the commands that have the option. */

@@ -21,12 +21,16 @@ let schema: ReturnType<typeof submissionSchema> | undefined;
  * @param nameOf how whoever wrote it calls a field
  * @throws AgentqError `invalid-name` or `usage` that names the first field that is wrong
  */
-export function parseSubmission(json: unknown, nameOf = (field: string): string => field): Submission {
+export function parseSubmission(
+  json: unknown,
+  nameOf = (path: readonly PropertyKey[]): string => path.join('.'),
+): Submission {
   const parsed = (schema ??= submissionSchema()).safeParse(json);
-  if (!parsed.success) throw inputError(parsed.error, ([field, ...rest]) => [nameOf(String(field)), ...rest].join('.'));
+  if (!parsed.success) throw inputError(parsed.error, nameOf);
   const { delay_seconds, not_before } = parsed.data;
   if (delay_seconds !== undefined && not_before !== undefined) {
-    throw new AgentqError('usage', 'delay_seconds and not_before say two different things', 'give one of them');
+    const both = `${nameOf(['delay_seconds'])} and ${nameOf(['not_before'])}`;
+    throw new AgentqError('usage', `${both} say two different things`, 'give one of them');
   }
   return parsed.data;
 }

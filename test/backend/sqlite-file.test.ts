@@ -113,6 +113,7 @@ describe('a file that is not a whole store of ours', () => {
     "another program's": 'CREATE TABLE customer (name TEXT)',
     "another program's that has a table like ours": 'CREATE TABLE event (name TEXT)',
     "another program's that has marked it as its own": 'CREATE TABLE customer (name TEXT); PRAGMA application_id = 77',
+    "another program's that has marked it and made nothing of it yet": 'PRAGMA application_id = 77',
     "another program's with a version of its own": 'CREATE TABLE customer (name TEXT); PRAGMA user_version = 1',
   })) {
     test(`is refused where it is ${what}, and is left as it is`, async () => {
@@ -174,16 +175,20 @@ describe('a file that is not a whole store of ours', () => {
   }
 });
 
-test('a row that says of itself that it is queued, and is not, is called corrupt by whoever claims it', async () => {
-  const dir = await storeOf(1);
-  const backend = await opened(dir);
-  await done(backend, complete('t0'));
-  rival(dir).exec(`UPDATE task SET status = 'queued'`);
-  const claim = backend.claim({ role: ROLE, worker: 'worker-1', lease: MINUTE });
-  await expect(claim).rejects.toMatchObject({ name: 'AgentqError', code: 'corrupt', hint: expect.any(String) });
-  await backend.audit(true);
-  expect(await nothingToClaim(backend)).toEqual({ task: undefined });
-});
+// In a process of its own, which can be killed: a question that never ends must not take the tests with it.
+for (const [what, sql, question, answer] of [
+  ['long due, and is not,', 'due_at = 1', 'list', 'completed'],
+  ['long due, and is not,', 'due_at = 1', 'claim', 'nothing'],
+  ['queued, and is not,', `status = 'queued'`, 'claim', 'corrupt'],
+] as const) {
+  test(`a row that says of itself that it is ${what} does not make a ${question} go on for ever`, async () => {
+    const dir = await storeOf(1);
+    await done(await opened(dir), complete('t0'));
+    rival(dir).exec(`UPDATE task SET ${sql}`);
+    const child = new Child(new URL('processes/ask.ts', import.meta.url), [dir, question], 5_000);
+    expect(await child.output()).toEqual([answer]);
+  });
+}
 
 describe('a folder on a network file system', () => {
   test('is refused with its name and with what to do', () => {

@@ -292,6 +292,6 @@ describe('progress', () => {
   test('is refused with a note that is too long', async ({ q }) => {
     await q.submit('t');
     await q.claim();
-    expect(await q.refused('progress', 't', '--note', 'x'.repeat(2_001))).toMatchObject({ exit: 2 });
+    expect(await q.refused('progress', 't', '--note', 'x'.repeat(2_001))).toMatchObject({ exit: 13 });
   });
 });

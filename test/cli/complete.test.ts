@@ -178,7 +178,7 @@ describe('complete', () => {
   test('is refused with a summary that is too long, and says where it belongs', async ({ q }) => {
     await q.submit('t');
     const ran = await q.refused('complete', 't', '--from', 'r', '--summary', 'x'.repeat(8_001));
-    expect(ran.message).toContain('put it into a file');
+    expect(ran).toMatchObject({ exit: 13, hint: expect.stringContaining('into a file') });
     expect((await q.task('t')).status).toBe('queued');
   });
 

@@ -108,7 +108,7 @@ describe('docs/config.md', () => {
       concurrency,
       backoff,
     } = rolePolicy({ version: 1 }, 'r');
-    const span = (field: string) => parseDuration(fields.get(field)!, field);
+    const span = (field: string) => parseDuration(fields.get(field)!);
     expect({
       maxAttempts: Number(fields.get('max_attempts')),
       lease: span('lease'),

@@ -100,7 +100,7 @@ describe.for(spoken)('%s', ([, say]) => {
     expect(when(cancelled, say({ attempt: 1 }))).toMatchObject({
       refusal: { code: 'cancelled', message: 'task-1 was cancelled by coordinator: not wanted any more' },
       changed: false,
-      events: [],
+      events: [{ type: 'refused', by: 'implementer' }],
     });
   });
 });
@@ -159,6 +159,14 @@ describe('time comes before the command:', () => {
     expect(when(delayed, claim(), 5 * SECOND - 1).refusal?.code).toBe('conflict');
     expect(types(when(delayed, claim(), 5 * SECOND))).toEqual(['became-due', 'claimed']);
   });
+});
+
+test('what time did is not a change that the command made', () => {
+  const mortal = submit({ ttl_seconds: 60 });
+  const decision = when(story(mortal), mortal, MINUTE);
+  expect(types(decision)).toEqual(['expired']);
+  expect(decision).toMatchObject({ changed: false, task: { status: 'expired' } });
+  expect(when(begun, claim('w2'), MINUTE).changed).toBe(true);
 });
 
 describe('a claim', () => {
@@ -372,6 +380,26 @@ describe('a failure', () => {
     const failed = story(submit(), claim(), fail({ backoff }), MINUTE, claim(), fail({ attempt: 2 }));
     expect(when(failed, fail({ attempt: 2 })).refusal).toBeUndefined();
     expect(conflict(failed, fail({ attempt: 1 }))).toMatch(/already failed/);
+  });
+});
+
+describe('how often a task may fail', () => {
+  const roles = { ...submit(), max_attempts: 1 };
+
+  test('is what its role says, where its envelope says nothing', () => {
+    expect(when(story(roles, claim()), fail({ backoff })).task?.status).toBe('failed');
+    expect(when(story(roles, claim(), fail(), retry, claim()), elapse, MINUTE).task?.status).toBe('failed');
+  });
+
+  test('is what its envelope says, whatever its role says', () => {
+    const own = { ...submit({ max_attempts: 2 }), max_attempts: 1 };
+    expect(when(story(own, claim()), fail({ backoff })).task?.status).toBe('scheduled');
+  });
+
+  test('is no part of what was submitted, where the role says it', () => {
+    expect(when(story(roles), submit())).toMatchObject({ changed: false, events: [] });
+    expect(when(story(roles), { ...submit(), max_attempts: 5 }).refusal).toBeUndefined();
+    expect(conflict(story(roles), submit({ max_attempts: 1 }))).toMatch(/exists with other content/);
   });
 });
 

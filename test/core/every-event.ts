@@ -20,7 +20,10 @@ import {
   when,
 } from './tasks.ts';
 
-const delayed = submit({ delay_seconds: 5, not_in_the_schema: { kept: true } }, evidence('context'));
+const delayed = {
+  ...submit({ delay_seconds: 5, not_in_the_schema: { kept: true } }, evidence('context')),
+  max_attempts: 5,
+};
 const mortal = submit({ ttl_seconds: 60 });
 const begun = [submit(), claim(), SECOND] as const;
 

@@ -51,6 +51,10 @@ const ofTurns: Record<string, (turn: Turn) => boolean> = {
       events.slice(elapsed.events.length).every(({ type }) => type === 'refused')),
   'a command that makes no event changes nothing': ({ elapsed, decision: { events, task } }) =>
     events.length > elapsed.events.length || isDeepStrictEqual(task, elapsed.task),
+  'a command that says that it changed something made an event, and none that was refused says so': ({
+    elapsed,
+    decision: { changed, refusal, events },
+  }) => changed === (events.length > elapsed.events.length && refusal === undefined),
   'a stale attempt never changes the status': ({ command, elapsed, decision: { task } }) =>
     !('attempt' in command) ||
     command.type === 'acknowledge-cancel' ||

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { findSecret, refuseSecret } from '../../src/core/secrets.ts';
+import { findSecret, INSISTING, refuseSecret } from '../../src/core/secrets.ts';
 
 // Every fake is put together here, so that no scanner takes this file for a leak.
 const fake = (prefix: string, length: number, alphabet = 'aB3dE5gH7jK9'): string =>
@@ -77,6 +77,14 @@ describe('a text with a secret', () => {
   test('is refused with what it is and where, without repeating it', () => {
     expect(() => refuseSecret(secret, 'the summary')).toThrow(
       expect.objectContaining({ code: 'secret', message: 'the summary seems to hold a GitHub token' }),
+    );
+  });
+
+  test('is refused with how to insist, only where the writer may', () => {
+    const hint = 'messages are kept and shown to many: hand secrets over another way';
+    expect(() => refuseSecret(secret, 'the note')).toThrow(expect.objectContaining({ hint }));
+    expect(() => refuseSecret(secret, 'the note', INSISTING)).toThrow(
+      expect.objectContaining({ hint: `${hint}, or insist with --allow-secret` }),
     );
   });
 

@@ -250,12 +250,13 @@ describe.for(entries(table))('given a task that is %s,', ([state, row]) => {
   test.for(entries(row).map(([type, expected]) => [type, say(expected), expected] as const))(
     'when %s is commanded, then %s',
     ([type, , expected]) => {
-      const { task, events, refusal } = decide(before?.task, commandOf(type, before?.task), {
+      const { task, events, changed, refusal } = decide(before?.task, commandOf(type, before?.task), {
         now,
         random: () => 0.5,
       });
 
       expect(refusal?.code).toBe(expected.kind === 'refused' ? expected.code : undefined);
+      expect(changed).toBe(expected.kind === 'happens');
       expect(events.map((event) => event.type)).toEqual(eventsOf(expected));
       expect(task?.status).toBe(expected.kind === 'happens' ? expected.status : before?.task.status);
       expect(task).toEqual(events.reduce((folded, event) => evolve(folded, event).task, before?.task));

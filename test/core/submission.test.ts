@@ -58,5 +58,5 @@ describe('a submission is refused', () => {
 });
 
 test('an error calls a field as its writer calls it', () => {
-  expect(() => parseSubmission({ to: 'a/b' }, (field) => `--${field}`)).toThrow('--to is not a valid role');
+  expect(() => parseSubmission({ to: 'a/b' }, ([field]) => `--${String(field)}`)).toThrow('--to is not a valid role');
 });

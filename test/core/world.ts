@@ -123,7 +123,9 @@ export const beginnings: fc.Arbitrary<Story> = fc
     old: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
   })
   .map(({ envelope, old }) =>
-    old ? story(submit({ max_attempts: 3 }), ...handBacks(MAX_STARTS - 3)) : story(submit(envelope)),
+    old
+      ? story(submit({ max_attempts: 3 }), ...handBacks(MAX_STARTS - 3))
+      : story({ ...submit(envelope), max_attempts: 2 }),
   );
 
 /** A step as it was taken: what was said of which task, and what came of it. */

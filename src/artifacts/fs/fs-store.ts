@@ -68,7 +68,9 @@ export class FsStore implements ArtifactStore {
 
   /** Makes the names on the way to a file durable, whoever made the folders. */
   #syncNames(path: string): void {
-    for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) syncFolder(this.locate(folder));
+    let folder = path;
+    do syncFolder(this.locate((folder = dirname(folder))));
+    while (folder !== '.');
   }
 
   async adopt(path: string, name: string): Promise<Evidence> {
@@ -192,7 +194,11 @@ function checkSource(file: string): void {
 }
 
 function notAFile(file: string): AgentqError {
-  return new AgentqError('unreadable-file', `${file} is not a regular file`, 'name a file');
+  return new AgentqError(
+    'unreadable-file',
+    `${file} is not a regular file`,
+    'name a file; submit reads a pipe as --file -',
+  );
 }
 
 function unreadable(file: string, { code, message }: NodeJS.ErrnoException): AgentqError {

@@ -20,14 +20,14 @@ export const define: Define = (command, context) =>
       const services = await cli.services();
       const by = cli.identity(from) ?? 'coordinator';
       const tasks: Output<'cancel'>['tasks'] = [];
-      for (const id of ids) {
-        const { task, changed } = await obey(services, id, {
-          type: 'cancel',
-          by,
-          ...(reason !== undefined && { reason }),
-        });
-        tasks.push({ task_id: id, status: task.status, changed });
-        if (!cli.io.json) cli.io.line(`${id} ${task.status}`);
+      try {
+        for (const id of ids) {
+          const { task, changed } = await obey(services, id, { type: 'cancel', by, ...(reason && { reason }) });
+          tasks.push({ task_id: id, status: task.status, changed });
+          if (!cli.io.json) cli.io.line(`${id} ${task.status}`);
+        }
+      } finally {
+        // Where one is refused, it is still said which were cancelled before it.
+        if (cli.io.json) cli.io.data({ tasks } satisfies Output<'cancel'>);
       }
-      if (cli.io.json) cli.io.data({ tasks } satisfies Output<'cancel'>);
     });

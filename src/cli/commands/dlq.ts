@@ -1,4 +1,3 @@
-import type { Command } from 'commander';
 import * as z from 'zod/mini';
 import { commitEach } from '../../app/dead-letters.ts';
 import { findTask } from '../../app/obey.ts';
@@ -21,11 +20,12 @@ const ListFlags = z.object({ to: z.optional(name('role')), limit: z.optional(cou
 const Which = z.object({ all: z.optional(z.boolean()) });
 
 export const define: Define = (command, context) => {
-  command
-    .option('--to <role>', 'only those of this role')
-    .option('--limit <n>', 'at most so many, newest first (default: 100)')
-    .action((options) => list(context(), options));
-  command.command('list', { hidden: true }).action((_options, own: Command) => list(context(), own.optsWithGlobals()));
+  for (const lister of [command, command.command('list', { hidden: true })]) {
+    lister
+      .option('--to <role>', 'only those of this role')
+      .option('--limit <n>', 'at most so many, newest first (default: 100)')
+      .action((options) => list(context(), options));
+  }
   command
     .command('show <id>')
     .description('one dead letter, with the reason of every attempt')
@@ -90,14 +90,14 @@ async function change(
   if (all === ids.length > 0) throw new AgentqError('usage', 'it is not said which', 'give their ids, or --all');
   const services = await cli.services();
   const tasks: Output<'dlq retry'>['tasks'] = [];
-  for await (const { task, changed } of commitEach(
-    services,
-    all ? undefined : ids,
-    type,
-    cli.identity(undefined) ?? 'person',
-  )) {
-    tasks.push({ task_id: task.id, status: task.status, changed });
-    if (!cli.io.json) cli.io.line(`${task.id} ${type === 'retry' ? task.status : 'purged'}`);
+  try {
+    const by = cli.identity(undefined) ?? 'person';
+    for await (const { task, changed } of commitEach(services, all ? undefined : ids, type, by)) {
+      tasks.push({ task_id: task.id, status: task.status, changed });
+      if (!cli.io.json) cli.io.line(`${task.id} ${type === 'retry' ? task.status : 'purged'}`);
+    }
+  } finally {
+    // Where one is refused, it is still said what was done before it.
+    if (cli.io.json) cli.io.data({ tasks } satisfies Output<'dlq retry'>);
   }
-  if (cli.io.json) cli.io.data({ tasks } satisfies Output<'dlq retry'>);
 }

@@ -14,19 +14,21 @@ const Flags = z.object({
   wait: z.optional(duration()),
   limit: z.optional(count()),
   keep: z.optional(z.boolean()),
+  queue: z.optional(name('queue name')),
 });
 
 export const define: Define = (command, context) =>
   command
     .option('--as <agent>', 'whose results (AGENTQ_AGENT, else coordinator)')
+    .option('--queue <name>', 'the queue that a submit named with --reply-to')
     .option('--wait <duration>', 'wait so long for the first one')
     .option('--limit <n>', 'at most so many (default: 100)')
     .option('--keep', 'look without taking them out')
     .action(async (options) => {
-      const { as, wait = 0, limit = 100, keep = false } = parseFlags(Flags, options);
+      const { as, wait = 0, limit = 100, keep = false, ...flags } = parseFlags(Flags, options);
       const cli = context();
       const services = await cli.services();
-      const queue = resultsQueue(cli.identity(as) ?? 'coordinator');
+      const queue = flags.queue ?? resultsQueue(cli.identity(as) ?? 'coordinator');
       const { messages, acknowledge } = await untilSignal(cli.system, (signal) =>
         collect(services, queue, limit, services.clock() + wait, signal),
       );

@@ -14,7 +14,7 @@ import { taskView } from '../views.ts';
 const Flags = z.object({
   from: z.optional(name('agent name')),
   to: z.optional(name('role')),
-  status: z.optional(z.pipe(names(), z.array(z.enum(statuses, { error: `is one of ${statuses.join(', ')}` })))),
+  status: z.optional(z.pipe(names(), z.array(z.enum(statuses, { error: `is not one of ${statuses.join(', ')}` })))),
   limit: z.optional(count()),
   before: z.optional(name('task id')),
 });

@@ -4,13 +4,16 @@ import type { Define } from '../main.ts';
 import { outputs } from '../schemas.ts';
 
 export const define: Define = (command, context) =>
-  command.argument('[command...]', 'a command: status, "status ID", dlq show').action((words: string[]) => {
-    const cli = context();
-    const names = Object.keys(outputs);
-    if (words.length === 0) return cli.io.json ? cli.io.data(names) : cli.io.line(names.join('\n'));
-    const name = words.join(' ');
-    const schema = outputs[name as keyof typeof outputs];
-    if (!names.includes(name))
-      throw new AgentqError('usage', `there is no output ${JSON.stringify(name)}`, 'agentq schema lists them');
-    cli.io.line(JSON.stringify(z.toJSONSchema(schema), null, cli.io.json ? 0 : 2));
-  });
+  command
+    .argument('[command...]', 'a command: status, status ID, dlq show, submit --batch')
+    .allowUnknownOption()
+    .action((words: string[]) => {
+      const cli = context();
+      const names = Object.keys(outputs);
+      if (words.length === 0) return cli.io.json ? cli.io.data(names) : cli.io.line(names.join('\n'));
+      const name = words.join(' ');
+      const schema = outputs[name as keyof typeof outputs];
+      if (!names.includes(name))
+        throw new AgentqError('usage', `there is no output ${JSON.stringify(name)}`, 'agentq schema lists them');
+      cli.io.line(JSON.stringify(z.toJSONSchema(schema), null, cli.io.json ? 0 : 2));
+    });

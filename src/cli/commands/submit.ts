@@ -11,7 +11,6 @@ import { bar } from '../line.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
 import { readAll } from '../stdin.ts';
-import { visible } from '../visible.ts';
 
 /** What goes into the envelope as it is, is checked there. */
 const Flags = z.looseObject({
@@ -52,10 +51,7 @@ export const define: Define = (command, context) =>
 
 async function submitOne(cli: Context, flags: Flags): Promise<void> {
   if (flags['to'] === undefined) throw new AgentqError('usage', 'it is not said who is to do it', 'give --to ROLE');
-  const submission = parseSubmission(
-    fieldsOf(cli, flags),
-    (field) => optionOf[field] ?? `--${field.replaceAll('_', '-')}`,
-  );
+  const submission = parseSubmission(fieldsOf(cli, flags), nameOf);
   const services = await cli.services();
   const context = flags.file === undefined ? undefined : await readContext(cli, flags.file);
   const draft = { submission, allowSecret: flags.allowSecret ?? false, ...(context && { context }) };
@@ -73,6 +69,9 @@ const optionOf: Readonly<Record<string, string>> = {
   not_before: '--at',
   expected_output: '--expect',
 };
+
+const nameOf = ([field]: readonly PropertyKey[]) =>
+  optionOf[String(field)] ?? `--${String(field).replaceAll('_', '-')}`;
 
 function fieldsOf(cli: Context, flags: Flags): Record<string, unknown> {
   const { ttl, delay, expect, format } = flags;
@@ -100,8 +99,13 @@ async function readContext(cli: Context, file: string): Promise<Source> {
 
 async function submitRows(cli: Context, flags: Flags, batch: string): Promise<void> {
   const { BadBatch, submitBatch } = await import('../../app/batch.ts');
-  if (flags.file !== undefined || flags['instructions'] !== undefined || flags['id'] !== undefined) {
-    throw new AgentqError('usage', 'a batch carries its own contents', 'leave --file, --instructions and --id out');
+  const alone = ['file', 'instructions', 'id', 'idempotencyKey'].filter((name) => flags[name] !== undefined);
+  if (alone.length > 0) {
+    throw new AgentqError(
+      'usage',
+      'a batch carries its own contents',
+      'leave --file, --instructions, --id and --idempotency-key out',
+    );
   }
   const services = await cli.services();
   const text =
@@ -121,7 +125,7 @@ async function submitRows(cli: Context, flags: Flags, batch: string): Promise<vo
   } catch (error) {
     cli.io.progress('');
     if (error instanceof BadBatch)
-      for (const { line, problem } of error.rows) cli.io.talk(`row ${line}: ${visible(problem)}`);
+      for (const row of error.rows) cli.io.talk(cli.io.json ? JSON.stringify(row) : `row ${row.line}: ${row.problem}`);
     throw error;
   }
 }

@@ -44,12 +44,12 @@ export const define: Define = (command, context) =>
           tasks: tasks.map((task) => taskView(services.store, task)),
         } satisfies Output<'wait'>);
       else if (ids.length > 1) for (const task of ended) cli.io.line(`${task.id} ${task.status}`);
-      tell(done, ended, tasks);
+      tell(done, ended);
     });
 
 /** Nothing is said beyond the exit code: whoever waits asks `status` or `result` next. */
-function tell(done: boolean, ended: readonly Task[], tasks: readonly Task[]): void {
-  if (!done) throw new AgentqError('timeout', '', `${ended.length} of ${tasks.length} had ended`);
+function tell(done: boolean, ended: readonly Task[]): void {
+  if (!done) throw new AgentqError('timeout', '');
   const bad = ended.map((task) => codeOf[task.status]).find((code) => code !== undefined);
   if (bad !== undefined) throw new AgentqError(bad, '');
 }

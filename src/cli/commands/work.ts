@@ -25,6 +25,7 @@ export const define: Define = (command, context) =>
   command
     .argument('<program>')
     .argument('[args...]')
+    .passThroughOptions() // what follows the program is the program's
     .usage('--as <role> [options] -- <program> [args...]')
     .requiredOption('--as <role>', 'the role whose work to do')
     .option('--worker <name>', 'the name of this worker (AGENTQ_AGENT, else ROLE@HOST:PID)')

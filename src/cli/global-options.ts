@@ -1,0 +1,25 @@
+import type { Command } from 'commander';
+
+export interface GlobalOptions {
+  readonly dir?: string;
+  readonly json?: boolean;
+  /** False where it was said that there are to be none. */
+  readonly color?: boolean;
+}
+
+/** Gives a command, and those below it, the options that may stand before a verb and after it. */
+export function addGlobalOptions(command: Command): Command {
+  for (const below of command.commands) addGlobalOptions(below);
+  return command
+    .option('--dir <path>', 'the workspace, or the folder that holds its .agentq (AGENTQ_DIR)')
+    .option('--json', 'print JSON for programs')
+    .option('--no-color', 'print without colours (NO_COLOR)');
+}
+
+/** What was said at the command or above it; where both say something, the command. */
+export function globalOptions(command: Command): GlobalOptions {
+  const own = command.opts<GlobalOptions>();
+  if (!command.parent) return own;
+  const above = globalOptions(command.parent);
+  return { ...above, ...own, color: own.color !== false && above.color !== false };
+}
