@@ -211,8 +211,16 @@ describe('put', () => {
         message: expect.stringMatching(new RegExp(`^${source} .*${message}[^\n]*$`)),
       });
       expect(names(root).filter((name) => name !== 'results')).toEqual([]);
+      await expect(store.examine({ file: source })).rejects.toMatchObject({ code: 'unreadable-file' });
     });
   }
+
+  test('that would succeed is examined without a word, and without a trace', async () => {
+    const { store, root, outside } = place();
+    await store.examine({ file: file(join(outside, 'source'), 'content') });
+    await store.examine(bytes('content'));
+    expect(names(root)).toEqual([]);
+  });
 
   test('says that a source below a file does not exist', async () => {
     const { store, outside } = place();

@@ -100,7 +100,6 @@ describe.for(spoken)('%s', ([, say]) => {
     expect(when(cancelled, say({ attempt: 1 }))).toMatchObject({
       refusal: { code: 'cancelled', message: 'task-1 was cancelled by coordinator: not wanted any more' },
       changed: false,
-      events: [{ type: 'refused', by: 'implementer' }],
     });
   });
 });

@@ -93,3 +93,9 @@ describe('a text with a secret', () => {
     expect(() => refuseSecret(undefined, 'the summary')).not.toThrow();
   });
 });
+
+test('the search takes no longer for what looks like the beginning of a secret again and again', () => {
+  // Quadratic, each of these would take hours; the test's own bound ends it.
+  expect(findSecret('a.'.repeat(2 ** 20))).toBeUndefined();
+  expect(findSecret('eyJ-'.repeat(2 ** 19))).toBeUndefined();
+});

@@ -42,6 +42,7 @@ const refused = (code: ErrorCode): Expected => ({ kind: 'refused', code, recorde
 const recorded: Expected = { kind: 'refused', code: 'conflict', recorded: true };
 const conflict = refused('conflict');
 const gone = refused('cancelled');
+const recordedGone: Expected = { kind: 'refused', code: 'cancelled', recorded: true };
 const unknown = refused('not-found');
 
 const submitted = submit({ ttl_seconds: 60 });
@@ -136,7 +137,7 @@ const table: Record<State, Record<CommandType, Expected>> = {
     claim: conflict,
     renew: conflict,
     complete: recorded,
-    fail: recorded,
+    fail: nothing,
     release: conflict,
     cancel: happens('cancelled', 'cancelled'),
     'acknowledge-cancel': conflict,
@@ -200,8 +201,8 @@ const table: Record<State, Record<CommandType, Expected>> = {
     submit: nothing,
     claim: conflict,
     renew: gone,
-    complete: gone,
-    fail: gone,
+    complete: recordedGone,
+    fail: recordedGone,
     release: gone,
     cancel: nothing,
     'acknowledge-cancel': happens('stopped', 'cancelled'),
@@ -213,8 +214,8 @@ const table: Record<State, Record<CommandType, Expected>> = {
     submit: nothing,
     claim: conflict,
     renew: gone,
-    complete: gone,
-    fail: gone,
+    complete: recordedGone,
+    fail: recordedGone,
     release: gone,
     cancel: nothing,
     'acknowledge-cancel': nothing,
