@@ -75,9 +75,10 @@ async function submitAll(
 ): Promise<BatchResult> {
   const refused: BatchRow[] = [];
   const kept = new Map<Prepared, Kept>();
+  const stores = prepared.some(({ row }) => row.context);
   // First those whose id stands for a task already: where one contradicts it, nothing of the others is stored.
   for (const { line, row } of prepared) {
-    const known = row.context && (await services.backend.task(row.envelope.task_id));
+    const known = stores && (await services.backend.task(row.envelope.task_id));
     if (!known) continue;
     const request = await keep(services, row);
     kept.set(row, request);
@@ -102,6 +103,16 @@ async function submitAll(
   };
 }
 
+/** What the command line calls a field that a row calls otherwise. */
+const fieldOf: Readonly<Record<string, string>> = {
+  id: 'task_id',
+  ttl: 'ttl_seconds',
+  delay: 'delay_seconds',
+  at: 'not_before',
+  expect: 'expected_output',
+  format: 'expected_output',
+};
+
 function readRow(source: string, { defaults, allowSecret, cwd }: BatchOptions): Draft {
   let json: unknown;
   try {
@@ -111,6 +122,9 @@ function readRow(source: string, { defaults, allowSecret, cwd }: BatchOptions): 
   }
   if (json === null || typeof json !== 'object' || Array.isArray(json))
     throw new AgentqError('bad-batch', 'not a JSON object');
+  const option = Object.keys(json).find((field) => field in fieldOf);
+  if (option !== undefined)
+    throw new AgentqError('bad-batch', `${option} is no field of a row: did you mean ${fieldOf[option]}?`);
   const { file, ...rest } = { ...defaults, ...json } as Record<string, unknown>;
   const submission = parseSubmission(rest);
   const context = contextOf(file, submission, cwd);

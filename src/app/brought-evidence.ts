@@ -4,7 +4,7 @@ import type { ArtifactStore, Stored } from '../artifacts/store.ts';
 import { AgentqError } from '../core/errors.ts';
 import type { Evidence } from '../core/evidence.ts';
 import { checkName } from '../core/identifiers.ts';
-import { artifactsFolder, attemptFolder, resultPath } from './evidence-paths.ts';
+import { artifactsFolder, attemptFolder, resultPath, taskOf } from './evidence-paths.ts';
 
 export interface NamedFile {
   readonly name: string;
@@ -51,10 +51,16 @@ export async function broughtArtifacts(
   return [...brought.values()];
 }
 
+/** The result that the worker left where its claim said; undefined where it left none. */
+export function ownResult(store: ArtifactStore, id: string, attempt: number): string | undefined {
+  const file = store.locate(resultPath(id, attempt));
+  return (statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0 ? file : undefined;
+}
+
 /** @throws AgentqError `unreadable-file` */
 export async function broughtResult(store: ArtifactStore, id: string, attempt: number, file: string): Promise<Brought> {
   const place = store.pathOf(file);
-  const inPlace = place !== undefined && parse(place).dir === 'results' && parse(place).name.split('~')[0] === id;
+  const inPlace = place !== undefined && parse(place).dir === 'results' && taskOf(place) === id;
   const path = inPlace ? place : resultPath(id, attempt);
   return { name: 'result', file, path, inPlace, size: await sizeOf(store, file) };
 }

@@ -3,7 +3,14 @@ import { decide } from '../core/decide.ts';
 import { AgentqError } from '../core/errors.ts';
 import { INSISTING, refuseSecret } from '../core/secrets.ts';
 import type { Task } from '../core/task.ts';
-import { broughtArtifacts, broughtResult, type NamedFile, storeBrought, unread } from './brought-evidence.ts';
+import {
+  broughtArtifacts,
+  broughtResult,
+  ownResult,
+  type NamedFile,
+  storeBrought,
+  unread,
+} from './brought-evidence.ts';
 import { findTask, obey } from './obey.ts';
 import type { Services } from './services.ts';
 import { takeBack } from './take-back.ts';
@@ -13,14 +20,11 @@ export interface CompleteRequest {
   readonly by: string;
   readonly attempt?: number | undefined;
   readonly summary?: string | undefined;
-  /** A file of the local disk. */
+  /** A file of the local disk; where none is named, what lies in the attempt's own place. */
   readonly resultFile?: string | undefined;
   readonly artifacts: readonly NamedFile[];
   readonly allowSecret: boolean;
 }
-
-/** An attempt that is never given out: what speaks for it is always refused. */
-const NO_ATTEMPT = 0;
 
 /**
  * Records the outcome of an attempt: first the evidence, durably in its place, then the event that names it. A
@@ -36,17 +40,17 @@ export async function complete(
   const task = await findTask(services, id);
   const own = attempt ?? (task.attempts.at(-1)?.number || 1);
   const artifacts = await broughtArtifacts(store, id, own, request.artifacts);
-  const result = resultFile === undefined ? undefined : await broughtResult(store, id, own, resultFile);
+  const given = resultFile ?? ownResult(store, id, own);
+  const result = given === undefined ? undefined : await broughtResult(store, id, own, given);
   const spoken = { type: 'complete', by, attempt, ...(summary !== undefined && { summary }) } as const;
 
   // What a completed task says depends on the content of the evidence; all else can be said at once.
   if (task.status !== 'completed') {
     const outlook = { now: services.clock(), random: () => 0 };
     const { refusal } = decide(task, { ...spoken, artifacts: artifacts.map(unread) }, outlook);
-    if (refusal?.code === 'conflict') {
-      await services.backend.commit([
-        { task_id: id, command: { ...spoken, attempt: attempt ?? NO_ATTEMPT, artifacts: [] } },
-      ]);
+    if (refusal?.code === 'conflict' || refusal?.code === 'cancelled') {
+      const command = { type: 'note-refusal', of: 'complete', by, attempt, reason: refusal.message } as const;
+      await services.backend.commit([{ task_id: id, command }]);
     }
     if (refusal) throw AgentqError.of(refusal);
   }

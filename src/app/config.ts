@@ -5,7 +5,7 @@ import { AgentqError } from '../core/errors.ts';
 import { name } from '../core/identifiers.ts';
 import { type Backoff, defaultBackoff } from '../core/retry.ts';
 
-const Span = () =>
+const span = () =>
   z
     .string()
     .check(
@@ -20,33 +20,45 @@ function isSpan(text: string): boolean {
   }
 }
 
-const RoleSettings = () =>
+const roleSettings = () =>
   z.strictObject({
     max_attempts: z.optional(z.int().check(z.positive())),
-    lease: z.optional(Span()),
-    timeout: z.optional(Span()),
+    lease: z.optional(span()),
+    timeout: z.optional(span()),
     concurrency: z.optional(z.int().check(z.positive())),
     backoff: z.optional(
       z.strictObject({
-        base: z.optional(Span()),
+        base: z.optional(span()),
         factor: z.optional(z.number().check(z.gte(1))),
-        max: z.optional(Span()),
+        max: z.optional(span()),
         jitter: z.optional(z.number().check(z.gte(0), z.lte(1))),
       }),
     ),
   });
+type RoleSettings = z.infer<ReturnType<typeof roleSettings>>;
 
-/** The file `config.json` of a workspace. `defaults` hold for every role, `roles` for one. */
-export const Config = z.strictObject({
-  version: z.literal(1),
-  /** Where the artifact store lies, absolute or relative to the workspace; the workspace itself where it is left out. */
-  store: z.optional(z.string()),
-  /** Whether the group may read and write too. */
-  shared: z.optional(z.boolean()),
-  defaults: z.optional(z.lazy(RoleSettings)),
-  roles: z.optional(z.lazy(() => z.record(name('role'), RoleSettings()))),
-});
-export type Config = z.infer<typeof Config>;
+/**
+ * The schema of a `config.json`. `defaults` hold for every role, `roles` for one. Made of what the file holds,
+ * since every command pays for it, and most files hold next to nothing.
+ */
+export const configSchema = (holds: object) =>
+  z.strictObject({
+    version: z.literal(1),
+    /** Where the artifact store lies, absolute or relative to the workspace; the workspace itself where it is left out. */
+    store: z.optional(z.string()),
+    /** Whether the group may read and write too. */
+    shared: z.optional(z.boolean()),
+    ...('defaults' in holds && { defaults: roleSettings() }),
+    ...('roles' in holds && { roles: z.record(name('role'), roleSettings()) }),
+  });
+
+export interface Config {
+  readonly version: 1;
+  readonly store?: string | undefined;
+  readonly shared?: boolean | undefined;
+  readonly defaults?: RoleSettings | undefined;
+  readonly roles?: Readonly<Record<string, RoleSettings>> | undefined;
+}
 
 /** What holds for a role, with every default filled in. Spans in milliseconds. */
 export interface RolePolicy {
@@ -68,8 +80,8 @@ export function readConfig(path: string): Config {
   } catch (error) {
     throw new AgentqError('usage', `${path} cannot be read as JSON: ${(error as Error).message}`, 'mend the file');
   }
-  const parsed = Config.safeParse(json);
-  if (parsed.success) return parsed.data;
+  const parsed = configSchema(Object(json) as object).safeParse(json);
+  if (parsed.success) return parsed.data as Config;
   const issue = parsed.error.issues[0]!;
   throw new AgentqError('usage', `${path}: ${issue.path.join('.') || 'it'}: ${issue.message}`, 'see docs/config.md');
 }
@@ -77,16 +89,16 @@ export function readConfig(path: string): Config {
 export function rolePolicy(config: Config, role: string): RolePolicy {
   const settings = { ...config.defaults, ...config.roles?.[role] };
   const backoff = { ...config.defaults?.backoff, ...config.roles?.[role]?.backoff };
-  const span = (text: string | undefined) => (text === undefined ? undefined : parseDuration(text));
+  const ms = (text: string | undefined) => (text === undefined ? undefined : parseDuration(text));
   return {
     maxAttempts: settings.max_attempts,
-    lease: span(settings.lease) ?? DEFAULT_LEASE,
-    timeout: span(settings.timeout),
+    lease: ms(settings.lease) ?? DEFAULT_LEASE,
+    timeout: ms(settings.timeout),
     concurrency: settings.concurrency ?? 1,
     backoff: {
-      base: span(backoff.base) ?? defaultBackoff.base,
+      base: ms(backoff.base) ?? defaultBackoff.base,
       factor: backoff.factor ?? defaultBackoff.factor,
-      max: span(backoff.max) ?? defaultBackoff.max,
+      max: ms(backoff.max) ?? defaultBackoff.max,
       jitter: backoff.jitter ?? defaultBackoff.jitter,
     },
   };

@@ -15,7 +15,15 @@ export async function* commitEach(
   type: 'retry' | 'dismiss',
   by: string,
 ): AsyncGenerator<{ readonly task: Task; readonly changed: boolean }> {
-  for (const id of ids ?? (await everyDeadLetter(services))) yield obey(services, id, { type, by });
+  if (ids) {
+    for (const id of ids) yield await obey(services, id, { type, by });
+    return;
+  }
+  for (const id of await everyDeadLetter(services)) {
+    const [outcome] = await services.backend.commit([{ task_id: id, command: { type, by } }]);
+    // Somebody else may have taken it meanwhile: of all that there are, it is one no more.
+    if (outcome?.task && !outcome.refusal) yield { task: outcome.task, changed: outcome.changed };
+  }
 }
 
 async function everyDeadLetter({ backend }: Services): Promise<string[]> {

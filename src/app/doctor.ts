@@ -1,7 +1,8 @@
 import { chmodSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { join, parse } from 'node:path';
+import { join } from 'node:path';
 import { describeDrift } from '../artifacts/store.ts';
 import { isFinished, type Task } from '../core/task.ts';
+import { taskOf } from './evidence-paths.ts';
 import type { Services } from './services.ts';
 import { evidenceOf } from './verify.ts';
 
@@ -45,7 +46,7 @@ export async function diagnose(services: Services, repair: boolean): Promise<rea
   found.push(...(await unrecordedResults(services, recorded, open)));
   found.push(...(await deserted(services)));
   found.push(...(await halfWritten(services, repair)));
-  found.push(...leftOverScratch(services, open, repair));
+  found.push(...(await leftOverScratch(services, repair)));
   found.push(...openRights(services, repair));
   return found;
 }
@@ -62,7 +63,7 @@ async function* everyTask({ backend }: Services): AsyncGenerator<Task> {
 /** A worker that wrote its result and never said so. A task that is open may still be about to. */
 async function unrecordedResults({ store }: Services, recorded: Set<string>, open: Set<string>): Promise<Diagnosis[]> {
   return (await store.scan('results'))
-    .filter((path) => !recorded.has(path) && !open.has(parse(path).name.split('~')[0]!))
+    .filter((path) => !recorded.has(path) && !open.has(taskOf(path)))
     .map((path) => ({
       subject: path,
       problem: 'no completion speaks of this result',
@@ -101,19 +102,25 @@ async function halfWritten({ store, clock }: Services, repair: boolean): Promise
 }
 
 /** Folders in run/ of attempts that are over: their worker was killed before it could clear up. */
-function leftOverScratch({ workspace }: Services, open: Set<string>, repair: boolean): Diagnosis[] {
+async function leftOverScratch({ workspace, backend, clock }: Services, repair: boolean): Promise<Diagnosis[]> {
   if (!existsSync(workspace.runDir)) return [];
-  return readdirSync(workspace.runDir)
-    .filter((name) => !open.has(name.split('~')[0]!))
-    .map((name) => {
-      if (repair) rmSync(join(workspace.runDir, name), { recursive: true, force: true });
-      return {
-        subject: `run/${name}`,
-        problem: 'scratch of an attempt that is over',
-        severity: 'problem',
-        repaired: repair,
-      };
+  const found: Diagnosis[] = [];
+  for (const name of readdirSync(workspace.runDir)) {
+    const path = join(workspace.runDir, name);
+    const age = clock() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity);
+    const task = await backend.task(taskOf(name));
+    // The child of a cancelled task may still be stopping, and uses it.
+    const over = task === undefined || (isFinished(task) && task.status !== 'cancelled');
+    if (!over && (age < ABANDONED || (task && !isFinished(task)))) continue;
+    if (repair) rmSync(path, { recursive: true, force: true });
+    found.push({
+      subject: `run/${name}`,
+      problem: 'scratch of an attempt that is over',
+      severity: 'problem',
+      repaired: repair,
     });
+  }
+  return found;
 }
 
 function openRights({ workspace }: Services, repair: boolean): Diagnosis[] {

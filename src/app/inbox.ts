@@ -1,5 +1,8 @@
+import { type ArtifactStore, describeDrift } from '../artifacts/store.ts';
 import { type ResultMessage, resultMessage } from '../core/result-message.ts';
+import type { Task } from '../core/task.ts';
 import { patience, type Services } from './services.ts';
+import { evidenceOf, findDrift } from './verify.ts';
 
 export interface Collected {
   readonly messages: readonly ResultMessage[];
@@ -18,11 +21,18 @@ export async function collect(
   using watch = backend.watch('finished');
   for (;;) {
     const inbox = await backend.inbox(queue, limit);
-    const messages = inbox.tasks.map((task) => resultMessage(task, (path) => store.refOf(path))!);
+    const messages = await Promise.all(inbox.tasks.map((task) => messageOf(store, task)));
     const now = clock();
     if (messages.length > 0 || now >= deadline || signal?.aborted) {
       return { messages, acknowledge: () => inbox.acknowledge() };
     }
     await watch.wait(patience(now, undefined, deadline), signal);
   }
+}
+
+/** With what is no longer what was recorded, where there is any: the message itself would still vouch for it. */
+async function messageOf(store: ArtifactStore, task: Task): Promise<ResultMessage> {
+  const message = resultMessage(task, (path) => store.refOf(path))!;
+  const drifts = await findDrift(store, evidenceOf(task));
+  return drifts.length === 0 ? message : { ...message, drift: drifts.map(describeDrift) };
 }

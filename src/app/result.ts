@@ -3,7 +3,7 @@ import { AgentqError } from '../core/errors.ts';
 import type { TaskIn } from '../core/task.ts';
 import { findTask } from './obey.ts';
 import type { Services } from './services.ts';
-import { evidenceOf, findDrift } from './verify.ts';
+import { findDrift } from './verify.ts';
 
 export interface VerifiedResult {
   readonly task: TaskIn<'completed'>;
@@ -20,7 +20,10 @@ export async function readResult(services: Services, id: string): Promise<Verifi
   const task = await findTask(services, id);
   switch (task.status) {
     case 'completed': {
-      const drifts = await findDrift(services.store, evidenceOf(task));
+      const drifts = await findDrift(services.store, [
+        ...(task.completion.result ? [task.completion.result] : []),
+        ...task.completion.artifacts,
+      ]);
       if (drifts.length > 0) {
         throw new AgentqError(
           'drift',

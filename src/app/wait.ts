@@ -30,7 +30,7 @@ export async function waitFor(services: Services, request: WaitRequest): Promise
     const done = until === 'any' ? tasks.some(isFinished) : tasks.every(isFinished);
     const now = services.clock();
     if (done || now >= deadline || signal?.aborted) return tasks;
-    const due = Math.min(...tasks.map((task) => nextDue(task) ?? Infinity));
+    const due = tasks.reduce((first, task) => Math.min(first, nextDue(task) ?? Infinity), Infinity);
     await watch.wait(patience(now, due, deadline), signal);
   }
 }

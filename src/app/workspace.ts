@@ -1,5 +1,17 @@
-import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fchmodSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { AgentqError } from '../core/errors.ts';
 import { type Config, readConfig } from './config.ts';
 
@@ -37,7 +49,7 @@ const modesOf = (shared: boolean): Modes => (shared ? { file: 0o660, folder: 0o2
  */
 export function findWorkspace(named: string | undefined, cwd: string): Workspace {
   const dir =
-    named === undefined ? searchUpwards(cwd) : [resolve(cwd, named), resolve(cwd, named, FOLDER)].find(isWorkspace);
+    named === undefined ? searchUpwards(cwd) : [resolve(cwd, named, FOLDER), resolve(cwd, named)].find(isWorkspace);
   if (dir !== undefined) return openWorkspace(dir);
   const where = named === undefined ? `${cwd} or any folder above it` : resolve(cwd, named);
   throw new AgentqError('no-workspace', `no agentq workspace in ${where}`, 'make one: agentq init');
@@ -103,7 +115,7 @@ function refuseOther({ dir, storeDir, config }: Workspace, cwd: string, { store,
 function placeOf(named: string | undefined, cwd: string): string {
   if (named === undefined) return join(resolve(cwd), FOLDER);
   const dir = resolve(cwd, named);
-  return !isWorkspace(dir) && isWorkspace(join(dir, FOLDER)) ? join(dir, FOLDER) : dir;
+  return isWorkspace(join(dir, FOLDER)) ? join(dir, FOLDER) : dir;
 }
 
 function writeWorkspace(dir: string, cwd: string, { store, shared = false }: Wanted): void {
@@ -117,8 +129,26 @@ function writeWorkspace(dir: string, cwd: string, { store, shared = false }: Wan
     ...(store !== undefined && { store: resolve(cwd, store) }),
     ...(shared && { shared }),
   };
-  writeFileSync(join(dir, CONFIG), `${JSON.stringify(config, null, 2)}\n`, { mode: modes.file, flag: 'wx' });
-  chmodSync(join(dir, CONFIG), modes.file);
+  writeWhole(join(dir, CONFIG), `${JSON.stringify(config, null, 2)}\n`, modes.file);
+  // An agent's `git add -A` must not commit the queue.
+  if (basename(dir) === FOLDER) writeFileSync(join(dir, '.gitignore'), '*\n', { mode: modes.file });
+}
+
+/** Durably and whole, or not at all; a file that another process has made meanwhile is left as it is. */
+function writeWhole(path: string, text: string, mode: number): void {
+  const staged = `${path}.${process.pid}`;
+  const fd = openSync(staged, 'w', mode);
+  writeFileSync(fd, text);
+  fchmodSync(fd, mode);
+  fsyncSync(fd);
+  closeSync(fd);
+  try {
+    linkSync(staged, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    unlinkSync(staged);
+  }
 }
 
 /** Makes the names in a folder durable. */

@@ -40,9 +40,9 @@ export interface Request {
 }
 
 export interface Outcome {
-  /** As it is after the command; undefined where there is no such task. */
+  /** As it is after the command, or would have been where its batch is undone; undefined where there is no such task. */
   readonly task: Task | undefined;
-  /** Whether the command changed anything: a repeated submit or completion does not. */
+  /** Whether the command changed anything: a repeated submit or completion does not, nor does an undone batch. */
   readonly changed: boolean;
   readonly refusal?: Refusal;
 }
@@ -85,7 +85,7 @@ export interface WorkerSeen {
 
 export interface Counts {
   readonly roles: readonly RoleCount[];
-  /** Those that asked for work of late, the latest first. */
+  /** Those that asked for work of late, or hold some, the latest first. */
   readonly workers: readonly WorkerSeen[];
   readonly dead: number;
 }

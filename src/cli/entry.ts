@@ -8,7 +8,13 @@ export function run(): Promise<number> {
   return main({
     args: process.argv.slice(2),
     env: process.env,
-    cwd: process.cwd(),
+    get cwd() {
+      try {
+        return process.cwd();
+      } catch {
+        throw new AgentqError('no-workspace', 'the current folder is gone', 'go to another one');
+      }
+    },
     get stdin() {
       return process.stdin;
     },
@@ -20,7 +26,7 @@ export function run(): Promise<number> {
     random: Math.random,
     endsProcess: true,
     onSignal(listener) {
-      const signals = ['SIGINT', 'SIGTERM'] as const;
+      const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
       for (const signal of signals) process.on(signal, listener);
       return () => signals.forEach((signal) => process.off(signal, listener));
     },

@@ -44,7 +44,11 @@ export class Io {
 
   /** One line of talk, safe whatever it quotes. */
   talk(text: string): void {
-    this.#err.write(`${visible(text)}\n`);
+    try {
+      this.#err.write(`${visible(text)}\n`);
+    } catch {
+      // Nobody can be told that nobody can be told.
+    }
   }
 
   /** Writes over its last state; only a terminal gets to see it. */

@@ -69,7 +69,7 @@ export const TaskView = z.object({
   /** failed, cancelled */
   reason: text,
   cancelled_by: text,
-  /** cancelled: when its worker said that the process tree is gone */
+  /** cancelled: when its worker said that the process group is gone */
   stopped_at: z.optional(Moment),
   /** failed, expired: when it was purged from the dead letters */
   dismissed_at: z.optional(Moment),

@@ -16,8 +16,8 @@ export interface System {
   readonly random: () => number;
   /** Whether the process ends with the command: then nothing need be tidied up first. */
   readonly endsProcess: boolean;
-  /** Calls back at each SIGINT or SIGTERM. @returns how to stop listening */
-  readonly onSignal: (listener: () => void) => () => void;
+  /** Calls back at each SIGINT, SIGTERM or SIGHUP. @returns how to stop listening */
+  readonly onSignal: (listener: (signal: NodeJS.Signals) => void) => () => void;
 }
 
 /** Thrown by a sink whose reader has gone (agentq list | head): there is no more to do, and nothing is wrong. */

@@ -13,7 +13,9 @@ export async function printTable<Row>(io: Io, rows: readonly Row[], columns: rea
   const { default: stringWidth } = await import('string-width');
   const cells = rows.map((row) => columns.map(({ cell }) => cell(row, style)));
   const titles = columns.map(({ title }) => title);
-  const widths = columns.map((_, i) => Math.max(...[titles, ...cells].map((line) => stringWidth(line[i]!))));
+  const widths = columns.map((_, i) =>
+    [titles, ...cells].reduce((most, line) => Math.max(most, stringWidth(line[i]!)), 0),
+  );
   const pad = (text: string, i: number) => {
     const space = ' '.repeat(widths[i]! - stringWidth(text));
     return columns[i]!.align === 'right' ? space + text : text + space;

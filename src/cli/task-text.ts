@@ -37,6 +37,9 @@ export function taskLines(task: Task, now: number, style: Style): string[] {
     fact('submitted', formatMoment(task.submitted_at, now)),
   ];
   if (envelope.instructions !== undefined) lines.push(fact('do', shorten(envelope.instructions, 300)));
+  const { ttl_seconds, expected_output } = envelope;
+  if (ttl_seconds !== undefined) lines.push(fact('ttl', `${formatDuration(ttl_seconds * 1_000)} to be started in`));
+  if (expected_output?.artifacts) lines.push(fact('expects', expected_output.artifacts.join(', ')));
   if (task.context) lines.push(fact('context', `${task.context.path}, ${task.context.size} bytes`));
   lines.push(...statusLines(task, now).map(([name, value]) => fact(name, value)));
   if (task.refused > 0) lines.push(fact('refused', `${task.refused} changes: agentq show ${task.id}`));

@@ -36,8 +36,10 @@ export type Command =
     } & Spoken)
   /** Gives the task back unharmed; with `backoff` not at once, but after a wait. Neither counts as a failure. */
   | ({ readonly type: 'release'; readonly reason: string; readonly backoff?: Backoff } & Spoken)
+  /** Nothing but the memory of a command that was refused before it was given. */
+  | ({ readonly type: 'note-refusal'; readonly of: 'complete' | 'fail'; readonly reason: string } & Spoken)
   | { readonly type: 'cancel'; readonly by: string; readonly reason?: string }
-  /** A worker says that the process tree of a cancelled attempt is gone. */
+  /** A worker says that the process group of a cancelled attempt is gone. */
   | { readonly type: 'acknowledge-cancel'; readonly by: string; readonly attempt: number }
   | { readonly type: 'retry'; readonly by: string }
   | { readonly type: 'dismiss'; readonly by: string }

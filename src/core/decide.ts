@@ -131,7 +131,8 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
     return happened({
       type: 'renewed',
       attempt: held,
-      expires_at: given.now + command.lease,
+      // A renewal never gives less than was held.
+      expires_at: Math.max(task.lease.expires_at, given.now + command.lease),
       ...(percent !== undefined && { percent }),
       ...(note !== undefined && { note }),
     });
@@ -210,6 +211,11 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
       reason,
       ...(wait && { retry_at: given.now + wait }),
     });
+  },
+
+  'note-refusal'(task, { of, by, attempt, reason }) {
+    if (task.refused >= MAX_RECORDED_REFUSALS) return nothing;
+    return happened({ type: 'refused', command: of, by, attempt, reason });
   },
 
   cancel(task, command) {

@@ -7,43 +7,58 @@ import { priorities } from './priority.ts';
 /** The most bytes that an envelope may have as JSON: the queue carries who, what and where, the store the rest. */
 export const MAX_ENVELOPE_BYTES = 64 * 1024;
 
+/** What an envelope means that does not say. */
+export const DEFAULT_TYPE = 'task';
+export const DEFAULT_PRIORITY = 'normal';
+
 const atMost = () => z.lte(LONGEST / 1_000, { error: 'is longer than a hundred years' });
 
-/** What an envelope and a submission say alike; a function, because most commands read neither. */
-export const commonFields = () => ({
-  type: z._default(name('task type'), 'task'),
-  priority: z._default(z.enum(priorities, { error: `is not one of ${priorities.join(', ')}` }), 'normal'),
-  ttl_seconds: z.optional(z.number().check(z.positive({ error: 'must be more than 0 seconds' }), atMost())),
-  context_ref: z.optional(z.string()),
-  instructions: z.optional(z.string()),
-  expected_output: z.optional(
+/** A schema a field, made when it is asked for: a submit pays for those that it uses. */
+export const envelopeFields = {
+  task_id: () => name('task id'),
+  from: () => name('agent name'),
+  to: () => name('role'),
+  reply_to: () => name('queue name'),
+  type: () => name('task type'),
+  priority: () => z.enum(priorities, { error: `is not one of ${priorities.join(', ')}` }),
+  ttl_seconds: () => z.number().check(z.positive({ error: 'must be more than 0 seconds' }), atMost()),
+  context_ref: () => z.string(),
+  instructions: () => z.string(),
+  expected_output: () =>
     z.looseObject({ format: z.optional(z.string()), artifacts: z.optional(z.array(name('artifact name'))) }),
-  ),
-  max_attempts: z.optional(z.int().check(z.positive({ error: 'must be at least 1' }))),
-  idempotency_key: z.optional(
+  max_attempts: () => z.int().check(z.positive({ error: 'must be at least 1' })),
+  idempotency_key: () =>
     z.string().check(
       z.minLength(1, { error: 'is empty' }),
       z.refine((key: string) => key.length <= 200, { error: 'is longer than 200 characters' }),
     ),
-  ),
-  delay_seconds: z.optional(z.number().check(z.nonnegative({ error: 'must not be negative' }), atMost())),
-  not_before: z.optional(
-    z.iso.datetime({ offset: true, error: 'is not an ISO 8601 time such as 2027-01-31T09:00:00Z' }),
-  ),
-});
+  delay_seconds: () => z.number().check(z.nonnegative({ error: 'must not be negative' }), atMost()),
+  not_before: () => z.iso.datetime({ offset: true, error: 'is not an ISO 8601 time such as 2027-01-31T09:00:00Z' }),
+} as const;
 
 /**
  * The task envelope, flat JSON with the names of the mission's first form. Further fields are kept as they are.
  * `delay_seconds` counts from the submit; `not_before` is a moment. Only one of them is set.
  */
-export const envelopeSchema = () =>
-  z.looseObject({
-    task_id: name('task id'),
-    from: name('agent name'),
-    to: name('role'),
-    reply_to: name('queue name'),
-    ...commonFields(),
+export const envelopeSchema = () => {
+  const f = envelopeFields;
+  return z.looseObject({
+    task_id: f.task_id(),
+    from: f.from(),
+    to: f.to(),
+    reply_to: f.reply_to(),
+    type: z._default(f.type(), DEFAULT_TYPE),
+    priority: z._default(f.priority(), DEFAULT_PRIORITY),
+    ttl_seconds: z.optional(f.ttl_seconds()),
+    context_ref: z.optional(f.context_ref()),
+    instructions: z.optional(f.instructions()),
+    expected_output: z.optional(f.expected_output()),
+    max_attempts: z.optional(f.max_attempts()),
+    idempotency_key: z.optional(f.idempotency_key()),
+    delay_seconds: z.optional(f.delay_seconds()),
+    not_before: z.optional(f.not_before()),
   });
+};
 export type Envelope = z.infer<ReturnType<typeof envelopeSchema>>;
 
 /** @throws AgentqError `too-large` */

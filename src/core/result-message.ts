@@ -10,6 +10,8 @@ export const ResultMessage = z.looseObject({
   result_ref: z.optional(z.string()),
   summary: z.optional(z.string()),
   reason: z.optional(z.string()),
+  /** A line for each piece of evidence that is no longer what was recorded. */
+  drift: z.optional(z.array(z.string())),
 });
 export type ResultMessage = z.infer<typeof ResultMessage>;
 

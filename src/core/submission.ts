@@ -1,21 +1,31 @@
 import * as z from 'zod/mini';
-import { commonFields } from './envelope.ts';
+import { DEFAULT_PRIORITY, DEFAULT_TYPE, envelopeFields } from './envelope.ts';
 import { AgentqError } from './errors.ts';
-import { name } from './identifiers.ts';
 import { inputError } from './issue.ts';
 
-/** An envelope as a submitter writes it: what is left out is filled in from the identity and the defaults. */
-const submissionSchema = () =>
-  z.looseObject({
-    task_id: z.optional(name('task id')),
-    from: z.optional(name('agent name')),
-    to: name('role'),
-    reply_to: z.optional(name('queue name')),
-    ...commonFields(),
-  });
-export type Submission = z.infer<ReturnType<typeof submissionSchema>>;
+type Fields = { readonly [F in keyof typeof envelopeFields]: z.infer<ReturnType<(typeof envelopeFields)[F]>> };
+type Certain = 'to' | 'type' | 'priority';
 
-let schema: ReturnType<typeof submissionSchema> | undefined;
+/**
+ * An envelope as a submitter writes it: what is left out is filled in from the identity and the defaults. It may
+ * hold further fields, which are kept.
+ */
+export type Submission = Pick<Fields, Certain> & Partial<Omit<Fields, Certain>>;
+
+const schemas = new Map<string, z.ZodMiniType>();
+
+/** The schema of the fields that are there: most submissions hold few of them. */
+function schemaOf(json: unknown): z.ZodMiniType {
+  const there = new Set(['to', ...Object.keys(Object(json) as object)]);
+  const known = Object.entries(envelopeFields).filter(([field]) => there.has(field));
+  const key = known.map(([field]) => field).join();
+  let schema = schemas.get(key);
+  if (!schema) {
+    schema = z.looseObject(Object.fromEntries(known.map(([field, make]) => [field, make()])));
+    schemas.set(key, schema);
+  }
+  return schema;
+}
 
 /**
  * @param nameOf how whoever wrote it calls a field
@@ -25,12 +35,13 @@ export function parseSubmission(
   json: unknown,
   nameOf = (path: readonly PropertyKey[]): string => path.join('.'),
 ): Submission {
-  const parsed = (schema ??= submissionSchema()).safeParse(json);
+  const parsed = schemaOf(json).safeParse(json);
   if (!parsed.success) throw inputError(parsed.error, nameOf);
-  const { delay_seconds, not_before } = parsed.data;
+  const submission = { type: DEFAULT_TYPE, priority: DEFAULT_PRIORITY, ...(parsed.data as object) } as Submission;
+  const { delay_seconds, not_before } = submission;
   if (delay_seconds !== undefined && not_before !== undefined) {
     const both = `${nameOf(['delay_seconds'])} and ${nameOf(['not_before'])}`;
     throw new AgentqError('usage', `${both} say two different things`, 'give one of them');
   }
-  return parsed.data;
+  return submission;
 }

@@ -1,11 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { scratchFolder } from '../backend/support/scratch.ts';
 import { type Call, isPrint, isSync, pathOf, trace, untraceable } from '../backend/support/trace.ts';
-
-// Starting a process takes long on a machine that has other things to do.
-vi.setConfig({ testTimeout: 30_000 });
 
 const KEEP = new URL('processes/keep.ts', import.meta.url);
 

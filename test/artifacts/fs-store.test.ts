@@ -17,15 +17,12 @@ import {
 } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { FsStore } from '../../src/artifacts/fs/fs-store.ts';
 import type { Source } from '../../src/artifacts/store.ts';
 import type { Evidence } from '../../src/core/evidence.ts';
 import { Child } from '../backend/support/child.ts';
 import { scratchFolder } from '../backend/support/scratch.ts';
-
-// Starting a process takes long on a machine that has other things to do.
-vi.setConfig({ testTimeout: 30_000 });
 
 const MIB = 1024 * 1024;
 const PATH = 'results/a.md';
@@ -476,7 +473,7 @@ describe('check and read', () => {
       const child = new Child(
         new URL('processes/look.ts', import.meta.url),
         [how, root, PATH, sha256('content')],
-        5_000,
+        10_000,
       );
       expect(await child.output()).toEqual([outcome]);
     });

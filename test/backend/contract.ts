@@ -29,7 +29,7 @@ const themes: Readonly<Record<string, Theme>> = {
 export interface ContractOptions {
   /** What this backend does not keep: the sentence of the test, and why. A sentence that no test has is an error. */
   readonly skip?: Readonly<Record<string, string>>;
-  /** How long one test may take, in ms. */
+  /** How long one test may take, in ms, where it is not what the configuration says. */
   readonly timeout?: number;
 }
 
@@ -40,7 +40,7 @@ export interface ContractOptions {
 export function backendContract(
   backend: string,
   makeHarness: MakeHarness,
-  { skip = {}, timeout = 20_000 }: ContractOptions = {},
+  { skip = {}, timeout }: ContractOptions = {},
 ): void {
   const reasons = new Map(Object.entries(skip));
   describe(`${backend} keeps the contract of the storage port`, () => {
@@ -50,7 +50,7 @@ export function backendContract(
           const reason = reasons.get(sentence);
           reasons.delete(sentence);
           // oxlint-disable-next-line vitest/valid-title -- it is a string: the sentence that the theme hands in
-          test(sentence, { timeout }, async (context) => {
+          test(sentence, timeout === undefined ? {} : { timeout }, async (context) => {
             if (reason !== undefined) context.skip(reason);
             expect.hasAssertions();
             const harness = await makeHarness();

@@ -1,15 +1,12 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import type { Backend } from '../../src/backend/backend.ts';
 import { createBackend, openBackend } from '../../src/backend/open.ts';
 import { cancel, claimed, complete, done, everything, fail, idsOf, submit } from './contract/say.ts';
 import { Child } from './support/child.ts';
 import { scratchFolder } from './support/scratch.ts';
 import { storeOptions } from './support/store-options.ts';
-
-// Starting a process takes long on a machine that has other things to do.
-vi.setConfig({ testTimeout: 30_000 });
 
 interface Store {
   readonly dir: string;
@@ -72,7 +69,7 @@ test('a row that claims to be long due is found, and is derived anew from the lo
   const before = await everything(backend);
   tamper(`UPDATE task SET due_at = 1 ${row('queued')}`);
   // In a process of its own, which can be killed: an audit that never ends must not take the tests with it.
-  const findings = await new Child(new URL('processes/audit.ts', import.meta.url), [dir], 5_000).output();
+  const findings = await new Child(new URL('processes/audit.ts', import.meta.url), [dir], 10_000).output();
   expect(findings.map((line) => JSON.parse(line) as unknown)).toEqual([
     { subject: 'queued', problem: expect.any(String), repaired: true },
   ]);

@@ -1,12 +1,9 @@
 import { join } from 'node:path';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { createBackend } from '../../src/backend/open.ts';
 import { scratchFolder } from './support/scratch.ts';
 import { storeOptions } from './support/store-options.ts';
 import { isPrint, isSync, isWrite, pathOf, trace, untraceable } from './support/trace.ts';
-
-// Starting a process takes long on a machine that has other things to do.
-vi.setConfig({ testTimeout: 30_000 });
 
 // No power can be cut here. But what the system was told to write before a command said that it was done can be seen.
 test.skipIf(untraceable !== undefined)(

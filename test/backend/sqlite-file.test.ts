@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Backend } from '../../src/backend/backend.ts';
 import { createBackend, openBackend } from '../../src/backend/open.ts';
 import { refuseNetworkFileSystem } from '../../src/backend/sqlite/file-system.ts';
@@ -21,9 +21,6 @@ import { claimed, complete, done, idsOf, MINUTE, nothingToClaim, QUEUE, ROLE, su
 import { Child } from './support/child.ts';
 import { scratchFolder } from './support/scratch.ts';
 import { storeOptions } from './support/store-options.ts';
-
-// Starting a process takes long on a machine that has other things to do.
-vi.setConfig({ testTimeout: 30_000 });
 
 const database = (dir: string) => join(dir, 'agentq.db');
 
@@ -185,7 +182,7 @@ for (const [what, sql, question, answer] of [
     const dir = await storeOf(1);
     await done(await opened(dir), complete('t0'));
     rival(dir).exec(`UPDATE task SET ${sql}`);
-    const child = new Child(new URL('processes/ask.ts', import.meta.url), [dir, question], 5_000);
+    const child = new Child(new URL('processes/ask.ts', import.meta.url), [dir, question], 10_000);
     expect(await child.output()).toEqual([answer]);
   });
 }

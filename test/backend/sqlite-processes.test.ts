@@ -1,15 +1,12 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import type { Backend } from '../../src/backend/backend.ts';
 import { createBackend, openBackend } from '../../src/backend/open.ts';
 import { claimed, complete, done, fold, idsOf, LEASE, ROLE, submit, typesOf } from './contract/say.ts';
 import { Child } from './support/child.ts';
 import { scratchFolder } from './support/scratch.ts';
 import { storeOptions } from './support/store-options.ts';
-
-// Starting a process takes long on a machine that has other things to do.
-vi.setConfig({ testTimeout: 30_000 });
 
 const script = (name: string) => new URL(`processes/${name}.ts`, import.meta.url);
 

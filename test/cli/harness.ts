@@ -91,7 +91,7 @@ export class Shell {
     const { env = {}, stdin = '' } = this.#around;
     const stdout = new Collector(this.#around);
     const stderr = new Collector(this.#around);
-    const listeners = new Set<() => void>();
+    const listeners = new Set<(signal: NodeJS.Signals) => void>();
     const listening = Promise.withResolvers<void>();
     const system: System = {
       args,
@@ -121,7 +121,7 @@ export class Shell {
         json: () => JSON.parse(bytes.toString('utf8')),
       };
     });
-    return { done, listening: listening.promise, signal: () => listeners.forEach((listener) => listener()) };
+    return { done, listening: listening.promise, signal: () => listeners.forEach((listener) => listener('SIGTERM')) };
   }
 
   run(...args: string[]): Promise<Ran> {

@@ -36,6 +36,8 @@ export function judge(histories: ReadonlyMap<string, readonly Event[]>, ledger: 
 
 const isEnd = (event: Event) =>
   event.type === 'completed' ||
+  event.type === 'expired' ||
+  (event.type === 'lease-expired' && event.final) ||
   (event.type === 'attempt-failed' && event.retry_at === null) ||
   event.type === 'cancelled';
 
@@ -45,22 +47,30 @@ function isThatCompletion(event: Event, { attempt, summary }: ConfirmedCompletio
 
 /** Whether anything was changed in the name of an attempt that did not hold the task at that moment. */
 function hasStaleChange(events: readonly Event[]): boolean {
-  let holder: number | undefined;
+  let holder: { attempt: number; until: number } | undefined;
   let latest = 0;
   for (const event of events) {
     switch (event.type) {
       case 'claimed':
-        if (holder !== undefined || event.attempt !== latest + 1) return true;
-        holder = latest = event.attempt;
+        if (holder || event.attempt !== latest + 1) return true;
+        latest = event.attempt;
+        holder = { attempt: latest, until: event.expires_at };
         break;
       case 'renewed':
-        if (event.attempt !== holder) return true;
+        if (event.attempt !== holder?.attempt || event.at >= holder.until) return true;
+        holder = { ...holder, until: event.expires_at };
         break;
       case 'completed':
       case 'attempt-failed':
       case 'released':
+        if (event.attempt !== holder?.attempt || event.at >= holder.until) return true;
+        holder = undefined;
+        break;
       case 'lease-expired':
-        if (event.attempt !== holder) return true;
+        if (event.attempt !== holder?.attempt || event.at < holder.until) return true;
+        holder = undefined;
+        break;
+      case 'cancelled':
         holder = undefined;
         break;
       default:

@@ -1,16 +1,17 @@
 import { mkdirSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { AgentqError } from '../../core/errors.ts';
 import type { Evidence } from '../../core/evidence.ts';
 import { findSecret } from '../../core/secrets.ts';
-import type { TaskIn } from '../../core/task.ts';
+import type { Task, TaskIn } from '../../core/task.ts';
 import { brief } from '../brief.ts';
 import { complete } from '../complete.ts';
 import type { RolePolicy } from '../config.ts';
-import { attemptFolder, resultPath } from '../evidence-paths.ts';
+import { attemptFolder } from '../evidence-paths.ts';
 import { fail } from '../fail.ts';
 import { obey } from '../obey.ts';
 import type { Services } from '../services.ts';
+import type { AttemptReport, StopReason } from './attempt-report.ts';
 import { Capture } from './capture.ts';
 import { childEnvironment } from './child-environment.ts';
 import { firstLine } from './first-line.ts';
@@ -22,6 +23,12 @@ const TRY_LATER = 75;
 
 /** The longest span that a timer of Node.js can hold, in ms. */
 const LONGEST_TIMER = 2 ** 31 - 1;
+
+/**
+ * The child's result lies in its scratch folder until it is recorded: what a child that lost its task writes later
+ * must not reach what was recorded meanwhile.
+ */
+const RESULT = 'result.md';
 
 /** How long a child that is handed back gets to end by itself, in ms. */
 const HAND_BACK_GRACE = 2_000;
@@ -38,15 +45,6 @@ export interface RunOptions {
   readonly warn: (line: string) => void;
 }
 
-export type StopReason = 'cancelled' | 'lease-lost' | 'timeout' | 'handed-back';
-
-export interface AttemptReport {
-  readonly id: string;
-  readonly attempt: number;
-  readonly outcome: 'completed' | 'failed' | 'retrying' | 'deferred' | 'cancelled' | 'lease-lost' | 'handed-back';
-  readonly reason?: string | undefined;
-}
-
 /** One attempt at one task: a child process, its lease, and what becomes of them. */
 export class AttemptRun {
   readonly id: string;
@@ -57,6 +55,8 @@ export class AttemptRun {
   readonly #stopping = Promise.withResolvers<StopReason>();
   readonly #timers: NodeJS.Timeout[] = [];
   #log: readonly Evidence[] = [];
+  /** What keeps this worker from working, whatever the task. */
+  #fault = '';
 
   constructor(services: Services, task: TaskIn<'working'>, options: RunOptions) {
     this.id = task.id;
@@ -71,15 +71,20 @@ export class AttemptRun {
     this.#stopping.resolve(reason);
   }
 
-  /** Looks whether the task is still ours, and stops the child if it is not. */
+  /** Looks whether the task is still ours, and stops the child if it is not. A store that is busy is asked again. */
   async recheck(): Promise<void> {
-    const task = await this.#services.backend.task(this.id);
-    if (task?.status === 'cancelled') this.stop('cancelled');
-    else if (task?.status === 'working' && task.lease.attempt === this.#attempt) return;
-    // The child may have ended its task itself, by agentq complete or fail: then it may also end by itself.
-    else if (task?.attempts.at(-1)?.number !== this.#attempt || task.attempts.at(-1)?.outcome === 'lease-expired') {
-      this.stop('lease-lost');
+    let task: Task | undefined;
+    try {
+      task = await this.#services.backend.task(this.id);
+    } catch (error) {
+      return this.#options.warn(`${this.id}: ${(error as Error).message}; looking again later`);
     }
+    const own = task?.attempts.find((attempt) => attempt.number === this.#attempt);
+    if (task?.status === 'cancelled') return this.stop('cancelled');
+    if (own && own.outcome === undefined) return;
+    if (!own || own.outcome === 'lease-expired') return this.stop('lease-lost');
+    // The child has ended its task itself, by agentq complete, fail or release: then it may also end by itself.
+    this.#timers.push(setTimeout(() => this.stop('lease-lost'), this.#options.killGrace));
   }
 
   get #attempt(): number {
@@ -98,8 +103,15 @@ export class AttemptRun {
       const input = await brief(store, this.#task);
       mkdirSync(scratch, { recursive: true, mode: workspace.modes.folder });
       const folder = await store.prepare(attemptFolder(this.id, this.#attempt));
-      await store.prepare('results');
-      const capture = new Capture(join(scratch, 'log.txt'), join(scratch, 'stdout'), workspace.modes.file);
+      const capture = new Capture(
+        join(scratch, 'log.txt'),
+        join(scratch, 'stdout'),
+        workspace.modes.file,
+        (problem) => {
+          this.#fault = `what it says cannot be kept: ${problem}`;
+          this.stop('worker-fault');
+        },
+      );
       try {
         const ending = await this.#supervise(capture, input, folder, scratch);
         await this.#keepLog(capture);
@@ -108,8 +120,13 @@ export class AttemptRun {
         capture.close();
       }
     } catch (error) {
-      if (!(error instanceof AgentqError)) throw error;
-      return await this.#fail(error.message, error.code !== 'drift');
+      const told = error instanceof AgentqError ? error.code : undefined;
+      if (told !== undefined && told !== 'storage' && told !== 'busy') {
+        return await this.#fail((error as Error).message, told !== 'drift');
+      }
+      // Not the task's fault, and the next one would meet the same: it goes back unharmed, and the worker ends.
+      await this.#release(`its worker cannot work: ${(error as Error).message}`, false);
+      throw error;
     } finally {
       rmSync(scratch, { recursive: true, force: true });
     }
@@ -117,7 +134,8 @@ export class AttemptRun {
 
   async #supervise(capture: Capture, input: Buffer, folder: string, scratch: string): Promise<Exit | StopReason> {
     const { command, args, cwd, env, killGrace, guard, policy } = this.#options;
-    const places = { scratch, resultFile: this.#resultFile, artifactsDir: folder };
+    const places = { scratch, resultFile: join(scratch, RESULT), artifactsDir: folder };
+    guard.open();
     const group = new ProcessGroup({
       command,
       args,
@@ -138,10 +156,6 @@ export class AttemptRun {
     return ending;
   }
 
-  get #resultFile(): string {
-    return this.#services.store.locate(resultPath(this.id, this.#attempt));
-  }
-
   #keepLease(): void {
     const { lease } = this.#options.policy;
     const renew = async () => {
@@ -149,8 +163,8 @@ export class AttemptRun {
         await obey(this.#services, this.id, { type: 'renew', lease, ...this.#spoken });
       } catch (error) {
         if (!(error instanceof AgentqError)) throw error;
-        if (error.code === 'cancelled' || error.code === 'conflict') await this.recheck();
-        else this.#options.warn(`${this.id}: its lease could not be renewed: ${error.message}`);
+        if (error.code === 'cancelled' || error.code === 'conflict') return await this.recheck();
+        this.#options.warn(`${this.id}: its lease could not be renewed: ${error.message}`);
       }
     };
     this.#timers.push(setInterval(() => void renew(), Math.min(lease / 3, LONGEST_TIMER)));
@@ -164,9 +178,12 @@ export class AttemptRun {
         return this.#report('lease-lost');
       case 'handed-back':
         return await this.#release('its worker was stopped', false);
+      case 'worker-fault':
+        throw new AgentqError('storage', this.#fault);
       case 'timeout':
         return await this.#fail('it took longer than its timeout', true);
     }
+    if (await this.#endedItself()) return await this.#endedElsewhere();
     if (ending.kind === 'not-started')
       return await this.#fail(`its program could not be started: ${ending.problem}`, true);
     const how = ending.kind === 'exited' ? `exit ${ending.code}` : `ended by ${ending.signal}`;
@@ -176,7 +193,14 @@ export class AttemptRun {
     return how === `exit ${TRY_LATER}` ? await this.#release(reason, true) : await this.#fail(reason, true);
   }
 
-  /** Says that the process tree of a cancelled attempt is gone. */
+  /** Whether the child has ended its attempt by itself, with agentq complete, fail or release. */
+  async #endedItself(): Promise<boolean> {
+    const task = await this.#services.backend.task(this.id);
+    const own = task?.attempts.find((attempt) => attempt.number === this.#attempt);
+    return own?.outcome === 'completed' || own?.outcome === 'failed' || own?.outcome === 'released';
+  }
+
+  /** Says that the process group of a cancelled attempt is gone. */
   async #acknowledge(): Promise<AttemptReport> {
     const { attempt, worker } = this.#task.lease;
     await obey(this.#services, this.id, { type: 'acknowledge-cancel', by: worker, attempt });
@@ -184,9 +208,10 @@ export class AttemptRun {
   }
 
   async #complete({ answered, stdoutFile }: Capture): Promise<AttemptReport> {
-    const written = statSync(this.#resultFile, { throwIfNoEntry: false });
+    const resultFile = join(dirname(stdoutFile), RESULT);
+    const written = statSync(resultFile, { throwIfNoEntry: false });
     if (written && !written.isFile()) return await this.#fail('what it left as its result is no file', true);
-    const text = written ? this.#resultFile : answered ? stdoutFile : undefined;
+    const text = written ? resultFile : answered ? stdoutFile : undefined;
     const summary = text === undefined ? undefined : firstLine(text);
     const request = {
       id: this.id,
@@ -239,8 +264,13 @@ export class AttemptRun {
   async #keepLog({ spoke, logFile }: Capture): Promise<void> {
     if (!spoke) return;
     const path = `${attemptFolder(this.id, this.#attempt)}/log.txt`;
-    const { evidence } = await this.#services.store.put(path, 'log', { file: logFile });
-    this.#log = [evidence];
+    try {
+      const { evidence } = await this.#services.store.put(path, 'log', { file: logFile });
+      this.#log = [evidence];
+    } catch (error) {
+      // The work is done and paid for: it does not fail for its log.
+      this.#options.warn(`${this.id}: its log is lost: ${(error as Error).message}`);
+    }
   }
 
   /**
@@ -267,6 +297,7 @@ export class AttemptRun {
     const own = task?.attempts.find((attempt) => attempt.number === this.#attempt);
     if (own?.outcome === 'completed') return this.#report('completed');
     if (own?.outcome === 'failed') return this.#report(task?.status === 'failed' ? 'failed' : 'retrying', own.reason);
+    if (own?.outcome === 'released') return this.#report('handed-back', own.reason);
     return this.#report('lease-lost');
   }
 

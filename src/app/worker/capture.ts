@@ -15,10 +15,14 @@ const LONGEST = 200;
 export class Capture {
   readonly #log: number;
   readonly #stdout: number;
+  readonly #onTrouble: (problem: string) => void;
+  #troubled = false;
   readonly logFile: string;
   readonly stdoutFile: string;
 
-  constructor(logFile: string, stdoutFile: string, mode: number) {
+  /** @param onTrouble called once, where what the child says can't be kept: the disk is full, say */
+  constructor(logFile: string, stdoutFile: string, mode: number, onTrouble: (problem: string) => void) {
+    this.#onTrouble = onTrouble;
     this.logFile = logFile;
     this.stdoutFile = stdoutFile;
     this.#log = openSync(logFile, 'w+', mode);
@@ -37,11 +41,8 @@ export class Capture {
 
   /** Resolves when the streams have ended, or `grace` ms after `exit`: a grandchild may hold them open for ever. */
   async follow(stdout: Readable, stderr: Readable, exit: Promise<unknown>, grace = 1_000): Promise<void> {
-    stdout.on('data', (chunk: Buffer) => {
-      writeSync(this.#log, chunk);
-      writeSync(this.#stdout, chunk);
-    });
-    stderr.on('data', (chunk: Buffer) => writeSync(this.#log, chunk));
+    stdout.on('data', (chunk: Buffer) => this.#write(chunk, this.#log, this.#stdout));
+    stderr.on('data', (chunk: Buffer) => this.#write(chunk, this.#log));
     const streams = [stdout, stderr];
     const ended = Promise.all(streams.map((stream) => new Promise((resolve) => stream.once('close', resolve))));
     let timer: NodeJS.Timeout | undefined;
@@ -49,6 +50,16 @@ export class Capture {
     await Promise.race([ended, patience]);
     clearTimeout(timer);
     for (const stream of streams) stream.destroy();
+  }
+
+  #write(chunk: Buffer, ...files: number[]): void {
+    if (this.#troubled) return;
+    try {
+      for (const file of files) writeSync(file, chunk);
+    } catch (error) {
+      this.#troubled = true;
+      this.#onTrouble((error as Error).message);
+    }
   }
 
   /** The line of the log's end that says why: the last one that speaks of an error, else the last one. */

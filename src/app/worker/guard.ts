@@ -23,24 +23,31 @@ const script = `
  * started with the first child, so that an idle worker has none.
  */
 export class Guard {
+  readonly #groups = new Set<number>();
   #shell: ChildProcess | undefined;
 
+  /** Sees to it that the shell runs: before a child is started, so that there is no moment without a guard. */
+  open(): void {
+    if (this.#shell && this.#shell.exitCode === null && this.#shell.signalCode === null) return;
+    this.#shell = spawn('/bin/sh', ['-c', script], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
+    this.#shell.on('error', () => {});
+    this.#shell.stdin!.on('error', () => {});
+    this.#shell.unref();
+    for (const group of this.#groups) this.#tell('+', group);
+  }
+
   #tell(sign: '+' | '-', group: number): void {
-    if (!this.#shell || this.#shell.exitCode !== null) {
-      this.#shell = spawn('/bin/sh', ['-c', script], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
-      this.#shell.on('error', () => {});
-      this.#shell.stdin!.on('error', () => {});
-      this.#shell.unref();
-    }
-    this.#shell.stdin!.write(`${sign} ${group}\n`);
+    this.#shell?.stdin!.write(`${sign} ${group}\n`);
   }
 
   watch(group: number | undefined): void {
-    if (group !== undefined) this.#tell('+', group);
+    if (group === undefined) return;
+    this.#groups.add(group);
+    this.#tell('+', group);
   }
 
   release(group: number | undefined): void {
-    if (group !== undefined) this.#tell('-', group);
+    if (group !== undefined && this.#groups.delete(group)) this.#tell('-', group);
   }
 
   close(): void {

@@ -1,6 +1,7 @@
 import { AgentqError } from '../../core/errors.ts';
 import { patience, type Services } from '../services.ts';
-import { type AttemptReport, AttemptRun, type RunOptions } from './attempt-run.ts';
+import type { AttemptReport } from './attempt-report.ts';
+import { AttemptRun, type RunOptions } from './attempt-run.ts';
 import { Guard } from './guard.ts';
 
 export interface WorkerOptions extends Omit<RunOptions, 'guard'> {
@@ -15,6 +16,8 @@ export interface WorkerOptions extends Omit<RunOptions, 'guard'> {
   readonly onEnd: (report: AttemptReport) => void;
 }
 
+const PAGE = 1_000;
+
 /** How long to wait before asking a store again that could not answer, in ms. */
 const STORE_TROUBLE = 1_000;
 
@@ -25,6 +28,7 @@ export class Worker {
   readonly #guard = new Guard();
   readonly #running = new Set<AttemptRun>();
   #draining = false;
+  #fault: Error | undefined;
   #wake = new AbortController();
   #lastBusy: number;
 
@@ -46,15 +50,20 @@ export class Worker {
     for (const run of this.#running) run.stop('handed-back');
   }
 
-  /** Resolves when it has drained, or has nothing to do and was told to end then. */
+  /**
+   * Resolves when it has drained, or has nothing to do and was told to end then.
+   * @throws AgentqError `storage` where it can't work at all; its tasks are back in the queue
+   */
   async run(): Promise<void> {
     const { backend, clock } = this.#services;
     using watch = backend.watch({ role: this.#options.role });
     try {
       for (;;) {
-        const nextDue = await this.#fill();
+        const nextDue = await this.#patiently(() => this.#fill());
         if (this.#running.size > 0) this.#lastBusy = clock();
-        if (this.#running.size === 0 && (this.#draining || (await this.#mayEnd()))) return;
+        if (this.#running.size === 0 && this.#fault) throw this.#fault;
+        const idle = this.#running.size === 0;
+        if (idle && (this.#draining || (await this.#patiently(() => this.#mayEnd())) === true)) return;
         await watch.wait(this.#patience(nextDue), this.#wake.signal);
         this.#wake = new AbortController();
         await Promise.all([...this.#running].map((run) => run.recheck()));
@@ -66,22 +75,25 @@ export class Worker {
 
   /** Claims until every slot is taken or nothing is ready. @returns when time alone may make something ready */
   async #fill(): Promise<number | undefined> {
-    const { role, worker, concurrency, policy, warn } = this.#options;
+    const { role, worker, concurrency, policy } = this.#options;
     while (!this.#draining && this.#running.size < concurrency) {
-      try {
-        const claimed = await this.#services.backend.claim({ role, worker, lease: policy.lease });
-        if (!claimed.task) return claimed.next_due;
-        this.#start(
-          new AttemptRun(this.#services, claimed.task, { ...this.#options, guard: this.#guard }),
-          claimed.task.lease.attempt,
-        );
-      } catch (error) {
-        if (!(error instanceof AgentqError) || (error.code !== 'busy' && error.code !== 'storage')) throw error;
-        warn(`${error.message}; trying again`);
-        return this.#services.clock() + STORE_TROUBLE;
-      }
+      const claimed = await this.#services.backend.claim({ role, worker, lease: policy.lease });
+      if (!claimed.task) return claimed.next_due;
+      const run = new AttemptRun(this.#services, claimed.task, { ...this.#options, guard: this.#guard });
+      this.#start(run, claimed.task.lease.attempt);
     }
     return undefined;
+  }
+
+  /** A store that is busy is asked again later: the children that run are not to pay for it. */
+  async #patiently<T>(ask: () => Promise<T>): Promise<T | number> {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof AgentqError) || error.code !== 'busy') throw error;
+      this.#options.warn(`${error.message}; trying again`);
+      return this.#services.clock() + STORE_TROUBLE;
+    }
   }
 
   #start(run: AttemptRun, attempt: number): void {
@@ -94,7 +106,9 @@ export class Worker {
       this.#wake.abort();
     };
     run.done.then(ended, (error: Error) => {
-      this.#options.warn(`${run.id}: ${error.message}; its lease will end by itself`);
+      // What keeps one attempt from being made would keep the next one too.
+      this.#fault ??= error;
+      this.#draining = true;
       ended();
     });
   }
@@ -109,11 +123,14 @@ export class Worker {
     const { untilEmpty, idleExit, role } = this.#options;
     if (idleExit !== undefined && this.#services.clock() >= this.#lastBusy + idleExit) return true;
     if (!untilEmpty) return false;
-    const waiting = await this.#services.backend.list({
-      role,
-      statuses: ['queued', 'scheduled'],
-      limit: 1_000,
-    });
-    return waiting.every((task) => task.status === 'scheduled' && task.why === 'delay');
+    const { backend } = this.#services;
+    for (let before: string | undefined; ;) {
+      const next = before === undefined ? {} : { before };
+      const page = await backend.list({ role, statuses: ['queued', 'scheduled'], limit: PAGE, ...next });
+      if (page.some((task) => task.status === 'queued' || (task.status === 'scheduled' && task.why === 'backoff')))
+        return false;
+      before = page.at(-1)?.id;
+      if (page.length < PAGE) return true;
+    }
   }
 }

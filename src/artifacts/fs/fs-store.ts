@@ -50,18 +50,26 @@ export class FsStore implements ArtifactStore {
 
   async put(path: string, name: string, source: Source): Promise<Stored> {
     const target = this.locate(path);
-    const { staged, sha256, size } = await readable(source, () => {
+    return await readable(source, async () => {
       makeFolder(dirname(target), this.#folderMode);
-      return stage(target, source, this.#fileMode);
+      const { staged, sha256, size } = await stage(target, source, this.#fileMode);
+      try {
+        return await this.#place(staged, { name, path, sha256, size });
+      } finally {
+        rmSync(staged, { force: true });
+      }
     });
+  }
+
+  /** Gives what is staged the first name that is free, or that holds the same already. */
+  async #place(staged: string, { path, ...measured }: Evidence): Promise<Stored> {
     for (let n = 1; ; n++) {
-      const free = numbered(path, n);
-      const evidence = { name, path: free, sha256, size };
-      const created = place(staged, this.locate(free));
+      const evidence = { ...measured, path: numbered(path, n) };
+      const file = this.locate(evidence.path);
+      const created = place(staged, file);
       if (!created && (await this.check(evidence)) !== undefined) continue;
-      if (!created) unlinkSync(staged);
-      if (!created) syncFile(this.locate(free));
-      this.#syncNames(free);
+      if (!created) syncFile(file);
+      this.#syncNames(evidence.path);
       return { evidence, created };
     }
   }

@@ -10,29 +10,34 @@ type Columns = ReturnType<typeof columns>;
 
 /**
  * Checks the file itself, then folds every task anew from the log and compares. Repair rewrites the projection
- * from the log, never the log. One transaction, so that nobody works on a half-repaired store.
+ * from the log, never the log; only for that is the store locked, and then for no longer than a task takes.
  */
 export function audit(db: Connection, repair: boolean): Finding[] {
   const findings: Finding[] = db
     .all<{ integrity_check: string }>('PRAGMA integrity_check(20)')
     .filter((row) => row.integrity_check !== 'ok')
     .map((row) => ({ subject: 'database', problem: row.integrity_check, repaired: false }));
-  db.transaction(() => {
-    const wrong: { n: number; task: Task }[] = [];
-    for (const { n, stored } of everyRow(db)) {
-      const folded = fold(db, n);
-      if (typeof folded === 'string') {
-        findings.push({ subject: stored?.id ?? `row ${n}`, problem: folded, repaired: false });
-      } else if (!stored || !agrees(stored, columns(folded))) {
-        const problem = stored ? 'its row is not what its events fold to' : 'its row is missing';
-        findings.push({ subject: folded.id, problem, repaired: repair });
-        wrong.push({ n, task: folded });
-      }
+  const wrong: number[] = [];
+  for (const { n, stored } of everyRow(db)) {
+    const folded = fold(db, n);
+    if (typeof folded === 'string') {
+      findings.push({ subject: stored?.id ?? `row ${n}`, problem: folded, repaired: false });
+    } else if (!stored || !agrees(stored, columns(folded))) {
+      const problem = stored ? 'its row is not what its events fold to' : 'its row is missing';
+      findings.push({ subject: folded.id, problem, repaired: repair });
+      wrong.push(n);
     }
-    if (repair) for (const { n, task } of wrong) restore(db, n, task);
-    return { keep: repair && wrong.length > 0 };
-  });
+  }
+  if (repair) for (const n of wrong) mend(db, n);
   return findings;
+}
+
+function mend(db: Connection, n: number): void {
+  db.transaction(() => {
+    const folded = fold(db, n);
+    if (typeof folded !== 'string') restore(db, n, folded);
+    return { keep: typeof folded !== 'string' };
+  });
 }
 
 /** The rows that there are, and the numbers of those that only the log knows. */

@@ -76,7 +76,8 @@ export class Connection {
 
   static #connect(path: string): Connection {
     // SQLite would make an empty file where there is none.
-    if (!existsSync(path)) throw new AgentqError('corrupt', `${path} is missing`, hints.corrupt);
+    if (!existsSync(path))
+      throw new AgentqError('corrupt', `${path} is missing`, 'restore a backup, or begin anew with agentq init');
     let db: DatabaseSync;
     try {
       db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT });
@@ -84,11 +85,8 @@ export class Connection {
       throw translate(error, path);
     }
     const connection = new Connection(db, path);
-    connection.#guard(() => {
-      // A commit is on the disk when it returns.
-      db.exec('PRAGMA synchronous = FULL');
-      connection.#shortenLog();
-    });
+    // A commit is on the disk when it returns.
+    connection.#guard(() => db.exec('PRAGMA synchronous = FULL'));
     return connection;
   }
 
@@ -104,18 +102,25 @@ export class Connection {
     }
   }
 
+  /** Only a store that is ours to write is touched. */
   #check(): void {
-    const version = this.#guard(() => this.#pragma('user_version'));
-    const owner = this.#guard(() => this.#pragma('application_id'));
-    if (owner !== APPLICATION_ID) {
-      throw new AgentqError('corrupt', `${this.#path} is not an agentq store`, hints.corrupt);
-    }
-    if (version > SCHEMA_VERSION) {
-      throw new AgentqError(
-        'newer-schema',
-        `${this.#path} has schema ${version}; this agentq knows up to ${SCHEMA_VERSION}`,
-        'use the newer agentq that wrote it',
-      );
+    try {
+      const version = this.#guard(() => this.#pragma('user_version'));
+      const owner = this.#guard(() => this.#pragma('application_id'));
+      if (owner !== APPLICATION_ID) {
+        throw new AgentqError('corrupt', `${this.#path} is not an agentq store`, 'name another folder');
+      }
+      if (version > SCHEMA_VERSION) {
+        throw new AgentqError(
+          'newer-schema',
+          `${this.#path} has schema ${version}; this agentq knows up to ${SCHEMA_VERSION}`,
+          'use the newer agentq that wrote it',
+        );
+      }
+      this.#guard(() => this.#shortenLog());
+    } catch (error) {
+      this.close();
+      throw error;
     }
   }
 

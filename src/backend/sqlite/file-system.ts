@@ -16,6 +16,9 @@ const networked: ReadonlyMap<number, string> = new Map([
   [0x7461636f, 'OCFS2'],
   [0x47504653, 'GPFS'],
   [0x73757245, 'Coda'],
+  [0x20030528, 'OrangeFS'],
+  [0x19830326, 'BeeGFS'],
+  [0xaad7aaea, 'PanFS'],
   [0x564c, 'NCP'],
 ]);
 

@@ -64,7 +64,8 @@ export class SqliteBackend implements Backend {
       return { outcomes, keep: writes > 0 && !undone };
     });
     if (keep) rings.ring(this.#doorbell);
-    return outcomes;
+    // Of a batch that is undone, nothing has changed.
+    return keep ? outcomes : outcomes.map((outcome) => ({ ...outcome, changed: false }));
   }
 
   /** Within the caller's transaction. @returns the outcome, and how much was written */

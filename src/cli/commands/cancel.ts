@@ -2,11 +2,11 @@ import * as z from 'zod/mini';
 import { obey } from '../../app/obey.ts';
 import { refuseSecret } from '../../core/secrets.ts';
 import { name } from '../../core/identifiers.ts';
-import { parseFlags } from '../flags.ts';
+import { parseFlags, text } from '../flags.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
 
-const Flags = z.object({ from: z.optional(name('agent name')), reason: z.optional(z.string()) });
+const Flags = z.object({ from: z.optional(name('agent name')), reason: z.optional(text()) });
 
 export const define: Define = (command, context) =>
   command

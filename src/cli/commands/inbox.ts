@@ -35,8 +35,10 @@ export const define: Define = (command, context) =>
       if (messages.length === 0) throw new AgentqError('empty', cli.io.json ? `nothing waits in ${queue}` : '');
       if (cli.io.json) cli.io.data({ messages: [...messages] } satisfies Output<'inbox'>);
       else {
-        for (const { task_id, status, from, summary, reason, result_ref } of messages) {
-          const said = [summary ?? reason, result_ref].filter((part) => part !== undefined).join('  ');
+        for (const { task_id, status, from, summary, reason, result_ref, drift } of messages) {
+          const said = [...(drift ?? []).map((line) => `DRIFT: ${line}`), summary ?? reason, result_ref]
+            .filter((part) => part !== undefined)
+            .join('  ');
           cli.io.line(`${task_id}  ${status}  ${from}  ${visible(said)}`);
         }
       }

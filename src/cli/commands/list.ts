@@ -42,7 +42,10 @@ export const define: Define = (command, context) =>
       if (cli.io.json) {
         const views = tasks.map((task) => taskView(services.store, task));
         cli.io.data({ tasks: views, ...(next && { next }) } satisfies Output<'list'>);
-      } else await printTasks(cli.io, tasks, services.clock());
+      } else {
+        await printTasks(cli.io, tasks, services.clock());
+        if (next !== undefined) cli.io.talk(`there may be more: agentq list --before ${next}`);
+      }
     });
 
 /** A table of tasks, for people. */

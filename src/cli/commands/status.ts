@@ -15,8 +15,9 @@ import { taskLines } from '../task-text.ts';
 import { driftView, iso, taskView } from '../views.ts';
 import { visible } from '../visible.ts';
 
-/** How many running tasks the overview shows. */
+/** How many running tasks the overview shows, and out of how many it chooses them. */
 const SHOWN = 10;
+const MANY = 1_000;
 
 /** For how long a worker that asked for work is shown as seen, in ms. */
 const SEEN = 3_600_000;
@@ -69,10 +70,11 @@ async function overview({ backend, clock }: Services, io: Io): Promise<void> {
     { title: 'CANCELLED', align: 'right', cell: (role) => sum(role, 'cancelled') },
     { title: 'WORKERS', cell: ({ role }) => workersOf(counts, role, now) },
   ]);
-  const running = await backend.list({ statuses: ['working'], limit: SHOWN });
+  const running = await backend.list({ statuses: ['working'], limit: MANY });
   if (running.length > 0) {
     io.line('');
     await printRunning(io, running, now);
+    if (running.length > SHOWN) io.talk(`and ${running.length - SHOWN} more: agentq list --status working`);
   }
   if (counts.dead > 0) io.talk(`${counts.dead} dead letters: agentq dlq`);
 }
@@ -83,7 +85,11 @@ function workersOf({ workers }: Counts, role: string, now: number): string {
 }
 
 async function printRunning(io: Io, tasks: readonly Task[], now: number): Promise<void> {
-  const working = tasks.filter((task) => task.status === 'working');
+  // Those first that have been at it the longest: there lies what is stuck.
+  const working = tasks
+    .filter((task) => task.status === 'working')
+    .toSorted((a, b) => a.attempts.at(-1)!.started_at - b.attempts.at(-1)!.started_at)
+    .slice(0, SHOWN);
   await printTable(io, working, [
     { title: 'WORKING', cell: (task, style) => style.bold(task.id) },
     { title: 'BY', cell: (task) => visible(task.lease.worker) },

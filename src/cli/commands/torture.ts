@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import * as z from 'zod/mini';
 import { torture, type TortureReport } from '../../app/torture/torture.ts';
 import { type Config } from '../../app/config.ts';
@@ -11,7 +11,12 @@ import { count, parseFlags } from '../flags.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
 
-const Flags = z.object({ seconds: z.optional(count()), workers: z.optional(count()), seed: z.optional(count()) });
+const Flags = z.object({
+  seconds: z.optional(count()),
+  workers: z.optional(count()),
+  seed: z.optional(count()),
+  on: z.optional(z.string()),
+});
 
 /** Failures are tried again at once: a run has no time for a wait of minutes. */
 const config: Config = { version: 1, defaults: { backoff: { base: '50ms', max: '500ms' } } };
@@ -22,11 +27,12 @@ export const define: Define = (command, context) =>
     .option('--seconds <n>', 'how long to kill (default: 20)')
     .option('--workers <n>', 'how many runners, and as many careless agents (default: 4)')
     .option('--seed <n>', 'do the same things as a run before')
+    .option('--on <folder>', 'the disk to try: makes its workspace in this folder (default: the temporary one)')
     .addHelpText('after', HELP)
     .action(async (options) => {
-      const { seconds = 20, workers = 4, seed } = parseFlags(Flags, options);
-      const { io, system, namedDir } = context();
-      const dir = join(namedDir ?? mkdtempSync(join(tmpdir(), 'agentq-torture-')), 'workspace');
+      const { seconds = 20, workers = 4, seed, on } = parseFlags(Flags, options);
+      const { io, system } = context();
+      const dir = mkdtempSync(join(resolve(system.cwd, on ?? tmpdir()), 'agentq-torture-'));
       const workspace = initWorkspace(dir, system.cwd, {});
       writeFileSync(join(workspace.dir, 'config.json'), JSON.stringify(config));
       const cli = new Context(system, { dir, color: false });
@@ -85,6 +91,6 @@ function view(report: TortureReport, seed: number, seconds: number): Output<'tor
 }
 
 const HELP = `
-Makes a workspace of its own, in a temporary folder or in the folder that --dir names, submits and works there,
+Makes a workspace of its own, in the temporary folder or in the one that --on names, submits and works there,
 kills -9 submitters, claimers, completers and workers at random moments, lets the rest be worked off in peace, and
 reads the log. A workspace with a fault is kept.`;

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { rolePolicy } from '../../app/config.ts';
-import type { AttemptReport } from '../../app/worker/attempt-run.ts';
+import type { AttemptReport } from '../../app/worker/attempt-report.ts';
+import { checkProgram } from '../../app/worker/program.ts';
 import { Worker } from '../../app/worker/worker.ts';
 import { name } from '../../core/identifiers.ts';
 import { count, duration, parseFlags, span } from '../flags.ts';
@@ -40,6 +41,7 @@ export const define: Define = (command, context) =>
       const flags = parseFlags(Flags, options);
       const cli = context();
       const { io, system } = cli;
+      checkProgram(program, system.cwd, system.env['PATH']);
       // What it reads later it reads now: a worker may outlive an upgrade of the program that it runs.
       await import('../../core/sha256.ts');
       const services = await cli.services();
@@ -70,8 +72,9 @@ export const define: Define = (command, context) =>
         onEnd: ({ id, attempt, outcome, reason }: AttemptReport) => say(id, attempt, outcome, reason),
       });
       let signals = 0;
-      const release = system.onSignal(() => {
-        signals++;
+      const release = system.onSignal((signal) => {
+        // A terminal that went away can't be asked twice.
+        signals += signal === 'SIGHUP' ? 2 : 1;
         io.talk(
           signals === 1
             ? 'agentq: draining; once more to hand running tasks back'

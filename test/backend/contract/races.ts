@@ -4,7 +4,7 @@ import type { Harness, Theme } from './harness.ts';
 import { ask, cancel, claimed, complete, done, fold, idsOf, LEASE, say, submit, tell, typesOf } from './say.ts';
 
 /** How long racing workers may take to get everything done, in ms. */
-const PATIENCE = 15_000;
+const PATIENCE = 30_000;
 
 /** Several connections at once: whoever comes first wins, and everybody knows who it was. */
 export const races: Theme = (check) => {

@@ -5,7 +5,7 @@ import { cancel, claimed, complete, done, fail, LEASE, MINUTE, release, retry, R
 
 /** How long a ring may take before it counts as missed, and for how long to ring again and again, in ms. */
 const ONE_RING = 500;
-const PATIENCE = 5_000;
+const PATIENCE = 10_000;
 /** Longer than any test takes: whoever waits so long is woken by something else. */
 const FOREVER = 3_600_000;
 

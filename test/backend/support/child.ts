@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import { onTestFinished } from 'vitest';
 
 /** How long a child may live, in ms. One that lives longer is killed, and the test that waits for it fails. */
-const LIFETIME = 20_000;
+const LIFETIME = 30_000;
 
 /** A Node.js process of its own that runs a script of the tests and prints lines. Ends with the test at the latest. */
 export class Child {

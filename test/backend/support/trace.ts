@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { scratchFolder } from './scratch.ts';
 
 /** How long a traced process may live, in ms. */
-const LIFETIME = 20_000;
+const LIFETIME = 30_000;
 
 const CALLS = 'openat,pwrite64,write,fdatasync,fsync,link,linkat,rename,renameat2,mkdir,mkdirat,unlink,ftruncate';
 

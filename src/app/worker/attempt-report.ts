@@ -1,0 +1,10 @@
+/** Why a child is stopped before it ends by itself. */
+export type StopReason = 'cancelled' | 'lease-lost' | 'timeout' | 'handed-back' | 'worker-fault';
+
+/** What became of an attempt. */
+export interface AttemptReport {
+  readonly id: string;
+  readonly attempt: number;
+  readonly outcome: 'completed' | 'failed' | 'retrying' | 'deferred' | 'cancelled' | 'lease-lost' | 'handed-back';
+  readonly reason?: string | undefined;
+}

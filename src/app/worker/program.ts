@@ -1,0 +1,29 @@
+import { accessSync, constants, statSync } from 'node:fs';
+import { delimiter, join, resolve } from 'node:path';
+import { AgentqError } from '../../core/errors.ts';
+
+/**
+ * Sees to it that the program is there before a task is claimed for it: a typing error must not cost every task an
+ * attempt.
+ * @throws AgentqError `usage`
+ */
+export function checkProgram(command: string, cwd: string, path: string | undefined): void {
+  const places = command.includes('/')
+    ? [resolve(cwd, command)]
+    : (path ?? '').split(delimiter).map((dir) => join(dir, command));
+  if (places.some(isProgram)) return;
+  throw new AgentqError(
+    'usage',
+    `there is no program ${JSON.stringify(command)}`,
+    'name one that is on the PATH, or its path',
+  );
+}
+
+function isProgram(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return statSync(file).isFile();
+  } catch {
+    return false;
+  }
+}
