@@ -1,5 +1,6 @@
 import { describeDrift } from '../artifacts/store.ts';
 import { AgentqError } from '../core/errors.ts';
+import type { Evidence } from '../core/evidence.ts';
 import type { TaskIn } from '../core/task.ts';
 import { findTask } from './obey.ts';
 import type { Services } from './services.ts';
@@ -20,10 +21,7 @@ export async function readResult(services: Services, id: string): Promise<Verifi
   const task = await findTask(services, id);
   switch (task.status) {
     case 'completed': {
-      const drifts = await findDrift(services.store, [
-        ...(task.completion.result ? [task.completion.result] : []),
-        ...task.completion.artifacts,
-      ]);
+      const drifts = await findDrift(services.store, vouchedFor(task));
       if (drifts.length > 0) {
         throw new AgentqError(
           'drift',
@@ -43,4 +41,9 @@ export async function readResult(services: Services, id: string): Promise<Verifi
     default:
       throw new AgentqError('not-finished', `${id} is ${task.status} and has no result yet`, `agentq wait ${id}`);
   }
+}
+
+/** What the result rests on: not the logs of attempts that failed before. */
+function vouchedFor({ context, completion: { result, artifacts } }: TaskIn<'completed'>): readonly Evidence[] {
+  return [...(context ? [context] : []), ...(result ? [result] : []), ...artifacts];
 }

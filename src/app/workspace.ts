@@ -131,7 +131,7 @@ function writeWorkspace(dir: string, cwd: string, { store, shared = false }: Wan
   };
   writeWhole(join(dir, CONFIG), `${JSON.stringify(config, null, 2)}\n`, modes.file);
   // An agent's `git add -A` must not commit the queue.
-  if (basename(dir) === FOLDER) writeFileSync(join(dir, '.gitignore'), '*\n', { mode: modes.file });
+  if (basename(dir) === FOLDER) writeWhole(join(dir, '.gitignore'), '*\n', modes.file);
 }
 
 /** Durably and whole, or not at all; a file that another process has made meanwhile is left as it is. */

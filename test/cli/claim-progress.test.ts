@@ -189,7 +189,7 @@ describe('a lease', () => {
     await q.claim();
     q.advance(300);
     expect(await q.claim()).toMatchObject({
-      result_file: q.path('.agentq/results/t~2.md'),
+      result_file: q.path('.agentq/results/t@2.md'),
       artifacts_dir: q.path('.agentq/artifacts/t/2'),
     });
   });

@@ -32,11 +32,14 @@ type State = 'none' | Status | 'queued again' | 'scheduled again' | 'failed, dis
 type Expected =
   | { readonly kind: 'happens'; readonly event: EventType; readonly status: Status }
   | { readonly kind: 'nothing' }
+  | { readonly kind: 'noted' }
   | { readonly kind: 'refused'; readonly code: ErrorCode; readonly recorded: boolean };
 
 const happens = (event: EventType, status: Status): Expected => ({ kind: 'happens', event, status });
 /** The command is obeyed, and changes nothing: it was said before. */
 const nothing: Expected = { kind: 'nothing' };
+/** Remembered in the history, and nothing else. */
+const noted: Expected = { kind: 'noted' };
 const refused = (code: ErrorCode): Expected => ({ kind: 'refused', code, recorded: false });
 /** Refused, and remembered in the history of the task. */
 const recorded: Expected = { kind: 'refused', code: 'conflict', recorded: true };
@@ -104,7 +107,7 @@ const table: Record<State, Record<CommandType, Expected>> = {
     release: conflict,
     cancel: happens('cancelled', 'cancelled'),
     'acknowledge-cancel': conflict,
-    'note-refusal': happens('refused', 'queued'),
+    'note-refusal': noted,
     retry: conflict,
     dismiss: conflict,
     elapse: nothing,
@@ -118,7 +121,7 @@ const table: Record<State, Record<CommandType, Expected>> = {
     release: conflict,
     cancel: happens('cancelled', 'cancelled'),
     'acknowledge-cancel': conflict,
-    'note-refusal': happens('refused', 'queued'),
+    'note-refusal': noted,
     retry: conflict,
     dismiss: conflict,
     elapse: nothing,
@@ -132,7 +135,7 @@ const table: Record<State, Record<CommandType, Expected>> = {
     release: conflict,
     cancel: happens('cancelled', 'cancelled'),
     'acknowledge-cancel': conflict,
-    'note-refusal': happens('refused', 'scheduled'),
+    'note-refusal': noted,
     retry: conflict,
     dismiss: conflict,
     elapse: nothing,
@@ -146,7 +149,7 @@ const table: Record<State, Record<CommandType, Expected>> = {
     release: conflict,
     cancel: happens('cancelled', 'cancelled'),
     'acknowledge-cancel': conflict,
-    'note-refusal': happens('refused', 'scheduled'),
+    'note-refusal': noted,
     retry: conflict,
     dismiss: conflict,
     elapse: nothing,
@@ -160,7 +163,7 @@ const table: Record<State, Record<CommandType, Expected>> = {
     release: happens('released', 'queued'),
     cancel: happens('cancelled', 'cancelled'),
     'acknowledge-cancel': conflict,
-    'note-refusal': happens('refused', 'working'),
+    'note-refusal': noted,
     retry: conflict,
     dismiss: conflict,
     elapse: nothing,
@@ -174,7 +177,7 @@ const table: Record<State, Record<CommandType, Expected>> = {
     release: conflict,
     cancel: conflict,
     'acknowledge-cancel': conflict,
-    'note-refusal': happens('refused', 'completed'),
+    'note-refusal': noted,
     retry: conflict,
     dismiss: conflict,
     elapse: nothing,
@@ -188,7 +191,7 @@ const table: Record<State, Record<CommandType, Expected>> = {
     release: conflict,
     cancel: conflict,
     'acknowledge-cancel': conflict,
-    'note-refusal': happens('refused', 'failed'),
+    'note-refusal': noted,
     retry: happens('retried', 'queued'),
     dismiss: happens('dismissed', 'failed'),
     elapse: nothing,
@@ -202,7 +205,7 @@ const table: Record<State, Record<CommandType, Expected>> = {
     release: conflict,
     cancel: conflict,
     'acknowledge-cancel': conflict,
-    'note-refusal': happens('refused', 'failed'),
+    'note-refusal': noted,
     retry: happens('retried', 'queued'),
     dismiss: nothing,
     elapse: nothing,
@@ -216,7 +219,7 @@ const table: Record<State, Record<CommandType, Expected>> = {
     release: gone,
     cancel: nothing,
     'acknowledge-cancel': happens('stopped', 'cancelled'),
-    'note-refusal': happens('refused', 'cancelled'),
+    'note-refusal': noted,
     retry: conflict,
     dismiss: conflict,
     elapse: nothing,
@@ -230,7 +233,7 @@ const table: Record<State, Record<CommandType, Expected>> = {
     release: gone,
     cancel: nothing,
     'acknowledge-cancel': nothing,
-    'note-refusal': happens('refused', 'cancelled'),
+    'note-refusal': noted,
     retry: conflict,
     dismiss: conflict,
     elapse: nothing,
@@ -244,7 +247,7 @@ const table: Record<State, Record<CommandType, Expected>> = {
     release: conflict,
     cancel: conflict,
     'acknowledge-cancel': conflict,
-    'note-refusal': happens('refused', 'expired'),
+    'note-refusal': noted,
     retry: happens('retried', 'queued'),
     dismiss: happens('dismissed', 'expired'),
     elapse: nothing,
@@ -270,7 +273,7 @@ describe.for(entries(table))('given a task that is %s,', ([state, row]) => {
       });
 
       expect(refusal?.code).toBe(expected.kind === 'refused' ? expected.code : undefined);
-      expect(changed).toBe(expected.kind === 'happens');
+      expect(changed).toBe(expected.kind === 'happens' || expected.kind === 'noted');
       expect(events.map((event) => event.type)).toEqual(eventsOf(expected));
       expect(task?.status).toBe(expected.kind === 'happens' ? expected.status : before?.task.status);
       expect(task).toEqual(events.reduce((folded, event) => evolve(folded, event).task, before?.task));
@@ -282,11 +285,13 @@ describe.for(entries(table))('given a task that is %s,', ([state, row]) => {
 
 function say(expected: Expected): string {
   if (expected.kind === 'nothing') return 'nothing changes';
+  if (expected.kind === 'noted') return 'it is remembered, and nothing changes';
   if (expected.kind === 'happens') return `it is ${expected.status} (${expected.event})`;
   return `it is refused (${expected.code}${expected.recorded ? ', recorded' : ''})`;
 }
 
 function eventsOf(expected: Expected): EventType[] {
   if (expected.kind === 'happens') return [expected.event];
+  if (expected.kind === 'noted') return ['refused'];
   return expected.kind === 'refused' && expected.recorded ? ['refused'] : [];
 }

@@ -60,7 +60,12 @@ const verbs: { readonly [T in CommandType]: (step: Step, spoken: Spoken, task: T
     by: worker,
     attempt: attempt ?? 1,
   }),
-  'note-refusal': ({ word }: Step, spoken: Spoken) => ({ type: 'note-refusal', of: 'complete', reason: word, ...spoken }),
+  'note-refusal': ({ word }: Step, spoken: Spoken) => ({
+    type: 'note-refusal',
+    of: 'complete',
+    reason: word,
+    ...spoken,
+  }),
   retry: () => ({ type: 'retry', by: 'operator' }),
   dismiss: () => ({ type: 'dismiss', by: 'operator' }),
   elapse: () => ({ type: 'elapse' }),

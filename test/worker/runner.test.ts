@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, expect } from 'vitest';
 import type { TaskView } from '../../src/cli/schemas.ts';
 import { gone, isAlive, PATIENTLY, ROLE, type Sandbox, test } from './harness.ts';
@@ -30,7 +30,7 @@ describe('what a child is given', PATIENTLY, () => {
       AGENTQ_ROLE: ROLE,
       AGENTQ_AGENT: ROLE,
       AGENTQ_DIR: q.path('.agentq'),
-      AGENTQ_RESULT_FILE: q.path('.agentq/results', `${id}.md`),
+      AGENTQ_RESULT_FILE: q.path('.agentq/run', `${id}~1`, 'result.md'),
       AGENTQ_ARTIFACTS_DIR: q.path('.agentq/artifacts', id, '1'),
       AGENTQ_CONTEXT_FILE: expect.stringContaining(q.path('.agentq')),
       OUT: q.folder,
@@ -230,15 +230,24 @@ describe('how a child ends', PATIENTLY, () => {
     expect((await q.task(id)).reason).toBe('exit 1');
   });
 
-  test('a program that does not exist fails the attempt, and the worker goes on', async ({ q }) => {
+  test('a program that does not exist costs no task an attempt: the worker ends before it claims one', async ({
+    q,
+  }) => {
     const ids = [await q.submit('--max-attempts', '1'), await q.submit('--max-attempts', '1')];
-    const worker = q.workWith([q.path('no-such-program')], '--until-empty');
-    await worker.finished();
-    for (const id of ids) {
-      const { status, reason } = await q.task(id);
-      expect(status).toBe('failed');
-      expect(reason).toMatch(/could not be started: .*no-such-program ENOENT/);
-    }
+    const { code, stderr } = await q.agentq('work', '--as', 'r', '--', q.path('no-such-program'));
+    expect(code).toBe(2);
+    expect(stderr).toContain('no-such-program');
+    for (const id of ids) expect(await q.task(id)).toMatchObject({ status: 'queued', attempts: [] });
+  });
+
+  test('a program that goes away gives its task back, and ends the worker', async ({ q }) => {
+    const program = q.path('there-once');
+    writeFileSync(program, '#!/bin/sh\nrm "$0"; echo done\n', { mode: 0o755 });
+    const ids = [await q.submit(), await q.submit()];
+    const { code } = await q.agentq('work', '--as', 'r', '--until-empty', '--', program);
+    expect(code).toBe(22);
+    expect(await q.task(ids[0]!)).toMatchObject({ status: 'completed' });
+    expect(await q.task(ids[1]!)).toMatchObject({ status: 'queued', attempts: [{ outcome: 'released' }] });
   });
 
   test('a timeout fails the attempt, and kills all that the child started', async ({ q }) => {

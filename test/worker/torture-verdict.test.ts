@@ -15,7 +15,7 @@ const submitted: Happening = {
 };
 const claimed = (attempt: number): Happening => ({ type: 'claimed', attempt, worker: 'w', expires_at: LEASE });
 const renewed = (attempt: number): Happening => ({ type: 'renewed', attempt, expires_at: LEASE });
-const expired = (attempt: number): Happening => ({ type: 'lease-expired', attempt, final: false });
+const expired = (attempt: number, at = LEASE): Happening => ({ type: 'lease-expired', attempt, final: false, at });
 const released = (attempt: number): Happening => ({ type: 'released', attempt, by: 'r', reason: 'x' });
 const completed = (attempt: number, summary = 'done'): Happening => {
   return { type: 'completed', attempt, by: 'r', summary, artifacts: [] };
@@ -175,5 +175,18 @@ describe('seeded random numbers', () => {
       tenths.set(tenth, (tenths.get(tenth) ?? 0) + 1);
     }
     for (const count of tenths.values()) expect(Math.abs(count - 1_000)).toBeLessThan(150);
+  });
+});
+
+describe('the clock of a lease', () => {
+  test.for([
+    {
+      what: 'a completion when its lease was over',
+      happenings: [submitted, claimed(1), { ...completed(1), at: LEASE }],
+    },
+    { what: 'a renewal when its lease was over', happenings: [submitted, claimed(1), { ...renewed(1), at: LEASE }] },
+    { what: 'an end of the lease before its end', happenings: [submitted, claimed(1), expired(1, LEASE - 1)] },
+  ])('$what is stale', ({ happenings }) => {
+    expect(judgeOne(happenings).staleAccepted).toEqual([ID]);
   });
 });

@@ -184,8 +184,9 @@ export class AttemptRun {
         return await this.#fail('it took longer than its timeout', true);
     }
     if (await this.#endedItself()) return await this.#endedElsewhere();
-    if (ending.kind === 'not-started')
-      return await this.#fail(`its program could not be started: ${ending.problem}`, true);
+    if (ending.kind === 'not-started') {
+      throw new AgentqError('storage', `its program cannot be started: ${ending.problem}`, 'is it still there?');
+    }
     const how = ending.kind === 'exited' ? `exit ${ending.code}` : `ended by ${ending.signal}`;
     if (how === 'exit 0') return await this.#complete(capture);
     const said = capture.complaint();
@@ -213,14 +214,8 @@ export class AttemptRun {
     if (written && !written.isFile()) return await this.#fail('what it left as its result is no file', true);
     const text = written ? resultFile : answered ? stdoutFile : undefined;
     const summary = text === undefined ? undefined : firstLine(text);
-    const request = {
-      id: this.id,
-      ...this.#spoken,
-      artifacts: [],
-      resultFile: text,
-      summary,
-      allowSecret: true,
-    };
+    const said = { resultFile: text, summary, artifacts: [], allowSecret: true };
+    const request = { id: this.id, ...this.#spoken, ...said };
     return await this.#settle(async () => {
       try {
         await complete(this.#services, request);
@@ -235,14 +230,8 @@ export class AttemptRun {
 
   async #fail(reason: string, retry: boolean): Promise<AttemptReport> {
     return await this.#settle(async () => {
-      const { task } = await fail(this.#services, {
-        id: this.id,
-        ...this.#spoken,
-        reason,
-        retry,
-        artifacts: this.#log,
-        allowSecret: true,
-      });
+      const said = { reason, retry, artifacts: this.#log, allowSecret: true };
+      const { task } = await fail(this.#services, { id: this.id, ...this.#spoken, ...said });
       return this.#report(task.status === 'failed' ? 'failed' : 'retrying', reason);
     });
   }
@@ -250,12 +239,7 @@ export class AttemptRun {
   async #release(reason: string, later: boolean): Promise<AttemptReport> {
     const { backoff } = this.#options.policy;
     return await this.#settle(async () => {
-      await obey(this.#services, this.id, {
-        type: 'release',
-        reason,
-        ...(later && { backoff }),
-        ...this.#spoken,
-      });
+      await obey(this.#services, this.id, { type: 'release', reason, ...(later && { backoff }), ...this.#spoken });
       return this.#report(later ? 'deferred' : 'handed-back', reason);
     });
   }

@@ -41,10 +41,11 @@ export const define: Define = (command, context) =>
       const flags = parseFlags(Flags, options);
       const cli = context();
       const { io, system } = cli;
-      checkProgram(program, system.cwd, system.env['PATH']);
+
       // What it reads later it reads now: a worker may outlive an upgrade of the program that it runs.
       await import('../../core/sha256.ts');
       const services = await cli.services();
+      checkProgram(program, system.cwd, system.env['PATH']);
       const policy = rolePolicy(services.workspace.config, flags.as);
       const say = (id: string, attempt: number, event: string, reason?: string) => {
         if (!io.json) return io.talk(`${id} attempt ${attempt} ${event}${reason === undefined ? '' : `: ${reason}`}`);

@@ -126,7 +126,7 @@ export const commands: Theme = (check) => {
     expect(await backend.task('a')).toEqual(task);
   });
 
-  check('a renewal moves the end of the lease and keeps the last progress', async ({ open, clock }) => {
+  check('a renewal moves the end of the lease, never back, and keeps the last progress', async ({ open, clock }) => {
     const backend = await open();
     await done(backend, submit('a'));
     await claimed(backend);
@@ -134,8 +134,10 @@ export const commands: Theme = (check) => {
     const at = clock.now();
     await done(backend, renew('a', 1, { percent: 40, note: 'parsing' }));
     clock.advance(MINUTE);
+    const longer = clock.now() + 60 * MINUTE;
+    await done(backend, renew('a', 1, { lease: 60 * MINUTE }));
     expect(await done(backend, renew('a', 1, { lease: SECOND }))).toMatchObject({
-      lease: { attempt: 1, expires_at: clock.now() + SECOND },
+      lease: { attempt: 1, expires_at: longer },
       progress: { percent: 40, note: 'parsing', at },
     });
   });
