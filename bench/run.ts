@@ -43,7 +43,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(sign
 
 const rows: Row[] = [];
 try {
-  for (const name of options.only) {
+  for (const name of new Set(options.only)) {
     process.stderr.write(`${name} …`);
     const before = performance.now();
     const own = join(dir, name);

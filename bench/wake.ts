@@ -38,7 +38,7 @@ export const wake: Measure = async ({ dir, quick }) => {
     return { figure, measured: ms(value), bound: `≤ ${bound} ms`, met: value <= bound };
   };
   return [
-    row(`return of submit to start of child, p50 of ${samples}`, P50, percentile(latencies, 0.5)),
+    row(`return of submit to start of the child date, p50 of ${samples}`, P50, percentile(latencies, 0.5)),
     row('the same, p99', P99, percentile(latencies, 0.99)),
   ];
 };

@@ -17,8 +17,11 @@ export class BenchWorker implements AsyncDisposable {
 
   constructor(workspace: string, options: readonly string[], child: readonly string[]) {
     const args = [program, '--json', 'work', '--as', 'bench', ...options, '--', ...child];
-    const stdio = ['ignore', 'pipe', 'inherit'] as const;
-    this.#process = spawn(process.execPath, args, { cwd: workspace, env: environment, stdio: [...stdio] });
+    this.#process = spawn(process.execPath, args, {
+      cwd: workspace,
+      env: environment,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     this.pid = this.#process.pid!;
     createInterface({ input: this.#process.stdout! }).on('line', (line) => this.#hear(line));
     this.#process.once('exit', () => (this.#problem ??= 'the worker ended'));

@@ -12,11 +12,16 @@ export interface WorkerOptions extends Omit<RunOptions, 'guard'> {
   readonly untilEmpty: boolean;
   /** Ends after having had nothing to do for so long, in ms. */
   readonly idleExit?: number | undefined;
+  /** Called when it has had nothing to do for a second after it worked. */
+  readonly onIdle: () => void;
   readonly onStart: (id: string, attempt: number) => void;
   readonly onEnd: (report: AttemptReport) => void;
 }
 
 const PAGE = 1_000;
+
+/** How long it has nothing to do before it counts as idle, in ms. */
+const REST = 1_000;
 
 /** How long to wait before asking a store again that could not answer, in ms. */
 const STORE_TROUBLE = 1_000;
@@ -28,6 +33,7 @@ export class Worker {
   readonly #guard = new Guard();
   readonly #running = new Set<AttemptRun>();
   #draining = false;
+  #worked = false;
   #fault: Error | undefined;
   #wake = new AbortController();
   #lastBusy: number;
@@ -64,7 +70,12 @@ export class Worker {
         if (this.#running.size === 0 && this.#fault) throw this.#fault;
         const idle = this.#running.size === 0;
         if (idle && (this.#draining || (await this.#patiently(() => this.#mayEnd())) === true)) return;
-        await watch.wait(this.#patience(nextDue), this.#wake.signal);
+        const resting = idle && this.#worked;
+        const rung = await watch.wait(Math.min(this.#patience(nextDue), resting ? REST : Infinity), this.#wake.signal);
+        if (resting && !rung && !this.#wake.signal.aborted) {
+          this.#worked = false;
+          this.#options.onIdle();
+        }
         this.#wake = new AbortController();
         await Promise.all([...this.#running].map((run) => run.recheck()));
       }
@@ -98,6 +109,7 @@ export class Worker {
 
   #start(run: AttemptRun, attempt: number): void {
     this.#running.add(run);
+    this.#worked = true;
     this.#options.onStart(run.id, attempt);
     const ended = (report?: AttemptReport) => {
       this.#running.delete(run);

@@ -5,6 +5,7 @@ import { checkProgram } from '../../app/worker/program.ts';
 import { Worker } from '../../app/worker/worker.ts';
 import { name } from '../../core/identifiers.ts';
 import { count, duration, parseFlags, span } from '../flags.ts';
+import { giveMemoryBack } from '../idle-memory.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
 import { OutputClosed } from '../system.ts';
@@ -69,6 +70,7 @@ export const define: Define = (command, context) =>
         cwd: system.cwd,
         env: system.env,
         warn: (line) => io.talk(`agentq: warning: ${line}`),
+        onIdle: giveMemoryBack,
         onStart: (id, attempt) => say(id, attempt, 'started'),
         onEnd: ({ id, attempt, outcome, reason }: AttemptReport) => say(id, attempt, outcome, reason),
       });
