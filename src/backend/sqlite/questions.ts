@@ -27,7 +27,8 @@ function ask(db: Connection, filter: Filter, status: Status | undefined): Found[
   if (filter.id_prefix !== undefined) term('id >= ? AND id < ?', filter.id_prefix, `${filter.id_prefix}\u{10ffff}`);
   if (filter.from !== undefined) term('sender = ?', filter.from);
   if (filter.role !== undefined) term('role = ?', filter.role);
-  if (status !== undefined) term('status = ?', status);
+  if (status !== undefined)
+    term(status === 'completed' ? 'status = ?' : "status = ? AND status <> 'completed'", status);
   if (filter.dead) term('dead = 1');
   if (filter.before !== undefined) term('n < (SELECT n FROM task WHERE id = ?)', filter.before);
   const where = terms.length > 0 ? `WHERE ${terms.join(' AND ')}` : '';
@@ -42,9 +43,16 @@ export function counts(db: Connection): Counts {
     roles.set(role, { ...known, ...more, tasks: { ...known.tasks, ...tasks } });
   };
   for (const { role, status, n } of db.all<{ role: string; status: Status; n: number }>(
-    'SELECT role, status, count(*) AS n FROM task INDEXED BY task_of_status GROUP BY status, role',
+    "SELECT role, status, count(*) AS n FROM task INDEXED BY task_open WHERE status <> 'completed' GROUP BY status, role",
   )) {
     add(role, { [status]: n });
+  }
+  // What is not open is completed.
+  for (const { role, n } of db.all<{ role: string; n: number }>(
+    'SELECT role, count(*) AS n FROM task INDEXED BY task_of_sender GROUP BY role',
+  )) {
+    const others = Object.values(roles.get(role)?.tasks ?? none).reduce((sum, count) => sum + count, 0);
+    add(role, { completed: n - others });
   }
   for (const { role, oldest } of db.all<{ role: string; oldest: number }>(
     "SELECT role, min(ready_at) AS oldest FROM task INDEXED BY task_ready WHERE status = 'queued' GROUP BY role",

@@ -7,7 +7,9 @@ export const SCHEMA_VERSION = 1;
 /**
  * `event` is the log and the truth; `task` is its projection, one row a task with its state as JSON and the
  * columns that questions are asked by; `mailbox` holds the result messages not yet collected, by the event that ended the task; `worker` is
- * presence only, and may be lost. The work queue of a role is the index `task_ready`.
+ * presence only, and may be lost. The work queue of a role is the index `task_ready`. Indexes are
+ * few and small, since every page that a commit touches is a page that it syncs: most tasks are completed, and
+ * those no index by status holds.
  */
 export const schema = `
   CREATE TABLE event (
@@ -32,8 +34,8 @@ export const schema = `
   CREATE INDEX task_ready     ON task (role, rank DESC, n, ready_at) WHERE status = 'queued';
   CREATE INDEX task_due       ON task (due_at, role) WHERE due_at IS NOT NULL;
   CREATE INDEX task_dead      ON task (n) WHERE dead = 1;
-  CREATE INDEX task_of_status ON task (status, n, role);
-  CREATE INDEX task_of_sender ON task (sender);
+  CREATE INDEX task_open      ON task (status, n, role) WHERE status <> 'completed';
+  CREATE INDEX task_of_sender ON task (sender, n, role);
 
   CREATE TABLE mailbox (
     event INTEGER PRIMARY KEY,
