@@ -81,20 +81,18 @@ async function sizeOf(store: ArtifactStore, file: string): Promise<number> {
 }
 
 async function found(store: ArtifactStore, id: string, attempt: number): Promise<{ name: string; path: string }[]> {
-  const own = attemptFolder(id, attempt);
-  const top = artifactsFolder(id);
-  const all: { name: string; path: string }[] = [];
-  const taken = new Set<string>();
-  for (const folder of [own, top]) {
-    for (const path of await store.scan(folder)) {
-      const inside = path.slice(folder.length + 1);
-      if (folder === top && inside.includes('/')) continue;
-      const stem = inside.includes('/') ? inside : parse(inside).name;
-      const name = taken.has(stem) ? inside : stem;
-      if (taken.has(name)) continue;
-      taken.add(name);
-      all.push({ name, path });
-    }
+  const own = `${attemptFolder(id, attempt)}/`;
+  const top = `${artifactsFolder(id)}/`;
+  const paths = await store.scan(artifactsFolder(id));
+  const mine = paths.filter((path) => path.startsWith(own)).map((path) => ({ path, inside: path.slice(own.length) }));
+  const shared = paths
+    .map((path) => ({ path, inside: path.slice(top.length) }))
+    .filter(({ inside }) => !inside.includes('/'));
+  const taken = new Map<string, string>();
+  for (const { path, inside } of [...mine, ...shared]) {
+    const stem = inside.includes('/') ? inside : parse(inside).name;
+    const name = taken.has(stem) ? inside : stem;
+    if (!taken.has(name)) taken.set(name, path);
   }
-  return all;
+  return [...taken].map(([name, path]) => ({ name, path }));
 }

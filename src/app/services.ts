@@ -13,7 +13,7 @@ export interface Services {
 }
 
 /** How long a waiting process relies on the doorbell before it looks by itself, in ms. */
-export const SLOW_POLL = 10_000;
+const SLOW_POLL = 10_000;
 
 /** How long to wait for a ring when time alone may change something at `nextDue`. */
 export function patience(now: number, nextDue: number | undefined, deadline = Infinity): number {

@@ -145,6 +145,7 @@ export const outputs = {
     lost: z.number(),
     completed_twice: z.number(),
     stale_accepted: z.number(),
+    findings: z.optional(z.array(z.string())),
   }),
   error: z.object({
     error: z.object({ code: z.string(), exit: z.number(), message: z.string(), hint: text }),

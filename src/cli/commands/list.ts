@@ -49,7 +49,7 @@ export const define: Define = (command, context) =>
     });
 
 /** A table of tasks, for people. */
-export async function printTasks(io: Io, tasks: readonly Task[], now: number): Promise<void> {
+async function printTasks(io: Io, tasks: readonly Task[], now: number): Promise<void> {
   if (tasks.length === 0) return io.talk('no tasks');
   await printTable(io, tasks, [
     { title: 'ID', cell: (task, style) => style.bold(task.id) },

@@ -87,6 +87,7 @@ function view(report: TortureReport, seed: number, seconds: number): Output<'tor
     lost: report.lost.length,
     completed_twice: report.completedTwice.length,
     stale_accepted: report.staleAccepted.length,
+    findings: [...report.findings],
   };
 }
 
