@@ -1,8 +1,7 @@
 import type { Task } from '../core/task.ts';
+import { everyTask } from './every-task.ts';
 import { obey } from './obey.ts';
 import type { Services } from './services.ts';
-
-const PAGE = 500;
 
 /**
  * Puts dead letters back into the queue, or takes them out of the list.
@@ -19,19 +18,12 @@ export async function* commitEach(
     for (const id of ids) yield await obey(services, id, { type, by });
     return;
   }
-  for (const id of await everyDeadLetter(services)) {
+  // All of them first: those that are done fall out of the list.
+  const dead: string[] = [];
+  for await (const { id } of everyTask(services.backend, { dead: true })) dead.push(id);
+  for (const id of dead) {
     const [outcome] = await services.backend.commit([{ task_id: id, command: { type, by } }]);
     // Somebody else may have taken it meanwhile: of all that there are, it is one no more.
     if (outcome?.task && !outcome.refusal) yield { task: outcome.task, changed: outcome.changed };
-  }
-}
-
-async function everyDeadLetter({ backend }: Services): Promise<string[]> {
-  const ids: string[] = [];
-  for (;;) {
-    const before = ids.at(-1);
-    const page = await backend.list({ dead: true, limit: PAGE, ...(before !== undefined && { before }) });
-    ids.push(...page.map((task) => task.id));
-    if (page.length < PAGE) return ids;
   }
 }

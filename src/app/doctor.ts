@@ -1,7 +1,8 @@
 import { chmodSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeDrift } from '../artifacts/store.ts';
-import { isFinished, type Task } from '../core/task.ts';
+import { isFinished } from '../core/task.ts';
+import { everyTask } from './every-task.ts';
 import { taskOf } from './evidence-paths.ts';
 import type { Services } from './services.ts';
 import { evidenceOf } from './verify.ts';
@@ -13,8 +14,6 @@ export interface Diagnosis {
   readonly severity: 'problem' | 'advice';
   readonly repaired: boolean;
 }
-
-const PAGE = 500;
 
 /** From what age on a temporary file is nobody's any more, in ms. */
 const ABANDONED = 3_600_000;
@@ -34,7 +33,7 @@ export async function diagnose(services: Services, repair: boolean): Promise<rea
   }));
   const recorded = new Set<string>();
   const open = new Set<string>();
-  for await (const task of everyTask(services)) {
+  for await (const task of everyTask(services.backend)) {
     if (!isFinished(task)) open.add(task.id);
     for (const evidence of evidenceOf(task)) {
       if (recorded.has(evidence.path)) continue;
@@ -49,15 +48,6 @@ export async function diagnose(services: Services, repair: boolean): Promise<rea
   found.push(...(await leftOverScratch(services, repair)));
   found.push(...openRights(services, repair));
   return found;
-}
-
-async function* everyTask({ backend }: Services): AsyncGenerator<Task> {
-  for (let before: string | undefined; ;) {
-    const page = await backend.list({ limit: PAGE, ...(before !== undefined && { before }) });
-    yield* page;
-    before = page.at(-1)?.id;
-    if (page.length < PAGE) return;
-  }
 }
 
 /** A worker that wrote its result and never said so. A task that is open may still be about to. */

@@ -39,7 +39,7 @@ const MAX_RECORDED_REFUSALS = 100;
 export function decide(task: Task | undefined, command: Command, given: Circumstances): Decision {
   const elapsed = task ? elapse(task, given.now) : { task: undefined, events: [] };
   const verdict = judge(elapsed.task, command, given);
-  const events = [...elapsed.events, ...verdict.events.map((event) => complete(event, elapsed.task, command, given))];
+  const events = [...elapsed.events, ...verdict.events.map((event) => dated(event, elapsed.task, command, given))];
   let after = task;
   for (const event of events) after = evolve(after, event).task;
   const changed = verdict.events.length > 0 && verdict.refusal === undefined;
@@ -53,7 +53,7 @@ interface Verdict {
   readonly refusal?: Refusal;
 }
 
-function complete(event: BareEvent, task: Task | undefined, command: Command, given: Circumstances): Event {
+function dated(event: BareEvent, task: Task | undefined, command: Command, given: Circumstances): Event {
   const id = command.type === 'submit' ? command.envelope.task_id : task!.id;
   return { v: 1, task_id: id, at: given.now, ...event };
 }

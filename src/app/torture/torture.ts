@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Event } from '../../core/event.ts';
+import { everyTask } from '../every-task.ts';
 import type { Services } from '../services.ts';
 import { claimer, LEASE, type Stage, startWorker, submitter, worker } from './actors.ts';
 import { Ledger } from './ledger.ts';
@@ -75,10 +76,6 @@ async function open({ backend }: Services): Promise<number> {
 
 async function histories({ backend }: Services): Promise<Map<string, readonly Event[]>> {
   const all = new Map<string, readonly Event[]>();
-  for (let before: string | undefined; ;) {
-    const page = await backend.list({ limit: 500, ...(before !== undefined && { before }) });
-    for (const { id } of page) all.set(id, await backend.history(id));
-    before = page.at(-1)?.id;
-    if (before === undefined) return all;
-  }
+  for await (const { id } of everyTask(backend)) all.set(id, await backend.history(id));
+  return all;
 }

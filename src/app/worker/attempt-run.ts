@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { AgentqError } from '../../core/errors.ts';
 import type { Evidence } from '../../core/evidence.ts';
 import { findSecret } from '../../core/secrets.ts';
-import type { Task, TaskIn } from '../../core/task.ts';
+import type { Attempt, Task, TaskIn } from '../../core/task.ts';
 import { brief } from '../brief.ts';
 import { complete } from '../complete.ts';
 import type { RolePolicy } from '../config.ts';
@@ -79,7 +79,7 @@ export class AttemptRun {
     } catch (error) {
       return this.#options.warn(`${this.id}: ${(error as Error).message}; looking again later`);
     }
-    const own = task?.attempts.find((attempt) => attempt.number === this.#attempt);
+    const own = this.#own(task);
     if (task?.status === 'cancelled') return this.stop('cancelled');
     if (own && own.outcome === undefined) return;
     if (!own || own.outcome === 'lease-expired') return this.stop('lease-lost');
@@ -183,7 +183,9 @@ export class AttemptRun {
       case 'timeout':
         return await this.#fail('it took longer than its timeout', true);
     }
-    if (await this.#endedItself()) return await this.#endedElsewhere();
+    // The child may have ended its attempt by itself, with agentq complete, fail or release.
+    const itself = await this.#ended();
+    if (itself) return itself;
     if (ending.kind === 'not-started') {
       throw new AgentqError('storage', `its program cannot be started: ${ending.problem}`, 'is it still there?');
     }
@@ -192,13 +194,6 @@ export class AttemptRun {
     const said = capture.complaint();
     const reason = said === undefined || findSecret(said) !== undefined ? how : `${how}: ${said}`;
     return how === `exit ${TRY_LATER}` ? await this.#release(reason, true) : await this.#fail(reason, true);
-  }
-
-  /** Whether the child has ended its attempt by itself, with agentq complete, fail or release. */
-  async #endedItself(): Promise<boolean> {
-    const task = await this.#services.backend.task(this.id);
-    const own = task?.attempts.find((attempt) => attempt.number === this.#attempt);
-    return own?.outcome === 'completed' || own?.outcome === 'failed' || own?.outcome === 'released';
   }
 
   /** Says that the process group of a cancelled attempt is gone. */
@@ -268,7 +263,7 @@ export class AttemptRun {
       } catch (error) {
         if (!(error instanceof AgentqError)) throw error;
         if (error.code === 'cancelled') return await this.#acknowledge();
-        if (error.code === 'conflict') return await this.#endedElsewhere();
+        if (error.code === 'conflict') return (await this.#ended()) ?? this.#report('lease-lost');
         if ((error.code !== 'busy' && error.code !== 'storage') || patience === 0) throw error;
         this.#options.warn(`${this.id}: ${error.message}; trying again`);
         await new Promise((resolve) => setTimeout(resolve, 1_000));
@@ -276,13 +271,17 @@ export class AttemptRun {
     }
   }
 
-  async #endedElsewhere(): Promise<AttemptReport> {
+  /** How the queue says that the attempt was ended by whoever held it; undefined where it was not. */
+  async #ended(): Promise<AttemptReport | undefined> {
     const task = await this.#services.backend.task(this.id);
-    const own = task?.attempts.find((attempt) => attempt.number === this.#attempt);
+    const own = this.#own(task);
     if (own?.outcome === 'completed') return this.#report('completed');
     if (own?.outcome === 'failed') return this.#report(task?.status === 'failed' ? 'failed' : 'retrying', own.reason);
-    if (own?.outcome === 'released') return this.#report('handed-back', own.reason);
-    return this.#report('lease-lost');
+    return own?.outcome === 'released' ? this.#report('handed-back', own.reason) : undefined;
+  }
+
+  #own(task: Task | undefined): Attempt | undefined {
+    return task?.attempts.find((attempt) => attempt.number === this.#attempt);
   }
 
   #report(outcome: AttemptReport['outcome'], reason?: string): AttemptReport {

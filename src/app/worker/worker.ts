@@ -1,4 +1,5 @@
 import { AgentqError } from '../../core/errors.ts';
+import { everyTask } from '../every-task.ts';
 import { patience, type Services } from '../services.ts';
 import type { AttemptReport } from './attempt-report.ts';
 import { AttemptRun, type RunOptions } from './attempt-run.ts';
@@ -17,8 +18,6 @@ export interface WorkerOptions extends Omit<RunOptions, 'guard'> {
   readonly onStart: (id: string, attempt: number) => void;
   readonly onEnd: (report: AttemptReport) => void;
 }
-
-const PAGE = 1_000;
 
 /** How long it has nothing to do before it counts as idle, in ms. */
 const REST = 1_000;
@@ -135,14 +134,9 @@ export class Worker {
     const { untilEmpty, idleExit, role } = this.#options;
     if (idleExit !== undefined && this.#services.clock() >= this.#lastBusy + idleExit) return true;
     if (!untilEmpty) return false;
-    const { backend } = this.#services;
-    for (let before: string | undefined; ;) {
-      const next = before === undefined ? {} : { before };
-      const page = await backend.list({ role, statuses: ['queued', 'scheduled'], limit: PAGE, ...next });
-      if (page.some((task) => task.status === 'queued' || (task.status === 'scheduled' && task.why === 'backoff')))
-        return false;
-      before = page.at(-1)?.id;
-      if (page.length < PAGE) return true;
+    for await (const task of everyTask(this.#services.backend, { role, statuses: ['queued', 'scheduled'] })) {
+      if (task.status === 'queued' || (task.status === 'scheduled' && task.why === 'backoff')) return false;
     }
+    return true;
   }
 }

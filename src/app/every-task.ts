@@ -1,0 +1,17 @@
+import type { Backend, Filter } from '../backend/backend.ts';
+import type { Task } from '../core/task.ts';
+
+const PAGE = 500;
+
+/** Every task that the filter lets through, newest first, a page at a time. */
+export async function* everyTask(
+  backend: Backend,
+  filter: Omit<Filter, 'limit' | 'before'> = {},
+): AsyncGenerator<Task> {
+  for (let before: string | undefined; ;) {
+    const page = await backend.list({ ...filter, limit: PAGE, ...(before !== undefined && { before }) });
+    yield* page;
+    before = page.at(-1)?.id;
+    if (page.length < PAGE) return;
+  }
+}
