@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import type { Topic, Watch } from '../backend.ts';
+import { Listeners, nameOf } from '../projection/listeners.ts';
 
 /** How often to look where the system can give no file watch (its limit is reached), in ms. */
 const UNWATCHED_POLL = 500;
@@ -24,7 +25,7 @@ export class Doorbell {
   readonly #dir: string;
   readonly #fileMode: number;
   readonly #bells = new Map<string, number>();
-  readonly #listeners = new Map<string, Set<() => void>>();
+  readonly #listeners = new Listeners();
   #watcher: FSWatcher | undefined;
 
   constructor(dir: string, fileMode: number) {
@@ -60,45 +61,17 @@ export class Doorbell {
   }
 
   watch(topic: Topic): Watch {
-    const name = nameOf(topic);
     const watched = this.#start();
-    let rung = false;
-    let wake: (() => void) | undefined;
-    const listener = () => {
-      rung = true;
-      wake?.();
-    };
-    const listeners = this.#listeners.get(name) ?? new Set();
-    this.#listeners.set(name, listeners.add(listener));
-    return {
-      wait: (ms, signal) =>
-        new Promise((resolve) => {
-          const done = () => {
-            clearTimeout(timer);
-            signal?.removeEventListener('abort', done);
-            wake = undefined;
-            resolve(rung);
-            rung = false;
-          };
-          const timer = setTimeout(done, watched ? Math.min(ms, 2 ** 31 - 1) : Math.min(ms, UNWATCHED_POLL));
-          signal?.addEventListener('abort', done);
-          wake = done;
-          if (rung || signal?.aborted) done();
-        }),
-      [Symbol.dispose]: () => {
-        if (!listeners.has(listener)) return;
-        listeners.delete(listener);
-        if (listeners.size === 0) this.#listeners.delete(name);
-        if (this.#listeners.size === 0) this.#stop();
-      },
-    };
+    return this.#listeners.watch(nameOf(topic), watched ? Infinity : UNWATCHED_POLL, () => {
+      if (this.#listeners.none) this.#stop();
+    });
   }
 
   #start(): boolean {
     if (this.#watcher) return true;
     try {
       this.#watcher = watch(this.#dir, { persistent: false }, (_event, name) => {
-        for (const listener of this.#listeners.get(name ?? '') ?? []) listener();
+        this.#listeners.ring(name ?? '');
       });
       this.#watcher.on('error', () => this.#stop());
       return true;
@@ -117,8 +90,4 @@ export class Doorbell {
     for (const bell of this.#bells.values()) closeSync(bell);
     this.#bells.clear();
   }
-}
-
-function nameOf(topic: Topic): string {
-  return topic === 'finished' ? 'finished' : `role-${topic.role}`;
 }

@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Backend } from '../backend.ts';
 import type { BackendOptions } from '../open.ts';
-import { Connection } from './connection.ts';
+import { Connection } from '../projection/connection.ts';
 import { Doorbell } from './doorbell.ts';
+import { storeForm } from './form.ts';
 import { refuseNetworkFileSystem } from './file-system.ts';
 import { SqliteBackend } from './sqlite-backend.ts';
 
@@ -15,11 +16,16 @@ export function createSqlite(options: BackendOptions): { readonly created: boole
   refuseNetworkFileSystem(options.dir);
   const created = !existsSync(databaseIn(options.dir));
   Doorbell.create(bellsIn(options.dir), options.folderMode);
-  Connection.create(databaseIn(options.dir), options.fileMode).close();
+  Connection.create(databaseIn(options.dir), options.fileMode, storeForm).close();
   return { created };
 }
 
 export function openSqlite({ dir, fileMode, clock, random }: BackendOptions): Backend {
   refuseNetworkFileSystem(dir);
-  return new SqliteBackend(Connection.open(databaseIn(dir)), new Doorbell(bellsIn(dir), fileMode), clock, random);
+  return new SqliteBackend(
+    Connection.open(databaseIn(dir), storeForm),
+    new Doorbell(bellsIn(dir), fileMode),
+    clock,
+    random,
+  );
 }

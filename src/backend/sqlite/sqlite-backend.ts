@@ -2,7 +2,7 @@ import type { Command } from '../../core/command.ts';
 import { type Circumstances, decide } from '../../core/decide.ts';
 import { AgentqError } from '../../core/errors.ts';
 import type { Event } from '../../core/event.ts';
-import { isFinished, type Task } from '../../core/task.ts';
+import type { Task } from '../../core/task.ts';
 import type {
   Backend,
   Claimed,
@@ -16,10 +16,12 @@ import type {
   Topic,
   Watch,
 } from '../backend.ts';
-import type { Connection } from './connection.ts';
+import type { Connection } from '../projection/connection.ts';
+import { Rings } from '../projection/rings.ts';
 import type { Doorbell } from './doorbell.ts';
-import { findRow, parseStored, record, restore, type Row, type Stored, toRow } from './projection.ts';
-import { counts, list } from './questions.ts';
+import { record } from './record.ts';
+import { findRow, parseStored, restore, type Row, type Stored, toRow } from '../projection/rows.ts';
+import { counts, list } from '../projection/questions.ts';
 
 /** How many tasks one transaction moves on because of time alone; the rest follow in the next. */
 const SWEEP = 500;
@@ -208,7 +210,7 @@ export class SqliteBackend implements Backend {
   }
 
   async audit(repair: boolean): Promise<readonly Finding[]> {
-    const { audit } = await import('./audit.ts');
+    const { audit } = await import('../projection/audit.ts');
     return audit(this.#db, repair);
   }
 
@@ -225,23 +227,4 @@ export class SqliteBackend implements Backend {
 interface Obeyed {
   readonly outcome: Outcome;
   readonly written: number;
-}
-
-/** The bells to ring once the transaction is durable. */
-class Rings {
-  readonly #roles = new Set<string>();
-  #finished = false;
-
-  add(before: Task | undefined, after: Task): void {
-    if (after.status === before?.status) return;
-    if (isFinished(after)) this.#finished = true;
-    if (after.status === 'queued' || after.status === 'scheduled' || after.status === 'cancelled') {
-      this.#roles.add(after.envelope.to);
-    }
-  }
-
-  ring(doorbell: Doorbell): void {
-    for (const role of this.#roles) doorbell.ring({ role });
-    if (this.#finished) doorbell.ring('finished');
-  }
 }

@@ -1,8 +1,7 @@
 import { nextDue } from '../../core/due.ts';
 import { AgentqError } from '../../core/errors.ts';
-import type { Event } from '../../core/event.ts';
 import { rankOf } from '../../core/priority.ts';
-import { isDead, isFinished, type Task } from '../../core/task.ts';
+import { isDead, type Task } from '../../core/task.ts';
 import type { Connection } from './connection.ts';
 
 /** A task with the number of its row, which is the order in which tasks were submitted. */
@@ -50,30 +49,15 @@ export function columns(task: Task) {
   };
 }
 
-/**
- * Appends events to the log and writes the state that they fold to. The result message of a task that they
- * finished goes into its mailbox; that of a task which they took back, and which nobody has read, goes out of it.
- * Within the caller's transaction.
- */
-export function record(db: Connection, before: Row | undefined, after: Task, events: readonly Event[]): void {
-  const n = before ? change(db, before.n, after) : insert(db, after);
-  let last = 0;
-  for (const event of events) last = db.run('INSERT INTO event (task, body) VALUES (?, ?)', n, JSON.stringify(event));
-  if (after.status === before?.task.status) return;
-  const queue = after.envelope.reply_to;
-  if (isFinished(after)) db.run('INSERT INTO mailbox (event, queue, task) VALUES (?, ?, ?)', last, queue, n);
-  else if (before && isFinished(before.task)) db.run('DELETE FROM mailbox WHERE queue = ? AND task = ?', queue, n);
-}
-
-function insert(db: Connection, task: Task): number {
+export function insert(db: Connection, task: Task): number {
   return db.run(
     'INSERT INTO task (id, role, sender, rank, status, dead, ready_at, due_at, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
     ...Object.values(columns(task)),
   );
 }
 
-/** What can change in the life of a task. */
-function change(db: Connection, n: number, task: Task): number {
+/** Writes what can change in the life of a task. */
+export function change(db: Connection, n: number, task: Task): number {
   const { status, dead, ready_at, due_at, state } = columns(task);
   db.run(
     'UPDATE task SET status = ?, dead = ?, ready_at = ?, due_at = ?, state = ? WHERE n = ?',

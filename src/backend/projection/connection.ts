@@ -1,7 +1,6 @@
 import { chmodSync, closeSync, existsSync, openSync, statSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { AgentqError } from '../../core/errors.ts';
-import { APPLICATION_ID, schema, SCHEMA_VERSION } from './schema.ts';
 
 /** How long a command waits for another's write transaction, in ms. */
 const BUSY_TIMEOUT = 10_000;
@@ -27,34 +26,48 @@ const hints = {
   corrupt: 'keep the file as it is, and restore a backup beside it; the artifacts are plain files and still readable',
 };
 
+/** What a file holds. */
+export interface Form {
+  /** Marks the file as agentq's. */
+  readonly application: number;
+  /** Raised by every change that an older agentq would misread. A file with a higher one is refused. */
+  readonly version: number;
+  readonly schema: string;
+  /** FULL: a commit is on the disk when it returns. NORMAL: a power cut may take the last ones, and breaks nothing. */
+  readonly synchronous: 'FULL' | 'NORMAL';
+}
+
 /** One open SQLite file. Every statement is prepared once; every error of the driver leaves as an AgentqError. */
 export class Connection {
   readonly #db: DatabaseSync;
   readonly #path: string;
+  readonly #form: Form;
   readonly #statements = new Map<string, StatementSync>();
 
-  private constructor(db: DatabaseSync, path: string) {
+  private constructor(db: DatabaseSync, path: string, form: Form) {
     this.#db = db;
     this.#path = path;
+    this.#form = form;
   }
 
   /**
    * Creates the file where it is missing, readable and writable as `mode` says, and lays the schema. A file that is
    * there already is left as it is.
    */
-  static create(path: string, mode: number): Connection {
+  static create(path: string, mode: number, form: Form): Connection {
     if (!existsSync(path)) {
       closeSync(openSync(path, 'a', mode));
       chmodSync(path, mode);
     }
-    const connection = Connection.#connect(path);
+    const connection = Connection.#connect(path, form);
     connection.#guard(() => {
       const db = connection.#db;
       if (!connection.#isEmpty()) return;
       db.exec('PRAGMA journal_mode = WAL');
       db.exec('BEGIN IMMEDIATE');
       if (connection.#isEmpty()) {
-        db.exec(`${schema}; PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}`);
+        const { schema, application, version } = form;
+        db.exec(`${schema}; PRAGMA application_id = ${application}; PRAGMA user_version = ${version}`);
       }
       db.exec('COMMIT');
     });
@@ -68,13 +81,13 @@ export class Connection {
   }
 
   /** @throws AgentqError `corrupt`, `newer-schema`, `storage` */
-  static open(path: string): Connection {
-    const connection = Connection.#connect(path);
+  static open(path: string, form: Form): Connection {
+    const connection = Connection.#connect(path, form);
     connection.#check();
     return connection;
   }
 
-  static #connect(path: string): Connection {
+  static #connect(path: string, form: Form): Connection {
     // SQLite would make an empty file where there is none.
     if (!existsSync(path))
       throw new AgentqError('corrupt', `${path} is missing`, 'restore a backup, or begin anew with agentq init');
@@ -84,9 +97,8 @@ export class Connection {
     } catch (error) {
       throw translate(error, path);
     }
-    const connection = new Connection(db, path);
-    // A commit is on the disk when it returns.
-    connection.#guard(() => db.exec('PRAGMA synchronous = FULL'));
+    const connection = new Connection(db, path, form);
+    connection.#guard(() => db.exec(`PRAGMA synchronous = ${form.synchronous}`));
     return connection;
   }
 
@@ -107,13 +119,13 @@ export class Connection {
     try {
       const version = this.#guard(() => this.#pragma('user_version'));
       const owner = this.#guard(() => this.#pragma('application_id'));
-      if (owner !== APPLICATION_ID) {
+      if (owner !== this.#form.application) {
         throw new AgentqError('corrupt', `${this.#path} is not an agentq store`, 'name another folder');
       }
-      if (version > SCHEMA_VERSION) {
+      if (version > this.#form.version) {
         throw new AgentqError(
           'newer-schema',
-          `${this.#path} has schema ${version}; this agentq knows up to ${SCHEMA_VERSION}`,
+          `${this.#path} has schema ${version}; this agentq knows up to ${this.#form.version}`,
           'use the newer agentq that wrote it',
         );
       }

@@ -1,7 +1,7 @@
 import { statuses, type Status, type Task } from '../../core/task.ts';
 import type { Counts, Filter, RoleCount, WorkerSeen } from '../backend.ts';
 import type { Connection } from './connection.ts';
-import { parseStored } from './projection.ts';
+import { parseStored } from './rows.ts';
 
 /** More than ever work at once. */
 const MANY = 10_000;

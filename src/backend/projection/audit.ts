@@ -4,7 +4,7 @@ import { evolve } from '../../core/evolve.ts';
 import type { Task } from '../../core/task.ts';
 import type { Finding } from '../backend.ts';
 import type { Connection } from './connection.ts';
-import { columns, restore } from './projection.ts';
+import { columns, restore } from './rows.ts';
 
 type Columns = ReturnType<typeof columns>;
 

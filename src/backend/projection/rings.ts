@@ -1,0 +1,29 @@
+import { isFinished, type Task } from '../../core/task.ts';
+import type { Topic } from '../backend.ts';
+
+/** The topics that changes are of interest to, to be rung once the changes are durable. */
+export class Rings {
+  readonly #roles = new Set<string>();
+  #finished = false;
+
+  add(before: Task | undefined, after: Task): void {
+    if (after.status === before?.status) return;
+    if (isFinished(after)) this.#finished = true;
+    if (after.status === 'queued' || after.status === 'scheduled' || after.status === 'cancelled') {
+      this.addRole(after.envelope.to);
+    }
+  }
+
+  addRole(role: string): void {
+    this.#roles.add(role);
+  }
+
+  addFinished(): void {
+    this.#finished = true;
+  }
+
+  ring(bell: { ring(topic: Topic): void }): void {
+    for (const role of this.#roles) bell.ring({ role });
+    if (this.#finished) bell.ring('finished');
+  }
+}

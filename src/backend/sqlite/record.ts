@@ -1,0 +1,19 @@
+import type { Event } from '../../core/event.ts';
+import { isFinished, type Task } from '../../core/task.ts';
+import type { Connection } from '../projection/connection.ts';
+import { change, insert, type Row } from '../projection/rows.ts';
+
+/**
+ * Appends events to the log and writes the state that they fold to. The result message of a task that they
+ * finished goes into its mailbox; that of a task which they took back, and which nobody has read, goes out of it.
+ * Within the caller's transaction.
+ */
+export function record(db: Connection, before: Row | undefined, after: Task, events: readonly Event[]): void {
+  const n = before ? change(db, before.n, after) : insert(db, after);
+  let last = 0;
+  for (const event of events) last = db.run('INSERT INTO event (task, body) VALUES (?, ?)', n, JSON.stringify(event));
+  if (after.status === before?.task.status) return;
+  const queue = after.envelope.reply_to;
+  if (isFinished(after)) db.run('INSERT INTO mailbox (event, queue, task) VALUES (?, ?, ?)', last, queue, n);
+  else if (before && isFinished(before.task)) db.run('DELETE FROM mailbox WHERE queue = ? AND task = ?', queue, n);
+}
