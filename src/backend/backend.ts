@@ -37,6 +37,8 @@ export interface Backend {
 export interface Request {
   readonly task_id: string;
   readonly command: Command;
+  /** When it was said, where that was before it could be heard: ms since 1970. */
+  readonly at?: number | undefined;
 }
 
 export interface Outcome {

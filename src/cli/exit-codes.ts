@@ -28,4 +28,7 @@ export const exitCodes: Readonly<Record<ErrorCode, number>> = {
   storage: 22,
   'not-finished': 23,
   unhealthy: 24,
+  unreachable: 25,
+  denied: 26,
+  topology: 27,
 };

@@ -13,6 +13,8 @@ export type Command =
       readonly context?: Evidence | undefined;
       /** The role's, where the envelope says none: no part of what the submitter said. */
       readonly max_attempts?: number | undefined;
+      /** Whether the id was drawn at random for this submit, so that no other task can have it. */
+      readonly fresh?: boolean;
     }
   | { readonly type: 'claim'; readonly worker: string; readonly lease: number }
   | ({

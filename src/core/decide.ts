@@ -30,7 +30,7 @@ export interface Decision {
 }
 
 /** A refusal is recorded at most this often for a task: a looping stale worker must not fill the log. */
-const MAX_RECORDED_REFUSALS = 100;
+export const MAX_RECORDED_REFUSALS = 100;
 
 /**
  * The only place that knows what may happen to a task: what time brought about first, then the command on the

@@ -61,6 +61,28 @@ export const envelopeSchema = () => {
 };
 export type Envelope = z.infer<ReturnType<typeof envelopeSchema>>;
 
+/** An envelope as a log holds it: whoever wrote it has checked it, by the rules of its day. */
+export const loggedEnvelope = () => {
+  const text = z.optional(z.string());
+  const number = z.optional(z.number());
+  return z.looseObject({
+    task_id: z.string(),
+    from: z.string(),
+    to: z.string(),
+    reply_to: z.string(),
+    type: z.string(),
+    priority: z.enum(priorities),
+    ttl_seconds: number,
+    context_ref: text,
+    instructions: text,
+    expected_output: z.optional(z.looseObject({ format: text, artifacts: z.optional(z.array(z.string())) })),
+    max_attempts: number,
+    idempotency_key: text,
+    delay_seconds: number,
+    not_before: text,
+  });
+};
+
 /** @throws AgentqError `too-large` */
 export function checkEnvelopeSize(envelope: Envelope): void {
   const size = Buffer.byteLength(JSON.stringify(envelope));

@@ -22,6 +22,9 @@ export type ErrorCode =
   | 'newer-schema'
   | 'corrupt'
   | 'busy' // the store's lock could not be had in time
+  | 'unreachable' // the broker does not answer, or went away
+  | 'denied' // the broker does not let us in, or does not let us do it
+  | 'topology' // the broker has no queue for it, or another than ours
   | 'storage' // the disk is full, read-only or failing
   | 'not-finished' // a result was asked of a task that has none yet
   | 'unhealthy'; // doctor found what it did not repair

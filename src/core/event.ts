@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { envelopeSchema } from './envelope.ts';
+import { loggedEnvelope } from './envelope.ts';
 import { Evidence } from './evidence.ts';
 
 /**
@@ -15,7 +15,7 @@ const by = z.string();
 
 export const Event = z.discriminatedUnion('type', [
   event('submitted', {
-    envelope: envelopeSchema(),
+    envelope: loggedEnvelope(),
     context: z.optional(Evidence),
     due_at: z.optional(z.number()),
     /** Of the role, where the envelope says none. */
@@ -40,6 +40,8 @@ export const Event = z.discriminatedUnion('type', [
     by,
     summary: text,
     result: z.optional(Evidence),
+    /** Where a worker that is not ours says that its result lies: nobody has hashed it. */
+    result_ref: text,
     artifacts: z.array(Evidence),
   }),
   event('cancelled', { by, reason: text }),

@@ -1,8 +1,9 @@
 import { nextDue } from './due.ts';
 import type { Event, EventOf, EventType } from './event.ts';
 import type { Attempt, AttemptOutcome, Completion, StatusPart, Task, TaskFacts, TaskIn } from './task.ts';
+import { isUnstarted } from './task.ts';
 
-/** What an event did: the task after it, and why it was refused where it was. */
+/** What an event did: the task after it, or why it was refused; then the task is as it was. */
 export interface Evolution {
   readonly task: Task | undefined;
   readonly refused?: string;
@@ -10,20 +11,16 @@ export interface Evolution {
 
 /**
  * Folds one event into a task. Total and deterministic: an event that lost a race folds to "refused", which
- * leaves the task as it was but for its count of refusals. Reads no clock: time is data in the event.
+ * leaves the task as it was. Reads no clock: time is data in the event.
  */
 export function evolve(task: Task | undefined, event: Event): Evolution {
   if (event.type === 'submitted') {
-    return task ? refuse(task, event, 'it was submitted before') : { task: submitted(event) };
+    return task ? { task, refused: 'it was submitted before' } : { task: submitted(event) };
   }
   if (!task) return { task: undefined, refused: 'no such task was submitted' };
   const fold = folds[event.type] as (task: Task, event: Event) => Task | string;
   const folded = fold(task, event);
-  return typeof folded === 'string' ? refuse(task, event, folded) : { task: folded };
-}
-
-function refuse(task: Task, event: Event, reason: string): Evolution {
-  return { task: { ...task, refused: task.refused + 1, updated_at: event.at }, refused: reason };
+  return typeof folded === 'string' ? { task, refused: folded } : { task: folded };
 }
 
 type Fold<T extends EventType> = (task: Task, event: EventOf<T>) => Task | string;
@@ -192,14 +189,15 @@ function holds(task: Task, event: { attempt: number }): task is TaskIn<'working'
 }
 
 /**
- * The task with an open attempt that the event may end: the lease's own, or a first attempt that is begun and
- * ended by one and the same event, for work that was done without a claim.
+ * The task with an open attempt that the event may end: the lease's own, or the next attempt of a task that nobody
+ * has begun, for work that was done without a claim: one and the same event begins and ends it.
  */
 function take(task: Task, event: { attempt: number; by: string; at: number }): Task | undefined {
   if (holds(task, event)) return task;
-  const unclaimed = (task.status === 'queued' || task.status === 'scheduled') && task.attempts.length === 0;
-  if (!unclaimed || event.attempt !== 1) return undefined;
-  return { ...task, attempts: [{ number: 1, worker: event.by, started_at: event.at }] };
+  const unclaimed = (task.status === 'queued' || task.status === 'scheduled') && isUnstarted(task);
+  const number = task.attempts.length + 1;
+  if (!unclaimed || event.attempt !== number) return undefined;
+  return { ...task, attempts: [...task.attempts, { number, worker: event.by, started_at: event.at }] };
 }
 
 function close(

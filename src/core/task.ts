@@ -40,6 +40,8 @@ export interface Completion {
   readonly at: number;
   readonly summary?: string;
   readonly result?: Evidence;
+  /** Where a worker that is not ours says that its result lies: nobody has hashed it. */
+  readonly result_ref?: string | undefined;
   readonly artifacts: readonly Evidence[];
 }
 

@@ -49,9 +49,11 @@ export function columns(task: Task) {
   };
 }
 
-export function insert(db: Connection, task: Task): number {
+/** @param n its number, where it is not to be the next one. @returns its number */
+export function insert(db: Connection, task: Task, n: number | null = null): number {
   return db.run(
-    'INSERT INTO task (id, role, sender, rank, status, dead, ready_at, due_at, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    'INSERT INTO task (n, id, role, sender, rank, status, dead, ready_at, due_at, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    n,
     ...Object.values(columns(task)),
   );
 }

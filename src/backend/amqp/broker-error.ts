@@ -1,0 +1,69 @@
+import { AgentqError } from '../../core/errors.ts';
+
+/** The connection is gone; whether what was under way has happened is not known. */
+export class ConnectionLost extends Error {}
+
+/** A message that no queue takes: the broker has returned it. */
+export class Unroutable extends Error {
+  readonly key: string;
+
+  constructor(key: string) {
+    super(`nobody takes messages for ${key}`);
+    this.key = key;
+  }
+}
+
+/** Reply codes of AMQP 0-9-1, https://www.rabbitmq.com/amqp-0-9-1-reference#constants */
+const ACCESS_REFUSED = 403;
+const NOT_FOUND = 404;
+const PRECONDITION_FAILED = 406;
+const NOT_ALLOWED = 530;
+
+/** Whether trying again would meet the same. */
+export function isFinal(error: unknown): boolean {
+  if (error instanceof AgentqError) return true;
+  const { code, message = '' } = error as { code?: unknown; message?: string };
+  if (code === NOT_ALLOWED || code === ACCESS_REFUSED || /ACCESS[-_]REFUSED/.test(message)) return true;
+  return typeof code === 'string' && /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/.test(code);
+}
+
+/** What an error of the driver means to a person. It never quotes what the broker was told to log in with. */
+export function explain(error: unknown, place: string): unknown {
+  if (error instanceof AgentqError || error instanceof Unroutable) return error;
+  const { code, message = '' } = error as { code?: unknown; message?: string };
+  const said = /(?:with message|message:?) "?([^"]*)"?/.exec(message)?.[1] ?? message;
+  if (code === ACCESS_REFUSED || /ACCESS[-_]REFUSED/.test(message)) {
+    const login = /login|Handshake/i.test(message);
+    return new AgentqError(
+      'denied',
+      login
+        ? `the broker at ${place} refuses the user or the password`
+        : `the broker at ${place} does not allow it: ${said}`,
+      login ? 'look at the user and the password in AGENTQ_URL' : 'see the rights that agentq init --definitions gives',
+    );
+  }
+  if (code === NOT_ALLOWED) {
+    return new AgentqError('denied', `the broker at ${place} refuses: ${said}`, 'does the virtual host exist?');
+  }
+  if (code === NOT_FOUND) {
+    return new AgentqError(
+      'topology',
+      `the broker at ${place} lacks something: ${said}`,
+      'declare it: agentq init --url …',
+    );
+  }
+  if (code === PRECONDITION_FAILED) {
+    return new AgentqError(
+      'topology',
+      `the broker at ${place} has it otherwise: ${said}`,
+      'agentq init names each difference',
+    );
+  }
+  if (isFinal(error))
+    return new AgentqError(
+      'denied',
+      `the broker at ${place} cannot be trusted: ${message}`,
+      'look at cacertfile, certfile and keyfile in AGENTQ_URL',
+    );
+  return error;
+}

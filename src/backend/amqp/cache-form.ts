@@ -1,0 +1,38 @@
+import type { Form } from '../projection/connection.ts';
+import { projectionSchema } from '../projection/schema.ts';
+
+/**
+ * What a machine knows of the broker's log: a cache, which may be deleted at any time. `log` is one row: the last
+ * message that was folded, by its offset and id, and the time that the log had reached. `entry` remembers which
+ * entries were folded, and what came of them, so that one that was published twice counts once. `ending` holds the
+ * entry that ended a task, and whether its result message is known to be out.
+ */
+export const cacheForm: Form = {
+  application: 0x61677463, // "agtc" in ASCII
+  version: 1,
+  synchronous: 'NORMAL',
+  schema: `${projectionSchema}
+  CREATE TABLE log (
+    one        INTEGER PRIMARY KEY CHECK (one = 1),
+    last       INTEGER NOT NULL,
+    id         TEXT NOT NULL,
+    at         INTEGER NOT NULL,
+    away_until INTEGER NOT NULL,
+    unreadable INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO log VALUES (1, -1, '', 0, 0, 0);
+
+  CREATE TABLE entry (
+    id       TEXT PRIMARY KEY,
+    accepted INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE ending (
+    task      INTEGER PRIMARY KEY,
+    entry     TEXT NOT NULL UNIQUE,
+    at        INTEGER NOT NULL,
+    announced INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX ending_unannounced ON ending (at) WHERE announced = 0;
+`,
+};

@@ -1,0 +1,140 @@
+import type { Event } from '../../core/event.ts';
+import { foreignEvent } from '../../core/foreign-result.ts';
+import { applyEntry } from '../../core/log-entry.ts';
+import { isFinished, type Task } from '../../core/task.ts';
+import type { Connection } from '../projection/connection.ts';
+import { change, findRow, insert, type Row, type Stored, toRow } from '../projection/rows.ts';
+import type { LogEntry } from './log-message.ts';
+
+/**
+ * Folds entries into the cache, within the caller's transaction. Rows are written at the end of it: most tasks are
+ * touched several times in a row.
+ */
+export class Fold {
+  readonly #db: Connection;
+  /** By task id; undefined for one that is not in the cache. */
+  readonly #tasks = new Map<string, Row | undefined>();
+  readonly #changed = new Set<string>();
+  #next: number;
+  /** The time that the log has reached, ms since 1970. */
+  #at: number;
+
+  constructor(db: Connection, at: number) {
+    this.#db = db;
+    this.#at = at;
+    this.#next = (db.get<{ n: number | null }>('SELECT max(n) AS n FROM task')!.n ?? 0) + 1;
+  }
+
+  /** @returns whether it took effect; undefined for one that could not */
+  add(entry: LogEntry): boolean | undefined {
+    const effect = this.#add(entry);
+    this.#at = Math.max(this.#at, entry.at);
+    return effect;
+  }
+
+  #add(entry: LogEntry): boolean | undefined {
+    switch (entry.kind) {
+      case 'events':
+        return this.#addEvents(entry);
+      case 'due':
+        return this.#apply(entry.id, [{ v: 1, type: 'became-due', task_id: entry.task_id, at: entry.at }]);
+      case 'result': {
+        if (entry.announces !== undefined) return this.#announced(entry.announces);
+        const task = this.#find(entry.message.task_id)?.task;
+        const event = task && foreignEvent(task, entry.message, entry.at);
+        const accepted = event !== undefined && this.#apply(entry.id, [event]);
+        // It lies in the results queue already: that is where it came by.
+        if (accepted) this.#announced(entry.id);
+        return accepted;
+      }
+      case 'unreadable':
+        this.#db.run('UPDATE log SET unreadable = unreadable + 1');
+        return false;
+      default:
+        return entry satisfies never;
+    }
+  }
+
+  #addEvents(entry: LogEntry & { kind: 'events' }): boolean | undefined {
+    const { seen, announced, away, at } = entry;
+    if (seen) {
+      this.#db.run(
+        'INSERT INTO worker (name, role, seen_at) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET seen_at = max(seen_at, ?3)',
+        seen.worker,
+        seen.role,
+        at,
+      );
+    }
+    if (announced !== undefined) this.#announced(announced);
+    if (away) this.#stretchLeases(entry.id, away);
+    return entry.events.length === 0 ? undefined : this.#apply(entry.id, entry.events);
+  }
+
+  #announced(ending: string): undefined {
+    this.#db.run('UPDATE ending SET announced = 1 WHERE entry = ?', ending);
+  }
+
+  #apply(id: string, events: readonly Event[]): boolean {
+    const known = this.#db.get<{ accepted: number }>('SELECT accepted FROM entry WHERE id = ?', id);
+    if (known) return known.accepted === 1;
+    const { accepted, events: kept, tasks } = applyEntry(events, (task) => this.#find(task)?.task);
+    this.#db.run('INSERT INTO entry (id, accepted) VALUES (?, ?)', id, accepted ? 1 : 0);
+    for (const [task, after] of tasks) this.#set(task, after, id);
+    for (const event of kept) {
+      this.#db.run('INSERT INTO event (task, body) VALUES (?, ?)', this.#find(event.task_id)!.n, JSON.stringify(event));
+    }
+    return accepted;
+  }
+
+  #find(id: string): Row | undefined {
+    if (!this.#tasks.has(id)) this.#tasks.set(id, findRow(this.#db, id));
+    return this.#tasks.get(id);
+  }
+
+  #set(id: string, after: Task, entry: string): void {
+    const before = this.#find(id);
+    const n = before?.n ?? this.#next++;
+    this.#tasks.set(id, { n, task: after });
+    this.#changed.add(id);
+    if (isFinished(after)) {
+      if (before && isFinished(before.task)) return;
+      this.#db.run('INSERT OR REPLACE INTO ending VALUES (?, ?, ?, 0)', n, entry, after.updated_at);
+    } else if (before && isFinished(before.task)) {
+      this.#db.run('DELETE FROM ending WHERE task = ?', n);
+    }
+  }
+
+  /**
+   * While nobody could reach the broker, no worker could renew its lease: no lease runs on meanwhile. Several tell of
+   * one absence, each in its own words; what was counted before does not count again, and neither does the time when
+   * others were heard, so that it was only the teller who was cut off.
+   */
+  #stretchLeases(id: string, away: { readonly from: number; readonly to: number }): void {
+    const { away_until } = this.#db.get<{ away_until: number }>('SELECT away_until FROM log')!;
+    const from = Math.max(away.from, away_until, this.#at);
+    if (away.to <= from) return;
+    this.#db.run('UPDATE log SET away_until = ?', away.to);
+    this.write();
+    for (const { task } of this.#db
+      .all<Stored>("SELECT n, state FROM task WHERE status = 'working'")
+      .map((stored) => toRow(stored))) {
+      if (task.status !== 'working' || task.lease.expires_at <= from) continue;
+      const { attempt, expires_at } = task.lease;
+      const later = expires_at + away.to - from;
+      this.#apply(`${id}:${task.id}`, [
+        { v: 1, type: 'renewed', task_id: task.id, at: away.to, attempt, expires_at: later },
+      ]);
+    }
+  }
+
+  /** Writes the rows that have changed. */
+  write(): void {
+    for (const id of this.#changed) {
+      const { n, task } = this.#tasks.get(id)!;
+      const known = this.#db.get('SELECT 1 FROM task WHERE n = ?', n) !== undefined;
+      if (known) change(this.#db, n, task);
+      else insert(this.#db, task, n);
+    }
+    this.#changed.clear();
+  }
+}

@@ -1,0 +1,154 @@
+import amqplib, { type ChannelModel } from 'amqplib';
+import { AgentqError } from '../../core/errors.ts';
+import { type Address, placeOf } from './address.ts';
+import { ConnectionLost, explain, isFinal } from './broker-error.ts';
+import { Session } from './session.ts';
+
+export interface LinkOptions {
+  /** How long to go on trying where the broker does not answer, in ms. */
+  readonly patience: number;
+  /** Tells a person, in one line, that the broker is away or back. */
+  readonly say: (line: string) => void;
+  /** In [0, 1). */
+  readonly random: () => number;
+}
+
+/** The waits between two tries to connect, in ms: growing, and strayed so that workers do not come all at once. */
+const FIRST_WAIT = 100;
+const LONGEST_WAIT = 5_000;
+
+/** How long one try to connect may take, in ms. */
+const LONGEST_TRY = 10_000;
+
+/**
+ * The connection to a broker, made when it is first needed and made anew when it was lost. What was under way when
+ * it was lost is done again: everything that is asked here must bear that.
+ */
+export class Link {
+  readonly address: Address;
+  readonly #options: LinkOptions;
+  #session: Promise<Session> | undefined;
+  #current: Session | undefined;
+  #away = false;
+  #closed = false;
+  /** When the connection broke that is not made anew yet, ms since 1970. */
+  #lostAt: number | undefined;
+
+  constructor(address: Address, options: LinkOptions) {
+    this.address = address;
+    this.#options = options;
+  }
+
+  get place(): string {
+    return placeOf(this.address);
+  }
+
+  /** Whether there is a connection, as far as one can know. */
+  get connected(): boolean {
+    return this.#current !== undefined && !this.#current.closed;
+  }
+
+  /**
+   * Does something on a connection, and does it again on the next one where it breaks meanwhile.
+   * @throws AgentqError `unreachable` where there has been none for as long as the patience lasts; `denied`; `topology`
+   */
+  async lasting<T>(body: (session: Session) => Promise<T>): Promise<T> {
+    const deadline = performance.now() + this.#options.patience;
+    for (;;) {
+      const session = await this.session(deadline);
+      try {
+        return await Promise.race([body(session), session.lost]);
+      } catch (error) {
+        if (!(await session.isLost(error))) throw explain(error, this.place);
+        if (this.#closed || performance.now() >= deadline) throw this.#unreachable((error as Error).message);
+      }
+    }
+  }
+
+  /** @param deadline by performance.now(), in ms; Infinity to go on for ever */
+  async session(deadline: number): Promise<Session> {
+    if (this.#current && !this.#current.closed) return this.#current;
+    // Those who come while somebody is at it wait with it, as long as they have patience.
+    this.#session ??= this.#connect(deadline).finally(() => (this.#session = undefined));
+    return this.#session;
+  }
+
+  async #connect(deadline: number): Promise<Session> {
+    for (let tries = 0; ; tries++) {
+      if (this.#closed) throw new ConnectionLost('closed');
+      try {
+        const model = await this.#open(deadline);
+        const session = new Session(model, this.#lostAt);
+        this.#lostAt = undefined;
+        model.on('close', () => this.#onLost(session));
+        this.#current = session;
+        if (this.#away) this.#options.say(`the broker at ${this.place} is back`);
+        this.#away = false;
+        return session;
+      } catch (error) {
+        if (isFinal(error)) throw explain(error, this.place);
+        const problem = reasonOf(error);
+        const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** tries) * (0.5 + this.#options.random());
+        if (performance.now() + wait >= deadline) throw this.#unreachable(problem);
+        this.#tellAway(problem, deadline);
+        await new Promise((resolve) => setTimeout(resolve, wait));
+      }
+    }
+  }
+
+  #tellAway(problem: string, deadline: number): void {
+    if (this.#away) return;
+    this.#away = true;
+    const span =
+      deadline === Infinity ? '' : ` for ${Math.max(1, Math.round((deadline - performance.now()) / 1_000))} s`;
+    this.#options.say(`no broker at ${this.place} (${problem}); trying again${span}`);
+  }
+
+  #onLost(session: Session): void {
+    if (this.#current !== session) return;
+    this.#current = undefined;
+    if (!this.#closed) this.#lostAt = Date.now();
+  }
+
+  async #open(deadline: number): Promise<ChannelModel> {
+    const { secure, host, port, vhost, user, password, heartbeat, tls } = this.address;
+    const timeout = Math.max(1, Math.min(LONGEST_TRY, deadline - performance.now()));
+    const model = await amqplib.connect(
+      {
+        protocol: secure ? 'amqps' : 'amqp',
+        hostname: host,
+        port,
+        username: user,
+        password,
+        vhost: encodeURIComponent(vhost),
+        heartbeat,
+        frameMax: 131_072,
+      },
+      { noDelay: true, timeout, clientProperties: { connection_name: 'agentq' }, ...(secure && tls) },
+    );
+    // An error is followed by a close, and that is listened to.
+    model.on('error', () => {});
+    return model;
+  }
+
+  #unreachable(problem: string): AgentqError {
+    return new AgentqError(
+      'unreachable',
+      `the broker at ${this.place} cannot be reached: ${problem}`,
+      'is it running, and is the URL right? --broker-timeout says how long to wait for it',
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const session = this.#current;
+    this.#current = undefined;
+    if (session && !session.closed) await session.close();
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const first = error instanceof AggregateError ? (error.errors[0] as Error | undefined)?.message : undefined;
+  return typeof code === 'string' && message === '' ? (first ?? code) : message.split('\n')[0]!;
+}

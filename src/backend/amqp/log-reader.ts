@@ -1,0 +1,140 @@
+import type { Channel, ConsumeMessage } from 'amqplib';
+import { AgentqError } from '../../core/errors.ts';
+import type { Cache, Folded } from './cache.ts';
+import { type LogEntry, readLogMessage } from './log-message.ts';
+import type { Names } from './names.ts';
+import type { Session } from './session.ts';
+
+/** How many messages the broker sends ahead of acknowledgements. */
+const AHEAD = 2_000;
+
+/** What the follower of a log is told: what came by, in order, after it was folded. */
+export type OnEntry = (entry: LogEntry, folded: Folded) => void;
+
+/**
+ * Follows the log on one connection, from where the cache has come, and folds what comes by. Before anything new it
+ * sees the last message that the cache knows once more: if that is another one, or gone, then the log is not the one
+ * that was folded, or has lost what should come next; the cache is emptied, and everything is folded again.
+ */
+export class LogReader {
+  readonly #cache: Cache;
+  readonly #names: Names;
+  readonly #onEntry: OnEntry;
+  readonly #session: Session;
+  readonly #waiting = new Map<string, (folded: Folded) => void>();
+  readonly #failed = Promise.withResolvers<never>();
+  /** Rejects when there is no more to be read on this connection. */
+  readonly failed = this.#failed.promise;
+  #channel: Channel | undefined;
+  #heardAt = performance.now();
+  #batch: ConsumeMessage[] = [];
+  /** The offset before the first of the batch; undefined until the last known message was seen. */
+  #after: number | undefined;
+  #expected: { readonly last: number; readonly id: string } = { last: -1, id: '' };
+
+  private constructor(session: Session, cache: Cache, names: Names, onEntry: OnEntry) {
+    this.#session = session;
+    this.#cache = cache;
+    this.#names = names;
+    this.#onEntry = onEntry;
+    this.#failed.promise.catch(() => {});
+  }
+
+  static async open(session: Session, cache: Cache, names: Names, onEntry: OnEntry): Promise<LogReader> {
+    const reader = new LogReader(session, cache, names, onEntry);
+    await reader.#attach();
+    return reader;
+  }
+
+  async #attach(): Promise<void> {
+    const old = this.#channel;
+    const channel = await this.#session.channel();
+    this.#channel = channel;
+    old?.close().catch(() => {});
+    this.#expected = this.#cache.position();
+    this.#after = this.#expected.last < 0 ? -1 : undefined;
+    this.#batch = [];
+    const from = this.#expected.last < 0 ? 'first' : this.#expected.last;
+    channel.on('error', (error: Error) => this.#failed.reject(error));
+    channel.prefetch(AHEAD).catch(() => {});
+    await channel.consume(this.#names.log, (message) => this.#take(channel, message), {
+      arguments: { 'x-stream-offset': from },
+    });
+  }
+
+  /** Resolves once the entry has come by and is folded. */
+  async appeared(id: string): Promise<Folded> {
+    const seen = new Promise<Folded>((resolve) => this.#waiting.set(id, resolve));
+    return Promise.race([seen, this.#failed.promise]).finally(() => this.#waiting.delete(id));
+  }
+
+  /** How long nothing has come by, in ms. */
+  get silence(): number {
+    return performance.now() - this.#heardAt;
+  }
+
+  #take(channel: Channel, message: ConsumeMessage | null): void {
+    if (channel !== this.#channel) return;
+    this.#heardAt = performance.now();
+    if (!message) return this.#failed.reject(new Error('the broker ended the reading of the log'));
+    if (this.#batch.length === 0) setImmediate(() => this.#digest(channel));
+    this.#batch.push(message);
+  }
+
+  #digest(channel: Channel): void {
+    if (channel !== this.#channel) return;
+    const batch = this.#batch;
+    this.#batch = [];
+    try {
+      if (!this.#fold(batch)) return this.#again();
+    } catch (error) {
+      return this.#failed.reject(error);
+    }
+    // The broker sends more as these are acknowledged; a connection that is gone does not matter here.
+    if (!this.#session.closed) channel.ack(batch.at(-1)!, true);
+  }
+
+  /** @returns whether it follows what the cache holds */
+  #fold(batch: readonly ConsumeMessage[]): boolean {
+    const at = this.#cache.position().at;
+    let messages = batch.map((message) => {
+      const offset = offsetOf(message);
+      return { offset, entry: readLogMessage(message, this.#names, { id: `offset:${offset}`, at }) };
+    });
+    if (this.#after === undefined) {
+      const { last, id } = this.#expected;
+      // A broker may begin a little before the offset that was asked for; but what was published since lies behind it.
+      const other = messages.some(({ offset, entry }) => offset < last && this.#waiting.has(entry.id));
+      messages = messages.filter(({ offset }) => offset >= last);
+      const first = messages.shift();
+      if (!first && !other) return true;
+      if (!first || first.offset !== last || first.entry.id !== id) {
+        this.#cache.clear();
+        return false;
+      }
+      this.#after = first.offset;
+      this.#tell(first.entry, this.#cache.outcome(first.entry.id));
+    }
+    if (messages.length === 0) return true;
+    const folded = this.#cache.fold(messages, this.#after);
+    if (!folded) return false;
+    this.#after = messages.at(-1)!.offset;
+    for (const [i, { entry }] of messages.entries()) this.#tell(entry, folded[i]);
+    return true;
+  }
+
+  #tell(entry: LogEntry, folded: Folded): void {
+    this.#onEntry(entry, folded);
+    this.#waiting.get(entry.id)?.(folded);
+  }
+
+  #again(): void {
+    this.#attach().catch((error: unknown) => this.#failed.reject(error));
+  }
+}
+
+function offsetOf({ properties }: ConsumeMessage): number {
+  const offset = Number((properties.headers as Record<string, unknown> | undefined)?.['x-stream-offset']);
+  if (Number.isInteger(offset)) return offset;
+  throw new AgentqError('topology', 'the log is no stream', 'look at its x-queue-type');
+}

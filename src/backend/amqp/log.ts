@@ -1,0 +1,210 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { AgentqError } from '../../core/errors.ts';
+import type { Event } from '../../core/event.ts';
+import type { Topic, Watch } from '../backend.ts';
+import { Listeners, nameOf } from '../projection/listeners.ts';
+import { type Cache, entryTime, type Folded } from './cache.ts';
+import type { Link } from './link.ts';
+import { LogReader } from './log-reader.ts';
+import { type LogEntry, type Note, noteMessage } from './log-message.ts';
+import type { Names } from './names.ts';
+import type { Outgoing } from './publisher.ts';
+import type { Session } from './session.ts';
+
+/** How long to wait until what was confirmed comes by in the log, before it is published again, in ms. Doubled each time. */
+const RESEND = 2_000;
+
+/** How long the log may say nothing at all while something is awaited from it, in ms. */
+const LONGEST_SILENCE = 30_000;
+
+/** From what length on an absence of the broker is told of, in ms. */
+const ABSENCE = 1_000;
+
+/**
+ * The log as the one truth: what is appended has happened when it has come by again, and been folded into the
+ * cache; only then is known whether it took effect.
+ */
+export class Log {
+  readonly #link: Link;
+  readonly #cache: Cache;
+  readonly #names: Names;
+  readonly #clock: () => number;
+  readonly #random: () => number;
+  readonly #listeners = new Listeners();
+  readonly #readers = new WeakMap<Session, Promise<LogReader>>();
+  #following = false;
+  #closed = false;
+
+  constructor(link: Link, cache: Cache, names: Names, clock: () => number, random: () => number) {
+    this.#link = link;
+    this.#cache = cache;
+    this.#names = names;
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  /** An id for an entry, that nobody else will use, and that sorts by time. */
+  newId(): string {
+    const random = () =>
+      Math.floor(this.#random() * 2 ** 50)
+        .toString(36)
+        .padStart(10, '0');
+    return `${entryTime(this.#clock())}-${random()}${random()}`;
+  }
+
+  /** Whether this process reads the log already, so that what comes next will come by. */
+  isRead(session: Session): boolean {
+    return this.#readers.has(session);
+  }
+
+  /**
+   * Publishes an entry, again where it is not known to have arrived.
+   * @returns whether it took effect
+   * @throws Unroutable; AgentqError `unreachable`, `denied`, `topology`, `newer-schema`
+   */
+  append(message: Outgoing): Promise<Folded> {
+    const id = message.options.messageId;
+    return this.#link.lasting(async (session) => {
+      const [reader, publisher] = await Promise.all([this.#reader(session), session.publisher()]);
+      const seen = reader.appeared(id).then((folded) => ({ folded }));
+      seen.catch(() => {}); // where publishing fails, that is what is told
+      for (let wait = RESEND; ; wait *= 2) {
+        const end = new AbortController();
+        await Promise.race([publisher.publish(message), seen]);
+        const result = await Promise.race([seen, pause(wait, undefined, { signal: end.signal })]);
+        end.abort();
+        if (result) return result.folded;
+        if (reader.silence > LONGEST_SILENCE) {
+          throw new AgentqError(
+            'unreachable',
+            'the log does not show what the broker has confirmed',
+            'is its stream queue up?',
+          );
+        }
+      }
+    });
+  }
+
+  /** Appends what agentq alone writes: events, or a note. */
+  note(note: Note, id = this.newId()): Promise<Folded> {
+    return this.append(noteMessage(this.#names, id, this.#clock(), note));
+  }
+
+  /** Makes events happen. @returns whether they did */
+  async happen(events: readonly Event[], roles: readonly string[], id: string): Promise<boolean> {
+    return (await this.note({ events: [...events], roles: [...new Set(roles)] }, id)) === true;
+  }
+
+  /** After this the cache holds everything that was confirmed before. A worker that asks for work is seen. */
+  async catchUp(seen?: { readonly worker: string; readonly role: string }): Promise<void> {
+    await this.note({ ...(seen && { seen }) });
+  }
+
+  #reader(session: Session): Promise<LogReader> {
+    let reader = this.#readers.get(session);
+    if (!reader) {
+      reader = this.#startReading(session);
+      this.#readers.set(session, reader);
+      reader.catch(() => this.#readers.delete(session));
+    }
+    return reader;
+  }
+
+  async #startReading(session: Session): Promise<LogReader> {
+    const from = session.lostBefore;
+    const to = this.#clock();
+    if (from !== undefined && to - from >= ABSENCE) {
+      const publisher = await session.publisher();
+      await publisher.publish(noteMessage(this.#names, this.newId(), to, { away: { from, to } }));
+    }
+    const reader = await LogReader.open(session, this.#cache, this.#names, (entry) => this.#ring(entry));
+    reader.failed.catch(() => this.#readers.delete(session));
+    return reader;
+  }
+
+  #ring(entry: LogEntry): void {
+    if (this.#listeners.none) return;
+    const { roles, finished } = interestOf(entry);
+    for (const role of roles) this.#listeners.ring(nameOf({ role }));
+    if (finished) this.#listeners.ring(nameOf('finished'));
+  }
+
+  watch(topic: Topic): Watch {
+    const watch = this.#listeners.watch(nameOf(topic), Infinity, () => {});
+    void this.#follow();
+    return watch;
+  }
+
+  /** Reads the log as long as anybody waits for something, through whatever becomes of the broker. */
+  async #follow(): Promise<void> {
+    if (this.#following) return;
+    this.#following = true;
+    while (!this.#listeners.none && !this.#closed) {
+      try {
+        const session = await this.#link.session(Infinity);
+        const reader = await this.#reader(session);
+        await Promise.race([session.lost, reader.failed]);
+      } catch {
+        // Whoever asks something next is told what is wrong; here it is only tried again.
+        await pause(RESEND / 4, undefined, { ref: false });
+      }
+    }
+    this.#following = false;
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+}
+
+/** Who may want to look when an entry has come by. It may have had no effect: rings promise nothing. */
+function interestOf(entry: LogEntry): { readonly roles: readonly string[]; readonly finished: boolean } {
+  switch (entry.kind) {
+    case 'due':
+      return { roles: [entry.role], finished: false };
+    case 'result':
+      return { roles: [], finished: true };
+    case 'unreadable':
+      return { roles: [], finished: false };
+    case 'events': {
+      const { events, roles } = entry;
+      // A note without events that names a role tells that a token is there.
+      const ready = events.length === 0 || events.some(makesReady);
+      return { roles: ready ? roles : [], finished: events.some(ends) };
+    }
+    default:
+      return entry satisfies never;
+  }
+}
+
+function makesReady(event: Event): boolean {
+  switch (event.type) {
+    case 'submitted':
+    case 'became-due':
+    case 'released':
+    case 'retried':
+    case 'cancelled':
+      return true;
+    case 'attempt-failed':
+      return event.retry_at !== null;
+    case 'lease-expired':
+      return !event.final;
+    default:
+      return false;
+  }
+}
+
+function ends(event: Event): boolean {
+  switch (event.type) {
+    case 'completed':
+    case 'cancelled':
+    case 'expired':
+      return true;
+    case 'attempt-failed':
+      return event.retry_at === null;
+    case 'lease-expired':
+      return event.final;
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,58 @@
+import * as z from 'zod/mini';
+import type { Event } from './event.ts';
+import { Evidence } from './evidence.ts';
+import { missingArtifacts, promisedArtifacts } from './promise.ts';
+import type { ResultMessage } from './result-message.ts';
+import { isUnstarted, type Task } from './task.ts';
+
+/**
+ * The event that a plain result message amounts to, which a worker that is not ours has published. It is believed
+ * as far as anyone without an attempt number is: for the first attempt since the task was submitted, or taken back
+ * from the dead letters. Further fields may say more: `attempt`, which the envelope's header gave, and `artifacts`,
+ * with the path in the store, the SHA-256 and the size of each.
+ * @param at when it was said, ms since 1970
+ * @returns undefined where a message of that status can't change a task
+ */
+export function foreignEvent(task: Task, message: ResultMessage, at: number): Event | undefined {
+  const said = message['attempt'];
+  const attempt = typeof said === 'number' ? said : attemptOf(task);
+  const common = { v: 1, task_id: task.id, at, attempt, by: message.from } as const;
+  const { summary, result_ref } = message;
+  switch (message.status) {
+    case 'completed': {
+      const artifacts = artifactsOf(message);
+      const missing = missingArtifacts(promisedArtifacts(task.envelope), { artifacts, summary });
+      if (missing.length > 0) {
+        return { ...common, type: 'refused', command: 'complete', reason: `it lacks ${missing.join(', ')}` };
+      }
+      return {
+        ...common,
+        type: 'completed',
+        artifacts,
+        ...(summary !== undefined && { summary }),
+        ...(result_ref !== undefined && { result_ref }),
+      };
+    }
+    case 'failed':
+      return {
+        ...common,
+        type: 'attempt-failed',
+        artifacts: [],
+        reason: message.reason ?? message.summary ?? 'no reason given',
+        retry_at: null,
+      };
+    default:
+      return undefined;
+  }
+}
+
+/** A number that nobody holds where it can't be told which attempt speaks: what it says is then refused. */
+function attemptOf(task: Task): number {
+  if (task.status === 'working') return task.attempts.length === 1 ? task.lease.attempt : 0;
+  return isUnstarted(task) ? task.attempts.length + 1 : 0;
+}
+
+function artifactsOf(message: ResultMessage): Evidence[] {
+  const parsed = z.array(Evidence).safeParse(message['artifacts'] ?? []);
+  return parsed.success ? parsed.data : [];
+}
