@@ -9,6 +9,7 @@ import { backoffDelay, isLastAttempt, MAX_STARTS, startsUsedUp } from './retry.t
 import { sameOutcome, sameSubmit } from './sameness.ts';
 import type { Task } from './task.ts';
 import { isFinished } from './task.ts';
+import { UNREADABLE } from './unreadable.ts';
 
 /** The injected clock and randomness. */
 export interface Circumstances {
@@ -236,6 +237,13 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
   },
 
   retry(task, command) {
+    if (task.envelope.type === UNREADABLE) {
+      return refuse(
+        'conflict',
+        `nobody can read ${task.id}, so nobody can do it`,
+        'agentq dlq purge it, and submit anew',
+      );
+    }
     if (task.status === 'failed' || task.status === 'expired') return happened({ type: 'retried', by: command.by });
     return refuse('conflict', `${task.id} is ${task.status}: only failed and expired tasks can be retried`);
   },

@@ -9,6 +9,8 @@ export interface LinkOptions {
   readonly patience: number;
   /** Tells a person, in one line, that the broker is away or back. */
   readonly say: (line: string) => void;
+  /** ms since 1970. */
+  readonly clock: () => number;
   /** In [0, 1). */
   readonly random: () => number;
 }
@@ -30,6 +32,9 @@ export class Link {
   #session: Promise<Session> | undefined;
   #current: Session | undefined;
   #away = false;
+  #problem = 'it does not answer';
+  /** When the most patient of those who wait gives up, by performance.now(), in ms. */
+  #until = 0;
   #closed = false;
   /** When the connection broke that is not made anew yet, ms since 1970. */
   #lostAt: number | undefined;
@@ -68,16 +73,24 @@ export class Link {
   /** @param deadline by performance.now(), in ms; Infinity to go on for ever */
   async session(deadline: number): Promise<Session> {
     if (this.#current && !this.#current.closed) return this.#current;
-    // Those who come while somebody is at it wait with it, as long as they have patience.
-    this.#session ??= this.#connect(deadline).finally(() => (this.#session = undefined));
-    return this.#session;
+    // One is at it for all, as long as anybody has patience.
+    this.#until = Math.max(this.#until, deadline);
+    this.#session ??= this.#connect().finally(() => {
+      this.#session = undefined;
+      this.#until = 0;
+    });
+    if (deadline === Infinity) return this.#session;
+    const end = Promise.withResolvers<never>();
+    const left = Math.max(0, deadline - performance.now());
+    const timer = setTimeout(() => end.reject(this.#unreachable(this.#problem)), left);
+    return Promise.race([this.#session, end.promise]).finally(() => clearTimeout(timer));
   }
 
-  async #connect(deadline: number): Promise<Session> {
+  async #connect(): Promise<Session> {
     for (let tries = 0; ; tries++) {
       if (this.#closed) throw new ConnectionLost('closed');
       try {
-        const model = await this.#open(deadline);
+        const model = await this.#open();
         const session = new Session(model, this.#lostAt);
         this.#lostAt = undefined;
         model.on('close', () => this.#onLost(session));
@@ -87,32 +100,32 @@ export class Link {
         return session;
       } catch (error) {
         if (isFinal(error)) throw explain(error, this.place);
-        const problem = reasonOf(error);
+        this.#problem = reasonOf(error);
         const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** tries) * (0.5 + this.#options.random());
-        if (performance.now() + wait >= deadline) throw this.#unreachable(problem);
-        this.#tellAway(problem, deadline);
+        if (performance.now() + wait >= this.#until) throw this.#unreachable(this.#problem);
+        this.#tellAway();
         await new Promise((resolve) => setTimeout(resolve, wait));
       }
     }
   }
 
-  #tellAway(problem: string, deadline: number): void {
+  #tellAway(): void {
     if (this.#away) return;
     this.#away = true;
-    const span =
-      deadline === Infinity ? '' : ` for ${Math.max(1, Math.round((deadline - performance.now()) / 1_000))} s`;
-    this.#options.say(`no broker at ${this.place} (${problem}); trying again${span}`);
+    const left = Math.round((this.#until - performance.now()) / 1_000);
+    const span = left === Infinity ? '' : ` for ${Math.max(1, left)} s`;
+    this.#options.say(`no broker at ${this.place} (${this.#problem}); trying again${span}`);
   }
 
   #onLost(session: Session): void {
     if (this.#current !== session) return;
     this.#current = undefined;
-    if (!this.#closed) this.#lostAt = Date.now();
+    if (!this.#closed) this.#lostAt = this.#options.clock();
   }
 
-  async #open(deadline: number): Promise<ChannelModel> {
+  async #open(): Promise<ChannelModel> {
     const { secure, host, port, vhost, user, password, heartbeat, tls } = this.address;
-    const timeout = Math.max(1, Math.min(LONGEST_TRY, deadline - performance.now()));
+    const timeout = Math.max(1, Math.min(LONGEST_TRY, this.#until - performance.now()));
     const model = await amqplib.connect(
       {
         protocol: secure ? 'amqps' : 'amqp',

@@ -68,6 +68,7 @@ export function readLogMessage(
   const json = parse(content, properties);
   if (json === undefined) return unreadable;
   const key = fields.routingKey;
+  if (key === eventKey('foreign-result')) return readResult(json, { id, at }, undefined) ?? unreadable;
   if (key.startsWith(`${RESERVED}event.`)) {
     if (isNewer(json)) throw newer();
     const body = Body.safeParse(json);
@@ -83,16 +84,13 @@ export function readLogMessage(
     }
     return { id, at, kind: 'events', roles: [envelope.to], events: [submittedOf(envelope, headers, at)] };
   }
-  const message = ResultMessage.safeParse(json);
-  if (!message.success) return unreadable;
   const announces = headers['agentq-announces'];
-  return {
-    id,
-    at,
-    kind: 'result',
-    message: message.data,
-    announces: typeof announces === 'string' ? announces : undefined,
-  };
+  return readResult(json, { id, at }, typeof announces === 'string' ? announces : undefined) ?? unreadable;
+}
+
+function readResult(json: unknown, base: Fallback, announces: string | undefined): LogEntry | undefined {
+  const message = ResultMessage.safeParse(json);
+  return message.success ? { ...base, kind: 'result', message: message.data, announces } : undefined;
 }
 
 function newer(): AgentqError {
@@ -279,5 +277,15 @@ export function announcement(
       timestamp: Math.floor(at / 1_000),
       headers: { 'agentq-version': 1, 'agentq-at': at, 'agentq-announces': ending },
     },
+  };
+}
+
+/** A result message that somebody wrote to its queue alone, for the log. */
+export function foreignMessage(names: Names, id: string, at: number, message: ResultMessage): Outgoing {
+  return {
+    exchange: names.exchange,
+    key: eventKey('foreign-result'),
+    content: json(message),
+    options: { messageId: id, contentType: 'application/json', headers: { 'agentq-at': at } },
   };
 }

@@ -42,11 +42,12 @@ export class LogReader {
 
   static async open(session: Session, cache: Cache, names: Names, onEntry: OnEntry): Promise<LogReader> {
     const reader = new LogReader(session, cache, names, onEntry);
-    await reader.#attach();
+    await reader.attach();
     return reader;
   }
 
-  async #attach(): Promise<void> {
+  /** Begins where the cache has come to, whatever was read before. */
+  async attach(): Promise<void> {
     const old = this.#channel;
     const channel = await this.#session.channel();
     this.#channel = channel;
@@ -129,7 +130,7 @@ export class LogReader {
   }
 
   #again(): void {
-    this.#attach().catch((error: unknown) => this.#failed.reject(error));
+    this.attach().catch((error: unknown) => this.#failed.reject(error));
   }
 }
 

@@ -1,12 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { AgentqError } from '../../core/errors.ts';
 import type { Event } from '../../core/event.ts';
+import type { ResultMessage } from '../../core/result-message.ts';
 import type { Topic, Watch } from '../backend.ts';
 import { Listeners, nameOf } from '../projection/listeners.ts';
 import { type Cache, entryTime, type Folded } from './cache.ts';
 import type { Link } from './link.ts';
 import { LogReader } from './log-reader.ts';
-import { type LogEntry, type Note, noteMessage } from './log-message.ts';
+import { foreignMessage, type LogEntry, type Note, noteMessage } from './log-message.ts';
 import type { Names } from './names.ts';
 import type { Outgoing } from './publisher.ts';
 import type { Session } from './session.ts';
@@ -95,9 +96,23 @@ export class Log {
     return (await this.note({ events: [...events], roles: [...new Set(roles)] }, id)) === true;
   }
 
+  /** Tells the log of a result message that was written past it. */
+  async tell(message: ResultMessage): Promise<void> {
+    await this.append(foreignMessage(this.#names, this.newId(), this.#clock(), message));
+  }
+
   /** After this the cache holds everything that was confirmed before. A worker that asks for work is seen. */
   async catchUp(seen?: { readonly worker: string; readonly role: string }): Promise<void> {
     await this.note({ ...(seen && { seen }) });
+  }
+
+  /** Reads the log from its beginning, after the cache was emptied. */
+  async readAnew(): Promise<void> {
+    await this.#link.lasting(async (session) => {
+      const reader = await this.#readers.get(session);
+      await reader?.attach();
+    });
+    await this.catchUp();
   }
 
   #reader(session: Session): Promise<LogReader> {

@@ -57,6 +57,7 @@ export class Session {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     try {
       await Promise.race([this.#model.close(), this.lost]);
     } catch {

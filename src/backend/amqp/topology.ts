@@ -58,7 +58,7 @@ export function topologyOf(options: TopologyOptions): Topology {
     ...roles.map((role) => workOf(role, options)),
     ...replyTos.map((replyTo) => resultsOf(replyTo, options)),
     delays(options),
-    { queues: [{ name: names.deadLetters, what: 'dead letters', arguments: typeOf(options) }] },
+    theDeadLetters(options),
   ] satisfies Partial<Topology>[];
   return {
     exchanges: [names.exchange, names.tokens, names.due, ...levels().map((level) => names.delay(level))].map(
@@ -97,6 +97,14 @@ function theLog({ names, retention }: TopologyOptions): Partial<Topology> {
       { source: exchange, destination: log, to: 'queue', key: `${RESERVED}event.#` },
       { source: due, destination: log, to: 'queue', key: '#' },
     ],
+  };
+}
+
+function theDeadLetters(options: TopologyOptions): Partial<Topology> {
+  const { deadLetters, tokens } = options.names;
+  return {
+    queues: [{ name: deadLetters, what: 'dead letters', arguments: typeOf(options) }],
+    bindings: [{ source: tokens, destination: deadLetters, to: 'queue', key: `${RESERVED}dead.*` }],
   };
 }
 

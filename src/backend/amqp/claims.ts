@@ -1,0 +1,124 @@
+import { createHash } from 'node:crypto';
+import type { EventOf } from '../../core/event.ts';
+import type { Task } from '../../core/task.ts';
+import { unreadableEvents } from '../../core/unreadable.ts';
+import type { Claimed, ClaimRequest, Outcome, Request } from '../backend.ts';
+import { type Stored, toRow } from '../projection/rows.ts';
+import type { AmqpParts } from './amqp-backend.ts';
+import type { Token } from './work-queue.ts';
+
+/** How often a worker's presence is told, in ms. */
+const PRESENCE_EVERY = 60_000;
+
+interface Means {
+  readonly tell: (request: Request) => Promise<Outcome>;
+  readonly sweep: (role: string) => Promise<void>;
+}
+
+/**
+ * Gives out tasks. A token says which task may be ready; the log decides who gets it. Tokens may be doubled, late or
+ * stale: those are taken out and forgotten. A task that is ready and has no token that anybody finds is given out
+ * without one, once it has been ready for some time.
+ */
+export class Claims {
+  readonly #parts: AmqpParts;
+  readonly #means: Means;
+  readonly #present = new Map<string, number>();
+
+  constructor(parts: AmqpParts, means: Means) {
+    this.#parts = parts;
+    this.#means = means;
+  }
+
+  async claim(request: ClaimRequest): Promise<Claimed> {
+    const byToken = await this.#byToken(request);
+    if (byToken) return { task: byToken };
+    await this.#parts.log.catchUp(this.#presence(request));
+    await this.#means.sweep(request.role);
+    // What time has made ready now has a token as well.
+    const task = (await this.#byToken(request)) ?? (await this.#withoutToken(request));
+    if (task) return { task };
+    await this.#parts.delivery.tidy();
+    return this.#nothing(request.role);
+  }
+
+  async #byToken(request: ClaimRequest): Promise<Working | undefined> {
+    for (;;) {
+      const token = await this.#parts.work.next(request.role);
+      if (!token) return undefined;
+      const task = token.submitted ? await this.#take(request, token.submitted) : await this.#bury(request.role, token);
+      await token.take();
+      if (task) return task;
+    }
+  }
+
+  async #take(request: ClaimRequest, submitted: EventOf<'submitted'>): Promise<Working | undefined> {
+    const { log, delivery } = this.#parts;
+    const id = submitted.task_id;
+    const { got, task } = await this.#claim(request, id);
+    if (got) return got;
+    if (task) {
+      await delivery.postpone(task);
+      return undefined;
+    }
+    // The log does not know it: whoever published it wrote to the queue alone, or the log lost it.
+    const accepted = await log.happen([submitted], [submitted.envelope.to], log.newId());
+    return accepted ? (await this.#claim(request, id)).got : undefined;
+  }
+
+  /** @returns the task where this very call got it, and else what it is */
+  async #claim({ worker, lease }: ClaimRequest, id: string): Promise<{ got?: Working; task: Task | undefined }> {
+    const { task, changed } = await this.#means.tell({ task_id: id, command: { type: 'claim', worker, lease } });
+    return changed && task?.status === 'working' ? { got: task, task } : { task };
+  }
+
+  /** What nobody can read becomes a dead letter, so that it stops no worker and people see it. */
+  async #bury(role: string, { content, queue }: Token): Promise<undefined> {
+    const { log, delivery, clock } = this.#parts;
+    const id = `unreadable-${createHash('sha256').update(content).digest('hex').slice(0, 12)}`;
+    const entry = log.newId();
+    const reason = `a message in ${queue} that is no task envelope`;
+    const events = unreadableEvents(id, role, content, reason, clock());
+    if (!(await log.happen(events, [role], entry))) return;
+    await delivery.bury(id, role, content, reason);
+    await log.note({ announced: entry });
+  }
+
+  async #withoutToken(request: ClaimRequest): Promise<Working | undefined> {
+    const { cache, clock, tokenGrace } = this.#parts;
+    for (;;) {
+      const stored = cache.db.get<Stored>(
+        `SELECT n, state FROM task INDEXED BY task_ready
+         WHERE role = ? AND status = 'queued' AND ready_at <= ? ORDER BY rank DESC, n LIMIT 1`,
+        request.role,
+        clock() - tokenGrace,
+      );
+      if (!stored) return undefined;
+      const { task } = toRow(stored);
+      const { got } = await this.#claim(request, task.id);
+      if (got) return got;
+    }
+  }
+
+  /** When it is worth to ask again without having been woken. */
+  #nothing(role: string): Claimed {
+    const { cache, tokenGrace } = this.#parts;
+    const due = cache.db.get<{ at: number | null }>('SELECT min(due_at) AS at FROM task WHERE role = ?', role)!.at;
+    const ready = cache.db.get<{ at: number | null }>(
+      "SELECT min(ready_at) AS at FROM task INDEXED BY task_ready WHERE role = ? AND status = 'queued'",
+      role,
+    )!.at;
+    const next = Math.min(due ?? Infinity, (ready ?? Infinity) + tokenGrace);
+    return { task: undefined, ...(next < Infinity && { next_due: next }) };
+  }
+
+  #presence({ role, worker }: ClaimRequest): { role: string; worker: string } | undefined {
+    const now = this.#parts.clock();
+    const key = `${role} ${worker}`;
+    if (now - (this.#present.get(key) ?? 0) < PRESENCE_EVERY) return undefined;
+    this.#present.set(key, now);
+    return { role, worker };
+  }
+}
+
+type Working = Task & { readonly status: 'working' };

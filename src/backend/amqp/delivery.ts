@@ -1,0 +1,186 @@
+import { AgentqError } from '../../core/errors.ts';
+import type { EventOf } from '../../core/event.ts';
+import { nextDue } from '../../core/due.ts';
+import { resultMessage } from '../../core/result-message.ts';
+import { isDead, isFinished, type Task } from '../../core/task.ts';
+import { type Stored, toRow } from '../projection/rows.ts';
+import { Unroutable } from './broker-error.ts';
+import type { Cache } from './cache.ts';
+import { declare } from './declare.ts';
+import type { Link } from './link.ts';
+import type { Log } from './log.ts';
+import { announcement, tokenMessage } from './log-message.ts';
+import { LONGEST_DELAY, type Names, RESERVED } from './names.ts';
+import type { Outgoing } from './publisher.ts';
+import { browse } from './browse.ts';
+import { resultsOf } from './topology.ts';
+
+/** How long whoever ended a task has to send its messages, before somebody else does, in ms. */
+const OVERDUE = 5_000;
+
+export interface DeliveryOptions {
+  readonly clock: () => number;
+  readonly refOf: (path: string) => string;
+  readonly replicated: boolean;
+  readonly say: (line: string) => void;
+}
+
+/**
+ * Brings messages where the log says that they belong: tokens into work queues and delays, result messages to those
+ * who wait for them, dead letters into their queue. Each is sent once its event is known to have taken effect; what
+ * a process that was killed in between has not sent, others send.
+ */
+export class Delivery {
+  readonly #link: Link;
+  readonly #log: Log;
+  readonly #cache: Cache;
+  readonly #names: Names;
+  readonly #options: DeliveryOptions;
+
+  constructor(link: Link, log: Log, cache: Cache, names: Names, options: DeliveryOptions) {
+    this.#link = link;
+    this.#log = log;
+    this.#cache = cache;
+    this.#names = names;
+    this.#options = options;
+  }
+
+  /**
+   * What follows from a change.
+   * @param entry the id of the entry that made it
+   * @param hasToken whether the entry itself went into the work queue, or the delay
+   */
+  async after(before: Task | undefined, task: Task, entry: string, hasToken: boolean): Promise<void> {
+    if (before?.status === task.status && before.attempts.length === task.attempts.length) {
+      if (before && isDead(before) && !isDead(task)) await this.#withdraw(task.id);
+      return;
+    }
+    if (before && isDead(before) && !isDead(task)) await this.#withdraw(task.id);
+    if (isFinished(task)) return this.announce(task, entry);
+    if (hasToken || task.status === 'working') return;
+    // The token of a delay that is over comes out of the delay by itself.
+    const kept = before?.status === 'scheduled' && before.due_at - before.updated_at <= LONGEST_DELAY * 1_000;
+    if (task.status === 'queued' && !kept) await this.offer([task]);
+    if (task.status === 'scheduled') await this.#delay(task);
+  }
+
+  /** Puts tokens of ready tasks into their work queues, and tells those who wait. */
+  async offer(tasks: readonly Task[]): Promise<void> {
+    const now = this.#options.clock();
+    await Promise.all(
+      tasks.map((task) => {
+        const ttl = nextDue(task);
+        const left = ttl === undefined ? undefined : Math.max(1, ttl - now);
+        return this.#send(tokenMessage(this.#names, this.#log.newId(), submissionOf(task), 0, left));
+      }),
+    );
+    await this.#log.note({ roles: [...new Set(tasks.map((task) => task.envelope.to))] });
+  }
+
+  async #delay(task: Task & { readonly status: 'scheduled' }): Promise<void> {
+    const delay = task.due_at - this.#options.clock();
+    // Longer than the broker can keep it: agentq's workers look at the clock, and offer it then.
+    if (Math.ceil(delay / 1_000) > LONGEST_DELAY) return;
+    if (delay <= 0) return this.offer([task]);
+    await this.#send(tokenMessage(this.#names, this.#log.newId(), submissionOf(task), delay));
+  }
+
+  /** Puts a token that came too early back into the delay. */
+  async postpone(task: Task): Promise<void> {
+    if (task.status === 'scheduled') await this.#delay(task);
+  }
+
+  /** Sends the messages of a task that has ended. @param entry the entry that ended it */
+  async announce(task: Task, entry: string): Promise<void> {
+    if (isDead(task)) await this.#bury(task);
+    const { reply_to } = task.envelope;
+    const message = resultMessage(task, this.#options.refOf);
+    if (!message) return;
+    const outgoing = announcement(this.#names, this.#log.newId(), this.#options.clock(), reply_to, message, entry);
+    try {
+      await this.#sendOrDeclare(outgoing, reply_to);
+    } catch (error) {
+      if (!(error instanceof AgentqError) || error.code !== 'denied') throw error;
+      this.#options.say(`the result message of ${task.id} could not be sent: ${error.message}`);
+    }
+  }
+
+  async #sendOrDeclare(outgoing: Outgoing, replyTo: string): Promise<void> {
+    try {
+      await this.#send(outgoing);
+    } catch (error) {
+      if (!(error instanceof Unroutable)) throw error;
+      const { replicated } = this.#options;
+      await declare(this.#link, {
+        exchanges: [],
+        queues: [],
+        bindings: [],
+        ...resultsOf(replyTo, { names: this.#names, replicated }),
+      });
+      await this.#send(outgoing);
+    }
+  }
+
+  #bury(task: Task & { readonly status: 'failed' | 'expired' }): Promise<void> {
+    const reason = task.status === 'failed' ? task.reason : 'its TTL passed before anybody started it';
+    return this.bury(task.id, task.envelope.to, Buffer.from(JSON.stringify(task.envelope)), reason, {
+      'agentq-status': task.status,
+      'agentq-attempts': task.attempts.length,
+    });
+  }
+
+  /** Puts a message into the queue of dead letters, with the reason in its headers. */
+  async bury(
+    id: string,
+    role: string,
+    content: Buffer,
+    reason: string,
+    more: Record<string, unknown> = {},
+  ): Promise<void> {
+    await this.#send({
+      exchange: this.#names.tokens,
+      key: `${RESERVED}dead.${role}`,
+      content,
+      options: {
+        messageId: this.#log.newId(),
+        headers: { 'agentq-task-id': id, 'agentq-role': role, 'agentq-reason': reason.slice(0, 8_000), ...more },
+      },
+    });
+  }
+
+  /** Takes what is no dead letter any more out of their queue. */
+  async #withdraw(id: string): Promise<void> {
+    await browse(this.#link, this.#names.deadLetters, ({ headers }) =>
+      headers['agentq-task-id'] === id ? 'take' : 'leave',
+    );
+  }
+
+  /** Sends what somebody should have sent and has not. */
+  async tidy(): Promise<void> {
+    const late = this.#cache.db.all<Stored & { entry: string }>(
+      `SELECT n, state, entry FROM ending JOIN task ON task.n = ending.task
+       WHERE announced = 0 AND at < ? ORDER BY at LIMIT 100`,
+      this.#options.clock() - OVERDUE,
+    );
+    for (const stored of late) await this.announce(toRow(stored).task, stored.entry);
+  }
+
+  async #send(outgoing: Outgoing): Promise<void> {
+    await this.#link.lasting(async (session) => (await session.publisher()).publish(outgoing));
+  }
+}
+
+/** The submit of a task as a token tells of it. */
+export function submissionOf(task: Task): EventOf<'submitted'> {
+  const { id, envelope, context, max_attempts, submitted_at } = task;
+  return {
+    v: 1,
+    type: 'submitted',
+    task_id: id,
+    at: submitted_at,
+    envelope,
+    ...(context && { context }),
+    ...(max_attempts !== undefined && { max_attempts }),
+    ...(task.status === 'scheduled' && { due_at: task.due_at }),
+  };
+}

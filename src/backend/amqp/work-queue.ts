@@ -1,0 +1,93 @@
+import type { Channel, GetMessage } from 'amqplib';
+import { AgentqError } from '../../core/errors.ts';
+import type { EventOf } from '../../core/event.ts';
+import type { Link } from './link.ts';
+import { readToken } from './log-message.ts';
+import type { Names } from './names.ts';
+import type { Session } from './session.ts';
+
+/** A message of a work queue, in the hands of this process alone until it is taken out, or its connection ends. */
+export interface Token {
+  /** The submit that it stands for; undefined where it is not readable. */
+  readonly submitted: EventOf<'submitted'> | undefined;
+  readonly content: Buffer;
+  readonly queue: string;
+  /** Takes it out of the queue for good. */
+  readonly take: () => Promise<void>;
+}
+
+/** The work queues, one token at a time: what is fetched ahead would be kept from others, and defeat priorities. */
+export class WorkQueues {
+  readonly #link: Link;
+  readonly #names: Names;
+  readonly #replicated: boolean;
+  readonly #channels = new WeakMap<Session, Promise<Channel>>();
+
+  constructor(link: Link, names: Names, replicated: boolean) {
+    this.#link = link;
+    this.#names = names;
+    this.#replicated = replicated;
+  }
+
+  /** The next token of a role. @throws AgentqError `topology` where nobody has declared the role */
+  next(role: string): Promise<Token | undefined> {
+    return this.#link.lasting(async (session) => {
+      const channel = await this.#channel(session);
+      try {
+        for (const { queue } of this.#names.workQueues(role, this.#replicated)) {
+          const message = await channel.get(queue, { noAck: false });
+          if (message) return tokenOf(channel, queue, message, session);
+        }
+        return undefined;
+      } catch (error) {
+        this.#channels.delete(session);
+        if ((error as { code?: number }).code === 404) throw unknownRole(role);
+        throw error;
+      }
+    });
+  }
+
+  /** @throws AgentqError `topology` where somebody has not declared one of the roles */
+  async check(roles: readonly string[]): Promise<void> {
+    for (const role of roles) {
+      await this.#link.lasting(async (session) => {
+        const channel = await session.channel();
+        try {
+          await channel.checkQueue(this.#names.work(role));
+        } catch (error) {
+          throw (error as { code?: number }).code === 404 ? unknownRole(role) : error;
+        }
+        await channel.close();
+      });
+    }
+  }
+
+  #channel(session: Session): Promise<Channel> {
+    let channel = this.#channels.get(session);
+    if (!channel) this.#channels.set(session, (channel = session.channel()));
+    return channel;
+  }
+}
+
+export function unknownRole(role: string): AgentqError {
+  return new AgentqError(
+    'topology',
+    `the broker has no queue for ${role}`,
+    `declare it: agentq init --workers ${role}`,
+  );
+}
+
+function tokenOf(channel: Channel, queue: string, message: GetMessage, session: Session): Token {
+  return {
+    submitted: readToken(message),
+    content: message.content,
+    queue,
+    async take() {
+      // Where the connection is gone, the token is back in its queue, and whoever gets it sees that it is stale.
+      if (session.closed) return;
+      channel.ack(message);
+      // An acknowledgement has no answer; this has, and comes after it.
+      await Promise.race([channel.prefetch(0), session.lost]).catch(() => {});
+    },
+  };
+}

@@ -1,0 +1,4 @@
+import { backendContract } from './contract.ts';
+import { makeAmqpHarness } from './support/amqp-harness.ts';
+
+backendContract('AMQP', makeAmqpHarness);

@@ -1,0 +1,113 @@
+import amqplib from 'amqplib';
+import { declare } from '../../../src/backend/amqp/declare.ts';
+import { parseAddress } from '../../../src/backend/amqp/address.ts';
+import { Link } from '../../../src/backend/amqp/link.ts';
+import { Names } from '../../../src/backend/amqp/names.ts';
+import { type Topology, topologyOf } from '../../../src/backend/amqp/topology.ts';
+import type { Backend } from '../../../src/backend/backend.ts';
+import { type BackendOptions, type BrokerOptions, openBackend } from '../../../src/backend/open.ts';
+import { amqpUrl } from '../../broker/shared-broker.ts';
+import type { Harness } from '../contract/harness.ts';
+import { makeFolder, removeFolder } from './scratch.ts';
+
+/** The roles that the tests of the contract send tasks to. */
+const ROLES = ['coder', 'reviewer', 'tester', 'a', 'ab', 'a-b', 'a_b', 'A'];
+
+/** How long a test waits for a broker, in ms. */
+const PATIENCE = 20_000;
+
+export interface AmqpHarness extends Harness {
+  /** With the prefix of this harness. */
+  readonly url: string;
+  readonly names: Names;
+  /** The options of a connection on a machine of its own, with a cache of its own. */
+  readonly options: (more?: Partial<BrokerOptions>, url?: string) => BackendOptions;
+  readonly openWith: (options: BackendOptions) => Promise<Backend>;
+}
+
+let made = 0;
+
+/**
+ * Exchanges and queues of their own on the broker that all share. Every other connection is on another machine: it
+ * has a cache of its own.
+ */
+export async function makeAmqpHarness({ replicated = false, roles = ROLES } = {}): Promise<AmqpHarness> {
+  let now = Date.UTC(2027, 0, 31);
+  const prefix = `t${process.pid.toString(36)}-${(made++).toString(36)}-${Math.floor(Math.random() * 1e9).toString(36)}`;
+  const url = withPrefix(amqpUrl(), prefix);
+  const names = new Names(prefix);
+  const topology = topologyOf({ names, roles, replyTos: [], replicated, retention: { days: 30, bytes: 1e9 } });
+  await onLink(url, (link) => declare(link, topology));
+  const folders: string[] = [];
+  const folder = () => folders[folders.push(makeFolder()) - 1]!;
+  const shared = folder();
+  const connections = new Set<Backend>();
+  const optionsIn = (dir: string, more: Partial<BrokerOptions> = {}, at = url): BackendOptions => ({
+    dir,
+    fileMode: 0o600,
+    folderMode: 0o700,
+    clock: () => now,
+    random: Math.random,
+    broker: {
+      url: at,
+      patience: PATIENCE,
+      say: () => {},
+      refOf: (path) => `file:///store/${path}`,
+      replicated,
+      // The clock of the tests runs ahead of the broker's: no delay of the broker is ever over in time.
+      tokenGrace: 0,
+      ...more,
+    },
+  });
+  const openWith = async (options: BackendOptions) => {
+    const backend = await openBackend(options);
+    connections.add(backend);
+    return backend;
+  };
+  return {
+    url,
+    names,
+    clock: {
+      now: () => now,
+      advance: (ms) => {
+        now += ms;
+      },
+    },
+    options: (more, at) => optionsIn(folder(), more, at),
+    openWith,
+    open: () => openWith(optionsIn(connections.size % 2 === 0 ? shared : folder())),
+    async close() {
+      for (const backend of connections) await backend.close();
+      await remove(url, topology, names);
+      for (const one of folders) removeFolder(one);
+    },
+  };
+}
+
+export function withPrefix(url: string, prefix: string): string {
+  const parsed = new URL(url);
+  parsed.searchParams.set('prefix', prefix);
+  return parsed.href;
+}
+
+/** Does something on a link of its own. */
+export async function onLink<T>(url: string, body: (link: Link) => Promise<T>): Promise<T> {
+  const link = new Link(parseAddress(url), { patience: PATIENCE, say: () => {}, clock: Date.now, random: Math.random });
+  try {
+    return await body(link);
+  } finally {
+    await link.close();
+  }
+}
+
+async function remove(url: string, { queues, exchanges }: Topology, names: Names): Promise<void> {
+  const plain = new URL(url);
+  plain.search = '';
+  const connection = await amqplib.connect(plain.href);
+  const channel = await connection.createChannel();
+  for (const { name } of queues) await channel.deleteQueue(name);
+  for (const replyTo of ['results.lead', 'team.1', 'team.10', 'results.unknown'])
+    await channel.deleteQueue(names.results(replyTo));
+  for (const { name } of exchanges) await channel.deleteExchange(name);
+  await connection.close();
+}
