@@ -1,12 +1,18 @@
 import { defineConfig } from 'vitest/config';
 
+/** The tests that need a broker. Only a run with one of them among its files waits for one to start. */
+const BROKER = ['test/**/*amqp*{,/**/*}.test.ts', 'test/**/*rabbitmq*.test.ts'];
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     // Real processes on two shared cores that may freeze for seconds: a bound, not an expectation.
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // A worker that is interrupted must not leave its processes behind.
     pool: 'forks',
+    projects: [
+      { extends: true, test: { name: 'local', include: ['test/**/*.test.ts'], exclude: BROKER } },
+      { extends: true, test: { name: 'broker', include: BROKER, globalSetup: 'test/broker/global-setup.ts' } },
+    ],
   },
 });

@@ -48,14 +48,37 @@ export const configSchema = (holds: object) =>
     store: z.optional(z.string()),
     /** Whether the group may read and write too. */
     shared: z.optional(z.boolean()),
+    /** The broker that the queue lies on; in the workspace itself where it is left out. */
+    url: z.optional(z.string()),
+    ...('broker' in holds && { broker: brokerSettings() }),
     ...('defaults' in holds && { defaults: roleSettings() }),
     ...('roles' in holds && { roles: z.record(name('role'), roleSettings()) }),
   });
+
+const brokerSettings = () =>
+  z.strictObject({
+    /** Whether the queues are quorum queues: as `init --replicated` made them. */
+    replicated: z.optional(z.boolean()),
+    /** How long a command waits for the broker. */
+    timeout: z.optional(span()),
+    /** How long a task may be ready before a worker takes it that finds no message of it. */
+    token_grace: z.optional(span()),
+    /** How much of the log is kept at least. */
+    retention: z.optional(
+      z.strictObject({
+        days: z.optional(z.int().check(z.positive())),
+        bytes: z.optional(z.int().check(z.gte(1_000_000))),
+      }),
+    ),
+  });
+type BrokerSettings = z.infer<ReturnType<typeof brokerSettings>>;
 
 export interface Config {
   readonly version: 1;
   readonly store?: string | undefined;
   readonly shared?: boolean | undefined;
+  readonly url?: string | undefined;
+  readonly broker?: BrokerSettings | undefined;
   readonly defaults?: RoleSettings | undefined;
   readonly roles?: Readonly<Record<string, RoleSettings>> | undefined;
 }
@@ -71,6 +94,24 @@ export interface RolePolicy {
 }
 
 const DEFAULT_LEASE = 300_000;
+
+/** What holds for the broker, with every default filled in. Spans in milliseconds. */
+export interface BrokerPolicy {
+  readonly replicated: boolean;
+  readonly timeout: number;
+  readonly tokenGrace: number;
+  readonly retention: { readonly days: number; readonly bytes: number };
+}
+
+export function brokerPolicy({ broker = {} }: Config): BrokerPolicy {
+  const { replicated = false, timeout = '10s', token_grace = '60s', retention } = broker;
+  return {
+    replicated,
+    timeout: parseDuration(timeout),
+    tokenGrace: parseDuration(token_grace),
+    retention: { days: retention?.days ?? 30, bytes: retention?.bytes ?? 10_000_000_000 },
+  };
+}
 
 /** @throws AgentqError `usage` where the file is not a valid config. */
 export function readConfig(path: string): Config {

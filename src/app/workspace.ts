@@ -35,6 +35,9 @@ export interface Modes {
 export interface Wanted {
   readonly store?: string | undefined;
   readonly shared?: boolean | undefined;
+  /** Of a broker. */
+  readonly url?: string | undefined;
+  readonly replicated?: boolean | undefined;
 }
 
 const FOLDER = '.agentq';
@@ -102,7 +105,25 @@ export function initWorkspace(named: string | undefined, cwd: string, wanted: Wa
 }
 
 /** What a workspace was made with is not changed by making it again. */
-function refuseOther({ dir, storeDir, config }: Workspace, cwd: string, { store, shared }: Wanted): void {
+function refuseOther(
+  { dir, storeDir, config }: Workspace,
+  cwd: string,
+  { store, shared, url, replicated }: Wanted,
+): void {
+  if (url !== undefined && url !== config.url) {
+    throw new AgentqError(
+      'usage',
+      `${dir} was made ${config.url === undefined ? 'without a broker' : 'with another broker'}`,
+      `AGENTQ_URL says which one to use instead; or change url in ${join(dir, CONFIG)}`,
+    );
+  }
+  if (replicated && !config.broker?.replicated) {
+    throw new AgentqError(
+      'usage',
+      `${dir} was made without --replicated`,
+      `say so in ${join(dir, CONFIG)}: docs/config.md`,
+    );
+  }
   if ((store === undefined || resolve(cwd, store) === storeDir) && (!shared || config.shared)) return;
   throw new AgentqError(
     'usage',
@@ -118,7 +139,7 @@ function placeOf(named: string | undefined, cwd: string): string {
   return isWorkspace(join(dir, FOLDER)) ? join(dir, FOLDER) : dir;
 }
 
-function writeWorkspace(dir: string, cwd: string, { store, shared = false }: Wanted): void {
+function writeWorkspace(dir: string, cwd: string, { store, shared = false, url, replicated = false }: Wanted): void {
   if (existsSync(dir) && !statSync(dir).isDirectory()) {
     throw new AgentqError('usage', `${dir} is not a directory`, 'name a folder');
   }
@@ -128,6 +149,8 @@ function writeWorkspace(dir: string, cwd: string, { store, shared = false }: Wan
     version: 1,
     ...(store !== undefined && { store: resolve(cwd, store) }),
     ...(shared && { shared }),
+    ...(url !== undefined && { url }),
+    ...(replicated && { broker: { replicated } }),
   };
   writeWhole(join(dir, CONFIG), `${JSON.stringify(config, null, 2)}\n`, modes.file);
   // An agent's `git add -A` must not commit the queue.

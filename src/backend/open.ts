@@ -38,8 +38,58 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
   return openSqlite(options);
 }
 
-/** Makes what the backend needs; does no harm where it is there. @returns whether anything was made */
-export async function createBackend(options: BackendOptions): Promise<{ readonly created: boolean }> {
+/** What is to be declared on a broker. */
+export interface TopologyWish {
+  readonly roles: readonly string[];
+  /** The agents whose result messages get a queue from the beginning. */
+  readonly coordinators: readonly string[];
+  /** How much of the log is kept at least. */
+  readonly retention: { readonly days: number; readonly bytes: number };
+}
+
+/** What a broker is, and what became of it. */
+export interface BrokerReport {
+  readonly product: { readonly name: string; readonly version: string };
+  /** Host, port and virtual host. */
+  readonly place: string;
+  /** What was missing, and is there now. */
+  readonly declared: readonly string[];
+  /** Who sees to what there. */
+  readonly guarantees: readonly { readonly promise: string; readonly by: string; readonly how: string }[];
+}
+
+/** What was made, if anything; of a broker, what it is. */
+export interface Creation {
+  readonly created: boolean;
+  readonly broker?: BrokerReport;
+}
+
+/** Makes what the backend needs; does no harm where it is there. */
+export async function createBackend(options: BackendOptions, wish: TopologyWish = nothing): Promise<Creation> {
+  if (options.broker) {
+    const { createAmqp } = await import('./amqp/init.ts');
+    const broker = await createAmqp(options, options.broker, wish);
+    return { created: broker.declared.length > 0, broker };
+  }
   const { createSqlite } = await import('./sqlite/index.ts');
   return createSqlite(options);
 }
+
+/** Removes what was declared on a broker, with everything in it. An embedded queue goes with its folder. */
+export async function removeBackend(options: BackendOptions, wish: TopologyWish): Promise<void> {
+  if (!options.broker) return;
+  const { removeAmqp } = await import('./amqp/init.ts');
+  await removeAmqp(options, options.broker, wish);
+}
+
+/** What would be declared on a broker, without asking it: as it is, or as RabbitMQ's definitions with users and rights. */
+export async function plannedTopology(
+  broker: BrokerOptions,
+  wish: TopologyWish,
+  as: 'topology' | 'definitions',
+): Promise<object> {
+  const { wanted, wantedDefinitions } = await import('./amqp/init.ts');
+  return as === 'topology' ? wanted(broker, wish) : wantedDefinitions(broker, wish);
+}
+
+const nothing: TopologyWish = { roles: [], coordinators: [], retention: { days: 30, bytes: 10e9 } };

@@ -1,13 +1,22 @@
 import { customAlphabet } from 'nanoid/non-secure';
 import * as z from 'zod/mini';
+import { brokerPolicy } from '../app/config.ts';
 import type { Services } from '../app/services.ts';
 import { findWorkspace, type Workspace } from '../app/workspace.ts';
 import { FsStore } from '../artifacts/fs/fs-store.ts';
-import { type BackendOptions, createBackend, openBackend } from '../backend/open.ts';
+import {
+  type BackendOptions,
+  type BrokerOptions,
+  createBackend,
+  type Creation,
+  openBackend,
+  removeBackend,
+  type TopologyWish,
+} from '../backend/open.ts';
 import { AgentqError } from '../core/errors.ts';
 import { name } from '../core/identifiers.ts';
 import { inputError } from '../core/issue.ts';
-import { count } from './flags.ts';
+import { count, duration, parseFlags } from './flags.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { Io } from './io.ts';
 import type { System } from './system.ts';
@@ -65,28 +74,80 @@ export class Context {
     return { id: chosen, attempt: this.#environment('AGENTQ_ATTEMPT', count) };
   }
 
-  /** Makes what the workspace's backend needs. @returns whether anything was made */
-  createBackend(workspace: Workspace): Promise<{ readonly created: boolean }> {
-    return createBackend(this.#backendOptions(workspace));
+  /** `--url` alone: what is said on the command line of init is kept. */
+  get urlOption(): string | undefined {
+    return this.#options.url;
   }
 
-  #backendOptions({ dir, modes }: Workspace): BackendOptions {
+  /** `--url`, else AGENTQ_URL. */
+  get namedUrl(): string | undefined {
+    return this.#options.url ?? this.#environment('AGENTQ_URL', z.string);
+  }
+
+  /** `--broker-timeout`, in ms. */
+  get #brokerTimeout(): number | undefined {
+    const { brokerTimeout } = this.#options;
+    return brokerTimeout === undefined
+      ? undefined
+      : parseFlags(z.object({ brokerTimeout: duration() }), { brokerTimeout }).brokerTimeout;
+  }
+
+  /** Where the queue lies on a broker; undefined where it lies in the workspace. */
+  broker(workspace: Workspace): BrokerOptions | undefined {
+    const { config } = workspace;
+    const url = this.namedUrl ?? config.url;
+    if (url === undefined) return undefined;
+    const { replicated, timeout, tokenGrace } = brokerPolicy(config);
+    return {
+      url,
+      patience: this.#brokerTimeout ?? timeout,
+      say: (line) => this.io.talk(`agentq: ${line}`),
+      refOf: (path) => storeOf(workspace).refOf(path),
+      replicated,
+      tokenGrace,
+    };
+  }
+
+  /** Makes what the queue of the named workspace needs, for these roles and coordinators. */
+  async createQueue(roles: readonly string[], coordinators: readonly string[]): Promise<Creation> {
+    const workspace = findWorkspace(this.namedDir, this.system.cwd);
+    return this.createBackend(workspace, { roles, coordinators, retention: brokerPolicy(workspace.config).retention });
+  }
+
+  /** Removes from the broker what `createQueue` made there, with everything in it. */
+  async removeQueue(roles: readonly string[], coordinators: readonly string[]): Promise<void> {
+    const workspace = findWorkspace(this.namedDir, this.system.cwd);
+    const { retention } = brokerPolicy(workspace.config);
+    await removeBackend(this.#backendOptions(workspace), { roles, coordinators, retention });
+  }
+
+  /** Makes what the workspace's backend needs. */
+  createBackend(workspace: Workspace, wish: TopologyWish): Promise<Creation> {
+    return createBackend(this.#backendOptions(workspace), wish);
+  }
+
+  #backendOptions(workspace: Workspace): BackendOptions {
     const { clock, random } = this.system;
-    return { dir, fileMode: modes.file, folderMode: modes.folder, clock, random };
+    const { dir, modes } = workspace;
+    return { dir, fileMode: modes.file, folderMode: modes.folder, clock, random, broker: this.broker(workspace) };
   }
 
   /** @throws AgentqError `no-workspace`, and whatever the store has to say */
   async services(): Promise<Services> {
     if (this.#services) return this.#services;
     const workspace = findWorkspace(this.namedDir, this.system.cwd);
-    const { storeDir, modes } = workspace;
-    const store = new FsStore(storeDir, modes.file, modes.folder);
+    const store = storeOf(workspace);
     const backend = await openBackend(this.#backendOptions(workspace));
     const newId = () => `task-${freshId()}`;
     return (this.#services = { workspace, store, backend, clock: this.system.clock, newId });
   }
 
-  async close(): Promise<void> {
-    await this.#services?.backend.close();
+  /** @param ending whether the process ends with the command: then only what others would notice is closed */
+  async close(ending: boolean): Promise<void> {
+    if (this.#services && (!ending || this.broker(this.#services.workspace))) await this.#services.backend.close();
   }
+}
+
+function storeOf({ storeDir, modes }: Workspace): FsStore {
+  return new FsStore(storeDir, modes.file, modes.folder);
 }

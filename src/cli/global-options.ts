@@ -3,6 +3,8 @@ import type { Command } from 'commander';
 export interface GlobalOptions {
   readonly dir?: string;
   readonly json?: boolean;
+  readonly url?: string;
+  readonly brokerTimeout?: string;
   /** False where it was said that there are to be none. */
   readonly color?: boolean;
 }
@@ -12,6 +14,8 @@ export function addGlobalOptions(command: Command): Command {
   for (const below of command.commands) addGlobalOptions(below);
   return command
     .option('--dir <path>', 'the workspace, or the folder that holds its .agentq (AGENTQ_DIR)')
+    .option('--url <url>', 'the broker that the queue lies on, amqp://… (AGENTQ_URL)')
+    .option('--broker-timeout <duration>', 'how long to wait for the broker (default: 10s)')
     .option('--json', 'print JSON for programs')
     .option('--no-color', 'print without colours (NO_COLOR)');
 }

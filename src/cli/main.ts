@@ -47,7 +47,7 @@ export async function main(system: System): Promise<number> {
   } catch (error) {
     return report(error, system);
   } finally {
-    if (!system.endsProcess) await invocation.context?.close();
+    await invocation.context?.close(system.endsProcess);
   }
 }
 
@@ -92,8 +92,11 @@ function build(system: System): { program: Command; invocation: Invocation } {
   return { program, invocation };
 }
 
+/** The options before a verb that are followed by a value. */
+const withValue = ['--dir', '--url', '--broker-timeout'];
+
 function firstOperand(args: readonly string[]): string | undefined {
-  return args.find((arg, i) => !arg.startsWith('-') && args[i - 1] !== '--dir');
+  return args.find((arg, i) => !arg.startsWith('-') && !withValue.includes(args[i - 1] ?? ''));
 }
 
 /** The one place where an error becomes a line and an exit code. */

@@ -7,6 +7,7 @@ export interface Stage {
   /** The command that starts this very program: the node that runs it, and its script. */
   readonly program: readonly string[];
   readonly dir: string;
+  readonly env: NodeJS.ProcessEnv;
   readonly role: string;
   readonly random: () => number;
   readonly ledger: Ledger;
@@ -35,7 +36,10 @@ export function start(
   input?: string,
 ): { child: ChildProcess; ended: Promise<Ended> } {
   const [node, ...script] = stage.program;
-  const child = spawn(node!, [...script, '--dir', stage.dir, ...args], { stdio: ['pipe', 'pipe', 'ignore'] });
+  const child = spawn(node!, [...script, '--dir', stage.dir, ...args], {
+    env: stage.env,
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
   child.stdin.on('error', () => {});
   child.stdin.end(input);
   let stdout = '';

@@ -3,12 +3,18 @@ import type { Event } from '../../core/event.ts';
 import { everyTask } from '../every-task.ts';
 import type { Services } from '../services.ts';
 import { claimer, LEASE, type Stage, startWorker, submitter, worker } from './actors.ts';
+import type { TorturedBroker } from './broker.ts';
 import { Ledger } from './ledger.ts';
 import { seededRandom } from './seeded-random.ts';
 import { judge, type Verdict } from './verdict.ts';
 
 export interface TortureOptions {
   readonly program: readonly string[];
+  /** Workspaces of one queue, as of several machines; the actors take them in turn. */
+  readonly dirs: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+  /** The broker, where it is to be killed as well. */
+  readonly broker?: TorturedBroker | undefined;
   readonly seconds: number;
   readonly workers: number;
   readonly seed: number;
@@ -30,11 +36,12 @@ const DRAINING = 120_000;
  * be worked off in peace, and judges the log. The seed determines what is done, not when the system does it.
  */
 export async function torture(services: Services, options: TortureOptions): Promise<TortureReport> {
-  const { program, seconds, workers, seed, onPhase } = options;
+  const { program, dirs, env, broker, seconds, workers, seed, onPhase } = options;
   const ledger = new Ledger();
   const actor = (n: number): Stage => ({
     program,
-    dir: services.workspace.dir,
+    dir: dirs[n % dirs.length]!,
+    env,
     role: ROLE,
     random: seededRandom(seed * 1_000 + n),
     ledger,
@@ -48,6 +55,7 @@ export async function torture(services: Services, options: TortureOptions): Prom
       worker(actor(10 + i), `worker-${i}`),
       claimer(actor(100 + i), `claimer-${i}`),
     ]).flat(),
+    ...(broker ? [broker.torture(seededRandom(seed * 1_000 + 4), services.clock() + seconds * 1_000, ledger)] : []),
   ]);
   onPhase('working off what is left');
   await drain(services, actor(3));

@@ -35,8 +35,8 @@ export class Claims {
     if (byToken) return { task: byToken };
     await this.#parts.log.catchUp(this.#presence(request));
     await this.#means.sweep(request.role);
-    // What time has made ready now has a token as well.
-    const task = (await this.#byToken(request)) ?? (await this.#withoutToken(request));
+    // What time has made ready now has a token as well; what has waited in vain for one comes first.
+    const task = (await this.#withoutToken(request)) ?? (await this.#byToken(request));
     if (task) return { task };
     await this.#parts.delivery.tidy();
     return this.#nothing(request.role);

@@ -53,6 +53,13 @@ export async function declare(link: Link, { exchanges, queues, bindings }: Topol
   });
 }
 
+export async function remove(link: Link, { exchanges, queues }: Topology): Promise<void> {
+  await link.lasting(async (session) => {
+    await onChannels(session, queues, (channel, { name }) => channel.deleteQueue(name));
+    await onChannels(session, exchanges, (channel, { name }) => channel.deleteExchange(name));
+  });
+}
+
 const assertExchange = (channel: Channel, { name, type }: Exchange) =>
   channel.assertExchange(name, type, { durable: true });
 

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import * as z from 'zod/mini';
+import { TorturedBroker } from '../../app/torture/broker.ts';
 import { torture, type TortureReport } from '../../app/torture/torture.ts';
 import { type Config } from '../../app/config.ts';
 import { initWorkspace } from '../../app/workspace.ts';
@@ -16,10 +17,15 @@ const Flags = z.object({
   workers: z.optional(count()),
   seed: z.optional(count()),
   on: z.optional(z.string()),
+  broker: z.optional(z.string()),
 });
 
 /** Failures are tried again at once: a run has no time for a wait of minutes. */
-const config: Config = { version: 1, defaults: { backoff: { base: '50ms', max: '500ms' } } };
+const config: Config = {
+  version: 1,
+  broker: { timeout: '60s', token_grace: '5s' },
+  defaults: { backoff: { base: '50ms', max: '500ms' } },
+};
 
 export const define: Define = (command, context) =>
   command
@@ -28,36 +34,61 @@ export const define: Define = (command, context) =>
     .option('--workers <n>', 'how many runners, and as many careless agents (default: 4)')
     .option('--seed <n>', 'do the same things as a run before')
     .option('--on <folder>', 'the disk to try: makes its workspace in this folder (default: the temporary one)')
+    .option('--broker <command>', 'with --url: run the broker by this command, and kill it as well')
     .addHelpText('after', HELP)
     .action(async (options) => {
-      const { seconds = 20, workers = 4, seed, on } = parseFlags(Flags, options);
-      const { io, system } = context();
+      const { seconds = 20, workers = 4, seed, on, broker: command } = parseFlags(Flags, options);
+      const { io, system, namedUrl } = context();
       const dir = mkdtempSync(join(resolve(system.cwd, on ?? tmpdir()), 'agentq-torture-'));
-      const workspace = initWorkspace(dir, system.cwd, {});
-      writeFileSync(join(workspace.dir, 'config.json'), JSON.stringify(config));
-      const cli = new Context(system, { dir, color: false });
-      await cli.createBackend(workspace);
       const chosen = seed ?? Math.floor(system.random() * 1_000_000) + 1;
-      const report = await torture(await cli.services(), {
-        program: [process.execPath, process.argv[1]!],
-        seconds,
-        workers,
-        seed: chosen,
-        onPhase: (phase) => io.talk(`agentq: ${phase}`),
-      });
-      await cli.close();
-      const wrong = faults(report);
-      if (io.json) io.data(view(report, chosen, seconds));
-      else print(report, (line) => io.line(line));
-      if (wrong.length > 0) {
-        throw new AgentqError(
-          'unhealthy',
-          `${wrong.length} faults: ${wrong.slice(0, 5).join('; ')}`,
-          `the store is kept: ${dir}`,
-        );
+      // Of its own on the broker too, so that nobody's tasks are in the way.
+      const url = namedUrl && withPrefix(namedUrl, `torture-${chosen}-${system.pid}`);
+      const dirs = (url === undefined ? ['one'] : ['one', 'two']).map((name) => join(dir, name));
+      for (const one of dirs) {
+        const workspace = initWorkspace(one, system.cwd, { store: join(dir, 'store') });
+        const { store } = workspace.config;
+        writeFileSync(join(workspace.dir, 'config.json'), JSON.stringify({ ...config, store }));
       }
-      rmSync(dir, { recursive: true });
+      if (command !== undefined && url === undefined) {
+        throw new AgentqError('usage', 'a broker is killed only where there is one', 'give --url as well');
+      }
+      const broker = command === undefined ? undefined : new TorturedBroker(command);
+      const cli = new Context(system, { dir: dirs[0]!, color: false, ...(url !== undefined && { url }) });
+      try {
+        await cli.createQueue(['tortured'], ['coordinator']);
+        const report = await torture(await cli.services(), {
+          program: [process.execPath, process.argv[1]!],
+          dirs,
+          env: { ...system.env, ...(url !== undefined && { AGENTQ_URL: url }) },
+          broker,
+          seconds,
+          workers,
+          seed: chosen,
+          onPhase: (phase) => io.talk(`agentq: ${phase}`),
+        });
+        await cli.close(false);
+        const wrong = faults(report);
+        if (io.json) io.data(view(report, chosen, seconds));
+        else print(report, (line) => io.line(line));
+        if (wrong.length > 0) {
+          throw new AgentqError(
+            'unhealthy',
+            `${wrong.length} faults: ${wrong.slice(0, 5).join('; ')}`,
+            `the store is kept: ${dir}${url === undefined ? '' : `, and what lies on the broker under ${new URL(url).searchParams.get('prefix')}`}`,
+          );
+        }
+        await cli.removeQueue(['tortured'], ['coordinator']);
+        rmSync(dir, { recursive: true });
+      } finally {
+        await broker?.kill();
+      }
     });
+
+function withPrefix(url: string, prefix: string): string {
+  const parsed = new URL(url);
+  parsed.searchParams.set('prefix', prefix);
+  return parsed.href;
+}
 
 function faults({ lost, completedTwice, staleAccepted, findings }: TortureReport): string[] {
   return [

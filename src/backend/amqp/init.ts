@@ -1,0 +1,63 @@
+import type { BackendOptions, BrokerOptions, BrokerReport, TopologyWish } from '../open.ts';
+import { parseAddress } from './address.ts';
+import { compare, declare, refuseDifferences, remove } from './declare.ts';
+import { definitionsOf } from './definitions.ts';
+import { guarantees, refuseOldBroker } from './guarantees.ts';
+import { Link } from './link.ts';
+import { Names } from './names.ts';
+import { type Topology, topologyOf } from './topology.ts';
+
+/**
+ * Declares what the queue needs on the broker; does no harm where it is there.
+ * @throws AgentqError `topology` that names what is there otherwise; then nothing was changed
+ */
+export async function createAmqp(
+  { clock, random }: BackendOptions,
+  broker: BrokerOptions,
+  wish: TopologyWish,
+): Promise<BrokerReport> {
+  const { patience, say, replicated } = broker;
+  const link = new Link(parseAddress(broker.url), { patience, say, clock, random });
+  try {
+    const product = await link.lasting(async (session) => session.product);
+    refuseOldBroker(product, replicated);
+    const topology = wanted(broker, wish);
+    const { missing, differences } = await compare(link, topology);
+    refuseDifferences(differences, link.place);
+    await declare(link, topology);
+    return { product, place: link.place, declared: [...missing], guarantees: [...guarantees(product, replicated)] };
+  } finally {
+    await link.close();
+  }
+}
+
+/** Deletes everything that `createAmqp` declares for the same wish, with all messages. */
+export async function removeAmqp(
+  { clock, random }: BackendOptions,
+  broker: BrokerOptions,
+  wish: TopologyWish,
+): Promise<void> {
+  const { patience, say } = broker;
+  const link = new Link(parseAddress(broker.url), { patience, say, clock, random });
+  try {
+    await remove(link, wanted(broker, wish));
+  } finally {
+    await link.close();
+  }
+}
+
+/** What `createAmqp` would declare. */
+export function wanted({ url, replicated }: BrokerOptions, { roles, coordinators, retention }: TopologyWish): Topology {
+  const names = new Names(parseAddress(url).prefix);
+  const replyTos = coordinators.map((agent) => `results.${agent}`);
+  return topologyOf({ names, roles, replyTos, replicated, retention });
+}
+
+/** The same as RabbitMQ's definitions, with users and their rights. */
+export function wantedDefinitions(broker: BrokerOptions, wish: TopologyWish): object {
+  const { vhost, prefix } = parseAddress(broker.url);
+  return definitionsOf(
+    { vhost, names: new Names(prefix), replicated: broker.replicated, ...wish },
+    wanted(broker, wish),
+  );
+}

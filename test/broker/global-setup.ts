@@ -1,0 +1,21 @@
+import type { TestProject } from 'vitest/node';
+import { startRabbitMq } from './private-rabbitmq.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Of the broker that all tests of one run share: each names its things so that it meets no other test. */
+    amqpUrl: string;
+  }
+}
+
+/** A broker for the whole run: the one that AGENTQ_TEST_AMQP_URL names, else a private RabbitMQ. */
+export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
+  const named = process.env['AGENTQ_TEST_AMQP_URL'];
+  if (named) {
+    project.provide('amqpUrl', named);
+    return undefined;
+  }
+  const broker = await startRabbitMq();
+  project.provide('amqpUrl', broker.url);
+  return () => broker.stop();
+}

@@ -1,0 +1,88 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort } from './free-port.ts';
+
+export interface RabbitMqOptions {
+  /** PEM files: a second listener speaks TLS, and asks clients for no certificate. */
+  readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
+  /** None by default. One that listens needs lines in `config` that give it a port of 127.0.0.1. */
+  readonly plugins?: readonly string[];
+  /** Further lines of rabbitmq.conf, such as `consumer_timeout = 5000`. */
+  readonly config?: readonly string[];
+}
+
+/** All that a node of RabbitMQ needs and shares with no other: ports, and a folder with its files. */
+export interface RabbitMqNode {
+  readonly folder: string;
+  readonly amqpPort: number;
+  readonly tlsPort: number | undefined;
+  readonly epmdPort: number;
+  /** The whole environment of its processes. Nothing that we inherited is in it but the PATH. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Two schedulers, whatever the machine has: a small node is up sooner. */
+const SERVER_ARGS = '+S 2:2 -kernel inet_dist_use_interface {127,0,0,1}';
+
+/** A new node, with files but not started. */
+export async function makeRabbitMqNode({ tls, plugins = [], config = [] }: RabbitMqOptions): Promise<RabbitMqNode> {
+  const folder = mkdtempSync(join(tmpdir(), 'agentq-rabbitmq-'));
+  const [amqpPort, epmdPort, distPort] = [await freePort(), await freePort(), await freePort()];
+  const tlsPort = tls && (await freePort());
+  const home = join(folder, 'home');
+  mkdirSync(home);
+  const file = (name: string, text: string, mode = 0o600): string => {
+    const path = join(folder, name);
+    writeFileSync(path, text, { mode });
+    return path;
+  };
+  file('home/.erlang.cookie', randomBytes(16).toString('hex'), 0o400);
+  const listeners = [`listeners.tcp.1 = 127.0.0.1:${amqpPort}`, ...(tls ? tlsLines(tls, tlsPort!) : [])];
+  const lines = [...listeners, 'num_acceptors.tcp = 2', 'disk_free_limit.absolute = 1MB', ...config];
+  return {
+    folder,
+    amqpPort,
+    tlsPort,
+    epmdPort,
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      LANG: 'C.UTF-8',
+      HOME: home,
+      ERL_EPMD_PORT: `${epmdPort}`,
+      ERL_EPMD_ADDRESS: '127.0.0.1',
+      ERL_CRASH_DUMP: join(folder, 'erl_crash.dump'),
+      // We start epmd ourselves: the one that Erlang starts is a daemon that outlives everybody.
+      ERL_FLAGS: '-start_epmd false',
+      RABBITMQ_NODENAME: `agentq-${randomBytes(4).toString('hex')}@localhost`,
+      RABBITMQ_DIST_PORT: `${distPort}`,
+      RABBITMQ_MNESIA_BASE: join(folder, 'data'),
+      RABBITMQ_LOG_BASE: folder,
+      // To what it prints: into one log with all the rest.
+      RABBITMQ_LOGS: '-',
+      RABBITMQ_PID_FILE: join(folder, 'pid'),
+      RABBITMQ_CONFIG_FILE: file('rabbitmq.conf', `${lines.join('\n')}\n`),
+      // Empty: the machine's own would be read in their place.
+      RABBITMQ_CONF_ENV_FILE: file('rabbitmq-env.conf', ''),
+      RABBITMQ_ADVANCED_CONFIG_FILE: file('advanced.config', '[].\n'),
+      RABBITMQ_ENABLED_PLUGINS_FILE: file('enabled_plugins', `[${plugins.join(',')}].\n`),
+      // The script waits beside the Erlang VM, unless that may read its input: then it becomes the VM, with our pid.
+      RABBITMQ_ALLOW_INPUT: '1',
+      RABBITMQ_SERVER_START_ARGS: '-noinput +B i',
+      RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: SERVER_ARGS,
+    },
+  };
+}
+
+function tlsLines({ ca, cert, key }: NonNullable<RabbitMqOptions['tls']>, port: number): readonly string[] {
+  return [
+    `listeners.ssl.1 = 127.0.0.1:${port}`,
+    'num_acceptors.ssl = 2',
+    `ssl_options.cacertfile = ${ca}`,
+    `ssl_options.certfile = ${cert}`,
+    `ssl_options.keyfile = ${key}`,
+    'ssl_options.verify = verify_none',
+    'ssl_options.fail_if_no_peer_cert = false',
+  ];
+}
