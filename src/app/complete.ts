@@ -1,9 +1,11 @@
 import type { Stored } from '../artifacts/store.ts';
-import { decide } from '../core/decide.ts';
-import { AgentqError } from '../core/errors.ts';
+import type { CommandOf } from '../core/command.ts';
+import { type Decision, decide } from '../core/decide.ts';
+import { AgentqError, isAway } from '../core/errors.ts';
 import { INSISTING, refuseSecret } from '../core/secrets.ts';
 import type { Task } from '../core/task.ts';
 import {
+  type Brought,
   broughtArtifacts,
   broughtResult,
   ownResult,
@@ -34,36 +36,76 @@ export async function complete(
   services: Services,
   request: CompleteRequest,
 ): Promise<{ task: Task; changed: boolean }> {
-  const { id, by, attempt, summary, resultFile } = request;
-  if (!request.allowSecret) refuseSecret(summary, 'the summary', INSISTING);
-  const { store } = services;
-  const task = await findTask(services, id);
-  const own = attempt ?? (task.attempts.at(-1)?.number || 1);
-  const artifacts = await broughtArtifacts(store, id, own, request.artifacts);
-  const given = resultFile ?? ownResult(store, id, own);
-  const result = given === undefined ? undefined : await broughtResult(store, id, own, given);
-  const spoken = { type: 'complete', by, attempt, ...(summary !== undefined && { summary }) } as const;
+  const task = await findTask(services, request.id);
+  const brought = await bring(services, task, request);
 
   // What a completed task says depends on the content of the evidence; all else can be said at once.
   if (task.status !== 'completed') {
-    const outlook = { now: services.clock(), random: () => 0 };
-    const { refusal } = decide(task, { ...spoken, artifacts: artifacts.map(unread) }, outlook);
+    const { refusal } = outlook(services, task, brought);
     if (refusal?.code === 'conflict' || refusal?.code === 'cancelled') {
+      const { by, attempt } = request;
       const command = { type: 'note-refusal', of: 'complete', by, attempt, reason: refusal.message } as const;
-      await services.backend.commit([{ task_id: id, command }]);
+      await services.backend.commit([{ task_id: task.id, command }]);
     }
     if (refusal) throw AgentqError.of(refusal);
   }
 
   const stored: Stored[] = [];
   try {
-    for (const one of artifacts) stored.push(await storeBrought(store, one));
-    const evidence = stored.map((one) => one.evidence);
-    if (result) stored.push(await storeBrought(store, result));
-    const kept = result && { result: stored.at(-1)!.evidence };
-    return await obey(services, id, { ...spoken, ...kept, artifacts: evidence });
+    return await obey(services, task.id, await store(services, brought, stored));
   } catch (error) {
-    await takeBack(services, id, stored, ({ status }) => status === 'completed');
+    // Where the queue can't be asked, it may know of the evidence all the same.
+    if (!isAway(error)) await takeBack(services, task.id, stored, ({ status }) => status === 'completed');
     throw error;
   }
+}
+
+/**
+ * The same where the queue can't be asked: what it will hear when it can. Whether it accepts it, it says then.
+ * @param task as it was when it was last seen
+ * @throws AgentqError with the refusal, where it is sure already
+ */
+export async function completeLater(
+  services: Services,
+  task: Task,
+  request: CompleteRequest,
+): Promise<CommandOf<'complete'>> {
+  const brought = await bring(services, task, request);
+  const { refusal } = outlook(services, task, brought);
+  if (refusal?.code === 'missing-artifacts') throw AgentqError.of(refusal);
+  return store(services, brought, []);
+}
+
+/** What a completion brings, before anything of it is stored. */
+interface Completing {
+  readonly spoken: Pick<CommandOf<'complete'>, 'type' | 'by' | 'attempt' | 'summary'>;
+  readonly artifacts: readonly Brought[];
+  readonly result: Brought | undefined;
+}
+
+async function bring({ store }: Services, task: Task, request: CompleteRequest): Promise<Completing> {
+  const { id, by, attempt, summary, resultFile } = request;
+  if (!request.allowSecret) refuseSecret(summary, 'the summary', INSISTING);
+  const own = attempt ?? (task.attempts.at(-1)?.number || 1);
+  const artifacts = await broughtArtifacts(store, id, own, request.artifacts);
+  const given = resultFile ?? ownResult(store, id, own);
+  const result = given === undefined ? undefined : await broughtResult(store, id, own, given);
+  return { spoken: { type: 'complete', by, attempt, ...(summary !== undefined && { summary }) }, artifacts, result };
+}
+
+/** What would become of it, as far as that can be said before the evidence is read. */
+function outlook({ clock }: Services, task: Task, { spoken, artifacts }: Completing): Decision {
+  return decide(task, { ...spoken, artifacts: artifacts.map(unread) }, { now: clock(), random: () => 0 });
+}
+
+/** Stores the evidence. @param stored takes what was stored, also where it breaks off */
+async function store(
+  services: Services,
+  { spoken, artifacts, result }: Completing,
+  stored: Stored[],
+): Promise<CommandOf<'complete'>> {
+  for (const one of artifacts) stored.push(await storeBrought(services.store, one));
+  const evidence = stored.map((one) => one.evidence);
+  if (result) stored.push(await storeBrought(services.store, result));
+  return { ...spoken, artifacts: evidence, ...(result && { result: stored.at(-1)!.evidence }) };
 }

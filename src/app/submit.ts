@@ -4,7 +4,8 @@ import type { ArtifactStore, Source, Stored } from '../artifacts/store.ts';
 import type { CommandOf } from '../core/command.ts';
 import type { Request } from '../backend/backend.ts';
 import { checkEnvelopeSize, type Envelope } from '../core/envelope.ts';
-import { AgentqError } from '../core/errors.ts';
+import { decide } from '../core/decide.ts';
+import { AgentqError, isAway } from '../core/errors.ts';
 import type { Evidence } from '../core/evidence.ts';
 import { checkName } from '../core/identifiers.ts';
 import { resultsQueue } from '../core/reply-to.ts';
@@ -13,6 +14,7 @@ import type { Submission } from '../core/submission.ts';
 import type { Task } from '../core/task.ts';
 import { rolePolicy } from './config.ts';
 import { obey } from './obey.ts';
+import { keepInOutbox } from './outbox.ts';
 import type { Services } from './services.ts';
 import { takeBack } from './take-back.ts';
 
@@ -23,12 +25,16 @@ export interface Draft {
   readonly submission: Submission;
   readonly context?: Source;
   readonly allowSecret: boolean;
+  /** Whether to keep it in the outbox where the broker is away. */
+  readonly offlineOk?: boolean | undefined;
 }
 
 export interface Submitted {
   readonly task: Task;
   /** False where the very same task was there already. */
   readonly created: boolean;
+  /** Whether it waits in the outbox, because the broker is away. */
+  readonly kept: boolean;
   readonly warnings: readonly string[];
 }
 
@@ -38,11 +44,21 @@ export async function submit(services: Services, draft: Draft): Promise<Submitte
   try {
     const { task, changed } = await obey(services, task_id, command);
     if (!changed) await takeBackContext(services, request);
-    return { task, created: changed, warnings };
+    return { task, created: changed, kept: false, warnings };
   } catch (error) {
+    if (isAway(error) && draft.offlineOk) return { ...submitLater(services, request), warnings };
+    if (isAway(error)) throw error;
     await takeBackContext(services, request);
     throw error;
   }
+}
+
+/** The task as it will be once the queue hears of it, if its id stands for no other. */
+function submitLater({ workspace, clock }: Services, { task_id, command }: Kept): Omit<Submitted, 'warnings'> {
+  const { fresh: _fresh, ...kept } = command;
+  const now = clock();
+  keepInOutbox(workspace, task_id, kept, now);
+  return { task: decide(undefined, kept, { now, random: () => 0 }).task!, created: true, kept: true };
 }
 
 /** A submission that was found good, before anything of it is stored. */
@@ -51,13 +67,16 @@ export interface Prepared {
   readonly context?: Source | undefined;
   /** Where the context lies in the store already. */
   readonly place?: string | undefined;
+  /** Whether the id was drawn for this submit. */
+  readonly fresh: boolean;
 }
 
 /** Checks a draft and fills it in. Nothing is stored, so that a bad row of a batch leaves nothing behind. */
 export async function prepare(services: Services, { submission, context, allowSecret }: Draft): Promise<Prepared> {
   if (!allowSecret) refuseSecret(submission.instructions, 'the instructions', INSISTING);
   const place = context && 'file' in context ? services.store.pathOf(context.file) : undefined;
-  const task_id = await chooseId(services, submission, place);
+  const chosen = await chooseId(submission, place);
+  const task_id = chosen ?? services.newId();
   const from = submission.from!;
   const envelope: Envelope = { ...submission, task_id, from, reply_to: submission.reply_to ?? resultsQueue(from) };
   if (!context && !envelope.instructions?.trim() && envelope.context_ref === undefined) {
@@ -65,7 +84,7 @@ export async function prepare(services: Services, { submission, context, allowSe
   }
   checkEnvelopeSize(envelope);
   if (context) await services.store.examine(context);
-  return { envelope, context, place };
+  return { envelope, context, place, fresh: chosen === undefined };
 }
 
 /** What the backend is asked, and what was stored for it. */
@@ -76,17 +95,17 @@ export interface Kept extends Request {
 }
 
 /** Stores the context, if there is one: the last thing before the queue hears of the task. */
-export async function keep(services: Services, { envelope, context, place }: Prepared): Promise<Kept> {
+export async function keep(services: Services, { envelope, context, place, fresh }: Prepared): Promise<Kept> {
   const { store, workspace } = services;
   const task_id = envelope.task_id;
   const max_attempts = rolePolicy(workspace.config, envelope.to).maxAttempts;
-  if (!context) return { task_id, command: { type: 'submit', envelope, max_attempts }, warnings: [] };
+  if (!context) return { task_id, command: { type: 'submit', envelope, max_attempts, fresh }, warnings: [] };
   const stored = await keepContext(store, task_id, context, place);
   const { evidence } = stored;
   const named = { ...envelope, context_ref: store.refOf(evidence.path) };
   return {
     task_id,
-    command: { type: 'submit', envelope: named, context: evidence, max_attempts },
+    command: { type: 'submit', envelope: named, context: evidence, max_attempts, fresh },
     stored,
     warnings: searchForSecret(store, evidence),
   };
@@ -97,8 +116,8 @@ export function takeBackContext(services: Services, { task_id, stored }: Kept): 
   return takeBack(services, task_id, stored ? [stored] : [], () => true);
 }
 
-/** The name of a file in the store's own tasks/ folder, else `task_id`, else the key's, else a fresh one. */
-async function chooseId(services: Services, submission: Submission, place: string | undefined): Promise<string> {
+/** The name of a file in the store's own tasks/ folder, else `task_id`, else the key's; undefined for a fresh one. */
+async function chooseId(submission: Submission, place: string | undefined): Promise<string | undefined> {
   const inTasks = place !== undefined && /^tasks\/[^/]+$/.test(place);
   const named = inTasks ? checkName('task id', parse(place).name) : undefined;
   const { task_id, idempotency_key } = submission;
@@ -114,7 +133,7 @@ async function chooseId(services: Services, submission: Submission, place: strin
     throw new AgentqError('usage', `${id} already makes the submit idempotent`, 'leave --idempotency-key out');
   }
   if (id !== undefined) return id;
-  if (idempotency_key === undefined) return services.newId();
+  if (idempotency_key === undefined) return undefined;
   const { taskIdOfKey } = await import('../core/idempotency-key.ts');
   return taskIdOfKey(idempotency_key);
 }

@@ -53,9 +53,9 @@ export interface BrokerReport {
   /** Host, port and virtual host. */
   readonly place: string;
   /** What was missing, and is there now. */
-  readonly declared: readonly string[];
+  readonly declared: string[];
   /** Who sees to what there. */
-  readonly guarantees: readonly { readonly promise: string; readonly by: string; readonly how: string }[];
+  readonly guarantees: { readonly promise: string; readonly by: string; readonly how: string }[];
 }
 
 /** What was made, if anything; of a broker, what it is. */

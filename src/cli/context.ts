@@ -2,6 +2,7 @@ import { customAlphabet } from 'nanoid/non-secure';
 import * as z from 'zod/mini';
 import { brokerPolicy } from '../app/config.ts';
 import type { Services } from '../app/services.ts';
+import { flushOutbox, waitingInOutbox } from '../app/outbox.ts';
 import { findWorkspace, type Workspace } from '../app/workspace.ts';
 import { FsStore } from '../artifacts/fs/fs-store.ts';
 import {
@@ -10,16 +11,19 @@ import {
   createBackend,
   type Creation,
   openBackend,
+  plannedTopology,
   removeBackend,
   type TopologyWish,
 } from '../backend/open.ts';
-import { AgentqError } from '../core/errors.ts';
+import { AgentqError, isAway } from '../core/errors.ts';
 import { name } from '../core/identifiers.ts';
 import { inputError } from '../core/issue.ts';
 import { count, duration, parseFlags } from './flags.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { Io } from './io.ts';
 import type { System } from './system.ts';
+
+export type { TopologyWish } from '../backend/open.ts';
 
 /**
  * Letters and digits that nobody takes for one another, 59 bits of them. Not the secure generator: an id is no
@@ -121,6 +125,13 @@ export class Context {
     await removeBackend(this.#backendOptions(workspace), { roles, coordinators, retention });
   }
 
+  /** What would be declared on the named broker. */
+  plannedTopology(wish: TopologyWish, replicated: boolean, as: 'topology' | 'definitions'): Promise<object> {
+    const url = this.namedUrl;
+    if (url === undefined) throw new AgentqError('usage', 'there is no broker to plan for', 'give --url amqp://…');
+    return plannedTopology({ url, patience: 0, say: () => {}, refOf: (path) => path, replicated }, wish, as);
+  }
+
   /** Makes what the workspace's backend needs. */
   createBackend(workspace: Workspace, wish: TopologyWish): Promise<Creation> {
     return createBackend(this.#backendOptions(workspace), wish);
@@ -139,7 +150,19 @@ export class Context {
     const store = storeOf(workspace);
     const backend = await openBackend(this.#backendOptions(workspace));
     const newId = () => `task-${freshId()}`;
-    return (this.#services = { workspace, store, backend, clock: this.system.clock, newId });
+    this.#services = { workspace, store, backend, clock: this.system.clock, newId };
+    if (this.broker(workspace)) await this.#flushOutbox(this.#services);
+    return this.#services;
+  }
+
+  /** What was said while the broker was away goes before what is said now. */
+  async #flushOutbox({ workspace, backend }: Services): Promise<void> {
+    if (waitingInOutbox(workspace).length === 0) return;
+    try {
+      await flushOutbox(workspace, backend, (line) => this.io.talk(`agentq: ${line}`));
+    } catch (error) {
+      if (!isAway(error)) throw error;
+    }
   }
 
   /** @param ending whether the process ends with the command: then only what others would notice is closed */

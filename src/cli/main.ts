@@ -93,10 +93,10 @@ function build(system: System): { program: Command; invocation: Invocation } {
 }
 
 /** The options before a verb that are followed by a value. */
-const withValue = ['--dir', '--url', '--broker-timeout'];
+const withValue = new Set(['--dir', '--url', '--broker-timeout']);
 
 function firstOperand(args: readonly string[]): string | undefined {
-  return args.find((arg, i) => !arg.startsWith('-') && !withValue.includes(args[i - 1] ?? ''));
+  return args.find((arg, i) => !arg.startsWith('-') && !withValue.has(args[i - 1] ?? ''));
 }
 
 /** The one place where an error becomes a line and an exit code. */

@@ -86,8 +86,27 @@ export const RoleView = z.object({
 const Changed = z.object({ task_id: z.string(), status: Status, changed: z.boolean() });
 
 export const outputs = {
-  init: z.object({ dir: z.string(), store: z.string(), created: z.boolean() }),
-  submit: z.object({ task_id: z.string(), status: Status, created: z.boolean() }),
+  init: z.object({
+    dir: z.string(),
+    store: z.string(),
+    created: z.boolean(),
+    /** Where the queue lies on one. */
+    broker: z.optional(
+      z.object({
+        product: z.object({ name: z.string(), version: z.string() }),
+        place: z.string(),
+        declared: z.array(z.string()),
+        guarantees: z.array(z.object({ promise: z.string(), by: z.string(), how: z.string() })),
+      }),
+    ),
+  }),
+  submit: z.object({
+    task_id: z.string(),
+    status: Status,
+    created: z.boolean(),
+    /** It waits in the outbox: the broker is away. */
+    kept: z.optional(z.boolean()),
+  }),
   'submit --batch': z.object({ task_ids: z.array(z.string()), created: z.number() }),
   wait: z.object({ done: z.boolean(), tasks: z.array(TaskView) }),
   status: z.object({ roles: z.array(RoleView), dead: z.number() }),

@@ -52,3 +52,8 @@ export class AgentqError extends Error implements Refusal {
     return new AgentqError(refusal.code, refusal.message, refusal.hint);
   }
 }
+
+/** Whether the queue can't be asked just now, whatever is asked. */
+export function isAway(error: unknown): boolean {
+  return error instanceof AgentqError && error.code === 'unreachable';
+}

@@ -5,6 +5,8 @@ export type StopReason = 'cancelled' | 'lease-lost' | 'timeout' | 'handed-back' 
 export interface AttemptReport {
   readonly id: string;
   readonly attempt: number;
-  readonly outcome: 'completed' | 'failed' | 'retrying' | 'deferred' | 'cancelled' | 'lease-lost' | 'handed-back';
+  /** `kept`: it has ended, but the queue can't be told yet; the outbox holds what it will be told. */
+  readonly outcome:
+    'kept' | 'completed' | 'failed' | 'retrying' | 'deferred' | 'cancelled' | 'lease-lost' | 'handed-back';
   readonly reason?: string | undefined;
 }

@@ -1,15 +1,16 @@
 import { mkdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { AgentqError } from '../../core/errors.ts';
+import { AgentqError, isAway } from '../../core/errors.ts';
 import type { Evidence } from '../../core/evidence.ts';
 import { findSecret } from '../../core/secrets.ts';
 import type { Attempt, Task, TaskIn } from '../../core/task.ts';
 import { brief } from '../brief.ts';
-import { complete } from '../complete.ts';
+import { complete, completeLater } from '../complete.ts';
 import type { RolePolicy } from '../config.ts';
 import { attemptFolder } from '../evidence-paths.ts';
 import { fail } from '../fail.ts';
 import { obey } from '../obey.ts';
+import { keepInOutbox, type KeptCommand } from '../outbox.ts';
 import type { Services } from '../services.ts';
 import type { AttemptReport, StopReason } from './attempt-report.ts';
 import { Capture } from './capture.ts';
@@ -55,8 +56,7 @@ export class AttemptRun {
   readonly #stopping = Promise.withResolvers<StopReason>();
   readonly #timers: NodeJS.Timeout[] = [];
   #log: readonly Evidence[] = [];
-  /** What keeps this worker from working, whatever the task. */
-  #fault = '';
+  #fault = ''; // what keeps this worker from working, whatever the task
 
   constructor(services: Services, task: TaskIn<'working'>, options: RunOptions) {
     this.id = task.id;
@@ -77,7 +77,9 @@ export class AttemptRun {
     try {
       task = await this.#services.backend.task(this.id);
     } catch (error) {
-      return this.#options.warn(`${this.id}: ${(error as Error).message}; looking again later`);
+      // That the broker is away was said already.
+      if (!isAway(error)) this.#options.warn(`${this.id}: ${(error as Error).message}; looking again later`);
+      return;
     }
     const own = this.#own(task);
     if (task?.status === 'cancelled') return this.stop('cancelled');
@@ -91,7 +93,6 @@ export class AttemptRun {
     return this.#task.lease.attempt;
   }
 
-  /** In whose name it speaks: that of the worker which holds the lease. */
   get #spoken(): { by: string; attempt: number } {
     return { by: this.#task.envelope.to, attempt: this.#attempt };
   }
@@ -114,7 +115,9 @@ export class AttemptRun {
       );
       try {
         const ending = await this.#supervise(capture, input, folder, scratch);
-        await this.#keepLog(capture);
+        this.#log = await capture.keepLog(store, `${attemptFolder(this.id, this.#attempt)}/log.txt`, (problem) =>
+          this.#options.warn(`${this.id}: its log is lost: ${problem}`),
+        );
         return await this.#conclude(ending, capture);
       } finally {
         capture.close();
@@ -164,7 +167,7 @@ export class AttemptRun {
       } catch (error) {
         if (!(error instanceof AgentqError)) throw error;
         if (error.code === 'cancelled' || error.code === 'conflict') return await this.recheck();
-        this.#options.warn(`${this.id}: its lease could not be renewed: ${error.message}`);
+        if (!isAway(error)) this.#options.warn(`${this.id}: its lease could not be renewed: ${error.message}`);
       }
     };
     this.#timers.push(setInterval(() => void renew(), Math.min(lease / 3, LONGEST_TIMER)));
@@ -199,7 +202,11 @@ export class AttemptRun {
   /** Says that the process group of a cancelled attempt is gone. */
   async #acknowledge(): Promise<AttemptReport> {
     const { attempt, worker } = this.#task.lease;
-    await obey(this.#services, this.id, { type: 'acknowledge-cancel', by: worker, attempt });
+    try {
+      await obey(this.#services, this.id, { type: 'acknowledge-cancel', by: worker, attempt });
+    } catch (error) {
+      if (!isAway(error)) throw error;
+    }
     return this.#report('cancelled');
   }
 
@@ -211,7 +218,8 @@ export class AttemptRun {
     const summary = text === undefined ? undefined : firstLine(text);
     const said = { resultFile: text, summary, artifacts: [], allowSecret: true };
     const request = { id: this.id, ...this.#spoken, ...said };
-    return await this.#settle(async () => {
+    const later = () => completeLater(this.#services, this.#task, request);
+    return await this.#settle(later, async () => {
       try {
         await complete(this.#services, request);
         return this.#report('completed');
@@ -224,44 +232,43 @@ export class AttemptRun {
   }
 
   async #fail(reason: string, retry: boolean): Promise<AttemptReport> {
-    return await this.#settle(async () => {
-      const said = { reason, retry, artifacts: this.#log, allowSecret: true };
-      const { task } = await fail(this.#services, { id: this.id, ...this.#spoken, ...said });
+    const said = { ...this.#spoken, reason, artifacts: this.#log };
+    const { backoff } = this.#options.policy;
+    const later = async () => ({ type: 'fail', ...said, ...(retry && { backoff }) }) as const;
+    return await this.#settle(later, async () => {
+      const { task } = await fail(this.#services, { id: this.id, ...said, retry, allowSecret: true });
       return this.#report(task.status === 'failed' ? 'failed' : 'retrying', reason);
     });
   }
 
   async #release(reason: string, later: boolean): Promise<AttemptReport> {
     const { backoff } = this.#options.policy;
-    return await this.#settle(async () => {
+    return await this.#settle(undefined, async () => {
       await obey(this.#services, this.id, { type: 'release', reason, ...(later && { backoff }), ...this.#spoken });
       return this.#report(later ? 'deferred' : 'handed-back', reason);
     });
   }
 
-  /** Puts what the child said beside its artifacts, now that it says no more. */
-  async #keepLog({ spoke, logFile }: Capture): Promise<void> {
-    if (!spoke) return;
-    const path = `${attemptFolder(this.id, this.#attempt)}/log.txt`;
-    try {
-      const { evidence } = await this.#services.store.put(path, 'log', { file: logFile });
-      this.#log = [evidence];
-    } catch (error) {
-      // The work is done and paid for: it does not fail for its log.
-      this.#options.warn(`${this.id}: its log is lost: ${(error as Error).message}`);
-    }
-  }
-
   /**
    * Ends the attempt in the queue. A store that can't be written just now is tried again: the work is done and
-   * paid for. Where the task is no longer ours, says what it has become.
+   * paid for. Where the task is no longer ours, says what it has become. Where the broker is away, it is kept on the
+   * disk until it is back: this process may not live so long.
+   * @param later what the queue is to be told then; undefined where the end of the lease tells as much
    */
-  async #settle(end: () => Promise<AttemptReport>): Promise<AttemptReport> {
+  async #settle(
+    later: (() => Promise<KeptCommand>) | undefined,
+    end: () => Promise<AttemptReport>,
+  ): Promise<AttemptReport> {
+    const at = this.#services.clock();
     for (let patience = 30; ; patience--) {
       try {
         return await end();
       } catch (error) {
         if (!(error instanceof AgentqError)) throw error;
+        if (isAway(error)) {
+          if (later) keepInOutbox(this.#services.workspace, this.id, await later(), at);
+          return this.#report('kept', error.message);
+        }
         if (error.code === 'cancelled') return await this.#acknowledge();
         if (error.code === 'conflict') return (await this.#ended()) ?? this.#report('lease-lost');
         if ((error.code !== 'busy' && error.code !== 'storage') || patience === 0) throw error;
@@ -271,9 +278,12 @@ export class AttemptRun {
     }
   }
 
-  /** How the queue says that the attempt was ended by whoever held it; undefined where it was not. */
+  /** How the queue says that the attempt was ended by whoever held it; undefined where it was not, or can't say. */
   async #ended(): Promise<AttemptReport | undefined> {
-    const task = await this.#services.backend.task(this.id);
+    const task = await this.#services.backend.task(this.id).catch((error: unknown) => {
+      if (isAway(error)) return undefined;
+      throw error;
+    });
     const own = this.#own(task);
     if (own?.outcome === 'completed') return this.#report('completed');
     if (own?.outcome === 'failed') return this.#report(task?.status === 'failed' ? 'failed' : 'retrying', own.reason);

@@ -1,5 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
+import type { ArtifactStore } from '../../artifacts/store.ts';
+import type { Evidence } from '../../core/evidence.ts';
 
 /** How much of the end of a log is searched for a reason, in bytes. */
 const TAIL = 4_096;
@@ -37,6 +39,20 @@ export class Capture {
   /** Whether the child said anything on its standard output. */
   get answered(): boolean {
     return fstatSync(this.#stdout).size > 0;
+  }
+
+  /**
+   * Puts the log into its place in the store, once the child says no more. The work is done and paid for: it does
+   * not fail for its log.
+   */
+  async keepLog(store: ArtifactStore, path: string, onLoss: (problem: string) => void): Promise<readonly Evidence[]> {
+    if (!this.spoke) return [];
+    try {
+      return [(await store.put(path, 'log', { file: this.logFile })).evidence];
+    } catch (error) {
+      onLoss((error as Error).message);
+      return [];
+    }
   }
 
   /** Resolves when the streams have ended, or `grace` ms after `exit`: a grandchild may hold them open for ever. */

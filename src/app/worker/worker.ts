@@ -1,5 +1,6 @@
-import { AgentqError } from '../../core/errors.ts';
+import { AgentqError, isAway } from '../../core/errors.ts';
 import { everyTask } from '../every-task.ts';
+import { flushOutbox } from '../outbox.ts';
 import { patience, type Services } from '../services.ts';
 import type { AttemptReport } from './attempt-report.ts';
 import { AttemptRun, type RunOptions } from './attempt-run.ts';
@@ -85,7 +86,8 @@ export class Worker {
 
   /** Claims until every slot is taken or nothing is ready. @returns when time alone may make something ready */
   async #fill(): Promise<number | undefined> {
-    const { role, worker, concurrency, policy } = this.#options;
+    const { role, worker, concurrency, policy, warn } = this.#options;
+    await flushOutbox(this.#services.workspace, this.#services.backend, warn);
     while (!this.#draining && this.#running.size < concurrency) {
       const claimed = await this.#services.backend.claim({ role, worker, lease: policy.lease });
       if (!claimed.task) return claimed.next_due;
@@ -95,13 +97,14 @@ export class Worker {
     return undefined;
   }
 
-  /** A store that is busy is asked again later: the children that run are not to pay for it. */
+  /** A store that is busy, or away, is asked again later: the children that run are not to pay for it. */
   async #patiently<T>(ask: () => Promise<T>): Promise<T | number> {
     try {
       return await ask();
     } catch (error) {
-      if (!(error instanceof AgentqError) || error.code !== 'busy') throw error;
-      this.#options.warn(`${error.message}; trying again`);
+      if (!(error instanceof AgentqError) || (error.code !== 'busy' && !isAway(error))) throw error;
+      // That the broker is away was said already.
+      if (!isAway(error)) this.#options.warn(`${error.message}; trying again`);
       return this.#services.clock() + STORE_TROUBLE;
     }
   }

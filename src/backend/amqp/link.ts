@@ -19,6 +19,9 @@ export interface LinkOptions {
 const FIRST_WAIT = 100;
 const LONGEST_WAIT = 5_000;
 
+/** How long to wait where it was waited in vain before, in ms. */
+const ONE_TRY = 500;
+
 /** How long one try to connect may take, in ms. */
 const LONGEST_TRY = 10_000;
 
@@ -32,6 +35,7 @@ export class Link {
   #session: Promise<Session> | undefined;
   #current: Session | undefined;
   #away = false;
+  #gaveUp = false;
   #problem = 'it does not answer';
   /** When the most patient of those who wait gives up, by performance.now(), in ms. */
   #until = 0;
@@ -58,7 +62,9 @@ export class Link {
    * @throws AgentqError `unreachable` where there has been none for as long as the patience lasts; `denied`; `topology`
    */
   async lasting<T>(body: (session: Session) => Promise<T>): Promise<T> {
-    const deadline = performance.now() + this.#options.patience;
+    // Whoever waited in vain does not wait as long again: one command waits once.
+    const deadline =
+      performance.now() + (this.#gaveUp ? Math.min(ONE_TRY, this.#options.patience) : this.#options.patience);
     for (;;) {
       const session = await this.session(deadline);
       try {
@@ -97,6 +103,7 @@ export class Link {
         this.#current = session;
         if (this.#away) this.#options.say(`the broker at ${this.place} is back`);
         this.#away = false;
+        this.#gaveUp = false;
         return session;
       } catch (error) {
         if (isFinal(error)) throw explain(error, this.place);
@@ -145,6 +152,7 @@ export class Link {
   }
 
   #unreachable(problem: string): AgentqError {
+    this.#gaveUp = true;
     return new AgentqError(
       'unreachable',
       `the broker at ${this.place} cannot be reached: ${problem}`,

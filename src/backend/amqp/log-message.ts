@@ -135,7 +135,7 @@ export function readEnvelope(json: unknown): Envelope | undefined {
     reply_to: resultsQueue(typeof from === 'string' ? from : 'unknown'),
   };
   const parsed = Logged.safeParse({ ...known, ...json });
-  return parsed.success ? (parsed.data as Envelope) : undefined;
+  return parsed.success ? parsed.data : undefined;
 }
 
 const Context = z.optional(Evidence);

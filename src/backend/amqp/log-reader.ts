@@ -135,7 +135,7 @@ export class LogReader {
 }
 
 function offsetOf({ properties }: ConsumeMessage): number {
-  const offset = Number((properties.headers as Record<string, unknown> | undefined)?.['x-stream-offset']);
+  const offset = Number(properties.headers?.['x-stream-offset']);
   if (Number.isInteger(offset)) return offset;
   throw new AgentqError('topology', 'the log is no stream', 'look at its x-queue-type');
 }

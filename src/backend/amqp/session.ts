@@ -1,4 +1,4 @@
-import type { Channel, ChannelModel, ServerProperties } from 'amqplib';
+import type { Channel, ChannelModel } from 'amqplib';
 import { ConnectionLost } from './broker-error.ts';
 import { Publisher } from './publisher.ts';
 
@@ -29,8 +29,8 @@ export class Session {
   }
 
   get product(): { readonly name: string; readonly version: string } {
-    const { product, version } = this.#model.connection.serverProperties as ServerProperties & Record<string, unknown>;
-    return { name: String(product), version: String(version) };
+    const { product, version } = this.#model.connection.serverProperties;
+    return { name: product, version };
   }
 
   /** A channel of its own. Whoever opens it must bear that it is closed by the broker. */

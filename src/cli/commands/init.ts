@@ -1,10 +1,8 @@
 import * as z from 'zod/mini';
 import { brokerPolicy } from '../../app/config.ts';
 import { initWorkspace } from '../../app/workspace.ts';
-import { plannedTopology, type TopologyWish } from '../../backend/open.ts';
-import { AgentqError } from '../../core/errors.ts';
 import { checkName } from '../../core/identifiers.ts';
-import type { Context } from '../context.ts';
+import type { Context, TopologyWish } from '../context.ts';
 import { names, parseFlags } from '../flags.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
@@ -39,7 +37,7 @@ export const define: Define = (command, context) =>
       const workspace = initWorkspace(cli.namedDir, cli.system.cwd, { ...flags, url, replicated });
       const { created, broker } = await cli.createBackend(workspace, wishOf(cli, flags, workspace.config));
       const { dir, storeDir: store } = workspace;
-      if (cli.io.json) return cli.io.data({ dir, store, created, ...(broker && { broker }) } as Output<'init'>);
+      if (cli.io.json) return cli.io.data({ dir, store, created, ...(broker && { broker }) } satisfies Output<'init'>);
       cli.io.line(visible(`${created && !broker ? 'made' : 'found'} the workspace ${dir}`));
       if (!broker) return;
       const { product, place, declared } = broker;
@@ -65,11 +63,12 @@ function wishOf(
 
 /** Without a broker, and without a workspace: whoever runs the broker may be somebody else. */
 async function plan(cli: Context, flags: Flags): Promise<void> {
-  const url = cli.namedUrl;
-  if (url === undefined) throw new AgentqError('usage', 'there is no broker to plan for', 'give --url amqp://…');
-  const broker = { url, patience: 0, say: () => {}, refOf: () => '', replicated: flags.replicated ?? false };
   const wish = wishOf(cli, flags, { version: 1 });
-  const planned = await plannedTopology(broker, wish, flags.definitions ? 'definitions' : 'topology');
+  const planned = await cli.plannedTopology(
+    wish,
+    flags.replicated ?? false,
+    flags.definitions ? 'definitions' : 'topology',
+  );
   if (flags.definitions || cli.io.json) return cli.io.line(JSON.stringify(planned, null, 2));
   const { exchanges, queues, bindings } = planned as PlannedTopology;
   for (const { name, type } of exchanges) cli.io.line(`exchange  ${name}  ${type}`);

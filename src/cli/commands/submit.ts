@@ -21,6 +21,7 @@ const Flags = z.looseObject({
   maxAttempts: z.optional(count()),
   expect: z.optional(names()),
   allowSecret: z.optional(z.boolean()),
+  offlineOk: z.optional(z.boolean()),
 });
 type Flags = z.infer<typeof Flags>;
 
@@ -43,6 +44,7 @@ export const define: Define = (command, context) =>
     .option('--max-attempts <n>', 'how often it may fail before it is a dead letter (default: 3)')
     .option('--batch <path>', 'submit every row of a JSON Lines file, or none; - for standard input')
     .option('--allow-secret', 'submit it although it looks like it holds a credential')
+    .option('--offline-ok', 'where the broker is away, keep the task here and submit it when it is back')
     .action(async (options) => {
       const flags = parseFlags(Flags, options);
       if (flags.batch !== undefined) return submitRows(context(), flags, flags.batch);
@@ -54,10 +56,13 @@ async function submitOne(cli: Context, flags: Flags): Promise<void> {
   const submission = parseSubmission(fieldsOf(cli, flags), nameOf);
   const services = await cli.services();
   const context = flags.file === undefined ? undefined : await readContext(cli, flags.file);
-  const draft = { submission, allowSecret: flags.allowSecret ?? false, ...(context && { context }) };
-  const { task, created, warnings } = await submit(services, draft);
+  const { allowSecret = false, offlineOk } = flags;
+  const draft = { submission, allowSecret, offlineOk, ...(context && { context }) };
+  const { task, created, kept, warnings } = await submit(services, draft);
   for (const warning of warnings) cli.io.talk(`agentq: warning: ${warning}`);
-  if (cli.io.json) cli.io.data({ task_id: task.id, status: task.status, created } satisfies Output<'submit'>);
+  if (kept) cli.io.talk(`agentq: the broker is away: ${task.id} waits in the outbox, and the next command submits it`);
+  if (cli.io.json)
+    cli.io.data({ task_id: task.id, status: task.status, created, ...(kept && { kept }) } satisfies Output<'submit'>);
   else cli.io.line(task.id);
 }
 
