@@ -18,38 +18,39 @@ import { AgentqError } from '../core/errors.ts';
 import { Evidence } from '../core/evidence.ts';
 import type { Workspace } from './workspace.ts';
 
-const text = z.optional(z.string());
-const spoken = { by: z.string(), attempt: z.optional(z.number()) };
-
-/** What can be said while nobody hears it. */
-const Kept = z.object({
-  v: z.literal(1),
-  at: z.number(),
-  task_id: z.string(),
-  command: z.discriminatedUnion('type', [
-    z.object({
-      type: z.literal('submit'),
-      envelope: loggedEnvelope(),
-      context: z.optional(Evidence),
-      max_attempts: z.optional(z.number()),
-    }),
-    z.object({
-      type: z.literal('complete'),
-      ...spoken,
-      summary: text,
-      result: z.optional(Evidence),
-      artifacts: z.readonly(z.array(Evidence)),
-    }),
-    z.object({
-      type: z.literal('fail'),
-      ...spoken,
-      reason: z.string(),
-      artifacts: z.readonly(z.array(Evidence)),
-      backoff: z.optional(z.object({ base: z.number(), factor: z.number(), max: z.number(), jitter: z.number() })),
-    }),
-  ]),
-});
-type Kept = z.infer<typeof Kept>;
+/** What can be said while nobody hears it. A schema that is made when it is used: hardly a command uses it. */
+const keptSchema = () => {
+  const text = z.optional(z.string());
+  const spoken = { by: z.string(), attempt: z.optional(z.number()) };
+  return z.object({
+    v: z.literal(1),
+    at: z.number(),
+    task_id: z.string(),
+    command: z.discriminatedUnion('type', [
+      z.object({
+        type: z.literal('submit'),
+        envelope: loggedEnvelope(),
+        context: z.optional(Evidence),
+        max_attempts: z.optional(z.number()),
+      }),
+      z.object({
+        type: z.literal('complete'),
+        ...spoken,
+        summary: text,
+        result: z.optional(Evidence),
+        artifacts: z.readonly(z.array(Evidence)),
+      }),
+      z.object({
+        type: z.literal('fail'),
+        ...spoken,
+        reason: z.string(),
+        artifacts: z.readonly(z.array(Evidence)),
+        backoff: z.optional(z.object({ base: z.number(), factor: z.number(), max: z.number(), jitter: z.number() })),
+      }),
+    ]),
+  });
+};
+type Kept = z.infer<ReturnType<typeof keptSchema>>;
 export type KeptCommand = Kept['command'];
 
 const REFUSED = '.refused';
@@ -125,7 +126,7 @@ function read(path: string): Kept | undefined {
   } catch {
     return undefined;
   }
-  const parsed = Kept.safeParse(json);
+  const parsed = keptSchema().safeParse(json);
   return parsed.success ? parsed.data : undefined;
 }
 

@@ -1,3 +1,5 @@
+import { lstatSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { describeDrift } from '../artifacts/store.ts';
 import { AgentqError } from '../core/errors.ts';
 import type { Evidence } from '../core/evidence.ts';
@@ -10,6 +12,8 @@ export interface VerifiedResult {
   readonly task: TaskIn<'completed'>;
   /** The result file's content; absent where the worker gave a summary alone. */
   readonly content?: Buffer;
+  /** Whether nobody has hashed the content: its worker was not ours. */
+  readonly unverified?: boolean;
 }
 
 /**
@@ -29,8 +33,9 @@ export async function readResult(services: Services, id: string): Promise<Verifi
           'do not trust it: agentq doctor',
         );
       }
-      const { result } = task.completion;
-      return result ? { task, content: await services.store.read(result) } : { task };
+      const { result, result_ref } = task.completion;
+      if (result) return { task, content: await services.store.read(result) };
+      return { task, ...(result_ref !== undefined && { ...readForeign(services, result_ref), unverified: true }) };
     }
     case 'failed':
       throw new AgentqError('failed', `${id} failed: ${task.reason}`, `agentq dlq show ${id}`);
@@ -46,4 +51,19 @@ export async function readResult(services: Services, id: string): Promise<Verifi
 /** What the result rests on: not the logs of attempts that failed before. */
 function vouchedFor({ context, completion: { result, artifacts } }: TaskIn<'completed'>): readonly Evidence[] {
   return [...(context ? [context] : []), ...(result ? [result] : []), ...artifacts];
+}
+
+/**
+ * What a worker that is not ours says is its result. Only a file of the store is read: it could name any file, and
+ * whoever asks may read files that are none of its business.
+ */
+function readForeign({ store }: Services, ref: string): { readonly content?: Buffer } {
+  try {
+    const file = fileURLToPath(ref);
+    const path = store.pathOf(file);
+    if (path === undefined || !lstatSync(store.locate(path)).isFile()) return {};
+    return { content: readFileSync(store.locate(path)) };
+  } catch {
+    return {};
+  }
 }

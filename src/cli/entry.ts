@@ -5,6 +5,8 @@ import { OutputClosed, type Sink } from './system.ts';
 
 /** Runs the program in this process. @returns the exit code; bin/agentq.cjs exits with it */
 export function run(): Promise<number> {
+  // What is called with a URL may be called with a password, and everybody on the machine may read command lines.
+  if (process.argv.some((arg) => /^(--url=)?amqps?:/.test(arg))) process.title = 'agentq';
   return main({
     args: process.argv.slice(2),
     env: process.env,

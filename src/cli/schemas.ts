@@ -63,6 +63,8 @@ export const TaskView = z.object({
   summary: text,
   completed_by: text,
   result: z.optional(FileView),
+  /** Of a worker that is not ours: nobody has hashed it. */
+  result_ref: text,
   artifacts: z.optional(z.array(FileView)),
   /** completed, failed, cancelled, expired */
   finished_at: z.optional(Moment),
@@ -116,6 +118,8 @@ export const outputs = {
     by: z.string(),
     summary: text,
     result: z.optional(FileView),
+    /** Of a worker that is not ours: nobody has hashed it, and the content is what lies there now. */
+    result_ref: text,
     content: text,
     artifacts: z.array(FileView),
   }),

@@ -66,10 +66,11 @@ function statusLines(task: Task, now: number): [name: string, value: string][] {
       return lines;
     }
     case 'completed': {
-      const { by, at, summary, result, artifacts } = task.completion;
+      const { by, at, summary, result, result_ref, artifacts } = task.completion;
       const lines: [string, string][] = [['completed', `${formatMoment(at, now)} by ${by}`]];
       if (summary !== undefined) lines.push(['summary', summary]);
       if (result) lines.push(['result', `${result.path}, ${result.size} bytes`]);
+      if (result_ref !== undefined) lines.push(['result', `${result_ref}, which nobody has hashed`]);
       return [...lines, ...artifacts.map(({ path, size }): [string, string] => ['artifact', `${path}, ${size} bytes`])];
     }
     case 'failed':

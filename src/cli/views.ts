@@ -68,12 +68,13 @@ function statusView(store: ArtifactStore, task: Task): Partial<TaskView> {
       };
     }
     case 'completed': {
-      const { at, by, summary, result, artifacts } = task.completion;
+      const { at, by, summary, result, result_ref, artifacts } = task.completion;
       return {
         finished_at: iso(at),
         completed_by: by,
         summary,
         ...(result && { result: fileView(store, result) }),
+        ...(result_ref !== undefined && { result_ref }),
         artifacts: artifacts.map((one) => fileView(store, one)),
       };
     }

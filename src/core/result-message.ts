@@ -24,12 +24,12 @@ export function resultMessage(task: Task, refOf: (path: string) => string): Resu
   const base = { task_id: task.id, from: task.envelope.to, to: task.envelope.from };
   switch (task.status) {
     case 'completed': {
-      const { by, result, summary } = task.completion;
+      const { by, result, result_ref, summary } = task.completion;
       return {
         ...base,
         from: by,
         status: 'completed',
-        ...(result && { result_ref: refOf(result.path) }),
+        ...(result ? { result_ref: refOf(result.path) } : result_ref !== undefined && { result_ref }),
         ...(summary !== undefined && { summary }),
       };
     }

@@ -10,14 +10,16 @@ export const define: Define = (command, context) =>
     const { io } = cli;
     const services = await cli.services();
     const { store } = services;
-    const { task, content } = await readResult(services, id);
-    const { by, summary, result, artifacts } = task.completion;
+    const { task, content, unverified } = await readResult(services, id);
+    const { by, summary, result, result_ref, artifacts } = task.completion;
+    if (unverified) io.talk(`agentq: warning: ${by} is no agentq worker: nobody has hashed ${result_ref}`);
     if (io.json) {
       io.data({
         task_id: id,
         by,
         summary,
         ...(result && { result: fileView(store, result) }),
+        ...(result_ref !== undefined && { result_ref }),
         content: content?.toString('utf8'),
         artifacts: artifacts.map((one) => fileView(store, one)),
       } satisfies Output<'result'>);
