@@ -119,12 +119,18 @@ export function readConfig(path: string): Config {
   try {
     json = JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
-    throw new AgentqError('usage', `${path} cannot be read as JSON: ${(error as Error).message}`, 'mend the file');
+    throw new AgentqError('usage', `${path} cannot be read as JSON${placeIn(error as Error)}`, 'mend the file');
   }
   const parsed = configSchema(Object(json) as object).safeParse(json);
   if (parsed.success) return parsed.data as Config;
   const issue = parsed.error.issues[0]!;
   throw new AgentqError('usage', `${path}: ${issue.path.join('.') || 'it'}: ${issue.message}`, 'see docs/config.md');
+}
+
+/** Where the error is, without the text around it, which may hold a password. */
+function placeIn({ message }: Error): string {
+  const place = /at position \d+( \(line \d+ column \d+\))?/.exec(message);
+  return place ? ` ${place[0]}` : /JSON/.test(message) ? '' : `: ${message}`;
 }
 
 export function rolePolicy(config: Config, role: string): RolePolicy {

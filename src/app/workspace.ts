@@ -79,6 +79,22 @@ function openWorkspace(dir: string): Workspace {
   };
 }
 
+/** Whether `initWorkspace` would find a workspace. */
+export function existingWorkspace(named: string | undefined, cwd: string): boolean {
+  return isWorkspace(placeOf(named, cwd));
+}
+
+/** The config of a workspace that is made with this. */
+export function newConfig({ store, shared = false, url, replicated = false }: Wanted): Config {
+  return {
+    version: 1,
+    ...(store !== undefined && { store }),
+    ...(shared && { shared }),
+    ...(url !== undefined && { url }),
+    ...(replicated && { broker: { replicated } }),
+  };
+}
+
 /**
  * Makes the folders and the config; what is there already is left as it is.
  * @throws AgentqError `storage` where a folder can't be made
@@ -139,19 +155,13 @@ function placeOf(named: string | undefined, cwd: string): string {
   return isWorkspace(join(dir, FOLDER)) ? join(dir, FOLDER) : dir;
 }
 
-function writeWorkspace(dir: string, cwd: string, { store, shared = false, url, replicated = false }: Wanted): void {
+function writeWorkspace(dir: string, cwd: string, wanted: Wanted): void {
   if (existsSync(dir) && !statSync(dir).isDirectory()) {
     throw new AgentqError('usage', `${dir} is not a directory`, 'name a folder');
   }
-  const modes = modesOf(shared);
+  const modes = modesOf(wanted.shared ?? false);
   makeFolder(dir, modes);
-  const config: Config = {
-    version: 1,
-    ...(store !== undefined && { store: resolve(cwd, store) }),
-    ...(shared && { shared }),
-    ...(url !== undefined && { url }),
-    ...(replicated && { broker: { replicated } }),
-  };
+  const config = newConfig({ ...wanted, store: wanted.store === undefined ? undefined : resolve(cwd, wanted.store) });
   writeWhole(join(dir, CONFIG), `${JSON.stringify(config, null, 2)}\n`, modes.file);
   // An agent's `git add -A` must not commit the queue.
   if (basename(dir) === FOLDER) writeWhole(join(dir, '.gitignore'), '*\n', modes.file);

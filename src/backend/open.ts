@@ -1,5 +1,8 @@
 import type { Backend } from './backend.ts';
 
+/** The clock in ms since 1970, and randomness in [0, 1). */
+type Given = Pick<BackendOptions, 'clock' | 'random'>;
+
 /** What an adapter may want to know; each takes what it needs. */
 export interface BackendOptions {
   /** The workspace's folder. */
@@ -58,28 +61,24 @@ export interface BrokerReport {
   readonly guarantees: { readonly promise: string; readonly by: string; readonly how: string }[];
 }
 
-/** What was made, if anything; of a broker, what it is. */
-export interface Creation {
-  readonly created: boolean;
-  readonly broker?: BrokerReport;
-}
-
-/** Makes what the backend needs; does no harm where it is there. */
-export async function createBackend(options: BackendOptions, wish: TopologyWish = nothing): Promise<Creation> {
-  if (options.broker) {
-    const { createAmqp } = await import('./amqp/init.ts');
-    const broker = await createAmqp(options, options.broker, wish);
-    return { created: broker.declared.length > 0, broker };
-  }
+/** Makes what the backend needs in the workspace; does no harm where it is there. @returns whether anything was made */
+export async function createBackend(options: BackendOptions): Promise<{ readonly created: boolean }> {
+  // Of a queue on a broker the workspace holds a cache, which is made when it is used.
+  if (options.broker) return { created: false };
   const { createSqlite } = await import('./sqlite/index.ts');
   return createSqlite(options);
 }
 
-/** Removes what was declared on a broker, with everything in it. An embedded queue goes with its folder. */
-export async function removeBackend(options: BackendOptions, wish: TopologyWish): Promise<void> {
-  if (!options.broker) return;
+/** Declares what the queue needs on its broker; does no harm where it is there. */
+export async function declareTopology(broker: BrokerOptions, given: Given, wish: TopologyWish): Promise<BrokerReport> {
+  const { createAmqp } = await import('./amqp/init.ts');
+  return createAmqp(broker, given, wish);
+}
+
+/** Removes what was declared on a broker, with everything in it. */
+export async function removeTopology(broker: BrokerOptions, given: Given, wish: TopologyWish): Promise<void> {
   const { removeAmqp } = await import('./amqp/init.ts');
-  await removeAmqp(options, options.broker, wish);
+  await removeAmqp(broker, given, wish);
 }
 
 /** What would be declared on a broker, without asking it: as it is, or as RabbitMQ's definitions with users and rights. */
@@ -91,5 +90,3 @@ export async function plannedTopology(
   const { wanted, wantedDefinitions } = await import('./amqp/init.ts');
   return as === 'topology' ? wanted(broker, wish) : wantedDefinitions(broker, wish);
 }
-
-const nothing: TopologyWish = { roles: [], coordinators: [], retention: { days: 30, bytes: 10e9 } };

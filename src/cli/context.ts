@@ -1,6 +1,6 @@
 import { customAlphabet } from 'nanoid/non-secure';
 import * as z from 'zod/mini';
-import { brokerPolicy } from '../app/config.ts';
+import { brokerPolicy, type Config } from '../app/config.ts';
 import type { Services } from '../app/services.ts';
 import { flushOutbox, waitingInOutbox } from '../app/outbox.ts';
 import { findWorkspace, type Workspace } from '../app/workspace.ts';
@@ -8,11 +8,12 @@ import { FsStore } from '../artifacts/fs/fs-store.ts';
 import {
   type BackendOptions,
   type BrokerOptions,
+  type BrokerReport,
   createBackend,
-  type Creation,
+  declareTopology,
   openBackend,
   plannedTopology,
-  removeBackend,
+  removeTopology,
   type TopologyWish,
 } from '../backend/open.ts';
 import { AgentqError, isAway } from '../core/errors.ts';
@@ -23,7 +24,8 @@ import type { GlobalOptions } from './global-options.ts';
 import { Io } from './io.ts';
 import type { System } from './system.ts';
 
-export type { TopologyWish } from '../backend/open.ts';
+/** For whom a topology is declared. */
+export type Wish = Pick<TopologyWish, 'roles' | 'coordinators'>;
 
 /**
  * Letters and digits that nobody takes for one another, 59 bits of them. Not the secure generator: an id is no
@@ -97,8 +99,7 @@ export class Context {
   }
 
   /** Where the queue lies on a broker; undefined where it lies in the workspace. */
-  broker(workspace: Workspace): BrokerOptions | undefined {
-    const { config } = workspace;
+  #broker(config: Config, refOf = (path: string) => path): BrokerOptions | undefined {
     const url = this.namedUrl ?? config.url;
     if (url === undefined) return undefined;
     const { replicated, timeout, tokenGrace } = brokerPolicy(config);
@@ -106,41 +107,41 @@ export class Context {
       url,
       patience: this.#brokerTimeout ?? timeout,
       say: (line) => this.io.talk(`agentq: ${line}`),
-      refOf: (path) => storeOf(workspace).refOf(path),
+      refOf,
       replicated,
       tokenGrace,
     };
   }
 
-  /** Makes what the queue of the named workspace needs, for these roles and coordinators. */
-  async createQueue(roles: readonly string[], coordinators: readonly string[]): Promise<Creation> {
-    const workspace = findWorkspace(this.namedDir, this.system.cwd);
-    return this.createBackend(workspace, { roles, coordinators, retention: brokerPolicy(workspace.config).retention });
+  /** Declares on the broker what a workspace of this config needs there. @returns undefined where it needs none */
+  async declareTopology(config: Config, topology: Wish): Promise<BrokerReport | undefined> {
+    const broker = this.#broker(config);
+    return broker && declareTopology(broker, this.system, wishOf(config, topology));
   }
 
-  /** Removes from the broker what `createQueue` made there, with everything in it. */
-  async removeQueue(roles: readonly string[], coordinators: readonly string[]): Promise<void> {
-    const workspace = findWorkspace(this.namedDir, this.system.cwd);
-    const { retention } = brokerPolicy(workspace.config);
-    await removeBackend(this.#backendOptions(workspace), { roles, coordinators, retention });
+  /** Removes it again, with everything in it. */
+  async removeTopology(config: Config, topology: Wish): Promise<void> {
+    const broker = this.#broker(config);
+    if (broker) await removeTopology(broker, this.system, wishOf(config, topology));
   }
 
   /** What would be declared on the named broker. */
-  plannedTopology(wish: TopologyWish, replicated: boolean, as: 'topology' | 'definitions'): Promise<object> {
-    const url = this.namedUrl;
-    if (url === undefined) throw new AgentqError('usage', 'there is no broker to plan for', 'give --url amqp://…');
-    return plannedTopology({ url, patience: 0, say: () => {}, refOf: (path) => path, replicated }, wish, as);
+  plannedTopology(config: Config, topology: Wish, as: 'topology' | 'definitions'): Promise<object> {
+    const broker = this.#broker(config);
+    if (!broker) throw new AgentqError('usage', 'there is no broker to plan for', 'give --url amqp://…');
+    return plannedTopology(broker, wishOf(config, topology), as);
   }
 
-  /** Makes what the workspace's backend needs. */
-  createBackend(workspace: Workspace, wish: TopologyWish): Promise<Creation> {
-    return createBackend(this.#backendOptions(workspace), wish);
+  /** Makes what the workspace's backend needs. @returns whether anything was made */
+  createBackend(workspace: Workspace): Promise<{ readonly created: boolean }> {
+    return createBackend(this.#backendOptions(workspace));
   }
 
   #backendOptions(workspace: Workspace): BackendOptions {
     const { clock, random } = this.system;
-    const { dir, modes } = workspace;
-    return { dir, fileMode: modes.file, folderMode: modes.folder, clock, random, broker: this.broker(workspace) };
+    const { dir, modes, config } = workspace;
+    const broker = this.#broker(config, (path) => storeOf(workspace).refOf(path));
+    return { dir, fileMode: modes.file, folderMode: modes.folder, clock, random, broker };
   }
 
   /** @throws AgentqError `no-workspace`, and whatever the store has to say */
@@ -151,7 +152,7 @@ export class Context {
     const backend = await openBackend(this.#backendOptions(workspace));
     const newId = () => `task-${freshId()}`;
     this.#services = { workspace, store, backend, clock: this.system.clock, newId };
-    if (this.broker(workspace)) await this.#flushOutbox(this.#services);
+    if (this.#broker(workspace.config)) await this.#flushOutbox(this.#services);
     return this.#services;
   }
 
@@ -167,8 +168,13 @@ export class Context {
 
   /** @param ending whether the process ends with the command: then only what others would notice is closed */
   async close(ending: boolean): Promise<void> {
-    if (this.#services && (!ending || this.broker(this.#services.workspace))) await this.#services.backend.close();
+    if (this.#services && (!ending || this.#broker(this.#services.workspace.config)))
+      await this.#services.backend.close();
   }
+}
+
+function wishOf(config: Config, { roles, coordinators }: Wish): TopologyWish {
+  return { roles, coordinators, retention: brokerPolicy(config).retention };
 }
 
 function storeOf({ storeDir, modes }: Workspace): FsStore {

@@ -17,7 +17,11 @@ export function foreignEvent(task: Task, message: ResultMessage, at: number): Ev
   const said = message['attempt'];
   const attempt = typeof said === 'number' ? said : attemptOf(task);
   const common = { v: 1, task_id: task.id, at, attempt, by: message.from } as const;
-  const { summary, result_ref } = message;
+  const { summary, result_ref, from } = message;
+  if (from !== task.envelope.to && !(task.status === 'working' && from === task.lease.worker)) {
+    const command = message.status === 'completed' ? 'complete' : 'fail';
+    return { ...common, type: 'refused', command, reason: `it was sent to ${task.envelope.to}, not to ${from}` };
+  }
   switch (message.status) {
     case 'completed': {
       const artifacts = artifactsOf(message);

@@ -34,7 +34,12 @@ export class FsStore implements ArtifactStore {
   }
 
   locate(path: string): string {
-    return join(this.#root, path);
+    const place = join(this.#root, path);
+    // Names are checked where they come in; this is the second wall.
+    if (relative(this.#root, place).startsWith('..')) {
+      throw new AgentqError('corrupt', `${path} lies outside of the store`, 'look at who wrote it: agentq show');
+    }
+    return place;
   }
 
   pathOf(file: string): string | undefined {

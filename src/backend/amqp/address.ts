@@ -41,7 +41,8 @@ export function parseAddress(text: string): Address {
   if (url.hostname === '') throw wrong('it names no host');
   const query = url.searchParams;
   const unknown = [...query.keys()].find((key) => !known.has(key));
-  if (unknown !== undefined) throw wrong(`it holds the unknown parameter ${JSON.stringify(unknown)}`);
+  // Not quoted: it may be the rest of a password that holds a question mark.
+  if (unknown !== undefined) throw wrong('it holds an unknown parameter after the question mark');
   const prefix = query.get('prefix') ?? DEFAULT_PREFIX;
   if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/.test(prefix)) throw wrong('its prefix is no name');
   return {

@@ -19,10 +19,14 @@ const NOT_FOUND = 404;
 const PRECONDITION_FAILED = 406;
 const NOT_ALLOWED = 530;
 
+/** What the driver makes of a connection that the broker closes because of its virtual host. */
+const NO_VHOST = /Expected ConnectionOpenOk; got <ConnectionClose/;
+
 /** Whether trying again would meet the same. */
 export function isFinal(error: unknown): boolean {
   if (error instanceof AgentqError) return true;
   const { code, message = '' } = error as { code?: unknown; message?: string };
+  if (NO_VHOST.test(message)) return true;
   if (code === NOT_ALLOWED || code === ACCESS_REFUSED || /ACCESS[-_]REFUSED/.test(message)) return true;
   return typeof code === 'string' && /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/.test(code);
 }
@@ -42,8 +46,12 @@ export function explain(error: unknown, place: string): unknown {
       login ? 'look at the user and the password in AGENTQ_URL' : 'see the rights that agentq init --definitions gives',
     );
   }
-  if (code === NOT_ALLOWED) {
-    return new AgentqError('denied', `the broker at ${place} refuses: ${said}`, 'does the virtual host exist?');
+  if (code === NOT_ALLOWED || NO_VHOST.test(message)) {
+    return new AgentqError(
+      'denied',
+      `the broker at ${place} does not let us into this virtual host`,
+      'does it exist, and may the user enter it?',
+    );
   }
   if (code === NOT_FOUND) {
     return new AgentqError(
@@ -59,11 +67,30 @@ export function explain(error: unknown, place: string): unknown {
       'agentq init names each difference',
     );
   }
-  if (isFinal(error))
+  if (isFinal(error)) return untrusted(message, place);
+  if (typeof code === 'number') return new AgentqError('topology', `the broker at ${place} refuses: ${said}`);
+  return error;
+}
+
+function untrusted(message: string, place: string): AgentqError {
+  if (/wrong version number|packet length too long/.test(message)) {
     return new AgentqError(
       'denied',
-      `the broker at ${place} cannot be trusted: ${message}`,
-      'look at cacertfile, certfile and keyfile in AGENTQ_URL',
+      `the broker at ${place} does not speak TLS there`,
+      'amqp:// instead of amqps://, or another port?',
     );
-  return error;
+  }
+  if (/alert (certificate required|bad certificate|handshake failure|unknown ca)/.test(message)) {
+    return new AgentqError(
+      'denied',
+      `the broker at ${place} wants a certificate that it trusts`,
+      'certfile and keyfile in the URL name ours',
+    );
+  }
+  const plain = message.replace(/^.*?:error:[^:]*:/, '').split('\n')[0]!;
+  return new AgentqError(
+    'denied',
+    `the broker at ${place} cannot be trusted: ${plain}`,
+    'cacertfile in the URL names who vouches for it',
+  );
 }

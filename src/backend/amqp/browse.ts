@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import type { GetMessage } from 'amqplib';
 import { ResultMessage } from '../../core/result-message.ts';
 import type { Link } from './link.ts';
+import { digestOf, safeJson } from './log-entry.ts';
 
 /** A result message that waits in its queue. */
 export interface Waiting {
@@ -13,6 +13,8 @@ export interface Waiting {
   readonly announces: string | undefined;
   readonly headers: Readonly<Record<string, unknown>>;
   readonly content: Buffer;
+  /** The SHA-256 of the content. */
+  readonly digest: string;
 }
 
 /** What is to become of a message that was looked at; `stop`: it stays, and so do those behind it. */
@@ -49,9 +51,11 @@ export async function browse(
 function read({ content, properties }: GetMessage): Waiting {
   const headers = (properties.headers ?? {}) as Record<string, unknown>;
   const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
-  const id = text(properties.messageId) ?? createHash('sha256').update(content).digest('hex');
+  const digest = digestOf(content);
+  const id = text(properties.messageId) ?? digest;
   return {
     id,
+    digest,
     message: parse(content),
     announces: text(headers['agentq-announces']),
     headers,
@@ -60,10 +64,6 @@ function read({ content, properties }: GetMessage): Waiting {
 }
 
 function parse(content: Buffer): ResultMessage | undefined {
-  try {
-    const parsed = ResultMessage.safeParse(JSON.parse(content.toString('utf8')));
-    return parsed.success ? parsed.data : undefined;
-  } catch {
-    return undefined;
-  }
+  const parsed = ResultMessage.safeParse(safeJson(content.toString('utf8')));
+  return parsed.success ? parsed.data : undefined;
 }

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { AgentqError } from '../../core/errors.ts';
 import { Connection } from '../projection/connection.ts';
 import { cacheForm } from './cache-form.ts';
+import { entryTime } from './entry-id.ts';
 import { Fold } from './fold.ts';
-import type { LogEntry } from './log-message.ts';
+import type { LogEntry } from './log-entry.ts';
 
 /** How far the cache has come in the log. */
 export interface Position {
@@ -96,9 +97,4 @@ export class Cache {
   close(): void {
     this.db.close();
   }
-}
-
-/** The beginning of the ids of entries that were made at a moment: so they lie in the order of time. */
-export function entryTime(at: number): string {
-  return Math.max(0, Math.floor(at)).toString(36).padStart(9, '0');
 }

@@ -5,6 +5,7 @@ import { unreadableEvents } from '../../core/unreadable.ts';
 import type { Claimed, ClaimRequest, Outcome, Request } from '../backend.ts';
 import { type Stored, toRow } from '../projection/rows.ts';
 import type { AmqpParts } from './amqp-backend.ts';
+import { FOUND } from './log-body.ts';
 import type { Token } from './work-queue.ts';
 
 /** How often a worker's presence is told, in ms. */
@@ -62,7 +63,7 @@ export class Claims {
       return undefined;
     }
     // The log does not know it: whoever published it wrote to the queue alone, or the log lost it.
-    const accepted = await log.happen([submitted], [submitted.envelope.to], log.newId());
+    const accepted = await log.happen([submitted], [request.role], log.newId(), FOUND);
     return accepted ? (await this.#claim(request, id)).got : undefined;
   }
 
@@ -79,7 +80,7 @@ export class Claims {
     const entry = log.newId();
     const reason = `a message in ${queue} that is no task envelope`;
     const events = unreadableEvents(id, role, content, reason, clock());
-    if (!(await log.happen(events, [role], entry))) return;
+    if (!(await log.happen(events, [role], entry, FOUND))) return;
     await delivery.bury(id, role, content, reason);
     await log.note({ announced: entry });
   }

@@ -74,7 +74,9 @@ async function isThere(session: Session, ask: (channel: Channel) => Promise<unkn
     await channel.close();
     return true;
   } catch (error) {
-    if ((error as { code?: number }).code === 404) return false;
+    const { code } = error as { code?: number };
+    if (code === 404) return false;
+    if (code === 405) return true; // of another connection alone
     throw error;
   }
 }
@@ -90,6 +92,8 @@ async function differencesOf(
     await channel.close();
     return [];
   } catch (error) {
+    // Whoever may not declare it can't compare it either: that it is there must do.
+    if ((error as { code?: number }).code === 403) return [];
     const problem = refusedAs(error);
     if (problem === undefined) throw error;
     return [{ name, problem }];
@@ -102,10 +106,10 @@ async function queueDifferences(session: Session, { name, arguments: wanted }: Q
   let args = wanted;
   for (let n = 0; n < MOST_DIFFERENCES; n++) {
     const [next] = await differencesOf(session, name, (channel) => assertQueue(channel, name, args));
-    if (!next) break;
+    if (!next || found.some(({ problem }) => problem === next.problem)) break;
     found.push(next);
     const named = /arg '([^']+)'.*received (.*) but current is (.*?)$/.exec(next.problem);
-    if (!named || named[1] === 'x-queue-type') break;
+    if (!named?.[1]!.startsWith('x-') || named[1] === 'x-queue-type') break;
     args = withCurrent(args, named[1]!, named[3]!);
   }
   return found;
@@ -121,6 +125,7 @@ function withCurrent(args: Arguments, name: string, current: string): Arguments 
 /** What a 406 says, without what everybody knows; undefined for any other error. */
 function refusedAs(error: unknown): string | undefined {
   const { code, message = '' } = error as { code?: number; message?: string };
+  if (code === 405) return 'it belongs to another connection alone';
   if (code !== 406) return undefined;
   return (/PRECONDITION_FAILED - (.*?)"?$/s.exec(message)?.[1] ?? message).replace(/^inequivalent /, '');
 }

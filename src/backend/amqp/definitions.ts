@@ -1,5 +1,6 @@
 import { resultsQueue } from '../../core/reply-to.ts';
-import type { Names } from './names.ts';
+import { FOUND } from './log-body.ts';
+import { DELAY_LEVELS, type Names } from './names.ts';
 import type { Topology } from './topology.ts';
 
 export interface DefinitionsOptions {
@@ -13,7 +14,8 @@ export interface DefinitionsOptions {
 /**
  * The topology as `rabbitmqctl import_definitions` takes it (https://www.rabbitmq.com/docs/definitions), with a user
  * for each role and each coordinator, who has no password yet, and may do what it needs and no more
- * (https://www.rabbitmq.com/docs/access-control): a worker reads the work of its own role alone.
+ * (https://www.rabbitmq.com/docs/access-control): a worker reads the work of its own role alone, submits nothing and
+ * cancels nothing.
  */
 export function definitionsOf(options: DefinitionsOptions, { exchanges, queues, bindings }: Topology): object {
   const { vhost } = options;
@@ -27,13 +29,9 @@ export function definitionsOf(options: DefinitionsOptions, { exchanges, queues, 
       tags: '',
     })),
     permissions: users.map(({ name, configure, write, read }) => ({ user: name, vhost, configure, write, read })),
-    topic_permissions: users.map(({ name, keys, exchange }) => ({
-      user: name,
-      vhost,
-      exchange,
-      write: keys,
-      read: '.*',
-    })),
+    topic_permissions: users.flatMap(({ name, keys }) =>
+      Object.entries(keys).map(([exchange, write]) => ({ user: name, vhost, exchange, write, read: '.*' })),
+    ),
     exchanges: exchanges.map(({ name, type }) => ({
       name,
       vhost,
@@ -66,36 +64,43 @@ interface User {
   readonly configure: string;
   readonly write: string;
   readonly read: string;
-  /** The routing keys that it may publish to the exchange. */
-  readonly keys: string;
-  readonly exchange: string;
+  /** The routing keys that it may publish, by exchange. */
+  readonly keys: Readonly<Record<string, string>>;
 }
 
-/**
- * Everybody writes events and tokens, since whoever looks first writes down what time has brought about; who may
- * submit, and who may tell of results, differs.
- */
+const SAID = 'claimed|renewed|completed|attempt-failed|released|stopped|refused';
+
+/** What a worker may write of its role's tasks: what it says, and what time has brought about. */
+const WORKER_SAYS = `${SAID}|expired|became-due|lease-expired|note|carried|${FOUND}`;
+
 function usersOf({ names, roles, coordinators }: DefinitionsOptions): User[] {
   const { exchange, tokens, delays, log, deadLetters } = names;
   const write = oneOf([exchange, tokens, delays]);
-  const common = { write, exchange };
   return [
     ...coordinators.map((agent) => {
       const results = names.results(resultsQueue(agent));
       return {
-        ...common,
         name: `${names.prefix}-${agent}`,
         configure: oneOf([results]),
-        read: oneOf([log, deadLetters, results, exchange]),
-        keys: `^(agentq\\.(event|work|delay)\\..*|results\\..*)$`,
+        write: oneOf([exchange, tokens, delays, results]),
+        read: oneOf([exchange, log, deadLetters, results]),
+        keys: {
+          [exchange]: '^(agentq\\.(event|work|delay)\\..*|results\\..*)$',
+          [tokens]: '^agentq\\..*$',
+          [delays]: '^agentq\\..*$',
+        },
       };
     }),
     ...roles.map((role) => ({
-      ...common,
       name: `${names.prefix}-${role}`,
       configure: '^$',
-      read: oneOf([log, deadLetters, names.work(role), `${names.work(role)}.high`, `${names.work(role)}.low`]),
-      keys: `^(agentq\\.event\\..*|results\\..*)$`,
+      write,
+      read: oneOf([log, names.work(role), `${names.work(role)}.high`, `${names.work(role)}.low`]),
+      keys: {
+        [exchange]: `^(agentq\\.event\\.((${WORKER_SAYS})\\.${role}|note)|results\\..*)$`,
+        [tokens]: `^agentq\\.(work\\.${role}\\.[^.]+|dead\\.${role})$`,
+        [delays]: `^agentq\\.delay\\.([01]\\.){${DELAY_LEVELS}}${role}\\.[^.]+$`,
+      },
     })),
   ];
 }

@@ -7,10 +7,11 @@ import { type Stored, toRow } from '../projection/rows.ts';
 import { Unroutable } from './broker-error.ts';
 import type { Cache } from './cache.ts';
 import { declare } from './declare.ts';
+import { isForeign } from './entry-id.ts';
 import type { Link } from './link.ts';
 import type { Log } from './log.ts';
-import { announcement, tokenMessage } from './log-message.ts';
-import { LONGEST_DELAY, type Names, RESERVED } from './names.ts';
+import { announcement, deadMessage, tokenMessage } from './outgoing.ts';
+import { LONGEST_DELAY, type Names } from './names.ts';
 import type { Outgoing } from './publisher.ts';
 import { browse } from './browse.ts';
 import { resultsOf } from './topology.ts';
@@ -95,13 +96,15 @@ export class Delivery {
     if (isDead(task)) await this.#bury(task);
     const { reply_to } = task.envelope;
     const message = resultMessage(task, this.#options.refOf);
-    if (!message) return;
+    // A worker that is not ours has sent its message itself.
+    if (!message || isForeign(entry)) return void (await this.#log.note({ announced: entry }));
     const outgoing = announcement(this.#names, this.#log.newId(), this.#options.clock(), reply_to, message, entry);
     try {
       await this.#sendOrDeclare(outgoing, reply_to);
     } catch (error) {
       if (!(error instanceof AgentqError) || error.code !== 'denied') throw error;
-      this.#options.say(`the result message of ${task.id} could not be sent: ${error.message}`);
+      this.#options.say(`the result message of ${task.id} cannot be sent: ${error.message}`);
+      await this.#log.note({ announced: entry });
     }
   }
 
@@ -135,17 +138,10 @@ export class Delivery {
     role: string,
     content: Buffer,
     reason: string,
-    more: Record<string, unknown> = {},
+    more: Readonly<Record<string, string | number>> = {},
   ): Promise<void> {
-    await this.#send({
-      exchange: this.#names.tokens,
-      key: `${RESERVED}dead.${role}`,
-      content,
-      options: {
-        messageId: this.#log.newId(),
-        headers: { 'agentq-task-id': id, 'agentq-role': role, 'agentq-reason': reason.slice(0, 8_000), ...more },
-      },
-    });
+    const headers = { 'agentq-task-id': id, 'agentq-role': role, 'agentq-reason': reason.slice(0, 8_000), ...more };
+    await this.#send(deadMessage(this.#names, this.#log.newId(), role, content, headers));
   }
 
   /** Takes what is no dead letter any more out of their queue. */

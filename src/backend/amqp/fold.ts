@@ -4,7 +4,8 @@ import { applyEntry } from '../../core/log-entry.ts';
 import { isFinished, type Task } from '../../core/task.ts';
 import type { Connection } from '../projection/connection.ts';
 import { change, findRow, insert, type Row, type Stored, toRow } from '../projection/rows.ts';
-import type { LogEntry } from './log-message.ts';
+import { foreignEntry, heard } from './entry-id.ts';
+import type { LogEntry } from './log-entry.ts';
 
 /**
  * Folds entries into the cache, within the caller's transaction. Rows are written at the end of it: most tasks are
@@ -42,10 +43,8 @@ export class Fold {
         if (entry.announces !== undefined) return this.#announced(entry.announces);
         const task = this.#find(entry.message.task_id)?.task;
         const event = task && foreignEvent(task, entry.message, entry.at);
-        const accepted = event !== undefined && this.#apply(entry.id, [event]);
-        // It lies in the results queue already: that is where it came by.
-        if (accepted) this.#announced(entry.id);
-        return accepted;
+        this.#db.run('INSERT OR IGNORE INTO entry (id, accepted) VALUES (?, 1)', heard(entry.digest));
+        return event !== undefined && this.#apply(foreignEntry(entry.id, entry.digest), [event]);
       }
       case 'unreadable':
         this.#db.run('UPDATE log SET unreadable = unreadable + 1');
@@ -67,23 +66,39 @@ export class Fold {
     }
     if (announced !== undefined) this.#announced(announced);
     if (away) this.#stretchLeases(entry.id, away);
-    return entry.events.length === 0 ? undefined : this.#apply(entry.id, entry.events);
+    return entry.events.length === 0 ? undefined : this.#apply(entry.id, entry.events, entry.role);
   }
 
   #announced(ending: string): undefined {
     this.#db.run('UPDATE ending SET announced = 1 WHERE entry = ?', ending);
   }
 
-  #apply(id: string, events: readonly Event[]): boolean {
+  /** @param role the one whose tasks it may be about; undefined for all */
+  #apply(id: string, events: readonly Event[], role?: string): boolean {
     const known = this.#db.get<{ accepted: number }>('SELECT accepted FROM entry WHERE id = ?', id);
     if (known) return known.accepted === 1;
-    const { accepted, events: kept, tasks } = applyEntry(events, (task) => this.#find(task)?.task);
+    const rightful = role === undefined || this.#rolesOf(events).every((one) => one === role);
+    const {
+      accepted,
+      events: kept,
+      tasks,
+    } = rightful
+      ? applyEntry(events, (task) => this.#find(task)?.task)
+      : { accepted: false, events: [], tasks: new Map<string, Task>() };
     this.#db.run('INSERT INTO entry (id, accepted) VALUES (?, ?)', id, accepted ? 1 : 0);
     for (const [task, after] of tasks) this.#set(task, after, id);
     for (const event of kept) {
       this.#db.run('INSERT INTO event (task, body) VALUES (?, ?)', this.#find(event.task_id)!.n, JSON.stringify(event));
     }
     return accepted;
+  }
+
+  /** Whose tasks they are about; undefined for a task that there is not. */
+  #rolesOf(events: readonly Event[]): readonly (string | undefined)[] {
+    const fresh = new Map(
+      events.flatMap((event) => (event.type === 'submitted' ? [[event.task_id, event.envelope.to]] : [])),
+    );
+    return events.map(({ task_id }) => fresh.get(task_id) ?? this.#find(task_id)?.task.envelope.to);
   }
 
   #find(id: string): Row | undefined {

@@ -1,8 +1,9 @@
-import { isFinished, type Task } from '../../core/task.ts';
+import type { Task } from '../../core/task.ts';
 import type { Inbox } from '../backend.ts';
-import { findRow } from '../projection/rows.ts';
+import { type Stored, toRow } from '../projection/rows.ts';
 import type { AmqpParts } from './amqp-backend.ts';
 import { browse, type Waiting } from './browse.ts';
+import { foreignEntry, heard } from './entry-id.ts';
 
 /**
  * The result messages that wait in a queue, each as its task is. Those that are no longer true, because the task was
@@ -18,6 +19,8 @@ export async function readInbox(parts: AmqpParts, replyTo: string, limit: number
     if (found.size >= limit) return 'stop';
     const task = await trueTask(parts, waiting);
     if (!task) return 'take';
+    // Of a task that has fallen out of the log nothing can be said; its message is somebody's all the same.
+    if (task === 'unknown') return 'leave';
     read.add(waiting.id);
     found.set(task.id, task);
     return 'leave';
@@ -34,19 +37,18 @@ export async function readInbox(parts: AmqpParts, replyTo: string, limit: number
 }
 
 /** The task whose end the message tells of; undefined where it tells of no end that stands. */
-async function trueTask(parts: AmqpParts, { message, announces }: Waiting): Promise<Task | undefined> {
+async function trueTask(
+  parts: AmqpParts,
+  { message, announces, content, digest }: Waiting,
+): Promise<Task | 'unknown' | undefined> {
   if (!message) return undefined;
-  const { cache } = parts;
-  const ending = () =>
-    cache.db.get<{ entry: string }>(
-      'SELECT entry FROM ending JOIN task ON task.n = ending.task WHERE task.id = ?',
-      message.task_id,
-    )?.entry;
-  const find = () => findRow(cache.db, message.task_id)?.task;
-  if (announces !== undefined) return announces === ending() ? find() : undefined;
-  const task = find();
-  if (!task || isFinished(task)) return task;
-  await parts.log.tell(message);
-  const after = find();
-  return after && isFinished(after) ? after : undefined;
+  const { cache, log } = parts;
+  if (announces === undefined && cache.outcome(heard(digest)) === undefined) await log.tell(content);
+  const known = cache.db.get<Stored & { entry: string | null }>(
+    'SELECT n, state, entry FROM task LEFT JOIN ending ON ending.task = task.n WHERE id = ?',
+    message.task_id,
+  );
+  if (!known) return 'unknown';
+  const stands = announces === undefined ? known.entry?.endsWith(foreignEntry('', digest)) : known.entry === announces;
+  return stands ? toRow(known).task : undefined;
 }

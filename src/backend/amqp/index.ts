@@ -21,6 +21,6 @@ export function openAmqp(options: BackendOptions, broker: BrokerOptions): Backen
   const cache = Cache.open(dir, `${link.place} ${names.prefix}`, fileMode);
   const log = new Log(link, cache, names, clock, random);
   const delivery = new Delivery(link, log, cache, names, { clock, refOf, replicated, say });
-  const work = new WorkQueues(link, names, replicated);
+  const work = new WorkQueues(link, names, replicated, clock);
   return new AmqpBackend({ link, log, cache, names, delivery, work, clock, random, tokenGrace });
 }

@@ -1,7 +1,7 @@
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { AgentqError } from '../../core/errors.ts';
 import type { Cache, Folded } from './cache.ts';
-import { type LogEntry, readLogMessage } from './log-message.ts';
+import { type LogEntry, readLogMessage } from './log-entry.ts';
 import type { Names } from './names.ts';
 import type { Session } from './session.ts';
 

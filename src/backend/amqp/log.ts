@@ -1,13 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { AgentqError } from '../../core/errors.ts';
 import type { Event } from '../../core/event.ts';
-import type { ResultMessage } from '../../core/result-message.ts';
 import type { Topic, Watch } from '../backend.ts';
 import { Listeners, nameOf } from '../projection/listeners.ts';
-import { type Cache, entryTime, type Folded } from './cache.ts';
+import type { Cache, Folded } from './cache.ts';
+import { entryTime } from './entry-id.ts';
 import type { Link } from './link.ts';
 import { LogReader } from './log-reader.ts';
-import { foreignMessage, type LogEntry, type Note, noteMessage } from './log-message.ts';
+import type { Note } from './log-body.ts';
+import type { LogEntry } from './log-entry.ts';
+import { foreignMessage, noteMessage } from './outgoing.ts';
 import type { Names } from './names.ts';
 import type { Outgoing } from './publisher.ts';
 import type { Session } from './session.ts';
@@ -87,18 +89,18 @@ export class Log {
   }
 
   /** Appends what agentq alone writes: events, or a note. */
-  note(note: Note, id = this.newId()): Promise<Folded> {
-    return this.append(noteMessage(this.#names, id, this.#clock(), note));
+  note(note: Note, id = this.newId(), subject?: string): Promise<Folded> {
+    return this.append(noteMessage(this.#names, id, this.#clock(), note, subject));
   }
 
   /** Makes events happen. @returns whether they did */
-  async happen(events: readonly Event[], roles: readonly string[], id: string): Promise<boolean> {
-    return (await this.note({ events: [...events], roles: [...new Set(roles)] }, id)) === true;
+  async happen(events: readonly Event[], roles: readonly string[], id: string, subject?: string): Promise<boolean> {
+    return (await this.note({ events: [...events], roles: [...new Set(roles)] }, id, subject)) === true;
   }
 
   /** Tells the log of a result message that was written past it. */
-  async tell(message: ResultMessage): Promise<void> {
-    await this.append(foreignMessage(this.#names, this.newId(), this.#clock(), message));
+  async tell(content: Buffer): Promise<void> {
+    await this.append(foreignMessage(this.#names, this.newId(), this.#clock(), content));
   }
 
   /** After this the cache holds everything that was confirmed before. A worker that asks for work is seen. */

@@ -2,7 +2,7 @@ import type { Channel, GetMessage } from 'amqplib';
 import { AgentqError } from '../../core/errors.ts';
 import type { EventOf } from '../../core/event.ts';
 import type { Link } from './link.ts';
-import { readToken } from './log-message.ts';
+import { readToken } from './log-entry.ts';
 import type { Names } from './names.ts';
 import type { Session } from './session.ts';
 
@@ -21,12 +21,14 @@ export class WorkQueues {
   readonly #link: Link;
   readonly #names: Names;
   readonly #replicated: boolean;
+  readonly #clock: () => number;
   readonly #channels = new WeakMap<Session, Promise<Channel>>();
 
-  constructor(link: Link, names: Names, replicated: boolean) {
+  constructor(link: Link, names: Names, replicated: boolean, clock: () => number) {
     this.#link = link;
     this.#names = names;
     this.#replicated = replicated;
+    this.#clock = clock;
   }
 
   /** The next token of a role. @throws AgentqError `topology` where nobody has declared the role */
@@ -36,7 +38,7 @@ export class WorkQueues {
       try {
         for (const { queue } of this.#names.workQueues(role, this.#replicated)) {
           const message = await channel.get(queue, { noAck: false });
-          if (message) return tokenOf(channel, queue, message, session);
+          if (message) return this.#token(channel, queue, role, message, session);
         }
         return undefined;
       } catch (error) {
@@ -62,6 +64,21 @@ export class WorkQueues {
     }
   }
 
+  #token(channel: Channel, queue: string, role: string, message: GetMessage, session: Session): Token {
+    return {
+      submitted: readToken(message, role, this.#clock()),
+      content: message.content,
+      queue,
+      async take() {
+        // Where the connection is gone, the token is back in its queue, and whoever gets it sees that it is stale.
+        if (session.closed) return;
+        channel.ack(message);
+        // An acknowledgement has no answer; this has, and comes after it.
+        await Promise.race([channel.prefetch(0), session.lost]).catch(() => {});
+      },
+    };
+  }
+
   #channel(session: Session): Promise<Channel> {
     let channel = this.#channels.get(session);
     if (!channel) this.#channels.set(session, (channel = session.channel()));
@@ -75,19 +92,4 @@ export function unknownRole(role: string): AgentqError {
     `the broker has no queue for ${role}`,
     `declare it: agentq init --workers ${role}`,
   );
-}
-
-function tokenOf(channel: Channel, queue: string, message: GetMessage, session: Session): Token {
-  return {
-    submitted: readToken(message),
-    content: message.content,
-    queue,
-    async take() {
-      // Where the connection is gone, the token is back in its queue, and whoever gets it sees that it is stale.
-      if (session.closed) return;
-      channel.ack(message);
-      // An acknowledgement has no answer; this has, and comes after it.
-      await Promise.race([channel.prefetch(0), session.lost]).catch(() => {});
-    },
-  };
 }

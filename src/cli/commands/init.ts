@@ -1,8 +1,7 @@
 import * as z from 'zod/mini';
-import { brokerPolicy } from '../../app/config.ts';
-import { initWorkspace } from '../../app/workspace.ts';
+import { existingWorkspace, initWorkspace, newConfig } from '../../app/workspace.ts';
 import { checkName } from '../../core/identifiers.ts';
-import type { Context, TopologyWish } from '../context.ts';
+import type { Context, Wish } from '../context.ts';
 import { names, parseFlags } from '../flags.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
@@ -32,13 +31,17 @@ export const define: Define = (command, context) =>
       const flags = parseFlags(Flags, options);
       const cli = context();
       if (flags.dryRun || flags.definitions) return plan(cli, flags);
-      const { replicated } = flags;
-      const url = cli.urlOption;
-      const workspace = initWorkspace(cli.namedDir, cli.system.cwd, { ...flags, url, replicated });
-      const { created, broker } = await cli.createBackend(workspace, wishOf(cli, flags, workspace.config));
+      const wanted = { ...flags, url: cli.urlOption };
+      const make = () => initWorkspace(cli.namedDir, cli.system.cwd, wanted);
+      // A workspace that is to be made is made when the broker has agreed: a wrong URL is not kept.
+      const config = existingWorkspace(cli.namedDir, cli.system.cwd) ? make().config : newConfig(wanted);
+      const broker = await cli.declareTopology(config, wishOf(cli, flags));
+      const workspace = make();
+      const made = await cli.createBackend(workspace);
+      const created = made.created || (broker?.declared.length ?? 0) > 0;
       const { dir, storeDir: store } = workspace;
       if (cli.io.json) return cli.io.data({ dir, store, created, ...(broker && { broker }) } satisfies Output<'init'>);
-      cli.io.line(visible(`${created && !broker ? 'made' : 'found'} the workspace ${dir}`));
+      cli.io.line(visible(`${created ? 'made' : 'found'} the workspace ${dir}`));
       if (!broker) return;
       const { product, place, declared } = broker;
       cli.io.line(visible(`${product.name} ${product.version} at ${place}: ${declaredLine(declared)}`));
@@ -50,25 +53,17 @@ function declaredLine(declared: readonly string[]): string {
   return declared.length === 0 ? 'everything was there already' : `declared ${declared.length} exchanges and queues`;
 }
 
-function wishOf(
-  cli: Context,
-  { workers = [], coordinators }: Flags,
-  config: Parameters<typeof brokerPolicy>[0],
-): TopologyWish {
+function wishOf(cli: Context, { workers = [], coordinators }: Flags): Wish {
   for (const role of workers) checkName('role', role);
   const agents = coordinators ?? [cli.identity(undefined) ?? 'coordinator'];
   for (const agent of agents) checkName('agent name', agent);
-  return { roles: workers, coordinators: agents, retention: brokerPolicy(config).retention };
+  return { roles: workers, coordinators: agents };
 }
 
 /** Without a broker, and without a workspace: whoever runs the broker may be somebody else. */
 async function plan(cli: Context, flags: Flags): Promise<void> {
-  const wish = wishOf(cli, flags, { version: 1 });
-  const planned = await cli.plannedTopology(
-    wish,
-    flags.replicated ?? false,
-    flags.definitions ? 'definitions' : 'topology',
-  );
+  const as = flags.definitions ? 'definitions' : 'topology';
+  const planned = await cli.plannedTopology(newConfig(flags), wishOf(cli, flags), as);
   if (flags.definitions || cli.io.json) return cli.io.line(JSON.stringify(planned, null, 2));
   const { exchanges, queues, bindings } = planned as PlannedTopology;
   for (const { name, type } of exchanges) cli.io.line(`exchange  ${name}  ${type}`);

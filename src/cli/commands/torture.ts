@@ -5,7 +5,7 @@ import * as z from 'zod/mini';
 import { TorturedBroker } from '../../app/torture/broker.ts';
 import { torture, type TortureReport } from '../../app/torture/torture.ts';
 import { type Config } from '../../app/config.ts';
-import { initWorkspace } from '../../app/workspace.ts';
+import { initWorkspace, type Workspace } from '../../app/workspace.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { Context } from '../context.ts';
 import { count, parseFlags } from '../flags.ts';
@@ -27,6 +27,8 @@ const config: Config = {
   defaults: { backoff: { base: '50ms', max: '500ms' } },
 };
 
+const topology = { roles: ['tortured'], coordinators: ['coordinator'] };
+
 export const define: Define = (command, context) =>
   command
     .usage('[options]')
@@ -44,18 +46,15 @@ export const define: Define = (command, context) =>
       // Of its own on the broker too, so that nobody's tasks are in the way.
       const url = namedUrl && withPrefix(namedUrl, `torture-${chosen}-${system.pid}`);
       const dirs = (url === undefined ? ['one'] : ['one', 'two']).map((name) => join(dir, name));
-      for (const one of dirs) {
-        const workspace = initWorkspace(one, system.cwd, { store: join(dir, 'store') });
-        const { store } = workspace.config;
-        writeFileSync(join(workspace.dir, 'config.json'), JSON.stringify({ ...config, store }));
-      }
+      const [workspace] = dirs.map((one) => makeWorkspace(one, join(dir, 'store'), system.cwd));
       if (command !== undefined && url === undefined) {
         throw new AgentqError('usage', 'a broker is killed only where there is one', 'give --url as well');
       }
       const broker = command === undefined ? undefined : new TorturedBroker(command);
       const cli = new Context(system, { dir: dirs[0]!, color: false, ...(url !== undefined && { url }) });
       try {
-        await cli.createQueue(['tortured'], ['coordinator']);
+        await cli.createBackend(workspace!);
+        await cli.declareTopology(config, topology);
         const report = await torture(await cli.services(), {
           program: [process.execPath, process.argv[1]!],
           dirs,
@@ -77,12 +76,18 @@ export const define: Define = (command, context) =>
             `the store is kept: ${dir}${url === undefined ? '' : `, and what lies on the broker under ${new URL(url).searchParams.get('prefix')}`}`,
           );
         }
-        await cli.removeQueue(['tortured'], ['coordinator']);
+        await cli.removeTopology(config, topology);
         rmSync(dir, { recursive: true });
       } finally {
         await broker?.kill();
       }
     });
+
+function makeWorkspace(dir: string, store: string, cwd: string): Workspace {
+  const workspace = initWorkspace(dir, cwd, { store });
+  writeFileSync(join(workspace.dir, 'config.json'), JSON.stringify({ ...config, store: workspace.config.store }));
+  return workspace;
+}
 
 function withPrefix(url: string, prefix: string): string {
   const parsed = new URL(url);

@@ -1,0 +1,167 @@
+import type { CommandOf } from '../../core/command.ts';
+import { type Circumstances, decide } from '../../core/decide.ts';
+import { AgentqError } from '../../core/errors.ts';
+import type { Event, EventOf } from '../../core/event.ts';
+import type { Task } from '../../core/task.ts';
+import type { Outcome, Request } from '../backend.ts';
+import { findRow } from '../projection/rows.ts';
+import type { AmqpParts } from './amqp-backend.ts';
+import { Unroutable } from './broker-error.ts';
+import { LONGEST_DELAY, RESERVED } from './names.ts';
+import { submitMessage } from './outgoing.ts';
+import { Tail } from './tail.ts';
+import { unknownRole } from './work-queue.ts';
+
+/** How often a change is tried again that others were faster than. */
+const TRIES = 100;
+
+/**
+ * Changes tasks: decides on what the cache knows, appends, and where somebody else was faster decides anew on what is
+ * known then.
+ */
+export class Changes {
+  readonly #parts: AmqpParts;
+  readonly #given: Circumstances;
+
+  constructor(parts: AmqpParts, given: Circumstances) {
+    this.#parts = parts;
+    this.#given = given;
+  }
+
+  /** Several requests are kept together, or not at all. */
+  async make(requests: readonly Request[]): Promise<readonly Outcome[]> {
+    for (const { command } of requests) if (command.type === 'submit') refuseReserved(command);
+    const [only] = requests;
+    if (!only) return [];
+    return requests.length === 1 ? [await this.tell(only)] : this.#tellAll(requests);
+  }
+
+  async tell(request: Request): Promise<Outcome> {
+    const { task_id, command, at } = request;
+    if (command.type === 'submit' && command.fresh) return this.#submitFresh(command, at);
+    let current = false;
+    let remembered = false;
+    for (let tries = 0; tries < TRIES; tries++) {
+      const base = this.#find(task_id);
+      const { events, ...decided } = decide(base, command, this.#at(at));
+      if (!current && (decided.refusal || events.length === 0)) {
+        // What is to be refused, or has no effect, is so only if nothing has happened that is not known here.
+        await this.#parts.log.catchUp();
+        current = true;
+        continue;
+      }
+      const said: readonly Event[] = remembered ? events.filter(({ type }) => type !== 'refused') : events;
+      if (said.length === 0) return decided;
+      if (await this.#append(said, base, decided.task)) return decided;
+      current = true;
+      remembered ||= said.some(({ type }) => type === 'completed' || type === 'attempt-failed');
+    }
+    throw new AgentqError('busy', `others keep changing ${task_id}`, 'try again');
+  }
+
+  /** Appends the events of one decision about one task. @returns whether they were accepted */
+  async #append(events: readonly Event[], base: Task | undefined, task: Task | undefined): Promise<boolean> {
+    const { log, names, delivery } = this.#parts;
+    const id = log.newId();
+    const [first] = events;
+    const plain = events.length === 1 && first?.type === 'submitted' && !isTooLong(first);
+    if (plain) {
+      const accepted = await this.#routed(first, () => log.append(submitMessage(names, id, first)));
+      if (accepted) await delivery.after(base, task!, id, true);
+      return accepted === true;
+    }
+    const role = task?.envelope.to;
+    const accepted = await log.happen(events, role === undefined ? [] : [role], id);
+    if (accepted && task) await delivery.after(base, task, id, false);
+    return accepted;
+  }
+
+  /** The id was drawn for this task alone: nobody can have been faster, and what the cache knows does not matter. */
+  async #submitFresh(command: CommandOf<'submit'>, at: number | undefined): Promise<Outcome> {
+    const { link, log, names } = this.#parts;
+    const { events, task } = decide(undefined, command, this.#at(at));
+    const [first] = events as readonly EventOf<'submitted'>[];
+    if (isTooLong(first!)) {
+      await this.#append(events, undefined, task);
+    } else {
+      const message = submitMessage(names, log.newId(), first!);
+      await this.#routed(first!, () =>
+        link.lasting(async (session) => {
+          if (log.isRead(session)) return log.append(message);
+          return Tail.append(session, names, message);
+        }),
+      );
+    }
+    return { task, changed: true };
+  }
+
+  async #routed<T>({ envelope }: EventOf<'submitted'>, publish: () => Promise<T>): Promise<T> {
+    try {
+      return await publish();
+    } catch (error) {
+      throw error instanceof Unroutable ? unknownRole(envelope.to) : error;
+    }
+  }
+
+  /** Several changes are one entry of the log, which is accepted whole or not at all. */
+  async #tellAll(requests: readonly Request[]): Promise<readonly Outcome[]> {
+    const { log, delivery } = this.#parts;
+    for (let tries = 0; tries < TRIES; tries++) {
+      if (tries === 0) await log.catchUp();
+      const { outcomes, events, before, after } = this.#decideAll(requests);
+      if (events.length === 0 || outcomes.some((outcome) => outcome.refusal)) {
+        // Of a batch that is undone, nothing has changed.
+        return outcomes.map((outcome) => ({ ...outcome, changed: false }));
+      }
+      const roles = new Set([...after.values()].map((task) => task.envelope.to));
+      await this.#parts.work.check([...roles]);
+      const id = log.newId();
+      if (!(await log.happen(events, [...roles], id))) continue;
+      const ready = [...after.values()].filter((task) => task.status === 'queued' && !before.has(task.id));
+      await delivery.offer(ready);
+      for (const task of after.values()) {
+        if (!ready.includes(task)) await delivery.after(before.get(task.id), task, id, false);
+      }
+      return outcomes;
+    }
+    throw new AgentqError('busy', 'others keep changing the tasks of the batch', 'try again');
+  }
+
+  #decideAll(requests: readonly Request[]) {
+    const before = new Map<string, Task>();
+    const after = new Map<string, Task>();
+    const events: Event[] = [];
+    const outcomes = requests.map(({ task_id, command, at }): Outcome => {
+      const base = after.get(task_id) ?? this.#find(task_id);
+      if (base && !after.has(task_id)) before.set(task_id, base);
+      const { events: more, ...outcome } = decide(base, command, this.#at(at));
+      events.push(...more);
+      if (outcome.task && more.length > 0) after.set(task_id, outcome.task);
+      return outcome;
+    });
+    return { outcomes, events, before, after };
+  }
+
+  #find(id: string): Task | undefined {
+    return findRow(this.#parts.cache.db, id)?.task;
+  }
+
+  #at(at: number | undefined): Circumstances {
+    return at === undefined ? this.#given : { ...this.#given, now: at, random: this.#given.random };
+  }
+}
+
+/** Where the broker can't keep it so long, the log alone knows of the task until it is due. */
+function isTooLong({ due_at, at }: EventOf<'submitted'>): boolean {
+  return due_at !== undefined && due_at - at > LONGEST_DELAY * 1_000;
+}
+
+/** Such a queue name would be taken for a routing key of ours. */
+function refuseReserved({ envelope }: CommandOf<'submit'>): void {
+  if (!envelope.reply_to.startsWith(RESERVED)) return;
+  throw new AgentqError(
+    'invalid-name',
+    `${envelope.reply_to} cannot take result messages: names that begin with ${RESERVED} are agentq's own`,
+    'name another queue with --reply-to',
+  );
+}

@@ -1,0 +1,14 @@
+/** The id of an entry that a worker made that is not ours: it holds the SHA-256 of the message. */
+export function foreignEntry(id: string, digest: string): string {
+  return `${id}#${digest}`;
+}
+
+/** The mark that the log has heard of a message with this SHA-256 at least once. */
+export const heard = (digest: string): string => `heard:${digest}`;
+
+export const isForeign = (entry: string): boolean => entry.includes('#');
+
+/** The beginning of the ids of entries that were made at a moment: so they lie in the order of time. */
+export function entryTime(at: number): string {
+  return Math.max(0, Math.floor(at)).toString(36).padStart(9, '0');
+}

@@ -1,0 +1,37 @@
+import * as z from 'zod/mini';
+import { Event } from '../../core/event.ts';
+
+/** What agentq itself writes to the log: the events of one decision, or a note of one of its processes. */
+export const LogBody = z.object({
+  v: z.literal(1),
+  at: z.number(),
+  /** Whom the events concern. */
+  roles: z.array(z.string()),
+  events: z.array(Event),
+  /** A worker asked for work. */
+  seen: z.optional(z.object({ worker: z.string(), role: z.string() })),
+  /** The entry that ended a task, whose messages are out now. */
+  announced: z.optional(z.string()),
+  /** Nobody could reach the broker meanwhile. */
+  away: z.optional(z.object({ from: z.number(), to: z.number() })),
+  /** How far its writer had read the log, for what is only true of that. */
+  after: z.optional(z.number()),
+});
+export type LogBody = z.infer<typeof LogBody>;
+
+export type Note = Partial<Omit<LogBody, 'v' | 'at'>>;
+
+/**
+ * What the routing key of an entry says of its events, so that the broker can hold people to what they may write: who
+ * may submit, who may cancel, who may complete for which role.
+ */
+export function subjectOf(events: readonly Event[]): string {
+  if (events.some(({ type }) => type === 'submitted')) return 'submitted';
+  return events.at(-1)?.type ?? 'note';
+}
+
+/** The subject of a task that a worker found in its queue, and the log did not know. */
+export const FOUND = 'found';
+
+/** The subject of a result message that was written past the log. */
+export const FOREIGN_RESULT = 'foreign-result';
