@@ -17,6 +17,12 @@ export interface BackendOptions {
   readonly broker?: BrokerOptions | undefined;
 }
 
+/** Whole segments of the log fall out of it, once it is older or longer than this. */
+export interface Retention {
+  readonly days: number;
+  readonly bytes: number;
+}
+
 /** Where the queue lies on a broker. */
 export interface BrokerOptions {
   readonly url: string;
@@ -27,6 +33,8 @@ export interface BrokerOptions {
   /** Turns a path of the store into a reference that whoever reads a result message can open. */
   readonly refOf: (path: string) => string;
   readonly replicated: boolean;
+  /** How much of the log is kept at least. */
+  readonly retention: Retention;
   /** How long a task may be ready before a worker takes it that finds no token of it, in ms. */
   readonly tokenGrace?: number | undefined;
 }
@@ -46,8 +54,6 @@ export interface TopologyWish {
   readonly roles: readonly string[];
   /** The agents whose result messages get a queue from the beginning. */
   readonly coordinators: readonly string[];
-  /** How much of the log is kept at least. */
-  readonly retention: { readonly days: number; readonly bytes: number };
 }
 
 /** What a broker is, and what became of it. */

@@ -24,8 +24,7 @@ import type { GlobalOptions } from './global-options.ts';
 import { Io } from './io.ts';
 import type { System } from './system.ts';
 
-/** For whom a topology is declared. */
-export type Wish = Pick<TopologyWish, 'roles' | 'coordinators'>;
+export type { TopologyWish } from '../backend/open.ts';
 
 /**
  * Letters and digits that nobody takes for one another, 59 bits of them. Not the secure generator: an id is no
@@ -102,7 +101,7 @@ export class Context {
   #broker(config: Config, refOf = (path: string) => path): BrokerOptions | undefined {
     const url = this.namedUrl ?? config.url;
     if (url === undefined) return undefined;
-    const { replicated, timeout, tokenGrace } = brokerPolicy(config);
+    const { replicated, timeout, tokenGrace, retention } = brokerPolicy(config);
     return {
       url,
       patience: this.#brokerTimeout ?? timeout,
@@ -110,26 +109,27 @@ export class Context {
       refOf,
       replicated,
       tokenGrace,
+      retention,
     };
   }
 
   /** Declares on the broker what a workspace of this config needs there. @returns undefined where it needs none */
-  async declareTopology(config: Config, topology: Wish): Promise<BrokerReport | undefined> {
+  async declareTopology(config: Config, topology: TopologyWish): Promise<BrokerReport | undefined> {
     const broker = this.#broker(config);
-    return broker && declareTopology(broker, this.system, wishOf(config, topology));
+    return broker && declareTopology(broker, this.system, topology);
   }
 
   /** Removes it again, with everything in it. */
-  async removeTopology(config: Config, topology: Wish): Promise<void> {
+  async removeTopology(config: Config, topology: TopologyWish): Promise<void> {
     const broker = this.#broker(config);
-    if (broker) await removeTopology(broker, this.system, wishOf(config, topology));
+    if (broker) await removeTopology(broker, this.system, topology);
   }
 
   /** What would be declared on the named broker. */
-  plannedTopology(config: Config, topology: Wish, as: 'topology' | 'definitions'): Promise<object> {
+  plannedTopology(config: Config, topology: TopologyWish, as: 'topology' | 'definitions'): Promise<object> {
     const broker = this.#broker(config);
     if (!broker) throw new AgentqError('usage', 'there is no broker to plan for', 'give --url amqp://…');
-    return plannedTopology(broker, wishOf(config, topology), as);
+    return plannedTopology(broker, topology, as);
   }
 
   /** Makes what the workspace's backend needs. @returns whether anything was made */
@@ -171,10 +171,6 @@ export class Context {
     if (this.#services && (!ending || this.#broker(this.#services.workspace.config)))
       await this.#services.backend.close();
   }
-}
-
-function wishOf(config: Config, { roles, coordinators }: Wish): TopologyWish {
-  return { roles, coordinators, retention: brokerPolicy(config).retention };
 }
 
 function storeOf({ storeDir, modes }: Workspace): FsStore {

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { loggedEnvelope } from './envelope.ts';
 import { Evidence } from './evidence.ts';
+import type { Task } from './task.ts';
 
 /**
  * The events of the log, version 1. A change that an older reader would misread takes a new version; a new
@@ -12,6 +13,12 @@ const event = <T extends string, S extends z.core.$ZodLooseShape>(type: T, shape
 const text = z.optional(z.string());
 const attempt = z.number();
 const by = z.string();
+
+function isTask(value: unknown): boolean {
+  const { id, status, envelope, attempts } = Object(value) as { [F in keyof Task]?: unknown };
+  const lists = Array.isArray(attempts) && typeof envelope === 'object' && envelope !== null;
+  return typeof id === 'string' && typeof status === 'string' && lists;
+}
 
 export const Event = z.discriminatedUnion('type', [
   event('submitted', {
@@ -48,6 +55,8 @@ export const Event = z.discriminatedUnion('type', [
   event('stopped', { attempt, by }),
   event('retried', { by }),
   event('dismissed', { by }),
+  /** A task that is still open, as it is, said again before the log forgets its beginning. Of a task that is known it says nothing new. */
+  event('carried', { task: z.custom<Task>(isTask) }),
   /** A change that was refused and is worth remembering. It alters nothing but the count of refusals. */
   event('refused', { command: z.string(), by, attempt: z.optional(z.number()), reason: z.string() }),
 ]);

@@ -17,6 +17,7 @@ export function evolve(task: Task | undefined, event: Event): Evolution {
   if (event.type === 'submitted') {
     return task ? { task, refused: 'it was submitted before' } : { task: submitted(event) };
   }
+  if (event.type === 'carried') return task ? { task, refused: 'it is known' } : { task: event.task };
   if (!task) return { task: undefined, refused: 'no such task was submitted' };
   const fold = folds[event.type] as (task: Task, event: Event) => Task | string;
   const folded = fold(task, event);
@@ -25,7 +26,7 @@ export function evolve(task: Task | undefined, event: Event): Evolution {
 
 type Fold<T extends EventType> = (task: Task, event: EventOf<T>) => Task | string;
 
-const folds: { readonly [T in Exclude<EventType, 'submitted'>]: Fold<T> } = {
+const folds: { readonly [T in Exclude<EventType, 'submitted' | 'carried'>]: Fold<T> } = {
   'became-due': (task, event) =>
     task.status === 'scheduled' && task.due_at <= event.at
       ? become(task, event, { status: 'queued', ready_at: event.at })

@@ -42,8 +42,13 @@ export const everyEvent: { readonly [T in EventType]: Story } = {
   stopped: story(...begun, cancel(), SECOND, acknowledge(1)),
   retried: story(...begun, fail(), SECOND, retry),
   dismissed: story(mortal, MINUTE, elapse, SECOND, dismiss),
+  carried: carried(story(submit())),
   refused: withRefusal(story(...begun, complete(), SECOND)),
 };
+
+function carried({ task, now }: Story): Story {
+  return { task, now, events: [{ v: 1, type: 'carried', task_id: task.id, at: now, task }] };
+}
 
 function withRefusal(before: Story): Story {
   const { task, events } = when(before, complete({ attempt: 1, summary: 'something else' }));

@@ -164,7 +164,7 @@ describe('an event that is in the log twice', () => {
 });
 
 describe('without a task', () => {
-  const types = (Object.keys(everyEvent) as EventType[]).filter((type) => type !== 'submitted');
+  const types = (Object.keys(everyEvent) as EventType[]).filter((type) => type !== 'submitted' && type !== 'carried');
 
   test.for(types)('%s is refused, and makes none', (type) => {
     expect(evolve(undefined, everyEvent[type].events.at(-1)!)).toEqual({
@@ -204,6 +204,7 @@ describe('an event dates what it brings about:', () => {
     stopped: (at) => ({ status: 'cancelled', stopped_at: at, cancelled_at: at - SECOND }),
     retried: (at) => ({ status: 'queued', ready_at: at }),
     dismissed: (at) => ({ status: 'expired', dismissed_at: at }),
+    carried: (at) => ({ status: 'queued', ready_at: at }),
     refused: () => ({ status: 'completed', refused: 1 }),
   };
 

@@ -78,6 +78,8 @@ test('the interleavings reach every status, every event and every refusal: else 
     for (const { type } of events) reached.events.add(type);
   }
   expect([...reached.statuses].toSorted()).toEqual(statuses.toSorted());
-  expect([...reached.events].toSorted()).toEqual(Object.keys(everyEvent).toSorted());
+  // No command makes it: a log that forgets does.
+  const decided = Object.keys(everyEvent).filter((type) => type !== 'carried');
+  expect([...reached.events].toSorted()).toEqual(decided.toSorted());
   expect([...reached.refusals].toSorted()).toEqual(['cancelled', 'conflict', 'missing-artifacts']);
 });

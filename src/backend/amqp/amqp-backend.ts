@@ -18,7 +18,8 @@ import type {
 } from '../backend.ts';
 import { findRow, parseStored, type Stored, toRow } from '../projection/rows.ts';
 import { counts, list } from '../projection/questions.ts';
-import type { Cache } from './cache.ts';
+import { type Cache, isCorrupt } from './cache.ts';
+import { carryOpenTasks } from './carry.ts';
 import { Changes } from './changes.ts';
 import { Claims } from './claims.ts';
 import type { Delivery } from './delivery.ts';
@@ -42,6 +43,8 @@ export interface AmqpParts {
   readonly random: () => number;
   /** How long a task may be ready without a token that anybody finds, before a claim does without, in ms. */
   readonly tokenGrace: number;
+  /** How much of the log is kept at least. */
+  readonly retention: { readonly days: number; readonly bytes: number };
 }
 
 /**
@@ -72,11 +75,12 @@ export class AmqpBackend implements Backend {
   }
 
   async commit(requests: Iterable<Request>): Promise<readonly Outcome[]> {
-    return this.#changes.make([...requests]);
+    const all = [...requests];
+    return this.#mending(() => this.#changes.make(all));
   }
 
   claim(request: ClaimRequest): Promise<Claimed> {
-    return this.#claims.claim(request);
+    return this.#mending(() => this.#claims.claim(request));
   }
 
   /** Makes events of what time alone has brought about, for one role or for all. */
@@ -110,7 +114,23 @@ export class AmqpBackend implements Backend {
     await this.#sweep();
   }
 
-  async task(id: string): Promise<Task | undefined> {
+  /** A cache that turns out to be damaged is made anew from the log, and asked again. */
+  async #mending<T>(ask: () => Promise<T>): Promise<T> {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isCorrupt(error)) throw error;
+      this.#parts.cache.remake();
+      await this.#parts.log.readAnew();
+      return await ask();
+    }
+  }
+
+  task(id: string): Promise<Task | undefined> {
+    return this.#mending(() => this.#task(id));
+  }
+
+  async #task(id: string): Promise<Task | undefined> {
     await this.#parts.log.catchUp();
     const task = findRow(this.#parts.cache.db, id)?.task;
     if (!task) return undefined;
@@ -124,37 +144,48 @@ export class AmqpBackend implements Backend {
     }
   }
 
-  async history(id: string): Promise<readonly Event[]> {
-    if (!(await this.task(id))) return [];
-    return this.#parts.cache.db
-      .all<{ body: string }>('SELECT body FROM event WHERE task = (SELECT n FROM task WHERE id = ?) ORDER BY seq', id)
-      .map(({ body }) => parseStored(body) as Event);
+  history(id: string): Promise<readonly Event[]> {
+    return this.#mending(async () => {
+      if (!(await this.#task(id))) return [];
+      return this.#parts.cache.db
+        .all<{ body: string }>('SELECT body FROM event WHERE task = (SELECT n FROM task WHERE id = ?) ORDER BY seq', id)
+        .map(({ body }) => parseStored(body) as Event);
+    });
   }
 
-  async list(filter: Filter): Promise<readonly Task[]> {
-    await this.#catchUp();
-    return list(this.#parts.cache.db, filter);
+  list(filter: Filter): Promise<readonly Task[]> {
+    return this.#mending(async () => {
+      await this.#catchUp();
+      return list(this.#parts.cache.db, filter);
+    });
   }
 
-  async counts(): Promise<Counts> {
-    await this.#catchUp();
-    return counts(this.#parts.cache.db);
+  counts(): Promise<Counts> {
+    return this.#mending(async () => {
+      await this.#catchUp();
+      return counts(this.#parts.cache.db);
+    });
   }
 
-  async inbox(queue: string, limit: number): Promise<Inbox> {
-    await this.#catchUp();
-    await this.#parts.delivery.tidy();
-    return readInbox(this.#parts, queue, limit);
+  inbox(queue: string, limit: number): Promise<Inbox> {
+    return this.#mending(async () => {
+      await this.#catchUp();
+      await this.#parts.delivery.tidy();
+      await carryOpenTasks(this.#parts);
+      return readInbox(this.#parts, queue, limit);
+    });
   }
 
   async audit(repair: boolean): Promise<readonly Finding[]> {
-    const { cache, log } = this.#parts;
-    await this.#catchUp();
+    const { cache, log, delivery } = this.#parts;
+    await this.#mending(() => this.#catchUp());
     const { audit } = await import('../projection/audit.ts');
     const findings = audit(cache.db, false);
-    if (!repair || findings.length === 0) return findings;
+    if (!repair) return findings;
+    await delivery.withdraw();
+    if (findings.length === 0) return findings;
     // It is a cache: the log tells everything anew.
-    cache.clear();
+    cache.remake();
     await log.readAnew();
     const left = new Set(audit(cache.db, false).map(({ subject }) => subject));
     return findings.map((finding) => ({ ...finding, repaired: !left.has(finding.subject) }));

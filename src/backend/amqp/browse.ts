@@ -1,7 +1,9 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { GetMessage } from 'amqplib';
 import { ResultMessage } from '../../core/result-message.ts';
 import type { Link } from './link.ts';
 import { digestOf, safeJson } from './log-entry.ts';
+import type { Session } from './session.ts';
 
 /** A result message that waits in its queue. */
 export interface Waiting {
@@ -20,32 +22,76 @@ export interface Waiting {
 /** What is to become of a message that was looked at; `stop`: it stays, and so do those behind it. */
 export type Fate = 'take' | 'leave' | 'stop';
 
+/** How long to wait until somebody else has looked, in ms, and how often to ask. */
+const LONGEST_LOOK = 5_000;
+const ASK_EVERY = 25;
+
+const RESOURCE_LOCKED = 405;
+const NOT_FOUND = 404;
+
+/** Those of this process who look at a queue, one after another. */
+const looking = new Map<string, Promise<unknown>>();
+
 /**
  * Looks at the messages of a queue, oldest first. Those that are not taken out lie there as before, in their order,
- * when it is done: they are held unacknowledged meanwhile, and given back with their channel.
+ * when it is done: they are held unacknowledged meanwhile, and given back with their channel. Whoever looks at the
+ * same time would see an empty queue, and so waits.
  */
 export async function browse(
   link: Link,
   queue: string,
   look: (waiting: Waiting) => Fate | Promise<Fate>,
 ): Promise<void> {
-  await link.lasting(async (session) => {
-    const channel = await session.channel();
-    try {
-      for (;;) {
-        const message = await channel.get(queue, { noAck: false });
-        if (!message) break;
-        const fate = await look(read(message));
-        if (fate === 'take') channel.ack(message);
-        if (fate === 'stop') break;
-      }
-    } catch (error) {
-      // A queue that nobody has declared holds nothing.
-      if ((error as { code?: number }).code === 404) return;
-      throw error;
+  const before = looking.get(queue) ?? Promise.resolve();
+  const mine = before.catch(() => {}).then(() => link.lasting((session) => browseAlone(session, queue, look)));
+  looking.set(queue, mine);
+  await mine.finally(() => looking.get(queue) === mine && looking.delete(queue));
+}
+
+async function browseAlone(
+  session: Session,
+  queue: string,
+  look: (waiting: Waiting) => Fate | Promise<Fate>,
+): Promise<void> {
+  const unlock = await lock(session, `${queue}.lock`);
+  const channel = await session.channel();
+  try {
+    for (;;) {
+      const message = await channel.get(queue, { noAck: false });
+      if (!message) break;
+      const fate = await look(read(message));
+      if (fate === 'take') channel.ack(message);
+      if (fate === 'stop') break;
     }
     await channel.close();
-  });
+  } catch (error) {
+    // A queue that nobody has declared holds nothing.
+    if ((error as { code?: number }).code !== NOT_FOUND) throw error;
+  } finally {
+    await unlock();
+  }
+}
+
+/**
+ * An exclusive queue is one connection's alone, and goes with it: a lock that no crash leaves behind. Where it can't
+ * be had, for want of rights or of patience, it is done without.
+ */
+async function lock(session: Session, name: string): Promise<() => Promise<void>> {
+  for (const end = performance.now() + LONGEST_LOOK; performance.now() < end; await pause(ASK_EVERY)) {
+    const channel = await session.channel();
+    try {
+      await channel.assertQueue(name, { exclusive: true, durable: false });
+    } catch (error) {
+      if ((error as { code?: number }).code === RESOURCE_LOCKED) continue;
+      break;
+    }
+    return async () => {
+      if (session.closed) return;
+      await channel.deleteQueue(name);
+      await channel.close();
+    };
+  }
+  return async () => {};
 }
 
 function read({ content, properties }: GetMessage): Waiting {

@@ -5,7 +5,9 @@ import { projectionSchema } from '../projection/schema.ts';
  * What a machine knows of the broker's log: a cache, which may be deleted at any time. `log` is one row: the last
  * message that was folded, by its offset and id, and the time that the log had reached. `entry` remembers which
  * entries were folded, and what came of them, so that one that was published twice counts once. `ending` holds the
- * entry that ended a task, and whether its result message is known to be out.
+ * entry that ended a task, and whether its messages are known to be out. For the forgetting of the log: `carried` says
+ * when an open task was last said again; `orphan` where the log last spoke of a task whose beginning it has forgotten;
+ * `milestone` how long the log was at which time.
  */
 export const cacheForm: Form = {
   application: 0x61677463, // "agtc" in ASCII
@@ -18,9 +20,10 @@ export const cacheForm: Form = {
     id         TEXT NOT NULL,
     at         INTEGER NOT NULL,
     away_until INTEGER NOT NULL,
-    unreadable INTEGER NOT NULL
+    unreadable INTEGER NOT NULL,
+    bytes      INTEGER NOT NULL
   ) STRICT;
-  INSERT INTO log VALUES (1, -1, '', 0, 0, 0);
+  INSERT INTO log VALUES (1, -1, '', 0, 0, 0, 0);
 
   CREATE TABLE entry (
     id       TEXT PRIMARY KEY,
@@ -34,5 +37,20 @@ export const cacheForm: Form = {
     announced INTEGER NOT NULL
   ) STRICT;
   CREATE INDEX ending_unannounced ON ending (at) WHERE announced = 0;
+
+  CREATE TABLE carried (
+    task INTEGER PRIMARY KEY,
+    at   INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE orphan (
+    id   TEXT PRIMARY KEY,
+    last INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE milestone (
+    bytes INTEGER PRIMARY KEY,
+    at    INTEGER NOT NULL
+  ) STRICT;
 `,
 };

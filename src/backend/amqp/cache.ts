@@ -19,15 +19,38 @@ export interface Position {
 /** What came of one message: whether it took effect, and undefined where it had none to take. */
 export type Folded = boolean | undefined;
 
+/** A message of the log, with its length in bytes. */
+export interface LogMessage {
+  readonly offset: number;
+  readonly size: number;
+  /** @param at the time that the log has reached, for a message that does not say when it was published */
+  readonly read: (at: number) => LogEntry;
+}
+
+export interface FoldedEntry {
+  readonly entry: LogEntry;
+  readonly folded: Folded;
+}
+
+/** What a broker stores beside the content of a message, about; and the steps in which the length is remembered, in bytes. */
+const OVERHEAD = 400;
+const MILESTONE = 100_000;
+
 /** From how old on an entry can't be published again, in ms: what is known of it is forgotten. */
 const REMEMBERED = 86_400_000;
 
 /** The cache of one log, in a file of its own: two brokers, or two virtual hosts, never share one. */
 export class Cache {
-  readonly db: Connection;
+  readonly #path: string;
+  readonly #mode: number;
+  #db: Connection;
+  /** How long the log is up to what is being folded. */
+  #bytes: number | undefined;
 
-  private constructor(db: Connection) {
-    this.db = db;
+  private constructor(path: string, mode: number) {
+    this.#path = path;
+    this.#mode = mode;
+    this.#db = Connection.create(path, mode, cacheForm);
   }
 
   /**
@@ -37,13 +60,23 @@ export class Cache {
   static open(dir: string, identity: string, mode: number): Cache {
     const path = join(dir, `cache-${createHash('sha256').update(identity).digest('hex').slice(0, 12)}.db`);
     try {
-      return new Cache(Connection.create(path, mode, cacheForm));
+      return new Cache(path, mode);
     } catch (error) {
-      // It can be made again from the log: nothing in it is worth a person's time.
-      if (!(error instanceof AgentqError) || error.code !== 'corrupt') throw error;
-      for (const end of ['', '-wal', '-shm']) rmSync(`${path}${end}`, { force: true });
-      return new Cache(Connection.create(path, mode, cacheForm));
+      if (!isCorrupt(error)) throw error;
+      remove(path);
+      return new Cache(path, mode);
     }
+  }
+
+  get db(): Connection {
+    return this.#db;
+  }
+
+  /** Begins with an empty file: the log tells everything again, and nothing here is worth a person's time. */
+  remake(): void {
+    this.#db.close();
+    remove(this.#path);
+    this.#db = Connection.create(this.#path, this.#mode, cacheForm);
   }
 
   position(): Position {
@@ -61,30 +94,55 @@ export class Cache {
    * @param after the offset of the message before them
    * @returns undefined where the cache was emptied meanwhile, and they do not follow what is in it
    */
-  fold(
-    messages: readonly { readonly offset: number; readonly entry: LogEntry }[],
-    after: number,
-  ): readonly Folded[] | undefined {
+  fold(messages: readonly LogMessage[], after: number): readonly FoldedEntry[] | undefined {
     return this.db.transaction(() => {
       const before = this.position();
       if (before.last < after) return { keep: false, outcome: undefined };
       const fold = new Fold(this.db, before.at);
-      const outcome = messages.map(({ offset, entry }) =>
-        offset <= before.last ? this.outcome(entry.id) : fold.add(entry),
-      );
+      const outcome = messages.map((message): FoldedEntry => {
+        const { offset } = message;
+        const entry = message.read(fold.at);
+        if (offset <= before.last) return { entry, folded: this.outcome(entry.id) };
+        const folded = fold.add(entry, offset);
+        this.#grow(message, fold.at);
+        return { entry, folded };
+      });
       fold.write();
-      const { offset, entry } = messages.at(-1)!;
+      const { offset } = messages.at(-1)!;
       const keep = offset > before.last;
-      if (keep) this.db.run('UPDATE log SET last = ?, id = ?, at = ?', offset, entry.id, Math.max(before.at, entry.at));
+      if (keep) {
+        const { id } = outcome.at(-1)!.entry;
+        this.db.run('UPDATE log SET last = ?, id = ?, at = ?, bytes = ?', offset, id, fold.at, this.#bytes!);
+      }
+      this.#bytes = undefined;
       return { keep, outcome };
     }).outcome;
+  }
+
+  /** Remembers how long the log has become, for whoever must know how soon it forgets. */
+  #grow({ size }: LogMessage, at: number): void {
+    const before = (this.#bytes ??= this.db.get<{ bytes: number }>('SELECT bytes FROM log')!.bytes);
+    const now = before + size + OVERHEAD;
+    this.#bytes = now;
+    if (Math.floor(now / MILESTONE) > Math.floor(before / MILESTONE)) {
+      this.db.run('INSERT OR IGNORE INTO milestone (bytes, at) VALUES (?, ?)', now, at);
+    }
+  }
+
+  /** When the log was shorter by so many bytes than now, ms since 1970; undefined where it never was so long. */
+  whenShorterBy(bytes: number): number | undefined {
+    return this.db.get<{ at: number }>(
+      'SELECT at FROM milestone WHERE bytes <= (SELECT bytes FROM log) - ? ORDER BY bytes DESC LIMIT 1',
+      bytes,
+    )?.at;
   }
 
   /** Forgets everything: the log is not the one that was folded here. */
   clear(): void {
     this.db.transaction(() => {
-      for (const table of ['event', 'task', 'worker', 'entry', 'ending']) this.db.run(`DELETE FROM ${table}`);
-      this.db.run("UPDATE log SET last = -1, id = '', at = 0, away_until = 0, unreadable = 0");
+      for (const table of ['event', 'task', 'worker', 'entry', 'ending', 'carried', 'orphan', 'milestone'])
+        this.db.run(`DELETE FROM ${table}`);
+      this.db.run("UPDATE log SET last = -1, id = '', at = 0, away_until = 0, unreadable = 0, bytes = 0");
       return { keep: true };
     });
   }
@@ -97,4 +155,12 @@ export class Cache {
   close(): void {
     this.db.close();
   }
+}
+
+export function isCorrupt(error: unknown): boolean {
+  return error instanceof AgentqError && error.code === 'corrupt';
+}
+
+function remove(path: string): void {
+  for (const end of ['', '-wal', '-shm']) rmSync(`${path}${end}`, { force: true });
 }

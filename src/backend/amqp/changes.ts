@@ -9,7 +9,7 @@ import type { AmqpParts } from './amqp-backend.ts';
 import { Unroutable } from './broker-error.ts';
 import { LONGEST_DELAY, RESERVED } from './names.ts';
 import { submitMessage } from './outgoing.ts';
-import { Tail } from './tail.ts';
+import { appendAtEnd } from './tail.ts';
 import { unknownRole } from './work-queue.ts';
 
 /** How often a change is tried again that others were faster than. */
@@ -88,7 +88,7 @@ export class Changes {
       await this.#routed(first!, () =>
         link.lasting(async (session) => {
           if (log.isRead(session)) return log.append(message);
-          return Tail.append(session, names, message);
+          return appendAtEnd(session, names, message);
         }),
       );
     }

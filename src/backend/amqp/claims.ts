@@ -6,7 +6,12 @@ import type { Claimed, ClaimRequest, Outcome, Request } from '../backend.ts';
 import { type Stored, toRow } from '../projection/rows.ts';
 import type { AmqpParts } from './amqp-backend.ts';
 import { FOUND } from './log-body.ts';
+import { carryOpenTasks } from './carry.ts';
 import type { Token } from './work-queue.ts';
+
+/** How long a token may be on its way from a delay, and how often to look for it, in ms. */
+const ON_ITS_WAY = 5_000;
+const LOOK_AGAIN = 250;
 
 /** How often a worker's presence is told, in ms. */
 const PRESENCE_EVERY = 60_000;
@@ -40,6 +45,7 @@ export class Claims {
     const task = (await this.#withoutToken(request)) ?? (await this.#byToken(request));
     if (task) return { task };
     await this.#parts.delivery.tidy();
+    await carryOpenTasks(this.#parts, request.role);
     return this.#nothing(request.role);
   }
 
@@ -109,7 +115,14 @@ export class Claims {
       "SELECT min(ready_at) AS at FROM task INDEXED BY task_ready WHERE role = ? AND status = 'queued'",
       role,
     )!.at;
-    const next = Math.min(due ?? Infinity, (ready ?? Infinity) + tokenGrace);
+    // The token of what has just become ready may be on its way; not every broker tells the log when it arrives.
+    const latest = cache.db.get<{ at: number | null }>(
+      "SELECT max(ready_at) AS at FROM task INDEXED BY task_ready WHERE role = ? AND status = 'queued'",
+      role,
+    )!.at;
+    const soon =
+      latest !== null && this.#parts.clock() - latest < ON_ITS_WAY ? this.#parts.clock() + LOOK_AGAIN : Infinity;
+    const next = Math.min(due ?? Infinity, (ready ?? Infinity) + tokenGrace, soon);
     return { task: undefined, ...(next < Infinity && { next_due: next }) };
   }
 

@@ -3,7 +3,7 @@ import type { EventOf } from '../../core/event.ts';
 import { nextDue } from '../../core/due.ts';
 import { resultMessage } from '../../core/result-message.ts';
 import { isDead, isFinished, type Task } from '../../core/task.ts';
-import { type Stored, toRow } from '../projection/rows.ts';
+import { findRow, type Stored, toRow } from '../projection/rows.ts';
 import { Unroutable } from './broker-error.ts';
 import type { Cache } from './cache.ts';
 import { declare } from './declare.ts';
@@ -53,10 +53,10 @@ export class Delivery {
    */
   async after(before: Task | undefined, task: Task, entry: string, hasToken: boolean): Promise<void> {
     if (before?.status === task.status && before.attempts.length === task.attempts.length) {
-      if (before && isDead(before) && !isDead(task)) await this.#withdraw(task.id);
+      if (before && isDead(before) && !isDead(task)) await this.withdraw();
       return;
     }
-    if (before && isDead(before) && !isDead(task)) await this.#withdraw(task.id);
+    if (before && isDead(before) && !isDead(task)) await this.withdraw();
     if (isFinished(task)) return this.announce(task, entry);
     if (hasToken || task.status === 'working') return;
     // The token of a delay that is over comes out of the delay by itself.
@@ -144,15 +144,18 @@ export class Delivery {
     await this.#send(deadMessage(this.#names, this.#log.newId(), role, content, headers));
   }
 
-  /** Takes what is no dead letter any more out of their queue. */
-  async #withdraw(id: string): Promise<void> {
-    await browse(this.#link, this.#names.deadLetters, ({ headers }) =>
-      headers['agentq-task-id'] === id ? 'take' : 'leave',
-    );
+  /** Takes what is no dead letter any more out of their queue, also what others have left there. */
+  async withdraw(): Promise<void> {
+    await browse(this.#link, this.#names.deadLetters, ({ headers }) => {
+      const id = headers['agentq-task-id'];
+      const task = typeof id === 'string' ? findRow(this.#cache.db, id)?.task : undefined;
+      return task && !isDead(task) ? 'take' : 'leave';
+    });
   }
 
   /** Sends what somebody should have sent and has not. */
   async tidy(): Promise<void> {
+    this.#cache.prune(this.#options.clock());
     const late = this.#cache.db.all<Stored & { entry: string }>(
       `SELECT n, state, entry FROM ending JOIN task ON task.n = ending.task
        WHERE announced = 0 AND at < ? ORDER BY at LIMIT 100`,

@@ -1,4 +1,5 @@
-import type { Event } from '../../core/event.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { Event, EventOf } from '../../core/event.ts';
 import { foreignEvent } from '../../core/foreign-result.ts';
 import { applyEntry } from '../../core/log-entry.ts';
 import { isFinished, type Task } from '../../core/task.ts';
@@ -17,8 +18,9 @@ export class Fold {
   readonly #tasks = new Map<string, Row | undefined>();
   readonly #changed = new Set<string>();
   #next: number;
-  /** The time that the log has reached, ms since 1970. */
   #at: number;
+  /** Of the message that is being folded. */
+  #offset = -1;
 
   constructor(db: Connection, at: number) {
     this.#db = db;
@@ -26,8 +28,14 @@ export class Fold {
     this.#next = (db.get<{ n: number | null }>('SELECT max(n) AS n FROM task')!.n ?? 0) + 1;
   }
 
+  /** The time that the log has reached, ms since 1970. */
+  get at(): number {
+    return this.#at;
+  }
+
   /** @returns whether it took effect; undefined for one that could not */
-  add(entry: LogEntry): boolean | undefined {
+  add(entry: LogEntry, offset: number): boolean | undefined {
+    this.#offset = offset;
     const effect = this.#add(entry);
     this.#at = Math.max(this.#at, entry.at);
     return effect;
@@ -42,6 +50,7 @@ export class Fold {
       case 'result': {
         if (entry.announces !== undefined) return this.#announced(entry.announces);
         const task = this.#find(entry.message.task_id)?.task;
+        if (!task) this.#orphan(entry.message.task_id);
         const event = task && foreignEvent(task, entry.message, entry.at);
         this.#db.run('INSERT OR IGNORE INTO entry (id, accepted) VALUES (?, 1)', heard(entry.digest));
         return event !== undefined && this.#apply(foreignEntry(entry.id, entry.digest), [event]);
@@ -66,7 +75,10 @@ export class Fold {
     }
     if (announced !== undefined) this.#announced(announced);
     if (away) this.#stretchLeases(entry.id, away);
-    return entry.events.length === 0 ? undefined : this.#apply(entry.id, entry.events, entry.role);
+    const [first] = entry.events;
+    if (!first) return undefined;
+    if (first.type === 'carried') return this.#carry(entry.id, first, entry.after ?? -1);
+    return this.#apply(entry.id, entry.events, entry.role);
   }
 
   #announced(ending: string): undefined {
@@ -87,10 +99,36 @@ export class Fold {
       : { accepted: false, events: [], tasks: new Map<string, Task>() };
     this.#db.run('INSERT INTO entry (id, accepted) VALUES (?, ?)', id, accepted ? 1 : 0);
     for (const [task, after] of tasks) this.#set(task, after, id);
+    if (!accepted) for (const { task_id } of events) if (!this.#find(task_id)) this.#orphan(task_id);
     for (const event of kept) {
       this.#db.run('INSERT INTO event (task, body) VALUES (?, ?)', this.#find(event.task_id)!.n, JSON.stringify(event));
     }
     return accepted;
+  }
+
+  /**
+   * An open task, said again before the log forgets its beginning. Whoever knows the task notes when it was said, if
+   * it still is so. Whoever does not, because the log begins later, learns it from here: unless the log has spoken of
+   * the task since its state was taken.
+   * @param after how far the log was read when the state was taken
+   */
+  #carry(id: string, event: EventOf<'carried'>, after: number): boolean {
+    const known = this.#find(event.task_id);
+    if (known) {
+      if (!isDeepStrictEqual(JSON.parse(JSON.stringify(known.task)), event.task)) return false;
+      this.#db.run('INSERT OR REPLACE INTO carried (task, at) VALUES (?, ?)', known.n, event.at);
+      return true;
+    }
+    const orphan = this.#db.get<{ last: number }>('SELECT last FROM orphan WHERE id = ?', event.task_id);
+    if (orphan && orphan.last > after) return false;
+    this.#db.run('DELETE FROM orphan WHERE id = ?', event.task_id);
+    if (!this.#apply(id, [event])) return false;
+    this.#db.run('INSERT OR REPLACE INTO carried (task, at) VALUES (?, ?)', this.#find(event.task_id)!.n, event.at);
+    return true;
+  }
+
+  #orphan(id: string): void {
+    this.#db.run('INSERT OR REPLACE INTO orphan (id, last) VALUES (?, ?)', id, this.#offset);
   }
 
   /** Whose tasks they are about; undefined for a task that there is not. */

@@ -14,14 +14,15 @@ export async function readInbox(parts: AmqpParts, replyTo: string, limit: number
   const { link, names } = parts;
   const queue = names.results(replyTo);
   const found = new Map<string, Task>();
-  const read = new Set<string>();
+  // By id: a message that was confirmed to nobody may lie there twice.
+  const read = new Map<string, number>();
   await browse(link, queue, async (waiting) => {
     if (found.size >= limit) return 'stop';
     const task = await trueTask(parts, waiting);
     if (!task) return 'take';
-    // Of a task that has fallen out of the log nothing can be said; its message is somebody's all the same.
+    // It may be of a task that has fallen out of the log, or of no agentq at all: it is not ours to throw away.
     if (task === 'unknown') return 'leave';
-    read.add(waiting.id);
+    read.set(waiting.id, (read.get(waiting.id) ?? 0) + 1);
     found.set(task.id, task);
     return 'leave';
   });
@@ -30,7 +31,11 @@ export async function readInbox(parts: AmqpParts, replyTo: string, limit: number
     async acknowledge() {
       await browse(link, queue, ({ id }) => {
         if (read.size === 0) return 'stop';
-        return read.delete(id) ? 'take' : 'leave';
+        const copies = read.get(id);
+        if (copies === undefined) return 'leave';
+        if (copies > 1) read.set(id, copies - 1);
+        else read.delete(id);
+        return 'take';
       });
     },
   };
@@ -41,7 +46,7 @@ async function trueTask(
   parts: AmqpParts,
   { message, announces, content, digest }: Waiting,
 ): Promise<Task | 'unknown' | undefined> {
-  if (!message) return undefined;
+  if (!message) return 'unknown';
   const { cache, log } = parts;
   if (announces === undefined && cache.outcome(heard(digest)) === undefined) await log.tell(content);
   const known = cache.db.get<Stored & { entry: string | null }>(

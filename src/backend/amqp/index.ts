@@ -14,7 +14,7 @@ const DEFAULT_TOKEN_GRACE = 60_000;
 /** Connects when something is asked first. */
 export function openAmqp(options: BackendOptions, broker: BrokerOptions): Backend {
   const { dir, fileMode, clock, random } = options;
-  const { patience, say, refOf, replicated, tokenGrace = DEFAULT_TOKEN_GRACE } = broker;
+  const { patience, say, refOf, replicated, retention, tokenGrace = DEFAULT_TOKEN_GRACE } = broker;
   const address = parseAddress(broker.url);
   const names = new Names(address.prefix);
   const link = new Link(address, { patience, say, clock, random });
@@ -22,5 +22,5 @@ export function openAmqp(options: BackendOptions, broker: BrokerOptions): Backen
   const log = new Log(link, cache, names, clock, random);
   const delivery = new Delivery(link, log, cache, names, { clock, refOf, replicated, say });
   const work = new WorkQueues(link, names, replicated, clock);
-  return new AmqpBackend({ link, log, cache, names, delivery, work, clock, random, tokenGrace });
+  return new AmqpBackend({ link, log, cache, names, delivery, work, clock, random, tokenGrace, retention });
 }

@@ -6,6 +6,7 @@ import { definitionsOf } from './definitions.ts';
 import { guarantees, refuseOldBroker } from './guarantees.ts';
 import { Link } from './link.ts';
 import { Names } from './names.ts';
+import { noteMessage } from './outgoing.ts';
 import { type Topology, topologyOf } from './topology.ts';
 
 /**
@@ -22,6 +23,7 @@ export async function createAmqp(
   try {
     const product = await link.lasting(async (session) => session.product);
     refuseOldBroker(product, replicated);
+    const names = new Names(link.address.prefix);
     const topology = wanted(broker, wish);
     const { missing, differences } = await compare(link, topology);
     refuseDifferences(differences, link.place);
@@ -31,6 +33,9 @@ export async function createAmqp(
       // Of those who may not declare anything it is enough that everything is there.
       if (missing.length > 0 || !(error instanceof AgentqError) || error.code !== 'denied') throw error;
     }
+    // From then on the log knows the time, also for messages that do not say when they were published.
+    const begin = noteMessage(names, `0-begin-${random().toString(36).slice(2)}`, clock(), {});
+    if (missing.includes(names.log)) await link.lasting(async (session) => (await session.publisher()).publish(begin));
     return { product, place: link.place, declared: [...missing], guarantees: [...guarantees(product, replicated)] };
   } finally {
     await link.close();
@@ -53,7 +58,7 @@ export async function removeAmqp(
 }
 
 /** What `createAmqp` would declare. */
-export function wanted({ url, replicated }: BrokerOptions, { roles, coordinators, retention }: TopologyWish): Topology {
+export function wanted({ url, replicated, retention }: BrokerOptions, { roles, coordinators }: TopologyWish): Topology {
   const names = new Names(parseAddress(url).prefix);
   const replyTos = coordinators.map((agent) => `results.${agent}`);
   return topologyOf({ names, roles, replyTos, replicated, retention });

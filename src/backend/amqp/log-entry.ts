@@ -93,8 +93,9 @@ function readEvents(json: unknown, key: string, base: Fallback): LogEntry | unde
 /** Names end up in paths and queue names, whoever wrote them. */
 function hasNames(event: Event): boolean {
   if (!isName('task id', event.task_id)) return false;
-  const envelope = event.type === 'submitted' ? event.envelope : undefined;
-  if (!envelope) return true;
+  if (event.type !== 'submitted' && event.type !== 'carried') return true;
+  const envelope = event.type === 'submitted' ? event.envelope : event.task.envelope;
+  if (event.type === 'carried' && event.task.id !== event.task_id) return false;
   const { task_id, to, from, reply_to } = envelope;
   const named = isName('role', to) && isName('agent name', from) && isName('queue name', reply_to);
   return task_id === event.task_id && named && !reply_to.startsWith(RESERVED);

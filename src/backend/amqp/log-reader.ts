@@ -1,6 +1,7 @@
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { AgentqError } from '../../core/errors.ts';
-import type { Cache, Folded } from './cache.ts';
+import { ConnectionLost } from './broker-error.ts';
+import type { Cache, Folded, LogMessage } from './cache.ts';
 import { type LogEntry, readLogMessage } from './log-entry.ts';
 import type { Names } from './names.ts';
 import type { Session } from './session.ts';
@@ -56,7 +57,7 @@ export class LogReader {
     this.#after = this.#expected.last < 0 ? -1 : undefined;
     this.#batch = [];
     const from = this.#expected.last < 0 ? 'first' : this.#expected.last;
-    channel.on('error', (error: Error) => this.#failed.reject(error));
+    channel.on('error', (error: Error) => channel === this.#channel && this.#fail(error));
     channel.prefetch(AHEAD).catch(() => {});
     await channel.consume(this.#names.log, (message) => this.#take(channel, message), {
       arguments: { 'x-stream-offset': from },
@@ -74,10 +75,15 @@ export class LogReader {
     return performance.now() - this.#heardAt;
   }
 
+  /** Whether the last message that the cache knows was seen again: it is the log that was folded. */
+  get verified(): boolean {
+    return this.#after !== undefined;
+  }
+
   #take(channel: Channel, message: ConsumeMessage | null): void {
     if (channel !== this.#channel) return;
     this.#heardAt = performance.now();
-    if (!message) return this.#failed.reject(new Error('the broker ended the reading of the log'));
+    if (!message) return this.#fail(new ConnectionLost('the broker ended the reading of the log'));
     if (this.#batch.length === 0) setImmediate(() => this.#digest(channel));
     this.#batch.push(message);
   }
@@ -87,41 +93,52 @@ export class LogReader {
     const batch = this.#batch;
     this.#batch = [];
     try {
-      if (!this.#fold(batch)) return this.#again();
+      if (!this.#fold(batch.map((message) => this.#toRead(message)))) return this.#again();
     } catch (error) {
-      return this.#failed.reject(error);
+      return this.#fail(error);
     }
     // The broker sends more as these are acknowledged; a connection that is gone does not matter here.
     if (!this.#session.closed) channel.ack(batch.at(-1)!, true);
   }
 
+  #toRead(message: ConsumeMessage): LogMessage {
+    const offset = offsetOf(message);
+    const read = (at: number) => readLogMessage(message, this.#names, { id: `offset:${offset}`, at });
+    return { offset, size: message.content.length, read };
+  }
+
   /** @returns whether it follows what the cache holds */
-  #fold(batch: readonly ConsumeMessage[]): boolean {
-    const at = this.#cache.position().at;
-    let messages = batch.map((message) => {
-      const offset = offsetOf(message);
-      return { offset, entry: readLogMessage(message, this.#names, { id: `offset:${offset}`, at }) };
-    });
+  #fold(batch: readonly LogMessage[]): boolean {
+    let messages = batch;
     if (this.#after === undefined) {
       const { last, id } = this.#expected;
-      // A broker may begin a little before the offset that was asked for; but what was published since lies behind it.
-      const other = messages.some(({ offset, entry }) => offset < last && this.#waiting.has(entry.id));
-      messages = messages.filter(({ offset }) => offset >= last);
-      const first = messages.shift();
-      if (!first && !other) return true;
-      if (!first || first.offset !== last || first.entry.id !== id) {
+      // A broker may begin a little before the offset that was asked for.
+      const first = batch.find(({ offset }) => offset >= last);
+      if (!first) return true;
+      const entry = first.read(0);
+      if (first.offset !== last || entry.id !== id) {
         this.#cache.clear();
         return false;
       }
+      messages = batch.slice(batch.indexOf(first) + 1);
       this.#after = first.offset;
-      this.#tell(first.entry, this.#cache.outcome(first.entry.id));
+      this.#tell(entry, this.#cache.outcome(id));
     }
     if (messages.length === 0) return true;
     const folded = this.#cache.fold(messages, this.#after);
     if (!folded) return false;
     this.#after = messages.at(-1)!.offset;
-    for (const [i, { entry }] of messages.entries()) this.#tell(entry, folded[i]);
+    for (const { entry, folded: effect } of folded) this.#tell(entry, effect);
     return true;
+  }
+
+  /** What comes after something that could not be folded must not be folded either. */
+  #fail(error: unknown): void {
+    const channel = this.#channel;
+    this.#channel = undefined;
+    this.#batch = [];
+    this.#failed.reject(error);
+    if (!this.#session.closed) channel?.close().catch(() => {});
   }
 
   #tell(entry: LogEntry, folded: Folded): void {
@@ -130,11 +147,12 @@ export class LogReader {
   }
 
   #again(): void {
-    this.attach().catch((error: unknown) => this.#failed.reject(error));
+    this.attach().catch((error: unknown) => this.#fail(error));
   }
 }
 
-function offsetOf({ properties }: ConsumeMessage): number {
+/** Where a message lies in the log. */
+export function offsetOf({ properties }: ConsumeMessage): number {
   const offset = Number(properties.headers?.['x-stream-offset']);
   if (Number.isInteger(offset)) return offset;
   throw new AgentqError('topology', 'the log is no stream', 'look at its x-queue-type');

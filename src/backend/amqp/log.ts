@@ -10,6 +10,7 @@ import { LogReader } from './log-reader.ts';
 import type { Note } from './log-body.ts';
 import type { LogEntry } from './log-entry.ts';
 import { foreignMessage, noteMessage } from './outgoing.ts';
+import { appendAtEnd } from './tail.ts';
 import type { Names } from './names.ts';
 import type { Outgoing } from './publisher.ts';
 import type { Session } from './session.ts';
@@ -77,6 +78,7 @@ export class Log {
         const result = await Promise.race([seen, pause(wait, undefined, { signal: end.signal })]);
         end.abort();
         if (result) return result.folded;
+        if (!reader.verified) await this.#lookForOtherLog(session, reader);
         if (reader.silence > LONGEST_SILENCE) {
           throw new AgentqError(
             'unreachable',
@@ -86,6 +88,18 @@ export class Log {
         }
       }
     });
+  }
+
+  /**
+   * A log that was made anew, and is shorter than the one that was folded, shows nothing where that one had its end.
+   * What is written to it now tells where its own end is.
+   */
+  async #lookForOtherLog(session: Session, reader: LogReader): Promise<void> {
+    const marker = noteMessage(this.#names, this.newId(), this.#clock(), {});
+    const end = await appendAtEnd(session, this.#names, marker);
+    if (reader.verified || end > this.#cache.position().last) return;
+    this.#cache.clear();
+    await reader.attach();
   }
 
   /** Appends what agentq alone writes: events, or a note. */

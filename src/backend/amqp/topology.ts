@@ -1,3 +1,4 @@
+import type { Retention } from '../open.ts';
 import { DELAY_LEVELS, type Names, RESERVED } from './names.ts';
 
 export type Arguments = Readonly<Record<string, string | number>>;
@@ -36,12 +37,6 @@ export interface TopologyOptions {
   /** Quorum queues instead of classic ones. */
   readonly replicated: boolean;
   readonly retention: Retention;
-}
-
-/** How much of the log is kept at least. Whole segments fall out of it, once both are passed. */
-export interface Retention {
-  readonly days: number;
-  readonly bytes: number;
 }
 
 /** The highest of `priorities`, as a queue's x-max-priority. */

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { existingWorkspace, initWorkspace, newConfig } from '../../app/workspace.ts';
 import { checkName } from '../../core/identifiers.ts';
-import type { Context, Wish } from '../context.ts';
+import type { Context, TopologyWish } from '../context.ts';
 import { names, parseFlags } from '../flags.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
@@ -53,7 +53,7 @@ function declaredLine(declared: readonly string[]): string {
   return declared.length === 0 ? 'everything was there already' : `declared ${declared.length} exchanges and queues`;
 }
 
-function wishOf(cli: Context, { workers = [], coordinators }: Flags): Wish {
+function wishOf(cli: Context, { workers = [], coordinators }: Flags): TopologyWish {
   for (const role of workers) checkName('role', role);
   const agents = coordinators ?? [cli.identity(undefined) ?? 'coordinator'];
   for (const agent of agents) checkName('agent name', agent);

@@ -70,6 +70,8 @@ function details(event: Event): string {
       return `by ${event.by}`;
     case 'refused':
       return `${event.command} by ${event.by}: ${event.reason}`;
+    case 'carried':
+      return `${event.task.status}, as it was then: the log has forgotten what came before`;
     case 'became-due':
     case 'expired':
       return '';

@@ -31,12 +31,16 @@ let made = 0;
  * Exchanges and queues of their own on the broker that all share. Every other connection is on another machine: it
  * has a cache of its own.
  */
-export async function makeAmqpHarness({ replicated = false, roles = ROLES } = {}): Promise<AmqpHarness> {
+export async function makeAmqpHarness({
+  replicated = false,
+  roles = ROLES,
+  retention = { days: 30, bytes: 1e9 },
+} = {}): Promise<AmqpHarness> {
   let now = Date.UTC(2027, 0, 31);
   const prefix = `t${process.pid.toString(36)}-${(made++).toString(36)}-${Math.floor(Math.random() * 1e9).toString(36)}`;
   const url = withPrefix(amqpUrl(), prefix);
   const names = new Names(prefix);
-  const topology = topologyOf({ names, roles, replyTos: [], replicated, retention: { days: 30, bytes: 1e9 } });
+  const topology = topologyOf({ names, roles, replyTos: [], replicated, retention });
   await onLink(url, (link) => declare(link, topology));
   const folders: string[] = [];
   const folder = () => folders[folders.push(makeFolder()) - 1]!;
@@ -54,6 +58,7 @@ export async function makeAmqpHarness({ replicated = false, roles = ROLES } = {}
       say: () => {},
       refOf: (path) => `file:///store/${path}`,
       replicated,
+      retention,
       // The clock of the tests runs ahead of the broker's: no delay of the broker is ever over in time.
       tokenGrace: 0,
       ...more,

@@ -1,0 +1,154 @@
+import { existsSync } from 'node:fs';
+import { describe, expect } from 'vitest';
+import { freePort } from '../broker/free-port.ts';
+import { startProxy } from '../broker/tcp-proxy.ts';
+import { amqpUrl } from '../broker/shared-broker.ts';
+import { test, bareTest } from './fixture.ts';
+import { SLOW } from './site.ts';
+
+/** Parts of URLs that no output may repeat. */
+const SECRET = 'hunter2%40';
+
+const nowhere = async () => `amqp://agent:${SECRET}@127.0.0.1:${await freePort()}/%2f`;
+
+const linesOf = (text: string) => text.trimEnd().split('\n');
+
+describe('a broker that is away', { timeout: SLOW }, () => {
+  test('is waited for as long as --broker-timeout says, and told of in one line', async ({ cast: { lead } }) => {
+    const away = lead.with({ AGENTQ_URL: await nowhere() });
+    for (const command of [
+      ['status'],
+      ['submit', '--to', 'r', '--instructions', 'x'],
+      ['claim', '--as', 'r'],
+      ['wait', 'a'],
+      ['result', 'a'],
+      ['inbox'],
+      ['dlq'],
+      ['work', '--as', 'r', '--until-empty', '--', 'true'],
+    ]) {
+      const { code, stdout, stderr } = await away.run(...command, '--broker-timeout', '700ms');
+      if (command[0] === 'work' && code !== 25) continue;
+      expect({ command, code, stdout }).toEqual({ command, code: 25, stdout: '' });
+      expect(linesOf(stderr)).toEqual([
+        expect.stringMatching(/^agentq: no broker at 127\.0\.0\.1:\d+ \(.*ECONNREFUSED.*\); trying again( for 1 s)?$/),
+        expect.stringMatching(/^agentq: the broker at 127\.0\.0\.1:\d+ cannot be reached: .*ECONNREFUSED.*--broker-timeout/),
+      ]);
+      expect(stderr).not.toContain('hunter2');
+    }
+  });
+
+  test('the option may stand before the command, and the config may hold the span', async ({ cast: { lead } }) => {
+    const away = lead.with({ AGENTQ_URL: await nowhere() });
+    expect(await away.refused('--broker-timeout', '300ms', 'status')).toMatchObject({ exit: 25, code: 'unreachable' });
+    lead.configure({ broker: { timeout: '300ms' } });
+    expect(await away.refused('status')).toMatchObject({ exit: 25 });
+    expect(await away.refused('status', '--broker-timeout', 'soon')).toMatchObject({ exit: 2 });
+  });
+
+  test('a broker that takes the connection and says nothing is away as well', async ({ cast: { lead } }) => {
+    const proxy = await startProxy(Number(new URL(amqpUrl()).port));
+    proxy.freeze();
+    try {
+      const url = new URL(lead.site.url);
+      url.port = `${proxy.port}`;
+      const silent = lead.with({ AGENTQ_URL: url.href });
+      expect(await silent.refused('status', '--broker-timeout', '1s')).toMatchObject({ exit: 25 });
+    } finally {
+      await proxy.close();
+    }
+  });
+
+  test('a command goes on when the broker is back in time', async ({ cast: { lead } }) => {
+    const proxy = await startProxy(Number(new URL(amqpUrl()).port));
+    try {
+      await lead.submit('a');
+      await proxy.cut();
+      const url = new URL(lead.site.url);
+      url.port = `${proxy.port}`;
+      const command = lead.with({ AGENTQ_URL: url.href }).start('status', '--broker-timeout', '60s');
+      await expect.poll(() => command.stderr, { timeout: SLOW }).toContain('trying again');
+      await proxy.heal();
+      const { code, stderr } = await command.ended;
+      expect(code).toBe(0);
+      expect(linesOf(stderr)).toEqual([
+        expect.stringMatching(/^agentq: no broker at /),
+        expect.stringMatching(/^agentq: the broker at \S+ is back$/),
+      ]);
+    } finally {
+      await proxy.close();
+    }
+  });
+
+  bareTest('makes no workspace', async ({ site }) => {
+    const machine = site.bare('lead').with({ AGENTQ_URL: await nowhere() });
+    expect(await machine.refused('init', '--broker-timeout', '300ms')).toMatchObject({ exit: 25 });
+    expect(existsSync(machine.path('.agentq'))).toBe(false);
+  });
+});
+
+describe('what the broker refuses', { timeout: SLOW }, () => {
+  test('another password, user or virtual host is refused at once', async ({ cast: { lead } }) => {
+    const urls = [
+      ['user or the password', (url: URL) => (url.password = SECRET)],
+      ['user or the password', (url: URL) => (url.username = 'nobody')],
+      ['virtual host', (url: URL) => (url.pathname = '/none')],
+    ] as const;
+    for (const [what, change] of urls) {
+      const url = new URL(lead.site.url);
+      change(url);
+      const refused = await lead.with({ AGENTQ_URL: url.href }).refused('status', '--broker-timeout', '10m');
+      expect(refused).toMatchObject({ exit: 26, code: 'denied', message: expect.stringContaining(what) });
+      expect(linesOf(refused.said)).toHaveLength(1);
+      expect(refused.said).not.toContain('hunter2');
+    }
+  });
+
+  test('a role that nobody declared is named, with what declares it', async ({ cast: { lead, one } }) => {
+    for (const command of [
+      ['submit', '--to', 'painter', '--instructions', 'x'],
+      ['claim', '--as', 'painter'],
+      ['work', '--as', 'painter', '--until-empty', '--', 'true'],
+    ]) {
+      const { exit, code, message, hint } = await one.refused(...command);
+      expect({ exit, code }, command.join(' ')).toEqual({ exit: 27, code: 'topology' });
+      expect(message).toContain('painter');
+      expect(hint).toContain('agentq init --workers painter');
+    }
+    expect((await lead.json('list')).tasks).toEqual([]);
+  });
+
+  test('a queue that is not there at all is told of, with what declares it', async ({ cast: { lead } }) => {
+    const url = new URL(lead.site.url);
+    url.searchParams.set('prefix', `${lead.site.names.prefix}-none`);
+    const { exit, hint } = await lead.with({ AGENTQ_URL: url.href }).refused('status');
+    expect({ exit, hint }).toEqual({ exit: 27, hint: expect.stringContaining('agentq init') });
+  });
+});
+
+describe('a URL that is wrong', () => {
+  const wrong: Readonly<Record<string, string>> = {
+    'is none': `agent:${SECRET}@broker`,
+    'has another scheme': `https://agent:${SECRET}@broker/`,
+    'names no host': `amqp:///${SECRET}`,
+    'has a port that is none': `amqp://agent:${SECRET}@broker:port/`,
+    'holds an unknown parameter': `amqp://agent:${SECRET}@broker/?pasword=${SECRET}`,
+    'holds a password with a question mark': `amqp://agent:what?${SECRET}@broker/`,
+    'has a prefix that is no name': `amqp://agent:${SECRET}@broker/?prefix=a.b`,
+    'has a heartbeat that is no number': `amqp://agent:${SECRET}@broker/?heartbeat=often`,
+    'holds a % that begins no character': `amqp://agent:${SECRET}%zz@broker/`,
+  };
+
+  for (const [how, url] of Object.entries(wrong)) {
+    bareTest(`that ${how} is refused without being quoted`, { timeout: SLOW }, async ({ site }) => {
+      const machine = site.bare('lead').with({ AGENTQ_URL: undefined });
+      await machine.ok('init');
+      const [byOption, byEnvironment] = await Promise.all([
+        machine.refused('status', '--url', url),
+        machine.with({ AGENTQ_URL: url }).refused('status'),
+      ]);
+      expect(byOption).toMatchObject({ exit: 2, message: expect.stringMatching(/^the URL of the broker is wrong: /) });
+      expect(byEnvironment).toEqual(byOption);
+      expect(byOption.said).not.toMatch(/hunter2|agent:|@broker/);
+    });
+  }
+});

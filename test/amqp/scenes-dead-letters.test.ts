@@ -1,0 +1,81 @@
+import { describe, expect } from 'vitest';
+import type { Output } from '../../src/cli/schemas.ts';
+import { BrokerHand } from '../backend/support/broker-hand.ts';
+import { test } from './fixture.ts';
+import { SLOW } from './site.ts';
+
+const dead = ({ tasks }: Output<'dlq'>) => tasks.map(({ task_id }) => task_id);
+
+describe('dead letters', { timeout: SLOW }, () => {
+  test('tell the reason and the log of every attempt, on every machine', async ({ cast: { lead, one, two } }) => {
+    await lead.submit('a', '--max-attempts', '2');
+    await one.workOff('echo "out of paper in attempt $AGENTQ_ATTEMPT" >&2; exit 3');
+    expect(await lead.wait('a')).toBe(6);
+    expect(await lead.refused('result', 'a')).toMatchObject({ exit: 6 });
+    expect(await two.ok('dlq')).toMatch(/\na +failed +r +2 .*exit 3: out of paper/);
+    const shown = await lead.ok('dlq', 'show', 'a');
+    expect(shown).toContain('exit 3: out of paper in attempt 1');
+    expect(shown).toContain('exit 3: out of paper in attempt 2');
+    expect(shown).toMatch(/log: \S+\/store\/artifacts\/a\/1\/log\.txt/);
+  });
+
+  test('lie in their queue as envelopes with the reason in the headers', async ({ cast: { site, lead, one } }) => {
+    await lead.submit('a');
+    await one.ok('fail', 'a', '--from', 'r', '--reason', 'could not reproduce it');
+    const hand = await BrokerHand.of(site);
+    const [letter, ...others] = await hand.look(site.names.deadLetters);
+    expect(others).toEqual([]);
+    expect(JSON.parse(letter!.text)).toMatchObject({ task_id: 'a', to: 'r', instructions: 'do a' });
+    expect(letter!.headers).toMatchObject({
+      'agentq-task-id': 'a',
+      'agentq-role': 'r',
+      'agentq-reason': 'could not reproduce it',
+      'agentq-status': 'failed',
+      'agentq-attempts': 1,
+    });
+  });
+
+  test('are tried again from any machine, and leave their queue', async ({ cast: { site, lead, one, two } }) => {
+    await lead.submit('a');
+    await lead.submit('b');
+    for (const id of ['a', 'b']) await one.ok('fail', id, '--from', 'r', '--reason', 'no');
+    const hand = await BrokerHand.of(site);
+    expect(await hand.count(site.names.deadLetters)).toBe(2);
+    expect(await two.ok('dlq', 'retry', 'a')).toBe('a queued');
+    expect(await hand.count(site.names.deadLetters)).toBe(1);
+    await one.workOff('echo better');
+    expect(await lead.wait('a')).toBe(0);
+    expect(await lead.ok('result', 'a')).toBe('better');
+    expect(dead(await lead.json('dlq'))).toEqual(['b']);
+    await lead.ok('dlq', 'purge', '--all');
+    expect(dead(await two.json('dlq'))).toEqual([]);
+    expect(await hand.count(site.names.deadLetters)).toBe(0);
+    expect(await lead.task('b')).toMatchObject({ status: 'failed', dismissed_at: expect.any(String) });
+  });
+
+  test('what is no task is one of them with its bytes, and stops no worker', async ({ cast: { site, lead, one } }) => {
+    const hand = await BrokerHand.of(site);
+    const worker = one.work('echo fine');
+    const garbage = Buffer.from('gar\u0000bage \xff\xfe {"task_id":', 'latin1');
+    await hand.put(site.names.work('r'), garbage);
+    await hand.put(site.names.work('r'), { task_id: '../../etc/passwd', to: 'r', instructions: 'x' });
+    await hand.put(site.names.work('r'), { task_id: 'stray', to: 's', instructions: 'x' });
+    await lead.submit('a');
+    expect(await lead.wait('a')).toBe(0);
+    expect(worker.running).toBe(true);
+    const { tasks } = await lead.json<Output<'dlq'>>('dlq');
+    expect(tasks).toHaveLength(3);
+    for (const { task_id, type, reason } of tasks) {
+      expect(task_id).toMatch(/^unreadable-[0-9a-f]{12}$/);
+      expect(type).toBe('unreadable');
+      expect(reason).toContain(site.names.work('r'));
+    }
+    const shown = await Promise.all(tasks.map(({ task_id }) => lead.ok('dlq', 'show', task_id)));
+    expect(shown.filter((text) => text.includes(String.raw`gar\x00bage \xff\xfe {"task_id":`))).toHaveLength(1);
+    expect(shown.filter((text) => text.includes('../../etc/passwd'))).toHaveLength(1);
+    const letters = await hand.look(site.names.deadLetters);
+    expect(letters.some(({ content }) => content.equals(garbage))).toBe(true);
+    worker.signal('SIGTERM');
+    await worker.finished();
+  });
+});

@@ -1,0 +1,216 @@
+import { copyFileSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { Backend } from '../../src/backend/backend.ts';
+import type { BackendOptions } from '../../src/backend/open.ts';
+import { declare } from '../../src/backend/amqp/declare.ts';
+import { topologyOf } from '../../src/backend/amqp/topology.ts';
+import {
+  claimed,
+  complete,
+  done,
+  envelope,
+  everything,
+  fail,
+  idsOf,
+  MINUTE,
+  nothingToClaim,
+  retry,
+  ROLE,
+  submit,
+} from './contract/say.ts';
+import { type AmqpHarness, makeAmqpHarness, onLink } from './support/amqp-harness.ts';
+import { BrokerHand } from './support/broker-hand.ts';
+
+async function setUp(): Promise<AmqpHarness> {
+  const harness = await makeAmqpHarness({ roles: [ROLE] });
+  onTestFinished(() => harness.close());
+  return harness;
+}
+
+/** The files of the caches in a folder, without those that SQLite keeps beside them. */
+const caches = ({ dir }: BackendOptions) => readdirSync(dir).filter((name) => /^cache-.*\.db$/.test(name));
+
+function cacheOf(options: BackendOptions): string {
+  const [name, ...more] = caches(options);
+  expect(more).toEqual([]);
+  return join(options.dir, name!);
+}
+
+async function someWork(backend: Backend, prefix = ''): Promise<void> {
+  for (const n of ['a', 'b', 'c', 'd', 'e']) await done(backend, submit(prefix + n));
+  const first = await claimed(backend, { worker: `${prefix}w1` });
+  await done(backend, complete(first.id, 1, { summary: 'done' }));
+  const second = await claimed(backend, { worker: `${prefix}w2` });
+  await done(backend, fail(second.id, 1), retry(second.id));
+  await done(backend, fail(`${prefix}e`));
+}
+
+describe('the cache of a machine', () => {
+  test('is made anew from the log where it was deleted', async () => {
+    const harness = await setUp();
+    const options = harness.options();
+    const first = await harness.openWith(options);
+    await someWork(first);
+    const before = await everything(first);
+    await first.close();
+    rmSync(cacheOf(options));
+    expect(readdirSync(options.dir)).toEqual([]);
+    const second = await harness.openWith(options);
+    expect(await everything(second)).toEqual(before);
+    expect(await second.audit(false)).toEqual([]);
+  });
+
+  test('says the same on a machine that has seen everything at once', async () => {
+    const harness = await setUp();
+    const first = await harness.openWith(harness.options());
+    await someWork(first);
+    const hand = await BrokerHand.of(harness);
+    harness.clock.advance(MINUTE);
+    await hand.publish(harness.names.exchange, `agentq.work.${ROLE}.normal`, envelope('foreign'));
+    await done(first, submit('last'));
+    const second = await harness.openWith(harness.options());
+    expect(await everything(second)).toEqual(await everything(first));
+  });
+
+  test('catches up where it is an old copy', async () => {
+    const harness = await setUp();
+    const options = harness.options();
+    const first = await harness.openWith(options);
+    await someWork(first, 'x');
+    await first.close();
+    const copy = `${cacheOf(options)}.copy`;
+    copyFileSync(cacheOf(options), copy);
+    const again = await harness.openWith(options);
+    await someWork(again, 'y');
+    await again.close();
+    const other = await harness.openWith(harness.options());
+    await done(other, submit('z'));
+    copyFileSync(copy, cacheOf(options));
+    const late = await harness.openWith(options);
+    expect(await idsOf(late.list({ limit: 1 }))).toEqual(['z']);
+    expect(await everything(late)).toEqual(await everything(other));
+    expect(await late.audit(false)).toEqual([]);
+  });
+
+  test('serves several processes that catch up at once', async () => {
+    const harness = await setUp();
+    const writer = await harness.openWith(harness.options());
+    await someWork(writer);
+    const options = harness.options();
+    const readers = await Promise.all(Array.from({ length: 4 }, () => harness.openWith(options)));
+    const expected = await everything(writer);
+    await Promise.all(readers.map((reader) => reader.list({ limit: 100 })));
+    for (const reader of readers) expect(await everything(reader)).toEqual(expected);
+    await Promise.all([
+      ...readers.map((reader, n) => done(reader, submit(`r${n}`))),
+      ...Array.from({ length: 20 }, (_, n) => done(writer, submit(`s${n}`))),
+    ]);
+    const after = await everything(writer);
+    for (const reader of readers) expect(await everything(reader)).toEqual(after);
+    expect(await readers[0]!.audit(false)).toEqual([]);
+    expect(caches(options)).toHaveLength(1);
+  });
+
+  for (const [what, spoil] of Object.entries<(path: string) => void>({
+    garbage: (path) => writeFileSync(path, 'garbage '.repeat(5_000)),
+    'a few letters': (path) => writeFileSync(path, 'agentq'),
+    'only half there': (path) => writeFileSync(path, readFileSync(path).subarray(0, statSync(path).size / 2)),
+    'garbage in its middle': (path) => {
+      const content = readFileSync(path);
+      content.fill(0x5a, 2 * 4_096, content.length - 4_096);
+      writeFileSync(path, content);
+    },
+  })) {
+    test(`is made anew where its file is ${what}`, async () => {
+      const harness = await setUp();
+      const options = harness.options();
+      const first = await harness.openWith(options);
+      await someWork(first);
+      const before = await everything(first);
+      await first.close();
+      spoil(cacheOf(options));
+      const second = await harness.openWith(options);
+      expect(await everything(second)).toEqual(before);
+      await done(second, submit('more'));
+    });
+  }
+
+  test('lacks nothing after somebody held its lock for too long', async () => {
+    const harness = await setUp();
+    const options = harness.options();
+    const here = await harness.openWith(options);
+    const there = await harness.openWith(harness.options());
+    await done(there, submit('a'));
+    expect(await idsOf(here.list({ limit: 10 }))).toEqual(['a']);
+    const rival = new DatabaseSync(cacheOf(options));
+    rival.exec('BEGIN IMMEDIATE');
+    for (const id of ['b', 'c', 'd']) await done(there, submit(id));
+    await expect(here.list({ limit: 10 })).rejects.toMatchObject({ code: 'busy' });
+    rival.exec('COMMIT');
+    rival.close();
+    for (const id of ['e', 'f']) await done(there, submit(id));
+    expect(await idsOf(here.list({ limit: 10 }))).toEqual(['f', 'e', 'd', 'c', 'b', 'a']);
+    expect(await everything(here)).toEqual(await everything(there));
+  });
+
+  test('is never used for another log', async () => {
+    const [one, other] = [await setUp(), await setUp()];
+    const options = one.options();
+    const first = await one.openWith(options);
+    await someWork(first);
+    const elsewhere = other.options();
+    const second = await other.openWith({ ...elsewhere, dir: options.dir });
+    expect(await second.list({ limit: 10 })).toEqual([]);
+    await done(second, submit('theirs'));
+    expect(await idsOf(second.list({ limit: 10 }))).toEqual(['theirs']);
+    expect(await idsOf(first.list({ limit: 10 }))).toEqual(['e', 'd', 'c', 'b', 'a']);
+    expect(caches(options)).toHaveLength(2);
+  });
+});
+
+describe('a log that was deleted, and made anew under the same name', () => {
+  async function makeAnew({ url, names }: AmqpHarness, hand: BrokerHand): Promise<void> {
+    const retention = { days: 30, bytes: 1e9 };
+    const topology = topologyOf({ names, roles: [ROLE], replyTos: [], replicated: false, retention });
+    for (const { name } of topology.queues) await hand.delete(name);
+    await onLink(url, (link) => declare(link, topology));
+  }
+
+  for (const [what, tasks] of [
+    ['is empty', 0],
+    ['is shorter', 2],
+    ['is longer', 40],
+  ] as const) {
+    test(`shows nothing of the old world where it ${what}`, async () => {
+      const harness = await setUp();
+      const options = harness.options();
+      const hand = await BrokerHand.of(harness);
+      const first = await harness.openWith(options);
+      await someWork(first);
+      await first.close();
+      await makeAnew(harness, hand);
+      const other = await harness.openWith(harness.options());
+      const ids = Array.from({ length: tasks }, (_, n) => `new${n}`);
+      for (const id of ids) await done(other, submit(id));
+      const second = await harness.openWith(options);
+      expect(await idsOf(second.list({ limit: 100 }))).toEqual(ids.toReversed());
+      expect(await second.task('a')).toBeUndefined();
+      await done(second, submit('a'));
+      expect(await everything(second)).toEqual(await everything(other));
+    });
+  }
+
+  test('is read by a connection that was open meanwhile', async () => {
+    const harness = await setUp();
+    const hand = await BrokerHand.of(harness);
+    const backend = await harness.openWith(harness.options());
+    await someWork(backend);
+    await makeAnew(harness, hand);
+    await done(backend, submit('new'));
+    expect(await idsOf(backend.list({ limit: 100 }))).toEqual(['new']);
+    expect((await claimed(backend)).id).toBe('new');
+    await nothingToClaim(backend);
+  });
+});

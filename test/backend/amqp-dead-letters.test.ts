@@ -1,0 +1,183 @@
+import { gzipSync } from 'node:zlib';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import {
+  claimed,
+  complete,
+  dismiss,
+  done,
+  envelope,
+  fail,
+  idsOf,
+  MINUTE,
+  nothingToClaim,
+  retry,
+  ROLE,
+  submit,
+  typesOf,
+} from './contract/say.ts';
+import { makeAmqpHarness } from './support/amqp-harness.ts';
+import { BrokerHand } from './support/broker-hand.ts';
+
+async function setUp() {
+  const harness = await makeAmqpHarness({ roles: [ROLE] });
+  onTestFinished(() => harness.close());
+  const hand = await BrokerHand.of(harness);
+  return {
+    harness,
+    hand,
+    queue: harness.names.work(ROLE),
+    open: () => harness.openWith(harness.options({ tokenGrace: MINUTE })),
+    letters: () => hand.look(harness.names.deadLetters),
+    /** Whose letters lie there, in order. */
+    dead: async () => (await hand.look(harness.names.deadLetters)).map(({ headers }) => headers['agentq-task-id']),
+  };
+}
+
+describe('a message in a work queue that nobody can read', () => {
+  for (const [what, content, shown] of [
+    ['no JSON', Buffer.from('do it!'), 'do it!'],
+    ['JSON that is no envelope', Buffer.from('{"to":"coder"}'), '{"to":"coder"}'],
+    ['no object', Buffer.from('[1]'), '[1]'],
+    ['null', Buffer.from('null'), 'null'],
+    ['no UTF-8', Buffer.from([0xff, 0xfe, 0x41, 0x5c]), '\\xff\\xfeA\\x5c'],
+    ['nothing at all', Buffer.alloc(0), ''],
+    [
+      'an envelope of unknown priority',
+      Buffer.from(JSON.stringify({ ...envelope('x'), priority: 'urgent' })),
+      'urgent',
+    ],
+    ['a long text', Buffer.alloc(100_000, 'x'), 'x… (100000 bytes)'],
+  ] as const) {
+    test(`becomes a dead letter, and stops no worker: ${what}`, async () => {
+      const { hand, queue, open, letters } = await setUp();
+      const [here, there] = [await open(), await open()];
+      await done(here, submit('a'));
+      await done(here, submit('high', { priority: 'high' }));
+      await hand.put(queue, content, { priority: 1 });
+      expect([(await claimed(there)).id, (await claimed(there)).id]).toEqual(['high', 'a']);
+      await nothingToClaim(there);
+      const [task] = await here.list({ dead: true, limit: 10 });
+      expect(task).toMatchObject({ status: 'failed', envelope: { to: ROLE, type: 'unreadable' } });
+      expect(task!.envelope.instructions).toContain(shown);
+      const [letter, ...more] = await letters();
+      expect(more).toEqual([]);
+      expect(letter!.content.equals(content)).toBe(true);
+      expect(letter!.headers).toMatchObject({
+        'agentq-task-id': task!.id,
+        'agentq-role': ROLE,
+        'agentq-reason': (task as { reason?: string }).reason,
+      });
+      expect(await hand.count(queue)).toBe(0);
+    });
+  }
+
+  test('says that it is compressed and is not', async () => {
+    const { hand, queue, open } = await setUp();
+    const backend = await open();
+    await hand.put(queue, envelope('a'), { contentEncoding: 'gzip' });
+    await nothingToClaim(backend);
+    expect(await backend.list({ dead: true, limit: 10 })).toMatchObject([{ envelope: { type: 'unreadable' } }]);
+    await hand.put(queue, gzipSync(JSON.stringify(envelope('b'))), { contentEncoding: 'gzip' });
+    expect((await claimed(backend)).id).toBe('b');
+  });
+
+  test('is one dead letter where it comes twice', async () => {
+    const { hand, queue, open, letters } = await setUp();
+    const backend = await open();
+    for (let n = 0; n < 2; n++) await hand.put(queue, 'garbage');
+    await nothingToClaim(backend);
+    expect(await backend.list({ limit: 10 })).toHaveLength(1);
+    expect(await letters()).toHaveLength(1);
+  });
+
+  test('is gone once somebody has dismissed it', async () => {
+    const { hand, queue, open, letters } = await setUp();
+    const backend = await open();
+    await hand.put(queue, 'garbage');
+    await nothingToClaim(backend);
+    const [id] = await idsOf(backend.list({ limit: 1 }));
+    await done(backend, dismiss(id!));
+    expect(await letters()).toEqual([]);
+  });
+
+  test('is a dead letter also where it came through the log', async () => {
+    const { harness, hand, open, letters } = await setUp();
+    const backend = await open();
+    await hand.publish(harness.names.exchange, `agentq.work.${ROLE}.normal`, 'garbage');
+    await nothingToClaim(backend);
+    expect(await backend.list({ dead: true, limit: 10 })).toMatchObject([{ envelope: { type: 'unreadable' } }]);
+    expect(await letters()).toHaveLength(1);
+  });
+});
+
+describe('the queue of dead letters', () => {
+  test('holds the envelope of what failed for good, and why', async () => {
+    const { open, letters } = await setUp();
+    const backend = await open();
+    await done(backend, submit('a', { instructions: 'try' }));
+    await claimed(backend);
+    await done(backend, fail('a', 1, { reason: 'it broke: ü' }));
+    const [letter, ...more] = await letters();
+    expect(more).toEqual([]);
+    expect(JSON.parse(letter!.text)).toEqual(envelope('a', { instructions: 'try' }));
+    expect(letter!.headers).toMatchObject({
+      'agentq-task-id': 'a',
+      'agentq-role': ROLE,
+      'agentq-reason': 'it broke: ü',
+      'agentq-status': 'failed',
+      'agentq-attempts': 1,
+    });
+  });
+
+  test('holds what expired', async () => {
+    const { harness, open, letters } = await setUp();
+    const backend = await open();
+    await done(backend, submit('a', { ttl_seconds: 60 }));
+    harness.clock.advance(MINUTE);
+    await nothingToClaim(backend);
+    expect(await letters()).toMatchObject([{ headers: { 'agentq-task-id': 'a', 'agentq-status': 'expired' } }]);
+  });
+
+  test('holds nothing of what has a further attempt, was completed or never failed', async () => {
+    const { open, dead } = await setUp();
+    const backend = await open();
+    const backoff = { base: MINUTE, factor: 2, max: MINUTE, jitter: 0 };
+    for (const id of ['a', 'b', 'c']) await done(backend, submit(id));
+    await claimed(backend);
+    await done(backend, fail('a', 1, { backoff }));
+    await claimed(backend);
+    await done(backend, complete('b', 1));
+    expect(await dead()).toEqual([]);
+  });
+
+  test('lets go of what is retried or dismissed, and keeps the others in order', async () => {
+    const { open, dead } = await setUp();
+    const [here, there] = [await open(), await open()];
+    for (const id of ['a', 'b', 'c', 'd', 'e']) await done(here, submit(id), fail(id));
+    expect(await dead()).toEqual(['a', 'b', 'c', 'd', 'e']);
+    await done(there, retry('b'), dismiss('d'));
+    expect(await dead()).toEqual(['a', 'c', 'e']);
+    await claimed(there);
+    await done(there, fail('b', 2));
+    expect(await dead()).toEqual(['a', 'c', 'e', 'b']);
+    await here.commit([retry('a'), dismiss('e')]);
+    expect(await dead()).toEqual(['c', 'b']);
+    expect(await typesOf(here.history('b'))).toEqual([
+      'submitted',
+      'attempt-failed',
+      'retried',
+      'claimed',
+      'attempt-failed',
+    ]);
+  });
+
+  test('lets go of all that several take back at once', async () => {
+    const { open, dead } = await setUp();
+    const backends = await Promise.all(Array.from({ length: 3 }, open));
+    const ids = Array.from({ length: 9 }, (_, n) => `t${n}`);
+    for (const id of ids) await done(backends[0]!, submit(id), fail(id));
+    await Promise.all(ids.map((id, n) => done(backends[n % 3]!, n % 2 === 0 ? retry(id) : dismiss(id))));
+    expect(await backends[0]!.list({ dead: true, limit: 10 })).toEqual([]);
+    expect(await dead()).toEqual([]);
+  });
+});

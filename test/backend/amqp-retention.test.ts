@@ -1,0 +1,118 @@
+import amqplib from 'amqplib';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { Backend } from '../../src/backend/backend.ts';
+import { amqpUrl } from '../broker/shared-broker.ts';
+import {
+  claimed,
+  complete,
+  done,
+  fail,
+  idsOf,
+  MINUTE,
+  nothingToClaim,
+  QUEUE,
+  submit,
+  typesOf,
+} from './contract/say.ts';
+import { type AmqpHarness, makeAmqpHarness } from './support/amqp-harness.ts';
+
+const DAY = 24 * 60 * MINUTE;
+
+/** So short that a test can fill it. */
+const SHORT = { days: 30, bytes: 1_000_000 };
+
+async function harness(retention = SHORT): Promise<AmqpHarness> {
+  const made = await makeAmqpHarness({ retention });
+  onTestFinished(() => made.close());
+  return made;
+}
+
+/** On a machine that has never seen this log. */
+const elsewhere = (made: AmqpHarness, retention = SHORT): Promise<Backend> =>
+  made.openWith(made.options({ retention }));
+
+/** Makes the log so long that the broker drops what was in it. */
+async function fill({ names }: AmqpHarness, bytes: number): Promise<void> {
+  const connection = await amqplib.connect(amqpUrl());
+  const channel = await connection.createConfirmChannel();
+  const noise = Buffer.alloc(20_000, 'x');
+  for (let sent = 0; sent < bytes; sent += noise.length) {
+    channel.publish(names.exchange, 'agentq.event.noise', noise, { persistent: true });
+  }
+  await channel.waitForConfirms();
+  await connection.close();
+}
+
+describe('what has fallen out of the log', () => {
+  test('is unknown to a new machine where it was over, and known as it is where it is open', async () => {
+    const made = await harness();
+    const old = await elsewhere(made);
+    await done(old, submit('over'), complete('over'));
+    await done(old, submit('held'));
+    await claimed(old, { lease: 90 * DAY });
+    await done(old, submit('dead'), fail('dead'));
+    await done(old, submit('later', { delay_seconds: 86_400 }), submit('open', { priority: 'high' }));
+    // Long enough for it to be said again, and not long enough for it to be forgotten.
+    await fill(made, 600_000);
+    await old.inbox(QUEUE, 10);
+    await fill(made, 4_000_000);
+
+    const fresh = await elsewhere(made);
+    expect((await idsOf(fresh.list({ limit: 10 }))).toSorted()).toEqual(['dead', 'held', 'later', 'open']);
+    for (const id of ['dead', 'held', 'later', 'open']) expect(await fresh.task(id)).toEqual(await old.task(id));
+    expect(await typesOf(fresh.history('held'))).toEqual(['carried']);
+    expect(await typesOf(old.history('held'))).toEqual(['submitted', 'claimed']);
+    expect(await fresh.audit(false)).toEqual([]);
+    expect((await claimed(fresh)).id).toBe('open');
+    expect(await done(fresh, complete('held', 1))).toMatchObject({ status: 'completed' });
+    expect(await old.task('held')).toMatchObject({ status: 'completed' });
+  });
+
+  test('leaves the result messages that nobody has read where they are', async () => {
+    const made = await harness();
+    const old = await elsewhere(made);
+    await done(old, submit('over'), complete('over'));
+    await fill(made, 4_000_000);
+    const fresh = await elsewhere(made);
+    expect((await fresh.inbox(QUEUE, 10)).tasks).toEqual([]);
+    expect(await idsOf(old.inbox(QUEUE, 10).then((inbox) => inbox.tasks))).toEqual(['over']);
+  });
+});
+
+describe('an open task', () => {
+  test('is said again once in a third of the time that the log is kept, whoever looks', async () => {
+    const made = await harness({ days: 30, bytes: 1e9 });
+    const connections = [await elsewhere(made), await elsewhere(made)];
+    const [first] = connections as [Backend];
+    await done(first, submit('a', { delay_seconds: 100 * 86_400 }));
+    const told = async () => {
+      for (const one of connections) await nothingToClaim(one);
+      const connection = await amqplib.connect(amqpUrl());
+      const channel = await connection.createChannel();
+      await channel.prefetch(1_000);
+      let count = 0;
+      const end = Promise.withResolvers<void>();
+      const marker = `end-${Math.random()}`;
+      await channel.consume(
+        made.names.log,
+        (message) => {
+          if (message?.fields.routingKey === 'agentq.event.carried.coder') count++;
+          if (message?.content.toString() === marker) end.resolve();
+        },
+        { arguments: { 'x-stream-offset': 'first' } },
+      );
+      channel.publish(made.names.exchange, 'agentq.event.noise', Buffer.from(marker));
+      await end.promise;
+      await connection.close();
+      return count;
+    };
+    made.clock.advance(9 * DAY);
+    expect(await told()).toBe(0);
+    made.clock.advance(2 * DAY);
+    expect(await told()).toBe(1);
+    expect(await told()).toBe(1);
+    made.clock.advance(11 * DAY);
+    expect(await told()).toBe(2);
+    expect(await typesOf(first.history('a'))).toEqual(['submitted']);
+  });
+});
