@@ -23,7 +23,9 @@ export type Folded = boolean | undefined;
 export interface LogMessage {
   readonly offset: number;
   readonly size: number;
-  /** @param at the time that the log has reached, for a message that does not say when it was published */
+  /** When it was published, as far as it says: ms since 1970. */
+  readonly at: number | undefined;
+  /** @param at for a message that does not say when it was published */
   readonly read: (at: number) => LogEntry;
 }
 
@@ -91,6 +93,8 @@ export class Cache {
 
   /**
    * Folds messages that follow one another in the log; those that another process has folded meanwhile are passed by.
+   * One that does not say when it was published is of the time of the next that does.
+   * @param messages the last of which says when it was published
    * @param after the offset of the message before them
    * @returns undefined where the cache was emptied meanwhile, and they do not follow what is in it
    */
@@ -99,9 +103,10 @@ export class Cache {
       const before = this.position();
       if (before.last < after) return { keep: false, outcome: undefined };
       const fold = new Fold(this.db, before.at);
-      const outcome = messages.map((message): FoldedEntry => {
+      const times = timesOf(messages);
+      const outcome = messages.map((message, i): FoldedEntry => {
         const { offset } = message;
-        const entry = message.read(fold.at);
+        const entry = message.read(times[i]!);
         if (offset <= before.last) return { entry, folded: this.outcome(entry.id) };
         const folded = fold.add(entry, offset);
         this.#grow(message, fold.at);
@@ -155,6 +160,12 @@ export class Cache {
   close(): void {
     this.db.close();
   }
+}
+
+function timesOf(messages: readonly LogMessage[]): readonly number[] {
+  const times = messages.map(({ at }) => at ?? 0);
+  for (let i = times.length - 2; i >= 0; i--) times[i] = messages[i]!.at ?? times[i + 1]!;
+  return times;
 }
 
 export function isCorrupt(error: unknown): boolean {

@@ -115,15 +115,22 @@ export class Claims {
       "SELECT min(ready_at) AS at FROM task INDEXED BY task_ready WHERE role = ? AND status = 'queued'",
       role,
     )!.at;
-    // The token of what has just become ready may be on its way; not every broker tells the log when it arrives.
-    const latest = cache.db.get<{ at: number | null }>(
-      "SELECT max(ready_at) AS at FROM task INDEXED BY task_ready WHERE role = ? AND status = 'queued'",
-      role,
-    )!.at;
-    const soon =
-      latest !== null && this.#parts.clock() - latest < ON_ITS_WAY ? this.#parts.clock() + LOOK_AGAIN : Infinity;
-    const next = Math.min(due ?? Infinity, (ready ?? Infinity) + tokenGrace, soon);
+    const next = Math.min(due ?? Infinity, (ready ?? Infinity) + tokenGrace, this.#awaited(role) ?? Infinity);
     return { task: undefined, ...(next < Infinity && { next_due: next }) };
+  }
+
+  /** The token of a delay that is just over may be on its way; not every broker tells the log when it arrives. */
+  #awaited(role: string): number | undefined {
+    const { cache, clock } = this.#parts;
+    const stored = cache.db.get<Stored>(
+      `SELECT n, state FROM task INDEXED BY task_ready
+       WHERE role = ? AND status = 'queued' AND ready_at > ? ORDER BY ready_at DESC LIMIT 1`,
+      role,
+      clock() - ON_ITS_WAY,
+    );
+    const task = stored && toRow(stored).task;
+    const delayed = task && (task.attempts.length > 0 || task.submitted_at < task.updated_at);
+    return delayed ? clock() + LOOK_AGAIN : undefined;
   }
 
   #presence({ role, worker }: ClaimRequest): { role: string; worker: string } | undefined {

@@ -148,7 +148,7 @@ const numberOf = (value: unknown) => (typeof value === 'number' ? value : undefi
 const textOf = (value: unknown) => (typeof value === 'string' ? value : undefined);
 
 /** When it was published, as far as it says: ms since 1970. AMQP's own timestamp counts seconds. */
-function momentOf(properties: MessageProperties): number | undefined {
+export function momentOf(properties: MessageProperties): number | undefined {
   const { timestamp } = properties;
   const said = numberOf(headersOf(properties)['agentq-at']);
   return said ?? (typeof timestamp === 'number' ? timestamp * 1_000 : undefined);

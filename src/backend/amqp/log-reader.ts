@@ -2,7 +2,7 @@ import type { Channel, ConsumeMessage } from 'amqplib';
 import { AgentqError } from '../../core/errors.ts';
 import { ConnectionLost } from './broker-error.ts';
 import type { Cache, Folded, LogMessage } from './cache.ts';
-import { type LogEntry, readLogMessage } from './log-entry.ts';
+import { type LogEntry, momentOf, readLogMessage } from './log-entry.ts';
 import type { Names } from './names.ts';
 import type { Session } from './session.ts';
 
@@ -29,6 +29,7 @@ export class LogReader {
   #channel: Channel | undefined;
   #heardAt = performance.now();
   #batch: ConsumeMessage[] = [];
+  #held: readonly LogMessage[] = [];
   /** The offset before the first of the batch; undefined until the last known message was seen. */
   #after: number | undefined;
   #expected: { readonly last: number; readonly id: string } = { last: -1, id: '' };
@@ -56,6 +57,7 @@ export class LogReader {
     this.#expected = this.#cache.position();
     this.#after = this.#expected.last < 0 ? -1 : undefined;
     this.#batch = [];
+    this.#held = [];
     const from = this.#expected.last < 0 ? 'first' : this.#expected.last;
     channel.on('error', (error: Error) => channel === this.#channel && this.#fail(error));
     channel.prefetch(AHEAD).catch(() => {});
@@ -104,12 +106,12 @@ export class LogReader {
   #toRead(message: ConsumeMessage): LogMessage {
     const offset = offsetOf(message);
     const read = (at: number) => readLogMessage(message, this.#names, { id: `offset:${offset}`, at });
-    return { offset, size: message.content.length, read };
+    return { offset, size: message.content.length, at: momentOf(message.properties), read };
   }
 
   /** @returns whether it follows what the cache holds */
   #fold(batch: readonly LogMessage[]): boolean {
-    let messages = batch;
+    let messages: readonly LogMessage[] = batch;
     if (this.#after === undefined) {
       const { last, id } = this.#expected;
       // A broker may begin a little before the offset that was asked for.
@@ -124,12 +126,25 @@ export class LogReader {
       this.#after = first.offset;
       this.#tell(entry, this.#cache.outcome(id));
     }
-    if (messages.length === 0) return true;
-    const folded = this.#cache.fold(messages, this.#after);
+    const ready = this.#hold(messages);
+    if (ready.length === 0) return true;
+    const folded = this.#cache.fold(ready, this.#after);
     if (!folded) return false;
-    this.#after = messages.at(-1)!.offset;
+    this.#after = ready.at(-1)!.offset;
     for (const { entry, folded: effect } of folded) this.#tell(entry, effect);
     return true;
+  }
+
+  /**
+   * Keeps back what does not say when it was published, until something comes by that does: so it has the same time
+   * for all who read the log. Whoever waits for it is told at once.
+   */
+  #hold(messages: readonly LogMessage[]): readonly LogMessage[] {
+    const all = [...this.#held, ...messages];
+    const ready = all.findLastIndex(({ at }) => at !== undefined) + 1;
+    this.#held = all.slice(ready);
+    for (const message of this.#held) if (messages.includes(message)) this.#onEntry(message.read(0), undefined);
+    return all.slice(0, ready);
   }
 
   /** What comes after something that could not be folded must not be folded either. */
@@ -138,7 +153,7 @@ export class LogReader {
     this.#channel = undefined;
     this.#batch = [];
     this.#failed.reject(error);
-    if (!this.#session.closed) channel?.close().catch(() => {});
+    if (channel && !this.#session.closed) void closeQuietly(channel);
   }
 
   #tell(entry: LogEntry, folded: Folded): void {
@@ -148,6 +163,14 @@ export class LogReader {
 
   #again(): void {
     this.attach().catch((error: unknown) => this.#fail(error));
+  }
+}
+
+async function closeQuietly(channel: Channel): Promise<void> {
+  try {
+    await channel.close();
+  } catch {
+    // It was closed already.
   }
 }
 
