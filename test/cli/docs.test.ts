@@ -29,7 +29,7 @@ function examples(markdown: string): string[] {
   return [...markdown.matchAll(/```json\n(.*?)\n```/gs)].map(([, json]) => json!);
 }
 
-const everything = configSchema({ defaults: {}, roles: {} });
+const everything = configSchema({ broker: {}, defaults: {}, roles: {} });
 
 describe('docs/exit-codes.md', () => {
   const table = rows(read('exit-codes.md'));
@@ -99,7 +99,11 @@ describe('docs/config.md', () => {
         inner.properties ? names(inner, `${before}${name}.`) : [`${before}${name}`],
       );
     const { properties = {} } = JSON.parse(JSON.stringify(z.toJSONSchema(everything))) as Schema;
-    expect([...fields.keys()]).toEqual([...Object.keys(properties), ...names(properties['defaults']!)]);
+    expect([...fields.keys()]).toEqual([
+      ...Object.keys(properties),
+      ...names(properties['broker']!, 'broker.'),
+      ...names(properties['defaults']!),
+    ]);
   });
 
   test('tells the defaults that hold', () => {
