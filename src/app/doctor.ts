@@ -5,6 +5,7 @@ import { isFinished } from '../core/task.ts';
 import { everyTask } from './every-task.ts';
 import { taskOf } from './evidence-paths.ts';
 import type { Services } from './services.ts';
+import { refusedInOutbox, waitingInOutbox } from './outbox.ts';
 import { evidenceOf } from './verify.ts';
 
 export interface Diagnosis {
@@ -46,6 +47,7 @@ export async function diagnose(services: Services, repair: boolean): Promise<rea
   found.push(...(await deserted(services)));
   found.push(...(await halfWritten(services, repair)));
   found.push(...(await leftOverScratch(services, repair)));
+  found.push(...unheard(services));
   found.push(...openRights(services, repair));
   return found;
 }
@@ -111,6 +113,16 @@ async function leftOverScratch({ workspace, backend, clock }: Services, repair: 
     });
   }
   return found;
+}
+
+/** What was said while the broker was away, and is not known to the queue. */
+function unheard({ workspace }: Services): Diagnosis[] {
+  const about = (names: readonly string[], problem: string, severity: Diagnosis['severity']) =>
+    names.map((name) => ({ subject: `outbox/${name}`, problem, severity, repaired: false }));
+  return [
+    ...about(waitingInOutbox(workspace), 'waits until the broker hears of it', 'advice'),
+    ...about(refusedInOutbox(workspace), 'was refused by the queue: read it, and delete it', 'advice'),
+  ];
 }
 
 function openRights({ workspace }: Services, repair: boolean): Diagnosis[] {

@@ -1,10 +1,13 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type ForegroundRabbitMq, foregroundRabbitMq } from '../broker/foreground-rabbitmq.ts';
+import { speaksAmqp } from '../broker/handshake.ts';
 
 const repo = fileURLToPath(new URL('../..', import.meta.url));
 const blocks = [...readFileSync(join(repo, 'README.md'), 'utf8').matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(
@@ -12,16 +15,18 @@ const blocks = [...readFileSync(join(repo, 'README.md'), 'utf8').matchAll(/^```s
 );
 
 /**
- * What the README's commands meet here: the built program; npm without the steps that brought this test about; an
- * agent that reads its task and leaves what it promised.
+ * What the README's commands meet here: the built program, shown the way to the broker; npm without the steps that
+ * brought this test about; an agent that reads its task and leaves what it promised.
  */
-const shims = {
+const shims = ({ url, ctl }: ForegroundRabbitMq) => ({
   agentq: `case "$1" in torture) set -- "$@" --seconds 2 --workers 2;; esac
+[ -z "\${AGENTQ_URL:-}" ] || export AGENTQ_URL='${url}'
 exec "${process.execPath}" "${join(repo, 'bin/agentq.cjs')}" "$@"`,
+  rabbitmqctl: `exec ${ctl} "$@"`,
   npm: `case "$*" in ci|test) exit 0;; "run demo") exec sh "${join(repo, 'examples/first-minute/demo.sh')}";; esac
 echo "the README calls npm $*, which no test has seen" >&2; exit 1`,
   claude: `cat; echo patch > "$AGENTQ_ARTIFACTS_DIR/patch.diff"; echo done > "$AGENTQ_ARTIFACTS_DIR/summary.md"`,
-};
+});
 
 const files = {
   'task.md': '# Implement it\n',
@@ -30,22 +35,37 @@ const files = {
     '{"to":"implementation-worker","instructions":"one"}\n{"to":"implementation-worker","instructions":"two"}\n',
 };
 
+/** How long the broker may take to start, in ms. */
+const BOOT = 50_000;
+
 let home: string;
 let cwd: string;
+let broker: ForegroundRabbitMq;
+let running: ChildProcess;
 
-beforeAll(() => {
+beforeAll(async () => {
+  broker = await foregroundRabbitMq();
+  running = spawn('/bin/sh', ['-c', `exec ${broker.command}`], { detached: true, stdio: 'ignore' });
+  const port = Number(new URL(broker.url).port);
+  for (const end = Date.now() + BOOT; !(await speaksAmqp(port)) && Date.now() < end;) await pause(200);
   home = mkdtempSync(join(tmpdir(), 'agentq-readme-'));
   cwd = join(home, 'project');
   mkdirSync(join(home, 'bin'));
   mkdirSync(cwd);
-  for (const [name, script] of Object.entries(shims)) {
+  for (const [name, script] of Object.entries(shims(broker))) {
     writeFileSync(join(home, 'bin', name), `#!/bin/sh\n${script}\n`);
     chmodSync(join(home, 'bin', name), 0o755);
   }
   for (const [name, text] of Object.entries(files)) writeFileSync(join(cwd, name), text);
 });
 
-afterAll(() => rmSync(home, { recursive: true, force: true }));
+afterAll(async () => {
+  const gone = once(running, 'exit');
+  process.kill(-running.pid!, 'SIGKILL');
+  await gone;
+  broker.remove();
+  rmSync(home, { recursive: true, force: true });
+});
 
 function shell(script: string): { done: Promise<{ code: number | null; output: string }>; kill: () => void } {
   const PATH = `${join(home, 'bin')}:${dirname(process.execPath)}:${process.env['PATH']}`;
@@ -78,5 +98,6 @@ test('every command of the README runs as it stands, one after the other', { tim
   expect(code, output.slice(-3_000)).toBe(0);
   expect(output).toContain('# Review');
   expect(output).toContain('no parser in the world reads this');
-  expect(output).toMatch(/stale accepted\s+0/);
+  expect(output.match(/stale accepted\s+0/g)).toHaveLength(2);
+  expect(output).toMatch(/RabbitMQ [\d.]+ at/);
 });
