@@ -2,7 +2,7 @@ import { customAlphabet } from 'nanoid/non-secure';
 import * as z from 'zod/mini';
 import { brokerPolicy, type Config } from '../app/config.ts';
 import type { Services } from '../app/services.ts';
-import { flushOutbox, waitingInOutbox } from '../app/outbox.ts';
+import { waitingInOutbox } from '../app/outbox.ts';
 import { findWorkspace, type Workspace } from '../app/workspace.ts';
 import { FsStore } from '../artifacts/fs/fs-store.ts';
 import {
@@ -159,6 +159,7 @@ export class Context {
   /** What was said while the broker was away goes before what is said now. */
   async #flushOutbox({ workspace, backend }: Services): Promise<void> {
     if (waitingInOutbox(workspace).length === 0) return;
+    const { flushOutbox } = await import('../app/flush-outbox.ts');
     try {
       await flushOutbox(workspace, backend, (line) => this.io.talk(`agentq: ${line}`));
     } catch (error) {

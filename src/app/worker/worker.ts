@@ -1,6 +1,6 @@
 import { AgentqError, isAway } from '../../core/errors.ts';
 import { everyTask } from '../every-task.ts';
-import { flushOutbox } from '../outbox.ts';
+import { flushOutbox } from '../flush-outbox.ts';
 import { patience, type Services } from '../services.ts';
 import type { AttemptReport } from './attempt-report.ts';
 import { AttemptRun, type RunOptions } from './attempt-run.ts';

@@ -22,7 +22,8 @@ export interface Address {
   };
 }
 
-const DEFAULT_HEARTBEAT = 20;
+/** Short, so that a broker which says nothing any more is noticed about as soon as a command gives up on it. */
+const DEFAULT_HEARTBEAT = 5;
 
 /**
  * Reads a URL as https://www.rabbitmq.com/docs/uri-spec and https://www.rabbitmq.com/docs/uri-query-parameters say,

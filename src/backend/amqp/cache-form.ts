@@ -4,8 +4,8 @@ import { projectionSchema } from '../projection/schema.ts';
 /**
  * What a machine knows of the broker's log: a cache, which may be deleted at any time. `log` is one row: the last
  * message that was folded, by its offset and id, and the time that the log had reached. `entry` remembers which
- * entries were folded, and what came of them, so that one that was published twice counts once. `ending` holds the
- * entry that ended a task, and whether its messages are known to be out. For the forgetting of the log: `carried` says
+ * entries were folded, and what came of them, so that one that was published twice counts once. `ending` holds by
+ * which entry a task has ended, and whether its messages are known to be out. For the forgetting of the log: `carried` says
  * when an open task was last said again; `orphan` where the log last spoke of a task whose beginning it has forgotten;
  * `milestone` how long the log was at which time.
  */
@@ -32,7 +32,7 @@ export const cacheForm: Form = {
 
   CREATE TABLE ending (
     task      INTEGER PRIMARY KEY,
-    entry     TEXT NOT NULL UNIQUE,
+    id        TEXT NOT NULL UNIQUE,
     at        INTEGER NOT NULL,
     announced INTEGER NOT NULL
   ) STRICT;

@@ -5,6 +5,7 @@ import { unreadableEvents } from '../../core/unreadable.ts';
 import type { Claimed, ClaimRequest, Outcome, Request } from '../backend.ts';
 import { type Stored, toRow } from '../projection/rows.ts';
 import type { AmqpParts } from './amqp-backend.ts';
+import { endingOf } from './entry-id.ts';
 import { FOUND } from './log-body.ts';
 import { carryOpenTasks } from './carry.ts';
 import type { Token } from './work-queue.ts';
@@ -88,7 +89,7 @@ export class Claims {
     const events = unreadableEvents(id, role, content, reason, clock());
     if (!(await log.happen(events, [role], entry, FOUND))) return;
     await delivery.bury(id, role, content, reason);
-    await log.note({ announced: entry });
+    await log.note({ announced: endingOf(id, entry) });
   }
 
   async #withoutToken(request: ClaimRequest): Promise<Working | undefined> {

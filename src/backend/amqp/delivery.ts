@@ -7,7 +7,7 @@ import { findRow, type Stored, toRow } from '../projection/rows.ts';
 import { Unroutable } from './broker-error.ts';
 import type { Cache } from './cache.ts';
 import { declare } from './declare.ts';
-import { isForeign } from './entry-id.ts';
+import { endingOf, isForeign } from './entry-id.ts';
 import type { Link } from './link.ts';
 import type { Log } from './log.ts';
 import { announcement, deadMessage, tokenMessage } from './outgoing.ts';
@@ -57,7 +57,7 @@ export class Delivery {
       return;
     }
     if (before && isDead(before) && !isDead(task)) await this.withdraw();
-    if (isFinished(task)) return this.announce(task, entry);
+    if (isFinished(task)) return this.announce(task, endingOf(task.id, entry));
     if (hasToken || task.status === 'working') return;
     // The token of a delay that is over comes out of the delay by itself.
     const kept = before?.status === 'scheduled' && before.due_at - before.updated_at <= LONGEST_DELAY * 1_000;
@@ -91,20 +91,20 @@ export class Delivery {
     if (task.status === 'scheduled') await this.#delay(task);
   }
 
-  /** Sends the messages of a task that has ended. @param entry the entry that ended it */
-  async announce(task: Task, entry: string): Promise<void> {
+  /** Sends the messages of a task that has ended. */
+  async announce(task: Task, ending: string): Promise<void> {
     if (isDead(task)) await this.#bury(task);
     const { reply_to } = task.envelope;
     const message = resultMessage(task, this.#options.refOf);
     // A worker that is not ours has sent its message itself.
-    if (!message || isForeign(entry)) return void (await this.#log.note({ announced: entry }));
-    const outgoing = announcement(this.#names, this.#log.newId(), this.#options.clock(), reply_to, message, entry);
+    if (!message || isForeign(ending)) return void (await this.#log.note({ announced: ending }));
+    const outgoing = announcement(this.#names, this.#log.newId(), this.#options.clock(), reply_to, message, ending);
     try {
       await this.#sendOrDeclare(outgoing, reply_to);
     } catch (error) {
       if (!(error instanceof AgentqError) || error.code !== 'denied') throw error;
       this.#options.say(`the result message of ${task.id} cannot be sent: ${error.message}`);
-      await this.#log.note({ announced: entry });
+      await this.#log.note({ announced: ending });
     }
   }
 
@@ -156,12 +156,12 @@ export class Delivery {
   /** Sends what somebody should have sent and has not. */
   async tidy(): Promise<void> {
     this.#cache.prune(this.#options.clock());
-    const late = this.#cache.db.all<Stored & { entry: string }>(
-      `SELECT n, state, entry FROM ending JOIN task ON task.n = ending.task
+    const late = this.#cache.db.all<Stored & { id: string }>(
+      `SELECT n, state, ending.id AS id FROM ending JOIN task ON task.n = ending.task
        WHERE announced = 0 AND at < ? ORDER BY at LIMIT 100`,
       this.#options.clock() - OVERDUE,
     );
-    for (const stored of late) await this.announce(toRow(stored).task, stored.entry);
+    for (const stored of late) await this.announce(toRow(stored).task, stored.id);
   }
 
   async #send(outgoing: Outgoing): Promise<void> {

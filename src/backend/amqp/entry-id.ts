@@ -6,7 +6,10 @@ export function foreignEntry(id: string, digest: string): string {
 /** The mark that the log has heard of a message with this SHA-256 at least once. */
 export const heard = (digest: string): string => `heard:${digest}`;
 
-export const isForeign = (entry: string): boolean => entry.includes('#');
+export const isForeign = (ending: string): boolean => ending.includes('#');
+
+/** The end of a task, by the entry that brought it: one entry may end several. */
+export const endingOf = (task: string, entry: string): string => `${task}/${entry}`;
 
 /** The beginning of the ids of entries that were made at a moment: so they lie in the order of time. */
 export function entryTime(at: number): string {

@@ -5,7 +5,7 @@ import { applyEntry } from '../../core/log-entry.ts';
 import { isFinished, type Task } from '../../core/task.ts';
 import type { Connection } from '../projection/connection.ts';
 import { change, findRow, insert, type Row, type Stored, toRow } from '../projection/rows.ts';
-import { foreignEntry, heard } from './entry-id.ts';
+import { endingOf, foreignEntry, heard } from './entry-id.ts';
 import type { LogEntry } from './log-entry.ts';
 
 /**
@@ -82,7 +82,7 @@ export class Fold {
   }
 
   #announced(ending: string): undefined {
-    this.#db.run('UPDATE ending SET announced = 1 WHERE entry = ?', ending);
+    this.#db.run('UPDATE ending SET announced = 1 WHERE id = ?', ending);
   }
 
   /** @param role the one whose tasks it may be about; undefined for all */
@@ -151,7 +151,8 @@ export class Fold {
     this.#changed.add(id);
     if (isFinished(after)) {
       if (before && isFinished(before.task)) return;
-      this.#db.run('INSERT OR REPLACE INTO ending VALUES (?, ?, ?, 0)', n, entry, after.updated_at);
+      const ending = endingOf(id, entry);
+      this.#db.run('INSERT OR REPLACE INTO ending VALUES (?, ?, ?, 0)', n, ending, after.updated_at);
     } else if (before && isFinished(before.task)) {
       this.#db.run('DELETE FROM ending WHERE task = ?', n);
     }

@@ -49,11 +49,12 @@ async function trueTask(
   if (!message) return 'unknown';
   const { cache, log } = parts;
   if (announces === undefined && cache.outcome(heard(digest)) === undefined) await log.tell(content);
-  const known = cache.db.get<Stored & { entry: string | null }>(
-    'SELECT n, state, entry FROM task LEFT JOIN ending ON ending.task = task.n WHERE id = ?',
+  const known = cache.db.get<Stored & { ending: string | null }>(
+    'SELECT n, state, ending.id AS ending FROM task LEFT JOIN ending ON ending.task = task.n WHERE task.id = ?',
     message.task_id,
   );
   if (!known) return 'unknown';
-  const stands = announces === undefined ? known.entry?.endsWith(foreignEntry('', digest)) : known.entry === announces;
+  const stands =
+    announces === undefined ? known.ending?.endsWith(foreignEntry('', digest)) : known.ending === announces;
   return stands ? toRow(known).task : undefined;
 }

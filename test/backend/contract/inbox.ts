@@ -26,6 +26,15 @@ export const inbox: Theme = (check) => {
     expect(tasks[0]).toEqual(await backend.task('completed'));
   });
 
+  check('tasks that ended in one batch send a message each', async ({ open }) => {
+    const backend = await open();
+    await done(backend, submit('a'), submit('b'), submit('c'));
+    await backend.commit([complete('a'), cancel('b'), fail('c')]);
+    expect((await ids(backend)).toSorted()).toEqual(['a', 'b', 'c']);
+    await acknowledge(backend);
+    expect(await ids(backend)).toEqual([]);
+  });
+
   check('a task that has not ended sends no message', async ({ open }) => {
     const backend = await open();
     await done(backend, submit('queued'), submit('scheduled', { delay_seconds: 60 }));

@@ -1,0 +1,86 @@
+import { readFileSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import * as z from 'zod/mini';
+import type { Backend } from '../backend/backend.ts';
+import { loggedEnvelope } from '../core/envelope.ts';
+import { AgentqError } from '../core/errors.ts';
+import { Evidence } from '../core/evidence.ts';
+import { type Kept, REFUSED, waitingInOutbox } from './outbox.ts';
+import type { Workspace } from './workspace.ts';
+
+const text = z.optional(z.string());
+const spoken = { by: z.string(), attempt: z.optional(z.number()) };
+const KeptSchema = z.object({
+  v: z.literal(1),
+  at: z.number(),
+  task_id: z.string(),
+  command: z.discriminatedUnion('type', [
+    z.object({
+      type: z.literal('submit'),
+      envelope: loggedEnvelope(),
+      context: z.optional(Evidence),
+      max_attempts: z.optional(z.number()),
+    }),
+    z.object({
+      type: z.literal('complete'),
+      ...spoken,
+      summary: text,
+      result: z.optional(Evidence),
+      artifacts: z.readonly(z.array(Evidence)),
+    }),
+    z.object({
+      type: z.literal('fail'),
+      ...spoken,
+      reason: z.string(),
+      artifacts: z.readonly(z.array(Evidence)),
+      backoff: z.optional(z.object({ base: z.number(), factor: z.number(), max: z.number(), jitter: z.number() })),
+    }),
+  ]),
+});
+
+/**
+ * Tells the queue what waits in the outbox, oldest first. Two processes may do so at once: each command says the same
+ * a second time, which changes nothing.
+ * @throws AgentqError `unreachable` where the broker is still away; what is left waits on
+ */
+export async function flushOutbox(workspace: Workspace, backend: Backend, say: (line: string) => void): Promise<void> {
+  for (const name of waitingInOutbox(workspace)) {
+    const path = join(workspace.dir, 'outbox', name);
+    const kept = read(path);
+    if (!kept) {
+      say(`${path} is not readable: it is left as it is`);
+      continue;
+    }
+    const { task_id, command, at } = kept;
+    const [outcome] = await backend.commit([{ task_id, command, at }]);
+    const { refusal } = outcome!;
+    const done = command.type === 'submit' ? 'submitted' : command.type === 'complete' ? 'completed' : 'failed';
+    if (refusal) {
+      renameIfThere(path, `${path}${REFUSED}`);
+      say(`${task_id} was ${done} while the broker was away, and that is refused now: ${refusal.message}`);
+    } else {
+      rmSync(path, { force: true });
+      say(`${task_id} was ${done} while the broker was away, and the queue knows it now`);
+    }
+  }
+}
+
+/** Undefined where it is none of ours, or another process was faster. */
+function read(path: string): Kept | undefined {
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    return undefined;
+  }
+  const parsed = KeptSchema.safeParse(json);
+  return parsed.success ? parsed.data : undefined;
+}
+
+function renameIfThere(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw new AgentqError('storage', (error as Error).message);
+  }
+}
