@@ -1,9 +1,13 @@
+import type { BenchBroker } from './broker.ts';
+
 /** What a figure is given to measure with. */
 export interface Bench {
   /** A folder of its own, empty; removed afterwards. */
   readonly dir: string;
   /** Whether to be done soon rather than to be exact. */
   readonly quick: boolean;
+  /** Started when it is first asked for. */
+  readonly broker: BenchBroker;
 }
 
 /** One line of the printed table. */

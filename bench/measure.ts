@@ -45,13 +45,18 @@ export interface Ran {
   readonly stdout: string;
 }
 
+/** Runs this same Node.js on the arguments as a process of its own. @throws where it does not exit with 0 */
+export function runNode(args: readonly string[], cwd: string): Ran {
+  return runProgram(process.execPath, args, cwd);
+}
+
 /**
- * Runs this same Node.js on the arguments as a process of its own.
+ * Runs a program as a process of its own.
  * @throws where it does not exit with 0: what failed must not be counted as fast
  */
-export function runNode(args: readonly string[], cwd: string): Ran {
+export function runProgram(program: string, args: readonly string[], cwd: string): Ran {
   const before = performance.now();
-  const { status, signal, stdout, stderr, error } = spawnSync(process.execPath, args, {
+  const { status, signal, stdout, stderr, error } = spawnSync(program, args, {
     cwd,
     env: environment,
     encoding: 'utf8',
@@ -60,7 +65,7 @@ export function runNode(args: readonly string[], cwd: string): Ran {
   });
   const ms = performance.now() - before;
   if (error) throw error;
-  if (status !== 0) throw new Error(`node ${args.join(' ')}: exit ${status ?? signal}\n${stderr}`);
+  if (status !== 0) throw new Error(`${program} ${args.join(' ')}: exit ${status ?? signal}\n${stderr}`);
   return { ms, stdout };
 }
 

@@ -4,8 +4,13 @@ import { mkdirSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { amqpCycles } from './amqp-cycles.ts';
+import { amqpFold } from './amqp-fold.ts';
+import { amqpStartUp } from './amqp-start-up.ts';
+import { amqpWake } from './amqp-wake.ts';
 import { batch } from './batch.ts';
 import { bigStore } from './big-store.ts';
+import { BenchBroker } from './broker.ts';
 import { cycles } from './cycles.ts';
 import type { Measure, Row } from './figure.ts';
 import { memory } from './memory.ts';
@@ -21,6 +26,10 @@ const figures: Readonly<Record<string, Measure>> = {
   batch,
   wake,
   memory,
+  'amqp-start-up': amqpStartUp,
+  'amqp-fold': amqpFold,
+  'amqp-cycles': amqpCycles,
+  'amqp-wake': amqpWake,
 };
 
 const { values: options } = parseArgs({
@@ -42,17 +51,19 @@ process.once('exit', () => rmSync(dir, { recursive: true, force: true }));
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
 
 const rows: Row[] = [];
+const broker = new BenchBroker();
 try {
   for (const name of new Set(options.only)) {
     process.stderr.write(`${name} …`);
     const before = performance.now();
     const own = join(dir, name);
     mkdirSync(own);
-    rows.push(...(await figures[name]!({ dir: own, quick: options.quick })));
+    rows.push(...(await figures[name]!({ dir: own, quick: options.quick, broker })));
     rmSync(own, { recursive: true });
     process.stderr.write(` ${((performance.now() - before) / 1_000).toFixed(0)} s\n`);
   }
 } finally {
+  await broker[Symbol.asyncDispose]();
   // Also where one failed: what the others found took minutes.
   console.log(`\n${machine()}\n\n${table(rows)}`);
 }

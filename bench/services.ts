@@ -1,23 +1,43 @@
+import { brokerPolicy } from '../src/app/config.ts';
 import type { Services } from '../src/app/services.ts';
 import { findWorkspace } from '../src/app/workspace.ts';
 import { FsStore } from '../src/artifacts/fs/fs-store.ts';
-import { openBackend } from '../src/backend/open.ts';
+import { type BackendOptions, openBackend } from '../src/backend/open.ts';
 
 const LETTERS = '23456789abcdefghjkmnpqrstuvwxyz';
 
 /** The use cases' services on a workspace, put together as the command line does it. */
 export async function openServices(folder: string): Promise<Services> {
   const workspace = findWorkspace(folder, folder);
-  const { dir, storeDir, modes } = workspace;
-  const clock = Date.now;
-  const backend = await openBackend({
-    dir,
-    fileMode: modes.file,
-    folderMode: modes.folder,
-    clock,
-    random: Math.random,
-  });
-  return { workspace, backend, store: new FsStore(storeDir, modes.file, modes.folder), clock, newId };
+  const backend = await openBackend(openOptions(folder));
+  return { workspace, backend, store: storeOf(folder), clock: Date.now, newId };
+}
+
+/** What a workspace's backend is opened with. */
+export function openOptions(folder: string): BackendOptions {
+  const { dir, modes, config } = findWorkspace(folder, folder);
+  const options = { dir, fileMode: modes.file, folderMode: modes.folder, clock: Date.now, random: Math.random };
+  const { url } = config;
+  if (url === undefined) return options;
+  const { replicated, timeout, tokenGrace, retention } = brokerPolicy(config);
+  const store = storeOf(folder);
+  return {
+    ...options,
+    broker: {
+      url,
+      patience: timeout,
+      say: (line) => process.stderr.write(`${line}\n`),
+      refOf: (path) => store.refOf(path),
+      replicated,
+      tokenGrace,
+      retention,
+    },
+  };
+}
+
+function storeOf(folder: string): FsStore {
+  const { storeDir, modes } = findWorkspace(folder, folder);
+  return new FsStore(storeDir, modes.file, modes.folder);
 }
 
 /** As scattered as the program's own. */

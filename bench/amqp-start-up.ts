@@ -1,0 +1,73 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { prepare } from '../src/app/submit.ts';
+import { openBackend } from '../src/backend/open.ts';
+import { parseSubmission } from '../src/core/submission.ts';
+import { agentq, instructions } from './agentq.ts';
+import { BrokerWorkspace } from './broker-workspace.ts';
+import { atMost, type Measure, ms } from './figure.ts';
+import { alternate, median, runNode, runProgram } from './measure.ts';
+import { openOptions, openServices } from './services.ts';
+
+const SUBMIT = 1.8;
+const STATUS = 1.2;
+
+/** How many events others have written since this machine last looked: with the submit itself, less than ten. */
+const NEWS = 8;
+
+/**
+ * What every call over a broker costs: a whole process of a submit, against one that publishes the same text with a
+ * program in C together with one of Node.js that does nothing; and a question about one task, against that submit.
+ */
+export const amqpStartUp: Measure = async ({ dir, quick, broker }) => {
+  const url = await broker.url();
+  await using workspace = await BrokerWorkspace.make(dir, broker);
+  // The same text goes into another durable queue of the same kind.
+  await using other = await BrokerWorkspace.make(join(dir, 'bare'), broker);
+  const queue = other.names.work('bench');
+  const { folder } = workspace;
+  await using others = await otherMachine(folder);
+  let id = '';
+  const rounds = quick ? { counted: 11, warmUp: 2 } : { counted: 41, warmUp: 4 };
+  const measured = await alternate(rounds, {
+    bare() {
+      const published = runProgram('amqp-publish', ['-u', url, '-r', queue, '-p', '-b', instructions], folder);
+      return published.ms + runNode(['-e', '0'], folder).ms;
+    },
+    submit() {
+      const { ms, stdout } = agentq(folder, 'submit', '--to', 'bench', '--instructions', instructions);
+      id = stdout.trim();
+      return ms;
+    },
+    async status() {
+      await others.submit(NEWS);
+      const { ms, stdout } = agentq(folder, 'status', id);
+      if (!stdout.includes('queued')) throw new Error(`${id} is not queued: ${stdout}`);
+      return ms;
+    },
+  });
+  const [bare, submit, status] = [median(measured.bare), median(measured.submit), median(measured.status)];
+  return [
+    atMost(SUBMIT, 'AMQP process: submit, to amqp-publish + node -e 0', submit, bare, ms),
+    atMost(STATUS, `AMQP process: status ID, ${NEWS + 1} new events, to submit`, status, submit, ms),
+  ];
+};
+
+/** Somebody who writes to the same queue and shares no cache with the workspace. */
+async function otherMachine(folder: string): Promise<{ submit(tasks: number): Promise<void> } & AsyncDisposable> {
+  const dir = join(folder, 'elsewhere');
+  mkdirSync(dir);
+  const backend = await openBackend({ ...openOptions(folder), dir });
+  const services = { ...(await openServices(folder)), backend };
+  const submission = parseSubmission({ to: 'bench', from: 'coordinator', instructions });
+  const { envelope } = await prepare(services, { submission, allowSecret: false });
+  return {
+    async submit(tasks) {
+      for (let i = 0; i < tasks; i++) {
+        const task_id = services.newId();
+        await backend.commit([{ task_id, command: { type: 'submit', envelope: { ...envelope, task_id } } }]);
+      }
+    },
+    [Symbol.asyncDispose]: () => backend.close(),
+  };
+}

@@ -1,0 +1,48 @@
+import { mkdirSync } from 'node:fs';
+import { removeTopology, type TopologyWish } from '../src/backend/open.ts';
+import { Names } from '../src/backend/amqp/names.ts';
+import { agentq } from './agentq.ts';
+import type { BenchBroker } from './broker.ts';
+import { openOptions } from './services.ts';
+
+const wish: TopologyWish = {
+  roles: ['bench'],
+  coordinators: ['coordinator'],
+};
+
+/** A workspace whose queue lies on the broker, under a name of its own there. */
+export class BrokerWorkspace implements AsyncDisposable {
+  readonly folder: string;
+  /** How everything that is declared for it is called. */
+  readonly names: Names;
+
+  private constructor(folder: string, prefix: string) {
+    this.folder = folder;
+    this.names = new Names(prefix);
+  }
+
+  /** Makes the folder, and the workspace in it. */
+  static async make(folder: string, broker: BenchBroker): Promise<BrokerWorkspace> {
+    const url = new URL(await broker.url());
+    const prefix = broker.name();
+    url.searchParams.set('prefix', prefix);
+    mkdirSync(folder, { recursive: true });
+    agentq(
+      folder,
+      'init',
+      '--url',
+      url.href,
+      '--workers',
+      wish.roles.join(),
+      '--coordinators',
+      wish.coordinators.join(),
+    );
+    return new BrokerWorkspace(folder, prefix);
+  }
+
+  /** Takes everything off the broker: it may be somebody's. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const options = openOptions(this.folder);
+    await removeTopology(options.broker!, options, wish);
+  }
+}

@@ -1,0 +1,38 @@
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { type RabbitMq, startRabbitMq } from '../test/broker/private-rabbitmq.ts';
+
+/** The one broker of a run: a private RabbitMQ, or the one that AGENTQ_TEST_AMQP_URL names. */
+export class BenchBroker implements AsyncDisposable {
+  readonly #run = randomBytes(3).toString('hex');
+  #named = process.env['AGENTQ_TEST_AMQP_URL'] || undefined;
+  #own: RabbitMq | undefined;
+  #queues = 0;
+
+  /** Starts it where this is the first to ask. */
+  async url(): Promise<string> {
+    requireTools();
+    if (this.#named === undefined) {
+      this.#own = await startRabbitMq();
+      this.#named = this.#own.url;
+    }
+    return this.#named;
+  }
+
+  /** A name that no other figure of this run has, and no other run on the same broker. */
+  name(): string {
+    return `bench-${this.#run}-${++this.#queues}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#own?.stop();
+  }
+}
+
+function requireTools(): void {
+  if (spawnSync('amqp-publish', ['--help']).error === undefined) return;
+  throw new Error(
+    'The figures of a broker need amqp-publish, which is not on this machine. Install it with the broker (Debian: ' +
+      'apt-get install amqp-tools rabbitmq-server), or measure the others alone, with --only.',
+  );
+}

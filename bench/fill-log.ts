@@ -1,0 +1,59 @@
+// node fill-log.ts WORKSPACE COUNT: publishes the log of so many finished tasks, and prints the id of the last one.
+import amqplib from 'amqplib';
+import { prepare } from '../src/app/submit.ts';
+import { parseAddress } from '../src/backend/amqp/address.ts';
+import { Names } from '../src/backend/amqp/names.ts';
+import { entryTime } from '../src/backend/amqp/entry-id.ts';
+import { noteMessage, submitMessage } from '../src/backend/amqp/outgoing.ts';
+import type { Outgoing } from '../src/backend/amqp/publisher.ts';
+import type { Command } from '../src/core/command.ts';
+import { decide } from '../src/core/decide.ts';
+import type { Envelope } from '../src/core/envelope.ts';
+import { parseSubmission } from '../src/core/submission.ts';
+import type { Task } from '../src/core/task.ts';
+import { instructions, summary } from './agentq.ts';
+import { openOptions, openServices } from './services.ts';
+
+/** How many tasks are published before the broker must have confirmed them. */
+const AHEAD = 1_000;
+
+const [folder, count] = process.argv.slice(2);
+const services = await openServices(folder!);
+const submission = parseSubmission({ to: 'bench', from: 'coordinator', instructions });
+const { envelope } = await prepare(services, { submission, allowSecret: false });
+const { url } = openOptions(folder!).broker!;
+const names = new Names(parseAddress(url).prefix);
+const connection = await amqplib.connect(url);
+const channel = await connection.createConfirmChannel();
+
+let task_id = '';
+for (let left = Number(count); left > 0; left--) {
+  task_id = services.newId();
+  for (const { exchange, key, content, options } of life({ ...envelope, task_id })) {
+    channel.publish(exchange, key, content, { persistent: true, ...options });
+  }
+  if (left % AHEAD === 0) await channel.waitForConfirms();
+}
+await channel.waitForConfirms();
+await connection.close();
+process.stdout.write(task_id);
+
+/** What the life of a task leaves in the log, as the backend itself writes it. */
+function* life(envelope: Envelope): Generator<Outgoing> {
+  const commands: readonly Command[] = [
+    { type: 'submit', envelope },
+    { type: 'claim', worker: 'bench@host', lease: 300_000 },
+    { type: 'complete', by: 'bench', attempt: 1, summary, artifacts: [] },
+  ];
+  let task: Task | undefined;
+  for (const [i, command] of commands.entries()) {
+    const now = services.clock();
+    const decided = decide(task, command, { now, random: Math.random });
+    const [event] = decided.events;
+    task = decided.task;
+    const id = `${entryTime(now)}-${envelope.task_id}-${i}`;
+    yield event?.type === 'submitted'
+      ? submitMessage(names, id, event)
+      : noteMessage(names, id, now, { events: [...decided.events], roles: ['bench'] });
+  }
+}
