@@ -3,6 +3,7 @@ import type { GetMessage } from 'amqplib';
 import { ResultMessage } from '../../core/result-message.ts';
 import type { Link } from './link.ts';
 import { digestOf, safeJson } from './log-entry.ts';
+import { monotonic } from './monotonic.ts';
 import type { Session } from './session.ts';
 
 /** A result message that waits in its queue. */
@@ -77,7 +78,7 @@ async function browseAlone(
  * be had, for want of rights or of patience, it is done without.
  */
 async function lock(session: Session, name: string): Promise<() => Promise<void>> {
-  for (const end = performance.now() + LONGEST_LOOK; performance.now() < end; await pause(ASK_EVERY)) {
+  for (const end = monotonic() + LONGEST_LOOK; monotonic() < end; await pause(ASK_EVERY)) {
     const channel = await session.channel();
     try {
       await channel.assertQueue(name, { exclusive: true, durable: false });

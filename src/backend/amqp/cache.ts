@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { AgentqError } from '../../core/errors.ts';
@@ -34,6 +33,9 @@ export interface FoldedEntry {
   readonly folded: Folded;
 }
 
+/** The longest that a file name may be, less its ends, in bytes. */
+const LONGEST_NAME = 200;
+
 /** What a broker stores beside the content of a message, about; and the steps in which the length is remembered, in bytes. */
 const OVERHEAD = 400;
 const MILESTONE = 100_000;
@@ -41,44 +43,46 @@ const MILESTONE = 100_000;
 /** From how old on an entry can't be published again, in ms: what is known of it is forgotten. */
 const REMEMBERED = 86_400_000;
 
-/** The cache of one log, in a file of its own: two brokers, or two virtual hosts, never share one. */
+/**
+ * The cache of one log, in a file of its own: two brokers, or two virtual hosts, never share one. It is opened when it
+ * is first asked: who submits one task under a fresh id asks nothing.
+ */
 export class Cache {
   readonly #path: string;
   readonly #mode: number;
-  #db: Connection;
+  #db: Connection | undefined;
   /** How long the log is up to what is being folded. */
   #bytes: number | undefined;
 
-  private constructor(path: string, mode: number) {
-    this.#path = path;
+  /** @param identity what tells this log from others */
+  constructor(dir: string, identity: string, mode: number) {
+    this.#path = join(dir, `cache-${encodeURIComponent(identity).slice(0, LONGEST_NAME)}.db`);
     this.#mode = mode;
-    this.#db = Connection.create(path, mode, cacheForm);
   }
 
-  /**
-   * @param identity what tells this log from others
-   * @throws AgentqError `newer-schema`
-   */
-  static open(dir: string, identity: string, mode: number): Cache {
-    const path = join(dir, `cache-${createHash('sha256').update(identity).digest('hex').slice(0, 12)}.db`);
+  /** @throws AgentqError `newer-schema` */
+  get db(): Connection {
+    return (this.#db ??= this.#open());
+  }
+
+  #open(): Connection {
     try {
-      return new Cache(path, mode);
+      return Connection.create(this.#path, this.#mode, cacheForm);
     } catch (error) {
       if (!isCorrupt(error)) throw error;
-      remove(path);
-      return new Cache(path, mode);
+      this.#remove();
+      return Connection.create(this.#path, this.#mode, cacheForm);
     }
-  }
-
-  get db(): Connection {
-    return this.#db;
   }
 
   /** Begins with an empty file: the log tells everything again, and nothing here is worth a person's time. */
   remake(): void {
-    this.#db.close();
-    remove(this.#path);
-    this.#db = Connection.create(this.#path, this.#mode, cacheForm);
+    this.close();
+    this.#remove();
+  }
+
+  #remove(): void {
+    for (const end of ['', '-wal', '-shm']) rmSync(`${this.#path}${end}`, { force: true });
   }
 
   position(): Position {
@@ -158,7 +162,8 @@ export class Cache {
   }
 
   close(): void {
-    this.db.close();
+    this.#db?.close();
+    this.#db = undefined;
   }
 }
 
@@ -170,8 +175,4 @@ function timesOf(messages: readonly LogMessage[]): readonly number[] {
 
 export function isCorrupt(error: unknown): boolean {
   return error instanceof AgentqError && error.code === 'corrupt';
-}
-
-function remove(path: string): void {
-  for (const end of ['', '-wal', '-shm']) rmSync(`${path}${end}`, { force: true });
 }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { EventOf } from '../../core/event.ts';
 import type { Task } from '../../core/task.ts';
 import { unreadableEvents } from '../../core/unreadable.ts';
@@ -83,7 +82,8 @@ export class Claims {
   /** What nobody can read becomes a dead letter, so that it stops no worker and people see it. */
   async #bury(role: string, { content, queue }: Token): Promise<undefined> {
     const { log, delivery, clock } = this.#parts;
-    const id = `unreadable-${createHash('sha256').update(content).digest('hex').slice(0, 12)}`;
+    const { sha256Hex } = await import('../../core/sha256.ts');
+    const id = `unreadable-${sha256Hex(content).slice(0, 12)}`;
     const entry = log.newId();
     const reason = `a message in ${queue} that is no task envelope`;
     const events = unreadableEvents(id, role, content, reason, clock());

@@ -17,6 +17,8 @@ export class Fold {
   /** By task id; undefined for one that is not in the cache. */
   readonly #tasks = new Map<string, Row | undefined>();
   readonly #changed = new Set<string>();
+  /** Those of them that have no row yet. */
+  readonly #new = new Set<string>();
   #next: number;
   #at: number;
   /** Of the message that is being folded. */
@@ -147,6 +149,7 @@ export class Fold {
   #set(id: string, after: Task, entry: string): void {
     const before = this.#find(id);
     const n = before?.n ?? this.#next++;
+    if (!before) this.#new.add(id);
     this.#tasks.set(id, { n, task: after });
     this.#changed.add(id);
     if (isFinished(after)) {
@@ -185,9 +188,8 @@ export class Fold {
   write(): void {
     for (const id of this.#changed) {
       const { n, task } = this.#tasks.get(id)!;
-      const known = this.#db.get('SELECT 1 FROM task WHERE n = ?', n) !== undefined;
-      if (known) change(this.#db, n, task);
-      else insert(this.#db, task, n);
+      if (this.#new.delete(id)) insert(this.#db, task, n);
+      else change(this.#db, n, task);
     }
     this.#changed.clear();
   }

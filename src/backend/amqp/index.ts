@@ -18,7 +18,7 @@ export function openAmqp(options: BackendOptions, broker: BrokerOptions): Backen
   const address = parseAddress(broker.url);
   const names = new Names(address.prefix);
   const link = new Link(address, { patience, say, clock, random });
-  const cache = Cache.open(dir, `${link.place} ${names.prefix}`, fileMode);
+  const cache = new Cache(dir, `${link.place} ${names.prefix}`, fileMode);
   const log = new Log(link, cache, names, clock, random);
   const delivery = new Delivery(link, log, cache, names, { clock, refOf, replicated, say });
   const work = new WorkQueues(link, names, replicated, clock);

@@ -2,6 +2,7 @@ import amqplib, { type ChannelModel } from 'amqplib';
 import { AgentqError } from '../../core/errors.ts';
 import { type Address, placeOf } from './address.ts';
 import { ConnectionLost, explain, isFinal } from './broker-error.ts';
+import { monotonic } from './monotonic.ts';
 import { Session } from './session.ts';
 
 export interface LinkOptions {
@@ -37,7 +38,7 @@ export class Link {
   #away = false;
   #gaveUp = false;
   #problem = 'it does not answer';
-  /** When the most patient of those who wait gives up, by performance.now(), in ms. */
+  /** When the most patient of those who wait gives up, by monotonic(). */
   #until = 0;
   #closed = false;
   /** When the connection broke that is not made anew yet, ms since 1970. */
@@ -63,20 +64,19 @@ export class Link {
    */
   async lasting<T>(body: (session: Session) => Promise<T>): Promise<T> {
     // Whoever waited in vain does not wait as long again: one command waits once.
-    const deadline =
-      performance.now() + (this.#gaveUp ? Math.min(ONE_TRY, this.#options.patience) : this.#options.patience);
+    const deadline = monotonic() + (this.#gaveUp ? Math.min(ONE_TRY, this.#options.patience) : this.#options.patience);
     for (;;) {
       const session = await this.session(deadline);
       try {
         return await Promise.race([body(session), session.lost]);
       } catch (error) {
         if (!(await session.isLost(error))) throw explain(error, this.place);
-        if (this.#closed || performance.now() >= deadline) throw this.#unreachable((error as Error).message);
+        if (this.#closed || monotonic() >= deadline) throw this.#unreachable((error as Error).message);
       }
     }
   }
 
-  /** @param deadline by performance.now(), in ms; Infinity to go on for ever */
+  /** @param deadline by monotonic(); Infinity to go on for ever */
   async session(deadline: number): Promise<Session> {
     if (this.#current && !this.#current.closed) return this.#current;
     // One is at it for all, as long as anybody has patience.
@@ -87,7 +87,7 @@ export class Link {
     });
     if (deadline === Infinity) return this.#session;
     const end = Promise.withResolvers<never>();
-    const left = Math.max(0, deadline - performance.now());
+    const left = Math.max(0, deadline - monotonic());
     const timer = setTimeout(() => end.reject(this.#unreachable(this.#problem)), left);
     return Promise.race([this.#session, end.promise]).finally(() => clearTimeout(timer));
   }
@@ -109,7 +109,7 @@ export class Link {
         if (isFinal(error)) throw explain(error, this.place);
         this.#problem = reasonOf(error);
         const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** tries) * (0.5 + this.#options.random());
-        if (performance.now() + wait >= this.#until) throw this.#unreachable(this.#problem);
+        if (monotonic() + wait >= this.#until) throw this.#unreachable(this.#problem);
         this.#tellAway();
         await new Promise((resolve) => setTimeout(resolve, wait));
       }
@@ -119,7 +119,7 @@ export class Link {
   #tellAway(): void {
     if (this.#away) return;
     this.#away = true;
-    const left = Math.round((this.#until - performance.now()) / 1_000);
+    const left = Math.round((this.#until - monotonic()) / 1_000);
     const span = left === Infinity ? '' : ` for ${Math.max(1, left)} s`;
     this.#options.say(`no broker at ${this.place} (${this.#problem}); trying again${span}`);
   }
@@ -132,7 +132,7 @@ export class Link {
 
   async #open(): Promise<ChannelModel> {
     const { secure, host, port, vhost, user, password, heartbeat, tls } = this.address;
-    const timeout = Math.max(1, Math.min(LONGEST_TRY, this.#until - performance.now()));
+    const timeout = Math.max(1, Math.min(LONGEST_TRY, this.#until - monotonic()));
     const model = await amqplib.connect(
       {
         protocol: secure ? 'amqps' : 'amqp',

@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { gunzipSync } from 'node:zlib';
+import { sha256Hex } from '../../core/sha256.ts';
 import type { ConsumeMessage, MessageProperties } from 'amqplib';
 import * as z from 'zod/mini';
 import { DEFAULT_PRIORITY, DEFAULT_TYPE, type Envelope, envelopeSchema } from '../../core/envelope.ts';
@@ -113,7 +112,7 @@ function readResult(
 }
 
 export function digestOf(content: Buffer): string {
-  return createHash('sha256').update(content).digest('hex');
+  return sha256Hex(content);
 }
 
 function newer(): AgentqError {
@@ -128,7 +127,11 @@ function isNewer(json: unknown): boolean {
 
 function parse(content: Buffer, { contentEncoding }: MessageProperties): unknown {
   try {
-    return safeJson((contentEncoding === 'gzip' ? gunzipSync(content) : content).toString('utf8'));
+    return safeJson(
+      (contentEncoding === 'gzip' ? process.getBuiltinModule('node:zlib').gunzipSync(content) : content).toString(
+        'utf8',
+      ),
+    );
   } catch {
     return undefined;
   }

@@ -4,10 +4,14 @@ import { ConnectionLost } from './broker-error.ts';
 import type { Cache, Folded, LogMessage } from './cache.ts';
 import { type LogEntry, momentOf, readLogMessage } from './log-entry.ts';
 import type { Names } from './names.ts';
+import { monotonic } from './monotonic.ts';
 import type { Session } from './session.ts';
 
 /** How many messages the broker sends ahead of acknowledgements. */
 const AHEAD = 2_000;
+
+/** How late a message is acknowledged at most, in ms: a broker closes the channel of one that waits for half an hour. */
+const ACKNOWLEDGE_AFTER = 1_000;
 
 /** What the follower of a log is told: what came by, in order, after it was folded. */
 export type OnEntry = (entry: LogEntry, folded: Folded) => void;
@@ -27,9 +31,13 @@ export class LogReader {
   /** Rejects when there is no more to be read on this connection. */
   readonly failed = this.#failed.promise;
   #channel: Channel | undefined;
-  #heardAt = performance.now();
+  #heardAt = monotonic();
   #batch: ConsumeMessage[] = [];
   #held: readonly LogMessage[] = [];
+  /** What was folded since the last acknowledgement, and the last of it. */
+  #unacknowledged = 0;
+  #latest: ConsumeMessage | undefined;
+  #soon: NodeJS.Timeout | undefined;
   /** The offset before the first of the batch; undefined until the last known message was seen. */
   #after: number | undefined;
   #expected: { readonly last: number; readonly id: string } = { last: -1, id: '' };
@@ -56,6 +64,7 @@ export class LogReader {
     old?.close().catch(() => {});
     this.#expected = this.#cache.position();
     this.#after = this.#expected.last < 0 ? -1 : undefined;
+    this.#latest = undefined;
     this.#batch = [];
     this.#held = [];
     const from = this.#expected.last < 0 ? 'first' : this.#expected.last;
@@ -74,7 +83,7 @@ export class LogReader {
 
   /** How long nothing has come by, in ms. */
   get silence(): number {
-    return performance.now() - this.#heardAt;
+    return monotonic() - this.#heardAt;
   }
 
   /** Whether the last message that the cache knows was seen again: it is the log that was folded. */
@@ -84,7 +93,7 @@ export class LogReader {
 
   #take(channel: Channel, message: ConsumeMessage | null): void {
     if (channel !== this.#channel) return;
-    this.#heardAt = performance.now();
+    this.#heardAt = monotonic();
     if (!message) return this.#fail(new ConnectionLost('the broker ended the reading of the log'));
     if (this.#batch.length === 0) setImmediate(() => this.#digest(channel));
     this.#batch.push(message);
@@ -99,8 +108,18 @@ export class LogReader {
     } catch (error) {
       return this.#fail(error);
     }
-    // The broker sends more as these are acknowledged; a connection that is gone does not matter here.
-    if (!this.#session.closed) channel.ack(batch.at(-1)!, true);
+    this.#unacknowledged += batch.length;
+    this.#latest = batch.at(-1)!;
+    if (this.#unacknowledged >= AHEAD / 4) this.#acknowledge(channel);
+    else this.#soon ??= setTimeout(() => this.#acknowledge(channel), ACKNOWLEDGE_AFTER).unref();
+  }
+
+  /** The broker sends more as these are acknowledged; a connection that is gone does not matter here. */
+  #acknowledge(channel: Channel): void {
+    clearTimeout(this.#soon);
+    this.#soon = undefined;
+    this.#unacknowledged = 0;
+    if (channel === this.#channel && this.#latest && !this.#session.closed) channel.ack(this.#latest, true);
   }
 
   #toRead(message: ConsumeMessage): LogMessage {

@@ -73,10 +73,10 @@ export class Log {
       const seen = reader.appeared(id).then((folded) => ({ folded }));
       seen.catch(() => {}); // where publishing fails, that is what is told
       for (let wait = RESEND; ; wait *= 2) {
-        const end = new AbortController();
         await Promise.race([publisher.publish(message), seen]);
-        const result = await Promise.race([seen, pause(wait, undefined, { signal: end.signal })]);
-        end.abort();
+        const late = Promise.withResolvers<undefined>();
+        const timer = setTimeout(() => late.resolve(undefined), wait);
+        const result = await Promise.race([seen, late.promise]).finally(() => clearTimeout(timer));
         if (result) return result.folded;
         if (!reader.verified) await this.#lookForOtherLog(session, reader);
         if (reader.silence > LONGEST_SILENCE) {

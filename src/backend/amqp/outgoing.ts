@@ -1,4 +1,3 @@
-import { gzipSync } from 'node:zlib';
 import { AgentqError } from '../../core/errors.ts';
 import type { EventOf } from '../../core/event.ts';
 import { rankOf } from '../../core/priority.ts';
@@ -73,7 +72,7 @@ export function noteMessage(names: Names, id: string, at: number, note: Note, su
   const { events = [], roles = [] } = note;
   const body: LogBody = { ...note, v: 1, at, events, roles };
   const whole = json(body);
-  const content = whole.length < COMPRESSED_FROM ? whole : gzipSync(whole);
+  const content = whole.length < COMPRESSED_FROM ? whole : process.getBuiltinModule('node:zlib').gzipSync(whole);
   if (content.length > LONGEST_MESSAGE) {
     throw new AgentqError(
       'too-large',

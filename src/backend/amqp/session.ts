@@ -40,6 +40,12 @@ export class Session {
     return channel;
   }
 
+  /** A channel of its own with publisher confirms, for one who reads and publishes in that order. */
+  async sole(): Promise<{ readonly channel: Channel; readonly publisher: Publisher }> {
+    const channel = await this.#model.createConfirmChannel();
+    return { channel, publisher: new Publisher(channel) };
+  }
+
   /** A channel with publisher confirms, shared by all who publish; a new one where the broker closed the last. */
   async publisher(): Promise<Publisher> {
     const open = await this.#publisher;

@@ -14,13 +14,14 @@ const RESEND = 2_000;
  * @returns the offset that it has in the log
  */
 export async function appendAtEnd(session: Session, names: Names, message: Outgoing): Promise<number> {
-  const [channel, publisher] = await Promise.all([session.channel(), session.publisher()]);
+  const { channel, publisher } = await session.sole();
   const failed = Promise.withResolvers<never>();
   const seen = Promise.withResolvers<number>();
   failed.promise.catch(() => {});
   channel.on('error', (error: Error) => failed.reject(error));
-  channel.prefetch(100).catch(() => {});
-  await channel.consume(
+  await channel.prefetch(100);
+  // The broker does what is asked of one channel in order: what is published next comes after it.
+  const consuming = channel.consume(
     names.log,
     (arrived) => {
       if (!arrived) return failed.reject(new ConnectionLost('the broker ended the reading of the log'));
@@ -30,7 +31,7 @@ export async function appendAtEnd(session: Session, names: Names, message: Outgo
     { arguments: { 'x-stream-offset': 'next' } },
   );
   for (let wait = RESEND; ; wait *= 2) {
-    await publisher.publish(message);
+    await Promise.all([consuming, publisher.publish(message)]);
     const end = new AbortController();
     const arrived = await Promise.race([
       seen.promise,

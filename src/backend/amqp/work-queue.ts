@@ -73,8 +73,6 @@ export class WorkQueues {
         // Where the connection is gone, the token is back in its queue, and whoever gets it sees that it is stale.
         if (session.closed) return;
         channel.ack(message);
-        // An acknowledgement has no answer; this has, and comes after it.
-        await Promise.race([channel.prefetch(0), session.lost]).catch(() => {});
       },
     };
   }
