@@ -42,8 +42,8 @@ export interface BrokerOptions {
 /** Opens the backend of a workspace. The only place that knows which adapters there are; each is loaded when it is used. */
 export async function openBackend(options: BackendOptions): Promise<Backend> {
   if (options.broker) {
-    const { openAmqp } = await import('./amqp/index.ts');
-    return openAmqp(options, options.broker);
+    const { AmqpBackend } = await import('./amqp/amqp-backend.ts');
+    return new AmqpBackend(options, options.broker);
   }
   const { openSqlite } = await import('./sqlite/index.ts');
   return openSqlite(options);

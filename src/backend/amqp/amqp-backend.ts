@@ -1,6 +1,5 @@
-import { type Circumstances, decide } from '../../core/decide.ts';
-import { elapse } from '../../core/elapse.ts';
-import { AgentqError } from '../../core/errors.ts';
+import type { CommandOf } from '../../core/command.ts';
+import { decide } from '../../core/decide.ts';
 import type { Event } from '../../core/event.ts';
 import type { Task } from '../../core/task.ts';
 import type {
@@ -16,188 +15,107 @@ import type {
   Topic,
   Watch,
 } from '../backend.ts';
-import { findRow, parseStored, type Stored, toRow } from '../projection/rows.ts';
-import { counts, list } from '../projection/questions.ts';
-import { type Cache, isCorrupt } from './cache.ts';
-import { carryOpenTasks } from './carry.ts';
-import { Changes } from './changes.ts';
-import { Claims } from './claims.ts';
-import type { Delivery } from './delivery.ts';
-import { readInbox } from './inbox.ts';
-import type { Link } from './link.ts';
-import type { Log } from './log.ts';
-import type { Names } from './names.ts';
-import type { WorkQueues } from './work-queue.ts';
-
-/** How many tasks are moved on at once because of time alone. */
-const SWEEP = 500;
-
-export interface AmqpParts {
-  readonly link: Link;
-  readonly log: Log;
-  readonly cache: Cache;
-  readonly names: Names;
-  readonly delivery: Delivery;
-  readonly work: WorkQueues;
-  readonly clock: () => number;
-  readonly random: () => number;
-  /** How long a task may be ready without a token that anybody finds, before a claim does without, in ms. */
-  readonly tokenGrace: number;
-  /** How much of the log is kept at least. */
-  readonly retention: { readonly days: number; readonly bytes: number };
-}
+import type { BackendOptions, BrokerOptions } from '../open.ts';
+import { Listeners, nameOf } from '../projection/listeners.ts';
+import { parseAddress } from './address.ts';
+import { entryId } from './entry-id.ts';
+import { Link } from './link.ts';
+import type { LogBackend } from './log-backend.ts';
+import { Names } from './names.ts';
+import { isTooLong, submitMessage } from './outgoing.ts';
+import { refuseReserved, routed } from './submit-rules.ts';
+import { appendAtEnd } from './tail.ts';
 
 /**
- * The log is a stream on the broker; this machine's projection of it is a cache. A change is decided on the cache,
- * appended, and has happened when it has come by in the log and was accepted; where somebody else was faster, it is
- * decided anew on what is now known.
+ * A submit under a fresh id needs nothing but the broker, and a one-shot command makes no other: what reads the log is
+ * loaded when something else is asked.
  */
 export class AmqpBackend implements Backend {
-  readonly #parts: AmqpParts;
-  readonly #given: Circumstances;
-  readonly #changes: Changes;
-  readonly #claims: Claims;
+  readonly #options: BackendOptions;
+  readonly #broker: BrokerOptions;
+  readonly #names: Names;
+  readonly #link: Link;
+  readonly #listeners = new Listeners();
+  #log: Promise<LogBackend> | undefined;
 
-  constructor(parts: AmqpParts) {
-    this.#parts = parts;
-    const { clock, random } = parts;
-    this.#given = {
-      get now() {
-        return clock();
-      },
-      random,
-    };
-    this.#changes = new Changes(parts, this.#given);
-    this.#claims = new Claims(parts, {
-      tell: (request) => this.#changes.tell(request),
-      sweep: (role) => this.#sweep(role),
-    });
+  constructor(options: BackendOptions, broker: BrokerOptions) {
+    const { clock, random } = options;
+    const { patience, say } = broker;
+    const address = parseAddress(broker.url);
+    this.#options = options;
+    this.#broker = broker;
+    this.#names = new Names(address.prefix);
+    this.#link = new Link(address, { patience, say, clock, random });
+    this.#link.begin();
+  }
+
+  #reading(): Promise<LogBackend> {
+    return (this.#log ??= import('./open-log.ts').then(({ openLog }) =>
+      openLog(this.#options, this.#broker, this.#link, this.#names, this.#listeners),
+    ));
   }
 
   async commit(requests: Iterable<Request>): Promise<readonly Outcome[]> {
     const all = [...requests];
-    return this.#mending(() => this.#changes.make(all));
-  }
-
-  claim(request: ClaimRequest): Promise<Claimed> {
-    return this.#mending(() => this.#claims.claim(request));
-  }
-
-  /** Makes events of what time alone has brought about, for one role or for all. */
-  async #sweep(role?: string): Promise<void> {
-    const { cache } = this.#parts;
-    const now = this.#given.now;
-    for (;;) {
-      const due = cache.db
-        .all<Stored>(
-          `SELECT n, state FROM task WHERE due_at <= ?1 AND (?2 IS NULL OR role = ?2) ORDER BY due_at LIMIT ${SWEEP}`,
-          now,
-          role ?? null,
-        )
-        .map((stored) => toRow(stored).task);
-      if (due.length === 0) return;
-      try {
-        await Promise.all(
-          due.map((task) => this.#changes.tell({ task_id: task.id, command: { type: 'elapse' }, at: now })),
-        );
-      } catch (error) {
-        // A worker's user may not write down what becomes of other roles' tasks; others will.
-        if (error instanceof AgentqError && error.code === 'denied') return;
-        throw error;
-      }
+    const [only] = all;
+    if (all.length === 1 && only?.command.type === 'submit' && only.command.fresh && !this.#log) {
+      const outcome = await this.#submitFresh(only.command, only.at ?? this.#options.clock());
+      if (outcome) return [outcome];
     }
+    return (await this.#reading()).commit(all);
   }
 
-  /** Every question is asked of a cache that knows all that was confirmed before, and that time has caught up with. */
-  async #catchUp(): Promise<void> {
-    await this.#parts.log.catchUp();
-    await this.#sweep();
+  /**
+   * The id was drawn for this task alone: nobody can have been faster, and what happened before does not matter.
+   * @returns undefined where the log has to be asked after all
+   */
+  async #submitFresh(command: CommandOf<'submit'>, now: number): Promise<Outcome | undefined> {
+    refuseReserved(command);
+    const { clock, random } = this.#options;
+    const { events, task } = decide(undefined, command, { now, random });
+    const [submitted] = events;
+    if (submitted?.type !== 'submitted' || isTooLong(submitted)) return undefined;
+    const message = submitMessage(this.#names, entryId(clock(), random), submitted);
+    await routed(submitted, () => this.#link.lasting((session) => appendAtEnd(session, this.#names, message)));
+    return { task, changed: true };
   }
 
-  /** A cache that turns out to be damaged is made anew from the log, and asked again. */
-  async #mending<T>(ask: () => Promise<T>): Promise<T> {
-    try {
-      return await ask();
-    } catch (error) {
-      if (!isCorrupt(error)) throw error;
-      this.#parts.cache.remake();
-      await this.#parts.log.readAnew();
-      return await ask();
-    }
+  async claim(request: ClaimRequest): Promise<Claimed> {
+    return (await this.#reading()).claim(request);
   }
 
-  task(id: string): Promise<Task | undefined> {
-    return this.#mending(() => this.#task(id));
+  async task(id: string): Promise<Task | undefined> {
+    return (await this.#reading()).task(id);
   }
 
-  async #task(id: string): Promise<Task | undefined> {
-    await this.#parts.log.catchUp();
-    const task = findRow(this.#parts.cache.db, id)?.task;
-    if (!task) return undefined;
-    const { events } = decide(task, { type: 'elapse' }, this.#given);
-    if (events.length === 0) return task;
-    try {
-      return (await this.#changes.tell({ task_id: id, command: { type: 'elapse' } })).task;
-    } catch (error) {
-      if (error instanceof AgentqError && error.code === 'denied') return elapse(task, this.#given.now).task;
-      throw error;
-    }
+  async history(id: string): Promise<readonly Event[]> {
+    return (await this.#reading()).history(id);
   }
 
-  history(id: string): Promise<readonly Event[]> {
-    return this.#mending(async () => {
-      if (!(await this.#task(id))) return [];
-      return this.#parts.cache.db
-        .all<{ body: string }>('SELECT body FROM event WHERE task = (SELECT n FROM task WHERE id = ?) ORDER BY seq', id)
-        .map(({ body }) => parseStored(body) as Event);
-    });
+  async list(filter: Filter): Promise<readonly Task[]> {
+    return (await this.#reading()).list(filter);
   }
 
-  list(filter: Filter): Promise<readonly Task[]> {
-    return this.#mending(async () => {
-      await this.#catchUp();
-      return list(this.#parts.cache.db, filter);
-    });
+  async counts(): Promise<Counts> {
+    return (await this.#reading()).counts();
   }
 
-  counts(): Promise<Counts> {
-    return this.#mending(async () => {
-      await this.#catchUp();
-      return counts(this.#parts.cache.db);
-    });
-  }
-
-  inbox(queue: string, limit: number): Promise<Inbox> {
-    return this.#mending(async () => {
-      await this.#catchUp();
-      await this.#parts.delivery.tidy();
-      await carryOpenTasks(this.#parts);
-      return readInbox(this.#parts, queue, limit);
-    });
+  async inbox(queue: string, limit: number): Promise<Inbox> {
+    return (await this.#reading()).inbox(queue, limit);
   }
 
   async audit(repair: boolean): Promise<readonly Finding[]> {
-    const { cache, log, delivery } = this.#parts;
-    await this.#mending(() => this.#catchUp());
-    const { audit } = await import('../projection/audit.ts');
-    const findings = audit(cache.db, false);
-    if (!repair) return findings;
-    await delivery.withdraw();
-    if (findings.length === 0) return findings;
-    // It is a cache: the log tells everything anew.
-    cache.remake();
-    await log.readAnew();
-    const left = new Set(audit(cache.db, false).map(({ subject }) => subject));
-    return findings.map((finding) => ({ ...finding, repaired: !left.has(finding.subject) }));
+    return (await this.#reading()).audit(repair);
   }
 
   watch(topic: Topic): Watch {
-    return this.#parts.log.watch(topic);
+    const watch = this.#listeners.watch(nameOf(topic), Infinity, () => {});
+    void this.#reading().then((log) => log.follow());
+    return watch;
   }
 
   async close(): Promise<void> {
-    this.#parts.log.close();
-    await this.#parts.link.close();
-    this.#parts.cache.close();
+    await this.#link.close();
+    await (await this.#log)?.close();
   }
 }

@@ -1,6 +1,6 @@
 import { AgentqError } from '../../core/errors.ts';
 import { type Stored, toRow } from '../projection/rows.ts';
-import type { AmqpParts } from './amqp-backend.ts';
+import type { LogParts } from './log-backend.ts';
 
 const DAY = 86_400_000;
 
@@ -12,7 +12,7 @@ const MOST = 20;
  * in time: once it was last said a third of the retention ago, so that there are two more chances.
  * @param role the one whose tasks to look at; undefined for all
  */
-export async function carryOpenTasks({ cache, clock, log, retention }: AmqpParts, role?: string): Promise<void> {
+export async function carryOpenTasks({ cache, clock, log, retention }: LogParts, role?: string): Promise<void> {
   const now = clock();
   const old = now - (retention.days * DAY) / 3;
   const long = cache.whenShorterBy(retention.bytes / 3) ?? -Infinity;

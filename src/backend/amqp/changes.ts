@@ -1,16 +1,12 @@
-import type { CommandOf } from '../../core/command.ts';
 import { type Circumstances, decide } from '../../core/decide.ts';
 import { AgentqError } from '../../core/errors.ts';
-import type { Event, EventOf } from '../../core/event.ts';
+import type { Event } from '../../core/event.ts';
 import type { Task } from '../../core/task.ts';
 import type { Outcome, Request } from '../backend.ts';
 import { findRow } from '../projection/rows.ts';
-import type { AmqpParts } from './amqp-backend.ts';
-import { Unroutable } from './broker-error.ts';
-import { LONGEST_DELAY, RESERVED } from './names.ts';
-import { submitMessage } from './outgoing.ts';
-import { appendAtEnd } from './tail.ts';
-import { unknownRole } from './work-queue.ts';
+import type { LogParts } from './log-backend.ts';
+import { isTooLong, submitMessage } from './outgoing.ts';
+import { refuseReserved, routed } from './submit-rules.ts';
 
 /** How often a change is tried again that others were faster than. */
 const TRIES = 100;
@@ -20,10 +16,10 @@ const TRIES = 100;
  * known then.
  */
 export class Changes {
-  readonly #parts: AmqpParts;
+  readonly #parts: LogParts;
   readonly #given: Circumstances;
 
-  constructor(parts: AmqpParts, given: Circumstances) {
+  constructor(parts: LogParts, given: Circumstances) {
     this.#parts = parts;
     this.#given = given;
   }
@@ -38,7 +34,6 @@ export class Changes {
 
   async tell(request: Request): Promise<Outcome> {
     const { task_id, command, at } = request;
-    if (command.type === 'submit' && command.fresh) return this.#submitFresh(command, at);
     let current = false;
     let remembered = false;
     for (let tries = 0; tries < TRIES; tries++) {
@@ -66,7 +61,7 @@ export class Changes {
     const [first] = events;
     const plain = events.length === 1 && first?.type === 'submitted' && !isTooLong(first);
     if (plain) {
-      const accepted = await this.#routed(first, () => log.append(submitMessage(names, id, first)));
+      const accepted = await routed(first, () => log.append(submitMessage(names, id, first)));
       if (accepted) await delivery.after(base, task!, id, true);
       return accepted === true;
     }
@@ -74,33 +69,6 @@ export class Changes {
     const accepted = await log.happen(events, role === undefined ? [] : [role], id);
     if (accepted && task) await delivery.after(base, task, id, false);
     return accepted;
-  }
-
-  /** The id was drawn for this task alone: nobody can have been faster, and what the cache knows does not matter. */
-  async #submitFresh(command: CommandOf<'submit'>, at: number | undefined): Promise<Outcome> {
-    const { link, log, names } = this.#parts;
-    const { events, task } = decide(undefined, command, this.#at(at));
-    const [first] = events as readonly EventOf<'submitted'>[];
-    if (isTooLong(first!)) {
-      await this.#append(events, undefined, task);
-    } else {
-      const message = submitMessage(names, log.newId(), first!);
-      await this.#routed(first!, () =>
-        link.lasting(async (session) => {
-          if (log.isRead(session)) return log.append(message);
-          return appendAtEnd(session, names, message);
-        }),
-      );
-    }
-    return { task, changed: true };
-  }
-
-  async #routed<T>({ envelope }: EventOf<'submitted'>, publish: () => Promise<T>): Promise<T> {
-    try {
-      return await publish();
-    } catch (error) {
-      throw error instanceof Unroutable ? unknownRole(envelope.to) : error;
-    }
   }
 
   /** Several changes are one entry of the log, which is accepted whole or not at all. */
@@ -149,19 +117,4 @@ export class Changes {
   #at(at: number | undefined): Circumstances {
     return at === undefined ? this.#given : { ...this.#given, now: at, random: this.#given.random };
   }
-}
-
-/** Where the broker can't keep it so long, the log alone knows of the task until it is due. */
-function isTooLong({ due_at, at }: EventOf<'submitted'>): boolean {
-  return due_at !== undefined && due_at - at > LONGEST_DELAY * 1_000;
-}
-
-/** Such a queue name would be taken for a routing key of ours. */
-function refuseReserved({ envelope }: CommandOf<'submit'>): void {
-  if (!envelope.reply_to.startsWith(RESERVED)) return;
-  throw new AgentqError(
-    'invalid-name',
-    `${envelope.reply_to} cannot take result messages: names that begin with ${RESERVED} are agentq's own`,
-    'name another queue with --reply-to',
-  );
 }

@@ -3,9 +3,9 @@ import type { Task } from '../../core/task.ts';
 import { unreadableEvents } from '../../core/unreadable.ts';
 import type { Claimed, ClaimRequest, Outcome, Request } from '../backend.ts';
 import { type Stored, toRow } from '../projection/rows.ts';
-import type { AmqpParts } from './amqp-backend.ts';
+import type { LogParts } from './log-backend.ts';
 import { endingOf } from './entry-id.ts';
-import { FOUND } from './log-body.ts';
+import { FOUND } from './subject.ts';
 import { carryOpenTasks } from './carry.ts';
 import type { Token } from './work-queue.ts';
 
@@ -27,11 +27,11 @@ interface Means {
  * without one, once it has been ready for some time.
  */
 export class Claims {
-  readonly #parts: AmqpParts;
+  readonly #parts: LogParts;
   readonly #means: Means;
   readonly #present = new Map<string, number>();
 
-  constructor(parts: AmqpParts, means: Means) {
+  constructor(parts: LogParts, means: Means) {
     this.#parts = parts;
     this.#means = means;
   }

@@ -1,5 +1,5 @@
 import { resultsQueue } from '../../core/reply-to.ts';
-import { FOUND } from './log-body.ts';
+import { FOUND } from './subject.ts';
 import { DELAY_LEVELS, type Names } from './names.ts';
 import type { Topology } from './topology.ts';
 

@@ -1,3 +1,15 @@
+/**
+ * An id for an entry, that nobody else will use, and that sorts by time.
+ * @param random in [0, 1)
+ */
+export function entryId(now: number, random: () => number): string {
+  const part = () =>
+    Math.floor(random() * 2 ** 50)
+      .toString(36)
+      .padStart(10, '0');
+  return `${entryTime(now)}-${part()}${part()}`;
+}
+
 /** The id of an entry that a worker made that is not ours: it holds the SHA-256 of the message. */
 export function foreignEntry(id: string, digest: string): string {
   return `${id}#${digest}`;

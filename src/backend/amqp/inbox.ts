@@ -1,7 +1,7 @@
 import type { Task } from '../../core/task.ts';
 import type { Inbox } from '../backend.ts';
 import { type Stored, toRow } from '../projection/rows.ts';
-import type { AmqpParts } from './amqp-backend.ts';
+import type { LogParts } from './log-backend.ts';
 import { browse, type Waiting } from './browse.ts';
 import { foreignEntry, heard } from './entry-id.ts';
 
@@ -10,7 +10,7 @@ import { foreignEntry, heard } from './entry-id.ts';
  * taken back meanwhile, are taken out; those of workers that are not ours, and wrote to the queue alone, are told to
  * the log first.
  */
-export async function readInbox(parts: AmqpParts, replyTo: string, limit: number): Promise<Inbox> {
+export async function readInbox(parts: LogParts, replyTo: string, limit: number): Promise<Inbox> {
   const { link, names } = parts;
   const queue = names.results(replyTo);
   const found = new Map<string, Task>();
@@ -43,7 +43,7 @@ export async function readInbox(parts: AmqpParts, replyTo: string, limit: number
 
 /** The task whose end the message tells of; undefined where it tells of no end that stands. */
 async function trueTask(
-  parts: AmqpParts,
+  parts: LogParts,
   { message, announces, content, digest }: Waiting,
 ): Promise<Task | 'unknown' | undefined> {
   if (!message) return 'unknown';

@@ -58,6 +58,12 @@ export class Link {
     return this.#current !== undefined && !this.#current.closed;
   }
 
+  /** Begins to connect, so that it is done when somebody asks for it. */
+  begin(): void {
+    // Whoever asks is told what is wrong.
+    this.session(monotonic() + this.#options.patience).catch(() => {});
+  }
+
   /**
    * Does something on a connection, and does it again on the next one where it breaks meanwhile.
    * @throws AgentqError `unreachable` where there has been none for as long as the patience lasts; `denied`; `topology`

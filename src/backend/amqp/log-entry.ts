@@ -8,8 +8,9 @@ import { Evidence } from '../../core/evidence.ts';
 import { isName } from '../../core/identifiers.ts';
 import { resultsQueue } from '../../core/reply-to.ts';
 import { ResultMessage } from '../../core/result-message.ts';
-import { FOREIGN_RESULT, FOUND, LogBody, subjectOf } from './log-body.ts';
+import { LogBody } from './log-body.ts';
 import { DELAY_LEVELS, eventKey, type Names, RESERVED } from './names.ts';
+import { FOREIGN_RESULT, FOUND, subjectOf } from './subject.ts';
 
 /** One message of the log, read. */
 export type LogEntry = { readonly id: string; readonly at: number } & (

@@ -1,9 +1,9 @@
 import type { Channel, ConsumeMessage } from 'amqplib';
-import { AgentqError } from '../../core/errors.ts';
 import { ConnectionLost } from './broker-error.ts';
 import type { Cache, Folded, LogMessage } from './cache.ts';
 import { type LogEntry, momentOf, readLogMessage } from './log-entry.ts';
 import type { Names } from './names.ts';
+import { offsetOf } from './offset.ts';
 import { monotonic } from './monotonic.ts';
 import type { Session } from './session.ts';
 
@@ -191,11 +191,4 @@ async function closeQuietly(channel: Channel): Promise<void> {
   } catch {
     // It was closed already.
   }
-}
-
-/** Where a message lies in the log. */
-export function offsetOf({ properties }: ConsumeMessage): number {
-  const offset = Number(properties.headers?.['x-stream-offset']);
-  if (Number.isInteger(offset)) return offset;
-  throw new AgentqError('topology', 'the log is no stream', 'look at its x-queue-type');
 }

@@ -1,10 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { AgentqError } from '../../core/errors.ts';
 import type { Event } from '../../core/event.ts';
-import type { Topic, Watch } from '../backend.ts';
-import { Listeners, nameOf } from '../projection/listeners.ts';
+import { type Listeners, nameOf } from '../projection/listeners.ts';
 import type { Cache, Folded } from './cache.ts';
-import { entryTime } from './entry-id.ts';
+import { entryId } from './entry-id.ts';
 import type { Link } from './link.ts';
 import { LogReader } from './log-reader.ts';
 import type { Note } from './log-body.ts';
@@ -34,31 +33,22 @@ export class Log {
   readonly #names: Names;
   readonly #clock: () => number;
   readonly #random: () => number;
-  readonly #listeners = new Listeners();
+  readonly #listeners: Listeners;
   readonly #readers = new WeakMap<Session, Promise<LogReader>>();
   #following = false;
   #closed = false;
 
-  constructor(link: Link, cache: Cache, names: Names, clock: () => number, random: () => number) {
+  constructor(link: Link, cache: Cache, names: Names, listeners: Listeners, clock: () => number, random: () => number) {
     this.#link = link;
     this.#cache = cache;
     this.#names = names;
+    this.#listeners = listeners;
     this.#clock = clock;
     this.#random = random;
   }
 
-  /** An id for an entry, that nobody else will use, and that sorts by time. */
   newId(): string {
-    const random = () =>
-      Math.floor(this.#random() * 2 ** 50)
-        .toString(36)
-        .padStart(10, '0');
-    return `${entryTime(this.#clock())}-${random()}${random()}`;
-  }
-
-  /** Whether this process reads the log already, so that what comes next will come by. */
-  isRead(session: Session): boolean {
-    return this.#readers.has(session);
+    return entryId(this.#clock(), this.#random);
   }
 
   /**
@@ -160,14 +150,8 @@ export class Log {
     if (finished) this.#listeners.ring(nameOf('finished'));
   }
 
-  watch(topic: Topic): Watch {
-    const watch = this.#listeners.watch(nameOf(topic), Infinity, () => {});
-    void this.#follow();
-    return watch;
-  }
-
   /** Reads the log as long as anybody waits for something, through whatever becomes of the broker. */
-  async #follow(): Promise<void> {
+  async follow(): Promise<void> {
     if (this.#following) return;
     this.#following = true;
     while (!this.#listeners.none && !this.#closed) {

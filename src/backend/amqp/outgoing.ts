@@ -2,8 +2,9 @@ import { AgentqError } from '../../core/errors.ts';
 import type { EventOf } from '../../core/event.ts';
 import { rankOf } from '../../core/priority.ts';
 import type { ResultMessage } from '../../core/result-message.ts';
-import { FOREIGN_RESULT, type LogBody, type Note, subjectOf } from './log-body.ts';
-import { delayKey, eventKey, type Names, RESERVED, workKey } from './names.ts';
+import type { LogBody, Note } from './log-body.ts';
+import { FOREIGN_RESULT, subjectOf } from './subject.ts';
+import { delayKey, eventKey, LONGEST_DELAY, type Names, RESERVED, workKey } from './names.ts';
 import type { Outgoing } from './publisher.ts';
 
 /** From what size on a message is compressed, in bytes, and how long it may be then: RabbitMQ 4 takes 16 MiB. */
@@ -123,4 +124,9 @@ export function deadMessage(
   headers: Readonly<Record<string, string | number>>,
 ): Outgoing {
   return { exchange: names.tokens, key: `${RESERVED}dead.${role}`, content, options: { messageId: id, headers } };
+}
+
+/** Where the broker can't keep it so long, the log alone knows of the task until it is due. */
+export function isTooLong({ due_at, at }: EventOf<'submitted'>): boolean {
+  return due_at !== undefined && due_at - at > LONGEST_DELAY * 1_000;
 }

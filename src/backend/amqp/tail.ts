@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { ConnectionLost } from './broker-error.ts';
-import { offsetOf } from './log-reader.ts';
+import { offsetOf } from './offset.ts';
 import type { Names } from './names.ts';
 import type { Outgoing } from './publisher.ts';
 import type { Session } from './session.ts';

@@ -1,10 +1,10 @@
 import type { Channel, GetMessage } from 'amqplib';
-import { AgentqError } from '../../core/errors.ts';
 import type { EventOf } from '../../core/event.ts';
 import type { Link } from './link.ts';
 import { readToken } from './log-entry.ts';
 import type { Names } from './names.ts';
 import type { Session } from './session.ts';
+import { unknownRole } from './submit-rules.ts';
 
 /** A message of a work queue, in the hands of this process alone until it is taken out, or its connection ends. */
 export interface Token {
@@ -82,12 +82,4 @@ export class WorkQueues {
     if (!channel) this.#channels.set(session, (channel = session.channel()));
     return channel;
   }
-}
-
-export function unknownRole(role: string): AgentqError {
-  return new AgentqError(
-    'topology',
-    `the broker has no queue for ${role}`,
-    `declare it: agentq init --workers ${role}`,
-  );
 }

@@ -1,0 +1,27 @@
+import type { BackendOptions, BrokerOptions } from '../open.ts';
+import type { Listeners } from '../projection/listeners.ts';
+import { Cache } from './cache.ts';
+import { Delivery } from './delivery.ts';
+import type { Link } from './link.ts';
+import { Log } from './log.ts';
+import { LogBackend } from './log-backend.ts';
+import type { Names } from './names.ts';
+import { WorkQueues } from './work-queue.ts';
+
+const DEFAULT_TOKEN_GRACE = 60_000;
+
+/** Puts together what reads the log. */
+export function openLog(
+  { dir, fileMode, clock, random }: BackendOptions,
+  broker: BrokerOptions,
+  link: Link,
+  names: Names,
+  listeners: Listeners,
+): LogBackend {
+  const { say, refOf, replicated, retention, tokenGrace = DEFAULT_TOKEN_GRACE } = broker;
+  const cache = new Cache(dir, `${link.place} ${names.prefix}`, fileMode);
+  const log = new Log(link, cache, names, listeners, clock, random);
+  const delivery = new Delivery(link, log, cache, names, { clock, refOf, replicated, say });
+  const work = new WorkQueues(link, names, replicated, clock);
+  return new LogBackend({ log, link, cache, names, delivery, work, clock, random, tokenGrace, retention });
+}
