@@ -36,8 +36,11 @@ export interface FoldedEntry {
 /** The longest that a file name may be, less its ends, in bytes. */
 const LONGEST_NAME = 200;
 
-/** What a broker stores beside the content of a message, about; and the steps in which the length is remembered, in bytes. */
+/** What a broker stores beside the content of a message, and how long one is that says nothing, about, in bytes. */
 const OVERHEAD = 400;
+const SILENT = 500;
+
+/** The steps in which it is remembered how long the log was, in bytes. */
 const MILESTONE = 100_000;
 
 /** From how old on an entry can't be published again, in ms: what is known of it is forgotten. */
@@ -108,12 +111,14 @@ export class Cache {
       if (before.last < after) return { keep: false, outcome: undefined };
       const fold = new Fold(this.db, before.at);
       const times = timesOf(messages);
+      let previous = before.last;
       const outcome = messages.map((message, i): FoldedEntry => {
         const { offset } = message;
         const entry = message.read(times[i]!);
         if (offset <= before.last) return { entry, folded: this.outcome(entry.id) };
         const folded = fold.add(entry, offset);
-        this.#grow(message, fold.at);
+        this.#grow(message.size + (previous < 0 ? 0 : (offset - previous - 1) * SILENT), fold.at);
+        previous = offset;
         return { entry, folded };
       });
       fold.write();
@@ -129,7 +134,7 @@ export class Cache {
   }
 
   /** Remembers how long the log has become, for whoever must know how soon it forgets. */
-  #grow({ size }: LogMessage, at: number): void {
+  #grow(size: number, at: number): void {
     const before = (this.#bytes ??= this.db.get<{ bytes: number }>('SELECT bytes FROM log')!.bytes);
     const now = before + size + OVERHEAD;
     this.#bytes = now;
