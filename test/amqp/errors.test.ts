@@ -24,14 +24,14 @@ describe('a broker that is away', { timeout: SLOW }, () => {
       ['result', 'a'],
       ['inbox'],
       ['dlq'],
-      ['work', '--as', 'r', '--until-empty', '--', 'true'],
     ]) {
       const { code, stdout, stderr } = await away.run(...command, '--broker-timeout', '700ms');
-      if (command[0] === 'work' && code !== 25) continue;
       expect({ command, code, stdout }).toEqual({ command, code: 25, stdout: '' });
       expect(linesOf(stderr)).toEqual([
         expect.stringMatching(/^agentq: no broker at 127\.0\.0\.1:\d+ \(.*ECONNREFUSED.*\); trying again( for 1 s)?$/),
-        expect.stringMatching(/^agentq: the broker at 127\.0\.0\.1:\d+ cannot be reached: .*ECONNREFUSED.*--broker-timeout/),
+        expect.stringMatching(
+          /^agentq: the broker at 127\.0\.0\.1:\d+ cannot be reached: .*ECONNREFUSED.*--broker-timeout/,
+        ),
       ]);
       expect(stderr).not.toContain('hunter2');
     }
@@ -43,6 +43,17 @@ describe('a broker that is away', { timeout: SLOW }, () => {
     lead.configure({ broker: { timeout: '300ms' } });
     expect(await away.refused('status')).toMatchObject({ exit: 25 });
     expect(await away.refused('status', '--broker-timeout', 'soon')).toMatchObject({ exit: 2 });
+  });
+
+  test('a worker waits for it as long as it lives, and ends when it is drained', async ({ cast: { lead } }) => {
+    const worker = lead.with({ AGENTQ_URL: await nowhere() }).work('true', '--broker-timeout', '100ms');
+    await worker.said('trying again');
+    worker.signal('SIGTERM');
+    await worker.finished();
+    expect(linesOf(worker.stderr)).toEqual([
+      expect.stringContaining('trying again'),
+      expect.stringContaining('draining'),
+    ]);
   });
 
   test('a broker that takes the connection and says nothing is away as well', async ({ cast: { lead } }) => {

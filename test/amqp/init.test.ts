@@ -48,7 +48,13 @@ describe('init on a broker', { timeout: SLOW }, () => {
     );
     const { hasQueue, hasExchange } = await operator(site);
     const { names } = site;
-    for (const name of [names.log, names.work('r'), names.work('s'), names.deadLetters, names.results('results.coordinator')])
+    for (const name of [
+      names.log,
+      names.work('r'),
+      names.work('s'),
+      names.deadLetters,
+      names.results('results.coordinator'),
+    ])
       expect(await hasQueue(name), name).toBe(true);
     expect(await hasExchange(names.exchange)).toBe(true);
   });

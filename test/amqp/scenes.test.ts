@@ -16,7 +16,7 @@ describe('a coordinator and two workers on three machines', { timeout: SLOW }, (
     expect(await lead.wait('a', 'b')).toBe(0);
     expect(await lead.ok('result', 'a')).toBe('done a');
     const shown = await Promise.all(['a', 'b'].map((id) => lead.task(id)));
-    expect(shown.map(({ attempts }) => attempts.map(({ worker }) => worker)).toSorted()).toEqual([['w1'], ['w2']]);
+    expect(shown.map(({ attempts }) => attempts.map(({ worker }) => worker).join()).toSorted()).toEqual(['w1', 'w2']);
     expect(shown.map(({ completed_by }) => completed_by)).toEqual(['r', 'r']);
     expect((await lead.json<Output<'list'>>('list', '--from', 'coordinator')).tasks).toHaveLength(2);
     expect(await two.json('status', 'a')).toMatchObject({ status: 'completed', drift: [] });
@@ -34,7 +34,14 @@ describe('a coordinator and two workers on three machines', { timeout: SLOW }, (
     await one.ok('fail', 'b', '--from', 'r', '--reason', 'no');
     const { messages } = await lead.json<Output<'inbox'>>('inbox', '--as', 'coordinator');
     expect(messages).toEqual([
-      { task_id: 'a', from: 'r', to: 'coordinator', status: 'completed', result_ref: expect.any(String), summary: 'fine' },
+      {
+        task_id: 'a',
+        from: 'r',
+        to: 'coordinator',
+        status: 'completed',
+        result_ref: expect.any(String),
+        summary: 'fine',
+      },
       { task_id: 'b', from: 'r', to: 'coordinator', status: 'failed', reason: 'no' },
     ]);
     expect(readFileSync(new URL(messages[0]!.result_ref!), 'utf8')).toBe('fine\n');
@@ -60,7 +67,10 @@ describe('a coordinator and two workers on three machines', { timeout: SLOW }, (
     const { code, stdout } = await waiting.ended;
     expect(code).toBe(0);
     const { done, tasks } = JSON.parse(stdout) as Output<'wait'>;
-    expect({ done, states: tasks.map(({ status }) => status) }).toEqual({ done: true, states: ['queued', 'completed'] });
+    expect({ done, states: tasks.map(({ status }) => status) }).toEqual({
+      done: true,
+      states: ['queued', 'completed'],
+    });
     expect(await lead.code('wait', 'a', '--timeout', '10ms')).toBe(8);
   });
 
@@ -83,7 +93,7 @@ describe('a coordinator and two workers on three machines', { timeout: SLOW }, (
     const submit = ['submit', '--to', 'r', '--idempotency-key', 'monday', '--instructions', 'once'];
     const [first, second] = await Promise.all([lead.json(...submit), two.json(...submit)]);
     expect(second.task_id).toBe(first.task_id);
-    expect([first.created, second.created].toSorted()).toEqual([false, true]);
+    expect([first, second].filter(({ created }) => created)).toHaveLength(1);
     expect(await two.refused(...submit.slice(0, -1), 'another')).toMatchObject({ exit: 4 });
     await two.workOff('echo once >> "$OUT/ran"');
     expect(await lead.json(...submit)).toMatchObject({ created: false, status: 'completed' });
@@ -117,8 +127,8 @@ describe('a coordinator and two workers on three machines', { timeout: SLOW }, (
     await one.ok('complete', 'a', '--from', 'r', '--summary', 'x', '--artifact', `patch=${site.path('patch.diff')}`);
     const { artifacts } = await lead.json<Output<'result'>>('result', 'a');
     expect(artifacts).toMatchObject([{ name: 'patch', size: 3 }]);
-    expect(artifacts[0]!.ref).toContain('/store/artifacts/a/');
-    const [{ ref }] = artifacts as [{ ref: string }];
+    const { ref } = artifacts[0]!;
+    expect(ref).toContain('/store/artifacts/a/');
     site.write(new URL(ref).pathname.slice(site.folder.length), '+2\n');
     expect(await lead.refused('result', 'a')).toMatchObject({ exit: 16, message: expect.stringContaining('patch') });
   });

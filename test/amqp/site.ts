@@ -1,5 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+} from 'node:fs';
 import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -13,7 +22,8 @@ import { processesWith } from '../broker/marked-processes.ts';
 import { Program, until, Worker } from '../worker/harness.ts';
 
 /** The built program; AGENTQ_TEST_BIN names another. */
-const PROGRAM = process.env['AGENTQ_TEST_BIN'] ?? fileURLToPath(new URL('../../bin/agentq.cjs', import.meta.url));
+export const PROGRAM =
+  process.env['AGENTQ_TEST_BIN'] ?? fileURLToPath(new URL('../../bin/agentq.cjs', import.meta.url));
 
 /** A command waits for what others bring about no longer than this: these machines may stand still for seconds. */
 export const PATIENCE = '40s';
@@ -154,7 +164,12 @@ export class Machine {
 
   /** The same machine with other variables. */
   with(env: NodeJS.ProcessEnv): Machine {
-    return new Machine(this.site, this.folder.slice(this.site.folder.length + 1), { ...this.#env, ...env }, this.#programs);
+    return new Machine(
+      this.site,
+      this.folder.slice(this.site.folder.length + 1),
+      { ...this.#env, ...env },
+      this.#programs,
+    );
   }
 
   path(...parts: readonly string[]): string {

@@ -12,7 +12,7 @@ import { races } from './contract/races.ts';
 import { time } from './contract/time.ts';
 import { watches } from './contract/watches.ts';
 
-const themes: Readonly<Record<string, Theme>> = {
+const themes = {
   commands,
   batches,
   claims,
@@ -24,13 +24,17 @@ const themes: Readonly<Record<string, Theme>> = {
   inbox,
   watches,
   durability,
-};
+} satisfies Readonly<Record<string, Theme>>;
+
+export type ThemeName = keyof typeof themes;
 
 export interface ContractOptions {
   /** What this backend does not keep: the sentence of the test, and why. A sentence that no test has is an error. */
   readonly skip?: Readonly<Record<string, string>>;
   /** How long one test may take, in ms, where it is not what the configuration says. */
   readonly timeout?: number;
+  /** The themes to run where not all of them are worth their time. */
+  readonly only?: readonly ThemeName[];
 }
 
 /**
@@ -40,11 +44,12 @@ export interface ContractOptions {
 export function backendContract(
   backend: string,
   makeHarness: MakeHarness,
-  { skip = {}, timeout }: ContractOptions = {},
+  { skip = {}, timeout, only }: ContractOptions = {},
 ): void {
   const reasons = new Map(Object.entries(skip));
   describe(`${backend} keeps the contract of the storage port`, () => {
-    for (const [name, theme] of Object.entries(themes)) {
+    for (const [name, theme] of Object.entries<Theme>(themes)) {
+      if (only && !only.includes(name as ThemeName)) continue;
       describe(`about ${name}`, () => {
         for (const [sentence, body] of bodiesOf(theme)) {
           const reason = reasons.get(sentence);

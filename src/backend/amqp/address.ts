@@ -38,7 +38,10 @@ export function parseAddress(text: string): Address {
     throw wrong('it is no URL');
   }
   const secure = url.protocol === 'amqps:';
-  if (!secure && url.protocol !== 'amqp:') throw wrong(`it begins with ${url.protocol}`);
+  if (!secure && url.protocol !== 'amqp:') {
+    // What is before a colon may be a user, where the scheme is missing.
+    throw wrong(text.includes('://') ? `it begins with ${url.protocol}//` : 'it does not begin with amqp://');
+  }
   if (url.hostname === '') throw wrong('it names no host');
   const query = url.searchParams;
   const unknown = [...query.keys()].find((key) => !known.has(key));

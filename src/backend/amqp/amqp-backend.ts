@@ -76,7 +76,9 @@ export class AmqpBackend implements Backend {
     const [submitted] = events;
     if (submitted?.type !== 'submitted' || isTooLong(submitted)) return undefined;
     const message = submitMessage(this.#names, entryId(clock(), random), submitted);
-    await routed(submitted, () => this.#link.lasting((session) => appendAtEnd(session, this.#names, message)));
+    await routed(submitted, this.#link, this.#names, () =>
+      this.#link.lasting((session) => appendAtEnd(session, this.#names, message)),
+    );
     return { task, changed: true };
   }
 

@@ -1,4 +1,5 @@
 import { AgentqError } from '../../core/errors.ts';
+import { eventKey } from './names.ts';
 
 /** The connection is gone; whether what was under way has happened is not known. */
 export class ConnectionLost extends Error {}
@@ -11,6 +12,21 @@ export class Unroutable extends Error {
     super(`nobody takes messages for ${key}`);
     this.key = key;
   }
+}
+
+/**
+ * Whether the broker will have it in a moment: right after a start its queues, the log above all, come up one after
+ * the other. Until then they are not found, and what is published to them is returned.
+ */
+export function isComingUp(error: unknown): boolean {
+  if (error instanceof Unroutable) return error.key.startsWith(eventKey(''));
+  const { code, message = '' } = error as { code?: unknown; message?: string };
+  return code === NOT_FOUND && /down or inaccessible/.test(message);
+}
+
+/** Whether there is no such thing on the broker. */
+export function isMissing(error: unknown): boolean {
+  return (error as { code?: unknown }).code === NOT_FOUND && !isComingUp(error);
 }
 
 /** Reply codes of AMQP 0-9-1, https://www.rabbitmq.com/amqp-0-9-1-reference#constants */

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { GetMessage } from 'amqplib';
 import { ResultMessage } from '../../core/result-message.ts';
+import { isMissing } from './broker-error.ts';
 import type { Link } from './link.ts';
 import { digestOf, safeJson } from './log-entry.ts';
 import { monotonic } from './monotonic.ts';
@@ -28,7 +29,6 @@ const LONGEST_LOOK = 5_000;
 const ASK_EVERY = 25;
 
 const RESOURCE_LOCKED = 405;
-const NOT_FOUND = 404;
 
 /** Those of this process who look at a queue, one after another. */
 const looking = new Map<string, Promise<unknown>>();
@@ -67,7 +67,7 @@ async function browseAlone(
     await channel.close();
   } catch (error) {
     // A queue that nobody has declared holds nothing.
-    if ((error as { code?: number }).code !== NOT_FOUND) throw error;
+    if (!isMissing(error)) throw error;
   } finally {
     await unlock();
   }

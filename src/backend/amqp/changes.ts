@@ -6,7 +6,7 @@ import type { Outcome, Request } from '../backend.ts';
 import { findRow } from '../projection/rows.ts';
 import type { LogParts } from './log-backend.ts';
 import { isTooLong, submitMessage } from './outgoing.ts';
-import { refuseReserved, routed } from './submit-rules.ts';
+import { checkRole, refuseReserved, routed } from './submit-rules.ts';
 
 /** How often a change is tried again that others were faster than. */
 const TRIES = 100;
@@ -56,12 +56,12 @@ export class Changes {
 
   /** Appends the events of one decision about one task. @returns whether they were accepted */
   async #append(events: readonly Event[], base: Task | undefined, task: Task | undefined): Promise<boolean> {
-    const { log, names, delivery } = this.#parts;
+    const { link, log, names, delivery } = this.#parts;
     const id = log.newId();
     const [first] = events;
     const plain = events.length === 1 && first?.type === 'submitted' && !isTooLong(first);
     if (plain) {
-      const accepted = await routed(first, () => log.append(submitMessage(names, id, first)));
+      const accepted = await routed(first, link, names, () => log.append(submitMessage(names, id, first)));
       if (accepted) await delivery.after(base, task!, id, true);
       return accepted === true;
     }
@@ -82,7 +82,7 @@ export class Changes {
         return outcomes.map((outcome) => ({ ...outcome, changed: false }));
       }
       const roles = new Set([...after.values()].map((task) => task.envelope.to));
-      await this.#parts.work.check([...roles]);
+      for (const role of roles) await checkRole(this.#parts.link, this.#parts.names, role);
       const id = log.newId();
       if (!(await log.happen(events, [...roles], id))) continue;
       const ready = [...after.values()].filter((task) => task.status === 'queued' && !before.has(task.id));

@@ -1,5 +1,6 @@
 import type { Channel } from 'amqplib';
 import { AgentqError } from '../../core/errors.ts';
+import { isMissing } from './broker-error.ts';
 import type { Link } from './link.ts';
 import type { Session } from './session.ts';
 import type { Arguments, Exchange, Queue, Topology } from './topology.ts';
@@ -75,7 +76,7 @@ async function isThere(session: Session, ask: (channel: Channel) => Promise<unkn
     return true;
   } catch (error) {
     const { code } = error as { code?: number };
-    if (code === 404) return false;
+    if (isMissing(error)) return false;
     if (code === 405) return true; // of another connection alone
     throw error;
   }

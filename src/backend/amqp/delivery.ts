@@ -109,19 +109,11 @@ export class Delivery {
   }
 
   async #sendOrDeclare(outgoing: Outgoing, replyTo: string): Promise<void> {
-    try {
-      await this.#send(outgoing);
-    } catch (error) {
-      if (!(error instanceof Unroutable)) throw error;
-      const { replicated } = this.#options;
-      await declare(this.#link, {
-        exchanges: [],
-        queues: [],
-        bindings: [],
-        ...resultsOf(replyTo, { names: this.#names, replicated }),
-      });
-      await this.#send(outgoing);
-    }
+    if (await this.#send(outgoing)) return;
+    const { replicated } = this.#options;
+    const nothing = { exchanges: [], queues: [], bindings: [] };
+    await declare(this.#link, { ...nothing, ...resultsOf(replyTo, { names: this.#names, replicated }) });
+    await this.#send(outgoing);
   }
 
   #bury(task: Task & { readonly status: 'failed' | 'expired' }): Promise<void> {
@@ -164,8 +156,19 @@ export class Delivery {
     for (const stored of late) await this.announce(toRow(stored).task, stored.id);
   }
 
-  async #send(outgoing: Outgoing): Promise<void> {
-    await this.#link.lasting(async (session) => (await session.publisher()).publish(outgoing));
+  /**
+   * What no queue takes is not sent, and that is no harm: of a token and of a message the log remembers that they are
+   * due.
+   * @returns whether a queue has taken it
+   */
+  async #send(outgoing: Outgoing): Promise<boolean> {
+    try {
+      await this.#link.lasting(async (session) => (await session.publisher()).publish(outgoing));
+      return true;
+    } catch (error) {
+      if (error instanceof Unroutable) return false;
+      throw error;
+    }
   }
 }
 

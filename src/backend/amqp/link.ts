@@ -1,7 +1,7 @@
 import amqplib, { type ChannelModel } from 'amqplib';
 import { AgentqError } from '../../core/errors.ts';
 import { type Address, placeOf } from './address.ts';
-import { ConnectionLost, explain, isFinal } from './broker-error.ts';
+import { ConnectionLost, explain, isComingUp, isFinal } from './broker-error.ts';
 import { monotonic } from './monotonic.ts';
 import { Session } from './session.ts';
 
@@ -22,6 +22,9 @@ const LONGEST_WAIT = 5_000;
 
 /** How long to wait where it was waited in vain before, in ms. */
 const ONE_TRY = 500;
+
+/** How often to look whether the broker has brought its queues up, in ms. */
+const COMING_UP = 200;
 
 /** How long one try to connect may take, in ms. */
 const LONGEST_TRY = 10_000;
@@ -76,8 +79,10 @@ export class Link {
       try {
         return await Promise.race([body(session), session.lost]);
       } catch (error) {
-        if (!(await session.isLost(error))) throw explain(error, this.place);
+        const lost = await session.isLost(error);
+        if (!lost && !isComingUp(error)) throw explain(error, this.place);
         if (this.#closed || monotonic() >= deadline) throw this.#unreachable((error as Error).message);
+        if (!lost) await new Promise((resolve) => setTimeout(resolve, COMING_UP));
       }
     }
   }

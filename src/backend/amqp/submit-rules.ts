@@ -1,8 +1,10 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { CommandOf } from '../../core/command.ts';
 import { AgentqError } from '../../core/errors.ts';
 import type { EventOf } from '../../core/event.ts';
-import { Unroutable } from './broker-error.ts';
-import { RESERVED } from './names.ts';
+import { isMissing, Unroutable } from './broker-error.ts';
+import type { Link } from './link.ts';
+import { type Names, RESERVED } from './names.ts';
 
 export function unknownRole(role: string): AgentqError {
   return new AgentqError(
@@ -12,13 +14,43 @@ export function unknownRole(role: string): AgentqError {
   );
 }
 
-/** Publishes a submit. @throws AgentqError `topology` where nobody has declared its role */
-export async function routed<T>({ envelope }: EventOf<'submitted'>, publish: () => Promise<T>): Promise<T> {
-  try {
-    return await publish();
-  } catch (error) {
-    throw error instanceof Unroutable ? unknownRole(envelope.to) : error;
+/** How often a submit is published again that its queue does not take though it is there, and how soon, in ms. */
+const TRIES = 20;
+const AGAIN = 200;
+
+/**
+ * Publishes a submit. A queue that is there and takes nothing is coming up.
+ * @throws AgentqError `topology` where nobody has declared the role
+ */
+export async function routed<T>(
+  { envelope }: EventOf<'submitted'>,
+  link: Link,
+  names: Names,
+  publish: () => Promise<T>,
+): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await publish();
+    } catch (error) {
+      if (!(error instanceof Unroutable)) throw error;
+      await checkRole(link, names, envelope.to);
+      if (tries === TRIES) throw unknownRole(envelope.to);
+      await pause(AGAIN);
+    }
   }
+}
+
+/** @throws AgentqError `topology` where nobody has declared it */
+export async function checkRole(link: Link, names: Names, role: string): Promise<void> {
+  await link.lasting(async (session) => {
+    const channel = await session.channel();
+    try {
+      await channel.checkQueue(names.work(role));
+    } catch (error) {
+      throw isMissing(error) ? unknownRole(role) : error;
+    }
+    await channel.close();
+  });
 }
 
 /** Such a queue name would be taken for a routing key of ours. */

@@ -1,5 +1,6 @@
 import type { Channel, GetMessage } from 'amqplib';
 import type { EventOf } from '../../core/event.ts';
+import { isMissing } from './broker-error.ts';
 import type { Link } from './link.ts';
 import { readToken } from './log-entry.ts';
 import type { Names } from './names.ts';
@@ -43,25 +44,9 @@ export class WorkQueues {
         return undefined;
       } catch (error) {
         this.#channels.delete(session);
-        if ((error as { code?: number }).code === 404) throw unknownRole(role);
-        throw error;
+        throw isMissing(error) ? unknownRole(role) : error;
       }
     });
-  }
-
-  /** @throws AgentqError `topology` where somebody has not declared one of the roles */
-  async check(roles: readonly string[]): Promise<void> {
-    for (const role of roles) {
-      await this.#link.lasting(async (session) => {
-        const channel = await session.channel();
-        try {
-          await channel.checkQueue(this.#names.work(role));
-        } catch (error) {
-          throw (error as { code?: number }).code === 404 ? unknownRole(role) : error;
-        }
-        await channel.close();
-      });
-    }
   }
 
   #token(channel: Channel, queue: string, role: string, message: GetMessage, session: Session): Token {

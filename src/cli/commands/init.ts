@@ -34,11 +34,12 @@ export const define: Define = (command, context) =>
       const wanted = { ...flags, url: cli.urlOption };
       const make = () => initWorkspace(cli.namedDir, cli.system.cwd, wanted);
       // A workspace that is to be made is made when the broker has agreed: a wrong URL is not kept.
-      const config = existingWorkspace(cli.namedDir, cli.system.cwd) ? make().config : newConfig(wanted);
+      const existed = existingWorkspace(cli.namedDir, cli.system.cwd);
+      const config = existed ? make().config : newConfig(wanted);
       const broker = await cli.declareTopology(config, wishOf(cli, flags));
       const workspace = make();
       const made = await cli.createBackend(workspace);
-      const created = made.created || (broker?.declared.length ?? 0) > 0;
+      const created = !existed || made.created || (broker?.declared.length ?? 0) > 0;
       const { dir, storeDir: store } = workspace;
       if (cli.io.json) return cli.io.data({ dir, store, created, ...(broker && { broker }) } satisfies Output<'init'>);
       cli.io.line(visible(`${created ? 'made' : 'found'} the workspace ${dir}`));

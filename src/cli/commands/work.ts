@@ -68,7 +68,7 @@ export const define: Define = (command, context) =>
         command: program,
         args,
         cwd: system.cwd,
-        env: system.env,
+        env: { ...system.env, ...(cli.namedUrl !== undefined && { AGENTQ_URL: cli.namedUrl }) },
         warn: (line) => io.talk(`agentq: warning: ${line}`),
         onIdle: giveMemoryBack,
         onStart: (id, attempt) => say(id, attempt, 'started'),

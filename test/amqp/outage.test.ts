@@ -1,0 +1,233 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import type { Output } from '../../src/cli/schemas.ts';
+import { type RabbitMq, startRabbitMq } from '../broker/private-rabbitmq.ts';
+import { until } from '../worker/harness.ts';
+import { castOf } from './fixture.ts';
+import { BOOTS } from './private.ts';
+import { type Machine, Site } from './site.ts';
+
+/** Each test has its broker killed and started again. */
+const OUTAGE = { timeout: BOOTS + 120_000 };
+
+/** What waits for a broker that takes seconds to come back, and its streams some more: in ms. */
+const COMEBACK = { timeout: 120_000, interval: 50 };
+
+let broker: RabbitMq;
+let site: Site;
+let lead: Machine;
+let one: Machine;
+let two: Machine;
+
+beforeAll(async () => {
+  broker = await startRabbitMq();
+  const first = new Site(broker.url);
+  await first.machine('lead');
+  await until('RabbitMQ to remember that it coordinates streams', remembersStreams);
+  await first.close();
+}, BOOTS);
+afterAll(() => broker.stop());
+
+beforeEach(async () => {
+  site = new Site(broker.url);
+  ({ lead, one, two } = await castOf(site));
+  for (const machine of [lead, one, two]) machine.configure({ broker: { timeout: '60s' } });
+});
+afterEach(() => site.close());
+
+/**
+ * RabbitMQ 3.10 notes only after half a second that it has begun to coordinate streams at all. A node that is killed
+ * before that, in the first second of its first stream, never brings that stream back.
+ */
+function remembersStreams(): boolean {
+  const data = join(broker.folder, 'data');
+  return readdirSync(data, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.includes('coordination') && path.endsWith('names.dets'))
+    .some((path) => readFileSync(join(data, path)).includes('rabbit_stream_coordinator'));
+}
+
+/** Starts a worker, and resolves when its child runs. */
+async function running(script: string, ...options: readonly string[]) {
+  const worker = one.work(`touch "$OUT/runs"; until_there go; ${script}`, '--broker-timeout', '300ms', ...options);
+  onTestFinished(() => worker.signal('SIGKILL'));
+  await until('the child to run', () => site.has('runs'));
+  return worker;
+}
+
+const kept = (machine: Machine) => machine.files('outbox').filter((name) => name.endsWith('.json'));
+
+const linesWith = (text: string, part: RegExp) => text.split('\n').filter((line) => part.test(line));
+
+describe('while the broker is away', OUTAGE, () => {
+  test('a child goes on, and its worker keeps the result until the broker is back', async () => {
+    await lead.submit('a', '--expect', 'patch');
+    const worker = await running('echo patch > "$AGENTQ_ARTIFACTS_DIR/patch.diff"; echo done');
+    await broker.kill();
+    await worker.said('no broker at');
+    site.write('go');
+    await expect.poll(() => kept(one), COMEBACK).toEqual([expect.stringContaining('-a-complete')]);
+    await broker.restart();
+    expect(await lead.wait('a')).toBe(0);
+    expect(await lead.ok('result', 'a')).toBe('done');
+    expect(await lead.task('a')).toMatchObject({ attempts: [{ number: 1, outcome: 'completed' }], refused: 0 });
+    await expect.poll(() => kept(one), COMEBACK).toEqual([]);
+    expect((await lead.json<Output<'inbox'>>('inbox')).messages).toMatchObject([{ task_id: 'a', status: 'completed' }]);
+    worker.signal('SIGTERM');
+    await worker.finished();
+    expect(linesWith(worker.stderr, /no broker at/)).toHaveLength(1);
+    expect(linesWith(worker.stderr, /is back/)).toHaveLength(1);
+    expect(worker.events.map(({ event }) => event)).toEqual(['started', 'kept']);
+  });
+
+  test('what a killed worker has kept is told by the next command of its workspace', async () => {
+    await lead.submit('a');
+    const worker = await running('echo done');
+    await broker.kill();
+    site.write('go');
+    await expect.poll(() => kept(one), COMEBACK).toHaveLength(1);
+    worker.signal('SIGKILL');
+    await worker.ended;
+    await broker.restart();
+    expect(await lead.task('a')).toMatchObject({ status: 'working' });
+    const next = await one.run('status');
+    expect(next).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('a was completed while the broker was away'),
+    });
+    expect(kept(one)).toEqual([]);
+    expect(await lead.wait('a')).toBe(0);
+    expect(await lead.ok('result', 'a')).toBe('done');
+    expect(await lead.task('a')).toMatchObject({ attempts: [{ number: 1, outcome: 'completed' }] });
+  });
+
+  test('what failed is kept as well, and tried again', async () => {
+    await lead.submit('a');
+    const worker = await running('[ "$AGENTQ_ATTEMPT" = 2 ] || { echo "out of paper" >&2; exit 3; }; echo done');
+    await broker.kill();
+    site.write('go');
+    await expect.poll(() => kept(one), COMEBACK).toEqual([expect.stringContaining('-a-fail')]);
+    await broker.restart();
+    expect(await lead.wait('a')).toBe(0);
+    expect((await lead.task('a')).attempts).toMatchObject([
+      { outcome: 'failed', reason: 'exit 3: out of paper' },
+      { outcome: 'completed' },
+    ]);
+    worker.signal('SIGTERM');
+    await worker.finished();
+  });
+
+  test('no lease runs out', async () => {
+    const lease = 3_000;
+    await lead.submit('a');
+    const worker = await running('echo done', '--lease', `${lease}ms`);
+    const rival = two.work('echo stolen', '--broker-timeout', '300ms');
+    await broker.kill();
+    const since = performance.now();
+    await until('a lease to be over', () => performance.now() - since > lease + 500);
+    await broker.restart();
+    await expect.poll(() => linesWith(worker.stderr + rival.stderr, /is back/).length, COMEBACK).toBe(2);
+    await until('both to have looked', async () => (await lead.task('a')).status === 'working');
+    site.write('go');
+    expect(await lead.wait('a')).toBe(0);
+    expect(await lead.ok('result', 'a')).toBe('done');
+    const events = await lead.events('a');
+    expect(events.filter(({ type }) => type === 'claimed')).toHaveLength(1);
+    expect(events.filter(({ type }) => type === 'lease-expired')).toEqual([]);
+    for (const each of [worker, rival]) each.signal('SIGTERM');
+    await Promise.all([worker.finished(), rival.finished()]);
+  });
+
+  test('submit --offline-ok keeps the task, and the next command submits it', async () => {
+    await broker.kill();
+    const submit = ['submit', '--to', 'r', '--instructions', 'x', '--broker-timeout', '300ms'];
+    site.write('context.md', 'the context\n');
+    const first = await lead.run(...submit, '--offline-ok', '--id', 'a', '--file', site.path('context.md'));
+    expect(first).toMatchObject({ code: 0, stdout: 'a\n' });
+    expect(first.stderr).toContain('a waits in the outbox, and the next command submits it');
+    expect(await lead.json(...submit, '--offline-ok')).toMatchObject({ kept: true, created: true, status: 'queued' });
+    expect(await lead.refused(...submit, '--id', 'c')).toMatchObject({ exit: 25 });
+    expect(kept(lead)).toHaveLength(2);
+    await broker.restart();
+    expect(await lead.run('status')).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('a was submitted while the broker was away, and the queue knows it now'),
+    });
+    expect(kept(lead)).toEqual([]);
+    const { tasks } = await two.json<Output<'list'>>('list');
+    expect(tasks).toHaveLength(2);
+    expect(tasks.map(({ task_id }) => task_id)).toContain('a');
+    await one.workOff('cat');
+    expect(await lead.ok('result', 'a')).toContain('the context');
+  });
+
+  test('what the queue refuses afterwards stays as a file, and is told of', async () => {
+    await lead.submit('a');
+    const worker = await running('echo done');
+    await broker.kill();
+    site.write('go');
+    await expect.poll(() => kept(one), COMEBACK).toHaveLength(1);
+    worker.signal('SIGKILL');
+    await worker.ended;
+    await broker.restart();
+    await lead.ok('cancel', 'a');
+    const next = await one.run('status');
+    expect(next).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/a was completed .* refused now: .*cancelled/),
+    });
+    expect(one.files('outbox')).toEqual([expect.stringMatching(/\.refused$/)]);
+    expect(await one.run('status')).toMatchObject({ stderr: '' });
+    expect(await lead.task('a')).toMatchObject({ status: 'cancelled' });
+  });
+
+  test('who waits goes on waiting', async () => {
+    await lead.submit('a');
+    const waiting = lead.start('wait', 'a');
+    const worker = await running('echo done');
+    await broker.kill();
+    await expect.poll(() => waiting.stderr, COMEBACK).toContain('no broker at');
+    await broker.restart();
+    site.write('go');
+    const { code, stderr } = await waiting.ended;
+    expect(code).toBe(0);
+    expect(stderr.trimEnd().split('\n')).toEqual([
+      expect.stringContaining('no broker at'),
+      expect.stringContaining('is back'),
+    ]);
+    worker.signal('SIGTERM');
+    await worker.finished();
+  });
+
+  test('nothing that was confirmed is lost', async () => {
+    const confirmed: string[] = [];
+    const over = new AbortController();
+    const lanes = Array.from({ length: 3 }, async (_, lane) => {
+      for (let n = 0; !over.signal.aborted; n++) {
+        const id = `t${lane}-${n}`;
+        const submit = ['submit', '--to', 'r', '--id', id, '--instructions', 'x'];
+        const more = lane === 0 ? ['--offline-ok', '--broker-timeout', '200ms'] : [];
+        if ((await lead.code(...submit, ...more)) === 0) confirmed.push(id);
+      }
+    });
+    for (const round of [1, 2]) {
+      await until(`submits before kill ${round}`, () => confirmed.length >= 10 * round);
+      await broker.kill();
+      await broker.restart();
+    }
+    const before = confirmed.length;
+    await until('submits after the last', () => confirmed.length > before + 3);
+    over.abort();
+    await Promise.all(lanes);
+    await lead.ok('status');
+    expect(kept(lead)).toEqual([]);
+    const { tasks } = await two.json<Output<'list'>>('list', '--limit', '10000');
+    expect(confirmed.filter((id) => !tasks.some(({ task_id }) => task_id === id))).toEqual([]);
+    await Promise.all(
+      [one, two].map((machine) => machine.workOff('echo "$AGENTQ_TASK_ID" >> "$OUT/ran"', '--concurrency', '3')),
+    );
+    const ran = site.read('ran').trim().split('\n');
+    expect(confirmed.filter((id) => !ran.includes(id))).toEqual([]);
+    expect(new Set(ran).size).toBe(ran.length);
+  });
+});

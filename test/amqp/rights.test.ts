@@ -1,0 +1,268 @@
+import amqplib, { type ChannelModel } from 'amqplib';
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import type { Output } from '../../src/cli/schemas.ts';
+import { type RabbitMq, startRabbitMq } from '../broker/private-rabbitmq.ts';
+import { BOOTS, newPassword, urlOf } from './private.ts';
+import { type Machine, Site, SLOW } from './site.ts';
+
+/** The users that the definitions of a queue for two roles and one coordinator hold. */
+const USERS = ['coordinator', 'r', 's'] as const;
+type User = (typeof USERS)[number];
+
+let broker: RabbitMq;
+let site: Site;
+let admin: Machine;
+let definitions: string;
+const urls = new Map<User, string>();
+const machines = new Map<User, Machine>();
+
+/** A machine whose URL holds the user's name and password. */
+const as = (user: User): Machine => machines.get(user)!;
+
+/** Queues, exchanges, and bindings. */
+const all = () =>
+  Promise.all([
+    broker.ctl('list_queues', 'name', 'durable', 'arguments', '--formatter', 'json'),
+    broker.ctl('list_exchanges', 'name', 'type', 'durable', '--formatter', 'json'),
+    broker.ctl('list_bindings', '--formatter', 'json'),
+  ]).then((lists) => lists.map((list) => (JSON.parse(list) as object[]).map((one) => JSON.stringify(one)).toSorted()));
+
+beforeAll(async () => {
+  broker = await startRabbitMq();
+  site = new Site(broker.url);
+  admin = site.bare('admin');
+  definitions = await admin.ok('init', '--workers', 'r,s', '--definitions');
+  await broker.ctl('import_definitions', site.write('definitions.json', definitions));
+  for (const user of USERS) {
+    const password = newPassword();
+    await broker.ctl('change_password', `${site.names.prefix}-${user}`, password);
+    const url = new URL(urlOf(broker, `${site.names.prefix}-${user}`, password));
+    url.searchParams.set('prefix', site.names.prefix);
+    urls.set(user, url.href);
+    const machine = site.bare(user).with({ AGENTQ_URL: url.href });
+    machines.set(user, machine);
+    await machine.ok('init', '--store', site.store, '--workers', 'r,s');
+    machine.configure({ defaults: { backoff: { base: '50ms', max: '100ms' } } });
+  }
+}, BOOTS);
+
+afterAll(async () => {
+  await site.clear();
+  await broker.stop();
+});
+
+const fresh = () => `t${randomBytes(4).toString('hex')}`;
+
+/** A task of the role, from its coordinator. */
+async function submitted(role = 'r', ...more: readonly string[]): Promise<string> {
+  const id = fresh();
+  await as('coordinator').ok('submit', '--to', role, '--id', id, '--instructions', 'x', ...more);
+  return id;
+}
+
+describe('the definitions', { timeout: SLOW }, () => {
+  test('hold all that init declares, and no password', async () => {
+    const before = await all();
+    expect(before[0]!.length).toBeGreaterThan(5);
+    const { broker: report } = await admin.json<Output<'init'>>('init', '--store', site.store, '--workers', 'r,s');
+    expect(report!.declared).toEqual([]);
+    expect(await all()).toEqual(before);
+    const { users } = JSON.parse(definitions) as { users: { name: string; password_hash: string; tags: string }[] };
+    expect(users.map(({ name }) => name)).toEqual(USERS.map((user) => `${site.names.prefix}-${user}`));
+    expect(users.every(({ password_hash, tags }) => password_hash === '' && tags === '')).toBe(true);
+  });
+
+  test('let nobody in who was given no password', async () => {
+    const { prefix } = site.names;
+    await broker.ctl('import_definitions', site.write('others.json', definitions.replaceAll(prefix, `${prefix}-o`)));
+    const user = `${prefix}-o-r`;
+    const denied = site.bare('denied').with({ AGENTQ_URL: urlOf(broker, user, '') });
+    expect(await denied.refused('init')).toMatchObject({ exit: 26 });
+  });
+});
+
+describe('a coordinator', { timeout: SLOW }, () => {
+  test('may submit, look, cancel, and take tasks back from the dead letters', async () => {
+    const lead = as('coordinator');
+    const ids = [await submitted(), await submitted('s', '--delay', '1h'), await submitted('s', '--priority', 'high')];
+    await lead.ok(
+      'submit',
+      '--batch',
+      site.write('batch.jsonl', `{"to":"r","task_id":"${fresh()}","instructions":"x"}`),
+    );
+    await lead.ok('cancel', ...ids);
+    expect(await lead.wait(ids[0]!)).toBe(5);
+    const failed = await submitted();
+    await as('r').ok('fail', failed, '--from', 'r', '--reason', 'no');
+    expect((await lead.json<Output<'dlq'>>('dlq')).tasks.map(({ task_id }) => task_id)).toContain(failed);
+    await lead.ok('dlq', 'retry', failed);
+    await lead.ok('cancel', failed);
+    const { messages } = await lead.json<Output<'inbox'>>('inbox');
+    expect(messages.map(({ task_id }) => task_id)).toEqual(expect.arrayContaining(ids));
+    await lead.ok('status');
+    await lead.ok('doctor');
+  });
+
+  test('may not take the work of a role', async () => {
+    const id = await submitted();
+    expect(await as('coordinator').refused('claim', '--as', 'r')).toMatchObject({ exit: 26, code: 'denied' });
+    await as('coordinator').ok('cancel', id);
+  });
+
+  test('may not make a queue for a role', async () => {
+    const { exit, hint } = await as('coordinator').refused('init', '--store', site.store, '--workers', 'painter');
+    expect({ exit, hint }).toEqual({ exit: 26, hint: expect.stringContaining('agentq init --definitions') });
+  });
+});
+
+describe('a worker', { timeout: SLOW }, () => {
+  test('may do the work of its role, to its end', async () => {
+    const worker = as('r');
+    const [done, failed, released] = [await submitted(), await submitted(), await submitted()];
+    await worker.workOff(
+      `case $AGENTQ_TASK_ID in ${failed}) agentq fail --reason no;; *) agentq progress --percent 5 && echo fine;; esac`,
+    );
+    expect(await as('coordinator').ok('result', done)).toBe('fine');
+    expect(await as('coordinator').wait(failed)).toBe(6);
+    expect(await as('coordinator').wait(released)).toBe(0);
+    const { messages } = await as('coordinator').json<Output<'inbox'>>('inbox');
+    expect(messages.map(({ task_id }) => task_id)).toEqual(expect.arrayContaining([done, failed]));
+  });
+
+  test('may try again what failed, and give back what it holds', async () => {
+    const id = await submitted();
+    expect(await as('r').claim()).toMatchObject({ task_id: id, attempt: 1 });
+    await as('r').ok('fail', id, '--attempt', '1', '--reason', 'try again', '--retry');
+    expect(await as('r').claim()).toMatchObject({ task_id: id, attempt: 2 });
+    await as('r').ok('release', id, '--attempt', '2');
+    expect(await as('r').claim()).toMatchObject({ task_id: id, attempt: 3 });
+    await as('r').ok('complete', id, '--attempt', '3', '--summary', 'done');
+    expect(await as('coordinator').ok('result', id)).toBe('done');
+  });
+
+  test('has its child stopped by a cancel', async () => {
+    const id = await submitted();
+    const worker = as('r').work('touch "$OUT/runs"; sleep 1000 & wait', '--kill-grace', '0s');
+    await worker.reported('started', { task_id: id });
+    await as('coordinator').ok('cancel', id);
+    await worker.reported('cancelled', { task_id: id });
+    worker.signal('SIGTERM');
+    await worker.finished();
+  });
+
+  test('learns what time has brought about for others, too', async () => {
+    const id = await submitted('s', '--ttl', '1s');
+    await expect.poll(async () => (await as('r').task(id)).status, { timeout: SLOW }).toBe('expired');
+    await as('r').ok('status');
+    await as('r').ok('list');
+    expect(await as('coordinator').wait(id)).toBe(7);
+  });
+
+  test('may not submit, cancel, or take tasks back', async () => {
+    const id = await submitted();
+    const failed = await submitted();
+    await as('r').ok('fail', failed, '--from', 'r', '--reason', 'no');
+    for (const command of [
+      ['submit', '--to', 'r', '--instructions', 'x'],
+      ['submit', '--to', 's', '--instructions', 'x'],
+      ['submit', '--to', 'r', '--instructions', 'x', '--delay', '1h'],
+      ['submit', '--to', 'r', '--id', fresh(), '--instructions', 'x'],
+      ['cancel', id],
+      ['dlq', 'retry', failed],
+      ['dlq', 'purge', failed],
+    ]) {
+      const { exit, code } = await as('r').refused(...command);
+      expect({ exit, code }, command.join(' ')).toEqual({ exit: 26, code: 'denied' });
+    }
+    expect(await as('coordinator').task(id)).toMatchObject({ status: 'queued' });
+    expect(await as('coordinator').task(failed)).toMatchObject({ status: 'failed' });
+    await as('coordinator').ok('cancel', id);
+  });
+
+  test('may not touch the work of another role', async () => {
+    const id = await submitted('s');
+    expect(await as('r').refused('claim', '--as', 's')).toMatchObject({ exit: 26 });
+    for (const command of [
+      ['complete', id, '--from', 's', '--summary', 'x'],
+      ['fail', id, '--from', 's', '--reason', 'x'],
+    ])
+      expect(await as('r').refused(...command)).toMatchObject({ exit: 26 });
+    expect(await as('coordinator').task(id)).toMatchObject({ status: 'queued' });
+    expect(await as('s').json('claim', '--as', 's')).toMatchObject({ task_id: id });
+    await as('s').ok('complete', id, '--from', 's', '--summary', 'x');
+  });
+});
+
+describe('past agentq', { timeout: SLOW }, () => {
+  /** Whether the broker lets the user do it. */
+  async function may(
+    user: User,
+    body: (channel: Awaited<ReturnType<ChannelModel['createConfirmChannel']>>) => unknown,
+  ) {
+    const plain = new URL(urls.get(user)!);
+    plain.search = '';
+    const connection = await amqplib.connect(plain.href);
+    onTestFinished(() => connection.close());
+    const channel = await connection.createConfirmChannel();
+    const refused = new Promise<false>((resolve) => channel.on('error', () => resolve(false)));
+    const done = async () => {
+      await body(channel);
+      await channel.waitForConfirms();
+      // An answer that comes after all that was refused.
+      await channel.checkExchange(site.names.exchange).catch(() => {});
+      return true;
+    };
+    return Promise.race([refused, done().catch(() => false)]);
+  }
+
+  const publish = (user: User, exchange: string, key: string) =>
+    may(user, (channel) => channel.publish(exchange, key, Buffer.from('x')));
+  const read = (user: User, queue: string) => may(user, (channel) => channel.get(queue, { noAck: false }));
+
+  test('a worker reads the work of its role and the log, and nothing else', async () => {
+    const { names } = site;
+    expect(await read('r', names.work('r'))).toBe(true);
+    expect(await read('r', names.work('s'))).toBe(false);
+    expect(await read('r', names.results('results.coordinator'))).toBe(false);
+    expect(await read('r', names.deadLetters)).toBe(false);
+    expect(await read('coordinator', names.results('results.coordinator'))).toBe(true);
+    expect(await read('coordinator', names.work('r'))).toBe(false);
+  });
+
+  test('a worker publishes of its role, and nothing that a coordinator says', async () => {
+    const { exchange, tokens } = site.names;
+    for (const key of [
+      'agentq.event.claimed.r',
+      'agentq.event.completed.r',
+      'agentq.event.note',
+      'results.coordinator',
+    ])
+      expect(await publish('r', exchange, key), key).toBe(true);
+    for (const key of [
+      'agentq.event.claimed.s',
+      'agentq.event.submitted.r',
+      'agentq.event.cancelled.r',
+      'agentq.event.retried.r',
+      'agentq.event.dismissed.r',
+      'agentq.event.claimed.r.s',
+      'agentq.work.r.normal',
+      'agentq.work.s.normal',
+    ])
+      expect(await publish('r', exchange, key), key).toBe(false);
+    expect(await publish('r', tokens, 'agentq.work.r.normal')).toBe(true);
+    expect(await publish('r', tokens, 'agentq.work.s.normal')).toBe(false);
+    expect(await publish('r', '', site.names.work('s'))).toBe(false);
+    expect(await publish('r', '', site.names.log)).toBe(false);
+  });
+
+  test('nobody but who owns the broker declares or deletes', async () => {
+    const { names } = site;
+    for (const user of USERS) {
+      expect(await may(user, (channel) => channel.assertQueue(`${names.prefix}.more`))).toBe(false);
+      expect(await may(user, (channel) => channel.deleteQueue(names.log))).toBe(false);
+      expect(await may(user, (channel) => channel.deleteExchange(names.exchange))).toBe(false);
+      expect(await may(user, (channel) => channel.purgeQueue(names.work(user === 'r' ? 's' : 'r')))).toBe(false);
+    }
+  });
+});

@@ -1,0 +1,249 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import type { Backend } from '../../src/backend/backend.ts';
+import type { Event } from '../../src/core/event.ts';
+import { type RabbitMq, startRabbitMq } from '../broker/private-rabbitmq.ts';
+import { amqpUrl, otherBroker } from '../broker/shared-broker.ts';
+import { startProxy } from '../broker/tcp-proxy.ts';
+import {
+  ask,
+  claimed,
+  complete,
+  done,
+  everything,
+  idsOf,
+  MINUTE,
+  nothingToClaim,
+  QUEUE,
+  ROLE,
+  SECOND,
+  submit,
+  typesOf,
+} from './contract/say.ts';
+import { BrokerSite } from './support/broker-site.ts';
+
+/** Starts and restarts of a broker take seconds each, and may be tried again: in ms. */
+const BOOTS = 200 * SECOND;
+
+let broker: RabbitMq;
+
+/** Until the moment is over, by the clock that leases go by. */
+const passed = (at: number) => pause(Math.max(0, at - Date.now() + 1));
+
+async function setUp(): Promise<BrokerSite> {
+  const site = await BrokerSite.make(broker.url);
+  onTestFinished(() => site.close());
+  return site;
+}
+
+const elsewhere = otherBroker && 'the broker of AGENTQ_TEST_AMQP_URL is not ours to kill';
+
+describe.skipIf(otherBroker)(`a broker that is killed and starts again (${elsewhere ?? 'a private one'})`, () => {
+  beforeAll(async () => {
+    broker = await startRabbitMq();
+    // RabbitMQ 3.10 forgets all streams if it is killed right after it was given the first of its life.
+    await (await BrokerSite.make(broker.url)).close();
+    await broker.ctl('eval', '[ok = dets:sync(Table) || Table <- dets:all()].');
+  }, BOOTS);
+  afterAll(() => broker?.stop());
+
+  test(
+    'has kept everything that was said to be done, nothing twice, each attempt given once',
+    { timeout: BOOTS },
+    async () => {
+      const site = await setUp();
+      const told = { submitted: [] as string[], given: [] as string[], completed: [] as string[] };
+      let submitting: boolean = true;
+      const submitter = async (name: string) => {
+        const backend = await site.open();
+        for (let n = 0; submitting; n++) {
+          await done(backend, submit(`${name}-${n}`));
+          told.submitted.push(`${name}-${n}`);
+        }
+      };
+      const worker = async (name: string) => {
+        const backend = await site.open();
+        for (;;) {
+          const { task } = await backend.claim(ask({ worker: name, lease: 10 * MINUTE }));
+          if (task) {
+            told.given.push(`${task.id} ${task.lease.attempt} ${name}`);
+            await done(backend, complete(task.id, task.lease.attempt, { summary: name }));
+            told.completed.push(task.id);
+          } else if (!submitting && told.completed.length >= told.submitted.length) return;
+          else await pause(100);
+        }
+      };
+      const all = Promise.all([...['s1', 's2', 's3'].map(submitter), ...['w1', 'w2', 'w3'].map(worker)]);
+      for (let kills = 0; kills < 3; kills++) {
+        const before = { submitted: told.submitted.length, completed: told.completed.length };
+        const goesOn = () =>
+          told.submitted.length > before.submitted + 20 && told.completed.length > before.completed + 5;
+        await Promise.race([expect.poll(goesOn, { timeout: MINUTE }).toBe(true), all]);
+        await broker.kill();
+        await broker.restart();
+      }
+      submitting = false;
+      await all;
+
+      const witness = await site.open();
+      expect((await idsOf(witness.list({ limit: 10_000 }))).toSorted()).toEqual(told.submitted.toSorted());
+      expect(told.completed.toSorted()).toEqual(told.submitted.toSorted());
+      for (const id of told.submitted) {
+        const history = await witness.history(id);
+        expect(history.map(({ type }) => type)).toEqual(['submitted', 'claimed', 'completed']);
+        expect(told.given).toContain(`${id} 1 ${workerOf(history)}`);
+      }
+      expect(told.given).toHaveLength(told.submitted.length);
+      expect((await idsOf(witness.inbox(QUEUE, 10_000).then(({ tasks }) => tasks))).toSorted()).toEqual(
+        told.submitted.toSorted(),
+      );
+      expect(await witness.audit(false)).toEqual([]);
+      expect(await everything(await site.open())).toEqual(await everything(witness));
+    },
+  );
+
+  test('has kept delays and leases', { timeout: BOOTS }, async () => {
+    const site = await setUp();
+    const before = await site.open();
+    await done(before, submit('held'));
+    const held = await claimed(before, { worker: 'holder' });
+    await done(before, submit('later', { delay_seconds: 10 }), submit('much-later', { delay_seconds: 3_600 }));
+    const much = await before.task('much-later');
+    await before.close();
+    await broker.kill();
+    await broker.restart();
+    // No task is given out without its token: the delay of the broker itself must have kept it.
+    const after = await site.open({ tokenGrace: 60 * MINUTE });
+    expect(await after.task('held')).toEqual(held);
+    expect(await after.task('much-later')).toEqual(much);
+    await expect
+      .poll(() => after.claim(ask()).then(({ task }) => task?.id), { timeout: MINUTE, interval: 200 })
+      .toBe('later');
+    expect(await typesOf(after.history('later'))).toEqual(['submitted', 'became-due', 'claimed']);
+    await nothingToClaim(after);
+    await done(after, complete('held', 1));
+  });
+
+  test('has let no lease run on meanwhile, of anybody', { timeout: BOOTS }, async () => {
+    const site = await setUp();
+    const [holder, other] = [await site.open(), await site.open()];
+    await done(holder, submit('a'));
+    await other.task('a');
+    const { lease } = await claimed(holder, { lease: 4 * SECOND });
+    await broker.kill();
+    await passed(lease.expires_at + SECOND);
+    await broker.restart();
+    // Not the holder: it may be the last one to notice.
+    const seen = await other.task('a');
+    expect(seen).toMatchObject({ status: 'working', lease: { attempt: 1 } });
+    expect(seen!.status === 'working' && seen!.lease.expires_at).toBeGreaterThan(lease.expires_at + SECOND);
+    await done(holder, complete('a', 1));
+    const types = new Set(await typesOf(other.history('a')));
+    expect([...types]).toEqual(['submitted', 'claimed', 'renewed', 'completed']);
+  });
+
+  test('has not given more time than it was away', { timeout: BOOTS }, async () => {
+    const site = await setUp();
+    const holder = await site.open();
+    const others = [await site.open(), await site.open()] as const;
+    await done(holder, submit('a'));
+    const { lease } = await claimed(holder, { lease: 30 * SECOND });
+    for (const other of others) await other.task('a');
+    const began = Date.now();
+    await broker.kill();
+    await passed(began + 2 * SECOND);
+    await broker.restart();
+    for (const one of [...others, holder]) await one.task('a');
+    const task = await others[0].task('a');
+    expect(task).toMatchObject({ status: 'working', lease: { attempt: 1 } });
+    const gained = task!.status === 'working' ? task!.lease.expires_at - lease.expires_at : 0;
+    expect(gained).toBeGreaterThanOrEqual(2 * SECOND);
+    expect(gained).toBeLessThanOrEqual(Date.now() - began + SECOND);
+  });
+
+  test('wakes those who watched before, when something comes then', { timeout: BOOTS }, async () => {
+    const site = await setUp();
+    const [here, there] = [await site.open(), await site.open()];
+    await done(there, submit('first'));
+    using watch = here.watch({ role: ROLE });
+    await expect
+      .poll(async () => (await done(there, submit(`t${Math.random()}`)), watch.wait(500)), { timeout: MINUTE })
+      .toBe(true);
+    await broker.kill();
+    await broker.restart();
+    await done(there, submit('second'));
+    await expect.poll(() => watch.wait(SECOND), { timeout: MINUTE }).toBe(true);
+    await claimed(here);
+  });
+
+  test('is missed in one line, and greeted in one', { timeout: BOOTS }, async () => {
+    const site = await setUp();
+    const lines: string[] = [];
+    const backend = await site.open({ say: (line) => lines.push(line) });
+    await done(backend, submit('a'));
+    expect(lines).toEqual([]);
+    await broker.kill();
+    const waiting = [backend.task('a'), backend.list({ limit: 1 }), backend.claim(ask()), done(backend, submit('b'))];
+    await expect.poll(() => lines.length, { timeout: MINUTE }).toBe(1);
+    await pause(3 * SECOND);
+    await broker.restart();
+    await Promise.all(waiting);
+    expect(lines).toEqual([
+      expect.stringMatching(/^no broker at 127\.0\.0\.1:\d+ \(.+\); trying again for \d+ s$/),
+      expect.stringMatching(/^the broker at 127\.0\.0\.1:\d+ is back$/),
+    ]);
+  });
+
+  test(
+    'is missed by one alone: no lease of another is stretched by the time in which others were heard',
+    { timeout: BOOTS },
+    async () => {
+      const site = await setUp();
+      const proxy = await startProxy(broker.port);
+      onTestFinished(() => proxy.close());
+      const at = new URL(site.url);
+      at.port = `${proxy.port}`;
+      const [here, there] = [await site.open({ at: at.href }), await site.open()];
+      await done(there, submit('a'));
+      await here.task('a');
+      const { lease } = await claimed(there, { lease: 30 * SECOND });
+      await proxy.cut();
+      let heard = Date.now();
+      for (const end = heard + 3 * SECOND; heard < end; await pause(100)) {
+        heard = Date.now();
+        await there.task('a');
+      }
+      await proxy.heal();
+      const task = await here.task('a');
+      expect(task).toMatchObject({ status: 'working', lease: { attempt: 1 } });
+      const gained = task!.status === 'working' ? task!.lease.expires_at - lease.expires_at : 0;
+      expect(gained).toBeLessThanOrEqual(Date.now() - heard);
+    },
+  );
+
+  test('shares no cache with another virtual host, nor with another broker', { timeout: BOOTS }, async () => {
+    await broker.ctl('add_vhost', 'other');
+    await broker.ctl('set_permissions', '-p', 'other', 'guest', '.*', '.*', '.*');
+    const second = new URL(broker.url);
+    second.pathname = '/other';
+    const prefix = `shared-${Math.floor(Math.random() * 1e9).toString(36)}`;
+    const sites: BrokerSite[] = [];
+    for (const url of [broker.url, second.href, amqpUrl()]) sites.push(await BrokerSite.make(url, prefix));
+    onTestFinished(async () => {
+      for (const site of sites) await site.close();
+    });
+    const dir = sites[0]!.folder();
+    const backends: Backend[] = [];
+    for (const site of sites) backends.push(await site.open({ dir }));
+    for (const [n, backend] of backends.entries()) await done(backend, submit(`only-${n}`), submit('same'));
+    await done(backends[0]!, complete('same'));
+    for (const [n, backend] of backends.entries()) {
+      expect(await idsOf(backend.list({ limit: 10 }))).toEqual(['same', `only-${n}`]);
+      expect((await backend.task('same'))?.status).toBe(n === 0 ? 'completed' : 'queued');
+    }
+  });
+});
+
+function workerOf(history: readonly Event[]): string | undefined {
+  return history.flatMap((event) => (event.type === 'claimed' ? [event.worker] : []))[0];
+}

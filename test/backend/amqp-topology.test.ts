@@ -1,0 +1,292 @@
+import amqplib, { type Channel, type ChannelModel } from 'amqplib';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { compare, declare, remove } from '../../src/backend/amqp/declare.ts';
+import { Names } from '../../src/backend/amqp/names.ts';
+import { type Arguments, type Topology, topologyOf } from '../../src/backend/amqp/topology.ts';
+import { type BrokerOptions, declareTopology, removeTopology } from '../../src/backend/open.ts';
+import { amqpUrl } from '../broker/shared-broker.ts';
+import { SECOND } from './contract/say.ts';
+import { onLink, withPrefix } from './support/amqp-harness.ts';
+
+const given = { clock: Date.now, random: Math.random };
+const wish = { roles: ['coder', 'tester'], coordinators: ['lead'] };
+
+let connection: ChannelModel;
+beforeAll(async () => {
+  connection = await amqplib.connect(amqpUrl());
+});
+afterAll(() => connection.close());
+
+interface Place {
+  readonly names: Names;
+  readonly broker: BrokerOptions;
+  /** What `init` declares for the wish. */
+  readonly topology: Topology;
+}
+
+/** A prefix that nobody has used. */
+function somewhere({ replicated = false } = {}): Place {
+  const prefix = `topo-${Math.floor(Math.random() * 1e9).toString(36)}`;
+  const retention = { days: 30, bytes: 1e9 };
+  const names = new Names(prefix);
+  const broker: BrokerOptions = {
+    url: withPrefix(amqpUrl(), prefix),
+    patience: 20 * SECOND,
+    say: () => {},
+    refOf: (path) => path,
+    replicated,
+    retention,
+  };
+  const topology = topologyOf({ names, roles: wish.roles, replyTos: ['results.lead'], replicated, retention });
+  onTestFinished(() => removeTopology(broker, given, wish));
+  return { names, broker, topology };
+}
+
+const init = ({ broker }: Place) => declareTopology(broker, given, wish);
+
+const namesOf = ({ queues, exchanges }: Topology) => [...exchanges, ...queues].map(({ name }) => name);
+
+const comparison = ({ broker, topology }: Place) => onLink(broker.url, (link) => compare(link, topology));
+
+/** Asks on a channel of its own, which the broker may close. */
+async function onChannel<T>(body: (channel: Channel) => Promise<T>): Promise<T> {
+  const channel = await connection.createChannel();
+  channel.on('error', () => {});
+  const answer = await body(channel);
+  await channel.close();
+  return answer;
+}
+
+/** Which of these there are, by name; exchanges and queues apart, because some are called alike. */
+async function present({ exchanges, queues }: Topology): Promise<readonly string[]> {
+  const isThere = (ask: (channel: Channel) => Promise<unknown>) =>
+    onChannel(ask).then(
+      () => true,
+      () => false,
+    );
+  const all = [
+    ...exchanges.map(({ name }) => [`exchange ${name}`, (channel: Channel) => channel.checkExchange(name)] as const),
+    ...queues.map(({ name }) => [`queue ${name}`, (channel: Channel) => channel.checkQueue(name)] as const),
+  ];
+  const found = await Promise.all(all.map(async ([what, ask]) => ((await isThere(ask)) ? [what] : [])));
+  return found.flat();
+}
+
+/** Whether there is a queue with exactly these arguments. */
+function isQueue(name: string, args: Arguments, more = {}): Promise<boolean> {
+  return onChannel((channel) => channel.assertQueue(name, { durable: true, arguments: args, ...more })).then(
+    () => true,
+    () => false,
+  );
+}
+
+describe('a broker that nobody has used', () => {
+  test('lacks everything, and asking changes nothing', async () => {
+    const place = somewhere();
+    const { missing, differences } = await comparison(place);
+    expect(missing.toSorted()).toEqual(namesOf(place.topology).toSorted());
+    expect(differences).toEqual([]);
+    expect(await present(place.topology)).toEqual([]);
+  });
+
+  for (const replicated of [false, true]) {
+    test(`lacks nothing once it is declared, replicated: ${replicated}`, async () => {
+      const place = somewhere({ replicated });
+      const { declared } = await init(place);
+      expect(declared.toSorted()).toEqual(namesOf(place.topology).toSorted());
+      expect(await comparison(place)).toEqual({ missing: [], differences: [] });
+      expect(await present(place.topology)).toHaveLength(namesOf(place.topology).length);
+    });
+  }
+
+  test('is told no second time what it has', async () => {
+    const place = somewhere();
+    await init(place);
+    expect(await init(place)).toMatchObject({ declared: [] });
+    expect(await comparison(place)).toEqual({ missing: [], differences: [] });
+  });
+
+  test('is told by several at once as by one', async () => {
+    const place = somewhere();
+    await Promise.all([init(place), init(place), init(place)]);
+    expect(await comparison(place)).toEqual({ missing: [], differences: [] });
+  });
+});
+
+describe('what is missing is named, and made by init', () => {
+  for (const [what, of, drop] of [
+    ['a work queue', (names) => names.work('tester'), (channel, name) => channel.deleteQueue(name)],
+    ['the log', (names) => names.log, (channel, name) => channel.deleteQueue(name)],
+    ['a queue for results', (names) => names.results('results.lead'), (channel, name) => channel.deleteQueue(name)],
+    ['an exchange', (names) => names.tokens, (channel, name) => channel.deleteExchange(name)],
+  ] as const satisfies readonly [
+    string,
+    (names: Names) => string,
+    (channel: Channel, name: string) => Promise<unknown>,
+  ][]) {
+    test(what, async () => {
+      const place = somewhere();
+      await init(place);
+      const name = of(place.names);
+      await onChannel((channel) => drop(channel, name));
+      expect(await comparison(place)).toEqual({ missing: [name], differences: [] });
+      expect(await init(place)).toMatchObject({ declared: [name] });
+      expect(await comparison(place)).toEqual({ missing: [], differences: [] });
+    });
+  }
+
+  test('a role that is new', async () => {
+    const place = somewhere();
+    await init(place);
+    const more = { ...wish, roles: [...wish.roles, 'reviewer'] };
+    onTestFinished(() => removeTopology(place.broker, given, more));
+    expect(await declareTopology(place.broker, given, more)).toMatchObject({
+      declared: [place.names.work('reviewer')],
+    });
+  });
+});
+
+describe('what is there otherwise is named, with each difference, and nothing is changed:', () => {
+  /** The queue that is there, and what is said of it. */
+  const queues: readonly [string, (names: Names) => string, Arguments, readonly RegExp[]][] = [
+    ['a log that is a classic queue', (n) => n.log, { 'x-queue-type': 'classic' }, [/x-queue-type/]],
+    [
+      'a log that forgets earlier',
+      (n) => n.log,
+      {
+        'x-queue-type': 'stream',
+        'x-max-age': '7D',
+        'x-max-length-bytes': 1e9,
+        'x-stream-max-segment-size-bytes': 50_000_000,
+      },
+      [/x-max-age.*30D.*7D/],
+    ],
+    [
+      'a log that forgets nothing',
+      (n) => n.log,
+      { 'x-queue-type': 'stream' },
+      [/x-max-age/, /x-max-length-bytes/, /x-stream-max-segment-size-bytes/],
+    ],
+    ['a work queue without priorities', (n) => n.work('coder'), { 'x-queue-type': 'classic' }, [/x-max-priority/]],
+    [
+      'a work queue with other priorities, that drops what is old',
+      (n) => n.work('coder'),
+      { 'x-queue-type': 'classic', 'x-max-priority': 9, 'x-message-ttl': 60_000 },
+      [/x-max-priority.*9/, /x-message-ttl/],
+    ],
+    ['a work queue that is a quorum queue', (n) => n.work('coder'), { 'x-queue-type': 'quorum' }, [/./]],
+    [
+      'a delay of another length, that ends elsewhere',
+      (n) => n.delay(3),
+      { 'x-queue-type': 'classic', 'x-message-ttl': 9_000, 'x-dead-letter-exchange': 'elsewhere' },
+      [/x-message-ttl.*8000.*9000/, /x-dead-letter-exchange.*elsewhere/],
+    ],
+    [
+      'a delay without an end',
+      (n) => n.delay(3),
+      { 'x-queue-type': 'classic' },
+      [/x-message-ttl/, /x-dead-letter-exchange/],
+    ],
+    [
+      'dead letters that are few',
+      (n) => n.deadLetters,
+      { 'x-queue-type': 'classic', 'x-max-length': 10 },
+      [/x-max-length/],
+    ],
+  ];
+
+  test.for(queues)('%s', async ([, of, args, problems]) => {
+    const place = somewhere();
+    const name = of(place.names);
+    await onChannel((channel) => channel.assertQueue(name, { durable: true, arguments: args }));
+    const { missing, differences } = await comparison(place);
+    expect(new Set(differences.map((difference) => difference.name))).toEqual(new Set([name]));
+    // Each argument is named once.
+    const named = differences.map(({ problem }) => /x-[a-z-]+/.exec(problem)?.[0]);
+    expect(named).toEqual([...new Set(named)]);
+    for (const problem of problems) {
+      expect(differences.filter((difference) => problem.test(difference.problem))).not.toEqual([]);
+    }
+    expect(missing).toHaveLength(namesOf(place.topology).length - 1);
+    await expect(init(place)).rejects.toMatchObject({ code: 'topology', message: expect.stringContaining(name) });
+    expect(await present(place.topology)).toEqual([`queue ${name}`]);
+    expect(await isQueue(name, args)).toBe(true);
+  });
+
+  test('a queue that does not outlive the broker', async () => {
+    const place = somewhere();
+    const name = place.names.work('coder');
+    const args = { 'x-queue-type': 'classic', 'x-max-priority': 2 };
+    await onChannel((channel) => channel.assertQueue(name, { durable: false, arguments: args }));
+    expect(await comparison(place)).toMatchObject({
+      differences: [{ name, problem: expect.stringContaining('durable') }],
+    });
+    await expect(init(place)).rejects.toMatchObject({ code: 'topology' });
+    expect(await isQueue(name, args, { durable: false })).toBe(true);
+  });
+
+  test('a queue that is one connection’s alone', async () => {
+    const place = somewhere();
+    const name = place.names.deadLetters;
+    await onChannel((channel) => channel.assertQueue(name, { exclusive: true, durable: false }));
+    const { differences } = await comparison(place);
+    expect(differences).toMatchObject([{ name }]);
+    await expect(init(place)).rejects.toMatchObject({ code: 'topology' });
+    await onChannel((channel) => channel.deleteQueue(name));
+  });
+
+  test.for([
+    ['of another type', 'fanout', true, /type.*topic.*fanout/],
+    ['that does not outlive the broker', 'topic', false, /durable/],
+  ] as const)('an exchange %s', async ([, type, durable, problem]) => {
+    const place = somewhere();
+    const name = place.names.due;
+    await onChannel((channel) => channel.assertExchange(name, type, { durable }));
+    const { differences, missing } = await comparison(place);
+    expect(differences).toEqual([{ name, problem: expect.stringMatching(problem) }]);
+    expect(missing).not.toContain(name);
+    await expect(init(place)).rejects.toMatchObject({ code: 'topology', message: expect.stringContaining(name) });
+    expect(await present(place.topology)).toEqual([`exchange ${name}`]);
+    await onChannel((channel) => channel.assertExchange(name, type, { durable }));
+  });
+
+  test('a workspace that wants quorum queues where there are classic ones', async () => {
+    const place = somewhere();
+    await init(place);
+    const replicated = { ...place.broker, replicated: true };
+    await expect(declareTopology(replicated, given, wish)).rejects.toMatchObject({
+      code: 'topology',
+      message: expect.stringContaining(place.names.work('coder')),
+      hint: expect.any(String),
+    });
+    expect(await comparison(place)).toEqual({ missing: [], differences: [] });
+  });
+});
+
+describe('what is removed', () => {
+  for (const replicated of [false, true]) {
+    test(`leaves nothing, however full it was, replicated: ${replicated}`, async () => {
+      const place = somewhere({ replicated });
+      await init(place);
+      await onChannel(async (channel) => {
+        channel.sendToQueue(place.names.work('coder'), Buffer.from('x'));
+        channel.sendToQueue(place.names.delay(9), Buffer.from('x'));
+      });
+      await removeTopology(place.broker, given, wish);
+      expect(await present(place.topology)).toEqual([]);
+    });
+  }
+
+  test('is nobody else’s, and may be gone already', async () => {
+    const [place, other] = [somewhere(), somewhere()];
+    await init(other);
+    await onLink(place.broker.url, async (link) => {
+      await remove(link, place.topology);
+      await declare(link, place.topology);
+      await remove(link, place.topology);
+      await remove(link, place.topology);
+    });
+    expect(await present(place.topology)).toEqual([]);
+    expect(await comparison(other)).toEqual({ missing: [], differences: [] });
+  });
+});

@@ -1,0 +1,65 @@
+import type { Backend } from '../../../src/backend/backend.ts';
+import { type BrokerOptions, declareTopology, openBackend } from '../../../src/backend/open.ts';
+import { ROLE, SECOND } from '../contract/say.ts';
+import { withPrefix } from './amqp-harness.ts';
+import { makeFolder, removeFolder } from './scratch.ts';
+
+/** Longer than a broker is away in a test, in ms. */
+const PATIENCE = 120 * SECOND;
+
+export interface SiteOptions {
+  /** Where the broker is, where it is not asked directly. */
+  readonly at?: string;
+  /** The machine's folder; one of its own unless said. */
+  readonly dir?: string;
+  readonly say?: (line: string) => void;
+  readonly tokenGrace?: number;
+}
+
+/** A queue of its own on a broker that is treated badly. Its clock is the real one, because the broker's is. */
+export class BrokerSite {
+  readonly url: string;
+  readonly #backends: Backend[] = [];
+  readonly #folders: string[] = [];
+
+  private constructor(url: string) {
+    this.url = url;
+  }
+
+  static async make(
+    broker: string,
+    prefix = `site-${Math.floor(Math.random() * 1e9).toString(36)}`,
+  ): Promise<BrokerSite> {
+    const site = new BrokerSite(withPrefix(broker, prefix));
+    const given = { clock: Date.now, random: Math.random };
+    await declareTopology(site.#broker({}), given, { roles: [ROLE], coordinators: ['lead'] });
+    return site;
+  }
+
+  folder(): string {
+    return this.#folders[this.#folders.push(makeFolder()) - 1]!;
+  }
+
+  async open(options: SiteOptions = {}): Promise<Backend> {
+    const backend = await openBackend({
+      dir: options.dir ?? this.folder(),
+      fileMode: 0o600,
+      folderMode: 0o700,
+      clock: Date.now,
+      random: Math.random,
+      broker: this.#broker(options),
+    });
+    this.#backends.push(backend);
+    return backend;
+  }
+
+  #broker({ at = this.url, say = () => {}, tokenGrace = 2 * SECOND }: SiteOptions): BrokerOptions {
+    const retention = { days: 30, bytes: 1e9 };
+    return { url: at, patience: PATIENCE, say, refOf: (path) => path, replicated: false, retention, tokenGrace };
+  }
+
+  async close(): Promise<void> {
+    for (const backend of this.#backends) await backend.close();
+    for (const folder of this.#folders) removeFolder(folder);
+  }
+}

@@ -1,0 +1,192 @@
+import { describe, expect, test } from 'vitest';
+import type { Event } from '../../src/core/event.ts';
+import { evolve } from '../../src/core/evolve.ts';
+import { foreignEvent } from '../../src/core/foreign-result.ts';
+import type { ResultMessage } from '../../src/core/result-message.ts';
+import type { Task } from '../../src/core/task.ts';
+import {
+  cancel,
+  claim,
+  complete,
+  elapse,
+  evidence,
+  fail,
+  handBacks,
+  ID,
+  MINUTE,
+  retry,
+  ROLE,
+  SECOND,
+  type Story,
+  story,
+  submit,
+} from './tasks.ts';
+
+const message = (more: Partial<ResultMessage> = {}): ResultMessage => ({
+  task_id: ID,
+  from: ROLE,
+  to: 'coordinator',
+  status: 'completed',
+  ...more,
+});
+
+/** What the message amounts to, a second after the story, and what it makes of the task. */
+function said({ task, now }: Story, of: ResultMessage): { event: Event | undefined; after: Task; refused?: string } {
+  const event = foreignEvent(task, of, now + SECOND);
+  if (!event) return { event, after: task };
+  const { task: after, refused } = evolve(task, event);
+  return { event, after: after!, ...(refused !== undefined && { refused }) };
+}
+
+const queued = story(submit());
+const begun = story(submit(), claim('w1'), SECOND);
+const second = story(submit(), ...handBacks(1), claim('w2'), SECOND);
+const promising = story(submit({ expected_output: { artifacts: ['patch', 'log'] } }));
+
+describe('a worker that is not ours may end', () => {
+  test('a task that nobody has begun, in its first attempt', () => {
+    const { event, after } = said(queued, message({ summary: 'did it', result_ref: 's3://bucket/result' }));
+
+    expect(event).toEqual({
+      v: 1,
+      type: 'completed',
+      task_id: ID,
+      at: queued.now + SECOND,
+      attempt: 1,
+      by: ROLE,
+      artifacts: [],
+      summary: 'did it',
+      result_ref: 's3://bucket/result',
+    });
+    expect(after).toMatchObject({
+      status: 'completed',
+      completion: { summary: 'did it', result_ref: 's3://bucket/result' },
+      attempts: [{ number: 1, worker: ROLE, outcome: 'completed' }],
+    });
+  });
+
+  test('a task that waits for its delay', () => {
+    const { after } = said(story(submit({ delay_seconds: 60 })), message());
+    expect(after).toMatchObject({ status: 'completed', attempts: [{ number: 1 }] });
+  });
+
+  test('the first attempt of a task, whoever holds it', () => {
+    const { after } = said(begun, message());
+    expect(after).toMatchObject({ status: 'completed', attempts: [{ number: 1, worker: 'w1', outcome: 'completed' }] });
+  });
+
+  test('a later attempt, where it says which', () => {
+    const { after } = said(second, message({ attempt: 2 }));
+    expect(after).toMatchObject({ status: 'completed', attempts: [{ outcome: 'released' }, { outcome: 'completed' }] });
+  });
+
+  test('the task that it holds, under the name of the worker instead of the role', () => {
+    const { event, after } = said(begun, message({ from: 'w1' }));
+    expect(event).toMatchObject({ type: 'completed', by: 'w1' });
+    expect(after.status).toBe('completed');
+  });
+
+  test('a task that was taken back from the dead letters, in its next attempt', () => {
+    const { event, after } = said(story(submit(), claim(), fail(), SECOND, retry), message());
+    expect(event).toMatchObject({ type: 'completed', attempt: 2 });
+    expect(after).toMatchObject({ status: 'completed', attempts: [{ outcome: 'failed' }, { outcome: 'completed' }] });
+  });
+
+  test.for<[string, Partial<ResultMessage>, string]>([
+    ['with its reason', { reason: 'no such branch', summary: 'tried' }, 'no such branch'],
+    ['with its summary where it gives no reason', { summary: 'tried' }, 'tried'],
+    ['with neither', {}, 'no reason given'],
+  ])('a task by failing for good, %s', ([, more, reason]) => {
+    const { event, after } = said(begun, message({ status: 'failed', ...more }));
+    expect(event).toMatchObject({ type: 'attempt-failed', attempt: 1, by: ROLE, retry_at: null, artifacts: [] });
+    expect(after).toMatchObject({ status: 'failed', reason });
+  });
+});
+
+describe('what was promised', () => {
+  const artifacts = [evidence('patch'), evidence('log')];
+
+  test('is there where the message says so of each', () => {
+    const { event, after } = said(promising, message({ artifacts }));
+    expect(event).toMatchObject({ type: 'completed', artifacts });
+    expect(after).toMatchObject({ status: 'completed', completion: { artifacts } });
+  });
+
+  test.for<[string, unknown, string]>([
+    ['nothing', undefined, 'it lacks patch, log'],
+    ['less', [evidence('patch')], 'it lacks log'],
+    ['something empty', [evidence('patch'), evidence('log', '')], 'it lacks log'],
+    ['what is no list', { patch: 1 }, 'it lacks patch, log'],
+    ['a list of which one is no evidence', [...artifacts, { name: 'x' }], 'it lacks patch, log'],
+  ])('is missing where it brings %s: then nothing is completed', ([, brought, reason]) => {
+    const { event, after } = said(promising, message({ artifacts: brought, summary: 'did it' }));
+    expect(event).toEqual({
+      v: 1,
+      type: 'refused',
+      task_id: ID,
+      at: promising.now + SECOND,
+      attempt: 1,
+      by: ROLE,
+      command: 'complete',
+      reason,
+    });
+    expect(after).toMatchObject({ status: 'queued', refused: 1, attempts: [] });
+  });
+
+  test('may be the summary, in words', () => {
+    const given = story(submit({ expected_output: { artifacts: ['summary'] } }));
+    expect(said(given, message({ summary: 'did it' })).after.status).toBe('completed');
+    expect(said(given, message({ summary: ' ' })).after.status).toBe('queued');
+  });
+
+  test('is not asked of a failure', () => {
+    expect(said(promising, message({ status: 'failed' })).after.status).toBe('failed');
+  });
+});
+
+describe('a message is refused', () => {
+  test.for(['completed', 'failed'] as const)('from whom the task was not sent to, and says %s', (status) => {
+    const { event, after } = said(begun, message({ from: 'tester', status }));
+    const command = status === 'completed' ? 'complete' : 'fail';
+    expect(event).toMatchObject({ type: 'refused', command, by: 'tester' });
+    expect(event).toMatchObject({ reason: `it was sent to ${ROLE}, not to tester` });
+    expect(after).toMatchObject({ status: 'working', refused: 1 });
+  });
+
+  test('from a worker that held the task before', () => {
+    const { event, after } = said(second, message({ from: 'w1', attempt: 2 }));
+    expect(event?.type).toBe('refused');
+    expect(after).toMatchObject({ status: 'working', lease: { worker: 'w2' } });
+  });
+
+  test.for<[string, Story, Partial<ResultMessage>]>([
+    ['without a number where there was an attempt before', second, {}],
+    ['without a number between two attempts', story(submit(), ...handBacks(1)), {}],
+    ['of an attempt that is over', second, { attempt: 1 }],
+    ['of an attempt that nobody was given', begun, { attempt: 2 }],
+    ['of no whole attempt', begun, { attempt: 0.5 }],
+    ['of a task that was completed', story(submit(), claim(), complete()), {}],
+    ['of a task that was cancelled', story(submit(), claim(), cancel()), {}],
+    ['of a task that was cancelled before anybody began', story(submit(), cancel()), {}],
+    ['of a task whose TTL has passed', story(submit({ ttl_seconds: 60 }), MINUTE, elapse), {}],
+    ['of a task that failed', story(submit(), claim(), fail()), {}],
+  ])('%s, and changes nothing', ([, given, more]) => {
+    for (const status of ['completed', 'failed'] as const) {
+      const { after, refused } = said(given, message({ status, ...more }));
+      expect(refused).toMatch(/does not hold it/);
+      expect(after).toEqual(given.task);
+    }
+  });
+});
+
+test.for(['7', null, true, [1]])('an attempt that is no number (%j) is none', (attempt) => {
+  expect(said(begun, message({ attempt })).event).toMatchObject({ type: 'completed', attempt: 1 });
+  expect(said(second, message({ attempt })).refused).toBeDefined();
+});
+
+test.for(['cancelled', 'expired'] as const)(
+  'a message that says %s changes nothing: it is nobody else’s to say',
+  (status) => {
+    expect(said(begun, message({ status })).event).toBeUndefined();
+  },
+);

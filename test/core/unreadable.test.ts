@@ -1,0 +1,79 @@
+import { describe, expect, test } from 'vitest';
+import { decide } from '../../src/core/decide.ts';
+import { Event } from '../../src/core/event.ts';
+import { applyEntry } from '../../src/core/log-entry.ts';
+import { isDead, type Task } from '../../src/core/task.ts';
+import { UNREADABLE, unreadableEvents } from '../../src/core/unreadable.ts';
+import { dismiss, retry, ROLE, SECOND, T0 } from './tasks.ts';
+
+const WHY = 'a message in agentq.work.implementer that is no task envelope';
+
+const eventsOf = (content: string | Buffer) => unreadableEvents('unreadable-1', ROLE, Buffer.from(content), WHY, T0);
+
+/** The task that a message becomes which nobody could read. */
+function taskOf(content: string | Buffer): Task {
+  const { accepted, tasks } = applyEntry(eventsOf(content), () => undefined);
+  expect(accepted).toBe(true);
+  return tasks.get('unreadable-1')!;
+}
+
+const shown = (content: string | Buffer) => taskOf(content).envelope.instructions;
+
+describe('a message that nobody could read', () => {
+  test('is a dead letter of the role in whose queue it lay, with the reason', () => {
+    const task = taskOf('hello');
+
+    expect(isDead(task)).toBe(true);
+    expect(task).toMatchObject({
+      id: 'unreadable-1',
+      status: 'failed',
+      reason: WHY,
+      failed_at: T0,
+      envelope: { task_id: 'unreadable-1', to: ROLE, type: UNREADABLE, from: 'unknown', reply_to: 'results.unknown' },
+      attempts: [{ number: 1, worker: ROLE, outcome: 'failed' }],
+    });
+  });
+
+  test('stands in the log in events that a reader knows', () => {
+    for (const event of eventsOf(Buffer.from([0, 1, 2, 255]))) {
+      expect(Event.parse(JSON.parse(JSON.stringify(event)))).toEqual(event);
+    }
+  });
+
+  test('can be dismissed, and not be done again', () => {
+    const task = taskOf('hello');
+    const given = { now: T0 + SECOND, random: () => 0.5 };
+
+    expect(decide(task, dismiss, given)).toMatchObject({ changed: true, task: { dismissed_at: T0 + SECOND } });
+    const again = decide(task, retry, given);
+    expect(again.refusal).toBeDefined();
+    expect(again.task?.status).toBe('failed');
+  });
+
+  test('is one dead letter, however often it is found', () => {
+    const task = taskOf('hello');
+    const { accepted, events } = applyEntry(eventsOf('hello'), () => task);
+    expect(accepted).toBe(false);
+    expect(events.filter(({ type }) => type !== 'refused')).toEqual([]);
+  });
+});
+
+describe('what is shown of it', () => {
+  test.for<[string, string | Buffer, string]>([
+    ['nothing, where it is empty', '', ''],
+    ['printable ASCII as it is', '{"to": "x~"} !', '{"to": "x~"} !'],
+    ['line ends and tabs as what they are', 'a\r\n\tb', 'a\\x0d\\x0a\\x09b'],
+    ['what a terminal would obey as what it is', '\u001b[2J\u007f', '\\x1b[2J\\x7f'],
+    ['a backslash as what it is, so that nothing else can look alike', '\\x1b', '\\x5cx1b'],
+    ['each byte of what is no ASCII', 'ä', '\\xc3\\xa4'],
+    ['bytes that are no text', Buffer.from([0x00, 0x0f, 0x80, 0xff]), '\\x00\\x0f\\x80\\xff'],
+  ])('is %s', ([, content, text]) => {
+    expect(shown(content)).toBe(text);
+  });
+
+  test('is 4096 bytes, and how many there were', () => {
+    expect(shown('a'.repeat(4_096))).toBe('a'.repeat(4_096));
+    expect(shown(`${'a'.repeat(4_096)}b`)).toBe(`${'a'.repeat(4_096)}… (4097 bytes)`);
+    expect(shown(Buffer.alloc(1_000_000))).toBe(`${'\\x00'.repeat(4_096)}… (1000000 bytes)`);
+  });
+});
