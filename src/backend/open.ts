@@ -37,6 +37,8 @@ export interface BrokerOptions {
   readonly retention: Retention;
   /** How long a task may be ready before a worker takes it that finds no token of it, in ms. */
   readonly tokenGrace?: number | undefined;
+  /** How long to wait for word of an absence of the broker before a lease is ended that was over meanwhile, in ms. */
+  readonly absenceGrace?: number | undefined;
 }
 
 /** Opens the backend of a workspace. The only place that knows which adapters there are; each is loaded when it is used. */

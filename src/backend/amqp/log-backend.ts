@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Circumstances, decide } from '../../core/decide.ts';
 import { elapse } from '../../core/elapse.ts';
 import { AgentqError } from '../../core/errors.ts';
@@ -6,6 +7,7 @@ import type { Task } from '../../core/task.ts';
 import type { Backend, Claimed, ClaimRequest, Counts, Filter, Finding, Inbox, Outcome, Request } from '../backend.ts';
 import { findRow, parseStored, type Stored, toRow } from '../projection/rows.ts';
 import { counts, list } from '../projection/questions.ts';
+import type { Absence } from './absence.ts';
 import { type Cache, isCorrupt } from './cache.ts';
 import { carryOpenTasks } from './carry.ts';
 import { Changes } from './changes.ts';
@@ -33,6 +35,7 @@ export interface LogParts {
   readonly tokenGrace: number;
   /** How much of the log is kept at least. */
   readonly retention: { readonly days: number; readonly bytes: number };
+  readonly absence: Absence;
 }
 
 /**
@@ -84,6 +87,7 @@ export class LogBackend implements Omit<Backend, 'watch'> {
         )
         .map((stored) => toRow(stored).task);
       if (due.length === 0) return;
+      if (await this.#waitedForAbsent(due)) continue;
       try {
         await Promise.all(
           due.map((task) => this.#changes.tell({ task_id: task.id, command: { type: 'elapse' }, at: now })),
@@ -94,6 +98,17 @@ export class LogBackend implements Omit<Backend, 'watch'> {
         throw error;
       }
     }
+  }
+
+  /** Before leases are ended that may have stood still. @returns whether it has waited, and things may have changed */
+  async #waitedForAbsent(due: readonly Task[]): Promise<boolean> {
+    const { absence, log } = this.#parts;
+    const patience = due.map((task) => (task.status === 'working' ? absence.patience(task.lease.expires_at) : 0));
+    const longest = Math.max(...patience);
+    if (longest === 0) return false;
+    await pause(longest);
+    await log.catchUp();
+    return true;
   }
 
   /** Every question is asked of a cache that knows all that was confirmed before, and that time has caught up with. */
@@ -124,6 +139,7 @@ export class LogBackend implements Omit<Backend, 'watch'> {
     if (!task) return undefined;
     const { events } = decide(task, { type: 'elapse' }, this.#given);
     if (events.length === 0) return task;
+    if (await this.#waitedForAbsent([task])) return this.#task(id);
     try {
       return (await this.#changes.tell({ task_id: id, command: { type: 'elapse' } })).task;
     } catch (error) {

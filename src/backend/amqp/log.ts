@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { AgentqError } from '../../core/errors.ts';
 import type { Event } from '../../core/event.ts';
 import { type Listeners, nameOf } from '../projection/listeners.ts';
+import type { Absence } from './absence.ts';
 import type { Cache, Folded } from './cache.ts';
 import { entryId } from './entry-id.ts';
 import type { Link } from './link.ts';
@@ -35,10 +36,22 @@ export class Log {
   readonly #random: () => number;
   readonly #listeners: Listeners;
   readonly #readers = new WeakMap<Session, Promise<LogReader>>();
+  /** The ids of what this process appends just now. */
+  readonly #own = new Set<string>();
+  readonly #absence: Absence;
   #following = false;
   #closed = false;
 
-  constructor(link: Link, cache: Cache, names: Names, listeners: Listeners, clock: () => number, random: () => number) {
+  constructor(
+    link: Link,
+    cache: Cache,
+    names: Names,
+    listeners: Listeners,
+    clock: () => number,
+    random: () => number,
+    absence: Absence,
+  ) {
+    this.#absence = absence;
     this.#link = link;
     this.#cache = cache;
     this.#names = names;
@@ -58,26 +71,29 @@ export class Log {
    */
   append(message: Outgoing): Promise<Folded> {
     const id = message.options.messageId;
-    return this.#link.lasting(async (session) => {
-      const [reader, publisher] = await Promise.all([this.#reader(session), session.publisher()]);
-      const seen = reader.appeared(id).then((folded) => ({ folded }));
-      seen.catch(() => {}); // where publishing fails, that is what is told
-      for (let wait = RESEND; ; wait *= 2) {
-        await Promise.race([publisher.publish(message), seen]);
-        const late = Promise.withResolvers<undefined>();
-        const timer = setTimeout(() => late.resolve(undefined), wait);
-        const result = await Promise.race([seen, late.promise]).finally(() => clearTimeout(timer));
-        if (result) return result.folded;
-        if (!reader.verified) await this.#lookForOtherLog(session, reader);
-        if (reader.silence > LONGEST_SILENCE) {
-          throw new AgentqError(
-            'unreachable',
-            'the log does not show what the broker has confirmed',
-            'is its stream queue up?',
-          );
+    this.#own.add(id);
+    return this.#link
+      .lasting(async (session) => {
+        const [reader, publisher] = await Promise.all([this.#reader(session), session.publisher()]);
+        const seen = reader.appeared(id).then((folded) => ({ folded }));
+        seen.catch(() => {}); // where publishing fails, that is what is told
+        for (let wait = RESEND; ; wait *= 2) {
+          await Promise.race([publisher.publish(message), seen]);
+          const late = Promise.withResolvers<undefined>();
+          const timer = setTimeout(() => late.resolve(undefined), wait);
+          const result = await Promise.race([seen, late.promise]).finally(() => clearTimeout(timer));
+          if (result) return result.folded;
+          if (!reader.verified) await this.#lookForOtherLog(session, reader);
+          if (reader.silence > LONGEST_SILENCE) {
+            throw new AgentqError(
+              'unreachable',
+              'the log does not show what the broker has confirmed',
+              'is its stream queue up?',
+            );
+          }
         }
-      }
-    });
+      })
+      .finally(() => this.#own.delete(id));
   }
 
   /**
@@ -144,6 +160,7 @@ export class Log {
   }
 
   #ring(entry: LogEntry): void {
+    this.#absence.hear(entry.at, this.#own.has(entry.id));
     if (this.#listeners.none) return;
     const { roles, finished } = interestOf(entry);
     for (const role of roles) this.#listeners.ring(nameOf({ role }));

@@ -1,5 +1,6 @@
 import type { BackendOptions, BrokerOptions } from '../open.ts';
 import type { Listeners } from '../projection/listeners.ts';
+import { Absence } from './absence.ts';
 import { Cache } from './cache.ts';
 import { Delivery } from './delivery.ts';
 import type { Link } from './link.ts';
@@ -10,6 +11,9 @@ import { WorkQueues } from './work-queue.ts';
 
 const DEFAULT_TOKEN_GRACE = 60_000;
 
+/** Longer than workers wait between two tries to connect, and the broker needs to bring its log up. */
+const DEFAULT_ABSENCE_GRACE = 5_000;
+
 /** Puts together what reads the log. */
 export function openLog(
   { dir, fileMode, clock, random }: BackendOptions,
@@ -18,10 +22,18 @@ export function openLog(
   names: Names,
   listeners: Listeners,
 ): LogBackend {
-  const { say, refOf, replicated, retention, tokenGrace = DEFAULT_TOKEN_GRACE } = broker;
+  const {
+    say,
+    refOf,
+    replicated,
+    retention,
+    tokenGrace = DEFAULT_TOKEN_GRACE,
+    absenceGrace = DEFAULT_ABSENCE_GRACE,
+  } = broker;
   const cache = new Cache(dir, `${link.place} ${names.prefix}`, fileMode);
-  const log = new Log(link, cache, names, listeners, clock, random);
+  const absence = new Absence(absenceGrace);
+  const log = new Log(link, cache, names, listeners, clock, random, absence);
   const delivery = new Delivery(link, log, cache, names, { clock, refOf, replicated, say });
   const work = new WorkQueues(link, names, replicated, clock);
-  return new LogBackend({ log, link, cache, names, delivery, work, clock, random, tokenGrace, retention });
+  return new LogBackend({ log, link, cache, names, delivery, work, clock, random, tokenGrace, retention, absence });
 }

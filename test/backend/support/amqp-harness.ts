@@ -61,6 +61,7 @@ export async function makeAmqpHarness({
       retention,
       // The clock of the tests runs ahead of the broker's: no delay of the broker is ever over in time.
       tokenGrace: 0,
+      absenceGrace: 0,
       ...more,
     },
   });
