@@ -12,5 +12,10 @@ export const Evidence = z.object({
 });
 export type Evidence = z.infer<typeof Evidence>;
 
+/** Whether a path stays in the store, whoever has written it. */
+export function isInStore({ path }: Evidence): boolean {
+  return path !== '' && !path.startsWith('/') && !path.split('/').includes('..') && !path.includes('\0');
+}
+
 /** What a later look at a piece of evidence found. */
 export type Drift = { readonly evidence: Evidence; readonly kind: 'missing' | 'changed' | 'unreadable' };

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import type { Event } from './event.ts';
-import { Evidence } from './evidence.ts';
+import { Evidence, isInStore } from './evidence.ts';
 import { missingArtifacts, promisedArtifacts } from './promise.ts';
 import type { ResultMessage } from './result-message.ts';
 import { isUnstarted, type Task } from './task.ts';
@@ -58,5 +58,5 @@ function attemptOf(task: Task): number {
 
 function artifactsOf(message: ResultMessage): Evidence[] {
   const parsed = z.array(Evidence).safeParse(message['artifacts'] ?? []);
-  return parsed.success ? parsed.data : [];
+  return parsed.success ? parsed.data.filter(isInStore) : [];
 }

@@ -53,7 +53,7 @@ describe.skipIf(otherBroker)(`a broker that is killed and starts again (${elsewh
     async () => {
       const site = await setUp();
       const told = { submitted: [] as string[], given: [] as string[], completed: [] as string[] };
-      const still = { submitting: true };
+      const still = { submitting: true, coming: true };
       const submitter = async (name: string) => {
         const backend = await site.open();
         for (let n = 0; still.submitting; n++) {
@@ -69,11 +69,12 @@ describe.skipIf(otherBroker)(`a broker that is killed and starts again (${elsewh
             told.given.push(`${task.id} ${task.lease.attempt} ${name}`);
             await done(backend, complete(task.id, task.lease.attempt, { summary: name }));
             told.completed.push(task.id);
-          } else if (!still.submitting && told.completed.length >= told.submitted.length) return;
+          } else if (!still.coming && told.completed.length >= told.submitted.length) return;
           else await pause(100);
         }
       };
-      const all = Promise.all([...['s1', 's2', 's3'].map(submitter), ...['w1', 'w2', 'w3'].map(worker)]);
+      const submitters = Promise.all(['s1', 's2', 's3'].map(submitter));
+      const all = Promise.all([submitters, ...['w1', 'w2', 'w3'].map(worker)]);
       for (let kills = 0; kills < 3; kills++) {
         const before = { submitted: told.submitted.length, completed: told.completed.length };
         const goesOn = () =>
@@ -83,6 +84,8 @@ describe.skipIf(otherBroker)(`a broker that is killed and starts again (${elsewh
         await broker.restart();
       }
       still.submitting = false;
+      await submitters;
+      still.coming = false;
       await all;
 
       const witness = await site.open();

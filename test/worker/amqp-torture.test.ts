@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { expect, onTestFinished } from 'vitest';
 import type { Output } from '../../src/cli/schemas.ts';
 import { foregroundRabbitMq } from '../broker/foreground-rabbitmq.ts';
@@ -27,6 +26,5 @@ test.skipIf(otherBroker)(
     expect(report.kills).toBeGreaterThan(0);
     expect(report.tasks).toBeGreaterThan(0);
     expect(report.completed).toBeGreaterThan(0);
-    expect(existsSync(q.path('.agentq', 'queue.db'))).toBe(false);
   },
 );

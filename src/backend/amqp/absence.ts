@@ -1,7 +1,7 @@
 import { monotonic } from './monotonic.ts';
 
 /** From what length on a silence of the log may have been an absence of the broker, in ms. */
-const SILENCE = 5_000;
+const SILENCE = 2_000;
 
 /**
  * A lease that seems to have ended while nobody was heard in the log may be one that its worker could not renew,

@@ -21,7 +21,7 @@ export class Unroutable extends Error {
 export function isComingUp(error: unknown): boolean {
   if (error instanceof Unroutable) return error.key.startsWith(eventKey(''));
   const { code, message = '' } = error as { code?: unknown; message?: string };
-  return code === NOT_FOUND && /down or inaccessible/.test(message);
+  return (code === NOT_FOUND && /down or inaccessible/.test(message)) || /does not have a replica/.test(message);
 }
 
 /** Whether there is no such thing on the broker. */

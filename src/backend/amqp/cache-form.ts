@@ -5,9 +5,9 @@ import { projectionSchema } from '../projection/schema.ts';
  * What a machine knows of the broker's log: a cache, which may be deleted at any time. `log` is one row: the last
  * message that was folded, by its offset and id, and the time that the log had reached. `entry` remembers which
  * entries were folded, and what came of them, so that one that was published twice counts once. `ending` holds by
- * which entry a task has ended, and whether its messages are known to be out. For the forgetting of the log: `carried` says
- * when an open task was last said again; `orphan` where the log last spoke of a task whose beginning it has forgotten;
- * `milestone` how long the log was at which time.
+ * which entry a task has ended, and whether its messages are known to be out. `silence` says when nobody was heard.
+ * For the forgetting of the log: `carried` says when an open task was last said again; `orphan` where the log last spoke
+ * of a task whose beginning it has forgotten; `milestone` how long the log was at which time.
  */
 export const cacheForm: Form = {
   application: 0x61677463, // "agtc" in ASCII
@@ -47,6 +47,11 @@ export const cacheForm: Form = {
     id   TEXT PRIMARY KEY,
     last INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE silence (
+    began INTEGER NOT NULL,
+    ended INTEGER NOT NULL
+  ) STRICT;
 
   CREATE TABLE milestone (
     bytes INTEGER PRIMARY KEY,

@@ -36,9 +36,8 @@ export interface FoldedEntry {
 /** The longest that a file name may be, less its ends, in bytes. */
 const LONGEST_NAME = 200;
 
-/** What a broker stores beside the content of a message, and how long one is that says nothing, about, in bytes. */
+/** What a broker stores beside the content of a message, about, in bytes. */
 const OVERHEAD = 400;
-const SILENT = 500;
 
 /** The steps in which it is remembered how long the log was, in bytes. */
 const MILESTONE = 100_000;
@@ -78,6 +77,16 @@ export class Cache {
     }
   }
 
+  /** Whether the file itself is at fault, where something was. */
+  isDamaged(): boolean {
+    try {
+      const { quick_check: verdict } = this.db.get<{ quick_check: string }>('PRAGMA quick_check(1)')!;
+      return verdict !== 'ok' || this.db.get('SELECT 1 FROM task WHERE NOT json_valid(state) LIMIT 1') !== undefined;
+    } catch {
+      return true;
+    }
+  }
+
   /** Begins with an empty file: the log tells everything again, and nothing here is worth a person's time. */
   remake(): void {
     this.close();
@@ -111,14 +120,12 @@ export class Cache {
       if (before.last < after) return { keep: false, outcome: undefined };
       const fold = new Fold(this.db, before.at);
       const times = timesOf(messages);
-      let previous = before.last;
       const outcome = messages.map((message, i): FoldedEntry => {
         const { offset } = message;
         const entry = message.read(times[i]!);
         if (offset <= before.last) return { entry, folded: this.outcome(entry.id) };
         const folded = fold.add(entry, offset);
-        this.#grow(message.size + (previous < 0 ? 0 : (offset - previous - 1) * SILENT), fold.at);
-        previous = offset;
+        this.#grow(message.size, fold.at);
         return { entry, folded };
       });
       fold.write();
@@ -154,7 +161,7 @@ export class Cache {
   /** Forgets everything: the log is not the one that was folded here. */
   clear(): void {
     this.db.transaction(() => {
-      for (const table of ['event', 'task', 'worker', 'entry', 'ending', 'carried', 'orphan', 'milestone'])
+      for (const table of ['event', 'task', 'worker', 'entry', 'ending', 'carried', 'orphan', 'silence', 'milestone'])
         this.db.run(`DELETE FROM ${table}`);
       this.db.run("UPDATE log SET last = -1, id = '', at = 0, away_until = 0, unreadable = 0, bytes = 0");
       return { keep: true };

@@ -53,13 +53,19 @@ export class Claims {
     for (;;) {
       const token = await this.#parts.work.next(request.role);
       if (!token) return undefined;
-      const task = token.submitted ? await this.#take(request, token.submitted) : await this.#bury(request.role, token);
+      const task = token.submitted
+        ? await this.#take(request, token.submitted, token.entry)
+        : await this.#bury(request.role, token);
       await token.take();
       if (task) return task;
     }
   }
 
-  async #take(request: ClaimRequest, submitted: EventOf<'submitted'>): Promise<Working | undefined> {
+  async #take(
+    request: ClaimRequest,
+    submitted: EventOf<'submitted'>,
+    entry: string | undefined,
+  ): Promise<Working | undefined> {
     const { log, delivery } = this.#parts;
     const id = submitted.task_id;
     const { got, task } = await this.#claim(request, id);
@@ -68,8 +74,9 @@ export class Claims {
       await delivery.postpone(task);
       return undefined;
     }
-    // The log does not know it: whoever published it wrote to the queue alone, or the log lost it.
-    const accepted = await log.happen([submitted], [request.role], log.newId(), FOUND);
+    // The log does not know it: whoever published it wrote to the queue alone, or the log lost it. Under the id that
+    // it has, so that its submitter, who may be publishing it again, finds that it has happened.
+    const accepted = await log.happen([submitted], [request.role], entry ?? log.newId(), FOUND);
     return accepted ? (await this.#claim(request, id)).got : undefined;
   }
 

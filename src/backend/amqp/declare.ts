@@ -118,7 +118,7 @@ async function queueDifferences(session: Session, { name, arguments: wanted }: Q
 
 function withCurrent(args: Arguments, name: string, current: string): Arguments {
   const { [name]: _other, ...rest } = args;
-  const value = /'(.*)'/.exec(current)?.[1];
+  const value = /'([^']*)'/.exec(current)?.[1];
   if (value === undefined) return rest; // it has none
   return { ...rest, [name]: typeof args[name] === 'number' || /^\d+$/.test(value) ? Number(value) : value };
 }

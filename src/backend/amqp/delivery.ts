@@ -95,7 +95,7 @@ export class Delivery {
   async announce(task: Task, ending: string): Promise<void> {
     if (isDead(task)) await this.#bury(task);
     const { reply_to } = task.envelope;
-    const message = resultMessage(task, this.#options.refOf);
+    const message = resultMessage(task, (path) => this.#refOf(path));
     // A worker that is not ours has sent its message itself.
     if (!message || isForeign(ending)) return void (await this.#log.note({ announced: ending }));
     const outgoing = announcement(this.#names, this.#log.newId(), this.#options.clock(), reply_to, message, ending);
@@ -105,6 +105,15 @@ export class Delivery {
       if (!(error instanceof AgentqError) || error.code !== 'denied') throw error;
       this.#options.say(`the result message of ${task.id} cannot be sent: ${error.message}`);
       await this.#log.note({ announced: ending });
+    }
+  }
+
+  /** What can't be referred to must not keep the message from being sent. */
+  #refOf(path: string): string {
+    try {
+      return this.#options.refOf(path);
+    } catch {
+      return path;
     }
   }
 

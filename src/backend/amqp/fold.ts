@@ -8,6 +8,12 @@ import { change, findRow, insert, type Row, type Stored, toRow } from '../projec
 import { endingOf, foreignEntry, heard } from './entry-id.ts';
 import type { LogEntry } from './log-entry.ts';
 
+/** How many times of silence are remembered. */
+const SILENCES = 100;
+
+/** The shortest absence that leases are moved for, in ms: what is left of one that was told before is none. */
+const SHORTEST = 1_000;
+
 /**
  * Folds entries into the cache, within the caller's transaction. Rows are written at the end of it: most tasks are
  * touched several times in a row.
@@ -38,9 +44,17 @@ export class Fold {
   /** @returns whether it took effect; undefined for one that could not */
   add(entry: LogEntry, offset: number): boolean | undefined {
     this.#offset = offset;
+    this.#notice(entry.at);
     const effect = this.#add(entry);
     this.#at = Math.max(this.#at, entry.at);
     return effect;
+  }
+
+  /** A time when nobody was heard. */
+  #notice(at: number): void {
+    if (this.#at === 0 || at - this.#at < SHORTEST) return;
+    this.#db.run('INSERT INTO silence (began, ended) VALUES (?, ?)', this.#at, at);
+    this.#db.run('DELETE FROM silence WHERE rowid <= (SELECT max(rowid) FROM silence) - ?', SILENCES);
   }
 
   #add(entry: LogEntry): boolean | undefined {
@@ -168,8 +182,14 @@ export class Fold {
    */
   #stretchLeases(id: string, away: { readonly from: number; readonly to: number }): void {
     const { away_until } = this.#db.get<{ away_until: number }>('SELECT away_until FROM log')!;
-    const from = Math.max(away.from, away_until, this.#at);
-    if (away.to <= from) return;
+    const from = Math.max(away.from, away_until);
+    const { silent } = this.#db.get<{ silent: number }>(
+      `SELECT coalesce(sum(min(ended, ?2) - max(began, ?1)), 0) AS silent FROM silence
+       WHERE min(ended, ?2) > max(began, ?1)`,
+      from,
+      away.to,
+    )!;
+    if (silent < SHORTEST) return;
     this.#db.run('UPDATE log SET away_until = ?', away.to);
     this.write();
     for (const { task } of this.#db
@@ -177,7 +197,7 @@ export class Fold {
       .map((stored) => toRow(stored))) {
       if (task.status !== 'working' || task.lease.expires_at <= from) continue;
       const { attempt, expires_at } = task.lease;
-      const later = expires_at + away.to - from;
+      const later = expires_at + silent;
       this.#apply(`${id}:${task.id}`, [
         { v: 1, type: 'renewed', task_id: task.id, at: away.to, attempt, expires_at: later },
       ]);

@@ -44,7 +44,7 @@ export class Link {
   /** When the most patient of those who wait gives up, by monotonic(). */
   #until = 0;
   #closed = false;
-  /** When the connection broke that is not made anew yet, ms since 1970. */
+  /** Since when there was no connection, until that has been told: ms since 1970. */
   #lostAt: number | undefined;
 
   constructor(address: Address, options: LinkOptions) {
@@ -108,8 +108,8 @@ export class Link {
       if (this.#closed) throw new ConnectionLost('closed');
       try {
         const model = await this.#open();
-        const session = new Session(model, this.#lostAt);
-        this.#lostAt = undefined;
+        if (this.#closed) await model.close();
+        const session = new Session(model, this.#lostAt, this.#options.clock());
         model.on('close', () => this.#onLost(session));
         this.#current = session;
         if (this.#away) this.#options.say(`the broker at ${this.place} is back`);
@@ -135,10 +135,15 @@ export class Link {
     this.#options.say(`no broker at ${this.place} (${this.#problem}); trying again${span}`);
   }
 
+  /** Whoever must know of the absence before this session knows it now. */
+  absenceIsTold(): void {
+    this.#lostAt = undefined;
+  }
+
   #onLost(session: Session): void {
     if (this.#current !== session) return;
     this.#current = undefined;
-    if (!this.#closed) this.#lostAt = this.#options.clock();
+    if (!this.#closed) this.#lostAt ??= this.#options.clock();
   }
 
   async #open(): Promise<ChannelModel> {

@@ -122,7 +122,7 @@ export class LogBackend implements Omit<Backend, 'watch'> {
     try {
       return await ask();
     } catch (error) {
-      if (!isCorrupt(error)) throw error;
+      if (!isCorrupt(error) || !this.#parts.cache.isDamaged()) throw error;
       this.#parts.cache.remake();
       await this.#parts.log.readAnew();
       return await ask();

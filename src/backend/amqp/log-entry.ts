@@ -4,10 +4,11 @@ import * as z from 'zod/mini';
 import { DEFAULT_PRIORITY, DEFAULT_TYPE, type Envelope, envelopeSchema } from '../../core/envelope.ts';
 import { AgentqError } from '../../core/errors.ts';
 import type { Event, EventOf } from '../../core/event.ts';
-import { Evidence } from '../../core/evidence.ts';
+import { Evidence, isInStore } from '../../core/evidence.ts';
 import { isName } from '../../core/identifiers.ts';
 import { resultsQueue } from '../../core/reply-to.ts';
 import { ResultMessage } from '../../core/result-message.ts';
+import type { Task } from '../../core/task.ts';
 import { LogBody } from './log-body.ts';
 import { DELAY_LEVELS, eventKey, type Names, RESERVED } from './names.ts';
 import { FOREIGN_RESULT, FOUND, subjectOf } from './subject.ts';
@@ -90,15 +91,34 @@ function readEvents(json: unknown, key: string, base: Fallback): LogEntry | unde
   return { ...parsed.data, ...base, at: parsed.data.at, kind: 'events', role };
 }
 
-/** Names end up in paths and queue names, whoever wrote them. */
+/** Names and paths end up in folders, queue names and routing keys, whoever wrote them. */
 function hasNames(event: Event): boolean {
   if (!isName('task id', event.task_id)) return false;
-  if (event.type !== 'submitted' && event.type !== 'carried') return true;
-  const envelope = event.type === 'submitted' ? event.envelope : event.task.envelope;
-  if (event.type === 'carried' && event.task.id !== event.task_id) return false;
-  const { task_id, to, from, reply_to } = envelope;
+  switch (event.type) {
+    case 'submitted':
+      return isWellNamed(event.task_id, event.envelope) && (!event.context || isInStore(event.context));
+    case 'carried':
+      return isWellNamed(event.task_id, event.task.envelope) && evidenceIn(event.task).every(isInStore);
+    case 'completed':
+      return [...event.artifacts, ...(event.result ? [event.result] : [])].every(isInStore);
+    case 'attempt-failed':
+      return event.artifacts.every(isInStore);
+    default:
+      return true;
+  }
+}
+
+function isWellNamed(id: string, { task_id, to, from, reply_to }: Envelope): boolean {
   const named = isName('role', to) && isName('agent name', from) && isName('queue name', reply_to);
-  return task_id === event.task_id && named && !reply_to.startsWith(RESERVED);
+  return task_id === id && named && !reply_to.startsWith(RESERVED);
+}
+
+function evidenceIn(task: Task): readonly Evidence[] {
+  const { context, attempts } = task;
+  return [
+    ...(context ? [context] : []),
+    ...attempts.flatMap((attempt) => (attempt.outcome ? (attempt.artifacts ?? []) : [])),
+  ];
 }
 
 function readResult(
@@ -186,7 +206,7 @@ function submittedOf(envelope: Envelope, headers: Headers, at: number): EventOf<
     task_id: envelope.task_id,
     at,
     envelope,
-    ...(context.success && context.data && { context: context.data }),
+    ...(context.success && context.data && isInStore(context.data) && { context: context.data }),
     ...(due_at !== undefined && due_at > at && { due_at }),
     ...(max_attempts !== undefined && { max_attempts }),
   };

@@ -10,9 +10,6 @@ import type { Session } from './session.ts';
 /** How many messages the broker sends ahead of acknowledgements. */
 const AHEAD = 2_000;
 
-/** How many notes that say nothing may lie between what the cache knows to have read and the end of the log. */
-const MOST_SILENT = 50;
-
 /** How late a message is acknowledged at most, in ms: a broker closes the channel of one that waits for half an hour. */
 const ACKNOWLEDGE_AFTER = 1_000;
 
@@ -128,12 +125,7 @@ export class LogReader {
   #toRead(message: ConsumeMessage): LogMessage {
     const offset = offsetOf(message);
     const at = momentOf(message.properties);
-    let entry: LogEntry | undefined;
-    // What says its time is read once, whoever asks.
-    const read = (time: number) => {
-      if (entry && at !== undefined) return entry;
-      return (entry = readLogMessage(message, this.#names, { id: `offset:${offset}`, at: time }));
-    };
+    const read = (time: number) => readLogMessage(message, this.#names, { id: `offset:${offset}`, at: time });
     return { offset, size: message.content.length, at, read };
   }
 
@@ -156,25 +148,10 @@ export class LogReader {
     }
     const ready = this.#hold(messages);
     if (ready.length === 0) return true;
-    if (this.#saysNothing(ready)) return true;
     const folded = this.#cache.fold(ready, this.#after);
     if (!folded) return false;
     this.#after = ready.at(-1)!.offset;
     for (const { entry, folded: effect } of folded) this.#tell(entry, effect);
-    return true;
-  }
-
-  /**
-   * Passes by what folds to nothing: not even that it was read is written, so that a question costs no commit. Whoever
-   * comes next reads a few of them again.
-   */
-  #saysNothing(messages: readonly LogMessage[]): boolean {
-    if (messages.length > MOST_SILENT || !messages.every(({ at, read }) => at !== undefined && isSilent(read(at)))) {
-      return false;
-    }
-    const { last } = this.#cache.position();
-    if (last < this.#after! || messages.at(-1)!.offset - last > MOST_SILENT) return false;
-    for (const { at, read } of messages) this.#tell(read(at!), undefined);
     return true;
   }
 
@@ -207,13 +184,6 @@ export class LogReader {
   #again(): void {
     this.attach().catch((error: unknown) => this.#fail(error));
   }
-}
-
-/** Whether it folds to nothing: it is there to be seen coming by. */
-function isSilent(entry: LogEntry): boolean {
-  if (entry.kind !== 'events') return false;
-  const { events, seen, announced, away } = entry;
-  return events.length === 0 && !seen && announced === undefined && !away;
 }
 
 async function closeQuietly(channel: Channel): Promise<void> {

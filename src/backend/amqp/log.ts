@@ -73,27 +73,26 @@ export class Log {
     const id = message.options.messageId;
     this.#own.add(id);
     return this.#link
-      .lasting(async (session) => {
-        const [reader, publisher] = await Promise.all([this.#reader(session), session.publisher()]);
-        const seen = reader.appeared(id).then((folded) => ({ folded }));
-        seen.catch(() => {}); // where publishing fails, that is what is told
-        for (let wait = RESEND; ; wait *= 2) {
-          await Promise.race([publisher.publish(message), seen]);
-          const late = Promise.withResolvers<undefined>();
-          const timer = setTimeout(() => late.resolve(undefined), wait);
-          const result = await Promise.race([seen, late.promise]).finally(() => clearTimeout(timer));
-          if (result) return result.folded;
-          if (!reader.verified) await this.#lookForOtherLog(session, reader);
-          if (reader.silence > LONGEST_SILENCE) {
-            throw new AgentqError(
-              'unreachable',
-              'the log does not show what the broker has confirmed',
-              'is its stream queue up?',
-            );
-          }
-        }
-      })
+      .lasting(async (session) => this.#appendOn(session, await this.#reader(session), message))
       .finally(() => this.#own.delete(id));
+  }
+
+  async #appendOn(session: Session, reader: LogReader, message: Outgoing): Promise<Folded> {
+    const publisher = await session.publisher();
+    const seen = reader.appeared(message.options.messageId).then((folded) => ({ folded }));
+    seen.catch(() => {}); // where publishing fails, that is what is told
+    for (let wait = RESEND; ; wait *= 2) {
+      await Promise.race([publisher.publish(message), seen, session.lost]);
+      const late = Promise.withResolvers<undefined>();
+      const timer = setTimeout(() => late.resolve(undefined), wait);
+      const result = await Promise.race([seen, late.promise, session.lost]).finally(() => clearTimeout(timer));
+      if (result) return result.folded;
+      if (!reader.verified) await this.#lookForOtherLog(session, reader);
+      if (reader.silence > LONGEST_SILENCE) {
+        const problem = 'the log does not show what the broker has confirmed';
+        throw new AgentqError('unreachable', problem, 'is its stream queue up?');
+      }
+    }
   }
 
   /**
@@ -148,15 +147,20 @@ export class Log {
   }
 
   async #startReading(session: Session): Promise<LogReader> {
-    const from = session.lostBefore;
-    const to = this.#clock();
-    if (from !== undefined && to - from >= ABSENCE) {
-      const publisher = await session.publisher();
-      await publisher.publish(noteMessage(this.#names, this.newId(), to, { away: { from, to } }));
-    }
     const reader = await LogReader.open(session, this.#cache, this.#names, (entry) => this.#ring(entry));
+    await this.#tellAbsence(session, reader);
     reader.failed.catch(() => this.#readers.delete(session));
     return reader;
+  }
+
+  /** Before anything else is said on a new connection, the log hears for how long there was none. */
+  async #tellAbsence(session: Session, reader: LogReader): Promise<void> {
+    const { lostBefore: from, openedAt: to } = session;
+    if (from === undefined) return;
+    if (to - from >= ABSENCE) {
+      await this.#appendOn(session, reader, noteMessage(this.#names, this.newId(), to, { away: { from, to } }));
+    }
+    this.#link.absenceIsTold();
   }
 
   #ring(entry: LogEntry): void {

@@ -8,11 +8,14 @@ export class Session {
   readonly lost: Promise<never>;
   /** Since when there had been none before this one, where there was one: ms since 1970. */
   readonly lostBefore: number | undefined;
+  /** ms since 1970. */
+  readonly openedAt: number;
   readonly #model: ChannelModel;
   #closed = false;
   #publisher: Promise<Publisher> | undefined;
 
-  constructor(model: ChannelModel, lostBefore: number | undefined) {
+  constructor(model: ChannelModel, lostBefore: number | undefined, openedAt: number) {
+    this.openedAt = openedAt;
     this.#model = model;
     this.lostBefore = lostBefore;
     const gone = Promise.withResolvers<never>();

@@ -11,6 +11,8 @@ import { unknownRole } from './submit-rules.ts';
 export interface Token {
   /** The submit that it stands for; undefined where it is not readable. */
   readonly submitted: EventOf<'submitted'> | undefined;
+  /** The entry of the log that it is, or should be, where it is one of ours. */
+  readonly entry: string | undefined;
   readonly content: Buffer;
   readonly queue: string;
   /** Takes it out of the queue for good. */
@@ -52,6 +54,7 @@ export class WorkQueues {
   #token(channel: Channel, queue: string, role: string, message: GetMessage, session: Session): Token {
     return {
       submitted: readToken(message, role, this.#clock()),
+      entry: entryOf(message),
       content: message.content,
       queue,
       async take() {
@@ -67,4 +70,9 @@ export class WorkQueues {
     if (!channel) this.#channels.set(session, (channel = session.channel()));
     return channel;
   }
+}
+
+function entryOf({ properties }: GetMessage): string | undefined {
+  const ours = properties.headers?.['agentq-version'] !== undefined;
+  return ours && typeof properties.messageId === 'string' ? properties.messageId : undefined;
 }

@@ -1,0 +1,91 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { AgentqError } from '../../src/core/errors.ts';
+import { amqpUrl } from '../broker/shared-broker.ts';
+import { startProxy, type TcpProxy } from '../broker/tcp-proxy.ts';
+import { claimed, done, nothingToClaim, QUEUE, ROLE, SECOND, submit } from './contract/say.ts';
+import { makeAmqpHarness } from './support/amqp-harness.ts';
+import { BrokerHand } from './support/broker-hand.ts';
+import { BrokerSite } from './support/broker-site.ts';
+
+/** A queue, and a way to it that can be cut. */
+async function setUp(): Promise<{ site: BrokerSite; proxy: TcpProxy; at: string }> {
+  const site = await BrokerSite.make(amqpUrl());
+  const url = new URL(site.url);
+  const proxy = await startProxy(Number(url.port));
+  url.port = `${proxy.port}`;
+  onTestFinished(async () => {
+    await proxy.heal();
+    await site.close();
+    await proxy.close();
+  });
+  return { site, proxy, at: url.href };
+}
+
+/** By the real clock: it is the broker's as well. */
+const past = (moment: number) => pause(Math.max(0, moment + SECOND / 2 - Date.now()));
+
+describe('a lease that seems to be over because nobody could reach the broker', () => {
+  test('goes on, also where the first connection after it is lost before it could tell', async () => {
+    const { site, proxy, at } = await setUp();
+    const here = await site.open({ at });
+    await done(here, submit('a'));
+    const { lease } = await claimed(here, { lease: 3 * SECOND });
+    await proxy.cut();
+    await past(lease.expires_at);
+    const again = proxy.cutAt({ direction: 'up', method: 'confirm.select', deliver: true }).then(() => proxy.heal());
+    await proxy.heal();
+    const task = await here.task('a');
+    await again;
+    expect(task).toMatchObject({ status: 'working' });
+  });
+
+  test('goes on, also where somebody else looks before its worker is back', async () => {
+    const { site, proxy, at } = await setUp();
+    const here = await site.open({ at });
+    await done(here, submit('a'));
+    const { lease } = await claimed(here, { lease: 3 * SECOND });
+    // It waits for work, as workers do, and so comes back by itself.
+    using _watch = here.watch({ role: ROLE });
+    await proxy.cut();
+    await past(lease.expires_at);
+    const fresh = await site.open();
+    const looking = fresh.counts();
+    await proxy.heal();
+    await looking;
+    expect(await fresh.task('a')).toMatchObject({ status: 'working' });
+  });
+
+  test('is over where nobody comes back to tell', async () => {
+    const { site } = await setUp();
+    const here = await site.open();
+    await done(here, submit('a'));
+    const { lease } = await claimed(here, { lease: SECOND });
+    await past(lease.expires_at + 2 * SECOND);
+    expect(await (await site.open()).task('a')).toMatchObject({ status: 'queued' });
+  });
+});
+
+test('evidence that is said to lie outside of the store is passed over, and stops nobody', async () => {
+  const harness = await makeAmqpHarness({ roles: [ROLE] });
+  onTestFinished(() => harness.close());
+  const refOf = (path: string) => {
+    if (path.startsWith('..')) throw new AgentqError('corrupt', 'outside of the store');
+    return path;
+  };
+  const backend = await harness.openWith(harness.options({ refOf }));
+  await done(backend, submit('a'), submit('b'));
+  await claimed(backend);
+  const at = harness.clock.now();
+  const result = { name: 'result', path: '../../x', sha256: 'ab'.repeat(32), size: 1 };
+  const event = { v: 1, type: 'completed', task_id: 'a', at, attempt: 1, by: ROLE, artifacts: [], result };
+  const body = { v: 1, at, roles: [ROLE], events: [event] };
+  const hand = await BrokerHand.of(harness);
+  const key = `agentq.event.completed.${ROLE}`;
+  await hand.publish(harness.names.exchange, key, body, { messageId: 'evil' });
+  harness.clock.advance(10 * SECOND);
+  expect((await claimed(backend)).id).toBe('b');
+  await nothingToClaim(backend);
+  expect((await backend.inbox(QUEUE, 10)).tasks).toEqual([]);
+  expect(await backend.task('a')).toMatchObject({ status: 'working' });
+});
