@@ -1,9 +1,9 @@
-import { readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
-import type { Backend } from '../backend/backend.ts';
+import type { Backend, Request } from '../backend/backend.ts';
 import { loggedEnvelope } from '../core/envelope.ts';
-import { AgentqError } from '../core/errors.ts';
+import { AgentqError, type Refusal } from '../core/errors.ts';
 import { Evidence } from '../core/evidence.ts';
 import { type Kept, REFUSED, waitingInOutbox } from './outbox.ts';
 import type { Workspace } from './workspace.ts';
@@ -46,14 +46,14 @@ const KeptSchema = z.object({
 export async function flushOutbox(workspace: Workspace, backend: Backend, say: (line: string) => void): Promise<void> {
   for (const name of waitingInOutbox(workspace)) {
     const path = join(workspace.dir, 'outbox', name);
+    if (!existsSync(path)) continue; // another process was faster
     const kept = read(path);
     if (!kept) {
       say(`${path} is not readable: it is left as it is`);
       continue;
     }
     const { task_id, command, at } = kept;
-    const [outcome] = await backend.commit([{ task_id, command, at }]);
-    const { refusal } = outcome!;
+    const refusal = await tell(backend, { task_id, command, at });
     const done = command.type === 'submit' ? 'submitted' : command.type === 'complete' ? 'completed' : 'failed';
     if (refusal) {
       renameIfThere(path, `${path}${REFUSED}`);
@@ -65,7 +65,18 @@ export async function flushOutbox(workspace: Workspace, backend: Backend, say: (
   }
 }
 
-/** Undefined where it is none of ours, or another process was faster. */
+/** What can't be told at all must not be in the way of what comes after it. @returns why it is refused, if it is */
+async function tell(backend: Backend, request: Request): Promise<Refusal | undefined> {
+  try {
+    return (await backend.commit([request]))[0]?.refusal;
+  } catch (error) {
+    const final = ['topology', 'denied', 'invalid-name', 'too-large'];
+    if (error instanceof AgentqError && final.includes(error.code)) return error;
+    throw error;
+  }
+}
+
+/** Undefined where it is none of ours. */
 function read(path: string): Kept | undefined {
   let json: unknown;
   try {

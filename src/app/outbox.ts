@@ -22,7 +22,7 @@ export const REFUSED = '.refused';
  */
 export function keepInOutbox({ dir, modes }: Workspace, task_id: string, command: KeptCommand, at: number): void {
   const folder = join(dir, 'outbox');
-  if (!existsSync(folder)) mkdirSync(folder, { mode: modes.folder });
+  if (!existsSync(folder)) mkdirSync(folder, { mode: modes.folder, recursive: true });
   const name = `${String(at).padStart(15, '0')}-${task_id}-${command.type}.json`;
   const staged = join(folder, `.${name}.${process.pid}`);
   const fd = openSync(staged, 'w', modes.file);

@@ -57,3 +57,8 @@ export class AgentqError extends Error implements Refusal {
 export function isAway(error: unknown): boolean {
   return error instanceof AgentqError && error.code === 'unreachable';
 }
+
+/** Whether the broker is at fault, and not what it was told: it is away, or refuses, or lacks something. */
+export function isBrokers(error: unknown): boolean {
+  return isAway(error) || (error instanceof AgentqError && (error.code === 'denied' || error.code === 'topology'));
+}

@@ -8,10 +8,10 @@ import type { Task } from './task.ts';
  * optional field does not. `at` is when it happened by the clock of whoever wrote it, in ms since 1970.
  */
 const event = <T extends string, S extends z.core.$ZodLooseShape>(type: T, shape: S) =>
-  z.object({ v: z.literal(1), type: z.literal(type), task_id: z.string(), at: z.number(), ...shape });
+  z.object({ v: z.literal(1), type: z.literal(type), task_id: z.string(), at: z.int(), ...shape });
 
 const text = z.optional(z.string());
-const attempt = z.number();
+const attempt = z.int();
 const by = z.string();
 
 function isTask(value: unknown): boolean {
@@ -24,23 +24,23 @@ export const Event = z.discriminatedUnion('type', [
   event('submitted', {
     envelope: loggedEnvelope(),
     context: z.optional(Evidence),
-    due_at: z.optional(z.number()),
+    due_at: z.optional(z.int()),
     /** Of the role, where the envelope says none. */
-    max_attempts: z.optional(z.number()),
+    max_attempts: z.optional(z.int()),
   }),
   event('became-due', {}),
   event('expired', {}),
-  event('claimed', { attempt, worker: z.string(), expires_at: z.number() }),
-  event('renewed', { attempt, expires_at: z.number(), percent: z.optional(z.number()), note: text }),
+  event('claimed', { attempt, worker: z.string(), expires_at: z.int() }),
+  event('renewed', { attempt, expires_at: z.int(), percent: z.optional(z.number()), note: text }),
   event('lease-expired', { attempt, final: z.boolean() }),
-  event('released', { attempt, by, reason: z.string(), retry_at: z.optional(z.number()) }),
+  event('released', { attempt, by, reason: z.string(), retry_at: z.optional(z.int()) }),
   event('attempt-failed', {
     attempt,
     by,
     reason: z.string(),
     artifacts: z.array(Evidence),
     /** null: there is no further attempt. */
-    retry_at: z.nullable(z.number()),
+    retry_at: z.nullable(z.int()),
   }),
   event('completed', {
     attempt,
@@ -58,7 +58,7 @@ export const Event = z.discriminatedUnion('type', [
   /** A task that is still open, as it is, said again before the log forgets its beginning. Of a task that is known it says nothing new. */
   event('carried', { task: z.custom<Task>(isTask) }),
   /** A change that was refused and is worth remembering. It alters nothing but the count of refusals. */
-  event('refused', { command: z.string(), by, attempt: z.optional(z.number()), reason: z.string() }),
+  event('refused', { command: z.string(), by, attempt: z.optional(z.int()), reason: z.string() }),
 ]);
 export type Event = z.infer<typeof Event>;
 export type EventType = Event['type'];

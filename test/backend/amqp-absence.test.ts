@@ -3,7 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { AgentqError } from '../../src/core/errors.ts';
 import { amqpUrl } from '../broker/shared-broker.ts';
 import { startProxy, type TcpProxy } from '../broker/tcp-proxy.ts';
-import { claimed, done, nothingToClaim, QUEUE, ROLE, SECOND, submit } from './contract/say.ts';
+import { claimed, done, MINUTE, nothingToClaim, QUEUE, renew, ROLE, SECOND, submit, tell } from './contract/say.ts';
 import { makeAmqpHarness } from './support/amqp-harness.ts';
 import { BrokerHand } from './support/broker-hand.ts';
 import { BrokerSite } from './support/broker-site.ts';
@@ -45,14 +45,15 @@ describe('a lease that seems to be over because nobody could reach the broker', 
     const here = await site.open({ at });
     await done(here, submit('a'));
     const { lease } = await claimed(here, { lease: 3 * SECOND });
-    // It waits for work, as workers do, and so comes back by itself.
-    using _watch = here.watch({ role: ROLE });
     await proxy.cut();
     await past(lease.expires_at);
+    // As workers do, again and again.
+    const renewing = tell(here, renew('a', 1, { lease: MINUTE }));
     const fresh = await site.open();
     const looking = fresh.counts();
     await proxy.heal();
     await looking;
+    expect(await renewing).toMatchObject({ changed: true });
     expect(await fresh.task('a')).toMatchObject({ status: 'working' });
   });
 

@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { AgentqError, isAway } from '../../core/errors.ts';
+import { AgentqError, isAway, isBrokers } from '../../core/errors.ts';
 import type { Evidence } from '../../core/evidence.ts';
 import { findSecret } from '../../core/secrets.ts';
 import type { Attempt, Task, TaskIn } from '../../core/task.ts';
@@ -165,9 +165,9 @@ export class AttemptRun {
       try {
         await obey(this.#services, this.id, { type: 'renew', lease, ...this.#spoken });
       } catch (error) {
-        if (!(error instanceof AgentqError)) throw error;
-        if (error.code === 'cancelled' || error.code === 'conflict') return await this.recheck();
-        if (!isAway(error)) this.#options.warn(`${this.id}: its lease could not be renewed: ${error.message}`);
+        const { code, message } = error as AgentqError;
+        if (code === 'cancelled' || code === 'conflict') return await this.recheck();
+        if (!isAway(error)) this.#options.warn(`${this.id}: its lease could not be renewed: ${message}`);
       }
     };
     this.#timers.push(setInterval(() => void renew(), Math.min(lease / 3, LONGEST_TIMER)));
@@ -205,7 +205,7 @@ export class AttemptRun {
     try {
       await obey(this.#services, this.id, { type: 'acknowledge-cancel', by: worker, attempt });
     } catch (error) {
-      if (!isAway(error)) throw error;
+      if (!isBrokers(error)) throw error;
     }
     return this.#report('cancelled');
   }
@@ -265,7 +265,7 @@ export class AttemptRun {
         return await end();
       } catch (error) {
         if (!(error instanceof AgentqError)) throw error;
-        if (isAway(error)) {
+        if (isBrokers(error)) {
           if (later) keepInOutbox(this.#services.workspace, this.id, await later(), at);
           return this.#report('kept', error.message);
         }
@@ -281,7 +281,7 @@ export class AttemptRun {
   /** How the queue says that the attempt was ended by whoever held it; undefined where it was not, or can't say. */
   async #ended(): Promise<AttemptReport | undefined> {
     const task = await this.#services.backend.task(this.id).catch((error: unknown) => {
-      if (isAway(error)) return undefined;
+      if (isBrokers(error)) return undefined;
       throw error;
     });
     const own = this.#own(task);

@@ -1,4 +1,4 @@
-import { AgentqError, isAway } from '../../core/errors.ts';
+import { AgentqError, isAway, isBrokers } from '../../core/errors.ts';
 import { everyTask } from '../every-task.ts';
 import { flushOutbox } from '../flush-outbox.ts';
 import { patience, type Services } from '../services.ts';
@@ -102,9 +102,14 @@ export class Worker {
     try {
       return await ask();
     } catch (error) {
-      if (!(error instanceof AgentqError) || (error.code !== 'busy' && !isAway(error))) throw error;
+      const refused = isBrokers(error) && !isAway(error);
+      if (!(error instanceof AgentqError) || (error.code !== 'busy' && !isAway(error) && !refused)) throw error;
+      if (refused && this.#running.size === 0) throw error;
+      // What is refused now would be refused later: nothing new is begun.
+      if (refused) this.#fault ??= error;
+      this.#draining ||= refused;
       // That the broker is away was said already.
-      if (!isAway(error)) this.#options.warn(`${error.message}; trying again`);
+      if (!isAway(error)) this.#options.warn(`${error.message}; ${refused ? 'ending with what runs' : 'trying again'}`);
       return this.#services.clock() + STORE_TROUBLE;
     }
   }

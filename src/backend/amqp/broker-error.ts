@@ -20,7 +20,10 @@ export class Unroutable extends Error {
  */
 export function isComingUp(error: unknown): boolean {
   if (error instanceof Unroutable) return error.key.startsWith(eventKey(''));
-  const { code, message = '' } = error as { code?: unknown; message?: string };
+  const { code, message = '', name } = error as { code?: unknown; message?: string; name?: string };
+  // A queue that could not take it just now, or a channel that the broker has closed because of something else.
+  if (code === undefined && (name === 'IllegalOperationError' || /nacked|Channel (closed|ended)/i.test(message)))
+    return true;
   return (code === NOT_FOUND && /down or inaccessible/.test(message)) || /does not have a replica/.test(message);
 }
 

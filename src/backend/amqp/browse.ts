@@ -4,6 +4,7 @@ import { ResultMessage } from '../../core/result-message.ts';
 import { isMissing } from './broker-error.ts';
 import type { Link } from './link.ts';
 import { digestOf, safeJson } from './log-entry.ts';
+import { lockOf } from './names.ts';
 import { monotonic } from './monotonic.ts';
 import type { Session } from './session.ts';
 
@@ -54,7 +55,7 @@ async function browseAlone(
   queue: string,
   look: (waiting: Waiting) => Fate | Promise<Fate>,
 ): Promise<void> {
-  const unlock = await lock(session, `${queue}.lock`);
+  const unlock = await lock(session, lockOf(queue));
   const channel = await session.channel();
   try {
     for (;;) {
@@ -64,11 +65,12 @@ async function browseAlone(
       if (fate === 'take') channel.ack(message);
       if (fate === 'stop') break;
     }
-    await channel.close();
   } catch (error) {
     // A queue that nobody has declared holds nothing.
     if (!isMissing(error)) throw error;
   } finally {
+    // The broker has closed it already where it refused something.
+    await channel.close().catch(() => {});
     await unlock();
   }
 }

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { AgentqError } from '../../core/errors.ts';
 import { Connection } from '../projection/connection.ts';
@@ -53,6 +53,8 @@ export class Cache {
   readonly #path: string;
   readonly #mode: number;
   #db: Connection | undefined;
+  /** Of the file that is open, or was found damaged. */
+  #inode: number | undefined;
   /** How long the log is up to what is being folded. */
   #bytes: number | undefined;
 
@@ -69,12 +71,19 @@ export class Cache {
 
   #open(): Connection {
     try {
-      return Connection.create(this.#path, this.#mode, cacheForm);
+      return this.#connect();
     } catch (error) {
       if (!isCorrupt(error)) throw error;
       this.#remove();
-      return Connection.create(this.#path, this.#mode, cacheForm);
+      return this.#connect();
     }
+  }
+
+  #connect(): Connection {
+    this.#inode = statSync(this.#path, { throwIfNoEntry: false })?.ino;
+    const db = Connection.create(this.#path, this.#mode, cacheForm);
+    this.#inode = statSync(this.#path).ino;
+    return db;
   }
 
   /** Whether the file itself is at fault, where something was. */
@@ -93,8 +102,10 @@ export class Cache {
     this.#remove();
   }
 
+  /** Unless another process has done so, and made a new one: what is its own must not be taken from it. */
   #remove(): void {
-    for (const end of ['', '-wal', '-shm']) rmSync(`${this.#path}${end}`, { force: true });
+    if (statSync(this.#path, { throwIfNoEntry: false })?.ino !== this.#inode) return;
+    for (const end of ['-wal', '-shm', '']) rmSync(`${this.#path}${end}`, { force: true });
   }
 
   position(): Position {
@@ -115,6 +126,33 @@ export class Cache {
    * @returns undefined where the cache was emptied meanwhile, and they do not follow what is in it
    */
   fold(messages: readonly LogMessage[], after: number): readonly FoldedEntry[] | undefined {
+    try {
+      return this.#foldTogether(messages, after);
+    } catch (error) {
+      if (!isUnfoldable(error)) throw error;
+    }
+    // One of them is not what it seems: each by itself, and that one as what it is, unreadable.
+    const all: FoldedEntry[] = [];
+    for (const message of messages) {
+      const folded = this.#foldAlone(message, all.length === 0 ? after : messages[all.length - 1]!.offset);
+      if (!folded) return undefined;
+      all.push(...folded);
+    }
+    return all;
+  }
+
+  #foldAlone(message: LogMessage, after: number): readonly FoldedEntry[] | undefined {
+    try {
+      return this.#foldTogether([message], after);
+    } catch (error) {
+      if (!isUnfoldable(error)) throw error;
+      const read = (at: number): LogEntry => ({ id: message.read(at).id, at, kind: 'unreadable' });
+      return this.#foldTogether([{ ...message, read }], after);
+    }
+  }
+
+  #foldTogether(messages: readonly LogMessage[], after: number): readonly FoldedEntry[] | undefined {
+    this.#bytes = undefined;
     return this.db.transaction(() => {
       const before = this.position();
       if (before.last < after) return { keep: false, outcome: undefined };
@@ -158,9 +196,14 @@ export class Cache {
     )?.at;
   }
 
-  /** Forgets everything: the log is not the one that was folded here. */
-  clear(): void {
+  /**
+   * Forgets everything: the log is not the one that was folded here.
+   * @param seen how far the cache had come when that was noticed: another process may have done it since
+   */
+  clear(seen: Position = this.position()): void {
     this.db.transaction(() => {
+      const { last, id } = this.position();
+      if (last !== seen.last || id !== seen.id) return { keep: false };
       for (const table of ['event', 'task', 'worker', 'entry', 'ending', 'carried', 'orphan', 'silence', 'milestone'])
         this.db.run(`DELETE FROM ${table}`);
       this.db.run("UPDATE log SET last = -1, id = '', at = 0, away_until = 0, unreadable = 0, bytes = 0");
@@ -183,6 +226,15 @@ function timesOf(messages: readonly LogMessage[]): readonly number[] {
   const times = messages.map(({ at }) => at ?? 0);
   for (let i = times.length - 2; i >= 0; i--) times[i] = messages[i]!.at ?? times[i + 1]!;
   return times;
+}
+
+/** Primary result codes of SQLite for a value that a column does not take: TOOBIG, CONSTRAINT, MISMATCH, RANGE. */
+const REFUSED = new Set([18, 19, 20, 25]);
+
+/** Whether somebody has written what no agentq writes, rather than that anything is wrong here. */
+function isUnfoldable(error: unknown): boolean {
+  const { errcode } = error as { errcode?: number };
+  return error instanceof TypeError || error instanceof RangeError || REFUSED.has((errcode ?? 0) & 0xff);
 }
 
 export function isCorrupt(error: unknown): boolean {

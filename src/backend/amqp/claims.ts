@@ -53,11 +53,20 @@ export class Claims {
     for (;;) {
       const token = await this.#parts.work.next(request.role);
       if (!token) return undefined;
-      const task = token.submitted
-        ? await this.#take(request, token.submitted, token.entry)
-        : await this.#bury(request.role, token);
-      await token.take();
+      const task = await this.#use(request, token);
       if (task) return task;
+    }
+  }
+
+  async #use(request: ClaimRequest, token: Token): Promise<Working | undefined> {
+    try {
+      const { submitted, entry } = token;
+      const task = submitted ? await this.#take(request, submitted, entry) : await this.#bury(request.role, token);
+      token.take();
+      return task;
+    } catch (error) {
+      token.back();
+      throw error;
     }
   }
 

@@ -1,6 +1,6 @@
 import { resultsQueue } from '../../core/reply-to.ts';
 import { FOUND } from './subject.ts';
-import { DELAY_LEVELS, type Names } from './names.ts';
+import { DELAY_LEVELS, lockOf, type Names } from './names.ts';
 import type { Topology } from './topology.ts';
 
 export interface DefinitionsOptions {
@@ -81,7 +81,7 @@ function usersOf({ names, roles, coordinators }: DefinitionsOptions): User[] {
       const results = names.results(resultsQueue(agent));
       return {
         name: `${names.prefix}-${agent}`,
-        configure: oneOf([results]),
+        configure: oneOf([results, lockOf(results), lockOf(deadLetters)]),
         write: oneOf([exchange, tokens, delays, results]),
         read: oneOf([exchange, log, deadLetters, results]),
         keys: {

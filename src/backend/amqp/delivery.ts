@@ -52,21 +52,39 @@ export class Delivery {
    * @param hasToken whether the entry itself went into the work queue, or the delay
    */
   async after(before: Task | undefined, task: Task, entry: string, hasToken: boolean): Promise<void> {
-    if (before?.status === task.status && before.attempts.length === task.attempts.length) {
+    await this.#later(task.id, async () => {
+      if (before?.status !== task.status || before.attempts.length !== task.attempts.length) {
+        await this.#bring(before, task, entry, hasToken);
+      }
       if (before && isDead(before) && !isDead(task)) await this.withdraw();
-      return;
+    });
+  }
+
+  /** What has happened has happened: that its messages could not be sent is no failure of who has brought it about. */
+  async #later(what: string, send: () => Promise<void>): Promise<void> {
+    try {
+      await send();
+    } catch (error) {
+      if (!(error instanceof AgentqError)) throw error;
+      this.#options.say(`${what}: it has happened, and its messages follow: ${error.message}`);
     }
-    if (before && isDead(before) && !isDead(task)) await this.withdraw();
+  }
+
+  async #bring(before: Task | undefined, task: Task, entry: string, hasToken: boolean): Promise<void> {
     if (isFinished(task)) return this.announce(task, endingOf(task.id, entry));
     if (hasToken || task.status === 'working') return;
     // The token of a delay that is over comes out of the delay by itself.
     const kept = before?.status === 'scheduled' && before.due_at - before.updated_at <= LONGEST_DELAY * 1_000;
-    if (task.status === 'queued' && !kept) await this.offer([task]);
+    if (task.status === 'queued' && !kept) await this.#offer([task]);
     if (task.status === 'scheduled') await this.#delay(task);
   }
 
   /** Puts tokens of ready tasks into their work queues, and tells those who wait. */
   async offer(tasks: readonly Task[]): Promise<void> {
+    await this.#later('a batch', () => this.#offer(tasks));
+  }
+
+  async #offer(tasks: readonly Task[]): Promise<void> {
     const now = this.#options.clock();
     await Promise.all(
       tasks.map((task) => {
@@ -82,7 +100,7 @@ export class Delivery {
     const delay = task.due_at - this.#options.clock();
     // Longer than the broker can keep it: agentq's workers look at the clock, and offer it then.
     if (Math.ceil(delay / 1_000) > LONGEST_DELAY) return;
-    if (delay <= 0) return this.offer([task]);
+    if (delay <= 0) return this.#offer([task]);
     await this.#send(tokenMessage(this.#names, this.#log.newId(), submissionOf(task), delay));
   }
 
@@ -102,7 +120,8 @@ export class Delivery {
     try {
       await this.#sendOrDeclare(outgoing, reply_to);
     } catch (error) {
-      if (!(error instanceof AgentqError) || error.code !== 'denied') throw error;
+      // A queue that we may not make, or that somebody has made otherwise, is not ours to put right.
+      if (!(error instanceof AgentqError) || (error.code !== 'denied' && error.code !== 'topology')) throw error;
       this.#options.say(`the result message of ${task.id} cannot be sent: ${error.message}`);
       await this.#log.note({ announced: ending });
     }
@@ -162,7 +181,11 @@ export class Delivery {
        WHERE announced = 0 AND at < ? ORDER BY at LIMIT 100`,
       this.#options.clock() - OVERDUE,
     );
-    for (const stored of late) await this.announce(toRow(stored).task, stored.id);
+    for (const stored of late) {
+      await this.announce(toRow(stored).task, stored.id);
+      // Where the log is not bound to the queue, it did not hear of it.
+      await this.#log.note({ announced: stored.id });
+    }
   }
 
   /**
@@ -172,7 +195,7 @@ export class Delivery {
    */
   async #send(outgoing: Outgoing): Promise<boolean> {
     try {
-      await this.#link.lasting(async (session) => (await session.publisher()).publish(outgoing));
+      await this.#link.lasting(async (session) => session.publish(outgoing));
       return true;
     } catch (error) {
       if (error instanceof Unroutable) return false;

@@ -8,6 +8,9 @@ import { change, findRow, insert, type Row, type Stored, toRow } from '../projec
 import { endingOf, foreignEntry, heard } from './entry-id.ts';
 import type { LogEntry } from './log-entry.ts';
 
+/** The longest absence that is believed, in ms. */
+const LONGEST = 7 * 86_400_000;
+
 /** How many times of silence are remembered. */
 const SILENCES = 100;
 
@@ -90,10 +93,13 @@ export class Fold {
       );
     }
     if (announced !== undefined) this.#announced(announced);
-    if (away) this.#stretchLeases(entry.id, away);
+    if (away && away.to <= at && away.to - away.from <= LONGEST) this.#stretchLeases(entry.id, away);
     const [first] = entry.events;
     if (!first) return undefined;
-    if (first.type === 'carried') return this.#carry(entry.id, first, entry.after ?? -1);
+    if (first.type === 'carried') {
+      const rightful = entry.role === undefined || first.task.envelope.to === entry.role;
+      return rightful && this.#carry(entry.id, first, entry.after ?? -1);
+    }
     return this.#apply(entry.id, entry.events, entry.role);
   }
 

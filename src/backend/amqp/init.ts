@@ -35,7 +35,7 @@ export async function createAmqp(
     }
     // From then on the log knows the time, also for messages that do not say when they were published.
     const begin = noteMessage(names, `0-begin-${random().toString(36).slice(2)}`, clock(), {});
-    if (missing.includes(names.log)) await link.lasting(async (session) => (await session.publisher()).publish(begin));
+    if (missing.includes(names.log)) await link.lasting(async (session) => session.publish(begin));
     return { product, place: link.place, declared: [...missing], guarantees: [...guarantees(product, replicated)] };
   } finally {
     await link.close();

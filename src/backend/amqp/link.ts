@@ -77,7 +77,7 @@ export class Link {
     for (;;) {
       const session = await this.session(deadline);
       try {
-        return await Promise.race([body(session), session.lost]);
+        return await session.until(body(session));
       } catch (error) {
         const lost = await session.isLost(error);
         if (!lost && !isComingUp(error)) throw explain(error, this.place);

@@ -189,7 +189,7 @@ export class LogBackend implements Omit<Backend, 'watch'> {
     await delivery.withdraw();
     if (findings.length === 0) return findings;
     // It is a cache: the log tells everything anew.
-    cache.remake();
+    cache.clear();
     await log.readAnew();
     const left = new Set(audit(cache.db, false).map(({ subject }) => subject));
     return findings.map((finding) => ({ ...finding, repaired: !left.has(finding.subject) }));

@@ -4,7 +4,7 @@ import { Event } from '../../core/event.ts';
 /** What agentq itself writes to the log: the events of one decision, or a note of one of its processes. */
 export const LogBody = z.object({
   v: z.literal(1),
-  at: z.number(),
+  at: z.int(),
   /** Whom the events concern. */
   roles: z.array(z.string()),
   events: z.array(Event),
@@ -13,9 +13,9 @@ export const LogBody = z.object({
   /** The entry that ended a task, whose messages are out now. */
   announced: z.optional(z.string()),
   /** Nobody could reach the broker meanwhile. */
-  away: z.optional(z.object({ from: z.number(), to: z.number() })),
+  away: z.optional(z.object({ from: z.int(), to: z.int() })),
   /** How far its writer had read the log, for what is only true of that. */
-  after: z.optional(z.number()),
+  after: z.optional(z.int()),
 });
 export type LogBody = z.infer<typeof LogBody>;
 

@@ -9,6 +9,7 @@ import { isName } from '../../core/identifiers.ts';
 import { resultsQueue } from '../../core/reply-to.ts';
 import { ResultMessage } from '../../core/result-message.ts';
 import type { Task } from '../../core/task.ts';
+import { UNREADABLE } from '../../core/unreadable.ts';
 import { LogBody } from './log-body.ts';
 import { DELAY_LEVELS, eventKey, type Names, RESERVED } from './names.ts';
 import { FOREIGN_RESULT, FOUND, subjectOf } from './subject.ts';
@@ -32,6 +33,12 @@ export type LogEntry = { readonly id: string; readonly at: number } & (
   /** Not ours, and nothing that we know how to read. */
   | { readonly kind: 'unreadable' }
 );
+
+/** Nobody's clock goes further: the year 2248, ms since 1970. */
+const LAST_MOMENT = 2 ** 43;
+
+/** The longest that a compressed message may become, in bytes. */
+const LONGEST_BODY = 256 * 1024 * 1024;
 
 /** What holds where whoever published a message did not think of it. */
 interface Fallback {
@@ -66,7 +73,7 @@ export function readLogMessage(
     if (!envelope) return undefined;
     // What comes out of the delay levels passes by a second time.
     if (fields.exchange !== names.exchange) {
-      const at = numberOf(headers['agentq-due-at']) ?? base.at;
+      const at = readMoment(headers['agentq-due-at']) ?? base.at;
       return { id: `${id}:due`, at, kind: 'due', task_id: envelope.task_id, role: envelope.to };
     }
     const event = submittedOf(envelope, headers, base.at);
@@ -86,9 +93,15 @@ function readEvents(json: unknown, key: string, base: Fallback): LogEntry | unde
   if (!parsed.success) return undefined;
   const { events } = parsed.data;
   const [subject, role] = key.slice(eventKey('').length).split('.');
-  const rightful = subject === subjectOf(events) || (subject === FOUND && role !== undefined);
+  const rightful = subject === FOUND ? role !== undefined && isFound(events) : subject === subjectOf(events);
   if (!rightful || !events.every(hasNames)) return undefined;
   return { ...parsed.data, ...base, at: parsed.data.at, kind: 'events', role };
+}
+
+/** A task that lay in the work queue alone, or a message that is none. */
+function isFound([first, second, ...more]: readonly Event[]): boolean {
+  if (first?.type !== 'submitted' || more.length > 0) return false;
+  return second === undefined || (second.type === 'attempt-failed' && first.envelope.type === UNREADABLE);
 }
 
 /** Names and paths end up in folders, queue names and routing keys, whoever wrote them. */
@@ -149,9 +162,10 @@ function isNewer(json: unknown): boolean {
 function parse(content: Buffer, { contentEncoding }: MessageProperties): unknown {
   try {
     return safeJson(
-      (contentEncoding === 'gzip' ? process.getBuiltinModule('node:zlib').gunzipSync(content) : content).toString(
-        'utf8',
-      ),
+      (contentEncoding === 'gzip'
+        ? process.getBuiltinModule('node:zlib').gunzipSync(content, { maxOutputLength: LONGEST_BODY })
+        : content
+      ).toString('utf8'),
     );
   } catch {
     return undefined;
@@ -169,13 +183,17 @@ export function safeJson(text: string): unknown {
 type Headers = Readonly<Record<string, unknown>>;
 const headersOf = (properties: MessageProperties): Headers => properties.headers ?? {};
 const numberOf = (value: unknown) => (typeof value === 'number' ? value : undefined);
+
+/** A moment in whole ms since 1970; undefined for what can be none, such as microseconds. */
+function readMoment(value: unknown): number | undefined {
+  return typeof value === 'number' && value >= 0 && value < LAST_MOMENT ? Math.floor(value) : undefined;
+}
 const textOf = (value: unknown) => (typeof value === 'string' ? value : undefined);
 
 /** When it was published, as far as it says: ms since 1970. AMQP's own timestamp counts seconds. */
 export function momentOf(properties: MessageProperties): number | undefined {
   const { timestamp } = properties;
-  const said = numberOf(headersOf(properties)['agentq-at']);
-  return said ?? (typeof timestamp === 'number' ? timestamp * 1_000 : undefined);
+  return readMoment(headersOf(properties)['agentq-at']) ?? readMoment(Number(timestamp) * 1_000);
 }
 
 const EnvelopeSchema = envelopeSchema();
@@ -199,7 +217,8 @@ function submittedOf(envelope: Envelope, headers: Headers, at: number): EventOf<
   const text = textOf(headers['agentq-context']);
   const context = Context.safeParse(text === undefined ? undefined : safeJson(text));
   const max_attempts = numberOf(headers['agentq-max-attempts']);
-  const due_at = headers['agentq-version'] === undefined ? askedFor(envelope, at) : numberOf(headers['agentq-due-at']);
+  const due_at =
+    headers['agentq-version'] === undefined ? askedFor(envelope, at) : readMoment(headers['agentq-due-at']);
   return {
     v: 1,
     type: 'submitted',

@@ -1,6 +1,6 @@
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { ConnectionLost } from './broker-error.ts';
-import type { Cache, Folded, LogMessage } from './cache.ts';
+import type { Cache, Folded, LogMessage, Position } from './cache.ts';
 import { type LogEntry, momentOf, readLogMessage } from './log-entry.ts';
 import type { Names } from './names.ts';
 import { offsetOf } from './offset.ts';
@@ -26,7 +26,8 @@ export class LogReader {
   readonly #names: Names;
   readonly #onEntry: OnEntry;
   readonly #session: Session;
-  readonly #waiting = new Map<string, (folded: Folded) => void>();
+  readonly #waiting = new Map<string, { resolve: (folded: Folded) => void; reject: (error: unknown) => void }>();
+  #problem: unknown;
   readonly #failed = Promise.withResolvers<never>();
   /** Rejects when there is no more to be read on this connection. */
   readonly failed = this.#failed.promise;
@@ -40,7 +41,7 @@ export class LogReader {
   #soon: NodeJS.Timeout | undefined;
   /** The offset before the first of the batch; undefined until the last known message was seen. */
   #after: number | undefined;
-  #expected: { readonly last: number; readonly id: string } = { last: -1, id: '' };
+  #expected: Position = { last: -1, id: '', at: 0 };
 
   private constructor(session: Session, cache: Cache, names: Names, onEntry: OnEntry) {
     this.#session = session;
@@ -76,9 +77,11 @@ export class LogReader {
   }
 
   /** Resolves once the entry has come by and is folded. */
-  async appeared(id: string): Promise<Folded> {
-    const seen = new Promise<Folded>((resolve) => this.#waiting.set(id, resolve));
-    return Promise.race([seen, this.#failed.promise]).finally(() => this.#waiting.delete(id));
+  appeared(id: string): Promise<Folded> {
+    return new Promise((resolve, reject) => {
+      if (this.#problem !== undefined) return reject(this.#problem);
+      this.#waiting.set(id, { resolve, reject });
+    });
   }
 
   /** How long nothing has come by, in ms. */
@@ -139,7 +142,7 @@ export class LogReader {
       if (!first) return true;
       const entry = first.read(0);
       if (first.offset !== last || entry.id !== id) {
-        this.#cache.clear();
+        this.#cache.clear(this.#expected);
         return false;
       }
       messages = batch.slice(batch.indexOf(first) + 1);
@@ -172,13 +175,17 @@ export class LogReader {
     const channel = this.#channel;
     this.#channel = undefined;
     this.#batch = [];
+    this.#problem = error;
     this.#failed.reject(error);
+    for (const { reject } of this.#waiting.values()) reject(error);
+    this.#waiting.clear();
     if (channel && !this.#session.closed) void closeQuietly(channel);
   }
 
   #tell(entry: LogEntry, folded: Folded): void {
     this.#onEntry(entry, folded);
-    this.#waiting.get(entry.id)?.(folded);
+    this.#waiting.get(entry.id)?.resolve(folded);
+    this.#waiting.delete(entry.id);
   }
 
   #again(): void {

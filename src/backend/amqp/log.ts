@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { AgentqError } from '../../core/errors.ts';
 import type { Event } from '../../core/event.ts';
 import { type Listeners, nameOf } from '../projection/listeners.ts';
+import { awaited } from './awaited.ts';
 import type { Absence } from './absence.ts';
 import type { Cache, Folded } from './cache.ts';
 import { entryId } from './entry-id.ts';
@@ -19,7 +20,7 @@ import type { Session } from './session.ts';
 const RESEND = 2_000;
 
 /** How long the log may say nothing at all while something is awaited from it, in ms. */
-const LONGEST_SILENCE = 30_000;
+const LONGEST_SILENCE = 15_000;
 
 /** From what length on an absence of the broker is told of, in ms. */
 const ABSENCE = 1_000;
@@ -78,14 +79,10 @@ export class Log {
   }
 
   async #appendOn(session: Session, reader: LogReader, message: Outgoing): Promise<Folded> {
-    const publisher = await session.publisher();
     const seen = reader.appeared(message.options.messageId).then((folded) => ({ folded }));
     seen.catch(() => {}); // where publishing fails, that is what is told
     for (let wait = RESEND; ; wait *= 2) {
-      await Promise.race([publisher.publish(message), seen, session.lost]);
-      const late = Promise.withResolvers<undefined>();
-      const timer = setTimeout(() => late.resolve(undefined), wait);
-      const result = await Promise.race([seen, late.promise, session.lost]).finally(() => clearTimeout(timer));
+      const result = await awaited(seen, session.publish(message), wait);
       if (result) return result.folded;
       if (!reader.verified) await this.#lookForOtherLog(session, reader);
       if (reader.silence > LONGEST_SILENCE) {
@@ -101,9 +98,10 @@ export class Log {
    */
   async #lookForOtherLog(session: Session, reader: LogReader): Promise<void> {
     const marker = noteMessage(this.#names, this.newId(), this.#clock(), {});
+    const seen = this.#cache.position();
     const end = await appendAtEnd(session, this.#names, marker);
-    if (reader.verified || end > this.#cache.position().last) return;
-    this.#cache.clear();
+    if (reader.verified || end > seen.last) return;
+    this.#cache.clear(seen);
     await reader.attach();
   }
 

@@ -24,6 +24,9 @@ export function delayKey(seconds: number, role: string, priority: Priority): str
   return `${RESERVED}delay.${digits}.${role}.${priority}`;
 }
 
+/** The queue that whoever looks at another one holds meanwhile. */
+export const lockOf = (queue: string): string => `${queue}.lock`;
+
 /** How the exchanges and queues of one queue are called on the broker. */
 export class Names {
   readonly prefix: string;

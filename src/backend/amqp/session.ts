@@ -1,16 +1,19 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Channel, ChannelModel } from 'amqplib';
-import { ConnectionLost } from './broker-error.ts';
-import { Publisher } from './publisher.ts';
+import { ConnectionLost, Unroutable } from './broker-error.ts';
+import { type Outgoing, Publisher } from './publisher.ts';
+
+/** How long to wait for the broker to take leave, in ms. */
+const FAREWELL = 1_000;
 
 /** One connection, from its beginning to its end, and the channels on it. */
 export class Session {
-  /** Rejects with ConnectionLost when the connection has gone. */
-  readonly lost: Promise<never>;
   /** Since when there had been none before this one, where there was one: ms since 1970. */
   readonly lostBefore: number | undefined;
   /** ms since 1970. */
   readonly openedAt: number;
   readonly #model: ChannelModel;
+  readonly #waiting = new Set<(error: Error) => void>();
   #closed = false;
   #publisher: Promise<Publisher> | undefined;
 
@@ -18,13 +21,28 @@ export class Session {
     this.openedAt = openedAt;
     this.#model = model;
     this.lostBefore = lostBefore;
-    const gone = Promise.withResolvers<never>();
-    this.lost = gone.promise;
-    this.lost.catch(() => {});
     model.on('close', (error?: Error) => {
       this.#closed = true;
-      gone.reject(new ConnectionLost(error?.message ?? 'the connection was closed'));
+      for (const reject of this.#waiting) reject(new ConnectionLost(error?.message ?? 'the connection was closed'));
     });
+  }
+
+  /**
+   * Waits for something, or for the end of the connection. Not a race with one promise of its end: that would keep
+   * every result of a long life.
+   * @throws ConnectionLost
+   */
+  until<T>(work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.add(reject);
+      work.then(resolve, reject).finally(() => this.#waiting.delete(reject));
+    });
+  }
+
+  /** Resolves when the connection has gone. */
+  get lost(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    return new Promise((resolve) => this.#model.once('close', () => resolve()));
   }
 
   get closed(): boolean {
@@ -49,8 +67,24 @@ export class Session {
     return { channel, publisher: new Publisher(channel) };
   }
 
-  /** A channel with publisher confirms, shared by all who publish; a new one where the broker closed the last. */
-  async publisher(): Promise<Publisher> {
+  /**
+   * Publishes on a channel that all share. Where the broker closes it, because of what somebody else has published, it
+   * is published again, by itself: what has an id does no harm twice.
+   * @throws Unroutable; ConnectionLost
+   */
+  async publish(message: Outgoing): Promise<void> {
+    const shared = await this.#shared();
+    try {
+      await shared.publish(message);
+    } catch (error) {
+      if (error instanceof Unroutable || this.#closed || !shared.closed) throw error;
+      const { channel, publisher } = await this.sole();
+      await publisher.publish(message).finally(() => channel.close().catch(() => {}));
+    }
+  }
+
+  /** A new one where the broker closed the last. */
+  async #shared(): Promise<Publisher> {
     const open = await this.#publisher;
     if (open && !open.closed) return open;
     this.#publisher = this.#model.createConfirmChannel().then((channel) => new Publisher(channel));
@@ -66,9 +100,11 @@ export class Session {
   }
 
   async close(): Promise<void> {
+    const lost = this.lost;
     this.#closed = true;
     try {
-      await Promise.race([this.#model.close(), this.lost]);
+      // A broker that has no room left does not even say goodbye.
+      await Promise.race([this.#model.close(), lost, pause(FAREWELL, undefined, { ref: false })]);
     } catch {
       // It was gone already.
     }

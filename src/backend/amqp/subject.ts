@@ -5,9 +5,15 @@ import type { Event } from '../../core/event.ts';
  * may submit, who may cancel, who may complete for which role.
  */
 export function subjectOf(events: readonly Event[]): string {
-  if (events.some(({ type }) => type === 'submitted')) return 'submitted';
-  return events.at(-1)?.type ?? 'note';
+  const types = new Set(events.map(({ type }) => type));
+  if (types.has('submitted')) return 'submitted';
+  // What time brings about comes before what somebody says, and is everybody's to write down.
+  const said = [...types].filter((type) => !elapsed.has(type));
+  if (said.length > 1) return 'several';
+  return said[0] ?? events.at(-1)?.type ?? 'note';
 }
+
+const elapsed = new Set<string>(['became-due', 'expired', 'lease-expired']);
 
 /** The subject of a task that a worker found in its queue, and the log did not know. */
 export const FOUND = 'found';

@@ -1,4 +1,5 @@
-import { setTimeout as pause } from 'node:timers/promises';
+import { AgentqError } from '../../core/errors.ts';
+import { awaited } from './awaited.ts';
 import { ConnectionLost } from './broker-error.ts';
 import { offsetOf } from './offset.ts';
 import type { Names } from './names.ts';
@@ -7,6 +8,9 @@ import type { Session } from './session.ts';
 
 /** How long to wait until what was confirmed comes by in the log, before it is published again, in ms. */
 const RESEND = 2_000;
+
+/** The longest that it is waited for once, in ms; doubled each time, the waits before add up to as much. */
+const LONGEST_WAIT = 8_000;
 
 /**
  * Publishes, and resolves when the log has it, for a process that wants to know of nothing but that. The broker's word
@@ -30,16 +34,14 @@ export async function appendAtEnd(session: Session, names: Names, message: Outgo
     },
     { arguments: { 'x-stream-offset': 'next' } },
   );
-  for (let wait = RESEND; ; wait *= 2) {
-    await Promise.all([consuming, publisher.publish(message)]);
-    const end = new AbortController();
-    const arrived = await Promise.race([
-      seen.promise,
-      failed.promise,
-      pause(wait, undefined, { signal: end.signal }),
-    ]).finally(() => end.abort());
-    if (arrived === undefined) continue;
+  consuming.catch((error: unknown) => failed.reject(error));
+  const either = Promise.race([seen.promise, failed.promise]);
+  for (let wait = RESEND; wait <= LONGEST_WAIT; wait *= 2) {
+    const offset = await awaited(either, publisher.publish(message), wait);
+    if (offset === undefined) continue;
     channel.close().catch(() => {});
-    return arrived;
+    return offset;
   }
+  const problem = 'the log does not show what the broker has confirmed';
+  throw new AgentqError('unreachable', problem, 'is its stream queue up?');
 }

@@ -67,7 +67,8 @@ export function topologyOf(options: TopologyOptions): Topology {
 const levels = () => Array.from({ length: DELAY_LEVELS }, (_, level) => level);
 
 function typeOf({ replicated }: Pick<TopologyOptions, 'replicated'>): Arguments {
-  return { 'x-queue-type': replicated ? 'quorum' : 'classic' };
+  // A look at a queue counts as a delivery of all that lies there; nothing is to be dropped for it.
+  return replicated ? { 'x-queue-type': 'quorum', 'x-delivery-limit': 2 ** 31 - 1 } : { 'x-queue-type': 'classic' };
 }
 
 function theLog({ names, retention }: TopologyOptions): Partial<Topology> {

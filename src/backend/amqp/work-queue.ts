@@ -16,7 +16,9 @@ export interface Token {
   readonly content: Buffer;
   readonly queue: string;
   /** Takes it out of the queue for good. */
-  readonly take: () => Promise<void>;
+  readonly take: () => void;
+  /** Gives it back. */
+  readonly back: () => void;
 }
 
 /** The work queues, one token at a time: what is fetched ahead would be kept from others, and defeat priorities. */
@@ -57,18 +59,36 @@ export class WorkQueues {
       entry: entryOf(message),
       content: message.content,
       queue,
-      async take() {
+      take() {
         // Where the connection is gone, the token is back in its queue, and whoever gets it sees that it is stale.
         if (session.closed) return;
-        channel.ack(message);
+        settle(() => channel.ack(message));
+      },
+      back() {
+        if (!session.closed) settle(() => channel.nack(message, false, true));
       },
     };
   }
 
   #channel(session: Session): Promise<Channel> {
     let channel = this.#channels.get(session);
-    if (!channel) this.#channels.set(session, (channel = session.channel()));
+    if (!channel) {
+      channel = session.channel();
+      this.#channels.set(session, channel);
+      channel
+        .then((open) => open.on('close', () => this.#channels.delete(session)))
+        .catch(() => this.#channels.delete(session));
+    }
     return channel;
+  }
+}
+
+/** On a channel that the broker has closed there is nothing to settle: what it held is back in its queue. */
+function settle(say: () => void): void {
+  try {
+    say();
+  } catch {
+    // So it is.
   }
 }
 
