@@ -136,7 +136,6 @@ describe('a claim whose connection is cut and heals is one attempt', () => {
     ...appending,
     ...around('up', 'basic.ack', 1),
     ...around('up', 'basic.ack', 2),
-    ...around('up', 'basic.qos'),
   ])('%s', async ([, at]) => {
     const { proxy, here, there } = await setUp();
     await done(there, submit('a'));

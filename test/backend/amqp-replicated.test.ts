@@ -6,5 +6,5 @@ import { makeAmqpHarness } from './support/amqp-harness.ts';
  * into a queue. A broker takes a second to make and delete the queues of one test, so the rest is left to classic ones.
  */
 backendContract('AMQP with quorum queues', () => makeAmqpHarness({ replicated: true }), {
-  only: ['claims', 'inbox', 'time', 'commands'],
+  only: ['claims', 'inbox'],
 });

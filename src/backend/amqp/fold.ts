@@ -184,7 +184,8 @@ export class Fold {
   /**
    * While nobody could reach the broker, no worker could renew its lease: no lease runs on meanwhile. Several tell of
    * one absence, each in its own words; what was counted before does not count again, and neither does the time when
-   * others were heard, so that it was only the teller who was cut off.
+   * others were heard, so that it was only the teller who was cut off. It counts from when it began: by then the leases
+   * were live.
    */
   #stretchLeases(id: string, away: { readonly from: number; readonly to: number }): void {
     const { away_until } = this.#db.get<{ away_until: number }>('SELECT away_until FROM log')!;
@@ -205,7 +206,7 @@ export class Fold {
       const { attempt, expires_at } = task.lease;
       const later = expires_at + silent;
       this.#apply(`${id}:${task.id}`, [
-        { v: 1, type: 'renewed', task_id: task.id, at: away.to, attempt, expires_at: later },
+        { v: 1, type: 'renewed', task_id: task.id, at: from, attempt, expires_at: later },
       ]);
     }
   }
