@@ -36,6 +36,7 @@ for (let left = Number(count); left > 0; left--) {
 }
 await channel.waitForConfirms();
 await connection.close();
+await services.backend.close();
 process.stdout.write(task_id);
 
 /** What the life of a task leaves in the log, as the backend itself writes it. */

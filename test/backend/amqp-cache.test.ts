@@ -137,7 +137,9 @@ describe('the cache of a machine', () => {
     });
   }
 
-  test('lacks nothing after somebody held its lock for too long', async () => {
+  test('lacks nothing after somebody held its lock for too long', async (context) => {
+    const slow = 'the wait of 10 s for the lock cannot be made shorter from outside; AGENTQ_SLOW_TESTS=1 runs it';
+    context.skip(process.env['AGENTQ_SLOW_TESTS'] === undefined, slow);
     const harness = await setUp();
     const options = harness.options();
     const here = await harness.openWith(options);

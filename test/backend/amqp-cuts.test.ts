@@ -242,10 +242,12 @@ describe('a cut that does not heal is told within the patience, and leaves nothi
     await done(here, submit('a'));
     await claimed(here);
     const cut = proxy.cutAt(at);
-    await expect(tell(here, complete('a', 1))).rejects.toMatchObject({ name: 'AgentqError', code: 'unreachable' });
+    // Where it is known to have happened, that its message could not be sent is no failure.
+    const answer = await endOf(tell(here, complete('a', 1)).then(({ task }) => task!.status));
+    expect(answer).toBeOneOf(['unreachable', 'completed']);
     await cut;
     const before = await there.task('a');
-    expect(before?.status).toBeOneOf(['working', 'completed']);
+    expect(before?.status).toBeOneOf(answer === 'completed' ? ['completed'] : ['working', 'completed']);
     const again: Outcome = await tell(there, complete('a', 1));
     expect(again).toMatchObject({ changed: before?.status === 'working', task: { status: 'completed' } });
     harness.clock.advance(10 * SECOND);
