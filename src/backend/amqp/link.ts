@@ -18,7 +18,7 @@ export interface LinkOptions {
 
 /** The waits between two tries to connect, in ms: growing, and strayed so that workers do not come all at once. */
 const FIRST_WAIT = 100;
-const LONGEST_WAIT = 2_000;
+const LONGEST_WAIT = 1_000;
 
 /** How long to wait where it was waited in vain before, in ms. */
 const ONE_TRY = 500;
