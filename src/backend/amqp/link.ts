@@ -109,7 +109,7 @@ export class Link {
       try {
         const model = await this.#open();
         if (this.#closed) await model.close();
-        const session = new Session(model, this.#lostAt, this.#options.clock());
+        const session = new Session(model, this.#lostAt);
         model.on('close', () => this.#onLost(session));
         this.#current = session;
         if (this.#away) this.#options.say(`the broker at ${this.place} is back`);

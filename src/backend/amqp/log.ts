@@ -153,8 +153,10 @@ export class Log {
 
   /** Before anything else is said on a new connection, the log hears for how long there was none. */
   async #tellAbsence(session: Session, reader: LogReader): Promise<void> {
-    const { lostBefore: from, openedAt: to } = session;
+    const from = session.lostBefore;
     if (from === undefined) return;
+    // Until now: a broker that has just started lets one in before its log is up.
+    const to = this.#clock();
     if (to - from >= ABSENCE) {
       await this.#appendOn(session, reader, noteMessage(this.#names, this.newId(), to, { away: { from, to } }));
     }

@@ -10,15 +10,12 @@ const FAREWELL = 1_000;
 export class Session {
   /** Since when there had been none before this one, where there was one: ms since 1970. */
   readonly lostBefore: number | undefined;
-  /** ms since 1970. */
-  readonly openedAt: number;
   readonly #model: ChannelModel;
   readonly #waiting = new Set<(error: Error) => void>();
   #closed = false;
   #publisher: Promise<Publisher> | undefined;
 
-  constructor(model: ChannelModel, lostBefore: number | undefined, openedAt: number) {
-    this.openedAt = openedAt;
+  constructor(model: ChannelModel, lostBefore: number | undefined) {
     this.#model = model;
     this.lostBefore = lostBefore;
     model.on('close', (error?: Error) => {
