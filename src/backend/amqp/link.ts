@@ -176,12 +176,11 @@ export class Link {
     );
   }
 
-  /** @param waiting whether to wait until the broker has taken leave, and with it what was acknowledged before */
-  async close(waiting = true): Promise<void> {
+  async close(): Promise<void> {
     this.#closed = true;
     const session = this.#current;
     this.#current = undefined;
-    if (session && !session.closed) await (waiting ? session.close() : session.leave());
+    if (session && !session.closed) await session.close();
   }
 }
 
