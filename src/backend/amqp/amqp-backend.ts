@@ -117,7 +117,7 @@ export class AmqpBackend implements Backend {
   }
 
   async close(): Promise<void> {
-    await this.#link.close();
+    await this.#link.close(this.#log !== undefined);
     await (await this.#log)?.close();
   }
 }

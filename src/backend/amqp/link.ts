@@ -176,11 +176,12 @@ export class Link {
     );
   }
 
-  async close(): Promise<void> {
+  /** @param waiting whether to wait until the broker has taken leave, and with it what was acknowledged before */
+  async close(waiting = true): Promise<void> {
     this.#closed = true;
     const session = this.#current;
     this.#current = undefined;
-    if (session && !session.closed) await session.close();
+    if (session && !session.closed) await (waiting ? session.close() : session.leave());
   }
 }
 

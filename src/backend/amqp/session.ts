@@ -96,6 +96,14 @@ export class Session {
     return this.#closed;
   }
 
+  /** Says goodbye and does not wait for the answer: for one who has nothing out that is not confirmed. */
+  async leave(): Promise<void> {
+    this.#closed = true;
+    this.#model.close().catch(() => {});
+    // What was written has been given to the system then.
+    for (let turns = 0; turns < 2; turns++) await new Promise((resolve) => setImmediate(resolve));
+  }
+
   async close(): Promise<void> {
     const lost = this.lost;
     this.#closed = true;
