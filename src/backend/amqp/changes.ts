@@ -115,6 +115,6 @@ export class Changes {
   }
 
   #at(at: number | undefined): Circumstances {
-    return at === undefined ? this.#given : { ...this.#given, now: at, random: this.#given.random };
+    return at === undefined ? this.#given : { now: at, random: this.#given.random };
   }
 }

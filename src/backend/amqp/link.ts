@@ -56,11 +56,6 @@ export class Link {
     return placeOf(this.address);
   }
 
-  /** Whether there is a connection, as far as one can know. */
-  get connected(): boolean {
-    return this.#current !== undefined && !this.#current.closed;
-  }
-
   /** Begins to connect, so that it is done when somebody asks for it. */
   begin(): void {
     // Whoever asks is told what is wrong.

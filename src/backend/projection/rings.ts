@@ -10,16 +10,8 @@ export class Rings {
     if (after.status === before?.status) return;
     if (isFinished(after)) this.#finished = true;
     if (after.status === 'queued' || after.status === 'scheduled' || after.status === 'cancelled') {
-      this.addRole(after.envelope.to);
+      this.#roles.add(after.envelope.to);
     }
-  }
-
-  addRole(role: string): void {
-    this.#roles.add(role);
-  }
-
-  addFinished(): void {
-    this.#finished = true;
   }
 
   ring(bell: { ring(topic: Topic): void }): void {
