@@ -39,8 +39,10 @@ export class Changes {
     for (let tries = 0; tries < TRIES; tries++) {
       const base = this.#find(task_id);
       const { events, ...decided } = decide(base, command, this.#at(at));
-      if (!current && (decided.refusal || events.length === 0)) {
-        // What is to be refused, or has no effect, is so only if nothing has happened that is not known here.
+      const endsLease = events.some(({ type }) => type === 'lease-expired');
+      if (!current && (decided.refusal || events.length === 0 || endsLease)) {
+        // What is to be refused, has no effect, or takes a task from its worker, is so only if nothing has happened
+        // that is not known here: the lease may have stood still meanwhile.
         await this.#parts.log.catchUp();
         current = true;
         continue;
