@@ -49,12 +49,32 @@ describe('a lease that seems to be over because nobody could reach the broker', 
     await past(lease.expires_at);
     // As workers do, again and again.
     const renewing = tell(here, renew('a', 1, { lease: MINUTE }));
+    // Somebody is heard again before, and does not look.
+    await done(await site.open(), submit('b'));
     const fresh = await site.open();
     const looking = fresh.counts();
     await proxy.heal();
     await looking;
     expect(await renewing).toMatchObject({ changed: true });
     expect(await fresh.task('a')).toMatchObject({ status: 'working' });
+  });
+
+  test('goes on, also where somebody else finds its token before its worker is back', async () => {
+    const { site, proxy, at } = await setUp();
+    const hand = await BrokerHand.of(site);
+    const [here, fresh] = [await site.open({ at }), await site.open()];
+    await done(here, submit('a'));
+    const [token] = await hand.look(site.queue);
+    const { lease } = await claimed(here, { lease: 3 * SECOND });
+    await proxy.cut();
+    await past(lease.expires_at);
+    // A broker that dies may forget that a token was taken out.
+    await hand.put(site.queue, token!.content, token!.properties);
+    const renewing = tell(here, renew('a', 1, { lease: MINUTE }));
+    const looking = nothingToClaim(fresh);
+    await proxy.heal();
+    await looking;
+    expect(await renewing).toMatchObject({ changed: true });
   });
 
   test('is over where nobody comes back to tell', async () => {

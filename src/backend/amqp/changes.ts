@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Circumstances, decide } from '../../core/decide.ts';
 import { AgentqError } from '../../core/errors.ts';
 import type { Event } from '../../core/event.ts';
@@ -32,9 +33,8 @@ export class Changes {
     return requests.length === 1 ? [await this.tell(only)] : this.#tellAll(requests);
   }
 
-  async tell(request: Request): Promise<Outcome> {
-    const { task_id, command, at } = request;
-    let current = false;
+  /** @param current whether the cache has caught up with the log just now */
+  async tell({ task_id, command, at }: Request, current = false): Promise<Outcome> {
     let remembered = false;
     for (let tries = 0; tries < TRIES; tries++) {
       const base = this.#find(task_id);
@@ -42,11 +42,12 @@ export class Changes {
       const endsLease = events.some(({ type }) => type === 'lease-expired');
       if (!current && (decided.refusal || events.length === 0 || endsLease)) {
         // What is to be refused, has no effect, or takes a task from its worker, is so only if nothing has happened
-        // that is not known here: the lease may have stood still meanwhile.
+        // that is not known here.
         await this.#parts.log.catchUp();
         current = true;
         continue;
       }
+      if (endsLease && base && (await this.#waitedForAbsent(base))) continue;
       const said: readonly Event[] = remembered ? events.filter(({ type }) => type !== 'refused') : events;
       if (said.length === 0) return decided;
       if (await this.#append(said, base, decided.task)) return decided;
@@ -56,6 +57,16 @@ export class Changes {
     throw new AgentqError('busy', `others keep changing ${task_id}`, 'try again');
   }
 
+  /** Before a lease is ended that may have stood still. @returns whether it has waited, and things may have changed */
+  async #waitedForAbsent(task: Task): Promise<boolean> {
+    const { absence, log } = this.#parts;
+    const patience = task.status === 'working' ? absence.patience(task.lease.expires_at) : 0;
+    if (patience === 0) return false;
+    await pause(patience);
+    await log.catchUp();
+    return true;
+  }
+
   /** Appends the events of one decision about one task. @returns whether they were accepted */
   async #append(events: readonly Event[], base: Task | undefined, task: Task | undefined): Promise<boolean> {
     const { link, log, names, delivery } = this.#parts;
@@ -63,7 +74,7 @@ export class Changes {
     const [first] = events;
     const plain = events.length === 1 && first?.type === 'submitted' && !isTooLong(first);
     if (plain) {
-      const accepted = await routed(first, link, names, () => log.append(submitMessage(names, id, first)));
+      const accepted = await routed(first, link, names, () => log.append(id, () => submitMessage(names, id, first)));
       if (accepted) await delivery.after(base, task!, id, true);
       return accepted === true;
     }

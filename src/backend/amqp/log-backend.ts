@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { type Circumstances, decide } from '../../core/decide.ts';
 import { elapse } from '../../core/elapse.ts';
 import { AgentqError } from '../../core/errors.ts';
@@ -74,7 +73,7 @@ export class LogBackend implements Omit<Backend, 'watch'> {
     return this.#mending(() => this.#claims.claim(request));
   }
 
-  /** Makes events of what time alone has brought about, for one role or for all. */
+  /** Makes events of what time alone has brought about, for one role or for all, in a cache that has caught up. */
   async #sweep(role?: string): Promise<void> {
     const { cache } = this.#parts;
     const now = this.#given.now;
@@ -87,10 +86,9 @@ export class LogBackend implements Omit<Backend, 'watch'> {
         )
         .map((stored) => toRow(stored).task);
       if (due.length === 0) return;
-      if (await this.#waitedForAbsent(due)) continue;
       try {
         await Promise.all(
-          due.map((task) => this.#changes.tell({ task_id: task.id, command: { type: 'elapse' }, at: now })),
+          due.map((task) => this.#changes.tell({ task_id: task.id, command: { type: 'elapse' }, at: now }, true)),
         );
       } catch (error) {
         // A worker's user may not write down what becomes of other roles' tasks; others will.
@@ -98,17 +96,6 @@ export class LogBackend implements Omit<Backend, 'watch'> {
         throw error;
       }
     }
-  }
-
-  /** Before leases are ended that may have stood still. @returns whether it has waited, and things may have changed */
-  async #waitedForAbsent(due: readonly Task[]): Promise<boolean> {
-    const { absence, log } = this.#parts;
-    const patience = due.map((task) => (task.status === 'working' ? absence.patience(task.lease.expires_at) : 0));
-    const longest = Math.max(...patience);
-    if (longest === 0) return false;
-    await pause(longest);
-    await log.catchUp();
-    return true;
   }
 
   /** Every question is asked of a cache that knows all that was confirmed before, and that time has caught up with. */
@@ -139,9 +126,8 @@ export class LogBackend implements Omit<Backend, 'watch'> {
     if (!task) return undefined;
     const { events } = decide(task, { type: 'elapse' }, this.#given);
     if (events.length === 0) return task;
-    if (await this.#waitedForAbsent([task])) return this.#task(id);
     try {
-      return (await this.#changes.tell({ task_id: id, command: { type: 'elapse' } })).task;
+      return (await this.#changes.tell({ task_id: id, command: { type: 'elapse' } }, true)).task;
     } catch (error) {
       if (error instanceof AgentqError && error.code === 'denied') return elapse(task, this.#given.now).task;
       throw error;

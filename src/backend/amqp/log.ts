@@ -67,14 +67,14 @@ export class Log {
 
   /**
    * Publishes an entry, again where it is not known to have arrived.
+   * @param make what is published under that id; asked when there is a connection, so that it may say when that was
    * @returns whether it took effect
    * @throws Unroutable; AgentqError `unreachable`, `denied`, `topology`, `newer-schema`
    */
-  append(message: Outgoing): Promise<Folded> {
-    const id = message.options.messageId;
+  append(id: string, make: () => Outgoing): Promise<Folded> {
     this.#own.add(id);
     return this.#link
-      .lasting(async (session) => this.#appendOn(session, await this.#reader(session), message))
+      .lasting(async (session) => this.#appendOn(session, await this.#reader(session), make()))
       .finally(() => this.#own.delete(id));
   }
 
@@ -107,7 +107,7 @@ export class Log {
 
   /** Appends what agentq alone writes: events, or a note. */
   note(note: Note, id = this.newId(), subject?: string): Promise<Folded> {
-    return this.append(noteMessage(this.#names, id, this.#clock(), note, subject));
+    return this.append(id, () => noteMessage(this.#names, id, this.#clock(), note, subject));
   }
 
   /** Makes events happen. @returns whether they did */
@@ -117,7 +117,8 @@ export class Log {
 
   /** Tells the log of a result message that was written past it. */
   async tell(content: Buffer): Promise<void> {
-    await this.append(foreignMessage(this.#names, this.newId(), this.#clock(), content));
+    const id = this.newId();
+    await this.append(id, () => foreignMessage(this.#names, id, this.#clock(), content));
   }
 
   /** After this the cache holds everything that was confirmed before. A worker that asks for work is seen. */
@@ -164,7 +165,7 @@ export class Log {
   }
 
   #ring(entry: LogEntry): void {
-    this.#absence.hear(entry.at, this.#own.has(entry.id));
+    if (this.#own.has(entry.id)) this.#absence.spoke(entry.at);
     if (this.#listeners.none) return;
     const { roles, finished } = interestOf(entry);
     for (const role of roles) this.#listeners.ring(nameOf({ role }));

@@ -31,7 +31,7 @@ export function openLog(
     absenceGrace = DEFAULT_ABSENCE_GRACE,
   } = broker;
   const cache = new Cache(dir, `${link.place} ${names.prefix}`, fileMode);
-  const absence = new Absence(absenceGrace);
+  const absence = new Absence(absenceGrace, cache, clock);
   const log = new Log(link, cache, names, listeners, clock, random, absence);
   const delivery = new Delivery(link, log, cache, names, { clock, refOf, replicated, say });
   const work = new WorkQueues(link, names, replicated, clock);

@@ -1,5 +1,6 @@
 import type { Backend } from '../../../src/backend/backend.ts';
 import { type BrokerOptions, declareTopology, openBackend } from '../../../src/backend/open.ts';
+import { Names } from '../../../src/backend/amqp/names.ts';
 import { ROLE, SECOND } from '../contract/say.ts';
 import { withPrefix } from './amqp-harness.ts';
 import { makeFolder, removeFolder } from './scratch.ts';
@@ -19,18 +20,21 @@ export interface SiteOptions {
 /** A queue of its own on a broker that is treated badly. Its clock is the real one, because the broker's is. */
 export class BrokerSite {
   readonly url: string;
+  /** The work queue of the role. */
+  readonly queue: string;
   readonly #backends: Backend[] = [];
   readonly #folders: string[] = [];
 
-  private constructor(url: string) {
-    this.url = url;
+  private constructor(broker: string, prefix: string) {
+    this.url = withPrefix(broker, prefix);
+    this.queue = new Names(prefix).work(ROLE);
   }
 
   static async make(
     broker: string,
     prefix = `site-${Math.floor(Math.random() * 1e9).toString(36)}`,
   ): Promise<BrokerSite> {
-    const site = new BrokerSite(withPrefix(broker, prefix));
+    const site = new BrokerSite(broker, prefix);
     const given = { clock: Date.now, random: Math.random };
     await declareTopology(site.#broker({}), given, { roles: [ROLE], coordinators: ['lead'] });
     return site;
