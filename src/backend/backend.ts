@@ -32,6 +32,8 @@ export interface Backend {
   /** Rings when something may have changed for the topic. Rings may be doubled, and may be missed: poll slowly behind. */
   watch(topic: Topic): Watch;
   close(): Promise<void>;
+  /** For a process that ends now: closes only what others would notice, because to close files costs more than to commit. */
+  leave(): Promise<void>;
 }
 
 export interface Request {

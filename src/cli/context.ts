@@ -167,10 +167,10 @@ export class Context {
     }
   }
 
-  /** @param ending whether the process ends with the command: then only what others would notice is closed */
+  /** @param ending whether the process ends with the command */
   async close(ending: boolean): Promise<void> {
-    if (this.#services && (!ending || this.#broker(this.#services.workspace.config)))
-      await this.#services.backend.close();
+    const backend = this.#services?.backend;
+    await (ending ? backend?.leave() : backend?.close());
   }
 }
 

@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import type { Backend } from '../../src/backend/backend.ts';
 import {
   claimed,
   complete,
@@ -12,6 +13,7 @@ import {
   nothingToClaim,
   retry,
   ROLE,
+  sent,
   submit,
   typesOf,
 } from './contract/say.ts';
@@ -22,14 +24,23 @@ async function setUp() {
   const harness = await makeAmqpHarness({ roles: [ROLE] });
   onTestFinished(() => harness.close());
   const hand = await BrokerHand.of(harness);
+  const opened: Backend[] = [];
+  const letters = async () => {
+    await Promise.all(opened.map(sent));
+    return hand.look(harness.names.deadLetters);
+  };
   return {
     harness,
     hand,
     queue: harness.names.work(ROLE),
-    open: () => harness.openWith(harness.options({ tokenGrace: MINUTE })),
-    letters: () => hand.look(harness.names.deadLetters),
+    async open() {
+      const backend = await harness.openWith(harness.options({ tokenGrace: MINUTE }));
+      opened.push(backend);
+      return backend;
+    },
+    letters,
     /** Whose letters lie there, in order. */
-    dead: async () => (await hand.look(harness.names.deadLetters)).map(({ headers }) => headers['agentq-task-id']),
+    dead: async () => (await letters()).map(({ headers }) => headers['agentq-task-id']),
   };
 }
 

@@ -12,6 +12,7 @@ import {
   nothingToClaim,
   QUEUE,
   ROLE,
+  sent,
   submit,
   typesOf,
 } from './contract/say.ts';
@@ -110,6 +111,7 @@ describe('a result message of a worker that is not ours', () => {
       await done(here, submit('a'));
       await claimed(here);
       await done(here, complete('a', 1, { summary: 'ours' }));
+      await sent(here);
       await send(setting, result('a', { summary: 'theirs' }));
       expect(await inbox(there)).toEqual(['a']);
       expect(await here.task('a')).toMatchObject({ status: 'completed', completion: { summary: 'ours' } });

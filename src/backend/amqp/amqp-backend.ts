@@ -37,6 +37,8 @@ export class AmqpBackend implements Backend {
   readonly #link: Link;
   readonly #listeners = new Listeners();
   #log: Promise<LogBackend> | undefined;
+  /** Whether tokens were taken out: that is not confirmed. */
+  #claimed = false;
 
   constructor(options: BackendOptions, broker: BrokerOptions) {
     const { clock, random } = options;
@@ -50,9 +52,14 @@ export class AmqpBackend implements Backend {
   }
 
   #reading(): Promise<LogBackend> {
-    return (this.#log ??= import('./open-log.ts').then(({ openLog }) =>
-      openLog(this.#options, this.#broker, this.#link, this.#names, this.#listeners),
-    ));
+    return (this.#log ??= this.#openLog());
+  }
+
+  async #openLog(): Promise<LogBackend> {
+    // The broker is greeted first, and answers while this is loaded.
+    await new Promise((resolve) => setImmediate(resolve));
+    const { openLog } = await import('./open-log.ts');
+    return openLog(this.#options, this.#broker, this.#link, this.#names, this.#listeners);
   }
 
   async commit(requests: Iterable<Request>): Promise<readonly Outcome[]> {
@@ -83,6 +90,7 @@ export class AmqpBackend implements Backend {
   }
 
   async claim(request: ClaimRequest): Promise<Claimed> {
+    this.#claimed = true;
     return (await this.#reading()).claim(request);
   }
 
@@ -117,7 +125,18 @@ export class AmqpBackend implements Backend {
   }
 
   async close(): Promise<void> {
-    await this.#link.close(this.#log !== undefined);
-    await (await this.#log)?.close();
+    try {
+      await this.leave();
+    } finally {
+      await (await this.#log)?.close();
+    }
+  }
+
+  async leave(): Promise<void> {
+    try {
+      await (await this.#log)?.settled();
+    } finally {
+      await this.#link.close(this.#claimed);
+    }
   }
 }

@@ -64,6 +64,15 @@ export class Cache {
     this.#mode = mode;
   }
 
+  /** Opens it, so that it is open when somebody asks. */
+  begin(): void {
+    try {
+      this.position();
+    } catch {
+      // Whoever asks is told what is wrong.
+    }
+  }
+
   /** @throws AgentqError `newer-schema` */
   get db(): Connection {
     return (this.#db ??= this.#open());

@@ -7,7 +7,7 @@ import type { LogParts } from './log-backend.ts';
 import { endingOf } from './entry-id.ts';
 import { FOUND } from './subject.ts';
 import { carryOpenTasks } from './carry.ts';
-import type { Token } from './work-queue.ts';
+import { type Token, WorkQueues } from './work-queue.ts';
 
 /** How long a token may be on its way from a delay, and how often to look for it, in ms. */
 const ON_ITS_WAY = 5_000;
@@ -29,11 +29,13 @@ interface Means {
 export class Claims {
   readonly #parts: LogParts;
   readonly #means: Means;
+  readonly #work: WorkQueues;
   readonly #present = new Map<string, number>();
 
   constructor(parts: LogParts, means: Means) {
     this.#parts = parts;
     this.#means = means;
+    this.#work = new WorkQueues(parts);
   }
 
   async claim(request: ClaimRequest): Promise<Claimed> {
@@ -51,7 +53,7 @@ export class Claims {
 
   async #byToken(request: ClaimRequest): Promise<Working | undefined> {
     for (;;) {
-      const token = await this.#parts.work.next(request.role);
+      const token = await this.#work.next(request.role);
       if (!token) return undefined;
       const task = await this.#use(request, token);
       if (task) return task;

@@ -1,7 +1,6 @@
 import { AgentqError } from '../../core/errors.ts';
 import type { EventOf } from '../../core/event.ts';
 import { nextDue } from '../../core/due.ts';
-import { resultMessage } from '../../core/result-message.ts';
 import { isDead, isFinished, type Task } from '../../core/task.ts';
 import { findRow, type Stored, toRow } from '../projection/rows.ts';
 import { Unroutable } from './broker-error.ts';
@@ -13,11 +12,10 @@ import type { Log } from './log.ts';
 import { announcement, deadMessage, tokenMessage } from './outgoing.ts';
 import { LONGEST_DELAY, type Names } from './names.ts';
 import type { Outgoing } from './publisher.ts';
-import { browse } from './browse.ts';
 import { resultsOf } from './topology.ts';
 
 /** How long whoever ended a task has to send its messages, before somebody else does, in ms. */
-const OVERDUE = 5_000;
+export const OVERDUE = 5_000;
 
 export interface DeliveryOptions {
   readonly clock: () => number;
@@ -37,6 +35,8 @@ export class Delivery {
   readonly #cache: Cache;
   readonly #names: Names;
   readonly #options: DeliveryOptions;
+  /** What is sent while others go on: one after the other, in the order in which tasks ended. */
+  #underway: Promise<void> = Promise.resolve();
 
   constructor(link: Link, log: Log, cache: Cache, names: Names, options: DeliveryOptions) {
     this.#link = link;
@@ -47,17 +47,25 @@ export class Delivery {
   }
 
   /**
-   * What follows from a change.
+   * What follows from a change. That a task has ended is told while others go on: {@link settled} waits for that.
    * @param entry the id of the entry that made it
    * @param hasToken whether the entry itself went into the work queue, or the delay
    */
   async after(before: Task | undefined, task: Task, entry: string, hasToken: boolean): Promise<void> {
-    await this.#later(task.id, async () => {
-      if (before?.status !== task.status || before.attempts.length !== task.attempts.length) {
-        await this.#bring(before, task, entry, hasToken);
-      }
-      if (before && isDead(before) && !isDead(task)) await this.withdraw();
-    });
+    const moved = before?.status !== task.status || before.attempts.length !== task.attempts.length;
+    if (moved && isFinished(task)) {
+      this.#underway = this.#underway.then(() =>
+        this.#later(task.id, () => this.announce(task, endingOf(task.id, entry))),
+      );
+      // Told by `settled`.
+      this.#underway.catch(() => {});
+    } else if (moved) await this.#later(task.id, () => this.#bring(before, task, hasToken));
+    if (before && isDead(before) && !isDead(task)) await this.#later(task.id, () => this.withdraw());
+  }
+
+  /** Resolves when everything is sent that is to be sent. */
+  settled(): Promise<void> {
+    return this.#underway;
   }
 
   /** What has happened has happened: that its messages could not be sent is no failure of who has brought it about. */
@@ -70,8 +78,7 @@ export class Delivery {
     }
   }
 
-  async #bring(before: Task | undefined, task: Task, entry: string, hasToken: boolean): Promise<void> {
-    if (isFinished(task)) return this.announce(task, endingOf(task.id, entry));
+  async #bring(before: Task | undefined, task: Task, hasToken: boolean): Promise<void> {
     if (hasToken || task.status === 'working') return;
     // The token of a delay that is over comes out of the delay by itself.
     const kept = before?.status === 'scheduled' && before.due_at - before.updated_at <= LONGEST_DELAY * 1_000;
@@ -112,6 +119,7 @@ export class Delivery {
   /** Sends the messages of a task that has ended. */
   async announce(task: Task, ending: string): Promise<void> {
     if (isDead(task)) await this.#bury(task);
+    const { resultMessage } = await import('../../core/result-message.ts');
     const { reply_to } = task.envelope;
     const message = resultMessage(task, (path) => this.#refOf(path));
     // A worker that is not ours has sent its message itself.
@@ -166,6 +174,8 @@ export class Delivery {
 
   /** Takes what is no dead letter any more out of their queue, also what others have left there. */
   async withdraw(): Promise<void> {
+    await this.settled();
+    const { browse } = await import('./browse.ts');
     await browse(this.#link, this.#names.deadLetters, ({ headers }) => {
       const id = headers['agentq-task-id'];
       const task = typeof id === 'string' ? findRow(this.#cache.db, id)?.task : undefined;

@@ -10,13 +10,11 @@ import type { Absence } from './absence.ts';
 import { type Cache, isCorrupt } from './cache.ts';
 import { carryOpenTasks } from './carry.ts';
 import { Changes } from './changes.ts';
-import { Claims } from './claims.ts';
+import type { Claims } from './claims.ts';
 import type { Delivery } from './delivery.ts';
-import { readInbox } from './inbox.ts';
 import type { Link } from './link.ts';
 import type { Log } from './log.ts';
 import type { Names } from './names.ts';
-import type { WorkQueues } from './work-queue.ts';
 
 /** How many tasks are moved on at once because of time alone. */
 const SWEEP = 500;
@@ -26,8 +24,8 @@ export interface LogParts {
   readonly log: Log;
   readonly cache: Cache;
   readonly names: Names;
+  readonly replicated: boolean;
   readonly delivery: Delivery;
-  readonly work: WorkQueues;
   readonly clock: () => number;
   readonly random: () => number;
   /** How long a task may be ready without a token that anybody finds, before a claim does without, in ms. */
@@ -42,11 +40,11 @@ export interface LogParts {
  * appended, and has happened when it has come by in the log and was accepted; where somebody else was faster, it is
  * decided anew on what is now known.
  */
-export class LogBackend implements Omit<Backend, 'watch'> {
+export class LogBackend implements Omit<Backend, 'watch' | 'leave'> {
   readonly #parts: LogParts;
   readonly #given: Circumstances;
   readonly #changes: Changes;
-  readonly #claims: Claims;
+  #claims: Promise<Claims> | undefined;
 
   constructor(parts: LogParts) {
     this.#parts = parts;
@@ -58,10 +56,6 @@ export class LogBackend implements Omit<Backend, 'watch'> {
       random,
     };
     this.#changes = new Changes(parts, this.#given);
-    this.#claims = new Claims(parts, {
-      tell: (request) => this.#changes.tell(request),
-      sweep: (role) => this.#sweep(role),
-    });
   }
 
   async commit(requests: Iterable<Request>): Promise<readonly Outcome[]> {
@@ -69,8 +63,18 @@ export class LogBackend implements Omit<Backend, 'watch'> {
     return this.#mending(() => this.#changes.make(all));
   }
 
-  claim(request: ClaimRequest): Promise<Claimed> {
-    return this.#mending(() => this.#claims.claim(request));
+  async claim(request: ClaimRequest): Promise<Claimed> {
+    const claims = await (this.#claims ??= this.#loadClaims());
+    return this.#mending(() => claims.claim(request));
+  }
+
+  /** Not for who only asks. */
+  async #loadClaims(): Promise<Claims> {
+    const { Claims } = await import('./claims.ts');
+    return new Claims(this.#parts, {
+      tell: (request) => this.#changes.tell(request),
+      sweep: (role) => this.#sweep(role),
+    });
   }
 
   /** Makes events of what time alone has brought about, for one role or for all, in a cache that has caught up. */
@@ -157,9 +161,12 @@ export class LogBackend implements Omit<Backend, 'watch'> {
     });
   }
 
-  inbox(queue: string, limit: number): Promise<Inbox> {
+  async inbox(queue: string, limit: number): Promise<Inbox> {
+    const { messagesArrived, readInbox } = await import('./inbox.ts');
     return this.#mending(async () => {
       await this.#catchUp();
+      await this.settled();
+      await messagesArrived(this.#parts, queue);
       await this.#parts.delivery.tidy();
       await carryOpenTasks(this.#parts);
       return readInbox(this.#parts, queue, limit);
@@ -184,6 +191,11 @@ export class LogBackend implements Omit<Backend, 'watch'> {
   /** Reads the log as long as anybody waits for what comes by. */
   follow(): void {
     void this.#parts.log.follow();
+  }
+
+  /** Resolves when nothing is to be sent any more. */
+  settled(): Promise<void> {
+    return this.#parts.delivery.settled();
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,8 @@
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { ConnectionLost } from './broker-error.ts';
 import type { Cache, Folded, LogMessage, Position } from './cache.ts';
-import { type LogEntry, momentOf, readLogMessage } from './log-entry.ts';
+import type * as Reading from './log-entry.ts';
+import type { LogEntry } from './log-entry.ts';
 import type { Names } from './names.ts';
 import { offsetOf } from './offset.ts';
 import { monotonic } from './monotonic.ts';
@@ -26,11 +27,14 @@ export class LogReader {
   readonly #names: Names;
   readonly #onEntry: OnEntry;
   readonly #session: Session;
+  #reading: typeof Reading | undefined;
   readonly #waiting = new Map<string, { resolve: (folded: Folded) => void; reject: (error: unknown) => void }>();
   #problem: unknown;
   readonly #failed = Promise.withResolvers<never>();
   /** Rejects when there is no more to be read on this connection. */
   readonly failed = this.#failed.promise;
+  /** Resolves when the broker has begun to send; rejects where it does not. */
+  readonly attached: Promise<void>;
   #channel: Channel | undefined;
   #heardAt = monotonic();
   #batch: ConsumeMessage[] = [];
@@ -43,18 +47,15 @@ export class LogReader {
   #after: number | undefined;
   #expected: Position = { last: -1, id: '', at: 0 };
 
-  private constructor(session: Session, cache: Cache, names: Names, onEntry: OnEntry) {
+  /** Begins to read. Whoever publishes meanwhile finds what it has published in the log. */
+  constructor(session: Session, cache: Cache, names: Names, onEntry: OnEntry) {
     this.#session = session;
     this.#cache = cache;
     this.#names = names;
     this.#onEntry = onEntry;
     this.#failed.promise.catch(() => {});
-  }
-
-  static async open(session: Session, cache: Cache, names: Names, onEntry: OnEntry): Promise<LogReader> {
-    const reader = new LogReader(session, cache, names, onEntry);
-    await reader.attach();
-    return reader;
+    this.attached = this.attach();
+    this.attached.catch((error: unknown) => this.#fail(error));
   }
 
   /** Begins where the cache has come to, whatever was read before. */
@@ -70,10 +71,16 @@ export class LogReader {
     this.#held = [];
     const from = this.#expected.last < 0 ? 'first' : this.#expected.last;
     channel.on('error', (error: Error) => channel === this.#channel && this.#fail(error));
-    channel.prefetch(AHEAD).catch(() => {});
-    await channel.consume(this.#names.log, (message) => this.#take(channel, message), {
+    await channel.prefetch(AHEAD);
+    const begun = channel.consume(this.#names.log, (message) => this.#take(channel, message), {
       arguments: { 'x-stream-offset': from },
     });
+    begun.catch(() => {});
+    // The broker takes its time to find the place: what is needed to read is loaded meanwhile.
+    await this.#session.written();
+    this.#reading ??= await import('./log-entry.ts');
+    if (this.#batch.length > 0) this.#digest(channel);
+    await begun;
   }
 
   /** Resolves once the entry has come by and is folded. */
@@ -98,7 +105,7 @@ export class LogReader {
     if (channel !== this.#channel) return;
     this.#heardAt = monotonic();
     if (!message) return this.#fail(new ConnectionLost('the broker ended the reading of the log'));
-    if (this.#batch.length === 0) setImmediate(() => this.#digest(channel));
+    if (this.#batch.length === 0 && this.#reading) setImmediate(() => this.#digest(channel));
     this.#batch.push(message);
   }
 
@@ -126,6 +133,7 @@ export class LogReader {
   }
 
   #toRead(message: ConsumeMessage): LogMessage {
+    const { momentOf, readLogMessage } = this.#reading!;
     const offset = offsetOf(message);
     const at = momentOf(message.properties);
     const read = (time: number) => readLogMessage(message, this.#names, { id: `offset:${offset}`, at: time });

@@ -82,7 +82,12 @@ export class Log {
     const seen = reader.appeared(message.options.messageId).then((folded) => ({ folded }));
     seen.catch(() => {}); // where publishing fails, that is what is told
     for (let wait = RESEND; ; wait *= 2) {
-      const result = await awaited(seen, session.publish(message), wait);
+      const published = session.publish(message).catch(async (error: unknown) => {
+        // Where the log cannot be read, that says more.
+        await reader.attached;
+        throw error;
+      });
+      const result = await awaited(seen, published, wait);
       if (result) return result.folded;
       if (!reader.verified) await this.#lookForOtherLog(session, reader);
       if (reader.silence > LONGEST_SILENCE) {
@@ -146,9 +151,9 @@ export class Log {
   }
 
   async #startReading(session: Session): Promise<LogReader> {
-    const reader = await LogReader.open(session, this.#cache, this.#names, (entry) => this.#ring(entry));
-    await this.#tellAbsence(session, reader);
+    const reader = new LogReader(session, this.#cache, this.#names, (entry) => this.#ring(entry));
     reader.failed.catch(() => this.#readers.delete(session));
+    await this.#tellAbsence(session, reader);
     return reader;
   }
 

@@ -7,7 +7,6 @@ import type { Link } from './link.ts';
 import { Log } from './log.ts';
 import { LogBackend } from './log-backend.ts';
 import type { Names } from './names.ts';
-import { WorkQueues } from './work-queue.ts';
 
 const DEFAULT_TOKEN_GRACE = 60_000;
 
@@ -31,9 +30,22 @@ export function openLog(
     absenceGrace = DEFAULT_ABSENCE_GRACE,
   } = broker;
   const cache = new Cache(dir, `${link.place} ${names.prefix}`, fileMode);
+  // While the broker is being reached there is time for it.
+  setImmediate(() => cache.begin());
   const absence = new Absence(absenceGrace, cache, clock);
   const log = new Log(link, cache, names, listeners, clock, random, absence);
   const delivery = new Delivery(link, log, cache, names, { clock, refOf, replicated, say });
-  const work = new WorkQueues(link, names, replicated, clock);
-  return new LogBackend({ log, link, cache, names, delivery, work, clock, random, tokenGrace, retention, absence });
+  return new LogBackend({
+    log,
+    link,
+    cache,
+    names,
+    replicated,
+    delivery,
+    clock,
+    random,
+    tokenGrace,
+    retention,
+    absence,
+  });
 }

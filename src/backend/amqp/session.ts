@@ -100,7 +100,11 @@ export class Session {
   async leave(): Promise<void> {
     this.#closed = true;
     this.#model.close().catch(() => {});
-    // What was written has been given to the system then.
+    await this.written();
+  }
+
+  /** Resolves when what was said has been given to the system: the driver writes a turn later. */
+  async written(): Promise<void> {
     for (let turns = 0; turns < 2; turns++) await new Promise((resolve) => setImmediate(resolve));
   }
 

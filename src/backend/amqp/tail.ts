@@ -24,7 +24,8 @@ export async function appendAtEnd(session: Session, names: Names, message: Outgo
   failed.promise.catch(() => {});
   channel.on('error', (error: Error) => failed.reject(error));
   await channel.prefetch(100);
-  // The broker does what is asked of one channel in order: what is published next comes after it.
+  // The broker does what is asked of one channel in order: what is published next comes after it. The driver does not:
+  // it asks one thing at a time, and would publish first if it still waited for an answer.
   const consuming = channel.consume(
     names.log,
     (arrived) => {

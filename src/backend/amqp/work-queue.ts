@@ -2,6 +2,7 @@ import type { Channel, GetMessage } from 'amqplib';
 import type { EventOf } from '../../core/event.ts';
 import { isMissing } from './broker-error.ts';
 import type { Link } from './link.ts';
+import type { LogParts } from './log-backend.ts';
 import { readToken } from './log-entry.ts';
 import type { Names } from './names.ts';
 import type { Session } from './session.ts';
@@ -29,7 +30,7 @@ export class WorkQueues {
   readonly #clock: () => number;
   readonly #channels = new WeakMap<Session, Promise<Channel>>();
 
-  constructor(link: Link, names: Names, replicated: boolean, clock: () => number) {
+  constructor({ link, names, replicated, clock }: LogParts) {
     this.#link = link;
     this.#names = names;
     this.#replicated = replicated;

@@ -222,6 +222,8 @@ export class SqliteBackend implements Backend {
     this.#doorbell.close();
     this.#db.close();
   }
+
+  async leave(): Promise<void> {}
 }
 
 interface Obeyed {

@@ -16,6 +16,11 @@ export async function tell(backend: Backend, request: Request): Promise<Outcome>
   return outcomes[0]!;
 }
 
+/** Waits for what a connection sends while others go on: its own inbox shows that. */
+export async function sent(backend: Backend): Promise<void> {
+  await backend.inbox(QUEUE, 1);
+}
+
 /** Commits each request by itself; each must change its task. @returns the last one's task */
 export async function done(backend: Backend, ...requests: readonly Request[]): Promise<Task> {
   let task: Task | undefined;
