@@ -13,6 +13,8 @@ export interface Position {
   readonly last: number;
   readonly id: string;
   readonly at: number;
+  /** How long the log is up to it. */
+  readonly bytes: number;
 }
 
 /** What came of one message: whether it took effect, and undefined where it had none to take. */
@@ -55,8 +57,6 @@ export class Cache {
   #db: Connection | undefined;
   /** Of the file that is open, or was found damaged. */
   #inode: number | undefined;
-  /** How long the log is up to what is being folded. */
-  #bytes: number | undefined;
 
   /** @param identity what tells this log from others */
   constructor(dir: string, identity: string, mode: number) {
@@ -118,7 +118,7 @@ export class Cache {
   }
 
   position(): Position {
-    return this.db.get<Position & object>('SELECT last, id, at FROM log')!;
+    return this.db.get<Position & object>('SELECT last, id, at, bytes FROM log')!;
   }
 
   /** What came of an entry that was folded, here or by another process. */
@@ -161,18 +161,20 @@ export class Cache {
   }
 
   #foldTogether(messages: readonly LogMessage[], after: number): readonly FoldedEntry[] | undefined {
-    this.#bytes = undefined;
     return this.db.transaction(() => {
       const before = this.position();
       if (before.last < after) return { keep: false, outcome: undefined };
       const fold = new Fold(this.db, before.at);
       const times = timesOf(messages);
+      let { bytes } = before;
       const outcome = messages.map((message, i): FoldedEntry => {
         const { offset } = message;
         const entry = message.read(times[i]!);
         if (offset <= before.last) return { entry, folded: this.outcome(entry.id) };
         const folded = fold.add(entry, offset);
-        this.#grow(message.size, fold.at);
+        const longer = bytes + message.size + OVERHEAD;
+        this.#remember(bytes, longer, fold.at);
+        bytes = longer;
         return { entry, folded };
       });
       fold.write();
@@ -180,18 +182,14 @@ export class Cache {
       const keep = offset > before.last;
       if (keep) {
         const { id } = outcome.at(-1)!.entry;
-        this.db.run('UPDATE log SET last = ?, id = ?, at = ?, bytes = ?', offset, id, fold.at, this.#bytes!);
+        this.db.run('UPDATE log SET last = ?, id = ?, at = ?, bytes = ?', offset, id, fold.at, bytes);
       }
-      this.#bytes = undefined;
       return { keep, outcome };
     }).outcome;
   }
 
   /** Remembers how long the log has become, for whoever must know how soon it forgets. */
-  #grow(size: number, at: number): void {
-    const before = (this.#bytes ??= this.db.get<{ bytes: number }>('SELECT bytes FROM log')!.bytes);
-    const now = before + size + OVERHEAD;
-    this.#bytes = now;
+  #remember(before: number, now: number, at: number): void {
     if (Math.floor(now / MILESTONE) > Math.floor(before / MILESTONE)) {
       this.db.run('INSERT OR IGNORE INTO milestone (bytes, at) VALUES (?, ?)', now, at);
     }

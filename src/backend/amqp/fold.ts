@@ -28,7 +28,8 @@ export class Fold {
   readonly #changed = new Set<string>();
   /** Those of them that have no row yet. */
   readonly #new = new Set<string>();
-  #next: number;
+  /** The number of the newest task; undefined until one is new. */
+  #last: number | undefined;
   #at: number;
   /** Of the message that is being folded. */
   #offset = -1;
@@ -36,7 +37,6 @@ export class Fold {
   constructor(db: Connection, at: number) {
     this.#db = db;
     this.#at = at;
-    this.#next = (db.get<{ n: number | null }>('SELECT max(n) AS n FROM task')!.n ?? 0) + 1;
   }
 
   /** The time that the log has reached, ms since 1970. */
@@ -168,7 +168,7 @@ export class Fold {
 
   #set(id: string, after: Task, entry: string): void {
     const before = this.#find(id);
-    const n = before?.n ?? this.#next++;
+    const n = before?.n ?? this.#nextNumber();
     if (!before) this.#new.add(id);
     this.#tasks.set(id, { n, task: after });
     this.#changed.add(id);
@@ -179,6 +179,11 @@ export class Fold {
     } else if (before && isFinished(before.task)) {
       this.#db.run('DELETE FROM ending WHERE task = ?', n);
     }
+  }
+
+  #nextNumber(): number {
+    this.#last ??= this.#db.get<{ n: number | null }>('SELECT max(n) AS n FROM task')!.n ?? 0;
+    return ++this.#last;
   }
 
   /**

@@ -45,7 +45,7 @@ export class LogReader {
   #soon: NodeJS.Timeout | undefined;
   /** The offset before the first of the batch; undefined until the last known message was seen. */
   #after: number | undefined;
-  #expected: Position = { last: -1, id: '', at: 0 };
+  #expected: Position = { last: -1, id: '', at: 0, bytes: 0 };
 
   /** Begins to read. Whoever publishes meanwhile finds what it has published in the log. */
   constructor(session: Session, cache: Cache, names: Names, onEntry: OnEntry) {
