@@ -1,3 +1,13 @@
+import { AgentqError } from '../../core/errors.ts';
+
+/** How long to wait until what was confirmed comes by in the log, before it is published again, in ms. Doubled each time. */
+export const RESEND = 2_000;
+
+export function notShown(): AgentqError {
+  const problem = 'the log does not show what the broker has confirmed';
+  return new AgentqError('unreachable', problem, 'is its stream queue up?');
+}
+
 /**
  * Waits until what is published is confirmed and was seen, but for no longer than `ms`: a broker that has no room left
  * confirms nothing, and says nothing either. Both are needed: the one tells that every queue has it, the other that

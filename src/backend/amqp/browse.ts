@@ -6,7 +6,7 @@ import type { Link } from './link.ts';
 import { digestOf, safeJson } from './log-entry.ts';
 import { lockOf } from './names.ts';
 import { monotonic } from './monotonic.ts';
-import type { Session } from './session.ts';
+import { closeQuietly, type Session } from './session.ts';
 
 /** A result message that waits in its queue. */
 export interface Waiting {
@@ -69,8 +69,7 @@ async function browseAlone(
     // A queue that nobody has declared holds nothing.
     if (!isMissing(error)) throw error;
   } finally {
-    // The broker has closed it already where it refused something.
-    await channel.close().catch(() => {});
+    await closeQuietly(channel);
     await unlock();
   }
 }

@@ -37,6 +37,9 @@ export class Delivery {
   readonly #options: DeliveryOptions;
   /** What is sent while others go on: one after the other, in the order in which tasks ended. */
   #underway: Promise<void> = Promise.resolve();
+  #problem: unknown;
+  /** Whether dead letters are to be withdrawn as part of that. */
+  #withdrawing = false;
 
   constructor(link: Link, log: Log, cache: Cache, names: Names, options: DeliveryOptions) {
     this.#link = link;
@@ -53,19 +56,26 @@ export class Delivery {
    */
   async after(before: Task | undefined, task: Task, entry: string, hasToken: boolean): Promise<void> {
     const moved = before?.status !== task.status || before.attempts.length !== task.attempts.length;
-    if (moved && isFinished(task)) {
-      this.#underway = this.#underway.then(() =>
-        this.#later(task.id, () => this.announce(task, endingOf(task.id, entry))),
-      );
-      // Told by `settled`.
-      this.#underway.catch(() => {});
-    } else if (moved) await this.#later(task.id, () => this.#bring(before, task, hasToken));
-    if (before && isDead(before) && !isDead(task)) await this.#later(task.id, () => this.withdraw());
+    if (moved && isFinished(task)) this.#meanwhile(task.id, () => this.announce(task, endingOf(task.id, entry)));
+    else if (moved) await this.#later(task.id, () => this.#bring(before, task, hasToken));
+    if (!before || !isDead(before) || isDead(task) || this.#withdrawing) return;
+    // Once for all that come back before it begins: each time it looks at every dead letter.
+    this.#withdrawing = true;
+    this.#meanwhile(task.id, () => this.#withdraw());
   }
 
-  /** Resolves when everything is sent that is to be sent. */
-  settled(): Promise<void> {
-    return this.#underway;
+  #meanwhile(what: string, send: () => Promise<void>): void {
+    this.#underway = this.#underway
+      .then(() => this.#later(what, send))
+      .catch((error: unknown) => {
+        this.#problem ??= error;
+      });
+  }
+
+  /** Resolves when everything is sent that is to be sent. @throws what went wrong with it, and should not have */
+  async settled(): Promise<void> {
+    await this.#underway;
+    if (this.#problem !== undefined) throw this.#problem;
   }
 
   /** What has happened has happened: that its messages could not be sent is no failure of who has brought it about. */
@@ -175,6 +185,11 @@ export class Delivery {
   /** Takes what is no dead letter any more out of their queue, also what others have left there. */
   async withdraw(): Promise<void> {
     await this.settled();
+    await this.#withdraw();
+  }
+
+  async #withdraw(): Promise<void> {
+    this.#withdrawing = false;
     const { browse } = await import('./browse.ts');
     await browse(this.#link, this.#names.deadLetters, ({ headers }) => {
       const id = headers['agentq-task-id'];

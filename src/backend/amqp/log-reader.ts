@@ -6,7 +6,7 @@ import type { LogEntry } from './log-entry.ts';
 import type { Names } from './names.ts';
 import { offsetOf } from './offset.ts';
 import { monotonic } from './monotonic.ts';
-import type { Session } from './session.ts';
+import { closeQuietly, type Session } from './session.ts';
 
 /** How many messages the broker sends ahead of acknowledgements. */
 const AHEAD = 2_000;
@@ -63,7 +63,7 @@ export class LogReader {
     const old = this.#channel;
     const channel = await this.#session.channel();
     this.#channel = channel;
-    old?.close().catch(() => {});
+    if (old) void closeQuietly(old);
     this.#expected = this.#cache.position();
     this.#after = this.#expected.last < 0 ? -1 : undefined;
     this.#latest = undefined;
@@ -198,13 +198,5 @@ export class LogReader {
 
   #again(): void {
     this.attach().catch((error: unknown) => this.#fail(error));
-  }
-}
-
-async function closeQuietly(channel: Channel): Promise<void> {
-  try {
-    await channel.close();
-  } catch {
-    // It was closed already.
   }
 }

@@ -1,8 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { AgentqError } from '../../core/errors.ts';
 import type { Event } from '../../core/event.ts';
 import { type Listeners, nameOf } from '../projection/listeners.ts';
-import { awaited } from './awaited.ts';
+import { awaited, notShown, RESEND } from './awaited.ts';
 import type { Absence } from './absence.ts';
 import type { Cache, Folded } from './cache.ts';
 import { entryId } from './entry-id.ts';
@@ -15,9 +14,6 @@ import { appendAtEnd } from './tail.ts';
 import type { Names } from './names.ts';
 import type { Outgoing } from './publisher.ts';
 import type { Session } from './session.ts';
-
-/** How long to wait until what was confirmed comes by in the log, before it is published again, in ms. Doubled each time. */
-const RESEND = 2_000;
 
 /** How long the log may say nothing at all while something is awaited from it, in ms. */
 const LONGEST_SILENCE = 15_000;
@@ -90,10 +86,7 @@ export class Log {
       const result = await awaited(seen, published, wait);
       if (result) return result.folded;
       if (!reader.verified) await this.#lookForOtherLog(session, reader);
-      if (reader.silence > LONGEST_SILENCE) {
-        const problem = 'the log does not show what the broker has confirmed';
-        throw new AgentqError('unreachable', problem, 'is its stream queue up?');
-      }
+      if (reader.silence > LONGEST_SILENCE) throw notShown();
     }
   }
 

@@ -76,7 +76,7 @@ export class Session {
     } catch (error) {
       if (error instanceof Unroutable || this.#closed || !shared.closed) throw error;
       const { channel, publisher } = await this.sole();
-      await publisher.publish(message).finally(() => channel.close().catch(() => {}));
+      await publisher.publish(message).finally(() => closeQuietly(channel));
     }
   }
 
@@ -117,5 +117,14 @@ export class Session {
     } catch {
       // It was gone already.
     }
+  }
+}
+
+/** Closes a channel that the broker may have closed already. */
+export async function closeQuietly(channel: Channel): Promise<void> {
+  try {
+    await channel.close();
+  } catch {
+    // So it was.
   }
 }

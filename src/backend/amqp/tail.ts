@@ -1,13 +1,9 @@
-import { AgentqError } from '../../core/errors.ts';
-import { awaited } from './awaited.ts';
+import { awaited, notShown, RESEND } from './awaited.ts';
 import { ConnectionLost } from './broker-error.ts';
 import { offsetOf } from './offset.ts';
 import type { Names } from './names.ts';
 import type { Outgoing } from './publisher.ts';
-import type { Session } from './session.ts';
-
-/** How long to wait until what was confirmed comes by in the log, before it is published again, in ms. */
-const RESEND = 2_000;
+import { closeQuietly, type Session } from './session.ts';
 
 /** The longest that it is waited for once, in ms; doubled each time, the waits before add up to as much. */
 const LONGEST_WAIT = 8_000;
@@ -37,12 +33,13 @@ export async function appendAtEnd(session: Session, names: Names, message: Outgo
   );
   consuming.catch((error: unknown) => failed.reject(error));
   const either = Promise.race([seen.promise, failed.promise]);
-  for (let wait = RESEND; wait <= LONGEST_WAIT; wait *= 2) {
-    const offset = await awaited(either, publisher.publish(message), wait);
-    if (offset === undefined) continue;
-    channel.close().catch(() => {});
-    return offset;
+  try {
+    for (let wait = RESEND; wait <= LONGEST_WAIT; wait *= 2) {
+      const offset = await awaited(either, publisher.publish(message), wait);
+      if (offset !== undefined) return offset;
+    }
+    throw notShown();
+  } finally {
+    void closeQuietly(channel);
   }
-  const problem = 'the log does not show what the broker has confirmed';
-  throw new AgentqError('unreachable', problem, 'is its stream queue up?');
 }
