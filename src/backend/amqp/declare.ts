@@ -8,6 +8,9 @@ import type { Arguments, Exchange, Queue, Topology } from './topology.ts';
 /** How many things are asked for at once, each on a channel of its own. */
 const AT_ONCE = 8;
 
+/** How RabbitMQ names a difference. */
+const NAMED = /arg '([^']+)'.*received (.*) but current is (.*?)$/;
+
 /** How often one queue is asked about before its further differences are left unsaid. */
 const MOST_DIFFERENCES = 8;
 
@@ -30,10 +33,7 @@ export async function compare(
     const differences: Difference[] = [];
     await inTurns(exchanges, async (exchange) => {
       if (!(await isThere(session, (channel) => channel.checkExchange(exchange.name)))) missing.push(exchange.name);
-      else
-        differences.push(
-          ...(await differencesOf(session, exchange.name, (channel) => assertExchange(channel, exchange))),
-        );
+      else differences.push(...(await exchangeDifferences(session, exchange)));
     });
     await inTurns(queues, async (queue) => {
       if (!(await isThere(session, (channel) => channel.checkQueue(queue.name)))) missing.push(queue.name);
@@ -101,15 +101,28 @@ async function differencesOf(
   }
 }
 
-/** A broker names one difference at a time: once it is told what it has, it names the next. */
+async function exchangeDifferences(session: Session, exchange: Exchange): Promise<Difference[]> {
+  const found = await differencesOf(session, exchange.name, (channel) => assertExchange(channel, exchange));
+  return found.map((difference) => inFull(difference, `a durable exchange of type ${exchange.type}`));
+}
+
+/** LavinMQ only says that there is a difference: then it is said what should be there. */
+function inFull(difference: Difference, wanted: string): Difference {
+  return NAMED.test(difference.problem)
+    ? difference
+    : { ...difference, problem: `${difference.problem}: it should be ${wanted}` };
+}
+
+/** RabbitMQ names one difference at a time: once it is told what it has, it names the next. */
 async function queueDifferences(session: Session, { name, arguments: wanted }: Queue): Promise<Difference[]> {
   const found: Difference[] = [];
   let args = wanted;
   for (let n = 0; n < MOST_DIFFERENCES; n++) {
     const [next] = await differencesOf(session, name, (channel) => assertQueue(channel, name, args));
     if (!next || found.some(({ problem }) => problem === next.problem)) break;
-    found.push(next);
-    const named = /arg '([^']+)'.*received (.*) but current is (.*?)$/.exec(next.problem);
+    const all = Object.entries(wanted).map(([key, value]) => `${key} '${value}'`);
+    found.push(inFull(next, `a durable queue with ${all.join(', ')}`));
+    const named = NAMED.exec(next.problem);
     if (!named?.[1]!.startsWith('x-') || named[1] === 'x-queue-type') break;
     args = withCurrent(args, named[1]!, named[3]!);
   }
