@@ -54,7 +54,7 @@ function* life(envelope: Envelope): Generator<Outgoing> {
     task = decided.task;
     const id = `${entryTime(now)}-${envelope.task_id}-${i}`;
     yield event?.type === 'submitted'
-      ? submitMessage(names, id, event)
+      ? submitMessage(names, id, event, event.at)
       : noteMessage(names, id, now, { events: [...decided.events], roles: ['bench'] });
   }
 }

@@ -56,7 +56,8 @@ const folds: { readonly [T in Exclude<EventType, 'submitted' | 'carried'>]: Fold
     const progress = says ? { percent, note, at: event.at } : task.progress;
     return become(task, event, {
       status: 'working',
-      lease: { ...task.lease, expires_at: event.expires_at },
+      // Two who lengthen it do not know of each other: a renewal never gives less than was held.
+      lease: { ...task.lease, expires_at: Math.max(task.lease.expires_at, event.expires_at) },
       ...(progress && { progress }),
     });
   },

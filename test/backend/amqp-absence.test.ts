@@ -59,6 +59,35 @@ describe('a lease that seems to be over because nobody could reach the broker', 
     expect(await fresh.task('a')).toMatchObject({ status: 'working' });
   });
 
+  test('goes on, also where it was to be renewed meanwhile, for less than the absence then gave it', async () => {
+    const { site, proxy, at } = await setUp();
+    const here = await site.open({ at });
+    await done(here, submit('a'));
+    const { lease } = await claimed(here, { lease: 3 * SECOND });
+    await proxy.cut();
+    const renewing = tell(here, renew('a', 1, { lease: 3 * SECOND }));
+    await past(lease.expires_at + SECOND);
+    await proxy.heal();
+    expect(await renewing).toMatchObject({ changed: true });
+    expect(await here.task('a')).toMatchObject({ status: 'working' });
+  });
+
+  test('goes on, also where somebody else first says what was said meanwhile', async () => {
+    const { site, proxy, at } = await setUp();
+    const here = await site.open({ at });
+    await done(here, submit('a'));
+    const { lease } = await claimed(here, { lease: 3 * SECOND });
+    await proxy.cut();
+    await past(lease.expires_at);
+    const renewing = tell(here, renew('a', 1, { lease: MINUTE }));
+    const fresh = await site.open();
+    await tell(fresh, { ...submit('b'), at: lease.expires_at - SECOND });
+    const looking = fresh.counts();
+    await proxy.heal();
+    await looking;
+    expect(await renewing).toMatchObject({ changed: true });
+  });
+
   test('goes on, also where somebody else finds its token before its worker is back', async () => {
     const { site, proxy, at } = await setUp();
     const hand = await BrokerHand.of(site);

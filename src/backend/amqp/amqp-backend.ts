@@ -82,9 +82,11 @@ export class AmqpBackend implements Backend {
     const { events, task } = decide(undefined, command, { now, random });
     const [submitted] = events;
     if (submitted?.type !== 'submitted' || isTooLong(submitted)) return undefined;
-    const message = submitMessage(this.#names, entryId(clock(), random), submitted);
+    const id = entryId(clock(), random);
     await routed(submitted, this.#link, this.#names, () =>
-      this.#link.lasting((session) => appendAtEnd(session, this.#names, message)),
+      this.#link.lasting((session) =>
+        appendAtEnd(session, this.#names, submitMessage(this.#names, id, submitted, clock())),
+      ),
     );
     return { task, changed: true };
   }

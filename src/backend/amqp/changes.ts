@@ -47,7 +47,7 @@ export class Changes {
         current = true;
         continue;
       }
-      if (endsLease && base && (await this.#waitedForAbsent(base))) continue;
+      if (endsLease && base && (await this.waitedForAbsent([base]))) continue;
       const said: readonly Event[] = remembered ? events.filter(({ type }) => type !== 'refused') : events;
       if (said.length === 0) return decided;
       if (await this.#append(said, base, decided.task)) return decided;
@@ -57,12 +57,13 @@ export class Changes {
     throw new AgentqError('busy', `others keep changing ${task_id}`, 'try again');
   }
 
-  /** Before a lease is ended that may have stood still. @returns whether it has waited, and things may have changed */
-  async #waitedForAbsent(task: Task): Promise<boolean> {
+  /** Before leases are ended that may have stood still. @returns whether it has waited, and things may have changed */
+  async waitedForAbsent(tasks: readonly Task[]): Promise<boolean> {
     const { absence, log } = this.#parts;
-    const patience = task.status === 'working' ? absence.patience(task.lease.expires_at) : 0;
-    if (patience === 0) return false;
-    await pause(patience);
+    const patience = tasks.map((task) => (task.status === 'working' ? absence.patience(task.lease.expires_at) : 0));
+    const longest = Math.max(...patience);
+    if (longest === 0) return false;
+    await pause(longest);
     await log.catchUp();
     return true;
   }
@@ -74,7 +75,9 @@ export class Changes {
     const [first] = events;
     const plain = events.length === 1 && first?.type === 'submitted' && !isTooLong(first);
     if (plain) {
-      const accepted = await routed(first, link, names, () => log.append(id, () => submitMessage(names, id, first)));
+      const accepted = await routed(first, link, names, () =>
+        log.append(id, () => submitMessage(names, id, first, this.#given.now)),
+      );
       if (accepted) await delivery.after(base, task!, id, true);
       return accepted === true;
     }
@@ -94,6 +97,8 @@ export class Changes {
         // Of a batch that is undone, nothing has changed.
         return outcomes.map((outcome) => ({ ...outcome, changed: false }));
       }
+      const ended = events.filter(({ type }) => type === 'lease-expired').map(({ task_id }) => before.get(task_id)!);
+      if (ended.length > 0 && (await this.waitedForAbsent(ended))) continue;
       const roles = new Set([...after.values()].map((task) => task.envelope.to));
       for (const role of roles) await checkRole(this.#parts.link, this.#parts.names, role);
       const id = log.newId();

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { AgentqError } from '../../core/errors.ts';
 import type { EventOf } from '../../core/event.ts';
 import { nextDue } from '../../core/due.ts';
@@ -10,12 +11,16 @@ import { endingOf, isForeign } from './entry-id.ts';
 import type { Link } from './link.ts';
 import type { Log } from './log.ts';
 import { announcement, deadMessage, tokenMessage } from './outgoing.ts';
+import { monotonic } from './monotonic.ts';
 import { LONGEST_DELAY, type Names } from './names.ts';
 import type { Outgoing } from './publisher.ts';
 import { resultsOf } from './topology.ts';
 
 /** How long whoever ended a task has to send its messages, before somebody else does, in ms. */
-export const OVERDUE = 5_000;
+const OVERDUE = 5_000;
+
+/** How often to look whether a message has arrived, in ms. */
+const LOOK_AGAIN = 10;
 
 export interface DeliveryOptions {
   readonly clock: () => number;
@@ -37,7 +42,6 @@ export class Delivery {
   readonly #options: DeliveryOptions;
   /** What is sent while others go on: one after the other, in the order in which tasks ended. */
   #underway: Promise<void> = Promise.resolve();
-  #problem: unknown;
   /** Whether dead letters are to be withdrawn as part of that. */
   #withdrawing = false;
 
@@ -67,15 +71,13 @@ export class Delivery {
   #meanwhile(what: string, send: () => Promise<void>): void {
     this.#underway = this.#underway
       .then(() => this.#later(what, send))
-      .catch((error: unknown) => {
-        this.#problem ??= error;
-      });
+      // Nobody waits who could be told of a fault of ours otherwise.
+      .catch((error: unknown) => this.#options.say(`${what}: its messages could not be sent: ${String(error)}`));
   }
 
-  /** Resolves when everything is sent that is to be sent. @throws what went wrong with it, and should not have */
-  async settled(): Promise<void> {
-    await this.#underway;
-    if (this.#problem !== undefined) throw this.#problem;
+  /** Resolves when everything is sent that is to be sent. */
+  settled(): Promise<void> {
+    return this.#underway;
   }
 
   /** What has happened has happened: that its messages could not be sent is no failure of who has brought it about. */
@@ -200,17 +202,38 @@ export class Delivery {
 
   /** Sends what somebody should have sent and has not. */
   async tidy(): Promise<void> {
-    this.#cache.prune(this.#options.clock());
-    const late = this.#cache.db.all<Stored & { id: string }>(
-      `SELECT n, state, ending.id AS id FROM ending JOIN task ON task.n = ending.task
-       WHERE announced = 0 AND at < ? ORDER BY at LIMIT 100`,
-      this.#options.clock() - OVERDUE,
-    );
-    for (const stored of late) {
-      await this.announce(toRow(stored).task, stored.id);
+    await this.settled();
+    const now = this.#options.clock();
+    this.#cache.prune(now);
+    for (const { task, ending } of this.#unannounced(0, now - OVERDUE)) {
+      await this.announce(task, ending);
       // Where the log is not bound to the queue, it did not hear of it.
-      await this.#log.note({ announced: stored.id });
+      await this.#log.note({ announced: ending });
     }
+  }
+
+  /** Waits for the messages of tasks that have ended just now: whoever ended them is sending those. */
+  async arrived(replyTo: string): Promise<void> {
+    let underway = this.#unannounced(this.#options.clock() - OVERDUE, Infinity).filter(
+      ({ task, ending }) => task.envelope.reply_to === replyTo && !isForeign(ending),
+    );
+    for (const end = monotonic() + OVERDUE; underway.length > 0 && monotonic() < end; await pause(LOOK_AGAIN)) {
+      underway = underway.filter(({ ending }) =>
+        this.#cache.db.get('SELECT 1 FROM ending WHERE id = ? AND announced = 0', ending),
+      );
+    }
+  }
+
+  /** Tasks of whose end nobody is known to have told, by when they ended: ms since 1970. */
+  #unannounced(from: number, before: number): readonly { readonly task: Task; readonly ending: string }[] {
+    return this.#cache.db
+      .all<Stored & { id: string }>(
+        `SELECT n, state, ending.id AS id FROM ending JOIN task ON task.n = ending.task
+         WHERE announced = 0 AND at >= ? AND at < ? ORDER BY at LIMIT 100`,
+        from,
+        before,
+      )
+      .map((stored) => ({ task: toRow(stored).task, ending: stored.id }));
   }
 
   /**

@@ -1,29 +1,9 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Task } from '../../core/task.ts';
 import type { Inbox } from '../backend.ts';
 import { type Stored, toRow } from '../projection/rows.ts';
 import type { LogParts } from './log-backend.ts';
 import { browse, type Waiting } from './browse.ts';
-import { OVERDUE } from './delivery.ts';
 import { foreignEntry, heard } from './entry-id.ts';
-import { monotonic } from './monotonic.ts';
-
-/** How often to look whether a message has arrived, in ms. */
-const LOOK_AGAIN = 10;
-
-/** Waits for the messages of tasks that have ended just now: whoever ended them is sending those. */
-export async function messagesArrived({ cache, log, clock }: LogParts, replyTo: string): Promise<void> {
-  for (const end = monotonic() + OVERDUE; monotonic() < end; await log.catchUp()) {
-    const underway = cache.db.get(
-      `SELECT 1 FROM ending JOIN task ON task.n = ending.task
-       WHERE announced = 0 AND at >= ? AND state ->> '$.envelope.reply_to' = ? LIMIT 1`,
-      clock() - OVERDUE,
-      replyTo,
-    );
-    if (!underway) return;
-    await pause(LOOK_AGAIN);
-  }
-}
 
 /**
  * The result messages that wait in a queue, each as its task is. Those that are no longer true, because the task was

@@ -90,6 +90,7 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave'> {
         )
         .map((stored) => toRow(stored).task);
       if (due.length === 0) return;
+      if (await this.#changes.waitedForAbsent(due)) continue;
       try {
         await Promise.all(
           due.map((task) => this.#changes.tell({ task_id: task.id, command: { type: 'elapse' }, at: now }, true)),
@@ -162,11 +163,11 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave'> {
   }
 
   async inbox(queue: string, limit: number): Promise<Inbox> {
-    const { messagesArrived, readInbox } = await import('./inbox.ts');
+    const { readInbox } = await import('./inbox.ts');
     return this.#mending(async () => {
       await this.#catchUp();
       await this.settled();
-      await messagesArrived(this.#parts, queue);
+      await this.#parts.delivery.arrived(queue);
       await this.#parts.delivery.tidy();
       await carryOpenTasks(this.#parts);
       return readInbox(this.#parts, queue, limit);

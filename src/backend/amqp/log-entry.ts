@@ -58,7 +58,8 @@ export function readLogMessage(
 ): LogEntry {
   const id = typeof properties.messageId === 'string' ? properties.messageId : last.id;
   const headers = headersOf(properties);
-  const base = { id, at: momentOf(properties) ?? last.at };
+  const said = momentOf(properties) ?? last.at;
+  const base = { id, at: readMoment(headers['agentq-sent-at']) ?? said };
   if ((numberOf(headers['agentq-version']) ?? 1) > 1) throw newer();
   const json = parse(content, properties);
   const key = fields.routingKey;
@@ -76,7 +77,7 @@ export function readLogMessage(
       const at = readMoment(headers['agentq-due-at']) ?? base.at;
       return { id: `${id}:due`, at, kind: 'due', task_id: envelope.task_id, role: envelope.to };
     }
-    const event = submittedOf(envelope, headers, base.at);
+    const event = submittedOf(envelope, headers, said);
     return { ...base, kind: 'events', role: envelope.to, roles: [envelope.to], events: [event] };
   }
 }

@@ -60,17 +60,33 @@ export class LogReader {
 
   /** Begins where the cache has come to, whatever was read before. */
   async attach(): Promise<void> {
-    const old = this.#channel;
+    this.#detach();
+    // Before anybody publishes: what another process folds from then on is seen here as well.
+    const expected = this.#cache.position();
     const channel = await this.#session.channel();
+    this.#detach();
     this.#channel = channel;
-    if (old) void closeQuietly(old);
-    this.#expected = this.#cache.position();
-    this.#after = this.#expected.last < 0 ? -1 : undefined;
+    this.#expected = expected;
+    this.#after = expected.last < 0 ? -1 : undefined;
     this.#latest = undefined;
     this.#batch = [];
     this.#held = [];
-    const from = this.#expected.last < 0 ? 'first' : this.#expected.last;
     channel.on('error', (error: Error) => channel === this.#channel && this.#fail(error));
+    try {
+      await this.#begin(channel, expected.last < 0 ? 'first' : expected.last);
+    } catch (error) {
+      // Where it has begun anew meanwhile, this is the end of the old one.
+      if (channel === this.#channel) throw error;
+    }
+  }
+
+  #detach(): void {
+    const channel = this.#channel;
+    this.#channel = undefined;
+    if (channel && !this.#session.closed) void closeQuietly(channel);
+  }
+
+  async #begin(channel: Channel, from: number | 'first'): Promise<void> {
     await channel.prefetch(AHEAD);
     const begun = channel.consume(this.#names.log, (message) => this.#take(channel, message), {
       arguments: { 'x-stream-offset': from },
@@ -79,7 +95,7 @@ export class LogReader {
     // The broker takes its time to find the place: what is needed to read is loaded meanwhile.
     await this.#session.written();
     this.#reading ??= await import('./log-entry.ts');
-    if (this.#batch.length > 0) this.#digest(channel);
+    this.#digest(channel);
     await begun;
   }
 
@@ -110,7 +126,7 @@ export class LogReader {
   }
 
   #digest(channel: Channel): void {
-    if (channel !== this.#channel) return;
+    if (channel !== this.#channel || this.#batch.length === 0) return;
     const batch = this.#batch;
     this.#batch = [];
     try {
@@ -180,14 +196,12 @@ export class LogReader {
 
   /** What comes after something that could not be folded must not be folded either. */
   #fail(error: unknown): void {
-    const channel = this.#channel;
-    this.#channel = undefined;
+    this.#detach();
     this.#batch = [];
     this.#problem = error;
     this.#failed.reject(error);
     for (const { reject } of this.#waiting.values()) reject(error);
     this.#waiting.clear();
-    if (channel && !this.#session.closed) void closeQuietly(channel);
   }
 
   #tell(entry: LogEntry, folded: Folded): void {

@@ -154,7 +154,8 @@ export class Log {
   async #tellAbsence(session: Session, reader: LogReader): Promise<void> {
     const from = session.lostBefore;
     if (from === undefined) return;
-    // Until now: a broker that has just started lets one in before its log is up.
+    // A broker that has just started lets one in before its log is up.
+    await reader.attached;
     const to = this.#clock();
     if (to - from >= ABSENCE) {
       await this.#appendOn(session, reader, noteMessage(this.#names, this.newId(), to, { away: { from, to } }));

@@ -16,12 +16,17 @@ const LONGEST_TTL = 2 ** 32 - 1;
 
 const json = (value: unknown) => Buffer.from(JSON.stringify(value));
 
-/** The submit of one task: log and work queue, or log and delay, take one and the same message, the plain envelope. */
-export function submitMessage(names: Names, id: string, event: EventOf<'submitted'>): Outgoing {
+/**
+ * The submit of one task: log and work queue, or log and delay, take one and the same message, the plain envelope.
+ * @param now when it is published, ms since 1970: the log's time goes by that, and it may have been said long before
+ */
+export function submitMessage(names: Names, id: string, event: EventOf<'submitted'>, now: number): Outgoing {
   const { envelope, at, due_at } = event;
   const delay = due_at === undefined ? 0 : due_at - at;
   const ttl = envelope.ttl_seconds === undefined ? undefined : envelope.ttl_seconds * 1_000;
-  return { ...tokenMessage(names, id, event, delay, ttl), exchange: names.exchange };
+  const { options, ...message } = tokenMessage(names, id, event, delay, ttl);
+  const headers = { ...options.headers, 'agentq-sent-at': now };
+  return { ...message, exchange: names.exchange, options: { ...options, headers } };
 }
 
 /**
