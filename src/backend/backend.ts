@@ -31,6 +31,8 @@ export interface Backend {
   audit(repair: boolean): Promise<readonly Finding[]>;
   /** Rings when something may have changed for the topic. Rings may be doubled, and may be missed: poll slowly behind. */
   watch(topic: Topic): Watch;
+  /** Whether it is known that it can't be asked just now, and whoever asks all the same would wait for it. */
+  readonly away: boolean;
   close(): Promise<void>;
   /** For a process that ends now: closes only what others would notice, because to close files costs more than to commit. */
   leave(): Promise<void>;

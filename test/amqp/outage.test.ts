@@ -82,8 +82,10 @@ describe('while the broker is away', OUTAGE, () => {
 
   test('what a killed worker has kept is told by the next command of its workspace', async () => {
     await lead.submit('a');
-    const worker = await running('echo done');
+    // However patient it is, it keeps at once what it knows that nobody hears.
+    const worker = await running('echo done', '--broker-timeout', '10m');
     await broker.kill();
+    await worker.said('no broker at');
     site.write('go');
     await expect.poll(() => kept(one), COMEBACK).toHaveLength(1);
     worker.signal('SIGKILL');
@@ -198,6 +200,29 @@ describe('while the broker is away', OUTAGE, () => {
     ]);
     worker.signal('SIGTERM');
     await worker.finished();
+  });
+
+  test('a broker that is short of memory is told of, and waited for no longer than one that is gone', async () => {
+    await lead.submit('a');
+    const worker = await running('echo done');
+    await broker.ctl('set_vm_memory_high_watermark', '0.000001');
+    onTestFinished(async () => void (await broker.ctl('set_vm_memory_high_watermark', '0.4')));
+    const submit = ['submit', '--to', 'r', '--instructions', 'x', '--broker-timeout', '300ms'];
+    expect(await lead.refused(...submit)).toMatchObject({
+      exit: 25,
+      message: expect.stringContaining('takes nothing'),
+    });
+    expect(await lead.refused('status', '--broker-timeout', '300ms')).toMatchObject({ exit: 25 });
+    expect(await lead.run(...submit, '--offline-ok', '--id', 'b')).toMatchObject({ code: 0, stdout: 'b\n' });
+    site.write('go');
+    await expect.poll(() => kept(one), COMEBACK).toHaveLength(1);
+    await broker.ctl('set_vm_memory_high_watermark', '0.4');
+    expect(await lead.wait('a')).toBe(0);
+    await lead.ok('status');
+    expect(await lead.wait('b')).toBe(0);
+    worker.signal('SIGTERM');
+    await worker.finished();
+    expect(linesWith(worker.stderr, /takes nothing/).length).toBeGreaterThan(0);
   });
 
   test('nothing that was confirmed is lost', async () => {

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import type { Backend } from '../../src/backend/backend.ts';
-import { complete, done, idsOf, QUEUE, ROLE, submit } from './contract/say.ts';
+import { complete, done, idsOf, QUEUE, ROLE, sent, submit } from './contract/say.ts';
 import { makeAmqpHarness } from './support/amqp-harness.ts';
 import { BrokerHand } from './support/broker-hand.ts';
 
@@ -13,6 +13,7 @@ async function setUp({ connections = 4, results = 10 } = {}) {
   const backends = await Promise.all(Array.from({ length: connections }, () => harness.openWith(harness.options())));
   const expected = Array.from({ length: results }, (_, n) => `t${n}`);
   for (const id of expected) await done(backends[0]!, submit(id), complete(id));
+  await sent(backends[0]!);
   return { harness, hand: await BrokerHand.of(harness), backends, expected };
 }
 

@@ -6,7 +6,6 @@ import { findSecret } from '../../core/secrets.ts';
 import type { Attempt, Task, TaskIn } from '../../core/task.ts';
 import { brief } from '../brief.ts';
 import { complete, completeLater } from '../complete.ts';
-import type { RolePolicy } from '../config.ts';
 import { attemptFolder } from '../evidence-paths.ts';
 import { fail } from '../fail.ts';
 import { obey } from '../obey.ts';
@@ -16,8 +15,8 @@ import type { AttemptReport, StopReason } from './attempt-report.ts';
 import { Capture } from './capture.ts';
 import { childEnvironment } from './child-environment.ts';
 import { firstLine } from './first-line.ts';
-import type { Guard } from './guard.ts';
 import { type Exit, ProcessGroup } from './process-group.ts';
+import type { RunOptions } from './run-options.ts';
 
 /** EX_TEMPFAIL of sysexits.h: the child asks to be tried again later, at no cost to its attempts. */
 const TRY_LATER = 75;
@@ -34,18 +33,6 @@ const RESULT = 'result.md';
 /** How long a child that is handed back gets to end by itself, in ms. */
 const HAND_BACK_GRACE = 2_000;
 
-export interface RunOptions {
-  readonly command: string;
-  readonly args: readonly string[];
-  readonly cwd: string;
-  readonly env: NodeJS.ProcessEnv;
-  readonly policy: RolePolicy;
-  /** How long a child has between SIGTERM and SIGKILL, in ms. */
-  readonly killGrace: number;
-  readonly guard: Guard;
-  readonly warn: (line: string) => void;
-}
-
 /** One attempt at one task: a child process, its lease, and what becomes of them. */
 export class AttemptRun {
   readonly id: string;
@@ -56,6 +43,8 @@ export class AttemptRun {
   readonly #stopping = Promise.withResolvers<StopReason>();
   readonly #timers: NodeJS.Timeout[] = [];
   #log: readonly Evidence[] = [];
+  /** When the child ended, ms since 1970: what is said of it then counts from then. */
+  #endedAt: number | undefined;
   #fault = ''; // what keeps this worker from working, whatever the task
 
   constructor(services: Services, task: TaskIn<'working'>, options: RunOptions) {
@@ -153,6 +142,7 @@ export class AttemptRun {
     group.child.stdin?.end(input);
     const said = capture.follow(group.child.stdout!, group.child.stderr!, group.exit);
     const ending = await Promise.race([group.exit, this.#stopping.promise]);
+    this.#endedAt = this.#services.clock();
     await group.stop(ending === 'handed-back' ? Math.min(killGrace, HAND_BACK_GRACE) : killGrace);
     await said;
     guard.release(group.id);
@@ -252,23 +242,26 @@ export class AttemptRun {
   /**
    * Ends the attempt in the queue. A store that can't be written just now is tried again: the work is done and
    * paid for. Where the task is no longer ours, says what it has become. Where the broker is away, it is kept on the
-   * disk until it is back: this process may not live so long.
+   * disk until it is back, and at once where that is known: this process may not live so long.
    * @param later what the queue is to be told then; undefined where the end of the lease tells as much
    */
   async #settle(
     later: (() => Promise<KeptCommand>) | undefined,
     end: () => Promise<AttemptReport>,
   ): Promise<AttemptReport> {
-    const at = this.#services.clock();
+    const { backend, clock } = this.#services;
+    const at = this.#endedAt ?? clock();
+    const keep = async (why: string) => {
+      if (later) keepInOutbox(this.#services.workspace, this.id, await later(), at);
+      return this.#report('kept', why);
+    };
+    if (later && backend.away) return await keep('the broker is away');
     for (let patience = 30; ; patience--) {
       try {
         return await end();
       } catch (error) {
         if (!(error instanceof AgentqError)) throw error;
-        if (isBrokers(error)) {
-          if (later) keepInOutbox(this.#services.workspace, this.id, await later(), at);
-          return this.#report('kept', error.message);
-        }
+        if (isBrokers(error)) return await keep(error.message);
         if (error.code === 'cancelled') return await this.#acknowledge();
         if (error.code === 'conflict') return (await this.#ended()) ?? this.#report('lease-lost');
         if ((error.code !== 'busy' && error.code !== 'storage') || patience === 0) throw error;
@@ -280,6 +273,7 @@ export class AttemptRun {
 
   /** How the queue says that the attempt was ended by whoever held it; undefined where it was not, or can't say. */
   async #ended(): Promise<AttemptReport | undefined> {
+    if (this.#services.backend.away) return undefined;
     const task = await this.#services.backend.task(this.id).catch((error: unknown) => {
       if (isBrokers(error)) return undefined;
       throw error;

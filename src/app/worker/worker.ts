@@ -3,8 +3,9 @@ import { everyTask } from '../every-task.ts';
 import { flushOutbox } from '../flush-outbox.ts';
 import { patience, type Services } from '../services.ts';
 import type { AttemptReport } from './attempt-report.ts';
-import { AttemptRun, type RunOptions } from './attempt-run.ts';
+import { AttemptRun } from './attempt-run.ts';
 import { Guard } from './guard.ts';
+import type { RunOptions } from './run-options.ts';
 
 export interface WorkerOptions extends Omit<RunOptions, 'guard'> {
   readonly role: string;

@@ -126,6 +126,10 @@ export class AmqpBackend implements Backend {
     return watch;
   }
 
+  get away(): boolean {
+    return this.#link.away;
+  }
+
   async close(): Promise<void> {
     try {
       await this.leave();

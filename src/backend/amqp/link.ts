@@ -26,6 +26,9 @@ const ONE_TRY = 500;
 /** How often to look whether the broker has brought its queues up, in ms. */
 const COMING_UP = 200;
 
+/** How often to look whether the patience with a broker that takes nothing is over, in ms. */
+const STILL_BLOCKED = 100;
+
 /** How long one try to connect may take, in ms. */
 const LONGEST_TRY = 10_000;
 
@@ -72,7 +75,7 @@ export class Link {
     for (;;) {
       const session = await this.session(deadline);
       try {
-        return await session.until(body(session));
+        return await this.#unlessBlocked(session, deadline, session.until(body(session)));
       } catch (error) {
         const lost = await session.isLost(error);
         if (!lost && !isComingUp(error)) throw explain(error, this.place);
@@ -80,6 +83,21 @@ export class Link {
         if (!lost) await new Promise((resolve) => setTimeout(resolve, COMING_UP));
       }
     }
+  }
+
+  /** A broker that is short of memory or disk holds up what is published, and answers nothing. */
+  async #unlessBlocked<T>(session: Session, deadline: number, work: Promise<T>): Promise<T> {
+    const over = Promise.withResolvers<never>();
+    const looking = setInterval(() => {
+      if (session.blocked === undefined || monotonic() < deadline) return;
+      over.reject(this.#unreachable(`it takes nothing just now (${session.blocked})`));
+    }, STILL_BLOCKED);
+    return Promise.race([work, over.promise]).finally(() => clearInterval(looking));
+  }
+
+  /** Whether it is known that nothing can be published just now. */
+  get away(): boolean {
+    return this.#away || this.#current?.blocked !== undefined;
   }
 
   /** @param deadline by monotonic(); Infinity to go on for ever */
@@ -105,6 +123,13 @@ export class Link {
         const model = await this.#open();
         if (this.#closed) await model.close();
         const session = new Session(model, this.#lostAt);
+        model.on('blocked', (reason: string) =>
+          this.#options.say(`the broker at ${this.place} takes nothing just now (${reason})`),
+        );
+        model.on('unblocked', () => {
+          this.#gaveUp = false;
+          this.#options.say(`the broker at ${this.place} takes messages again`);
+        });
         model.on('close', () => this.#onLost(session));
         this.#current = session;
         if (this.#away) this.#options.say(`the broker at ${this.place} is back`);

@@ -40,7 +40,7 @@ export interface LogParts {
  * appended, and has happened when it has come by in the log and was accepted; where somebody else was faster, it is
  * decided anew on what is now known.
  */
-export class LogBackend implements Omit<Backend, 'watch' | 'leave'> {
+export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away'> {
   readonly #parts: LogParts;
   readonly #given: Circumstances;
   readonly #changes: Changes;

@@ -13,11 +13,14 @@ export class Session {
   readonly #model: ChannelModel;
   readonly #waiting = new Set<(error: Error) => void>();
   #closed = false;
+  #blocked: string | undefined;
   #publisher: Promise<Publisher> | undefined;
 
   constructor(model: ChannelModel, lostBefore: number | undefined) {
     this.#model = model;
     this.lostBefore = lostBefore;
+    model.on('blocked', (reason: string) => (this.#blocked = reason));
+    model.on('unblocked', () => (this.#blocked = undefined));
     model.on('close', (error?: Error) => {
       this.#closed = true;
       for (const reject of this.#waiting) reject(new ConnectionLost(error?.message ?? 'the connection was closed'));
@@ -44,6 +47,11 @@ export class Session {
 
   get closed(): boolean {
     return this.#closed;
+  }
+
+  /** Why the broker takes nothing that is published just now; undefined where it does. */
+  get blocked(): string | undefined {
+    return this.#blocked;
   }
 
   get product(): { readonly name: string; readonly version: string } {

@@ -90,7 +90,11 @@ export class Connection {
   static #connect(path: string, form: Form): Connection {
     // SQLite would make an empty file where there is none.
     if (!existsSync(path))
-      throw new AgentqError('corrupt', `${path} is missing`, 'restore a backup, or begin anew with agentq init');
+      throw new AgentqError(
+        'corrupt',
+        `${path} is missing`,
+        'does the queue lie on a broker? AGENTQ_URL or --url names it; else restore a backup, or begin anew: agentq init',
+      );
     let db: DatabaseSync;
     try {
       db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT });

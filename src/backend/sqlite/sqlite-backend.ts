@@ -218,6 +218,10 @@ export class SqliteBackend implements Backend {
     return this.#doorbell.watch(topic);
   }
 
+  get away(): boolean {
+    return false;
+  }
+
   async close(): Promise<void> {
     this.#doorbell.close();
     this.#db.close();

@@ -1,0 +1,15 @@
+import type { RolePolicy } from '../config.ts';
+import type { Guard } from './guard.ts';
+
+/** How a worker runs its children. */
+export interface RunOptions {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly policy: RolePolicy;
+  /** How long a child has between SIGTERM and SIGKILL, in ms. */
+  readonly killGrace: number;
+  readonly guard: Guard;
+  readonly warn: (line: string) => void;
+}
