@@ -13,23 +13,27 @@ const FOREVER = 3_600_000;
 export const watches: Theme = (check) => {
   for (const [what, prepare, act] of [
     ['a task is submitted', [], (id) => [submit(id)]],
-    ['a task is handed back', ['claim'], (id) => [release(id, 1)]],
+    ['a task is handed back', ['claim'], (id, attempt) => [release(id, attempt)]],
     ['a running task is cancelled', ['claim'], (id) => [cancel(id)]],
     ['a dead letter is retried', ['claim', 'fail'], (id) => [retry(id)]],
-  ] as const satisfies readonly [string, readonly string[], (id: string) => readonly ReturnType<typeof submit>[]][]) {
+  ] as const satisfies readonly [
+    string,
+    readonly string[],
+    (id: string, attempt: number) => readonly ReturnType<typeof submit>[],
+  ][]) {
     check(`who waits for a role is woken when ${what}, on another connection too`, async ({ open }) => {
       const here = await open();
       const there = await open();
       using watch = there.watch({ role: ROLE });
       await rings(watch, async (n) => {
-        const id = `t${n}`;
-        if (prepare.length > 0) {
-          await done(here, submit(id));
-          await claimed(here);
-          if (prepare.length > 1) await done(here, fail(id, 1));
-          await settle(watch);
-        }
-        await done(here, ...act(id));
+        const fresh = `t${n}`;
+        if (prepare.length === 0) return await done(here, ...act(fresh, 1));
+        await done(here, submit(fresh));
+        // Where a ring was missed, one that was made ready before.
+        const { id, lease } = await claimed(here);
+        if (prepare.length > 1) await done(here, fail(id, lease.attempt));
+        await settle(watch);
+        return await done(here, ...act(id, lease.attempt));
       });
     });
   }
