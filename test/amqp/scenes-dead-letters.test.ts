@@ -63,8 +63,9 @@ describe('dead letters', { timeout: SLOW }, () => {
     await lead.submit('a');
     expect(await lead.wait('a')).toBe(0);
     expect(worker.running).toBe(true);
-    const { tasks } = await lead.json<Output<'dlq'>>('dlq');
-    expect(tasks).toHaveLength(3);
+    const listed = async () => (await lead.json<Output<'dlq'>>('dlq')).tasks;
+    await expect.poll(listed, { timeout: SLOW }).toHaveLength(3);
+    const tasks = await listed();
     for (const { task_id, type, reason } of tasks) {
       expect(task_id).toMatch(/^unreadable-[0-9a-f]{12}$/);
       expect(type).toBe('unreadable');

@@ -1,6 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { AgentqError } from '../../core/errors.ts';
-import type { EventOf } from '../../core/event.ts';
 import { nextDue } from '../../core/due.ts';
 import { isDead, isFinished, type Task } from '../../core/task.ts';
 import { findRow, type Stored, toRow } from '../projection/rows.ts';
@@ -10,7 +9,7 @@ import { declare } from './declare.ts';
 import { endingOf, isForeign } from './entry-id.ts';
 import type { Link } from './link.ts';
 import type { Log } from './log.ts';
-import { announcement, deadMessage, tokenMessage } from './outgoing.ts';
+import { announcement, deadMessage, submissionOf, tokenMessage } from './outgoing.ts';
 import { monotonic } from './monotonic.ts';
 import { LONGEST_DELAY, type Names } from './names.ts';
 import type { Outgoing } from './publisher.ts';
@@ -18,6 +17,9 @@ import { resultsOf } from './topology.ts';
 
 /** How long whoever ended a task has to send its messages, before somebody else does, in ms. */
 const OVERDUE = 5_000;
+
+/** How many messages may be on their way to the broker before the next one waits. */
+const MOST_UNCONFIRMED = 100;
 
 /** How often to look whether a message has arrived, in ms. */
 const LOOK_AGAIN = 10;
@@ -42,6 +44,10 @@ export class Delivery {
   readonly #options: DeliveryOptions;
   /** What is sent while others go on: one after the other, in the order in which tasks ended. */
   #underway: Promise<void> = Promise.resolve();
+  /** Of that, what is sent and not confirmed yet. */
+  readonly #unconfirmed = new Set<Promise<void>>();
+  /** The queues that a message has reached. */
+  readonly #writtenTo = new Set<string>();
   /** Whether dead letters are to be withdrawn as part of that. */
   #withdrawing = false;
 
@@ -60,7 +66,8 @@ export class Delivery {
    */
   async after(before: Task | undefined, task: Task, entry: string, hasToken: boolean): Promise<void> {
     const moved = before?.status !== task.status || before.attempts.length !== task.attempts.length;
-    if (moved && isFinished(task)) this.#meanwhile(task.id, () => this.announce(task, endingOf(task.id, entry)));
+    if (moved && isFinished(task))
+      this.#meanwhile(task.id, () => this.#announceInOrder(task, endingOf(task.id, entry)));
     else if (moved) await this.#later(task.id, () => this.#bring(before, task, hasToken));
     if (!before || !isDead(before) || isDead(task) || this.#withdrawing) return;
     // Once for all that come back before it begins: each time it looks at every dead letter.
@@ -69,15 +76,38 @@ export class Delivery {
   }
 
   #meanwhile(what: string, send: () => Promise<void>): void {
-    this.#underway = this.#underway
-      .then(() => this.#later(what, send))
-      // Nobody waits who could be told of a fault of ours otherwise.
-      .catch((error: unknown) => this.#options.say(`${what}: its messages could not be sent: ${String(error)}`));
+    this.#underway = this.#underway.then(() => this.#quietly(what, send));
+  }
+
+  /** Where nobody waits who could be told of a fault of ours otherwise. */
+  async #quietly(what: string, send: () => Promise<void>): Promise<void> {
+    try {
+      await this.#later(what, send);
+    } catch (error) {
+      this.#options.say(`${what}: its messages could not be sent: ${String(error)}`);
+    }
   }
 
   /** Resolves when everything is sent that is to be sent. */
-  settled(): Promise<void> {
-    return this.#underway;
+  async settled(): Promise<void> {
+    await this.#underway;
+    await Promise.all(this.#unconfirmed);
+  }
+
+  /**
+   * Many may end at once, and a broker may take long to confirm: only who is first to write to a queue, which may have
+   * to be made, is waited for before the next is sent.
+   */
+  async #announceInOrder(task: Task, ending: string): Promise<void> {
+    const { reply_to } = task.envelope;
+    const sending = this.#quietly(task.id, () => this.announce(task, ending));
+    if (!this.#writtenTo.has(reply_to) || this.#unconfirmed.size >= MOST_UNCONFIRMED) {
+      await sending;
+      this.#writtenTo.add(reply_to);
+      return;
+    }
+    this.#unconfirmed.add(sending);
+    void sending.finally(() => this.#unconfirmed.delete(sending));
   }
 
   /** What has happened has happened: that its messages could not be sent is no failure of who has brought it about. */
@@ -128,9 +158,12 @@ export class Delivery {
     if (task.status === 'scheduled') await this.#delay(task);
   }
 
-  /** Sends the messages of a task that has ended. */
+  /** Sends the messages of a task that has ended, the dead letter first. */
   async announce(task: Task, ending: string): Promise<void> {
-    if (isDead(task)) await this.#bury(task);
+    await Promise.all([isDead(task) ? this.#bury(task) : undefined, this.#tell(task, ending)]);
+  }
+
+  async #tell(task: Task, ending: string): Promise<void> {
     const { resultMessage } = await import('../../core/result-message.ts');
     const { reply_to } = task.envelope;
     const message = resultMessage(task, (path) => this.#refOf(path));
@@ -205,11 +238,13 @@ export class Delivery {
     await this.settled();
     const now = this.#options.clock();
     this.#cache.prune(now);
-    for (const { task, ending } of this.#unannounced(0, now - OVERDUE)) {
-      await this.announce(task, ending);
-      // Where the log is not bound to the queue, it did not hear of it.
-      await this.#log.note({ announced: ending });
-    }
+    await Promise.all(
+      this.#unannounced(0, now - OVERDUE).map(async ({ task, ending }) => {
+        await this.announce(task, ending);
+        // Where the log is not bound to the queue, it did not hear of it.
+        await this.#log.note({ announced: ending });
+      }),
+    );
   }
 
   /** Waits for the messages of tasks that have ended just now: whoever ended them is sending those. */
@@ -250,19 +285,4 @@ export class Delivery {
       throw error;
     }
   }
-}
-
-/** The submit of a task as a token tells of it. */
-export function submissionOf(task: Task): EventOf<'submitted'> {
-  const { id, envelope, context, max_attempts, submitted_at } = task;
-  return {
-    v: 1,
-    type: 'submitted',
-    task_id: id,
-    at: submitted_at,
-    envelope,
-    ...(context && { context }),
-    ...(max_attempts !== undefined && { max_attempts }),
-    ...(task.status === 'scheduled' && { due_at: task.due_at }),
-  };
 }

@@ -138,7 +138,9 @@ export class LogReader {
     }
     this.#unacknowledged += batch.length;
     this.#latest = batch.at(-1)!;
-    if (this.#unacknowledged >= AHEAD / 4) this.#acknowledge(channel);
+    // LavinMQ leaves Nagle's algorithm on: the confirm that follows a message waits 40 ms unless something goes back.
+    const atOnce = this.#session.product.name === 'LavinMQ';
+    if (atOnce || this.#unacknowledged >= AHEAD / 4) this.#acknowledge(channel);
     else this.#soon ??= setTimeout(() => this.#acknowledge(channel), ACKNOWLEDGE_AFTER).unref();
   }
 

@@ -2,6 +2,7 @@ import { AgentqError } from '../../core/errors.ts';
 import type { EventOf } from '../../core/event.ts';
 import { rankOf } from '../../core/priority.ts';
 import type { ResultMessage } from '../../core/result-message.ts';
+import type { Task } from '../../core/task.ts';
 import type { LogBody, Note } from './log-body.ts';
 import { FOREIGN_RESULT, subjectOf } from './subject.ts';
 import { delayKey, eventKey, LONGEST_DELAY, type Names, RESERVED, workKey } from './names.ts';
@@ -134,4 +135,19 @@ export function deadMessage(
 /** Where the broker can't keep it so long, the log alone knows of the task until it is due. */
 export function isTooLong({ due_at, at }: EventOf<'submitted'>): boolean {
   return due_at !== undefined && due_at - at > LONGEST_DELAY * 1_000;
+}
+
+/** The submit of a task as a token tells of it. */
+export function submissionOf(task: Task): EventOf<'submitted'> {
+  const { id, envelope, context, max_attempts, submitted_at } = task;
+  return {
+    v: 1,
+    type: 'submitted',
+    task_id: id,
+    at: submitted_at,
+    envelope,
+    ...(context && { context }),
+    ...(max_attempts !== undefined && { max_attempts }),
+    ...(task.status === 'scheduled' && { due_at: task.due_at }),
+  };
 }
