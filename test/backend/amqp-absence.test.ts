@@ -22,16 +22,22 @@ async function setUp(): Promise<{ site: BrokerSite; proxy: TcpProxy; at: string 
   return { site, proxy, at: url.href };
 }
 
+/** Somebody who holds `a` for three seconds, and was cut off. */
+async function cutOff() {
+  const { site, proxy, at } = await setUp();
+  const here = await site.open({ at });
+  await done(here, submit('a'));
+  const { lease } = await claimed(here, { lease: 3 * SECOND });
+  await proxy.cut();
+  return { site, proxy, here, lease };
+}
+
 /** By the real clock: it is the broker's as well. */
 const past = (moment: number) => pause(Math.max(0, moment + SECOND / 2 - Date.now()));
 
 describe('a lease that seems to be over because nobody could reach the broker', () => {
   test('goes on, also where the first connection after it is lost before it could tell', async () => {
-    const { site, proxy, at } = await setUp();
-    const here = await site.open({ at });
-    await done(here, submit('a'));
-    const { lease } = await claimed(here, { lease: 3 * SECOND });
-    await proxy.cut();
+    const { proxy, here, lease } = await cutOff();
     await past(lease.expires_at);
     const again = proxy.cutAt({ direction: 'up', method: 'confirm.select', deliver: true }).then(() => proxy.heal());
     await proxy.heal();
@@ -41,11 +47,7 @@ describe('a lease that seems to be over because nobody could reach the broker', 
   });
 
   test('goes on, also where somebody else looks before its worker is back', async () => {
-    const { site, proxy, at } = await setUp();
-    const here = await site.open({ at });
-    await done(here, submit('a'));
-    const { lease } = await claimed(here, { lease: 3 * SECOND });
-    await proxy.cut();
+    const { site, proxy, here, lease } = await cutOff();
     await past(lease.expires_at);
     // As workers do, again and again.
     const renewing = tell(here, renew('a', 1, { lease: MINUTE }));
@@ -60,11 +62,7 @@ describe('a lease that seems to be over because nobody could reach the broker', 
   });
 
   test('goes on, also where it was to be renewed meanwhile, for less than the absence then gave it', async () => {
-    const { site, proxy, at } = await setUp();
-    const here = await site.open({ at });
-    await done(here, submit('a'));
-    const { lease } = await claimed(here, { lease: 3 * SECOND });
-    await proxy.cut();
+    const { proxy, here, lease } = await cutOff();
     const renewing = tell(here, renew('a', 1, { lease: 3 * SECOND }));
     await past(lease.expires_at + SECOND);
     await proxy.heal();
@@ -73,11 +71,7 @@ describe('a lease that seems to be over because nobody could reach the broker', 
   });
 
   test('goes on, also where somebody else first says what was said meanwhile', async () => {
-    const { site, proxy, at } = await setUp();
-    const here = await site.open({ at });
-    await done(here, submit('a'));
-    const { lease } = await claimed(here, { lease: 3 * SECOND });
-    await proxy.cut();
+    const { site, proxy, here, lease } = await cutOff();
     await past(lease.expires_at);
     const renewing = tell(here, renew('a', 1, { lease: MINUTE }));
     const fresh = await site.open();
