@@ -39,10 +39,11 @@ export const define: Define = (command, context) =>
       const broker = await cli.declareTopology(config, wishOf(cli, flags));
       const workspace = make();
       const made = await cli.createBackend(workspace);
-      const created = !existed || made.created || (broker?.declared.length ?? 0) > 0;
+      const here = !existed || made.created;
+      const created = here || (broker?.declared.length ?? 0) > 0;
       const { dir, storeDir: store } = workspace;
       if (cli.io.json) return cli.io.data({ dir, store, created, ...(broker && { broker }) } satisfies Output<'init'>);
-      cli.io.line(visible(`${created ? 'made' : 'found'} the workspace ${dir}`));
+      cli.io.line(visible(`${here ? 'made' : 'found'} the workspace ${dir}`));
       if (!broker) return;
       const { product, place, declared } = broker;
       cli.io.line(visible(`${product.name} ${product.version} at ${place}: ${declaredLine(declared)}`));
