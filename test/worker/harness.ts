@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -48,6 +49,19 @@ export async function until<T>(what: string, look: () => T | Promise<T>): Promis
   }
 }
 
+/** Who runs a program, as the options of Node's spawn. */
+export interface User {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Another user than the one who runs the tests, and where that user finds Node.js and the program. */
+export interface As {
+  readonly user: User;
+  readonly node: string;
+  readonly program: string;
+}
+
 interface Ended {
   /** null: it was killed. */
   readonly code: number | null;
@@ -65,9 +79,9 @@ export class Program {
   #stderr = '';
   #running = true;
 
-  constructor(command: readonly string[], cwd: string, env: NodeJS.ProcessEnv) {
+  constructor(command: readonly string[], cwd: string, env: NodeJS.ProcessEnv, user?: User) {
     const [file, ...args] = command;
-    this.#child = spawn(file!, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = spawn(file!, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], ...user });
     this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.#stderr += text));
     createInterface({ input: this.#child.stdout! }).on('line', (line) => this.heard(line));
     this.ended = new Promise((resolve, reject) => {
@@ -141,18 +155,32 @@ export class Sandbox {
   readonly folder = realpathSync(mkdtempSync(join(tmpdir(), 'agentq-worker-')));
   readonly #programs: Program[] = [];
   readonly #env: NodeJS.ProcessEnv;
+  readonly #user: User | undefined;
+  readonly #command: readonly [node: string, program: string];
 
-  constructor() {
+  /** @param as who runs its programs; absent: the user of the tests */
+  constructor(as?: As) {
+    this.#user = as?.user;
+    this.#command = as ? [as.node, as.program] : [process.execPath, PROGRAM];
+    this.#give(this.folder);
+    const [node, program] = this.#command;
     const { PATH = '', HOME, TMPDIR } = process.env;
     const bin = join(this.folder, 'bin');
     mkdirSync(bin);
-    writeFileSync(join(bin, 'agentq'), `#!/bin/sh\nexec '${process.execPath}' '${PROGRAM}' "$@"\n`);
+    writeFileSync(join(bin, 'agentq'), `#!/bin/sh\nexec '${node}' '${program}' "$@"\n`);
     chmodSync(join(bin, 'agentq'), 0o755);
-    this.#env = { PATH: `${bin}${delimiter}${PATH}`, HOME, TMPDIR, OUT: this.folder };
+    const home = as ? this.folder : HOME;
+    this.#env = { PATH: `${bin}${delimiter}${PATH}`, HOME: home, TMPDIR, OUT: this.folder };
+  }
+
+  /** Makes the file its user's own. */
+  #give(path: string): void {
+    if (this.#user) chownSync(path, this.#user.uid, this.#user.gid);
   }
 
   async init(): Promise<void> {
     mkdirSync(this.path('.agentq'));
+    this.#give(this.path('.agentq'));
     const backoff = { base: '50ms', max: '100ms' };
     this.write('.agentq/config.json', JSON.stringify({ version: 1, defaults: { backoff } }));
     await this.ok('init');
@@ -165,6 +193,7 @@ export class Sandbox {
   /** @returns its path */
   write(name: string, content: string | Uint8Array = ''): string {
     writeFileSync(this.path(name), content);
+    this.#give(this.path(name));
     return this.path(name);
   }
 
@@ -191,7 +220,7 @@ export class Sandbox {
 
   /** Runs a command to its end, however it ends. */
   agentq(...args: readonly string[]): Promise<Ended> {
-    return this.#start(new Program([process.execPath, PROGRAM, ...args], this.folder, this.#env)).ended;
+    return this.#start(new Program([...this.#command, ...args], this.folder, this.#env, this.#user)).ended;
   }
 
   /** Runs a command that must succeed. @returns what it printed, without the last line end */
@@ -244,8 +273,8 @@ export class Sandbox {
 
   /** Starts a worker by another program, such as `env`. */
   workBehind(starter: readonly string[], program: readonly string[], ...options: readonly string[]): Worker {
-    const work = [PROGRAM, '--json', 'work', '--as', ROLE, ...options, '--', ...program];
-    return this.#start(new Worker([...starter, process.execPath, ...work], this.folder, this.#env));
+    const work = [...this.#command, '--json', 'work', '--as', ROLE, ...options, '--', ...program];
+    return this.#start(new Worker([...starter, ...work], this.folder, this.#env, this.#user));
   }
 
   /** Lets a worker do all that is there to do, and ends it. */
