@@ -22,6 +22,7 @@ import { inputError } from '../core/issue.ts';
 import { count, duration, parseFlags } from './flags.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { Io } from './io.ts';
+import type { Output } from './output.ts';
 import type { System } from './system.ts';
 
 export type { TopologyWish } from '../backend/open.ts';
@@ -35,14 +36,16 @@ const freshId = customAlphabet('23456789abcdefghjkmnpqrstuvwxyz', 12);
 /** What a command is given: where to write, who speaks, and the queue, opened when it is first asked for. */
 export class Context {
   readonly system: System;
+  readonly output: Output;
   readonly io: Io;
   readonly #options: GlobalOptions;
   #services: Services | undefined;
 
-  constructor(system: System, options: GlobalOptions) {
+  constructor(system: System, output: Output, options: GlobalOptions) {
     this.system = system;
+    this.output = output;
     this.#options = options;
-    this.io = new Io(system, { json: options.json ?? false, color: options.color !== false });
+    this.io = new Io(system, output, { json: options.json ?? false, color: options.color !== false });
   }
 
   #environment<T extends z.ZodMiniType>(variable: string, schema: () => T): z.output<T> | undefined {

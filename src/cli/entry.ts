@@ -54,15 +54,18 @@ function standard(fd: 1 | 2, stream: () => NodeJS.WriteStream): Sink {
   };
 }
 
-/** @returns how much is done with */
+/** @returns how many bytes were written */
 function writeSome(fd: number, data: Uint8Array): number {
   try {
     return writeSync(fd, data);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EPIPE' && fd === 1) throw new OutputClosed();
-    if (code === 'EPIPE') return data.length;
-    if (code !== 'EAGAIN') throw new AgentqError('storage', `standard output: ${(error as Error).message}`);
+    if (code === 'EPIPE') throw new OutputClosed();
+    if (code !== 'EAGAIN')
+      throw new AgentqError(
+        'storage',
+        `${fd === 1 ? 'standard output' : 'standard error'}: ${(error as Error).message}`,
+      );
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
     return 0;
   }

@@ -1,5 +1,7 @@
 import type { ChalkInstance } from 'chalk';
-import type { Sink, System } from './system.ts';
+import type { AgentqError } from '../core/errors.ts';
+import { Output } from './output.ts';
+import type { System } from './system.ts';
 import { visible, visibleJson } from './visible.ts';
 
 export type Style = Pick<ChalkInstance, 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan'>;
@@ -10,24 +12,32 @@ const plain: Style = { bold: same, dim: same, red: same, green: same, yellow: sa
 /** Data goes to standard output, talk to standard error; in JSON mode the talk that would be in the way is left out. */
 export class Io {
   readonly json: boolean;
-  readonly #out: Sink;
-  readonly #err: Sink;
+  readonly #out: Output;
+  readonly #err: Output;
   readonly #colours: boolean;
 
-  constructor(system: System, options: { readonly json: boolean; readonly color: boolean }) {
+  constructor(system: System, output: Output, options: { readonly json: boolean; readonly color: boolean }) {
     this.json = options.json;
-    this.#out = system.stdout;
-    this.#err = system.stderr;
+    this.#out = output;
+    this.#err = new Output(system.stderr);
     this.#colours = options.color && !system.env['NO_COLOR'] && system.env['TERM'] !== 'dumb';
   }
 
   /** Whether a person sees standard output directly. */
   get terminal(): boolean {
-    return this.#out.isTTY === true;
+    return this.#out.isTTY;
   }
 
   get width(): number {
     return this.#out.columns ?? 120;
+  }
+
+  /**
+   * Whether all that was written to standard output has arrived: false once its reader has gone, or its disk is full.
+   * For what must not be recorded before it was told.
+   */
+  get delivered(): boolean {
+    return this.#out.delivered;
   }
 
   line(text: string): void {
@@ -42,18 +52,22 @@ export class Io {
     this.line(visibleJson(JSON.stringify(value)));
   }
 
-  /** One line of talk, safe whatever it quotes. */
+  /**
+   * One record of a run that goes on whether or not it arrives.
+   * @returns why it did not arrive; undefined also where the reader has gone
+   */
+  record(value: unknown): AgentqError | undefined {
+    return this.#out.record(`${visibleJson(JSON.stringify(value))}\n`);
+  }
+
+  /** One line of talk, safe whatever it quotes. Where it can't be written, it is dropped. */
   talk(text: string): void {
-    try {
-      this.#err.write(`${visible(text)}\n`);
-    } catch {
-      // Nobody can be told that nobody can be told.
-    }
+    this.#err.record(`${visible(text)}\n`);
   }
 
   /** Writes over its last state; only a terminal gets to see it. */
   progress(text: string): void {
-    if (this.#err.isTTY) this.#err.write(`\r\u001b[K${text}`);
+    if (this.#err.isTTY) this.#err.record(`\r\u001b[K${text}`);
   }
 
   /** Colours for standard output: none where nobody would see them. */

@@ -3,7 +3,8 @@ import { AgentqError } from '../core/errors.ts';
 import { Context } from './context.ts';
 import { exitCodes, INTERNAL_ERROR } from './exit-codes.ts';
 import { addGlobalOptions, globalOptions } from './global-options.ts';
-import { OutputClosed, type System } from './system.ts';
+import { Output } from './output.ts';
+import type { System } from './system.ts';
 import { visible, visibleJson, visibleText } from './visible.ts';
 import { VERSION } from './version.ts';
 
@@ -40,15 +41,14 @@ const everyVerb = [...verbs, ...hiddenVerbs];
 
 /** Runs one command line. @returns the exit code; never throws, never exits */
 export async function main(system: System): Promise<number> {
-  const { program, invocation } = build(system);
-  try {
-    await program.parseAsync(system.args, { from: 'user' });
-    return 0;
-  } catch (error) {
-    return report(error, system);
-  } finally {
-    await invocation.context?.close(system.endsProcess);
-  }
+  const output = new Output(system.stdout);
+  const { program, invocation } = build(system, output);
+  const errors: unknown[] = [];
+  await program.parseAsync(system.args, { from: 'user' }).catch((error: unknown) => errors.push(error));
+  await invocation.context?.close(system.endsProcess).catch((error: unknown) => errors.push(error));
+  // The command's own code goes before that of its output: the last line on standard error is about the code.
+  const lost = output.failure && report(output.failure, system);
+  return (errors.length > 0 && report(errors[0], system)) || (lost ?? 0);
 }
 
 /** What a command line has come to: the command that it calls, and what that works with. */
@@ -57,9 +57,10 @@ interface Invocation {
   context?: Context;
 }
 
-function build(system: System): { program: Command; invocation: Invocation } {
+function build(system: System, output: Output): { program: Command; invocation: Invocation } {
   const invocation: Invocation = {};
-  const context = () => (invocation.context ??= new Context(system, globalOptions(invocation.called ?? program)));
+  const context = () =>
+    (invocation.context ??= new Context(system, output, globalOptions(invocation.called ?? program)));
   const program = addGlobalOptions(new Command('agentq'))
     .description('The durable task queue that AI agents drive from the shell.')
     .version(VERSION, '-V, --version', 'print the version')
@@ -67,9 +68,9 @@ function build(system: System): { program: Command; invocation: Invocation } {
     .enablePositionalOptions() // so that `fail --reason -V` is a reason
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => system.stdout.write(text),
+      writeOut: (text) => output.write(text),
       writeErr: () => {},
-      getOutHelpWidth: () => system.stdout.columns ?? 100,
+      getOutHelpWidth: () => output.columns ?? 100,
       getOutHasColors: () => false,
     })
     .hook('preSubcommand', async (_program, command) => {
@@ -101,12 +102,12 @@ function firstOperand(args: readonly string[]): string | undefined {
 
 /** The one place where an error becomes a line and an exit code. */
 function report(error: unknown, system: System): number {
-  if (error instanceof OutputClosed) return 0;
   const told = error instanceof CommanderError ? fromCommander(error) : error;
   if (told === undefined) return 0;
   if (!(told instanceof AgentqError)) {
-    system.stderr.write(
-      `agentq: internal error: ${visibleText(error instanceof Error ? (error.stack ?? error.message) : String(error))}\n`,
+    say(
+      system,
+      `agentq: internal error: ${visibleText(error instanceof Error ? (error.stack ?? error.message) : String(error))}`,
     );
     return INTERNAL_ERROR;
   }
@@ -117,8 +118,12 @@ function report(error: unknown, system: System): number {
   const line = json
     ? visibleJson(JSON.stringify({ error: { code, exit, message, hint } }))
     : `agentq: ${visible(message)}${hint === undefined ? '' : ` (${visible(hint)})`}`;
-  if (message !== '') system.stderr.write(`${line}\n`);
+  if (message !== '') say(system, line);
   return exit;
+}
+
+function say(system: System, line: string): void {
+  new Output(system.stderr).write(`${line}\n`);
 }
 
 /** Help and version are no errors, though commander throws them. */

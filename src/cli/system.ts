@@ -20,12 +20,15 @@ export interface System {
   readonly onSignal: (listener: (signal: NodeJS.Signals) => void) => () => void;
 }
 
-/** Thrown by a sink whose reader has gone (agentq list | head): there is no more to do, and nothing is wrong. */
+/** Thrown by a sink whose reader has gone (agentq list | head). */
 export class OutputClosed extends Error {}
 
 export interface Sink {
-  /** @throws OutputClosed */
+  /**
+   * Writes all of it.
+   * @throws OutputClosed where the reader has gone; AgentqError `storage` where it can't be written
+   */
   write(data: string | Uint8Array): void;
-  readonly isTTY?: boolean;
-  readonly columns?: number;
+  readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
 }

@@ -41,8 +41,8 @@ export const define: Define = (command, context) =>
             .join('  ');
           cli.io.line(`${task_id}  ${status}  ${from}  ${visible(said)}`);
         }
-        if (messages.length === limit) cli.io.talk('there may be more: agentq inbox');
+        if (messages.length === limit && cli.io.delivered) cli.io.talk('there may be more: agentq inbox');
       }
-      // Only now: had printing failed, they would come again.
-      if (!keep) await acknowledge();
+      // What did not arrive is shown again.
+      if (!keep && cli.io.delivered) await acknowledge();
     });

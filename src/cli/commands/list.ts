@@ -44,7 +44,7 @@ export const define: Define = (command, context) =>
         cli.io.data({ tasks: views, ...(next && { next }) } satisfies Output<'list'>);
       } else {
         await printTasks(cli.io, tasks, services.clock());
-        if (next !== undefined) cli.io.talk(`there may be more: agentq list --before ${next}`);
+        if (next !== undefined && cli.io.delivered) cli.io.talk(`there may be more: agentq list --before ${next}`);
       }
     });
 

@@ -40,7 +40,7 @@ export const define: Define = (command, context) =>
     .addHelpText('after', HELP)
     .action(async (options) => {
       const { seconds = 20, workers = 4, seed, on, broker: command } = parseFlags(Flags, options);
-      const { io, system, namedUrl } = context();
+      const { io, output, system, namedUrl } = context();
       const dir = mkdtempSync(join(resolve(system.cwd, on ?? tmpdir()), 'agentq-torture-'));
       const chosen = seed ?? Math.floor(system.random() * 1_000_000) + 1;
       // Of its own on the broker too, so that nobody's tasks are in the way.
@@ -51,7 +51,7 @@ export const define: Define = (command, context) =>
         throw new AgentqError('usage', 'a broker is killed only where there is one', 'give --url as well');
       }
       const broker = command === undefined ? undefined : new TorturedBroker(command);
-      const cli = new Context(system, { dir: dirs[0]!, color: false, ...(url !== undefined && { url }) });
+      const cli = new Context(system, output, { dir: dirs[0]!, color: false, ...(url !== undefined && { url }) });
       try {
         await cli.createBackend(workspace!);
         await cli.declareTopology(config, topology);

@@ -8,7 +8,6 @@ import { count, duration, parseFlags, span } from '../flags.ts';
 import { giveMemoryBack } from '../idle-memory.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
-import { OutputClosed } from '../system.ts';
 
 const Flags = z.object({
   as: name('role'),
@@ -48,14 +47,12 @@ export const define: Define = (command, context) =>
       const services = await cli.services();
       checkProgram(program, system.cwd, system.env['PATH']);
       const policy = rolePolicy(services.workspace.config, flags.as);
+      let told = false;
       const say = (id: string, attempt: number, event: string, reason?: string) => {
         if (!io.json) return io.talk(`${id} attempt ${attempt} ${event}${reason === undefined ? '' : `: ${reason}`}`);
-        try {
-          io.data({ task_id: id, attempt, event, reason } satisfies Output<'work'>);
-        } catch (error) {
-          // Nobody listens any more; the work goes on.
-          if (!(error instanceof OutputClosed)) throw error;
-        }
+        const lost = io.record({ task_id: id, attempt, event, reason } satisfies Output<'work'>);
+        if (lost && !told) io.talk(`agentq: warning: ${lost.message}: the work goes on without its log`);
+        told ||= lost !== undefined;
       };
       const worker = new Worker(services, {
         role: flags.as,
