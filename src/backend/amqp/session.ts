@@ -88,12 +88,19 @@ export class Session {
     }
   }
 
-  /** A new one where the broker closed the last. */
-  async #shared(): Promise<Publisher> {
-    const open = await this.#publisher;
-    if (open && !open.closed) return open;
-    this.#publisher = this.#model.createConfirmChannel().then((channel) => new Publisher(channel));
-    return this.#publisher;
+  /** One for all, also for those who ask while it is being opened; a new one where the broker has closed the last. */
+  #shared(): Promise<Publisher> {
+    if (this.#publisher) return this.#publisher;
+    const opening = this.sole().then(({ channel, publisher }) => {
+      channel.on('close', forget);
+      return publisher;
+    });
+    const forget = () => {
+      if (this.#publisher === opening) this.#publisher = undefined;
+    };
+    opening.catch(forget);
+    this.#publisher = opening;
+    return opening;
   }
 
   /** Whether an error came from the end of the connection, rather than from what was asked. */

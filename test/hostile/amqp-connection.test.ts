@@ -1,0 +1,35 @@
+import { expect, onTestFinished, test } from 'vitest';
+import type { Outgoing } from '../../src/backend/amqp/publisher.ts';
+import { makeAmqpHarness, onLink } from '../backend/support/amqp-harness.ts';
+import { FrameSplitter } from '../broker/amqp-frames.ts';
+import { amqpUrl } from '../broker/shared-broker.ts';
+import { startProxy } from '../broker/tcp-proxy.ts';
+
+test('twenty first uses of a connection at once open one channel with confirms', async () => {
+  const harness = await makeAmqpHarness({ roles: ['r'] });
+  const proxy = await startProxy(Number(new URL(amqpUrl()).port));
+  onTestFinished(async () => {
+    await proxy.close();
+    await harness.close();
+  });
+  const frames = new FrameSplitter();
+  const methods: (string | undefined)[] = [];
+  proxy.onData = (direction, chunk) => {
+    if (direction === 'up') methods.push(...frames.push(chunk).map(({ method }) => method));
+    return 'pass';
+  };
+  const url = new URL(harness.url);
+  url.port = `${proxy.port}`;
+  const { tokens } = harness.names;
+  const token = (n: number): Outgoing => ({
+    exchange: tokens,
+    key: 'agentq.work.r.normal',
+    content: Buffer.from('{}'),
+    options: { messageId: `${n}` },
+  });
+  await onLink(url.href, (link) =>
+    link.lasting((session) => Promise.all(Array.from({ length: 20 }, (_, n) => session.publish(token(n))))),
+  );
+  expect(methods.filter((method) => method === 'basic.publish')).toHaveLength(20);
+  expect(methods.filter((method) => method === 'confirm.select')).toHaveLength(1);
+});
