@@ -1,5 +1,6 @@
 import type { Channel } from 'amqplib';
 import { AgentqError } from '../../core/errors.ts';
+import { argumentDifferences, namesArgument } from './argument-differences.ts';
 import { isMissing } from './broker-error.ts';
 import type { Link } from './link.ts';
 import type { Session } from './session.ts';
@@ -7,12 +8,6 @@ import type { Arguments, Exchange, Queue, Topology } from './topology.ts';
 
 /** How many things are asked for at once, each on a channel of its own. */
 const AT_ONCE = 8;
-
-/** How RabbitMQ names a difference. */
-const NAMED = /arg '([^']+)'.*received (.*) but current is (.*?)$/;
-
-/** How often one queue is asked about before its further differences are left unsaid. */
-const MOST_DIFFERENCES = 8;
 
 /** Something that is on the broker otherwise than agentq needs it. */
 export interface Difference {
@@ -108,32 +103,18 @@ async function exchangeDifferences(session: Session, exchange: Exchange): Promis
 
 /** LavinMQ only says that there is a difference: then it is said what should be there. */
 function inFull(difference: Difference, wanted: string): Difference {
-  return NAMED.test(difference.problem)
+  return namesArgument(difference.problem)
     ? difference
     : { ...difference, problem: `${difference.problem}: it should be ${wanted}` };
 }
 
-/** RabbitMQ names one difference at a time: once it is told what it has, it names the next. */
 async function queueDifferences(session: Session, { name, arguments: wanted }: Queue): Promise<Difference[]> {
-  const found: Difference[] = [];
-  let args = wanted;
-  for (let n = 0; n < MOST_DIFFERENCES; n++) {
-    const [next] = await differencesOf(session, name, (channel) => assertQueue(channel, name, args));
-    if (!next || found.some(({ problem }) => problem === next.problem)) break;
-    const all = Object.entries(wanted).map(([key, value]) => `${key} '${value}'`);
-    found.push(inFull(next, `a durable queue with ${all.join(', ')}`));
-    const named = NAMED.exec(next.problem);
-    if (!named?.[1]!.startsWith('x-') || named[1] === 'x-queue-type') break;
-    args = withCurrent(args, named[1]!, named[3]!);
-  }
-  return found;
-}
-
-function withCurrent(args: Arguments, name: string, current: string): Arguments {
-  const { [name]: _other, ...rest } = args;
-  const value = /'([^']*)'/.exec(current)?.[1];
-  if (value === undefined) return rest; // it has none
-  return { ...rest, [name]: typeof args[name] === 'number' || /^\d+$/.test(value) ? Number(value) : value };
+  const problems = await argumentDifferences(wanted, async (args) => {
+    const [difference] = await differencesOf(session, name, (channel) => assertQueue(channel, name, args));
+    return difference?.problem;
+  });
+  const all = Object.entries(wanted).map(([key, value]) => `${key} '${value}'`);
+  return problems.map((problem) => inFull({ name, problem }, `a durable queue with ${all.join(', ')}`));
 }
 
 /** What a 406 says, without what everybody knows; undefined for any other error. */
