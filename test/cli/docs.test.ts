@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod/mini';
 import { type Config, configSchema, rolePolicy } from '../../src/app/config.ts';
+import { outcomes } from '../../src/app/worker/attempt-report.ts';
 import { exitCodes, INTERNAL_ERROR } from '../../src/cli/exit-codes.ts';
 import { outputs } from '../../src/cli/schemas.ts';
 import { parseDuration } from '../../src/core/duration.ts';
@@ -55,6 +56,11 @@ describe('docs/json.md', () => {
 
   test('has a section for every output, in order', () => {
     expect(named.map(([name]) => name)).toEqual(Object.keys(outputs));
+  });
+
+  test('names every event that a line of work can tell of', () => {
+    const [, section = ''] = named.find(([name]) => name === 'work')!;
+    expect(outcomes.filter((outcome) => !section.includes(`\`${outcome}\``))).toEqual([]);
   });
 
   for (const [name, section] of named) {
