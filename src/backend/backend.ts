@@ -41,7 +41,10 @@ export interface Backend {
 export interface Request {
   readonly task_id: string;
   readonly command: Command;
-  /** When it was said, where that was before it could be heard: ms since 1970. */
+  /**
+   * When it was said, where that was before it could be heard: ms since 1970. Its events are dated so, but no later
+   * than now, and no earlier than what last happened to the task.
+   */
   readonly at?: number | undefined;
 }
 

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type Circumstances, decide } from '../../core/decide.ts';
 import { AgentqError } from '../../core/errors.ts';
 import type { Event } from '../../core/event.ts';
+import { countsFrom } from '../../core/moment.ts';
 import type { Task } from '../../core/task.ts';
 import type { Outcome, Request } from '../backend.ts';
 import { findRow } from '../projection/rows.ts';
@@ -38,7 +39,7 @@ export class Changes {
     let remembered = false;
     for (let tries = 0; tries < TRIES; tries++) {
       const base = this.#find(task_id);
-      const { events, ...decided } = decide(base, command, this.#at(at));
+      const { events, ...decided } = decide(base, command, this.#heard(base, at));
       const endsLease = events.some(({ type }) => type === 'lease-expired');
       if (!current && (decided.refusal || events.length === 0 || endsLease)) {
         // What is to be refused, has no effect, or takes a task from its worker, is so only if nothing has happened
@@ -120,7 +121,7 @@ export class Changes {
     const outcomes = requests.map(({ task_id, command, at }): Outcome => {
       const base = after.get(task_id) ?? this.#find(task_id);
       if (base && !after.has(task_id)) before.set(task_id, base);
-      const { events: more, ...outcome } = decide(base, command, this.#at(at));
+      const { events: more, ...outcome } = decide(base, command, this.#heard(base, at));
       events.push(...more);
       if (outcome.task && more.length > 0) after.set(task_id, outcome.task);
       return outcome;
@@ -132,7 +133,8 @@ export class Changes {
     return findRow(this.#parts.cache.db, id)?.task;
   }
 
-  #at(at: number | undefined): Circumstances {
-    return at === undefined ? this.#given : { now: at, random: this.#given.random };
+  #heard(task: Task | undefined, at: number | undefined): Circumstances {
+    const { now, random } = this.#given;
+    return { now: countsFrom(task, at, now), random };
   }
 }

@@ -2,6 +2,7 @@ import type { Command } from '../../core/command.ts';
 import { type Circumstances, decide } from '../../core/decide.ts';
 import { AgentqError } from '../../core/errors.ts';
 import type { Event } from '../../core/event.ts';
+import { countsFrom } from '../../core/moment.ts';
 import type { Task } from '../../core/task.ts';
 import type {
   Backend,
@@ -57,8 +58,9 @@ export class SqliteBackend implements Backend {
     const { outcomes, keep } = this.#db.transaction(() => {
       const outcomes: Outcome[] = [];
       let writes = 0;
-      for (const { task_id, command } of requests) {
-        const { outcome, written } = this.#obey(findRow(this.#db, task_id), command, rings);
+      for (const { task_id, command, at } of requests) {
+        const row = findRow(this.#db, task_id);
+        const { outcome, written } = this.#obey(row, command, rings, countsFrom(row?.task, at, this.#given.now));
         outcomes.push(outcome);
         writes += written;
       }

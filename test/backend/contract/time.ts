@@ -135,6 +135,61 @@ export const time: Theme = (check) => {
     await nothingToClaim(backend);
   });
 
+  check('what was said before it could be heard is dated when it was said', async ({ open, clock }) => {
+    const backend = await open();
+    const said = clock.now();
+    clock.advance(LEASE);
+    await done(backend, { ...submit('new', { delay_seconds: 60 }), at: said });
+    expect((await backend.history('new'))[0]).toMatchObject({ type: 'submitted', at: said, due_at: said + MINUTE });
+    expect(await backend.task('new')).toMatchObject({ status: 'queued', submitted_at: said, ready_at: said + MINUTE });
+    await done(backend, submit('a', { to: 'reviewer' }));
+    await claimed(backend, { role: 'reviewer' });
+    const failed = clock.now();
+    clock.advance(MINUTE);
+    await done(backend, { ...fail('a', 1, { by: 'reviewer' }), at: failed });
+    expect(await backend.task('a')).toMatchObject({ status: 'failed', failed_at: failed });
+  });
+
+  check('a completion that was said in time counts, though the lease has ended since', async ({ open, clock }) => {
+    const backend = await open();
+    await done(backend, submit('a'), submit('b'));
+    await claimed(backend);
+    clock.advance(MINUTE);
+    const said = clock.now();
+    clock.advance(LEASE);
+    const told = await done(backend, { ...complete('a', 1, { summary: 'in time' }), at: said });
+    expect(told).toMatchObject({ status: 'completed', completion: { at: said } });
+    expect(await typesOf(backend.history('a'))).toEqual(['submitted', 'claimed', 'completed']);
+    const { lease } = await claimed(backend);
+    clock.advance(2 * LEASE);
+    await refused(backend, { ...complete('b', 1), at: lease.expires_at }, 'conflict');
+  });
+
+  check('a clock that ran ahead dates nothing later than now, and ends no lease', async ({ open, clock }) => {
+    const backend = await open();
+    await done(backend, submit('a'));
+    await claimed(backend);
+    const now = clock.now();
+    expect(await done(backend, { ...complete('a', 1), at: now + 2 * LEASE })).toMatchObject({
+      status: 'completed',
+      completion: { at: now },
+    });
+    expect(await done(backend, { ...submit('b'), at: now + LEASE })).toMatchObject({ submitted_at: now });
+  });
+
+  check('what was said before the last event of its task is dated as that event', async ({ open, clock }) => {
+    const backend = await open();
+    const before = clock.now();
+    clock.advance(MINUTE);
+    await done(backend, submit('a'));
+    await claimed(backend);
+    const last = clock.now();
+    clock.advance(MINUTE);
+    await done(backend, { ...complete('a', 1), at: before });
+    expect((await backend.history('a')).map(({ at }) => at)).toEqual([last, last, last]);
+    expect(await backend.audit(false)).toEqual([]);
+  });
+
   check('a task that nobody began in time is expired for whoever looks', async ({ open, clock }) => {
     const backend = await open();
     await done(backend, submit('a', { ttl_seconds: 60 }));
