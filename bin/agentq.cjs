@@ -4,18 +4,62 @@
 // the message below.
 var least = 24;
 if (Number(process.versions.node.split('.')[0]) < least) {
-  process.stderr.write(
-    'agentq: Node.js ' +
+  fail(
+    'Node.js ' +
       least +
       ' or newer is needed, and this is ' +
       process.version +
       ' (npx -p node@' +
       least +
-      ' agentq …; in a clone: npm run -s agentq -- …)\n',
+      ' agentq …; in a clone: npm run -s agentq -- …)',
   );
-  process.exitCode = 1;
 } else {
-  require('node:module').enableCompileCache();
+  var cache = cacheFolder();
+  if (cache !== undefined) require('node:module').enableCompileCache(cache + '/compile-cache');
+  start(cache);
+}
+
+function start(cache) {
+  var program;
+  try {
+    program = require('../dist/agentq.cjs');
+  } catch (error) {
+    return fail('the program is damaged: ' + String(error.message).split('\n')[0] + ' (install it again)');
+  }
   // exit() rather than a natural end, which would spend time on tidying up what the system tidies up anyway.
-  void require('../dist/agentq.cjs').run().then(process.exit);
+  void program.run(cache).then(process.exit);
+}
+
+function fail(problem) {
+  process.stderr.write('agentq: ' + problem + '\n');
+  process.exitCode = 1;
+}
+
+/**
+ * The user's own folder for what can be made anew: $XDG_CACHE_HOME/agentq, else ~/.cache/agentq; made where it is
+ * missing. Code that lies there is run, so nobody else may write there: the folder must be the user's, 0700 and no
+ * link, and nobody else may be able to replace it.
+ * @returns undefined where there is no such folder
+ */
+function cacheFolder() {
+  var fs = require('node:fs');
+  var own = process.geteuid && process.geteuid();
+  var home = process.env.HOME;
+  var base = process.env.XDG_CACHE_HOME || (home && home + '/.cache');
+  if (own === undefined || !base || base[0] !== '/') return undefined;
+  var folder = base + '/agentq';
+  try {
+    // Where even its parent is missing, both are made, and the next one above decides.
+    var above = fs.statSync(base, { throwIfNoEntry: false }) || fs.statSync(base.slice(0, base.lastIndexOf('/')));
+    var sticky = (above.mode & 0o1000) !== 0;
+    if ((above.uid !== own && above.uid !== 0) || ((above.mode & 0o022) !== 0 && !sticky)) return undefined;
+    var there = fs.lstatSync(folder, { throwIfNoEntry: false });
+    if (!there) {
+      fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+      there = fs.lstatSync(folder);
+    }
+    return there.isDirectory() && there.uid === own && (there.mode & 0o077) === 0 ? folder : undefined;
+  } catch (error) {
+    return void error;
+  }
 }

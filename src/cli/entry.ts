@@ -1,15 +1,21 @@
 import { fstatSync, writeSync } from 'node:fs';
 import { AgentqError } from '../core/errors.ts';
 import { main } from './main.ts';
-import { OutputClosed, type Sink } from './system.ts';
+import { report } from './error-report.ts';
+import { OutputClosed, type Sink, type System } from './system.ts';
 
-/** Runs the program in this process. @returns the exit code; bin/agentq.cjs exits with it */
-export function run(): Promise<number> {
+/**
+ * Runs the program in this process.
+ * @param cacheFolder a folder that nobody but the user can write to
+ * @returns the exit code; bin/agentq.cjs exits with it
+ */
+export function run(cacheFolder?: string): Promise<number> {
   // What is called with a URL may be called with a password, and everybody on the machine may read command lines.
   if (process.argv.some((arg) => /^(--url=)?amqps?:/.test(arg))) process.title = 'agentq';
-  return main({
+  const system: System = {
     args: process.argv.slice(2),
     env: process.env,
+    cacheFolder,
     get cwd() {
       try {
         return process.cwd();
@@ -32,7 +38,11 @@ export function run(): Promise<number> {
       for (const signal of signals) process.on(signal, listener);
       return () => signals.forEach((signal) => process.off(signal, listener));
     },
-  });
+  };
+  // What is thrown outside of the command, or rejected with nobody to hear it, ends the process at once.
+  const { promise: crashed, resolve: crash } = Promise.withResolvers<number>();
+  process.on('uncaughtException', (error) => crash(report(error, system)));
+  return Promise.race([main(system), crashed]);
 }
 
 /**

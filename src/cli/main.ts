@@ -1,11 +1,9 @@
-import { Command, CommanderError } from 'commander';
-import { AgentqError } from '../core/errors.ts';
+import { Command } from 'commander';
 import { Context } from './context.ts';
-import { exitCodes, INTERNAL_ERROR } from './exit-codes.ts';
+import { report } from './error-report.ts';
 import { addGlobalOptions, globalOptions } from './global-options.ts';
 import { Output } from './output.ts';
 import type { System } from './system.ts';
-import { visible, visibleJson, visibleText } from './visible.ts';
 import { VERSION } from './version.ts';
 
 /** Adds a verb's arguments, options and action. Loaded when the verb is called, with all that it imports. */
@@ -98,36 +96,4 @@ const withValue = new Set(['--dir', '--url', '--broker-timeout']);
 
 function firstOperand(args: readonly string[]): string | undefined {
   return args.find((arg, i) => !arg.startsWith('-') && !withValue.has(args[i - 1] ?? ''));
-}
-
-/** The one place where an error becomes a line and an exit code. */
-function report(error: unknown, system: System): number {
-  const told = error instanceof CommanderError ? fromCommander(error) : error;
-  if (told === undefined) return 0;
-  if (!(told instanceof AgentqError)) {
-    say(
-      system,
-      `agentq: internal error: ${visibleText(error instanceof Error ? (error.stack ?? error.message) : String(error))}`,
-    );
-    return INTERNAL_ERROR;
-  }
-  const ours = system.args.includes('--') ? system.args.slice(0, system.args.indexOf('--')) : system.args;
-  const json = ours.includes('--json');
-  const exit = exitCodes[told.code];
-  const { code, message, hint } = told;
-  const line = json
-    ? visibleJson(JSON.stringify({ error: { code, exit, message, hint } }))
-    : `agentq: ${visible(message)}${hint === undefined ? '' : ` (${visible(hint)})`}`;
-  if (message !== '') say(system, line);
-  return exit;
-}
-
-function say(system: System, line: string): void {
-  new Output(system.stderr).write(`${line}\n`);
-}
-
-/** Help and version are no errors, though commander throws them. */
-function fromCommander({ code, message }: CommanderError): AgentqError | undefined {
-  if (code === 'commander.helpDisplayed' || code === 'commander.version' || code === 'commander.help') return undefined;
-  return new AgentqError('usage', message.replace(/^error: /, '').replace(/\n/g, ' '), 'agentq --help');
 }

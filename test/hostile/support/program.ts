@@ -15,10 +15,18 @@ export interface Ended {
   readonly stderr: string;
 }
 
+/** The surroundings of a process, and which copy of the program it runs. */
+export interface Options extends SpawnOptions {
+  readonly node?: string;
+  readonly program?: string;
+  readonly input?: string | Uint8Array;
+}
+
 /** Starts a shell script; `$0` in it is Node.js, `$1` the program, `$2` and what follows are the arguments. */
-export function startScript(script: string, args: readonly string[], options: SpawnOptions): ChildProcess {
+export function startScript(script: string, args: readonly string[], options: Options): ChildProcess {
+  const { node = process.execPath, program = PROGRAM, ...around } = options;
   const env = { PATH: process.env['PATH'], ...options.env };
-  return spawn('/bin/sh', ['-c', script, process.execPath, PROGRAM, ...args], { timeout: PATIENCE, ...options, env });
+  return spawn('/bin/sh', ['-c', script, node, program, ...args], { timeout: PATIENCE, ...around, env });
 }
 
 /** Gives a process its whole standard input. @returns what it said until it ended */
@@ -34,15 +42,12 @@ export async function ended(child: ChildProcess, input: string | Uint8Array = ''
 }
 
 /** Runs the program to its end. */
-export function runProgram(
-  options: SpawnOptions & { readonly input?: string | Uint8Array },
-  ...args: string[]
-): Promise<Ended> {
+export function runProgram(options: Options, ...args: string[]): Promise<Ended> {
   return ended(startScript('exec "$0" "$@"', args, options), options.input);
 }
 
 /** Runs the program with a standard output whose reader has gone before it begins. */
-export async function runUnread(options: SpawnOptions, ...args: string[]): Promise<Ended> {
+export async function runUnread(options: Options, ...args: string[]): Promise<Ended> {
   const child = startScript('read go; exec "$0" "$@"', args, options);
   child.stdout!.destroy();
   await once(child.stdout!, 'close');
@@ -50,6 +55,6 @@ export async function runUnread(options: SpawnOptions, ...args: string[]): Promi
 }
 
 /** Runs the program with a standard output that lies on a full disk. */
-export function runOnFullDisk(options: SpawnOptions, ...args: string[]): Promise<Ended> {
+export function runOnFullDisk(options: Options, ...args: string[]): Promise<Ended> {
   return ended(startScript('exec "$0" "$@" > /dev/full', args, options));
 }

@@ -1,0 +1,56 @@
+import { CommanderError } from 'commander';
+import { AgentqError } from '../core/errors.ts';
+import { exitCodes, INTERNAL_ERROR } from './exit-codes.ts';
+import { keepInternalError } from './internal-error.ts';
+import { shorten } from './line.ts';
+import { Output } from './output.ts';
+import type { System } from './system.ts';
+import { visible, visibleJson } from './visible.ts';
+
+interface Told {
+  readonly code: string;
+  readonly exit: number;
+  readonly message: string;
+  readonly hint?: string | undefined;
+}
+
+/**
+ * Tells of an error in one line on standard error: the one place where an error becomes an exit code. What is no
+ * AgentqError is a bug; its details go into a file.
+ * @returns the exit code
+ */
+export function report(error: unknown, system: System): number {
+  const known = error instanceof CommanderError ? fromCommander(error) : error;
+  if (known === undefined) return 0;
+  const told = known instanceof AgentqError ? { ...refusal(known), exit: exitCodes[known.code] } : bug(known, system);
+  const { code, exit, message, hint } = told;
+  if (message === '') return exit;
+  const ours = system.args.includes('--') ? system.args.slice(0, system.args.indexOf('--')) : system.args;
+  const line = ours.includes('--json')
+    ? visibleJson(JSON.stringify({ error: { code, exit, message, hint } }))
+    : `agentq: ${exit === INTERNAL_ERROR ? 'internal error: ' : ''}${visible(message)}${hint === undefined ? '' : ` (${visible(hint)})`}`;
+  new Output(system.stderr).write(`${line}\n`);
+  return exit;
+}
+
+function refusal({ code, message, hint }: AgentqError): Omit<Told, 'exit'> {
+  return { code, message, hint };
+}
+
+/** A stack, and the source that Node.js quotes, help nobody at a terminal, and may quote what is confidential. */
+function bug(error: unknown, { cacheFolder, clock }: System): Told {
+  const { name, message } = error instanceof Error ? error : { name: typeof error, message: String(error) };
+  const file = keepInternalError(cacheFolder, error, clock());
+  return {
+    code: 'internal error',
+    exit: INTERNAL_ERROR,
+    message: shorten(`${name}: ${message.split('\n')[0]!}`, 300),
+    hint: file === undefined ? undefined : `report it, with ${file}`,
+  };
+}
+
+/** Help and version are no errors, though commander throws them. */
+function fromCommander({ code, message }: CommanderError): AgentqError | undefined {
+  if (code === 'commander.helpDisplayed' || code === 'commander.version' || code === 'commander.help') return undefined;
+  return new AgentqError('usage', message.replace(/^error: /, '').replace(/\n/g, ' '), 'agentq --help');
+}

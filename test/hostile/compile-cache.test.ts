@@ -1,0 +1,149 @@
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  realpathSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { describe, expect, test as base } from 'vitest';
+import { fixtures, type Shell, type Shells } from '../cli/harness.ts';
+import { runProgram } from './support/program.ts';
+import { colleague, reachable, unprivileged } from './support/unprivileged.ts';
+
+interface Homes extends Shells {
+  /** A folder that is the user's own. */
+  home: string;
+  /** Runs the program as the user, with more in its environment. */
+  asUser: (env?: Readonly<Record<string, string>>) => Promise<void>;
+}
+
+function give(path: string, user = unprivileged): void {
+  if (user) chownSync(path, user.uid, user.gid);
+}
+
+const test = base.extend<Homes>({
+  ...fixtures,
+  home: async ({ bare }, use) => {
+    chmodSync(bare.cwd, 0o755);
+    mkdirSync(bare.path('home'), { mode: 0o700 });
+    give(bare.path('home'));
+    mkdirSync(bare.path('tmp'));
+    chmodSync(bare.path('tmp'), 0o1777);
+    await use(bare.path('home'));
+  },
+  asUser: ({ bare, home }, use) =>
+    use(async (env = {}) => {
+      const program = unprivileged && { ...reachable(unprivileged), ...unprivileged };
+      const around = { cwd: '/', env: { HOME: home, TMPDIR: bare.path('tmp'), ...env }, ...program };
+      expect(await runProgram(around, '--version')).toMatchObject({ code: 0, stderr: '' });
+    }),
+});
+
+/** All files below a folder. */
+const filesIn = (folder: string) =>
+  existsSync(folder) ? readdirSync(folder, { recursive: true, withFileTypes: true }).filter((one) => one.isFile()) : [];
+
+test('compiled code lies in the cache folder of the user alone', async ({ bare, home, asUser }) => {
+  await asUser();
+  expect(filesIn(`${home}/.cache/agentq/compile-cache`)).not.toEqual([]);
+  expect(statSync(`${home}/.cache/agentq`).mode & 0o777).toBe(0o700);
+  expect(readdirSync(bare.path('tmp'))).toEqual([]);
+});
+
+test('compiled code lies where XDG_CACHE_HOME says', async ({ home, asUser }) => {
+  mkdirSync(`${home}/xdg`, { mode: 0o700 });
+  give(`${home}/xdg`);
+  await asUser({ XDG_CACHE_HOME: `${home}/xdg` });
+  expect(filesIn(`${home}/xdg/agentq/compile-cache`)).not.toEqual([]);
+  expect(existsSync(`${home}/.cache`)).toBe(false);
+});
+
+test('a folder that the user names is used', async ({ home, asUser }) => {
+  await asUser({ NODE_COMPILE_CACHE: `${home}/chosen` });
+  expect(filesIn(`${home}/chosen`)).not.toEqual([]);
+});
+
+/** Folders that somebody else has prepared, each made with the user's cache folder still missing. */
+interface Prepared {
+  readonly make: (home: string, bare: Shell) => void;
+  /** Whether only root can prepare it. */
+  readonly root?: boolean;
+}
+
+const folderOf = (home: string) => `${home}/.cache/agentq`;
+
+function made(path: string, mode: number, user = unprivileged): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  give(dirname(path));
+  if (!existsSync(path)) mkdirSync(path);
+  chmodSync(path, mode);
+  give(path, user);
+}
+
+const prepared: Readonly<Record<string, Prepared>> = {
+  'belongs to another user': { make: (home) => made(folderOf(home), 0o777, colleague), root: true },
+  'belongs to another user, and is closed': { make: (home) => made(folderOf(home), 0o700, colleague), root: true },
+  'can be written by others': { make: (home) => made(folderOf(home), 0o777) },
+  'can be read by others': { make: (home) => made(folderOf(home), 0o755) },
+  'is a link to a folder of another user': {
+    make: (home, bare) => {
+      made(bare.path('planted'), 0o777, colleague);
+      made(`${home}/.cache`, 0o700);
+      symlinkSync(bare.path('planted'), folderOf(home));
+    },
+  },
+  'is a link to a folder of the user': {
+    make: (home, bare) => {
+      made(bare.path('planted'), 0o700);
+      made(`${home}/.cache`, 0o700);
+      symlinkSync(bare.path('planted'), folderOf(home));
+    },
+  },
+  'lies in a folder that others may write to': {
+    make: (home) => {
+      made(folderOf(home), 0o700);
+      made(`${home}/.cache`, 0o777);
+    },
+  },
+  'lies in a folder of another user': {
+    make: (home) => {
+      made(folderOf(home), 0o700);
+      made(`${home}/.cache`, 0o777, colleague);
+    },
+    root: true,
+  },
+  'would have to be made in a folder of another user': {
+    make: (home) => made(`${home}/.cache`, 0o777, colleague),
+    root: true,
+  },
+  'is a file': {
+    make: (home) => {
+      made(`${home}/.cache`, 0o700);
+      cpSync(process.argv[1]!, folderOf(home));
+    },
+  },
+};
+
+describe('no code is kept in, and none is run from, a folder that', () => {
+  for (const [what, { make, root }] of Object.entries(prepared)) {
+    test(what, async ({ bare, home, asUser, skip }) => {
+      skip(root === true && colleague === undefined, 'only root can be two users');
+      make(home, bare);
+      const before = filesIn(bare.cwd).length;
+      await asUser();
+      expect(filesIn(bare.cwd)).toHaveLength(before);
+    });
+  }
+
+  test('another user has made first in the shared temporary folder', async ({ bare, asUser }) => {
+    made(bare.path('tmp/node-compile-cache'), 0o777, colleague);
+    chmodSync(bare.path('tmp'), 0o1777);
+    await asUser();
+    expect(readdirSync(realpathSync(bare.path('tmp/node-compile-cache')))).toEqual([]);
+  });
+});
