@@ -10,7 +10,7 @@ const LETTERS = '23456789abcdefghjkmnpqrstuvwxyz';
 export async function openServices(folder: string): Promise<Services> {
   const workspace = findWorkspace(folder, folder);
   const backend = await openBackend(openOptions(folder));
-  return { workspace, backend, store: storeOf(folder), clock: Date.now, newId };
+  return { workspace, backend, store: storeOf(folder), clock: Date.now, monotonic: () => performance.now(), newId };
 }
 
 /** What a workspace's backend is opened with. */

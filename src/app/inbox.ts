@@ -10,23 +10,23 @@ export interface Collected {
   readonly acknowledge: () => Promise<void>;
 }
 
-/** The result messages of a queue, waiting until the deadline (ms since 1970) for the first. */
+/** The result messages of a queue, waiting until the deadline (by the monotonic clock) for the first. */
 export async function collect(
-  { backend, store, clock }: Services,
+  services: Services,
   queue: string,
   limit: number,
   deadline: number,
   signal?: AbortSignal,
 ): Promise<Collected> {
+  const { backend, store, monotonic } = services;
   using watch = backend.watch('finished');
   for (;;) {
     const inbox = await backend.inbox(queue, limit);
     const messages = await Promise.all(inbox.tasks.map((task) => messageOf(store, task)));
-    const now = clock();
-    if (messages.length > 0 || now >= deadline || signal?.aborted) {
+    if (messages.length > 0 || monotonic() >= deadline || signal?.aborted) {
       return { messages, acknowledge: () => inbox.acknowledge() };
     }
-    await watch.wait(patience(now, undefined, deadline), signal);
+    await watch.wait(patience(services, undefined, deadline), signal);
   }
 }
 

@@ -9,13 +9,21 @@ export interface Services {
   readonly store: ArtifactStore;
   /** ms since 1970. */
   readonly clock: () => number;
+  /** ms since some moment; no setting of the clock changes it. For deadlines. */
+  readonly monotonic: () => number;
   readonly newId: () => string;
 }
 
 /** How long a waiting process relies on the doorbell before it looks by itself, in ms. */
 const SLOW_POLL = 10_000;
 
-/** How long to wait for a ring when time alone may change something at `nextDue`. */
-export function patience(now: number, nextDue: number | undefined, deadline = Infinity): number {
-  return Math.max(0, Math.min(SLOW_POLL, (nextDue ?? Infinity) - now, deadline - now));
+/**
+ * How long to wait for a ring, in ms.
+ * @param nextDue when time alone may change something, by the clock
+ * @param deadline when to give up, by the monotonic clock
+ */
+export function patience({ clock, monotonic }: Services, nextDue: number | undefined, deadline = Infinity): number {
+  const due = nextDue === undefined ? Infinity : nextDue - clock();
+  const left = deadline === Infinity ? Infinity : deadline - monotonic();
+  return Math.max(0, Math.min(SLOW_POLL, due, left));
 }

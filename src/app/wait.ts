@@ -7,7 +7,7 @@ export interface WaitRequest {
   readonly ids: readonly string[];
   /** Whether one finished task is enough, or all of them must be. */
   readonly until: 'any' | 'all';
-  /** When to give up, ms since 1970; Infinity for never. */
+  /** When to give up, by the monotonic clock; Infinity for never. */
   readonly deadline: number;
   readonly signal?: AbortSignal;
 }
@@ -28,9 +28,8 @@ export async function waitFor(services: Services, request: WaitRequest): Promise
     }
     const tasks = ids.map((id) => known.get(id)!);
     const done = until === 'any' ? tasks.some(isFinished) : tasks.every(isFinished);
-    const now = services.clock();
-    if (done || now >= deadline || signal?.aborted) return tasks;
+    if (done || services.monotonic() >= deadline || signal?.aborted) return tasks;
     const due = tasks.reduce((first, task) => Math.min(first, nextDue(task) ?? Infinity), Infinity);
-    await watch.wait(patience(now, due, deadline), signal);
+    await watch.wait(patience(services, due, deadline), signal);
   }
 }

@@ -153,8 +153,9 @@ export class Context {
     const workspace = findWorkspace(this.namedDir, this.system.cwd);
     const store = storeOf(workspace);
     const backend = await openBackend(this.#backendOptions(workspace));
+    const { clock, monotonic } = this.system;
     const newId = () => `task-${freshId()}`;
-    this.#services = { workspace, store, backend, clock: this.system.clock, newId };
+    this.#services = { workspace, store, backend, clock, monotonic, newId };
     if (this.#broker(workspace.config)) await this.#flushOutbox(this.#services);
     return this.#services;
   }

@@ -14,6 +14,8 @@ export interface System {
   readonly pid: number;
   /** ms since 1970. */
   readonly clock: () => number;
+  /** ms since some moment; no setting of the clock changes it. For deadlines. */
+  readonly monotonic: () => number;
   /** In [0, 1). */
   readonly random: () => number;
   /** Whether the process ends with the command: then nothing need be tidied up first. */

@@ -40,10 +40,32 @@ export interface Surroundings {
 export const BEGINNING = Date.parse('2027-03-01T12:00:00.000Z');
 
 class Clock {
+  /** What it shows, ms since 1970. */
   now = BEGINNING;
-  /** How far each look at the clock moves it, in ms: so that what waits for a deadline comes to it. */
+  /** How much time has passed, in ms. */
+  passed = 1_000;
+  /** How much time passes at each look, in ms: so that what waits for a deadline comes to it. */
   drift = 0;
-  readonly read = (): number => (this.now += this.drift);
+  /** By how much each look finds it set forward, or back, in ms: no time passes with that. */
+  skew = 0;
+  readonly read = (): number => {
+    this.#pass();
+    return this.now;
+  };
+  readonly monotonic = (): number => {
+    this.#pass();
+    return this.passed;
+  };
+
+  #pass(): void {
+    this.advance(this.drift);
+    this.now += this.skew;
+  }
+
+  advance(ms: number): void {
+    this.now += ms;
+    this.passed += ms;
+  }
 }
 
 class Collector implements Sink {
@@ -84,7 +106,7 @@ export class Shell {
   }
 
   advance(seconds: number): void {
-    this.clock.now += seconds * 1_000;
+    this.clock.advance(seconds * 1_000);
   }
 
   start(...args: string[]): Running {
@@ -103,6 +125,7 @@ export class Shell {
       hostname: () => 'host',
       pid: 4711,
       clock: this.clock.read,
+      monotonic: this.clock.monotonic,
       random: () => 0.5,
       endsProcess: false,
       onSignal(listener) {

@@ -11,7 +11,7 @@ export interface Stage {
   readonly role: string;
   readonly random: () => number;
   readonly ledger: Ledger;
-  /** When to stop, ms since 1970. */
+  /** When to stop, by performance.now(). */
   readonly deadline: number;
 }
 
@@ -61,7 +61,7 @@ async function risk(stage: Stage, args: readonly string[], input?: string): Prom
   return ended;
 }
 
-const going = ({ deadline }: Stage) => Date.now() < deadline;
+const going = ({ deadline }: Stage) => performance.now() < deadline;
 
 /** Submits tasks, one at a time or by the batch; one whose submit was killed is submitted again under its id. */
 export async function submitter(stage: Stage, name: string): Promise<void> {

@@ -28,7 +28,7 @@ export class TorturedBroker {
     const between = ([least, most]: readonly [number, number]) => least + random() * (most - least);
     for (;;) {
       const life = between(LIFE);
-      if (Date.now() + life > deadline) return;
+      if (performance.now() + life > deadline) return;
       await pause(life);
       await this.kill();
       ledger.countKill();

@@ -52,9 +52,9 @@ export class ProcessGroup {
    */
   async stop(grace: number): Promise<void> {
     this.signal('SIGTERM');
-    const deadline = Date.now() + grace;
-    while (this.signal(0) && Date.now() < deadline + UNBURIED) {
-      if (Date.now() >= deadline) this.signal('SIGKILL');
+    const deadline = performance.now() + grace;
+    while (this.signal(0) && performance.now() < deadline + UNBURIED) {
+      if (performance.now() >= deadline) this.signal('SIGKILL');
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     await this.exit;

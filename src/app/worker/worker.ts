@@ -37,12 +37,13 @@ export class Worker {
   #worked = false;
   #fault: Error | undefined;
   #wake = new AbortController();
+  /** By the monotonic clock. */
   #lastBusy: number;
 
   constructor(services: Services, options: WorkerOptions) {
     this.#services = services;
     this.#options = options;
-    this.#lastBusy = services.clock();
+    this.#lastBusy = services.monotonic();
   }
 
   /** No new task from now on; running ones finish. */
@@ -62,12 +63,12 @@ export class Worker {
    * @throws AgentqError `storage` where it can't work at all; its tasks are back in the queue
    */
   async run(): Promise<void> {
-    const { backend, clock } = this.#services;
+    const { backend, monotonic } = this.#services;
     using watch = backend.watch({ role: this.#options.role });
     try {
       for (;;) {
         const nextDue = await this.#patiently(() => this.#fill());
-        if (this.#running.size > 0) this.#lastBusy = clock();
+        if (this.#running.size > 0) this.#lastBusy = monotonic();
         if (this.#running.size === 0 && this.#fault) throw this.#fault;
         const idle = this.#running.size === 0;
         if (idle && (this.#draining || (await this.#patiently(() => this.#mayEnd())) === true)) return;
@@ -121,7 +122,7 @@ export class Worker {
     this.#options.onStart(run.id, attempt);
     const ended = (report?: AttemptReport) => {
       this.#running.delete(run);
-      this.#lastBusy = this.#services.clock();
+      this.#lastBusy = this.#services.monotonic();
       if (report) this.#options.onEnd(report);
       this.#wake.abort();
     };
@@ -136,12 +137,12 @@ export class Worker {
   #patience(nextDue: number | undefined): number {
     const { idleExit } = this.#options;
     const idleEnd = idleExit === undefined || this.#running.size > 0 ? Infinity : this.#lastBusy + idleExit;
-    return patience(this.#services.clock(), nextDue, idleEnd);
+    return patience(this.#services, nextDue, idleEnd);
   }
 
   async #mayEnd(): Promise<boolean> {
     const { untilEmpty, idleExit, role } = this.#options;
-    if (idleExit !== undefined && this.#services.clock() >= this.#lastBusy + idleExit) return true;
+    if (idleExit !== undefined && this.#services.monotonic() >= this.#lastBusy + idleExit) return true;
     if (!untilEmpty) return false;
     for await (const task of everyTask(this.#services.backend, { role, statuses: ['queued', 'scheduled'] })) {
       if (task.status === 'queued' || (task.status === 'scheduled' && task.why === 'backoff')) return false;

@@ -29,14 +29,14 @@ export const define: Define = (command, context) =>
       const flags = parseFlags(Flags, options);
       const cli = context();
       const services = await cli.services();
-      const { workspace, store, clock } = services;
+      const { workspace, store, monotonic } = services;
       const lease = flags.lease ?? rolePolicy(workspace.config, flags.as).lease;
       const worker = cli.identity(flags.worker) ?? `${flags.as}@${cli.system.hostname()}`;
       const request = { role: flags.as, worker, lease };
       const { wait } = flags;
       const task = await (wait === undefined
-        ? claim(services, request, clock())
-        : untilSignal(cli.system, (signal) => claim(services, request, clock() + wait, signal)));
+        ? claim(services, request, monotonic())
+        : untilSignal(cli.system, (signal) => claim(services, request, monotonic() + wait, signal)));
       if (!task) throw new AgentqError('empty', cli.io.json ? `no task is ready for ${flags.as}` : '');
       const { attempt, expires_at } = task.lease;
       const view: Output<'claim'> = {

@@ -30,7 +30,7 @@ export const define: Define = (command, context) =>
       const services = await cli.services();
       const queue = flags.queue ?? resultsQueue(cli.identity(as) ?? 'coordinator');
       const { messages, acknowledge } = await untilSignal(cli.system, (signal) =>
-        collect(services, queue, limit, services.clock() + wait, signal),
+        collect(services, queue, limit, services.monotonic() + wait, signal),
       );
       if (messages.length === 0) throw new AgentqError('empty', cli.io.json ? `nothing waits in ${queue}` : '');
       if (cli.io.json) cli.io.data({ messages: [...messages] } satisfies Output<'inbox'>);

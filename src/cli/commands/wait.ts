@@ -33,7 +33,7 @@ export const define: Define = (command, context) =>
         throw new AgentqError('usage', '--any and --all exclude each other', 'give one of them');
       const cli = context();
       const services = await cli.services();
-      const deadline = flags.timeout === undefined ? Infinity : services.clock() + flags.timeout;
+      const deadline = flags.timeout === undefined ? Infinity : services.monotonic() + flags.timeout;
       const until = flags.any ? 'any' : 'all';
       const tasks = await untilSignal(cli.system, (signal) => waitFor(services, { ids, until, deadline, signal }));
       const ended = tasks.filter(isFinished);

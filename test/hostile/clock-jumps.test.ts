@@ -1,0 +1,56 @@
+import { describe, expect, test as base } from 'vitest';
+import { fixtures, type Shells } from '../cli/harness.ts';
+
+const test = base.extend<Shells>(fixtures);
+
+const HOUR = 3_600_000;
+
+/** What waits for so long, and the exit code of having waited in vain. */
+const waits: readonly { readonly args: readonly string[]; readonly code: number }[] = [
+  { args: ['wait', 't', '--timeout', '1s'], code: 8 },
+  { args: ['wait', 't', 'u', '--any', '--timeout', '1s'], code: 8 },
+  { args: ['claim', '--as', 'idle', '--wait', '1s'], code: 9 },
+  { args: ['inbox', '--wait', '1s'], code: 9 },
+  { args: ['work', '--as', 'idle', '--idle-exit', '1s', '--', 'true'], code: 0 },
+];
+
+describe('a clock that is set back again and again', () => {
+  for (const { args, code } of waits) {
+    test(`does not lengthen ${args.join(' ')}`, { timeout: 8_000 }, async ({ q }) => {
+      await q.submit('t');
+      await q.submit('u');
+      q.clock.drift = 100;
+      q.clock.skew = -HOUR;
+      const shell = q.with({ env: { PATH: process.env['PATH']! } });
+      expect(await shell.run(...args)).toMatchObject({ code });
+    });
+  }
+});
+
+describe('a clock that is set forward', () => {
+  test('does not shorten wait', async ({ q }) => {
+    await q.submit('t');
+    q.clock.skew = HOUR;
+    const waiting = q.start('wait', 't', '--timeout', '1h');
+    await waiting.listening;
+    await q.ok('complete', 't', '--from', 'r', '--summary', 'done');
+    expect(await waiting.done).toMatchObject({ code: 0 });
+  });
+
+  test('does not shorten claim', async ({ q }) => {
+    q.clock.skew = HOUR;
+    const waiting = q.start('claim', '--as', 'r', '--wait', '1h', '--json');
+    await waiting.listening;
+    await q.submit('t');
+    expect((await waiting.done).json()).toMatchObject({ task_id: 't' });
+  });
+
+  test('does not shorten inbox', async ({ q }) => {
+    await q.submit('t');
+    q.clock.skew = HOUR;
+    const waiting = q.start('inbox', '--wait', '1h', '--json');
+    await waiting.listening;
+    await q.ok('complete', 't', '--from', 'r', '--summary', 'done');
+    expect((await waiting.done).json()).toMatchObject({ messages: [{ task_id: 't' }] });
+  });
+});
