@@ -1,10 +1,11 @@
-import { statSync } from 'node:fs';
+import { lstatSync, statSync } from 'node:fs';
 import { parse } from 'node:path';
-import type { ArtifactStore, Stored } from '../artifacts/store.ts';
+import type { ArtifactStore, FileSource, Piece } from '../artifacts/store.ts';
 import { AgentqError } from '../core/errors.ts';
 import type { Evidence } from '../core/evidence.ts';
-import { checkName } from '../core/identifiers.ts';
-import { artifactsFolder, attemptFolder, resultPath, taskOf } from './evidence-paths.ts';
+import { checkName, nearestArtifactName } from '../core/identifiers.ts';
+import type { Attempt } from '../core/task.ts';
+import { artifactsFolder, attemptFolder, claimOf, resultPath, taskOf } from './evidence-paths.ts';
 
 export interface NamedFile {
   readonly name: string;
@@ -13,7 +14,8 @@ export interface NamedFile {
 }
 
 /** A piece of evidence that a worker brings, before it is stored and hashed. */
-export interface Brought extends NamedFile {
+export interface Brought extends FileSource {
+  readonly name: string;
   /** Where it is to lie in the store. */
   readonly path: string;
   /** Whether it lies there already. */
@@ -21,17 +23,27 @@ export interface Brought extends NamedFile {
   readonly size: number;
 }
 
+/** Whose evidence is looked for: an attempt that was claimed, or one that only names what it brings. */
+export interface Bringer {
+  readonly id: string;
+  readonly number: number;
+  /** Absent where nobody has claimed it. */
+  readonly attempt?: Attempt | undefined;
+  /** Is told what lies near and is left out. */
+  readonly warn: (line: string) => void;
+}
+
 /**
- * The artifacts that are named, and those that the worker left in the task's folders: by the stem of their name,
- * those of its own attempt first, then those at the top, where an agent that knows only the task's id writes.
+ * The artifacts that are named, and those that the attempt wrote into its own folder since it was claimed, by the
+ * stem of their name. What lay there before, and what lies elsewhere, could be anybody's: it must be named.
  * @throws AgentqError `unreadable-file`, `invalid-name`, `usage`
  */
 export async function broughtArtifacts(
   store: ArtifactStore,
-  id: string,
-  attempt: number,
+  bringer: Bringer,
   named: readonly NamedFile[],
 ): Promise<Brought[]> {
+  const { id, number } = bringer;
   const brought = new Map<string, Brought>();
   for (const { name, file } of named) {
     checkName('artifact name', name);
@@ -39,35 +51,45 @@ export async function broughtArtifacts(
       throw new AgentqError('usage', `the artifact ${name} is named twice`, 'give each its own name');
     const place = store.pathOf(file);
     const inPlace = place?.startsWith(`${artifactsFolder(id)}/`) ?? false;
-    const path = inPlace ? place! : `${attemptFolder(id, attempt)}/${name}${parse(file).ext}`;
-    brought.set(name, { name, file, path, inPlace, size: await sizeOf(store, file) });
+    const path = inPlace ? place! : `${attemptFolder(id, number)}/${name}${parse(file).ext}`;
+    brought.set(name, { name, file, path, inPlace, size: await sizeOf(store, { file }) });
   }
   const taken = new Set([...brought.values()].map(({ path }) => path));
-  for (const { name, path } of await found(store, id, attempt)) {
+  for (const [name, path] of await found(store, bringer, taken)) {
     if (taken.has(path) || brought.has(name)) continue;
-    const file = store.locate(path);
-    brought.set(name, { name, file, path, inPlace: true, size: await sizeOf(store, file) });
+    const source = { file: store.locate(path), own: true };
+    brought.set(name, { name, ...source, path, inPlace: true, size: await sizeOf(store, source) });
   }
   return [...brought.values()];
 }
 
-/** The result that the worker left where its claim said; undefined where it left none. */
-export function ownResult(store: ArtifactStore, id: string, attempt: number): string | undefined {
-  const file = store.locate(resultPath(id, attempt));
-  return (statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0 ? file : undefined;
+/** The result that the attempt wrote where its claim said; undefined where it wrote none. */
+export async function ownResult(store: ArtifactStore, bringer: Bringer): Promise<FileSource | undefined> {
+  const { id, number, attempt, warn } = bringer;
+  const path = resultPath(id, number);
+  const file = store.locate(path);
+  if (!(lstatSync(file, { throwIfNoEntry: false })?.size ?? 0)) return undefined;
+  const written = attempt && (await store.writtenSince(attemptFolder(id, number), claimOf(attempt), [path]));
+  if (written?.length) return { file, own: true };
+  warn(`${path} is left out: ${leftOut(attempt)}; --result-file brings it`);
+  return undefined;
 }
 
 /** @throws AgentqError `unreadable-file` */
-export async function broughtResult(store: ArtifactStore, id: string, attempt: number, file: string): Promise<Brought> {
-  const place = store.pathOf(file);
+export async function broughtResult(
+  store: ArtifactStore,
+  { id, number }: Bringer,
+  source: FileSource,
+): Promise<Brought> {
+  const place = store.pathOf(source.file);
   const inPlace = place !== undefined && parse(place).dir === 'results' && taskOf(place) === id;
-  const path = inPlace ? place : resultPath(id, attempt);
-  return { name: 'result', file, path, inPlace, size: await sizeOf(store, file) };
+  const path = inPlace ? place : resultPath(id, number);
+  return { name: 'result', ...source, path, inPlace, size: await sizeOf(store, source) };
 }
 
-/** Makes it durable, in its place. */
-export async function storeBrought(store: ArtifactStore, { name, file, path, inPlace }: Brought): Promise<Stored> {
-  return inPlace ? { evidence: await store.adopt(path, name), created: false } : store.put(path, name, { file });
+/** How the store is asked to keep it. */
+export function pieceOf({ name, file, own, path, inPlace }: Brought): Piece {
+  return { name, path, ...(!inPlace && { source: { file, ...(own && { own }) } }) };
 }
 
 /** What it will be as evidence, as far as that can be said before it is read. */
@@ -75,24 +97,56 @@ export function unread({ name, path, size }: Brought): Evidence {
   return { name, path, size, sha256: '' };
 }
 
-async function sizeOf(store: ArtifactStore, file: string): Promise<number> {
-  await store.examine({ file });
-  return statSync(file).size;
+async function sizeOf(store: ArtifactStore, source: FileSource): Promise<number> {
+  await store.examine(source);
+  return (source.own ? lstatSync(source.file) : statSync(source.file)).size;
 }
 
-async function found(store: ArtifactStore, id: string, attempt: number): Promise<{ name: string; path: string }[]> {
-  const own = `${attemptFolder(id, attempt)}/`;
-  const top = `${artifactsFolder(id)}/`;
-  const paths = await store.scan(artifactsFolder(id));
-  const mine = paths.filter((path) => path.startsWith(own)).map((path) => ({ path, inside: path.slice(own.length) }));
-  const shared = paths
-    .map((path) => ({ path, inside: path.slice(top.length) }))
-    .filter(({ inside }) => !inside.includes('/'));
-  const taken = new Map<string, string>();
-  for (const { path, inside } of [...mine, ...shared]) {
-    const stem = inside.includes('/') ? inside : parse(inside).name;
-    const name = taken.has(stem) ? inside : stem;
-    if (!taken.has(name)) taken.set(name, path);
+/**
+ * What the attempt wrote into its folder, by name.
+ * @param named what needs no look, because it is named
+ * @throws AgentqError `unreadable-file` where a part of the folder can't be read
+ */
+async function found(store: ArtifactStore, bringer: Bringer, named: Set<string>): Promise<Map<string, string>> {
+  const { id, number, attempt, warn } = bringer;
+  const folder = attemptFolder(id, number);
+  const { paths, closed, unnamed } = await store.scan(folder);
+  if (attempt && closed.length > 0) throw new AgentqError('unreadable-file', closed[0]!, 'check its mode');
+  const own = attempt ? await store.writtenSince(folder, claimOf(attempt), paths) : [];
+  const top = (await store.scan(artifactsFolder(id))).paths.filter((path) => path.split('/').length === 3);
+  const fresh = new Set(own);
+  warnOf(
+    [...top, ...paths.filter((path) => !fresh.has(path))].filter((path) => !named.has(path)),
+    attempt,
+    warn,
+  );
+  if (unnamed.length > 0) warn(`left out, because their names are no UTF-8: ${few(unnamed)}`);
+  return namesOf(own, folder);
+}
+
+function warnOf(paths: readonly string[], attempt: Attempt | undefined, warn: Bringer['warn']): void {
+  if (paths.length > 0) warn(`${few(paths)}: left out, ${leftOut(attempt)}; --artifact NAME=PATH brings it`);
+}
+
+function leftOut(attempt: Attempt | undefined): string {
+  return attempt ? 'not written by this attempt in its own place since it was claimed' : 'nobody has claimed the task';
+}
+
+function few(paths: readonly string[]): string {
+  const more = paths.length - 3;
+  return paths.slice(0, 3).join(', ') + (more > 0 ? ` and ${more} more` : '');
+}
+
+/** By the stem of the file's name; where two have the same, the second by its whole name; else by a number. */
+function namesOf(paths: readonly string[], folder: string): Map<string, string> {
+  const names = new Map<string, string>();
+  for (const path of paths) {
+    const parts = path.slice(folder.length + 1).split('/');
+    const whole = parts.map(nearestArtifactName).join('/');
+    const stem = parts.length > 1 ? whole : nearestArtifactName(parse(parts[0]!).name);
+    let name = names.has(stem) ? whole : stem;
+    for (let n = 2; names.has(name); n++) name = `${whole}-${n}`;
+    names.set(name, path);
   }
-  return [...taken].map(([name, path]) => ({ name, path }));
+  return names;
 }

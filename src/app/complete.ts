@@ -1,4 +1,4 @@
-import type { Stored } from '../artifacts/store.ts';
+import type { FileSource, Stored } from '../artifacts/store.ts';
 import type { CommandOf } from '../core/command.ts';
 import { type Decision, decide } from '../core/decide.ts';
 import { AgentqError, isAway } from '../core/errors.ts';
@@ -10,7 +10,7 @@ import {
   broughtResult,
   ownResult,
   type NamedFile,
-  storeBrought,
+  pieceOf,
   unread,
 } from './brought-evidence.ts';
 import { findTask, obey } from './obey.ts';
@@ -22,10 +22,12 @@ export interface CompleteRequest {
   readonly by: string;
   readonly attempt?: number | undefined;
   readonly summary?: string | undefined;
-  /** A file of the local disk; where none is named, what lies in the attempt's own place. */
-  readonly resultFile?: string | undefined;
+  /** A file of the local disk; where none is given, what the attempt wrote in its own place. */
+  readonly resultFile?: FileSource | undefined;
   readonly artifacts: readonly NamedFile[];
   readonly allowSecret: boolean;
+  /** Is told what lies near and is not taken for evidence. */
+  readonly warn: (line: string) => void;
 }
 
 /**
@@ -84,12 +86,14 @@ interface Completing {
 }
 
 async function bring({ store }: Services, task: Task, request: CompleteRequest): Promise<Completing> {
-  const { id, by, attempt, summary, resultFile } = request;
+  store.attend();
+  const { id, by, attempt, summary, resultFile, warn } = request;
   if (!request.allowSecret) refuseSecret(summary, 'the summary', INSISTING);
-  const own = attempt ?? (task.attempts.at(-1)?.number || 1);
-  const artifacts = await broughtArtifacts(store, id, own, request.artifacts);
-  const given = resultFile ?? ownResult(store, id, own);
-  const result = given === undefined ? undefined : await broughtResult(store, id, own, given);
+  const number = attempt ?? (task.attempts.at(-1)?.number || 1);
+  const bringer = { id, number, warn, attempt: task.attempts.find((one) => one.number === number) };
+  const artifacts = await broughtArtifacts(store, bringer, request.artifacts);
+  const given = resultFile ?? (await ownResult(store, bringer));
+  const result = given && (await broughtResult(store, bringer, given));
   return { spoken: { type: 'complete', by, attempt, ...(summary !== undefined && { summary }) }, artifacts, result };
 }
 
@@ -104,8 +108,11 @@ async function store(
   { spoken, artifacts, result }: Completing,
   stored: Stored[],
 ): Promise<CommandOf<'complete'>> {
-  for (const one of artifacts) stored.push(await storeBrought(services.store, one));
+  await services.store.keep([...artifacts, ...(result ? [result] : [])].map(pieceOf), stored);
   const evidence = stored.map((one) => one.evidence);
-  if (result) stored.push(await storeBrought(services.store, result));
-  return { ...spoken, artifacts: evidence, ...(result && { result: stored.at(-1)!.evidence }) };
+  return {
+    ...spoken,
+    artifacts: evidence.slice(0, artifacts.length),
+    ...(result && { result: evidence.at(-1)! }),
+  };
 }

@@ -54,7 +54,7 @@ export async function diagnose(services: Services, repair: boolean): Promise<rea
 
 /** A worker that wrote its result and never said so. A task that is open may still be about to. */
 async function unrecordedResults({ store }: Services, recorded: Set<string>, open: Set<string>): Promise<Diagnosis[]> {
-  return (await store.scan('results'))
+  return (await store.scan('results')).paths
     .filter((path) => !recorded.has(path) && !open.has(taskOf(path)))
     .map((path) => ({
       subject: path,

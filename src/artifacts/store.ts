@@ -20,26 +20,76 @@ export interface ArtifactStore {
    */
   put(path: string, name: string, source: Source): Promise<Stored>;
   /**
-   * Records a file that already lies in the store, and makes it durable where it lies.
+   * Records a file that already lies in the store, and makes it durable where it lies. Its modes become those of the
+   * store. A file with a second name is replaced by a copy: by the other name it could be changed.
    * @throws AgentqError `unreadable-file`
    */
   adopt(path: string, name: string): Promise<Evidence>;
+  /**
+   * Puts or adopts many files, and lets others of this process run between them.
+   * @param stored takes what was stored, also where it breaks off
+   * @throws AgentqError as `put` and `adopt` do
+   */
+  keep(pieces: readonly Piece[], stored: Stored[]): Promise<void>;
   /** Takes back what `put` has just created, because the change that was to name it was refused. */
   discard(stored: Stored): Promise<void>;
-  /** The regular files below a folder of the store; empty where there is none. Links are not followed. */
-  scan(folder: string): Promise<readonly string[]>;
+  /** The regular files below a folder of the store. Links are not followed. */
+  scan(folder: string): Promise<Scan>;
   /** Files that a killed `put` left half-written, and has not touched since `before` (ms since 1970). */
   leftovers(before: number): Promise<readonly string[]>;
   removeLeftover(path: string): Promise<void>;
-  /** Makes a folder for a worker to write into. @returns where it lies on the local disk */
-  prepare(folder: string): Promise<string>;
+  /**
+   * Makes a folder for an attempt to write into, and notes what lies there before.
+   * @param claim says which claim the folder is given to
+   * @param others paths outside of the folder that the attempt may write as well
+   * @returns where it lies on the local disk
+   * @throws AgentqError `unreadable-file` where an earlier attempt has put something into its way
+   */
+  prepare(folder: string, claim: string, others: readonly string[]): Promise<string>;
+  /** Which of the paths were written since the folder was prepared for that claim; none where it was not. */
+  writtenSince(folder: string, claim: string, paths: readonly string[]): Promise<readonly string[]>;
+  /** The id that lies in the store; undefined in a store of an older version, and where no store is. */
+  identity(): string | undefined;
+  /** Makes the folders of the store, and marks it unless it is marked. @returns the id that it has then */
+  make(id: string): string;
+  /** @throws AgentqError `storage` where the store is not the one that this workspace was made with, or not there */
+  attend(): void;
   /** Whether the file still is what was recorded. */
   check(evidence: Evidence): Promise<Drift | undefined>;
-  /** The content. @throws AgentqError `drift` where it is not what was recorded */
+  /** The content. @throws AgentqError `drift` where it is not what was recorded, `too-large` beyond 1 GiB */
   read(evidence: Evidence): Promise<Buffer>;
+  /**
+   * The content, piece by piece, whatever its size.
+   * @throws AgentqError `drift`, once all was read, where it is not what was recorded
+   */
+  readInto(evidence: Evidence, take: (bytes: Uint8Array) => void): Promise<void>;
 }
 
-export type Source = { readonly file: string } | { readonly bytes: Uint8Array };
+export interface FileSource {
+  readonly file: string;
+  /** Whether the file was found and not named by anybody: a link must not stand for it then. */
+  readonly own?: boolean;
+}
+
+export type Source = FileSource | { readonly bytes: Uint8Array };
+
+/** One file to be stored. */
+export interface Piece {
+  readonly path: string;
+  readonly name: string;
+  /** What is copied to the path; absent where the file lies there already. */
+  readonly source?: Source;
+}
+
+/** What lies below a folder of the store. */
+export interface Scan {
+  /** In order. */
+  readonly paths: readonly string[];
+  /** A line for each folder that can't be read. */
+  readonly closed: readonly string[];
+  /** What has a name that is no UTF-8, and so has no path; the name as well as it can be shown. */
+  readonly unnamed: readonly string[];
+}
 
 export interface Stored {
   readonly evidence: Evidence;

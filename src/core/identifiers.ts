@@ -49,3 +49,12 @@ export function checkName(kind: NameKind, value: string): string {
     `a ${kind} begins with a letter or a digit and holds ${patterns[kind].allowed} characters`,
   );
 }
+
+/**
+ * The nearest artifact name to what a program has called a file: other characters become `_`, and what may not stand
+ * at the beginning is left out.
+ */
+export function nearestArtifactName(text: string): string {
+  const allowed = text.replace(/[^A-Za-z0-9._-]/gu, '_').replace(/\.{2,}/g, '.');
+  return allowed.replace(/^[._-]+/, '').slice(0, 100) || 'file';
+}

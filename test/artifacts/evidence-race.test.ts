@@ -25,6 +25,7 @@ test('a completion that is refused does not take away the evidence of the one th
     summary,
     artifacts: [{ name: 'diff', file }],
     allowSecret: false,
+    warn: () => {},
   });
 
   // Two completions of one attempt that bring the same file. The first has stored it when the second overtakes it.

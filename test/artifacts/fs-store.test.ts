@@ -265,9 +265,9 @@ describe('put', () => {
       await child.printed(lines);
       await child.kill();
       printed = Math.max(printed, child.lines.length);
-      expect(await store.scan('results')).toEqual(expect.arrayContaining(child.lines));
+      expect((await store.scan('results')).paths).toEqual(expect.arrayContaining(child.lines));
     }
-    const found = await store.scan('results');
+    const found = (await store.scan('results')).paths;
     expect(found.length).toBeGreaterThanOrEqual(printed);
     for (const path of found) {
       expect(
@@ -308,7 +308,7 @@ describe('adopt', () => {
     const evidence = await store.adopt(path, 'report');
     expect(evidence).toEqual({ name: 'report', path, sha256: sha256('content'), size: 7 });
     expect(await store.check(evidence)).toBeUndefined();
-    expect(await store.scan('artifacts')).toEqual([path]);
+    expect((await store.scan('artifacts')).paths).toEqual([path]);
   });
 
   for (const [what, lie] of Object.entries<(path: string, outside: string) => void>({
@@ -335,14 +335,14 @@ describe('scan', () => {
       file(join(root, 'artifacts/t', path), '');
     mkdirSync(join(root, 'artifacts/t/empty'));
     file(join(root, 'artifacts/t2/other.md'), '');
-    expect(await store.scan('artifacts/t')).toEqual(
+    expect((await store.scan('artifacts/t')).paths).toEqual(
       ['.hidden', 'a.md', 'b.md', 'sub/c.md', 'sub/deep/d.md'].map((path) => `artifacts/t/${path}`),
     );
   });
 
   test('finds nothing where there is no folder', async () => {
     const { store } = place();
-    expect(await store.scan('artifacts/nobody')).toEqual([]);
+    expect((await store.scan('artifacts/nobody')).paths).toEqual([]);
   });
 
   test('follows no links, and shows no fifos and no files that are not yet whole', async () => {
@@ -356,7 +356,7 @@ describe('scan', () => {
     symlinkSync('nowhere', join(folder, 'dangling'));
     symlinkSync('.', join(folder, 'loop'));
     makeFifo(join(folder, 'fifo'));
-    expect(await store.scan('artifacts/t')).toEqual(['artifacts/t/real.md']);
+    expect((await store.scan('artifacts/t')).paths).toEqual(['artifacts/t/real.md']);
   });
 });
 
@@ -555,7 +555,7 @@ describe('paths', () => {
       const { evidence } = await store.put(path, 'odd', bytes('content'));
       expect(evidence.path).toBe(path);
       expect(readFileSync(join(root, path), 'utf8')).toBe('content');
-      expect(await store.scan('artifacts')).toEqual([path]);
+      expect((await store.scan('artifacts')).paths).toEqual([path]);
       expect(store.pathOf(join(root, path))).toBe(path);
       expect(store.locate(path)).toBe(join(root, path));
       expect(fileURLToPath(store.refOf(path))).toBe(join(root, path));
@@ -573,11 +573,11 @@ describe('paths', () => {
 describe('folders and modes', () => {
   test('a folder is prepared once, and is left alone the second time', async () => {
     const { store, root } = place();
-    const folder = await store.prepare('artifacts/t/1');
+    const folder = await store.prepare('artifacts/t/1', 'claim', []);
     expect(realpathSync(folder)).toBe(join(realpathSync(root), 'artifacts/t/1'));
     file(join(folder, 'report.md'), 'content');
-    expect(await store.prepare('artifacts/t/1')).toBe(folder);
-    expect(await store.scan('artifacts/t/1')).toEqual(['artifacts/t/1/report.md']);
+    expect(await store.prepare('artifacts/t/1', 'claim', [])).toBe(folder);
+    expect((await store.scan('artifacts/t/1')).paths).toEqual(['artifacts/t/1/report.md']);
   });
 
   for (const [who, fileMode, folderMode] of [

@@ -71,11 +71,16 @@ describe('complete', () => {
     expect((await q.task('t')).artifacts).toMatchObject([{ name: 'patch', size: 7 }]);
   });
 
-  test('finds what an agent that knows the id alone left in the folder of the task', async ({ q }) => {
+  test('takes what lies in the folder of the task where it is named, and says so where it is not', async ({ q }) => {
     await q.submit('t');
     mkdirSync(q.path('.agentq/artifacts/t'));
     q.write('.agentq/artifacts/t/risks.md', 'none');
-    await q.ok('complete', 't', '--from', 'r', '--summary', 'done');
+    q.write('.agentq/artifacts/t/other.md', 'none');
+    const named = ['--artifact', 'risks=.agentq/artifacts/t/risks.md'];
+    const { stderr } = await q.run('complete', 't', '--from', 'r', '--summary', 'done', ...named);
+    expect(stderr).toBe(
+      'agentq: warning: artifacts/t/other.md: left out, nobody has claimed the task; --artifact NAME=PATH brings it\n',
+    );
     expect((await q.task('t')).artifacts).toMatchObject([{ name: 'risks' }]);
   });
 

@@ -202,10 +202,10 @@ export class Shell {
     return readFileSync(this.path(name), 'utf8');
   }
 
-  /** The files of a folder, and below it. */
+  /** The files of a folder, and below it, without those that agentq keeps for itself. */
   files(folder: string): string[] {
     return readdirSync(this.path(folder), { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile())
+      .filter((entry) => entry.isFile() && !entry.name.startsWith('.agentq-'))
       .map((entry) => relative(this.path(folder), join(entry.parentPath, entry.name)))
       .toSorted();
   }

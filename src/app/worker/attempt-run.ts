@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, statSync } from 'node:fs';
+import { lstatSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { AgentqError, isAway, isBrokers } from '../../core/errors.ts';
 import type { Evidence } from '../../core/evidence.ts';
@@ -6,7 +6,7 @@ import { findSecret } from '../../core/secrets.ts';
 import type { Attempt, Task, TaskIn } from '../../core/task.ts';
 import { brief } from '../brief.ts';
 import { complete, completeLater } from '../complete.ts';
-import { attemptFolder } from '../evidence-paths.ts';
+import { attemptFolder, prepareAttempt } from '../evidence-paths.ts';
 import { fail } from '../fail.ts';
 import { obey } from '../obey.ts';
 import { keepInOutbox, type KeptCommand } from '../outbox.ts';
@@ -91,8 +91,10 @@ export class AttemptRun {
     const scratch = join(workspace.runDir, `${this.id}~${this.#attempt}`);
     try {
       const input = await brief(store, this.#task);
+      // What lies there is not of this attempt: an older database may have had one of the same name.
+      rmSync(scratch, { recursive: true, force: true });
       mkdirSync(scratch, { recursive: true, mode: workspace.modes.folder });
-      const folder = await store.prepare(attemptFolder(this.id, this.#attempt));
+      const folder = await prepareAttempt(store, this.#task);
       const capture = new Capture(
         join(scratch, 'log.txt'),
         join(scratch, 'stdout'),
@@ -202,12 +204,18 @@ export class AttemptRun {
 
   async #complete({ answered, stdoutFile }: Capture): Promise<AttemptReport> {
     const resultFile = join(dirname(stdoutFile), RESULT);
-    const written = statSync(resultFile, { throwIfNoEntry: false });
+    const written = lstatSync(resultFile, { throwIfNoEntry: false });
     if (written && !written.isFile()) return await this.#fail('what it left as its result is no file', true);
     const text = written ? resultFile : answered ? stdoutFile : undefined;
     const summary = text === undefined ? undefined : firstLine(text);
-    const said = { resultFile: text, summary, artifacts: [], allowSecret: true };
-    const request = { id: this.id, ...this.#spoken, ...said };
+    const said = {
+      ...(text !== undefined && { resultFile: { file: text, own: true } }),
+      summary,
+      artifacts: [],
+      allowSecret: true,
+    };
+    const warn = (line: string) => this.#options.warn(`${this.id}: ${line}`);
+    const request = { id: this.id, ...this.#spoken, ...said, warn };
     const later = () => completeLater(this.#services, this.#task, request);
     return await this.#settle(later, async () => {
       try {

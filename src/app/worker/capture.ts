@@ -48,7 +48,7 @@ export class Capture {
   async keepLog(store: ArtifactStore, path: string, onLoss: (problem: string) => void): Promise<readonly Evidence[]> {
     if (!this.spoke) return [];
     try {
-      return [(await store.put(path, 'log', { file: this.logFile })).evidence];
+      return [(await store.put(path, 'log', { file: this.logFile, own: true })).evidence];
     } catch (error) {
       onLoss((error as Error).message);
       return [];

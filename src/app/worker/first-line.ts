@@ -1,13 +1,13 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { findSecret } from '../../core/secrets.ts';
 
 const HEAD = 4_096;
 const LONGEST = 200;
 
-/** The first line of a file that says anything, as a summary; none where it seems to hold a secret. */
+/** The first line of a file that says anything, as a summary; none where it seems to hold a secret. A link is no file. */
 export function firstLine(path: string): string | undefined {
   const head = Buffer.alloc(HEAD);
-  const fd = openSync(path, 'r');
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   const read = readSync(fd, head);
   closeSync(fd);
   const lines = head.toString('utf8', 0, read).split('\n');

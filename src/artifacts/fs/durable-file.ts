@@ -1,18 +1,15 @@
 import {
   closeSync,
   constants,
+  createReadStream,
   existsSync,
-  chmodSync,
   fchmodSync,
   fstatSync,
   fsyncSync,
   linkSync,
-  mkdirSync,
   openSync,
-  promises as fs,
   readFileSync,
   renameSync,
-  statSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -40,14 +37,14 @@ export class NotAFile extends Error {}
  * Opens a regular file, and waits for nobody: to open a fifo would.
  * @param follow whether a symbolic link may stand for the file
  */
-function openRegular(path: string, follow: boolean): number {
+export function openRegular(path: string, follow: boolean): number {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | (follow ? 0 : constants.O_NOFOLLOW));
   if (fstatSync(fd).isFile()) return fd;
   closeSync(fd);
   throw new NotAFile(`${path} is not a regular file`);
 }
 
-/** The content of a regular file; a symbolic link is none. */
+/** The content of a regular file of less than 2 GiB; a symbolic link is none. */
 export function readRegular(path: string): Buffer {
   const fd = openRegular(path, false);
   try {
@@ -61,11 +58,21 @@ export function readRegular(path: string): Buffer {
 export async function measureFile(path: string): Promise<Measured> {
   const fd = openRegular(path, false);
   try {
-    if (fstatSync(fd).size <= SMALL) return await measureBytes(readFileSync(fd));
+    return await readAll(fd);
   } finally {
     closeSync(fd);
   }
-  return pump(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+}
+
+/**
+ * Reads an open file to its end.
+ * @param take is given what was read, piece by piece
+ */
+export async function readAll(fd: number, take?: (bytes: Uint8Array) => void): Promise<Measured> {
+  if (fstatSync(fd).size > SMALL) return await pump(fd, take);
+  const bytes = readFileSync(fd);
+  take?.(bytes);
+  return await measureBytes(bytes);
 }
 
 /** The hash is loaded here, because most commands touch no file. */
@@ -74,20 +81,15 @@ export async function measureBytes(bytes: Uint8Array): Promise<Measured> {
   return { sha256: sha256Hex(bytes), size: bytes.length };
 }
 
-/** Reads a large file to its end, and writes what it reads into the sink. */
-async function pump(path: string, flags: number, sink?: number): Promise<Measured> {
+/** Reads a large file to its end, in pieces. */
+async function pump(fd: number, take?: (bytes: Uint8Array) => void): Promise<Measured> {
   const hash = process.getBuiltinModule('node:crypto').createHash('sha256');
-  const file = await fs.open(path, flags);
   let size = 0;
-  try {
-    for await (const piece of file.createReadStream({ highWaterMark: SMALL, autoClose: false })) {
-      const bytes = piece as Buffer;
-      hash.update(bytes);
-      if (sink !== undefined) writeFileSync(sink, bytes);
-      size += bytes.length;
-    }
-  } finally {
-    await file.close();
+  for await (const piece of createReadStream('', { fd, highWaterMark: SMALL, autoClose: false, start: 0 })) {
+    const bytes = piece as Buffer;
+    hash.update(bytes);
+    take?.(bytes);
+    size += bytes.length;
   }
   return { sha256: hash.digest('hex'), size };
 }
@@ -101,26 +103,43 @@ export async function stage(
   source: Source,
   mode: number,
 ): Promise<Measured & { readonly staged: string }> {
-  const staged = join(dirname(target), `${TEMPORARY}${process.pid}-${Math.random().toString(36).slice(2)}`);
-  const sink = openSync(staged, 'wx', mode);
+  const from = 'file' in source ? openRegular(source.file, !source.own) : undefined;
   try {
-    fchmodSync(sink, mode); // whatever the umask takes away
-    const large = 'file' in source && statSync(source.file).size > SMALL;
-    const measured = large ? await pump(source.file, constants.O_RDONLY, sink) : await writeSmall(sink, source);
-    fsyncSync(sink);
-    return { staged, ...measured };
-  } catch (error) {
-    unlinkSync(staged);
-    throw error;
+    const { staged, sink } = openStaged(target, mode);
+    try {
+      const write = (bytes: Uint8Array) => writeFileSync(sink, bytes);
+      if ('bytes' in source) write(source.bytes);
+      const measured = 'bytes' in source ? await measureBytes(source.bytes) : await readAll(from!, write);
+      fsyncSync(sink);
+      return { staged, ...measured };
+    } catch (error) {
+      unlinkSync(staged);
+      throw error;
+    } finally {
+      closeSync(sink);
+    }
   } finally {
-    closeSync(sink);
+    if (from !== undefined) closeSync(from);
   }
 }
 
-function writeSmall(sink: number, source: Source): Promise<Measured> {
-  const bytes = 'file' in source ? readFileSync(source.file) : source.bytes;
-  writeFileSync(sink, bytes);
-  return measureBytes(bytes);
+/** The same at once, for what is short. @returns the temporary path */
+export function stageSync(target: string, bytes: Uint8Array, mode: number): string {
+  const { staged, sink } = openStaged(target, mode);
+  try {
+    writeFileSync(sink, bytes);
+    fsyncSync(sink);
+  } finally {
+    closeSync(sink);
+  }
+  return staged;
+}
+
+function openStaged(target: string, mode: number): { readonly staged: string; readonly sink: number } {
+  const staged = join(dirname(target), `${TEMPORARY}${process.pid}-${Math.random().toString(36).slice(2)}`);
+  const sink = openSync(staged, 'wx', mode);
+  fchmodSync(sink, mode); // whatever the umask takes away
+  return { staged, sink };
 }
 
 /**
@@ -160,10 +179,4 @@ export function syncFolder(folder: string): void {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'EISDIR' && code !== 'EINVAL' && code !== 'EPERM') throw error;
   }
-}
-
-/** Makes the folder and those above it that are missing, with the mode whatever the umask. */
-export function makeFolder(folder: string, mode: number): void {
-  const first = mkdirSync(folder, { recursive: true, mode });
-  for (let made = first && folder; made; made = made === first ? undefined : dirname(made)) chmodSync(made, mode);
 }

@@ -1,32 +1,43 @@
-import { accessSync, constants, existsSync, readdirSync, realpathSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+} from 'node:fs';
 import { basename, dirname, join, parse, relative, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { AgentqError } from '../../core/errors.ts';
 import type { Drift, Evidence } from '../../core/evidence.ts';
-import { type ArtifactStore, describeDrift, type Source, type Stored } from '../store.ts';
-import {
-  makeFolder,
-  measureBytes,
-  measureFile,
-  NotAFile,
-  place,
-  readRegular,
-  stage,
-  syncFile,
-  syncFolder,
-  TEMPORARY,
-} from './durable-file.ts';
+import { type ArtifactStore, describeDrift, type Piece, type Scan, type Source, type Stored } from '../store.ts';
+import { giveFolder, writtenSince } from './attempt-place.ts';
+import { measureFile, openRegular, place, readAll, stage, syncFile, syncFolder } from './durable-file.ts';
+import { checkSource, readable } from './source-error.ts';
+import { storeFolder } from './store-folder.ts';
+import { checkStore, markStore, storeId } from './store-marker.ts';
+import { type Modes, openToReaders } from './store-modes.ts';
+import { halfWritten, scanFolder } from './store-scan.ts';
+
+const FOLDERS = ['tasks', 'results', 'artifacts'];
+
+/** The longest content that is read as a whole, in bytes: Node.js reads no longer file at once than 2 GiB. */
+const WHOLE = 1024 ** 3;
 
 /** A store on a local or shared disk. A shared one may be a network folder: it holds files, not the database. */
 export class FsStore implements ArtifactStore {
   readonly #root: string;
-  readonly #fileMode: number;
-  readonly #folderMode: number;
+  readonly #modes: Modes;
+  readonly #id: string | undefined;
 
-  constructor(root: string, fileMode: number, folderMode: number) {
+  /** @param id of the store that the workspace was made with; undefined where none was noted */
+  constructor(root: string, fileMode: number, folderMode: number, id?: string) {
     this.#root = resolve(root);
-    this.#fileMode = fileMode;
-    this.#folderMode = folderMode;
+    this.#modes = { file: fileMode, folder: folderMode };
+    this.#id = id;
   }
 
   refOf(path: string): string {
@@ -50,20 +61,46 @@ export class FsStore implements ArtifactStore {
   }
 
   async examine(source: Source): Promise<void> {
-    if ('file' in source) checkSource(source.file);
+    if ('file' in source) checkSource(source);
   }
 
   async put(path: string, name: string, source: Source): Promise<Stored> {
-    const target = this.locate(path);
-    return await readable(source, async () => {
-      makeFolder(dirname(target), this.#folderMode);
-      const { staged, sha256, size } = await stage(target, source, this.#fileMode);
-      try {
-        return await this.#place(staged, { name, path, sha256, size });
-      } finally {
-        rmSync(staged, { force: true });
-      }
-    });
+    const stored: Stored[] = [];
+    await this.keep([{ path, name, source }], stored);
+    return stored[0]!;
+  }
+
+  async adopt(path: string, name: string): Promise<Evidence> {
+    const stored: Stored[] = [];
+    await this.keep([{ path, name }], stored);
+    return stored[0]!.evidence;
+  }
+
+  async keep(pieces: readonly Piece[], stored: Stored[]): Promise<void> {
+    const folders = new Set<string>();
+    for (const [n, piece] of pieces.entries()) {
+      if (n > 0) await othersRun();
+      this.attend();
+      const { source = { file: this.locate(piece.path), own: true } } = piece;
+      const one = await readable(source, () => (piece.source ? this.#copy(piece, piece.source) : this.#adopt(piece)));
+      stored.push(one);
+      for (let path = one.evidence.path; path !== '.';) folders.add((path = dirname(path)));
+    }
+    // Once for all: the names on the way to each file, whoever made the folders.
+    for (const folder of folders) {
+      await readable({ bytes: new Uint8Array() }, async () => syncFolder(this.locate(folder)));
+      if (pieces.length > 1) await othersRun();
+    }
+  }
+
+  async #copy({ path, name }: Piece, source: Source): Promise<Stored> {
+    storeFolder(this.#root, dirname(path), this.#modes.folder);
+    const { staged, ...measured } = await stage(this.locate(path), source, this.#modes.file);
+    try {
+      return await this.#place(staged, { name, path, ...measured });
+    } finally {
+      rmSync(staged, { force: true });
+    }
   }
 
   /** Gives what is staged the first name that is free, or that holds the same already. */
@@ -74,65 +111,76 @@ export class FsStore implements ArtifactStore {
       const created = place(staged, file);
       if (!created && (await this.check(evidence)) !== undefined) continue;
       if (!created) syncFile(file);
-      this.#syncNames(evidence.path);
       return { evidence, created };
     }
   }
 
-  /** Makes the names on the way to a file durable, whoever made the folders. */
-  #syncNames(path: string): void {
-    let folder = path;
-    do syncFolder(this.locate((folder = dirname(folder))));
-    while (folder !== '.');
+  async #adopt({ path, name }: Piece): Promise<Stored> {
+    storeFolder(this.#root, dirname(path));
+    const file = this.locate(path);
+    const fd = openRegular(file, false);
+    try {
+      if (fstatSync(fd).nlink > 1) return await this.#replaceByCopy({ path, name });
+      openToReaders(this.#root, path, fd, this.#modes);
+      const measured = await readAll(fd);
+      fsyncSync(fd);
+      return { evidence: { name, path, ...measured }, created: false };
+    } finally {
+      closeSync(fd);
+    }
   }
 
-  async adopt(path: string, name: string): Promise<Evidence> {
+  async #replaceByCopy({ path, name }: Piece): Promise<Stored> {
     const file = this.locate(path);
-    return await readable({ file }, async () => {
-      const measured = await measureFile(file);
-      syncFile(file);
-      this.#syncNames(path);
-      return { name, path, ...measured };
-    });
+    const { staged, ...measured } = await stage(file, { file, own: true }, this.#modes.file);
+    renameSync(staged, file);
+    return { evidence: { name, path, ...measured }, created: false };
   }
 
   async discard({ evidence, created }: Stored): Promise<void> {
-    if (created) unlinkSync(this.locate(evidence.path));
+    if (created) unlinkSync(join(storeFolder(this.#root, dirname(evidence.path)), parse(evidence.path).base));
   }
 
-  async scan(folder: string): Promise<readonly string[]> {
-    return [...this.#walk(folder)].filter((path) => !basename(path).startsWith(TEMPORARY)).toSorted();
+  async scan(folder: string): Promise<Scan> {
+    return scanFolder(this.#root, folder);
   }
 
   async leftovers(before: number): Promise<readonly string[]> {
-    const folders = ['tasks', 'results', 'artifacts'];
-    return folders
-      .flatMap((folder) => [...this.#walk(folder)])
-      .filter((path) => basename(path).startsWith(TEMPORARY) && statSync(this.locate(path)).mtimeMs < before);
-  }
-
-  /** Regular files only. Not readdir's own recursion, which follows links. */
-  *#walk(folder: string): Generator<string> {
-    if (!existsSync(this.locate(folder))) return;
-    for (const entry of readdirSync(this.locate(folder), { withFileTypes: true })) {
-      const path = `${folder}/${entry.name}`;
-      if (entry.isDirectory()) yield* this.#walk(path);
-      else if (entry.isFile()) yield path;
-    }
+    return halfWritten(this.#root, FOLDERS, before);
   }
 
   async removeLeftover(path: string): Promise<void> {
     rmSync(this.locate(path), { force: true });
   }
 
-  async prepare(folder: string): Promise<string> {
-    const path = this.locate(folder);
-    makeFolder(path, this.#folderMode);
-    return path;
+  async prepare(folder: string, claim: string, others: readonly string[]): Promise<string> {
+    this.attend();
+    return await readable({ bytes: new Uint8Array() }, async () =>
+      giveFolder(this.#root, folder, claim, others, this.#modes),
+    );
+  }
+
+  async writtenSince(folder: string, claim: string, paths: readonly string[]): Promise<readonly string[]> {
+    return writtenSince(this.#root, folder, claim, paths);
+  }
+
+  identity(): string | undefined {
+    return storeId(this.#root);
+  }
+
+  make(id: string): string {
+    makeRoot(this.#root, this.#modes.folder);
+    for (const folder of FOLDERS) storeFolder(this.#root, folder, this.#modes.folder);
+    return markStore(this.#root, id, this.#modes.file);
+  }
+
+  attend(): void {
+    checkStore(this.#root, this.#id);
   }
 
   async check(evidence: Evidence): Promise<Drift | undefined> {
     try {
+      storeFolder(this.#root, dirname(evidence.path));
       const { sha256, size } = await measureFile(this.locate(evidence.path));
       return sha256 === evidence.sha256 && size === evidence.size ? undefined : { evidence, kind: 'changed' };
     } catch (error) {
@@ -144,11 +192,38 @@ export class FsStore implements ArtifactStore {
   }
 
   async read(evidence: Evidence): Promise<Buffer> {
+    if (evidence.size > WHOLE) {
+      throw new AgentqError(
+        'too-large',
+        `${evidence.name} has ${evidence.size} bytes`,
+        `read the file: ${this.locate(evidence.path)}`,
+      );
+    }
+    const pieces: Uint8Array[] = [];
+    await this.readInto(evidence, (bytes) => pieces.push(bytes));
+    return Buffer.concat(pieces);
+  }
+
+  async readInto(evidence: Evidence, take: (bytes: Uint8Array) => void): Promise<void> {
     const file = this.locate(evidence.path);
-    const bytes = tryRead(file);
-    if (bytes && (await measureBytes(bytes)).sha256 === evidence.sha256) return bytes;
-    const drift = (await this.check(evidence)) ?? { evidence, kind: 'changed' };
-    throw new AgentqError('drift', describeDrift(drift), `restore ${file}, or do not trust it`);
+    const drift = await this.#readInto(evidence, take);
+    if (drift) throw new AgentqError('drift', describeDrift(drift), `restore ${file}, or do not trust it`);
+  }
+
+  async #readInto(evidence: Evidence, take: (bytes: Uint8Array) => void): Promise<Drift | undefined> {
+    let fd: number;
+    try {
+      storeFolder(this.#root, dirname(evidence.path));
+      fd = openRegular(this.locate(evidence.path), false);
+    } catch {
+      return (await this.check(evidence)) ?? { evidence, kind: 'changed' };
+    }
+    try {
+      const { sha256, size } = await readAll(fd, take);
+      return sha256 === evidence.sha256 && size === evidence.size ? undefined : { evidence, kind: 'changed' };
+    } finally {
+      closeSync(fd);
+    }
   }
 }
 
@@ -173,51 +248,13 @@ function realRoot(folder: string): string {
   }
 }
 
-function tryRead(file: string): Buffer | undefined {
-  try {
-    return readRegular(file);
-  } catch {
-    return undefined;
-  }
+/** Makes the root of a store and what is missing above it. One that was there keeps its mode: it may be a home. */
+function makeRoot(root: string, mode: number): void {
+  const first = mkdirSync(root, { recursive: true, mode });
+  for (let made = first && root; made; made = made === first ? undefined : dirname(made)) chmodSync(made, mode);
 }
 
-/** Says what is wrong with a source, or with the store, in one line, whatever the system calls it. */
-async function readable<T>(source: Source, run: () => Promise<T>): Promise<T> {
-  if ('file' in source) checkSource(source.file);
-  try {
-    return await run();
-  } catch (error) {
-    const { code, syscall, message } = error as NodeJS.ErrnoException;
-    if (error instanceof NotAFile || code === 'ELOOP') throw notAFile('file' in source ? source.file : message);
-    if (code === undefined) throw error;
-    if (syscall === 'read' && 'file' in source) throw unreadable(source.file, error as NodeJS.ErrnoException);
-    throw new AgentqError('storage', message, 'look at the store: is its disk full, read-only, or not yours to write?');
-  }
-}
-
-function checkSource(file: string): void {
-  try {
-    const info = statSync(file);
-    if (info.isDirectory()) throw new AgentqError('unreadable-file', `${file} is a directory`, 'name a file');
-    if (!info.isFile()) throw notAFile(file);
-    accessSync(file, constants.R_OK);
-  } catch (error) {
-    throw error instanceof AgentqError ? error : unreadable(file, error as NodeJS.ErrnoException);
-  }
-}
-
-function notAFile(file: string): AgentqError {
-  return new AgentqError(
-    'unreadable-file',
-    `${file} is not a regular file`,
-    'name a file; submit reads a pipe as --file -',
-  );
-}
-
-function unreadable(file: string, { code, message }: NodeJS.ErrnoException): AgentqError {
-  if (code === 'ENOENT' || code === 'ENOTDIR')
-    return new AgentqError('unreadable-file', `${file} does not exist`, 'check the path');
-  if (code === 'EACCES' || code === 'EPERM')
-    return new AgentqError('unreadable-file', `${file} is not yours to read`, 'check its mode');
-  return new AgentqError('unreadable-file', `${file} cannot be read: ${message}`, 'check the path');
+/** Lets timers and other work of this process run: a lease is to be renewed also while much is stored. */
+function othersRun(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { claim } from '../../app/claim.ts';
 import { rolePolicy } from '../../app/config.ts';
-import { attemptFolder, resultPath } from '../../app/evidence-paths.ts';
+import { prepareAttempt, resultPath } from '../../app/evidence-paths.ts';
 import { findDrift } from '../../app/verify.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { name } from '../../core/identifiers.ts';
@@ -45,7 +45,7 @@ export const define: Define = (command, context) =>
         attempt,
         lease: { worker, expires_at: iso(expires_at), seconds: lease / 1_000 },
         result_file: store.locate(resultPath(task.id, attempt)),
-        artifacts_dir: await store.prepare(attemptFolder(task.id, attempt)),
+        artifacts_dir: await prepareAttempt(store, task),
         drift: (await findDrift(store, task.context ? [task.context] : [])).map((drift) => driftView(store, drift)),
       };
       for (const { name, kind } of view.drift)

@@ -33,8 +33,9 @@ export const define: Define = (command, context) =>
         ...speaks,
         artifacts,
         summary: flags.summary,
-        resultFile: flags.resultFile === undefined ? undefined : resolve(cwd, flags.resultFile),
+        resultFile: flags.resultFile === undefined ? undefined : { file: resolve(cwd, flags.resultFile) },
         allowSecret: flags.allowSecret ?? false,
+        warn: (line) => cli.io.talk(`agentq: warning: ${line}`),
       });
       if (cli.io.json) cli.io.data({ task_id: task.id, status: task.status, changed } satisfies Output<'complete'>);
     });

@@ -14,10 +14,10 @@ const store = new FsStore(root, Number.parseInt(fileMode, 8), Number.parseInt(fo
 if (how === 'put') {
   await store.put(path, 'result', { bytes: Buffer.from('content') });
 } else if (how === 'prepare and put') {
-  await store.prepare(dirname(path));
+  await store.prepare(dirname(path), 'claim', []);
   await store.put(path, 'result', { bytes: Buffer.from('content') });
 } else {
-  const folder = await store.prepare(path);
+  const folder = await store.prepare(path, 'claim', []);
   writeFileSync(join(folder, 'found.md'), 'content');
   await store.adopt(`${path}/found.md`, 'found');
 }

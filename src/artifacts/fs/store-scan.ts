@@ -1,0 +1,63 @@
+import { isUtf8 } from 'node:buffer';
+import { lstatSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { AgentqError } from '../../core/errors.ts';
+import type { Scan } from '../store.ts';
+import { TEMPORARY } from './durable-file.ts';
+import { storeFolder } from './store-folder.ts';
+
+/** Names that only agentq uses in a store. */
+const RESERVED = '.agentq-';
+
+/**
+ * The regular files below a folder, in order. Links are not followed, and what can't be read is named, not thrown:
+ * one closed folder must not hide what lies beside it.
+ */
+export function scanFolder(root: string, folder: string): Scan {
+  const scan = walk(root, folder);
+  const paths = scan.paths.filter((path) => !nameOf(path).startsWith(RESERVED));
+  return { ...scan, paths: paths.toSorted() };
+}
+
+/** Files that a killed process left half-written, not touched since `before` (ms since 1970). */
+export function halfWritten(root: string, folders: readonly string[], before: number): string[] {
+  return folders
+    .flatMap((folder) => walk(root, folder).paths)
+    .filter((path) => nameOf(path).startsWith(TEMPORARY))
+    .filter((path) => (lstatSync(join(root, path), { throwIfNoEntry: false })?.mtimeMs ?? Infinity) < before);
+}
+
+/** Not readdir's own recursion, which follows links. A stack of its own: folders can be nested without limit. */
+function walk(root: string, top: string): { paths: string[]; closed: string[]; unnamed: string[] } {
+  const paths: string[] = [];
+  const closed: string[] = [];
+  const unnamed: string[] = [];
+  const folders = [top];
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    for (const entry of entriesOf(root, folder, closed)) {
+      if (!isUtf8(entry.name)) {
+        unnamed.push(`${folder}/${entry.name.toString('utf8')}`);
+        continue;
+      }
+      const path = `${folder}/${entry.name.toString('utf8')}`;
+      if (entry.isDirectory()) folders.push(path);
+      else if (entry.isFile()) paths.push(path);
+    }
+  }
+  return { paths, closed, unnamed };
+}
+
+function entriesOf(root: string, folder: string, closed: string[]) {
+  try {
+    return readdirSync(storeFolder(root, folder), { withFileTypes: true, encoding: 'buffer' });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return [];
+    closed.push(error instanceof AgentqError ? message : `${folder} cannot be read: ${message}`);
+    return [];
+  }
+}
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
