@@ -59,7 +59,7 @@ describe('docs/json.md', () => {
   });
 
   test('names every event that a line of work can tell of', () => {
-    const [, section = ''] = named.find(([name]) => name === 'work')!;
+    const [, section] = named.find(([name]) => name === 'work')!;
     expect(outcomes.filter((outcome) => !section.includes(`\`${outcome}\``))).toEqual([]);
   });
 

@@ -203,19 +203,15 @@ export class AttemptRun {
   }
 
   async #complete({ answered, stdoutFile }: Capture): Promise<AttemptReport> {
-    const resultFile = join(dirname(stdoutFile), RESULT);
-    const written = lstatSync(resultFile, { throwIfNoEntry: false });
+    const place = join(dirname(stdoutFile), RESULT);
+    const written = lstatSync(place, { throwIfNoEntry: false });
     if (written && !written.isFile()) return await this.#fail('what it left as its result is no file', true);
-    const text = written ? resultFile : answered ? stdoutFile : undefined;
-    const summary = text === undefined ? undefined : firstLine(text);
-    const said = {
-      ...(text !== undefined && { resultFile: { file: text, own: true } }),
-      summary,
-      artifacts: [],
-      allowSecret: true,
-    };
+    const file = written ? place : answered ? stdoutFile : undefined;
+    const resultFile = file === undefined ? undefined : { file, own: true };
+    const summary = file === undefined ? undefined : firstLine(file);
     const warn = (line: string) => this.#options.warn(`${this.id}: ${line}`);
-    const request = { id: this.id, ...this.#spoken, ...said, warn };
+    const said = { resultFile, summary, artifacts: [], allowSecret: true, warn };
+    const request = { id: this.id, ...this.#spoken, ...said };
     const later = () => completeLater(this.#services, this.#task, request);
     return await this.#settle(later, async () => {
       try {
