@@ -8,8 +8,8 @@ const UNITS: Readonly<Record<string, number>> = { D: DAY, h: 3_600_000, m: 60_00
 /** RabbitMQ's sentence for an argument that differs. */
 const differs = (name: string, got: unknown, has: unknown) =>
   `arg '${name}' for queue 'agentq.log' in vhost '/': received ${value(got)} but current is ${value(has)}`;
-const value = (one: string | number | undefined) =>
-  one === undefined ? 'none' : `the value '${one}' of type '${typeof one === 'number' ? 'long' : 'longstr'}'`;
+const value = (one: unknown) =>
+  one === undefined ? 'none' : `the value '${one as string}' of type '${typeof one === 'number' ? 'long' : 'longstr'}'`;
 
 /** Answers as RabbitMQ does since 4.3.6, which compares ages in milliseconds (rabbitmq-server, pull request 17259). */
 function newRabbit(has: Arguments, asked: Arguments[]) {
