@@ -17,7 +17,7 @@ const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.
 const own = [
   /src\/cli\/(commands\/|table\.|schemas\.|idle-memory\.)/,
   /src\/app\/(batch|flush-outbox|dead-letters|doctor|inbox|near-ids|worker|torture)/,
-  /src\/backend\/(projection\/audit\.|amqp\/)/,
+  /src\/backend\/(projection\/audit\.|sqlite\/overlay\.|amqp\/)/,
   /src\/core\/(event|evidence|result-message|sha256|idempotency-key)\./,
   /node_modules\/(?!commander|zod|nanoid)/,
   /zod\/.*(json-schema|locales|registries)/,

@@ -1,5 +1,6 @@
-import { chmodSync, closeSync, existsSync, openSync, statSync } from 'node:fs';
+import { accessSync, chmodSync, closeSync, constants, existsSync, openSync, statSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { pathToFileURL } from 'node:url';
 import { AgentqError } from '../../core/errors.ts';
 
 /** How long a command waits for another's write transaction, in ms. */
@@ -43,6 +44,7 @@ export class Connection {
   readonly #path: string;
   readonly #form: Form;
   readonly #statements = new Map<string, StatementSync>();
+  #isOverlaid = false;
 
   private constructor(db: DatabaseSync, path: string, form: Form) {
     this.#db = db;
@@ -82,12 +84,22 @@ export class Connection {
 
   /** @throws AgentqError `corrupt`, `newer-schema`, `storage` */
   static open(path: string, form: Form): Connection {
-    const connection = Connection.#connect(path, form);
+    try {
+      return Connection.#open(path, form, false);
+    } catch (error) {
+      if (!isUnwritable(error) || !isSealed(path)) throw error;
+      return Connection.#open(path, form, true);
+    }
+  }
+
+  static #open(path: string, form: Form, immutable: boolean): Connection {
+    const connection = Connection.#connect(path, form, immutable);
     connection.#check();
     return connection;
   }
 
-  static #connect(path: string, form: Form): Connection {
+  /** @param immutable whether the file can't change while it is open: it is then read without any file beside it */
+  static #connect(path: string, form: Form, immutable = false): Connection {
     // SQLite would make an empty file where there is none.
     if (!existsSync(path))
       throw new AgentqError(
@@ -97,7 +109,8 @@ export class Connection {
       );
     let db: DatabaseSync;
     try {
-      db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT });
+      const place = immutable ? new URL('?immutable=1', pathToFileURL(path)) : path;
+      db = new DatabaseSync(place, { timeout: BUSY_TIMEOUT });
     } catch (error) {
       throw translate(error, path);
     }
@@ -113,9 +126,15 @@ export class Connection {
    */
   #shortenLog(): void {
     const size = statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-    if (size > LONG_LOG) {
-      this.#db.exec(`PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout = ${BUSY_TIMEOUT}`);
+    if (size <= LONG_LOG) return;
+    this.#db.exec('PRAGMA busy_timeout = 0');
+    try {
+      this.#guard(() => this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)'));
+    } catch (error) {
+      // The disk is full or read-only. What is in the write-ahead log can be read there.
+      if (!isUnwritable(error)) throw error;
     }
+    this.#db.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT}`);
   }
 
   /** Only a store that is ours to write is touched. */
@@ -144,7 +163,9 @@ export class Connection {
     return Number(Object.values(this.#db.prepare(`PRAGMA ${name}`).get() as object)[0]);
   }
 
-  #prepare(sql: string): StatementSync {
+  #prepare(said: string): StatementSync {
+    // A view has no index that could be named.
+    const sql = this.#isOverlaid ? said.replaceAll(/ INDEXED BY \w+/g, '') : said;
     let statement = this.#statements.get(sql);
     if (!statement) this.#statements.set(sql, (statement = this.#db.prepare(sql)));
     return statement;
@@ -197,6 +218,26 @@ export class Connection {
     return result;
   }
 
+  /**
+   * Runs `body` in a transaction that reads one state of the file and writes nothing to it. Temporary tables and views
+   * that `body` makes are kept in memory, stand before those of the file that have the same name, and go at the end.
+   */
+  overlaid<T>(body: () => T): T {
+    this.execute('PRAGMA temp_store = MEMORY; BEGIN');
+    this.#isOverlaid = true;
+    try {
+      return body();
+    } finally {
+      this.#isOverlaid = false;
+      this.#rollback();
+    }
+  }
+
+  /** Runs statements that take no values and give no rows. */
+  execute(sql: string): void {
+    this.#guard(() => this.#db.exec(sql));
+  }
+
   #rollback(): void {
     if (this.#db.isTransaction) this.#prepare('ROLLBACK').run();
   }
@@ -204,6 +245,22 @@ export class Connection {
   close(): void {
     this.#statements.clear();
     if (this.#db.isOpen) this.#db.close();
+  }
+}
+
+/** Whether the error says that the file can't be written just now, which need not keep anybody from reading it. */
+export function isUnwritable(error: unknown): boolean {
+  return error instanceof AgentqError && (error.code === 'storage' || error.code === 'busy');
+}
+
+/** Whether nobody can write the file: it lies on a read-only medium, and nothing waits in a write-ahead log. */
+function isSealed(path: string): boolean {
+  if ((statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0) return false;
+  try {
+    accessSync(path, constants.W_OK);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EROFS';
   }
 }
 

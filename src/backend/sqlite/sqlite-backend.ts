@@ -17,7 +17,7 @@ import type {
   Topic,
   Watch,
 } from '../backend.ts';
-import type { Connection } from '../projection/connection.ts';
+import { type Connection, isUnwritable } from '../projection/connection.ts';
 import { Rings } from '../projection/rings.ts';
 import type { Doorbell } from './doorbell.ts';
 import { record } from './record.ts';
@@ -83,6 +83,19 @@ export class SqliteBackend implements Backend {
   }
 
   async claim(request: ClaimRequest): Promise<Claimed> {
+    try {
+      return this.#take(request);
+    } catch (error) {
+      if (!isUnwritable(error)) throw error;
+      // What can't be written can't be given out. Where there is nothing to give out, that can be said.
+      return this.#askOverlay(() => {
+        if (this.#ready(request.role)) throw error;
+        return this.#nothing(request.role);
+      });
+    }
+  }
+
+  #take(request: ClaimRequest): Claimed {
     const now = this.#given.now;
     const announced = this.#announce(request, now);
     if (!announced && !this.#ready(request.role) && !this.#anythingDue(now)) return this.#nothing(request.role);
@@ -137,7 +150,22 @@ export class SqliteBackend implements Backend {
     return due.length;
   }
 
-  /** Every question is asked of a store that time has caught up with. */
+  /** Every question is asked of a store that time has caught up with: in the file, or in memory where it can't be written. */
+  async #ask<T>(question: () => T): Promise<T> {
+    try {
+      this.#catchUp();
+    } catch (error) {
+      if (!isUnwritable(error)) throw error;
+      return this.#askOverlay(question);
+    }
+    return question();
+  }
+
+  async #askOverlay<T>(question: () => T): Promise<T> {
+    const { askOverlay } = await import('./overlay.ts');
+    return askOverlay(this.#db, this.#given.now, question);
+  }
+
   #catchUp(): void {
     const now = this.#given.now;
     const rings = new Rings();
@@ -164,17 +192,13 @@ export class SqliteBackend implements Backend {
   }
 
   async task(id: string): Promise<Task | undefined> {
-    this.#catchUp();
-    return findRow(this.#db, id)?.task;
+    return this.#ask(() => findRow(this.#db, id)?.task);
   }
 
   async history(id: string): Promise<readonly Event[]> {
-    this.#catchUp();
     const { Event } = await import('../../core/event.ts');
-    const rows = this.#db.all<{ body: string }>(
-      'SELECT body FROM event WHERE task = (SELECT n FROM task WHERE id = ?) ORDER BY seq',
-      id,
-    );
+    const sql = 'SELECT body FROM event WHERE task = (SELECT n FROM task WHERE id = ?) ORDER BY seq';
+    const rows = await this.#ask(() => this.#db.all<{ body: string }>(sql, id));
     return rows.map(({ body }) => {
       const parsed = Event.safeParse(parseStored(body));
       if (parsed.success) return parsed.data;
@@ -183,22 +207,17 @@ export class SqliteBackend implements Backend {
   }
 
   async list(filter: Filter): Promise<readonly Task[]> {
-    this.#catchUp();
-    return list(this.#db, filter);
+    return this.#ask(() => list(this.#db, filter));
   }
 
   async counts(): Promise<Counts> {
-    this.#catchUp();
-    return counts(this.#db);
+    return this.#ask(() => counts(this.#db));
   }
 
   async inbox(queue: string, limit: number): Promise<Inbox> {
-    this.#catchUp();
-    const rows = this.#db.all<Stored & { event: number }>(
-      'SELECT event, n, state FROM mailbox JOIN task ON task.n = mailbox.task WHERE queue = ? ORDER BY event LIMIT ?',
-      queue,
-      limit,
-    );
+    const sql =
+      'SELECT event, n, state FROM mailbox JOIN task ON task.n = mailbox.task WHERE queue = ? ORDER BY event LIMIT ?';
+    const rows = await this.#ask(() => this.#db.all<Stored & { event: number }>(sql, queue, limit));
     return {
       tasks: rows.map((row) => toRow(row).task),
       acknowledge: async () => {

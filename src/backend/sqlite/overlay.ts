@@ -1,0 +1,42 @@
+import { elapse } from '../../core/elapse.ts';
+import { isFinished } from '../../core/task.ts';
+import type { Connection } from '../projection/connection.ts';
+import { columns, type Stored, toRow } from '../projection/rows.ts';
+
+/** Tables of this connection alone, in memory, and views that stand before the tables of the file. */
+const LAYER = `
+  CREATE TEMP TABLE elapsed_task AS SELECT * FROM main.task WHERE false;
+  CREATE TEMP TABLE elapsed_event AS SELECT * FROM main.event WHERE false;
+  CREATE TEMP TABLE elapsed_mail AS SELECT event, queue, task FROM main.mailbox WHERE false;
+  CREATE TEMP VIEW task AS
+    SELECT * FROM main.task WHERE n NOT IN (SELECT n FROM elapsed_task) UNION ALL SELECT * FROM elapsed_task;
+  CREATE TEMP VIEW event AS SELECT * FROM main.event UNION ALL SELECT * FROM elapsed_event;
+  CREATE TEMP VIEW mailbox AS SELECT event, queue, task FROM main.mailbox UNION ALL SELECT * FROM elapsed_mail;
+`;
+
+/**
+ * Asks a question of the store as it would be if what time alone has brought about were written down. For a store
+ * that can't be written: its disk is full or read-only. Costs a look at each task that is due, and no disk space.
+ * @param now ms since 1970
+ */
+export function askOverlay<T>(db: Connection, now: number, ask: () => T): T {
+  return db.overlaid(() => {
+    const due = db.all<Stored>('SELECT n, state FROM main.task WHERE due_at <= ?', now).map(toRow);
+    let seq = db.get<{ seq: number | null }>('SELECT max(seq) AS seq FROM main.event')!.seq ?? 0;
+    db.execute(LAYER);
+    for (const { n, task: before } of due) {
+      const { task, events } = elapse(before, now);
+      db.run(
+        `INSERT INTO elapsed_task (n, id, role, sender, rank, status, dead, ready_at, due_at, state)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        n,
+        ...Object.values(columns(task)),
+      );
+      for (const event of events)
+        db.run('INSERT INTO elapsed_event (seq, task, body) VALUES (?, ?, ?)', ++seq, n, JSON.stringify(event));
+      if (isFinished(task) && !isFinished(before))
+        db.run('INSERT INTO elapsed_mail (event, queue, task) VALUES (?, ?, ?)', seq, task.envelope.reply_to, n);
+    }
+    return ask();
+  });
+}
