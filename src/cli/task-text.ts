@@ -58,7 +58,7 @@ function statusLines(task: Task, now: number): [name: string, value: string][] {
       const lines: [string, string][] = [
         [
           'lease',
-          `attempt ${lease.attempt} of ${maxAttempts(task)} by ${lease.worker}, ends ${formatMoment(lease.expires_at, now)}`,
+          `attempt ${lease.attempt}${task.attempts_above === undefined ? ` of ${maxAttempts(task)}` : ''} by ${lease.worker}, ends ${formatMoment(lease.expires_at, now)}`,
         ],
       ];
       if (progress?.percent !== undefined) lines.push(['progress', bar(progress.percent)]);

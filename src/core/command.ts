@@ -45,6 +45,8 @@ export type Command =
   | { readonly type: 'acknowledge-cancel'; readonly by: string; readonly attempt: number }
   | { readonly type: 'retry'; readonly by: string }
   | { readonly type: 'dismiss'; readonly by: string }
+  /** The store was restored from a backup that was made in the epoch `since`. */
+  | { readonly type: 'restore'; readonly epoch: number; readonly since: number }
   /** Nobody wants anything; time has passed. */
   | { readonly type: 'elapse' };
 

@@ -1,14 +1,15 @@
 import type { Command, CommandOf, CommandType } from './command.ts';
 import { elapse } from './elapse.ts';
 import type { Refusal } from './errors.ts';
-import type { Event } from './event.ts';
+import { ATTEMPTS_PER_EPOCH, beginEpoch } from './epoch.ts';
+import type { BareEvent, Event } from './event.ts';
 import { evolve } from './evolve.ts';
 import { holder } from './fencing.ts';
 import { missingArtifacts, promisedArtifacts } from './promise.ts';
 import { backoffDelay, isLastAttempt, MAX_STARTS, startsUsedUp } from './retry.ts';
 import { sameOutcome, sameSubmit } from './sameness.ts';
 import type { Task } from './task.ts';
-import { isFinished } from './task.ts';
+import { isFinished, nextAttempt } from './task.ts';
 import { UNREADABLE } from './unreadable.ts';
 
 /** The injected clock and randomness. */
@@ -17,6 +18,8 @@ export interface Circumstances {
   readonly now: number;
   /** In [0, 1). */
   readonly random: () => number;
+  /** How often the store was restored from a backup; absent: never. */
+  readonly epoch?: number;
 }
 
 export interface Decision {
@@ -38,7 +41,9 @@ export const MAX_RECORDED_REFUSALS = 100;
  * task as it then is. Every event returned is one that {@link evolve} accepts.
  */
 export function decide(task: Task | undefined, command: Command, given: Circumstances): Decision {
-  const elapsed = task ? elapse(task, given.now) : { task: undefined, events: [] };
+  // A restore ends every lease at no cost, also one that is over.
+  const ends = command.type === 'restore' && task?.status === 'working';
+  const elapsed = task && !ends ? elapse(task, given.now) : { task, events: [] };
   const verdict = judge(elapsed.task, command, given);
   const events = [...elapsed.events, ...verdict.events.map((event) => dated(event, elapsed.task, command, given))];
   let after = task;
@@ -47,8 +52,6 @@ export function decide(task: Task | undefined, command: Command, given: Circumst
   return { events, task: after, changed, ...(verdict.refusal && { refusal: verdict.refusal }) };
 }
 
-type Bare<E> = E extends Event ? Omit<E, 'v' | 'task_id' | 'at'> : never;
-type BareEvent = Bare<Event>;
 interface Verdict {
   readonly events: readonly BareEvent[];
   readonly refusal?: Refusal;
@@ -96,6 +99,7 @@ function submit(
       ...(context && { context }),
       ...(max_attempts !== undefined && { max_attempts }),
       ...(due_at > given.now && { due_at }),
+      ...(given.epoch && { attempts_above: given.epoch * ATTEMPTS_PER_EPOCH }),
     });
   }
   if (sameSubmit(task, { envelope, context })) return nothing;
@@ -115,10 +119,9 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
 
   claim(task, command, given) {
     if (task.status !== 'queued') return refuse('conflict', `${task.id} is ${task.status}, not queued`);
-    const attempt = task.attempts.length + 1;
     return happened({
       type: 'claimed',
-      attempt,
+      attempt: nextAttempt(task),
       worker: command.worker,
       expires_at: given.now + command.lease,
     });
@@ -247,6 +250,8 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
     if (task.status === 'failed' || task.status === 'expired') return happened({ type: 'retried', by: command.by });
     return refuse('conflict', `${task.id} is ${task.status}: only failed and expired tasks can be retried`);
   },
+
+  restore: (task, command) => ({ events: beginEpoch(task, command) }),
 
   dismiss(task, command) {
     if (task.status !== 'failed' && task.status !== 'expired') {

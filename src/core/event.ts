@@ -27,6 +27,8 @@ export const Event = z.discriminatedUnion('type', [
     due_at: z.optional(z.int()),
     /** Of the role, where the envelope says none. */
     max_attempts: z.optional(z.int()),
+    /** In a store that was restored: its attempts are numbered above this. */
+    attempts_above: z.optional(z.int()),
   }),
   event('became-due', {}),
   event('expired', {}),
@@ -55,6 +57,8 @@ export const Event = z.discriminatedUnion('type', [
   event('stopped', { attempt, by }),
   event('retried', { by }),
   event('dismissed', { by }),
+  /** The store was restored from a backup. Its lease ends at no cost, and its attempts are numbered above this from now on. */
+  event('restored', { epoch: z.int(), attempts_above: z.int() }),
   /** A task that is still open, as it is, said again before the log forgets its beginning. Of a task that is known it says nothing new. */
   event('carried', { task: z.custom<Task>(isTask) }),
   /** A change that was refused and is worth remembering. It alters nothing but the count of refusals. */
@@ -63,3 +67,7 @@ export const Event = z.discriminatedUnion('type', [
 export type Event = z.infer<typeof Event>;
 export type EventType = Event['type'];
 export type EventOf<T extends EventType> = Extract<Event, { type: T }>;
+
+type Bare<E> = E extends Event ? Omit<E, 'v' | 'task_id' | 'at'> : never;
+/** What happened, without whom it concerns and when. */
+export type BareEvent = Bare<Event>;

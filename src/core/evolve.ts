@@ -1,7 +1,8 @@
 import { nextDue } from './due.ts';
 import type { Event, EventOf, EventType } from './event.ts';
+import { startsUsedUp } from './retry.ts';
 import type { Attempt, AttemptOutcome, Completion, StatusPart, Task, TaskFacts, TaskIn } from './task.ts';
-import { isUnstarted } from './task.ts';
+import { isUnstarted, nextAttempt } from './task.ts';
 
 /** What an event did: the task after it, or why it was refused; then the task is as it was. */
 export interface Evolution {
@@ -39,7 +40,7 @@ const folds: { readonly [T in Exclude<EventType, 'submitted' | 'carried'>]: Fold
 
   claimed(task, event) {
     if (task.status !== 'queued') return `it is ${task.status}`;
-    if (event.attempt !== task.attempts.length + 1) return `attempt ${event.attempt} was given out before`;
+    if (event.attempt !== nextAttempt(task)) return `attempt ${event.attempt} was given out before`;
     const { attempt, worker, expires_at } = event;
     return become(
       task,
@@ -142,11 +143,24 @@ const folds: { readonly [T in Exclude<EventType, 'submitted' | 'carried'>]: Fold
       ? { ...task, dismissed_at: event.at, updated_at: event.at }
       : 'it is not among the dead letters',
 
+  restored(task, event) {
+    if (task.status === 'completed' || task.status === 'cancelled') return `it is ${task.status}`;
+    const { at, attempts_above } = event;
+    if (attempts_above < nextAttempt(task)) return `attempt ${attempts_above} was given out before`;
+    if (task.status !== 'working') return { ...task, attempts_above, updated_at: at };
+    const reason = 'its lease ended when the store was restored from a backup';
+    const attempts = close(task, { attempt: task.lease.attempt, at }, 'released', { reason });
+    const next: StatusPart = startsUsedUp(task)
+      ? { status: 'failed', failed_at: at, reason: `${reason}; it was begun too often to be begun again` }
+      : { status: 'queued', ready_at: at };
+    return become(task, event, next, { attempts, attempts_above });
+  },
+
   refused: (task, event) => ({ ...task, refused: task.refused + 1, updated_at: event.at }),
 };
 
 function submitted(event: EventOf<'submitted'>): Task {
-  const { envelope, context, due_at, max_attempts } = event;
+  const { envelope, context, due_at, max_attempts, attempts_above } = event;
   const facts: TaskFacts = {
     id: event.task_id,
     envelope,
@@ -156,6 +170,7 @@ function submitted(event: EventOf<'submitted'>): Task {
     updated_at: event.at,
     attempts: [],
     forgiven: 0,
+    ...(attempts_above !== undefined && { attempts_above }),
     refused: 0,
   };
   return due_at !== undefined && due_at > event.at
@@ -165,7 +180,7 @@ function submitted(event: EventOf<'submitted'>): Task {
 
 /** The task in its next status, with nothing left of the status that it was in. */
 function become(task: Task, event: { at: number }, next: StatusPart, facts: Partial<TaskFacts> = {}): Task {
-  const { id, envelope, context, max_attempts, submitted_at, attempts, forgiven, refused } = task;
+  const { id, envelope, context, max_attempts, submitted_at, attempts, forgiven, attempts_above, refused } = task;
   const kept: TaskFacts = {
     id,
     envelope,
@@ -175,6 +190,7 @@ function become(task: Task, event: { at: number }, next: StatusPart, facts: Part
     updated_at: event.at,
     attempts,
     forgiven,
+    ...(attempts_above !== undefined && { attempts_above }),
     refused,
   };
   return { ...kept, ...facts, ...next };
@@ -197,7 +213,7 @@ function holds(task: Task, event: { attempt: number }): task is TaskIn<'working'
 function take(task: Task, event: { attempt: number; by: string; at: number }): Task | undefined {
   if (holds(task, event)) return task;
   const unclaimed = (task.status === 'queued' || task.status === 'scheduled') && isUnstarted(task);
-  const number = task.attempts.length + 1;
+  const number = nextAttempt(task);
   if (!unclaimed || event.attempt !== number) return undefined;
   return { ...task, attempts: [...task.attempts, { number, worker: event.by, started_at: event.at }] };
 }

@@ -5,7 +5,8 @@ import { isFinished } from './task.ts';
 
 /**
  * The attempt that the speaker may act for, or why it may not. Without an attempt number a speaker is believed
- * only while there has been no more than one attempt: later, nothing would tell the holder from a stale worker.
+ * only while there has been no more than one attempt: later, nothing would tell the holder from a stale worker. In a
+ * store that was restored there may have been others, of which it knows nothing.
  */
 export function holder(task: Task, { by, attempt }: Spoken): number | Refusal {
   if (task.status === 'cancelled') {
@@ -18,7 +19,7 @@ export function holder(task: Task, { by, attempt }: Spoken): number | Refusal {
   if (isFinished(task)) return refuse('conflict', `${task.id} is already ${task.status}`, `agentq show ${task.id}`);
   if (task.status === 'working') return leaseHolder(task, by, attempt);
   if (!mayKnow(task, by)) return wrongSpeaker(task, by);
-  if (attempt === undefined && task.attempts.length === 0) return 1;
+  if (attempt === undefined && task.attempts.length === 0 && task.attempts_above === undefined) return 1;
   const lost = attempt === undefined ? 'its last lease is gone' : `attempt ${attempt} no longer holds it`;
   return refuse(
     'conflict',
@@ -30,10 +31,14 @@ export function holder(task: Task, { by, attempt }: Spoken): number | Refusal {
 function leaseHolder(task: TaskIn<'working'>, by: string, attempt: number | undefined): number | Refusal {
   const { lease } = task;
   if (!mayKnow(task, by)) return wrongSpeaker(task, by);
-  if (attempt === undefined && task.attempts.length > 1) {
+  if (attempt === undefined && (task.attempts.length > 1 || task.attempts_above !== undefined)) {
+    const past =
+      task.attempts_above === undefined
+        ? `has had ${task.attempts.length} attempts`
+        : 'may have had other attempts before the restore';
     return refuse(
       'conflict',
-      `${task.id} has had ${task.attempts.length} attempts, and it is not said which one speaks`,
+      `${task.id} ${past}, and it is not said which one speaks`,
       `name the attempt that your claim gave you: --attempt N`,
     );
   }

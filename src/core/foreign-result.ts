@@ -3,7 +3,7 @@ import type { Event } from './event.ts';
 import { Evidence, isInStore } from './evidence.ts';
 import { missingArtifacts, promisedArtifacts } from './promise.ts';
 import type { ResultMessage } from './result-message.ts';
-import { isUnstarted, type Task } from './task.ts';
+import { isUnstarted, nextAttempt, type Task } from './task.ts';
 
 /**
  * The event that a plain result message amounts to, which a worker that is not ours has published. It is believed
@@ -53,7 +53,7 @@ export function foreignEvent(task: Task, message: ResultMessage, at: number): Ev
 /** A number that nobody holds where it can't be told which attempt speaks: what it says is then refused. */
 function attemptOf(task: Task): number {
   if (task.status === 'working') return task.attempts.length === 1 ? task.lease.attempt : 0;
-  return isUnstarted(task) ? task.attempts.length + 1 : 0;
+  return isUnstarted(task) ? nextAttempt(task) : 0;
 }
 
 function artifactsOf(message: ResultMessage): Evidence[] {

@@ -3,7 +3,7 @@ import type { Evidence } from './evidence.ts';
 
 /** All moments are milliseconds since 1970, UTC. */
 interface AttemptBase {
-  /** 1 for the first; never used twice in the life of a task. It fences: only the holder of the latest may act. */
+  /** 1 for the first, unless the store was restored; never used twice in the life of a task. It fences: only the holder of the latest may act. */
   readonly number: number;
   readonly worker: string;
   readonly started_at: number;
@@ -58,6 +58,8 @@ export interface TaskFacts {
   readonly attempts: readonly Attempt[];
   /** How many attempts came before the last retry from the dead letters: those no longer count. */
   readonly forgiven: number;
+  /** Set where the store was restored from a backup: what comes next is numbered above it. */
+  readonly attempts_above?: number;
   /** Changes that came too late, from the wrong hands, or twice. They stand in the history. */
   readonly refused: number;
 }
@@ -111,6 +113,11 @@ export function isDead(task: Task): task is TaskIn<'failed' | 'expired'> {
 export function spentAttempts(task: Task): number {
   return task.attempts.slice(task.forgiven).filter((a) => a.outcome === 'failed' || a.outcome === 'lease-expired')
     .length;
+}
+
+/** The number that the next attempt gets. */
+export function nextAttempt(task: Task): number {
+  return Math.max(task.attempts.at(-1)?.number ?? 0, task.attempts_above ?? 0) + 1;
 }
 
 /** Whether no worker has begun it since it was submitted, or last taken back from the dead letters. */

@@ -42,6 +42,7 @@ export const everyEvent: { readonly [T in EventType]: Story } = {
   stopped: story(...begun, cancel(), SECOND, acknowledge(1)),
   retried: story(...begun, fail(), SECOND, retry),
   dismissed: story(mortal, MINUTE, elapse, SECOND, dismiss),
+  restored: story(...begun, { type: 'restore', epoch: 1, since: 0 }),
   carried: carried(story(submit())),
   refused: withRefusal(story(...begun, complete(), SECOND)),
 };

@@ -204,6 +204,7 @@ describe('an event dates what it brings about:', () => {
     stopped: (at) => ({ status: 'cancelled', stopped_at: at, cancelled_at: at - SECOND }),
     retried: (at) => ({ status: 'queued', ready_at: at }),
     dismissed: (at) => ({ status: 'expired', dismissed_at: at }),
+    restored: (at) => ({ status: 'queued', ready_at: at, attempts: [{ outcome: 'released', ended_at: at }] }),
     carried: (at) => ({ status: 'queued', ready_at: at }),
     refused: () => ({ status: 'completed', refused: 1 }),
   };

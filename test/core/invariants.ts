@@ -8,8 +8,11 @@ import type { Turn } from './world.ts';
 
 /** What is true of every task that any events fold to, in whatever order they come. */
 const ofTasks: Record<string, (task: Task) => boolean> = {
-  'attempts are numbered from 1 on without a gap': ({ attempts }) =>
-    attempts.every((attempt, index) => attempt.number === index + 1),
+  'attempts are numbered from 1 on, without a gap unless the store was restored': ({ attempts, attempts_above = 0 }) =>
+    attempts.every(({ number }, index) => {
+      const last = attempts[index - 1]?.number ?? 0;
+      return attempts_above === 0 ? number === last + 1 : number > last;
+    }),
   'while a task is worked on its last attempt is open and holds the lease': (task) =>
     task.status !== 'working' ||
     (task.attempts.at(-1)?.outcome === undefined && task.attempts.at(-1)?.number === task.lease.attempt),
@@ -68,6 +71,7 @@ const ofTurns: Record<string, (turn: Turn) => boolean> = {
 
 /** Whether the speaker may speak: its attempt holds the lease, or it names none and there is only one to speak of. */
 function holds(task: Task, attempt: number | undefined): boolean {
+  if (attempt === undefined && task.attempts_above !== undefined) return false;
   if (attempt === undefined) return task.attempts.length === (task.status === 'working' ? 1 : 0);
   return task.status === 'working' && task.lease.attempt === attempt;
 }

@@ -78,6 +78,7 @@ function commandOf(type: CommandType, task: Task | undefined): Command {
     'note-refusal': { type: 'note-refusal', of: 'complete', by: 'implementer', attempt, reason: 'it came too late' },
     retry,
     dismiss,
+    restore: { type: 'restore', epoch: 1, since: 0 },
     elapse,
   };
   return commands[type];
@@ -96,6 +97,7 @@ const table: Record<State, Record<CommandType, Expected>> = {
     'note-refusal': unknown,
     retry: unknown,
     dismiss: unknown,
+    restore: unknown,
     elapse: unknown,
   },
   queued: {
@@ -110,6 +112,7 @@ const table: Record<State, Record<CommandType, Expected>> = {
     'note-refusal': noted,
     retry: conflict,
     dismiss: conflict,
+    restore: happens('restored', 'queued'),
     elapse: nothing,
   },
   'queued again': {
@@ -124,6 +127,7 @@ const table: Record<State, Record<CommandType, Expected>> = {
     'note-refusal': noted,
     retry: conflict,
     dismiss: conflict,
+    restore: happens('restored', 'queued'),
     elapse: nothing,
   },
   scheduled: {
@@ -138,6 +142,7 @@ const table: Record<State, Record<CommandType, Expected>> = {
     'note-refusal': noted,
     retry: conflict,
     dismiss: conflict,
+    restore: happens('restored', 'scheduled'),
     elapse: nothing,
   },
   'scheduled again': {
@@ -152,6 +157,7 @@ const table: Record<State, Record<CommandType, Expected>> = {
     'note-refusal': noted,
     retry: conflict,
     dismiss: conflict,
+    restore: happens('restored', 'scheduled'),
     elapse: nothing,
   },
   working: {
@@ -166,6 +172,7 @@ const table: Record<State, Record<CommandType, Expected>> = {
     'note-refusal': noted,
     retry: conflict,
     dismiss: conflict,
+    restore: happens('restored', 'queued'),
     elapse: nothing,
   },
   completed: {
@@ -180,6 +187,7 @@ const table: Record<State, Record<CommandType, Expected>> = {
     'note-refusal': noted,
     retry: conflict,
     dismiss: conflict,
+    restore: nothing,
     elapse: nothing,
   },
   failed: {
@@ -194,6 +202,7 @@ const table: Record<State, Record<CommandType, Expected>> = {
     'note-refusal': noted,
     retry: happens('retried', 'queued'),
     dismiss: happens('dismissed', 'failed'),
+    restore: happens('restored', 'failed'),
     elapse: nothing,
   },
   'failed, dismissed': {
@@ -208,6 +217,7 @@ const table: Record<State, Record<CommandType, Expected>> = {
     'note-refusal': noted,
     retry: happens('retried', 'queued'),
     dismiss: nothing,
+    restore: happens('restored', 'failed'),
     elapse: nothing,
   },
   cancelled: {
@@ -222,6 +232,7 @@ const table: Record<State, Record<CommandType, Expected>> = {
     'note-refusal': noted,
     retry: conflict,
     dismiss: conflict,
+    restore: nothing,
     elapse: nothing,
   },
   'cancelled, stopped': {
@@ -236,6 +247,7 @@ const table: Record<State, Record<CommandType, Expected>> = {
     'note-refusal': noted,
     retry: conflict,
     dismiss: conflict,
+    restore: nothing,
     elapse: nothing,
   },
   expired: {
@@ -250,6 +262,7 @@ const table: Record<State, Record<CommandType, Expected>> = {
     'note-refusal': noted,
     retry: happens('retried', 'queued'),
     dismiss: happens('dismissed', 'expired'),
+    restore: happens('restored', 'expired'),
     elapse: nothing,
   },
 };

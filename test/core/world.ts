@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import type { Command, CommandType } from '../../src/core/command.ts';
 import { type Decision, decide } from '../../src/core/decide.ts';
 import { elapse } from '../../src/core/elapse.ts';
+import { ATTEMPTS_PER_EPOCH } from '../../src/core/epoch.ts';
 import type { Event } from '../../src/core/event.ts';
 import { MAX_STARTS } from '../../src/core/retry.ts';
 import type { Task } from '../../src/core/task.ts';
@@ -68,6 +69,11 @@ const verbs: { readonly [T in CommandType]: (step: Step, spoken: Spoken, task: T
   }),
   retry: () => ({ type: 'retry', by: 'operator' }),
   dismiss: () => ({ type: 'dismiss', by: 'operator' }),
+  restore: (_step: Step, _spoken: Spoken, { attempts_above = 0 }: Task) => ({
+    type: 'restore',
+    epoch: Math.floor(attempts_above / ATTEMPTS_PER_EPOCH) + 1,
+    since: Math.floor(attempts_above / ATTEMPTS_PER_EPOCH),
+  }),
   elapse: () => ({ type: 'elapse' }),
 };
 
@@ -84,6 +90,7 @@ const weights: Record<CommandType, number> = {
   'note-refusal': 1,
   retry: 4,
   dismiss: 1,
+  restore: 1,
   elapse: 2,
 };
 
@@ -160,7 +167,15 @@ export function live(beginning: Story, taken: readonly Step[], look: (turn: Turn
     task = decision.task!;
     events.push(...decision.events);
     for (const event of decision.events) if (event.type === 'claimed') memory.set(event.worker, event.attempt);
-    look({ before, command, now, decision, elapsed: elapse(before, now), log: events });
+    look({
+      before,
+      command,
+      now,
+      decision,
+      elapsed:
+        command.type === 'restore' && before.status === 'working' ? { task: before, events: [] } : elapse(before, now),
+      log: events,
+    });
   }
   return { task, now, events };
 }
@@ -168,7 +183,7 @@ export function live(beginning: Story, taken: readonly Step[], look: (turn: Turn
 /** What the step's speaker says of the task as it sees it. */
 export function commandOf(step: Step, task: Task, memory: ReadonlyMap<string, number>): Command {
   const { names, worker, asRole } = step;
-  const attempts = { remembered: memory.get(worker), none: undefined, latest: task.attempts.length };
+  const attempts = { remembered: memory.get(worker), none: undefined, latest: task.attempts.at(-1)?.number ?? 0 };
   const attempt = typeof names === 'number' ? names : attempts[names];
   return verbs[step.verb](step, { by: asRole ? ROLE : worker, attempt }, task);
 }

@@ -109,8 +109,14 @@ function isFound([first, second, ...more]: readonly Event[]): boolean {
 function hasNames(event: Event): boolean {
   if (!isName('task id', event.task_id)) return false;
   switch (event.type) {
+    case 'restored': // what lies on a broker is not restored from a backup
+      return false;
     case 'submitted':
-      return isWellNamed(event.task_id, event.envelope) && (!event.context || isInStore(event.context));
+      return (
+        event.attempts_above === undefined &&
+        isWellNamed(event.task_id, event.envelope) &&
+        (!event.context || isInStore(event.context))
+      );
     case 'carried':
       return isWellNamed(event.task_id, event.task.envelope) && evidenceIn(event.task).every(isInStore);
     case 'completed':

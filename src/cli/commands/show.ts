@@ -68,6 +68,8 @@ function details(event: Event): string {
     case 'retried':
     case 'dismissed':
       return `by ${event.by}`;
+    case 'restored':
+      return `epoch ${event.epoch}: leases have ended, attempts go on above ${event.attempts_above}`;
     case 'refused':
       return `${event.command} by ${event.by}: ${event.reason}`;
     case 'carried':
