@@ -8,14 +8,14 @@ const LETTERS = '23456789abcdefghjkmnpqrstuvwxyz';
 
 /** The use cases' services on a workspace, put together as the command line does it. */
 export async function openServices(folder: string): Promise<Services> {
-  const workspace = findWorkspace(folder, folder);
+  const workspace = findWorkspace(folder, { cwd: folder });
   const backend = await openBackend(openOptions(folder));
   return { workspace, backend, store: storeOf(folder), clock: Date.now, monotonic: () => performance.now(), newId };
 }
 
 /** What a workspace's backend is opened with. */
 export function openOptions(folder: string): BackendOptions {
-  const { dir, modes, config } = findWorkspace(folder, folder);
+  const { dir, modes, config } = findWorkspace(folder, { cwd: folder });
   const options = { dir, fileMode: modes.file, folderMode: modes.folder, clock: Date.now, random: Math.random };
   const { url } = config;
   if (url === undefined) return options;
@@ -36,7 +36,7 @@ export function openOptions(folder: string): BackendOptions {
 }
 
 function storeOf(folder: string): FsStore {
-  const { storeDir, modes } = findWorkspace(folder, folder);
+  const { storeDir, modes } = findWorkspace(folder, { cwd: folder });
   return new FsStore(storeDir, modes.file, modes.folder);
 }
 

@@ -1,8 +1,9 @@
 import { fileURLToPath } from 'node:url';
-import { resolve } from 'node:path';
 import { AgentqError } from '../core/errors.ts';
+import { MAX_BATCH_ROWS, MAX_ROW } from '../core/limits.ts';
 import { sameSubmit } from '../core/sameness.ts';
 import { parseSubmission, type Submission } from '../core/submission.ts';
+import { type CurrentFolder, locate } from './current-folder.ts';
 import { type Draft, keep, type Kept, prepare, type Prepared, takeBackContext } from './submit.ts';
 import type { Services } from './services.ts';
 
@@ -31,7 +32,7 @@ export interface BatchOptions {
   readonly defaults: Partial<Submission>;
   readonly allowSecret: boolean;
   /** What `file` and relative paths in rows are relative to. */
-  readonly cwd: string;
+  readonly from: CurrentFolder;
   readonly onProgress?: (done: number, all: number) => void;
 }
 
@@ -54,7 +55,13 @@ export async function submitBatch(services: Services, text: string, options: Bat
   for (const [i, source] of sources.entries()) {
     const line = i + 1;
     if (source.trim() === '') continue;
-    total++;
+    if (++total > MAX_BATCH_ROWS) {
+      throw new AgentqError(
+        'too-large',
+        `the batch has more than ${MAX_BATCH_ROWS} rows, the limit`,
+        'split the batch',
+      );
+    }
     try {
       prepared.push({ line, row: await prepare(services, readRow(source, options)) });
     } catch (error) {
@@ -104,16 +111,17 @@ async function submitAll(
 }
 
 /** What the command line calls a field that a row calls otherwise. */
-const fieldOf: Readonly<Record<string, string>> = {
-  id: 'task_id',
-  ttl: 'ttl_seconds',
-  delay: 'delay_seconds',
-  at: 'not_before',
-  expect: 'expected_output',
-  format: 'expected_output',
-};
+const fieldOf: ReadonlyMap<string, string> = new Map([
+  ['id', 'task_id'],
+  ['ttl', 'ttl_seconds'],
+  ['delay', 'delay_seconds'],
+  ['at', 'not_before'],
+  ['expect', 'expected_output'],
+  ['format', 'expected_output'],
+]);
 
-function readRow(source: string, { defaults, allowSecret, cwd }: BatchOptions): Draft {
+function readRow(source: string, { defaults, allowSecret, from }: BatchOptions): Draft {
+  if (source.length > MAX_ROW) throw new AgentqError('bad-batch', `it has more than ${MAX_ROW} characters, the limit`);
   let json: unknown;
   try {
     json = JSON.parse(source);
@@ -122,18 +130,18 @@ function readRow(source: string, { defaults, allowSecret, cwd }: BatchOptions): 
   }
   if (json === null || typeof json !== 'object' || Array.isArray(json))
     throw new AgentqError('bad-batch', 'not a JSON object');
-  const option = Object.keys(json).find((field) => field in fieldOf);
+  const option = Object.keys(json).find((field) => fieldOf.has(field));
   if (option !== undefined)
-    throw new AgentqError('bad-batch', `${option} is no field of a row: did you mean ${fieldOf[option]}?`);
+    throw new AgentqError('bad-batch', `${option} is no field of a row: did you mean ${fieldOf.get(option)}?`);
   const { file, ...rest } = { ...defaults, ...json } as Record<string, unknown>;
   const submission = parseSubmission(rest);
-  const context = contextOf(file, submission, cwd);
+  const context = contextOf(file, submission, from);
   return { submission, allowSecret, ...(context && { context }) };
 }
 
-function contextOf(file: unknown, { context_ref }: Submission, cwd: string): { file: string } | undefined {
+function contextOf(file: unknown, { context_ref }: Submission, from: CurrentFolder): { file: string } | undefined {
   if (file !== undefined && typeof file !== 'string') throw new AgentqError('bad-batch', 'file: must be a path');
-  if (file !== undefined) return { file: resolve(cwd, file) };
+  if (file !== undefined) return { file: locate(from, file) };
   if (!context_ref?.startsWith('file://')) return undefined;
   try {
     return { file: fileURLToPath(context_ref) };

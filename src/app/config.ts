@@ -1,20 +1,21 @@
-import { readFileSync } from 'node:fs';
 import * as z from 'zod/mini';
-import { parseDuration } from '../core/duration.ts';
+import { formatDuration, parseDuration } from '../core/duration.ts';
 import { AgentqError } from '../core/errors.ts';
 import { name } from '../core/identifiers.ts';
+import { MAX_CONFIG_BYTES, MIN_LEASE } from '../core/limits.ts';
 import { type Backoff, defaultBackoff } from '../core/retry.ts';
+import { readTextFile } from './text-file.ts';
 
-const span = () =>
-  z
+const span = (least = 1) => {
+  const bound = least === 1 ? 'of more than nothing' : `of at least ${formatDuration(least)}`;
+  return z
     .string()
-    .check(
-      z.refine((text) => isSpan(text), { error: 'must be a duration of more than nothing, such as "90s" or "10m"' }),
-    );
+    .check(z.refine((text) => isSpan(text, least), { error: `must be a duration ${bound}, such as "90s" or "10m"` }));
+};
 
-function isSpan(text: string): boolean {
+function isSpan(text: string, least: number): boolean {
   try {
-    return parseDuration(text) > 0;
+    return parseDuration(text) >= least;
   } catch {
     return false;
   }
@@ -23,7 +24,7 @@ function isSpan(text: string): boolean {
 const roleSettings = () =>
   z.strictObject({
     max_attempts: z.optional(z.int().check(z.positive())),
-    lease: z.optional(span()),
+    lease: z.optional(span(MIN_LEASE)),
     timeout: z.optional(span()),
     concurrency: z.optional(z.int().check(z.positive())),
     backoff: z.optional(
@@ -113,11 +114,12 @@ export function brokerPolicy({ broker = {} }: Config): BrokerPolicy {
   };
 }
 
-/** @throws AgentqError `usage` where the file is not a valid config. */
+/** @throws AgentqError `unreadable-file`, `too-large`, or `usage` where the file is not a valid config. */
 export function readConfig(path: string): Config {
+  const text = readTextFile(path, MAX_CONFIG_BYTES);
   let json: unknown;
   try {
-    json = JSON.parse(readFileSync(path, 'utf8'));
+    json = JSON.parse(text);
   } catch (error) {
     throw new AgentqError('usage', `${path} cannot be read as JSON${placeIn(error as Error)}`, 'mend the file');
   }
@@ -134,8 +136,10 @@ function placeIn({ message }: Error): string {
 }
 
 export function rolePolicy(config: Config, role: string): RolePolicy {
-  const settings = { ...config.defaults, ...config.roles?.[role] };
-  const backoff = { ...config.defaults?.backoff, ...config.roles?.[role]?.backoff };
+  const { defaults, roles = {} } = config;
+  const own = Object.hasOwn(roles, role) ? roles[role] : undefined;
+  const settings = { ...defaults, ...own };
+  const backoff = { ...defaults?.backoff, ...own?.backoff };
   const ms = (text: string | undefined) => (text === undefined ? undefined : parseDuration(text));
   return {
     maxAttempts: settings.max_attempts,

@@ -14,6 +14,8 @@ import {
 import { basename, dirname, join, resolve } from 'node:path';
 import { AgentqError } from '../core/errors.ts';
 import { type Config, readConfig } from './config.ts';
+import { type CurrentFolder, locate } from './current-folder.ts';
+import { unreadable } from './text-file.ts';
 
 /** The folder that holds a queue, like `.git` holds a repository. */
 export interface Workspace {
@@ -47,14 +49,14 @@ const modesOf = (shared: boolean): Modes => (shared ? { file: 0o660, folder: 0o2
 
 /**
  * @param named `--dir` or AGENTQ_DIR: the workspace itself, or the folder that holds its `.agentq`
- * @param cwd where the search upwards begins otherwise
- * @throws AgentqError `no-workspace`
+ * @param from where the search upwards begins otherwise
+ * @throws AgentqError `no-workspace`; `unreadable-file` where it may not be looked into
  */
-export function findWorkspace(named: string | undefined, cwd: string): Workspace {
-  const dir =
-    named === undefined ? searchUpwards(cwd) : [resolve(cwd, named, FOLDER), resolve(cwd, named)].find(isWorkspace);
+export function findWorkspace(named: string | undefined, from: CurrentFolder): Workspace {
+  const place = named === undefined ? undefined : locate(from, named);
+  const dir = place === undefined ? searchUpwards(from.cwd) : [join(place, FOLDER), place].find(isWorkspace);
   if (dir !== undefined) return openWorkspace(dir);
-  const where = named === undefined ? `${cwd} or any folder above it` : resolve(cwd, named);
+  const where = place ?? `${from.cwd} or any folder above it`;
   throw new AgentqError('no-workspace', `no agentq workspace in ${where}`, 'make one: agentq init');
 }
 
@@ -66,7 +68,26 @@ function searchUpwards(from: string): string | undefined {
   }
 }
 
-const isWorkspace = (dir: string) => existsSync(join(dir, CONFIG));
+/** @throws AgentqError `unreadable-file` where nobody can tell, for want of rights */
+function isWorkspace(dir: string): boolean {
+  const config = join(dir, CONFIG);
+  try {
+    return statSync(config, { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    throw unreadable(error, firstAbove(config));
+  }
+}
+
+/** The nearest folder above a path that is known to be there: where rights are missing, they are missing in it. */
+function firstAbove(path: string): string {
+  const above = dirname(path);
+  try {
+    statSync(above);
+    return above;
+  } catch {
+    return firstAbove(above);
+  }
+}
 
 function openWorkspace(dir: string): Workspace {
   const config = readConfig(join(dir, CONFIG));
@@ -80,8 +101,8 @@ function openWorkspace(dir: string): Workspace {
 }
 
 /** Whether `initWorkspace` would find a workspace. */
-export function existingWorkspace(named: string | undefined, cwd: string): boolean {
-  return isWorkspace(placeOf(named, cwd));
+export function existingWorkspace(named: string | undefined, from: CurrentFolder): boolean {
+  return isWorkspace(placeOf(named, from));
 }
 
 /** The config of a workspace that is made with this. */
@@ -99,12 +120,12 @@ export function newConfig({ store, shared = false, url, replicated = false }: Wa
  * Makes the folders and the config; what is there already is left as it is.
  * @throws AgentqError `storage` where a folder can't be made
  */
-export function initWorkspace(named: string | undefined, cwd: string, wanted: Wanted): Workspace {
-  const dir = placeOf(named, cwd);
+export function initWorkspace(named: string | undefined, from: CurrentFolder, wanted: Wanted): Workspace {
+  const dir = placeOf(named, from);
   try {
-    if (!isWorkspace(dir)) writeWorkspace(dir, cwd, wanted);
+    if (!isWorkspace(dir)) writeWorkspace(dir, from, wanted);
     const workspace = openWorkspace(dir);
-    refuseOther(workspace, cwd, wanted);
+    refuseOther(workspace, from, wanted);
     for (const folder of ['tasks', 'results', 'artifacts'])
       makeFolder(join(workspace.storeDir, folder), workspace.modes);
     makeFolder(workspace.runDir, workspace.modes);
@@ -123,7 +144,7 @@ export function initWorkspace(named: string | undefined, cwd: string, wanted: Wa
 /** What a workspace was made with is not changed by making it again. */
 function refuseOther(
   { dir, storeDir, config }: Workspace,
-  cwd: string,
+  from: CurrentFolder,
   { store, shared, url, replicated }: Wanted,
 ): void {
   if (url !== undefined && url !== config.url) {
@@ -140,7 +161,7 @@ function refuseOther(
       `say so in ${join(dir, CONFIG)}: docs/config.md`,
     );
   }
-  if ((store === undefined || resolve(cwd, store) === storeDir) && (!shared || config.shared)) return;
+  if ((store === undefined || locate(from, store) === storeDir) && (!shared || config.shared)) return;
   throw new AgentqError(
     'usage',
     `${dir} was made with another store or for its owner alone`,
@@ -149,19 +170,19 @@ function refuseOther(
 }
 
 /** The folder that is named, the workspace in it, or `.agentq` here. */
-function placeOf(named: string | undefined, cwd: string): string {
-  if (named === undefined) return join(resolve(cwd), FOLDER);
-  const dir = resolve(cwd, named);
+function placeOf(named: string | undefined, from: CurrentFolder): string {
+  if (named === undefined) return join(from.cwd, FOLDER);
+  const dir = locate(from, named);
   return isWorkspace(join(dir, FOLDER)) ? join(dir, FOLDER) : dir;
 }
 
-function writeWorkspace(dir: string, cwd: string, wanted: Wanted): void {
+function writeWorkspace(dir: string, from: CurrentFolder, wanted: Wanted): void {
   if (existsSync(dir) && !statSync(dir).isDirectory()) {
     throw new AgentqError('usage', `${dir} is not a directory`, 'name a folder');
   }
   const modes = modesOf(wanted.shared ?? false);
   makeFolder(dir, modes);
-  const config = newConfig({ ...wanted, store: wanted.store === undefined ? undefined : resolve(cwd, wanted.store) });
+  const config = newConfig({ ...wanted, store: wanted.store === undefined ? undefined : locate(from, wanted.store) });
   writeWhole(join(dir, CONFIG), `${JSON.stringify(config, null, 2)}\n`, modes.file);
   // An agent's `git add -A` must not commit the queue.
   if (basename(dir) === FOLDER) writeWhole(join(dir, '.gitignore'), '*\n', modes.file);

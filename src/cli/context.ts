@@ -150,7 +150,7 @@ export class Context {
   /** @throws AgentqError `no-workspace`, and whatever the store has to say */
   async services(): Promise<Services> {
     if (this.#services) return this.#services;
-    const workspace = findWorkspace(this.namedDir, this.system.cwd);
+    const workspace = findWorkspace(this.namedDir, this.system);
     const store = storeOf(workspace);
     const backend = await openBackend(this.#backendOptions(workspace));
     const { clock, monotonic } = this.system;

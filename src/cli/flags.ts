@@ -1,7 +1,8 @@
 import * as z from 'zod/mini';
-import { parseDuration } from '../core/duration.ts';
+import { formatDuration, parseDuration } from '../core/duration.ts';
 import type { AgentqError } from '../core/errors.ts';
 import { inputError } from '../core/issue.ts';
+import { MAX_TEXT, MIN_LEASE } from '../core/limits.ts';
 
 /** Text of the command line, read by a function that throws where it can't. */
 function read<T>(from: (text: string) => T) {
@@ -32,7 +33,10 @@ function wholeNumber(text: string, least: number): number {
 export const text = () =>
   z
     .string()
-    .check(z.minLength(1, { error: 'is empty' }), z.maxLength(8_000, { error: 'is longer than 8000 characters' }));
+    .check(
+      z.minLength(1, { error: 'is empty' }),
+      z.maxLength(MAX_TEXT, { error: `is longer than ${MAX_TEXT} characters` }),
+    );
 
 /** `90s`, `10m`; milliseconds. */
 export const duration = () => read((given) => parseDuration(given));
@@ -42,6 +46,14 @@ export const span = () =>
   read((given) => {
     const ms = parseDuration(given);
     if (ms <= 0) throw new Error('must be more than 0 seconds');
+    return ms;
+  });
+
+/** How long a claim holds a task. */
+export const leaseSpan = () =>
+  read((given) => {
+    const ms = parseDuration(given);
+    if (ms < MIN_LEASE) throw new Error(`must be at least ${formatDuration(MIN_LEASE)}`);
     return ms;
   });
 

@@ -1,8 +1,19 @@
 import type { Readable } from 'node:stream';
+import { refuseLarger } from '../app/text-file.ts';
 
-/** Everything that standard input holds. */
-export async function readAll(stdin: Readable): Promise<Buffer> {
+/**
+ * Everything that a stream holds.
+ * @param most the most bytes that it may have; no more than that, and a piece, is read
+ * @throws AgentqError `too-large`
+ */
+export async function readAll(stream: Readable, most: number, what: string, hint: string): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of stdin) chunks.push(Buffer.from(chunk as Uint8Array));
+  let size = 0;
+  for await (const chunk of stream) {
+    const bytes = Buffer.from(chunk as Uint8Array);
+    size += bytes.length;
+    refuseLarger(size, most, what, hint);
+    chunks.push(bytes);
+  }
   return Buffer.concat(chunks);
 }

@@ -2,10 +2,8 @@ import * as z from 'zod/mini';
 import { LONGEST } from './duration.ts';
 import { AgentqError } from './errors.ts';
 import { name } from './identifiers.ts';
+import { MAX_ENVELOPE_BYTES } from './limits.ts';
 import { priorities } from './priority.ts';
-
-/** The most bytes that an envelope may have as JSON: the queue carries who, what and where, the store the rest. */
-export const MAX_ENVELOPE_BYTES = 64 * 1024;
 
 /** What an envelope means that does not say. */
 export const DEFAULT_TYPE = 'task';

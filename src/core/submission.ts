@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 import { DEFAULT_PRIORITY, DEFAULT_TYPE, envelopeFields } from './envelope.ts';
 import { AgentqError } from './errors.ts';
 import { inputError } from './issue.ts';
+import { jsonProblem } from './plain-json.ts';
 
 type Fields = { readonly [F in keyof typeof envelopeFields]: z.infer<ReturnType<(typeof envelopeFields)[F]>> };
 type Certain = 'to' | 'type' | 'priority';
@@ -38,6 +39,10 @@ export function parseSubmission(
   json: unknown,
   nameOf = (path: readonly PropertyKey[]): string => path.join('.'),
 ): Submission {
+  for (const [field, value] of Object.entries(Object(json) as object)) {
+    const problem = jsonProblem(value);
+    if (problem !== undefined) throw new AgentqError('usage', `${nameOf([field])} ${problem}`, 'write it otherwise');
+  }
   const parsed = schemaOf(json).safeParse(json);
   if (!parsed.success) throw inputError(parsed.error, nameOf);
   const submission = { type: DEFAULT_TYPE, priority: DEFAULT_PRIORITY, ...(parsed.data as object) } as Submission;

@@ -5,7 +5,8 @@ import { type Config, configSchema, rolePolicy } from '../../src/app/config.ts';
 import { outcomes } from '../../src/app/worker/attempt-report.ts';
 import { exitCodes, INTERNAL_ERROR } from '../../src/cli/exit-codes.ts';
 import { outputs } from '../../src/cli/schemas.ts';
-import { parseDuration } from '../../src/core/duration.ts';
+import { LONGEST, parseDuration } from '../../src/core/duration.ts';
+import * as limits from '../../src/core/limits.ts';
 import { DEFAULT_MAX_ATTEMPTS } from '../../src/core/retry.ts';
 import { badMoments, strict } from './strict.ts';
 
@@ -75,6 +76,29 @@ describe('docs/json.md', () => {
       }
     });
   }
+});
+
+describe('docs/limits.md', () => {
+  test('tells the limits that hold, in order', () => {
+    const units: Readonly<Record<string, number>> = { KiB: 1024, MiB: 1024 ** 2, s: 1_000, years: 365 * 86_400_000 };
+    const documented = rows(read('limits.md')).map(([, value]) => {
+      const [amount, unit = ''] = value!.split(' ');
+      return Number(amount!.replaceAll(',', '')) * (units[unit] ?? 1);
+    });
+    expect(documented).toEqual([
+      limits.MAX_ENVELOPE_BYTES,
+      limits.MAX_DEPTH,
+      limits.MAX_TEXT,
+      limits.MAX_BATCH_ROWS,
+      limits.MAX_BATCH_BYTES,
+      limits.MAX_ROW,
+      limits.MAX_STDIN_BYTES,
+      limits.MAX_JSON_RESULT_BYTES,
+      limits.MAX_CONFIG_BYTES,
+      limits.MIN_LEASE,
+      LONGEST,
+    ]);
+  });
 });
 
 describe('docs/config.md', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { checkEnvelopeSize, envelopeSchema, MAX_ENVELOPE_BYTES } from '../../src/core/envelope.ts';
+import { checkEnvelopeSize, envelopeSchema } from '../../src/core/envelope.ts';
+import { MAX_ENVELOPE_BYTES } from '../../src/core/limits.ts';
 import { envelope } from './tasks.ts';
 
 const least = { task_id: 'a', from: 'coordinator', to: 'implementer', reply_to: 'results.coordinator' };

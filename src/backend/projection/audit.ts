@@ -57,7 +57,9 @@ function fold(db: Connection, n: number): Task | string {
 }
 
 function agrees({ state, ...stored }: Columns, { state: expected, ...rest }: Columns): boolean {
-  return isDeepStrictEqual(stored, rest) && isDeepStrictEqual(safeJson(state), JSON.parse(expected));
+  if (!isDeepStrictEqual(stored, rest)) return false;
+  // An envelope of an older version may be nested too deep for the comparison of values.
+  return state === expected || isDeepStrictEqual(safeJson(state), JSON.parse(expected));
 }
 
 function safeJson(text: string): unknown {

@@ -5,7 +5,7 @@ import { prepareAttempt, resultPath } from '../../app/evidence-paths.ts';
 import { findDrift } from '../../app/verify.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { name } from '../../core/identifiers.ts';
-import { duration, parseFlags, span } from '../flags.ts';
+import { duration, leaseSpan, parseFlags } from '../flags.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
 import { untilSignal } from '../signals.ts';
@@ -16,7 +16,7 @@ const Flags = z.object({
   as: name('role'),
   worker: z.optional(name('agent name')),
   wait: z.optional(duration()),
-  lease: z.optional(span()),
+  lease: z.optional(leaseSpan()),
 });
 
 export const define: Define = (command, context) =>

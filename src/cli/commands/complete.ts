@@ -1,7 +1,7 @@
-import { resolve } from 'node:path';
 import * as z from 'zod/mini';
 import type { NamedFile } from '../../app/brought-evidence.ts';
 import { complete } from '../../app/complete.ts';
+import { type CurrentFolder, locate } from '../../app/current-folder.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { checkName } from '../../core/identifiers.ts';
 import { parseFlags, text } from '../flags.ts';
@@ -26,14 +26,13 @@ export const define: Define = (command, context) =>
     .action(async (named: string | undefined, options) => {
       const flags = parseFlags(Flags, options);
       const cli = context();
-      const { cwd } = cli.system;
-      const artifacts = (flags.artifact ?? []).map((given) => readArtifact(given, cwd));
+      const artifacts = (flags.artifact ?? []).map((given) => readArtifact(given, cli.system));
       const speaks = await speaker(cli, { id: named, ...flags });
       const { task, changed } = await complete(await cli.services(), {
         ...speaks,
         artifacts,
         summary: flags.summary,
-        resultFile: flags.resultFile === undefined ? undefined : { file: resolve(cwd, flags.resultFile) },
+        resultFile: flags.resultFile === undefined ? undefined : { file: locate(cli.system, flags.resultFile) },
         allowSecret: flags.allowSecret ?? false,
         warn: (line) => cli.io.talk(`agentq: warning: ${line}`),
       });
@@ -44,12 +43,12 @@ function collect(value: string, before: string[] = []): string[] {
   return [...before, value];
 }
 
-function readArtifact(given: string, cwd: string): NamedFile {
+function readArtifact(given: string, from: CurrentFolder): NamedFile {
   const equals = given.indexOf('=');
   if (equals < 1)
     throw new AgentqError('usage', `--artifact ${JSON.stringify(given)} names no file`, '--artifact NAME=PATH');
   return {
     name: checkName('artifact name', given.slice(0, equals)),
-    file: resolve(cwd, given.slice(equals + 1)),
+    file: locate(from, given.slice(equals + 1)),
   };
 }

@@ -32,9 +32,9 @@ export const define: Define = (command, context) =>
       const cli = context();
       if (flags.dryRun || flags.definitions) return plan(cli, flags);
       const wanted = { ...flags, url: cli.urlOption };
-      const make = () => initWorkspace(cli.namedDir, cli.system.cwd, wanted);
+      const make = () => initWorkspace(cli.namedDir, cli.system, wanted);
       // A workspace that is to be made is made when the broker has agreed: a wrong URL is not kept.
-      const existed = existingWorkspace(cli.namedDir, cli.system.cwd);
+      const existed = existingWorkspace(cli.namedDir, cli.system);
       const config = existed ? make().config : newConfig(wanted);
       const broker = await cli.declareTopology(config, wishOf(cli, flags));
       const workspace = make();

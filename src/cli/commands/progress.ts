@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 import { rolePolicy } from '../../app/config.ts';
 import { findTask, obey } from '../../app/obey.ts';
 import { refuseSecret } from '../../core/secrets.ts';
-import { parseFlags, percent, span } from '../flags.ts';
+import { leaseSpan, parseFlags, percent } from '../flags.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
 import { addSpeakerOptions, speaker, speakerFlags } from '../speaker.ts';
@@ -12,7 +12,7 @@ const Flags = z.object({
   ...speakerFlags(),
   percent: z.optional(percent()),
   note: z.optional(z.string().check(z.maxLength(2_000, { error: 'is longer than 2000 characters' }))),
-  lease: z.optional(span()),
+  lease: z.optional(leaseSpan()),
 });
 
 export const define: Define = (command, context) =>

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import * as z from 'zod/mini';
 import type { Source } from '../../artifacts/store.ts';
+import { locate } from '../../app/current-folder.ts';
 import { submit } from '../../app/submit.ts';
 import { AgentqError } from '../../core/errors.ts';
+import { MAX_STDIN_BYTES } from '../../core/limits.ts';
 import { parseSubmission, type Submission } from '../../core/submission.ts';
 import type { Context } from '../context.ts';
 import { count, duration, names, parseFlags, span } from '../flags.ts';
@@ -67,16 +67,15 @@ async function submitOne(cli: Context, flags: Flags): Promise<void> {
 }
 
 /** How the command line calls the fields of a submission. */
-const optionOf: Readonly<Record<string, string>> = {
-  task_id: '--id',
-  ttl_seconds: '--ttl',
-  delay_seconds: '--delay',
-  not_before: '--at',
-  expected_output: '--expect',
-};
+const optionOf: ReadonlyMap<PropertyKey | undefined, string> = new Map([
+  ['task_id', '--id'],
+  ['ttl_seconds', '--ttl'],
+  ['delay_seconds', '--delay'],
+  ['not_before', '--at'],
+  ['expected_output', '--expect'],
+]);
 
-const nameOf = ([field]: readonly PropertyKey[]) =>
-  optionOf[String(field)] ?? `--${String(field).replaceAll('_', '-')}`;
+const nameOf = ([field]: readonly PropertyKey[]) => optionOf.get(field) ?? `--${String(field).replaceAll('_', '-')}`;
 
 function fieldsOf(cli: Context, flags: Flags): Record<string, unknown> {
   const { ttl, delay, expect, format } = flags;
@@ -99,11 +98,14 @@ function fieldsOf(cli: Context, flags: Flags): Record<string, unknown> {
 }
 
 async function readContext(cli: Context, file: string): Promise<Source> {
-  return file === '-' ? { bytes: await readAll(cli.system.stdin) } : { file: resolve(cli.system.cwd, file) };
+  return file === '-'
+    ? { bytes: await readAll(cli.system.stdin, MAX_STDIN_BYTES, 'standard input', 'name a file') }
+    : { file: locate(cli.system, file) };
 }
 
 async function submitRows(cli: Context, flags: Flags, batch: string): Promise<void> {
   const { BadBatch, submitBatch } = await import('../../app/batch.ts');
+  const { readBatch } = await import('../batch-text.ts');
   const alone = ['file', 'instructions', 'id', 'idempotencyKey'].filter((name) => flags[name] !== undefined);
   if (alone.length > 0) {
     throw new AgentqError(
@@ -113,12 +115,11 @@ async function submitRows(cli: Context, flags: Flags, batch: string): Promise<vo
     );
   }
   const services = await cli.services();
-  const text =
-    batch === '-' ? (await readAll(cli.system.stdin)).toString('utf8') : readText(resolve(cli.system.cwd, batch));
+  const text = await readBatch(batch, cli.system);
   const options = {
     defaults: fieldsOf(cli, flags) as Partial<Submission>,
     allowSecret: flags.allowSecret ?? false,
-    cwd: cli.system.cwd,
+    from: cli.system,
     onProgress: (done: number, all: number) => cli.io.progress(`${bar((100 * done) / all)} ${done} rows`),
   };
   try {
@@ -132,13 +133,5 @@ async function submitRows(cli: Context, flags: Flags, batch: string): Promise<vo
     if (error instanceof BadBatch)
       for (const row of error.rows) cli.io.talk(cli.io.json ? JSON.stringify(row) : `row ${row.line}: ${row.problem}`);
     throw error;
-  }
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new AgentqError('unreadable-file', `${path} cannot be read: ${(error as Error).message}`, 'check the path');
   }
 }

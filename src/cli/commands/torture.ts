@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import * as z from 'zod/mini';
 import { TorturedBroker } from '../../app/torture/broker.ts';
 import { torture, type TortureReport } from '../../app/torture/torture.ts';
 import { type Config } from '../../app/config.ts';
+import { type CurrentFolder, locate } from '../../app/current-folder.ts';
 import { initWorkspace, type Workspace } from '../../app/workspace.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { Context } from '../context.ts';
@@ -41,12 +42,12 @@ export const define: Define = (command, context) =>
     .action(async (options) => {
       const { seconds = 20, workers = 4, seed, on, broker: command } = parseFlags(Flags, options);
       const { io, output, system, namedUrl } = context();
-      const dir = mkdtempSync(join(resolve(system.cwd, on ?? tmpdir()), 'agentq-torture-'));
+      const dir = mkdtempSync(join(locate(system, on ?? tmpdir()), 'agentq-torture-'));
       const chosen = seed ?? Math.floor(system.random() * 1_000_000) + 1;
       // Of its own on the broker too, so that nobody's tasks are in the way.
       const url = namedUrl && withPrefix(namedUrl, `torture-${chosen}-${system.pid}`);
       const dirs = (url === undefined ? ['one'] : ['one', 'two']).map((name) => join(dir, name));
-      const [workspace] = dirs.map((one) => makeWorkspace(one, join(dir, 'store'), system.cwd));
+      const [workspace] = dirs.map((one) => makeWorkspace(one, join(dir, 'store'), system));
       if (command !== undefined && url === undefined) {
         throw new AgentqError('usage', 'a broker is killed only where there is one', 'give --url as well');
       }
@@ -83,8 +84,8 @@ export const define: Define = (command, context) =>
       }
     });
 
-function makeWorkspace(dir: string, store: string, cwd: string): Workspace {
-  const workspace = initWorkspace(dir, cwd, { store });
+function makeWorkspace(dir: string, store: string, from: CurrentFolder): Workspace {
+  const workspace = initWorkspace(dir, from, { store });
   writeFileSync(join(workspace.dir, 'config.json'), JSON.stringify({ ...config, store: workspace.config.store }));
   return workspace;
 }

@@ -4,7 +4,7 @@ import type { AttemptReport } from '../../app/worker/attempt-report.ts';
 import { checkProgram } from '../../app/worker/program.ts';
 import { Worker } from '../../app/worker/worker.ts';
 import { name } from '../../core/identifiers.ts';
-import { count, duration, parseFlags, span } from '../flags.ts';
+import { count, duration, leaseSpan, parseFlags, span } from '../flags.ts';
 import { giveMemoryBack } from '../idle-memory.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
@@ -13,7 +13,7 @@ const Flags = z.object({
   as: name('role'),
   worker: z.optional(name('agent name')),
   concurrency: z.optional(count()),
-  lease: z.optional(span()),
+  lease: z.optional(leaseSpan()),
   timeout: z.optional(span()),
   killGrace: z.optional(duration()),
   untilEmpty: z.optional(z.boolean()),

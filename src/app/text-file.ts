@@ -1,0 +1,74 @@
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { isUtf8 } from 'node:buffer';
+import { AgentqError } from '../core/errors.ts';
+
+/**
+ * Reads a regular file of UTF-8 text. A fifo or a device is refused and not waited for.
+ * @param most the most bytes that it may have
+ * @throws AgentqError `unreadable-file`, or `too-large`
+ */
+export function readTextFile(path: string, most: number): string {
+  return textOf(readRegularFile(path, most), path);
+}
+
+/**
+ * Text out of bytes. A byte order mark at the beginning is left out.
+ * @param what how the error calls the bytes
+ * @throws AgentqError `unreadable-file` where the bytes are no UTF-8
+ */
+export function textOf(bytes: Buffer, what: string): string {
+  if (!isUtf8(bytes))
+    throw new AgentqError('unreadable-file', `${what} is not UTF-8 text`, 'convert it: iconv -t UTF-8');
+  return bytes.toString('utf8').replace(/^\ufeff/, '');
+}
+
+/** @throws AgentqError `too-large` that names the limit */
+export function refuseLarger(size: number, most: number, what: string, hint: string): void {
+  if (size <= most) return;
+  throw new AgentqError('too-large', `${what} has more than ${most} bytes, the limit`, hint);
+}
+
+function readRegularFile(path: string, most: number): Buffer {
+  const fd = open(path);
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) throw new AgentqError('unreadable-file', `${path} is not a regular file`, 'name a file');
+    // One byte more than is allowed: a file that grows meanwhile is noticed.
+    const bytes = Buffer.allocUnsafe(Math.min(stat.size, most) + 1);
+    const size = readUpTo(fd, bytes);
+    refuseLarger(Math.max(stat.size, size), most, path, 'split it');
+    return bytes.subarray(0, size);
+  } catch (error) {
+    throw unreadable(error, path);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function readUpTo(fd: number, bytes: Buffer): number {
+  let size = 0;
+  while (size < bytes.length) {
+    const read = readSync(fd, bytes, size, bytes.length - size, null);
+    if (read === 0) break;
+    size += read;
+  }
+  return size;
+}
+
+function open(path: string): number {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    throw unreadable(error, path);
+  }
+}
+
+/** What a failed read says, as an AgentqError; what is one already stays as it is. */
+export function unreadable(error: unknown, path: string): unknown {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (error instanceof AgentqError) return error;
+  const mine = code === 'EACCES' || code === 'EPERM';
+  return mine
+    ? new AgentqError('unreadable-file', `${path} is not yours to read`, 'check its owner and mode, and those above it')
+    : new AgentqError('unreadable-file', `${path} cannot be read: ${message}`, 'check the path');
+}

@@ -1,0 +1,29 @@
+import { createReadStream } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { locate } from '../app/current-folder.ts';
+import { readTextFile, textOf, unreadable } from '../app/text-file.ts';
+import { MAX_BATCH_BYTES } from '../core/limits.ts';
+import { readAll } from './stdin.ts';
+import type { System } from './system.ts';
+
+/** How a shell names what it has opened itself: `<(…)` gives a pipe of such a name. */
+const OPENED = /^\/(dev\/(stdin|fd\/\d+)|proc\/self\/fd\/\d+)$/;
+
+/**
+ * The text of a batch: of a file, of what the shell has opened, or of standard input.
+ * @param path `-` for standard input
+ * @throws AgentqError `unreadable-file`, or `too-large`
+ */
+export async function readBatch(path: string, system: System): Promise<string> {
+  if (path === '-') return readStream(system.stdin, 'standard input');
+  if (OPENED.test(path)) return readStream(createReadStream(path), path);
+  return readTextFile(locate(system, path), MAX_BATCH_BYTES);
+}
+
+async function readStream(stream: Readable, what: string): Promise<string> {
+  try {
+    return textOf(await readAll(stream, MAX_BATCH_BYTES, what, 'split the batch'), what);
+  } catch (error) {
+    throw unreadable(error, what);
+  }
+}

@@ -1,0 +1,23 @@
+import { MAX_DEPTH } from './limits.ts';
+
+/**
+ * What keeps a JSON value from being stored and read again as it is: arrays and objects that are nested too deep, or
+ * text with half a surrogate pair. Looks without recursion, so that it can look at any depth.
+ * @returns the problem as the end of a sentence about the value; undefined where there is none
+ */
+export function jsonProblem(value: unknown): string | undefined {
+  let level: unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    const below: unknown[] = [];
+    for (const one of level) {
+      if (typeof one === 'string' && !one.isWellFormed()) return 'holds half a surrogate pair, which is no text';
+      if (one === null || typeof one !== 'object') continue;
+      if (depth >= MAX_DEPTH) return `is nested deeper than ${MAX_DEPTH} levels`;
+      const broken = Array.isArray(one) ? undefined : Object.keys(one).find((key) => !key.isWellFormed());
+      if (broken !== undefined) return 'has a field whose name is no text';
+      for (const inner of Object.values(one)) below.push(inner);
+    }
+    level = below;
+  }
+  return undefined;
+}
