@@ -6,9 +6,9 @@ import type { BareEvent, Event } from './event.ts';
 import { evolve } from './evolve.ts';
 import { holder } from './fencing.ts';
 import { missingArtifacts, promisedArtifacts } from './promise.ts';
-import { backoffDelay, isLastAttempt, MAX_STARTS, startsUsedUp } from './retry.ts';
+import { backoffDelay, FREE_HAND_BACKS, handBackBackoff, isLastAttempt, MAX_STARTS, startsUsedUp } from './retry.ts';
 import { sameOutcome, sameSubmit } from './sameness.ts';
-import type { Task } from './task.ts';
+import type { AttemptOutcome, Task } from './task.ts';
 import { isFinished, nextAttempt } from './task.ts';
 import { UNREADABLE } from './unreadable.ts';
 
@@ -207,7 +207,9 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
         retry_at: null,
       });
     }
-    const wait = backoff && backoffDelay(backoff, deferralsInARow(task) + 1, given.random());
+    const wait = backoff
+      ? backoffDelay(backoff, inARow(task, ['deferred']) + 1, given.random())
+      : handBackDelay(task, given.random());
     return happened({
       type: 'released',
       attempt: held,
@@ -272,7 +274,17 @@ function failuresBefore(task: Task): number {
   return task.attempts.slice(task.forgiven).filter((a) => a.outcome === 'failed').length;
 }
 
-function deferralsInARow(task: Task): number {
+/**
+ * How long a task waits that is handed back, in ms; undefined for not at all. From the third time in a row on it waits,
+ * and that attempt counts as deferred: both are counted.
+ */
+function handBackDelay(task: Task, random: number): number | undefined {
+  const before = inARow(task, ['released', 'deferred']);
+  return before < FREE_HAND_BACKS ? undefined : backoffDelay(handBackBackoff, before - FREE_HAND_BACKS + 1, random);
+}
+
+/** How many of the last attempts that have ended did so in one of these ways. */
+function inARow(task: Task, outcomes: readonly AttemptOutcome[]): number {
   const ended = task.attempts.slice(task.forgiven).filter((a) => a.outcome !== undefined);
-  return ended.length - 1 - ended.findLastIndex((a) => a.outcome !== 'deferred');
+  return ended.length - 1 - ended.findLastIndex((a) => !outcomes.includes(a.outcome));
 }

@@ -12,6 +12,15 @@ export interface Backoff {
 
 export const defaultBackoff: Backoff = { base: 10_000, factor: 2, max: 3_600_000, jitter: 0.2 };
 
+/**
+ * The wait of a task that was handed back several times in a row, so that the others of its role come first. The first
+ * {@link FREE_HAND_BACKS} have none: operators restart workers.
+ */
+export const handBackBackoff: Backoff = { base: 5_000, factor: 2, max: 300_000, jitter: 0.2 };
+
+/** How often in a row a task can be handed back and is ready again at once. */
+export const FREE_HAND_BACKS = 2;
+
 export const DEFAULT_MAX_ATTEMPTS = 3;
 
 /**

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Command } from '../../src/core/command.ts';
 import { MAX_STARTS } from '../../src/core/retry.ts';
-import type { Task } from '../../src/core/task.ts';
+import type { Task, TaskIn } from '../../src/core/task.ts';
 import {
   acknowledge,
   backoff,
@@ -457,13 +457,42 @@ describe('a task that is given back', () => {
   });
 });
 
+describe('a task that is given back several times in a row', () => {
+  /** Given back so often before, and then once more. */
+  const again = (before: number) =>
+    when(story(submit(), ...handBacks(before), claim()), release({ attempt: before + 1 }));
+
+  test.for([0, 1])('is ready at once after %i others', (before) => {
+    expect(again(before).task).toMatchObject({ status: 'queued' });
+  });
+
+  test('goes behind the others from the third time on, for longer each time', () => {
+    const waits = [2, 3, 4, 20].map((before) => {
+      const { task, events } = again(before);
+      expect(task).toMatchObject({ status: 'scheduled', why: 'backoff' });
+      return (task as TaskIn<'scheduled'>).due_at - events.at(-1)!.at;
+    });
+    expect(waits).toEqual([5 * SECOND, 10 * SECOND, 20 * SECOND, 5 * MINUTE]);
+  });
+
+  test('that costs no attempt', () => {
+    const { task } = story(submit({ max_attempts: 1 }), ...handBacks(5), claim());
+    expect(task).toMatchObject({ status: 'working' });
+  });
+
+  test('is ready at once again after an attempt that counted', () => {
+    const failed = story(submit(), ...handBacks(3), claim(), fail({ attempt: 4, backoff }), MINUTE, claim());
+    expect(when(failed, release({ attempt: 5 })).task).toMatchObject({ status: 'queued' });
+  });
+});
+
 describe(`a task is begun ${MAX_STARTS} times at most without a person:`, () => {
   const attempt = MAX_STARTS;
   const hundredth = story(submit({ max_attempts: 1_000 }), ...handBacks(attempt - 1), claim());
 
   test('up to then it may be given back', () => {
     const before = story(submit(), ...handBacks(attempt - 2), claim());
-    expect(when(before, release({ attempt: attempt - 1 })).task?.status).toBe('queued');
+    expect(when(before, release({ attempt: attempt - 1 })).task?.status).toBe('scheduled');
   });
 
   test.for<[string, Command, number]>([

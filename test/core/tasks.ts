@@ -3,7 +3,7 @@ import { type Decision, decide } from '../../src/core/decide.ts';
 import type { Envelope } from '../../src/core/envelope.ts';
 import type { Event } from '../../src/core/event.ts';
 import type { Evidence } from '../../src/core/evidence.ts';
-import type { Backoff } from '../../src/core/retry.ts';
+import { type Backoff, FREE_HAND_BACKS, handBackBackoff } from '../../src/core/retry.ts';
 import { sha256Hex } from '../../src/core/sha256.ts';
 import type { Task } from '../../src/core/task.ts';
 
@@ -119,9 +119,13 @@ export function when(given: Story, command: Command, wait = 0, random = 0.5): De
   return decide(given.task, command, { now: given.now + wait, random: () => random });
 }
 
-/** The steps of an attempt that costs nothing, as often as asked. */
-export const handBacks = (times: number): Command[] =>
-  Array.from({ length: times }, (_, index) => [claim(), release({ attempt: index + 1 })]).flat();
+/** The steps of an attempt that costs nothing, as often as asked, until the task is ready again. */
+export const handBacks = (times: number): (Command | number)[] =>
+  Array.from({ length: times }, (_, index) => [
+    claim(),
+    release({ attempt: index + 1 }),
+    index < FREE_HAND_BACKS ? 0 : handBackBackoff.max,
+  ]).flat();
 
 /** The task without what a refused change leaves on it: everything that a refusal must not touch. */
 export function untouched(task: Task | undefined): Partial<Task> | undefined {
