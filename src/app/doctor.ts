@@ -1,9 +1,11 @@
-import { chmodSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeDrift } from '../artifacts/store.ts';
 import { isFinished } from '../core/task.ts';
 import { everyTask } from './every-task.ts';
 import { taskOf } from './evidence-paths.ts';
+import { leftOverScratch } from './left-over-scratch.ts';
+import { removeScratch } from './scratch.ts';
 import type { Services } from './services.ts';
 import { refusedInOutbox, waitingInOutbox } from './outbox.ts';
 import { evidenceOf } from './verify.ts';
@@ -46,7 +48,7 @@ export async function diagnose(services: Services, repair: boolean): Promise<rea
   found.push(...(await unrecordedResults(services, recorded, open)));
   found.push(...(await deserted(services)));
   found.push(...(await halfWritten(services, repair)));
-  found.push(...(await leftOverScratch(services, repair)));
+  found.push(...(await unusedScratch(services, repair)));
   found.push(...unheard(services));
   found.push(...openRights(services, repair));
   return found;
@@ -93,26 +95,22 @@ async function halfWritten({ store, clock }: Services, repair: boolean): Promise
   return found;
 }
 
-/** Folders in run/ of attempts that are over: their worker was killed before it could clear up. */
-async function leftOverScratch({ workspace, backend, clock }: Services, repair: boolean): Promise<Diagnosis[]> {
-  if (!existsSync(workspace.runDir)) return [];
-  const found: Diagnosis[] = [];
-  for (const name of readdirSync(workspace.runDir)) {
-    const path = join(workspace.runDir, name);
-    const age = clock() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity);
-    const task = await backend.task(taskOf(name));
-    // The child of a cancelled task may still be stopping, and uses it.
-    const over = task === undefined || (isFinished(task) && task.status !== 'cancelled');
-    if (!over && (age < ABANDONED || (task && !isFinished(task)))) continue;
-    if (repair) rmSync(path, { recursive: true, force: true });
-    found.push({
-      subject: `run/${name}`,
-      problem: 'scratch of an attempt that is over',
-      severity: 'problem',
-      repaired: repair,
-    });
+/** Scratch that no attempt uses. It may belong to another user, whose doctor has to remove it. */
+async function unusedScratch(services: Services, repair: boolean): Promise<Diagnosis[]> {
+  return (await leftOverScratch(services)).map((name) => {
+    const kept = repair ? problemOf(() => removeScratch(join(services.workspace.runDir, name))) : undefined;
+    const problem = `scratch of an attempt that is over${kept === undefined ? '' : `; it cannot be removed: ${kept}`}`;
+    return { subject: `run/${name}`, problem, severity: 'problem', repaired: repair && kept === undefined } as const;
+  });
+}
+
+function problemOf(run: () => void): string | undefined {
+  try {
+    run();
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
   }
-  return found;
 }
 
 /** What was said while the broker was away, and is not known to the queue. */

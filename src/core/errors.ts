@@ -42,8 +42,9 @@ export class AgentqError extends Error implements Refusal {
   readonly code: ErrorCode;
   readonly hint?: string;
 
-  constructor(code: ErrorCode, message: string, hint?: string) {
-    super(message);
+  /** @param cause the error of the system behind it, for what asks whose fault it is */
+  constructor(code: ErrorCode, message: string, hint?: string, cause?: Error) {
+    super(message, cause && { cause });
     this.code = code;
     if (hint !== undefined) this.hint = hint;
   }

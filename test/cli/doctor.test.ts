@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test as base } from 'vitest';
 import { type Shell, type Shells, fixtures } from './harness.ts';
@@ -136,6 +136,7 @@ describe('doctor', () => {
 
   test('names scratch of an attempt that is over, and removes it', async ({ q }) => {
     mkdirSync(q.path('.agentq/run/gone~1'));
+    utimesSync(q.path('.agentq/run/gone~1'), 0, 0);
     expect(await findings(q)).toMatchObject([{ subject: 'run/gone~1', severity: 'problem', repaired: false }]);
     expect(existsSync(q.path('.agentq/run/gone~1'))).toBe(true);
     await q.ok('doctor', '--repair');

@@ -30,13 +30,13 @@ describe('a lease', PATIENTLY, () => {
     await worker.reported('completed', { task_id: other, attempt: 1 });
   });
 
-  test('that is lost to another stops the child, and nothing of it is recorded', async ({ q }) => {
+  test('that a person gave back stops the child, and nothing of it is recorded', async ({ q }) => {
     const id = await q.submit();
     const worker = q.work(OBEDIENT, '--lease', LEASE);
     const [child] = await q.processIds(1);
     await q.ok('release', id, '--from', ROLE, '--attempt', '1', '--reason', 'a person knows better');
     await q.ok('claim', '--as', ROLE, '--worker', 'somebody');
-    await worker.reported('lease-lost', { task_id: id, attempt: 1 });
+    await worker.reported('handed-back', { task_id: id, attempt: 1 });
     expect(isAlive(child!)).toBe(false);
     const task = await q.task(id);
     expect(task.lease).toMatchObject({ worker: 'somebody', attempt: 2 });
@@ -55,7 +55,7 @@ describe('a lease', PATIENTLY, () => {
     const pids = await q.processIds(1);
     await q.ok('release', id, '--from', ROLE, '--attempt', '1', '--reason', 'a person knows better');
     await q.ok('claim', '--as', ROLE, '--worker', 'somebody');
-    await worker.reported('lease-lost', { task_id: id, attempt: 1 });
+    await worker.reported('handed-back', { task_id: id, attempt: 1 });
     await gone(pids);
     expect(await q.lines('code')).toEqual(['4']);
     expect((await q.task(id)).lease).toMatchObject({ worker: 'somebody', attempt: 2 });

@@ -1,4 +1,5 @@
-import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, lstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { ArtifactStore } from '../../artifacts/store.ts';
 import type { Evidence } from '../../core/evidence.ts';
@@ -8,6 +9,11 @@ const TAIL = 4_096;
 
 /** The longest reason that is taken from a log, in characters. */
 const LONGEST = 200;
+
+interface Streams {
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+}
 
 /**
  * Keeps what a child says: both its streams in the log, its standard output also by itself, since that is the
@@ -22,13 +28,21 @@ export class Capture {
   readonly logFile: string;
   readonly stdoutFile: string;
 
-  /** @param onTrouble called once, where what the child says can't be kept: the disk is full, say */
-  constructor(logFile: string, stdoutFile: string, mode: number, onTrouble: (problem: string) => void) {
+  /**
+   * @param scratch the folder of the files, which the child can reach
+   * @param onTrouble called once, where what the child says can't be kept: the disk is full, say
+   */
+  constructor(scratch: string, mode: number, onTrouble: (problem: string) => void) {
     this.#onTrouble = onTrouble;
-    this.logFile = logFile;
-    this.stdoutFile = stdoutFile;
-    this.#log = openSync(logFile, 'w+', mode);
-    this.#stdout = openSync(stdoutFile, 'w', mode);
+    this.logFile = join(scratch, 'log.txt');
+    this.stdoutFile = join(scratch, 'stdout');
+    this.#log = openSync(this.logFile, 'wx+', mode);
+    this.#stdout = openSync(this.stdoutFile, 'wx', mode);
+  }
+
+  /** Whether the files are still those that were written: a child may remove or replace what lies in its scratch. */
+  get intact(): boolean {
+    return isAt(this.logFile, this.#log) && isAt(this.stdoutFile, this.#stdout);
   }
 
   /** Whether the child said anything at all. */
@@ -48,6 +62,7 @@ export class Capture {
   async keepLog(store: ArtifactStore, path: string, onLoss: (problem: string) => void): Promise<readonly Evidence[]> {
     if (!this.spoke) return [];
     try {
+      if (!isAt(this.logFile, this.#log)) throw new Error(`${this.logFile} was removed or replaced`);
       return [(await store.put(path, 'log', { file: this.logFile, own: true })).evidence];
     } catch (error) {
       onLoss((error as Error).message);
@@ -56,7 +71,7 @@ export class Capture {
   }
 
   /** Resolves when the streams have ended, or `grace` ms after `exit`: a grandchild may hold them open for ever. */
-  async follow(stdout: Readable, stderr: Readable, exit: Promise<unknown>, grace = 1_000): Promise<void> {
+  async follow({ stdout, stderr }: Streams, exit: Promise<unknown>, grace = 1_000): Promise<void> {
     stdout.on('data', (chunk: Buffer) => this.#write(chunk, this.#log, this.#stdout));
     stderr.on('data', (chunk: Buffer) => this.#write(chunk, this.#log));
     const streams = [stdout, stderr];
@@ -96,4 +111,11 @@ export class Capture {
     closeSync(this.#log);
     closeSync(this.#stdout);
   }
+}
+
+/** Whether the open file is the one that lies at the path. */
+function isAt(path: string, fd: number): boolean {
+  const open = fstatSync(fd);
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  return there?.dev === open.dev && there.ino === open.ino;
 }

@@ -1,21 +1,44 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 
 /**
- * Reads `+ GROUP` and `- GROUP` lines; at the end of its input, which comes however the worker dies, it stops the
- * groups that are left.
+ * Reads `+ GROUP FILE` and `- GROUP` lines; at the end of its input, which comes however the worker dies, it stops the
+ * groups that are left, and on Linux what has the result file of one in its environment: that left its group.
  */
 const script = `
-  groups=' '
-  while read -r sign group; do
+  nl='
+'
+  left=$nl
+  while read -r sign group file; do
     case $sign in
-      +) groups="$groups$group " ;;
-      -) groups="\${groups%% $group *} \${groups#* $group }" ;;
+      +) left="$left$group $file$nl" ;;
+      -) after=\${left#*"$nl$group "}; left="\${left%%"$nl$group "*}$nl\${after#*"$nl"}" ;;
     esac
   done
-  for group in $groups; do kill -s TERM -- "-$group"; done
-  [ "$groups" = ' ' ] || sleep 5
-  for group in $groups; do kill -s KILL -- "-$group"; done
+  signal() {
+    printf %s "$left" | while read -r group file; do
+      [ -n "$group" ] || continue
+      kill -s "$1" -- "-$group"
+      [ -n "$file" ] || continue
+      for environ in $(grep -lsF -e "AGENTQ_RESULT_FILE=$file" /proc/[0-9]*/environ); do
+        pid=\${environ%/environ}
+        [ -O "$environ" ] && kill -s "$1" "\${pid#/proc/}"
+      done
+    done
+  }
+  [ "$left" != "$nl" ] || exit 0
+  signal TERM
+  sleep 5
+  signal KILL
 `;
+
+/** What tells a child of a runner from other processes: the guard of a worker inside a child is no part of it. */
+const own: ReadonlySet<string> = new Set(['AGENTQ_TASK_ID', 'AGENTQ_ATTEMPT', 'AGENTQ_RESULT_FILE']);
+
+/** A child that is guarded: its process group, and the result file that its environment names. */
+export interface Guarded {
+  readonly group: number;
+  readonly resultFile: string;
+}
 
 /**
  * Sees to it that no child outlives its worker: after a kill -9 of the worker, a child that went on would do,
@@ -23,34 +46,44 @@ const script = `
  * started with the first child, so that an idle worker has none.
  */
 export class Guard {
-  readonly #groups = new Set<number>();
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #guarded = new Map<number, Guarded>();
   #shell: ChildProcess | undefined;
+
+  constructor(env: NodeJS.ProcessEnv) {
+    this.#env = Object.fromEntries(Object.entries(env).filter(([name]) => !own.has(name)));
+  }
 
   /** Sees to it that the shell runs: before a child is started, so that there is no moment without a guard. */
   open(): void {
     if (this.#shell && this.#shell.exitCode === null && this.#shell.signalCode === null) return;
-    this.#shell = spawn('/bin/sh', ['-c', script], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
+    const stdio = ['pipe', 'ignore', 'ignore'] as const;
+    this.#shell = spawn('/bin/sh', ['-c', script], { env: this.#env, detached: true, stdio: [...stdio] });
     this.#shell.on('error', () => {});
-    this.#shell.stdin!.on('error', () => {});
+    this.#shell.stdin?.on('error', () => {}); // missing where the process has no more file descriptors
     this.#shell.unref();
-    for (const group of this.#groups) this.#tell('+', group);
+    for (const one of this.#guarded.values()) this.#tell(added(one));
   }
 
-  #tell(sign: '+' | '-', group: number): void {
-    this.#shell?.stdin!.write(`${sign} ${group}\n`);
+  #tell(line: string): void {
+    this.#shell?.stdin?.write(`${line}\n`);
   }
 
-  watch(group: number | undefined): void {
-    if (group === undefined) return;
-    this.#groups.add(group);
-    this.#tell('+', group);
+  watch(one: Guarded): void {
+    this.#guarded.set(one.group, one);
+    this.#tell(added(one));
   }
 
-  release(group: number | undefined): void {
-    if (group !== undefined && this.#groups.delete(group)) this.#tell('-', group);
+  release(group: number): void {
+    if (this.#guarded.delete(group)) this.#tell(`- ${group}`);
   }
 
   close(): void {
-    this.#shell?.stdin!.end();
+    this.#shell?.stdin?.end();
   }
+}
+
+/** A path with a line end can't be told in a line: of such a child the group alone is guarded. */
+function added({ group, resultFile }: Guarded): string {
+  return `+ ${group} ${resultFile.includes('\n') ? '' : resultFile}`;
 }

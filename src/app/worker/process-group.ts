@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-
-/** How long after a SIGKILL to wait for the end of the group, in ms. */
-const UNBURIED = 1_000;
+import type { Readable, Writable } from 'node:stream';
+import type { Signallable } from './termination.ts';
 
 export interface Spawning {
   readonly command: string;
@@ -16,27 +15,28 @@ export type Exit =
   | { readonly kind: 'not-started'; readonly problem: string };
 
 /** A child that leads a process group of its own, so that all it starts can be stopped with it. */
-export class ProcessGroup {
-  readonly child: ChildProcess;
+export class ProcessGroup implements Signallable {
+  readonly #child: ChildProcess | undefined;
   readonly exit: Promise<Exit>;
 
-  constructor({ command, args, cwd, env }: Spawning) {
-    this.child = spawn(command, args, { cwd, env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
-    this.exit = new Promise((resolve) => {
-      this.child.once('error', ({ message }) => resolve({ kind: 'not-started', problem: message }));
-      this.child.once('exit', (code, signal) =>
-        resolve(signal ? { kind: 'signalled', signal } : { kind: 'exited', code: code ?? 1 }),
-      );
-    });
+  constructor(spawning: Spawning) {
+    const started = start(spawning);
+    this.#child = started instanceof Error ? undefined : started;
+    this.exit = started instanceof Error ? Promise.resolve(notStarted(started)) : exitOf(started);
     // A child that does not read its standard input is not an error of ours.
-    this.child.stdin?.on('error', () => {});
+    this.#child?.stdin?.on('error', () => {});
   }
 
   get id(): number | undefined {
-    return this.child.pid;
+    return this.#child?.pid;
   }
 
-  /** @returns whether anyone of the group was there to be signalled */
+  /** Its standard streams; undefined where it could not be started. */
+  get streams(): { readonly stdin: Writable; readonly stdout: Readable; readonly stderr: Readable } | undefined {
+    const { stdin, stdout, stderr } = this.#child ?? {};
+    return stdin && stdout && stderr ? { stdin, stdout, stderr } : undefined;
+  }
+
   signal(signal: NodeJS.Signals | 0): boolean {
     if (this.id === undefined) return false;
     try {
@@ -45,18 +45,24 @@ export class ProcessGroup {
       return false;
     }
   }
+}
 
-  /**
-   * SIGTERM to the whole group; SIGKILL to what is left of it after `grace` ms. Resolves when it is gone, or soon
-   * after the SIGKILL: what nobody buries, as in a container without an init, still counts as there.
-   */
-  async stop(grace: number): Promise<void> {
-    this.signal('SIGTERM');
-    const deadline = performance.now() + grace;
-    while (this.signal(0) && performance.now() < deadline + UNBURIED) {
-      if (performance.now() >= deadline) this.signal('SIGKILL');
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    await this.exit;
+/** Most reasons why a child can't be started are told by an event, some are thrown: an environment that is too large. */
+function start({ command, args, cwd, env }: Spawning): ChildProcess | Error {
+  try {
+    return spawn(command, args, { cwd, env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
+  } catch (error) {
+    return error as Error;
   }
+}
+
+const notStarted = ({ message }: Error): Exit => ({ kind: 'not-started', problem: message });
+
+function exitOf(child: ChildProcess): Promise<Exit> {
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve(notStarted(error)));
+    child.once('exit', (code, signal) =>
+      resolve(signal ? { kind: 'signalled', signal } : { kind: 'exited', code: code ?? 1 }),
+    );
+  });
 }

@@ -1,4 +1,5 @@
 import type { RolePolicy } from '../config.ts';
+import type { Ground } from './ground.ts';
 import type { Guard } from './guard.ts';
 
 /** How a worker runs its children. */
@@ -11,5 +12,6 @@ export interface RunOptions {
   /** How long a child has between SIGTERM and SIGKILL, in ms. */
   readonly killGrace: number;
   readonly guard: Guard;
+  readonly ground: Ground;
   readonly warn: (line: string) => void;
 }

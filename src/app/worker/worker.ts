@@ -4,10 +4,12 @@ import { flushOutbox } from '../flush-outbox.ts';
 import { patience, type Services } from '../services.ts';
 import type { AttemptReport } from './attempt-report.ts';
 import { AttemptRun } from './attempt-run.ts';
+import { worded } from './blame.ts';
+import { Ground } from './ground.ts';
 import { Guard } from './guard.ts';
 import type { RunOptions } from './run-options.ts';
 
-export interface WorkerOptions extends Omit<RunOptions, 'guard'> {
+export interface WorkerOptions extends Omit<RunOptions, 'guard' | 'ground'> {
   readonly role: string;
   readonly worker: string;
   readonly concurrency: number;
@@ -31,7 +33,8 @@ const STORE_TROUBLE = 1_000;
 export class Worker {
   readonly #services: Services;
   readonly #options: WorkerOptions;
-  readonly #guard = new Guard();
+  readonly #guard: Guard;
+  readonly #ground: Ground;
   readonly #running = new Set<AttemptRun>();
   #draining = false;
   #worked = false;
@@ -43,6 +46,8 @@ export class Worker {
   constructor(services: Services, options: WorkerOptions) {
     this.#services = services;
     this.#options = options;
+    this.#guard = new Guard(options.env);
+    this.#ground = new Ground(services);
     this.#lastBusy = services.monotonic();
   }
 
@@ -91,9 +96,19 @@ export class Worker {
     const { role, worker, concurrency, policy, warn } = this.#options;
     await flushOutbox(this.#services.workspace, this.#services.backend, warn);
     while (!this.#draining && this.#running.size < concurrency) {
+      const fault = this.#ground.fault();
+      if (fault) {
+        this.#fault ??= fault;
+        this.#draining = true;
+        break;
+      }
       const claimed = await this.#services.backend.claim({ role, worker, lease: policy.lease });
       if (!claimed.task) return claimed.next_due;
-      const run = new AttemptRun(this.#services, claimed.task, { ...this.#options, guard: this.#guard });
+      const run = new AttemptRun(this.#services, claimed.task, {
+        ...this.#options,
+        guard: this.#guard,
+        ground: this.#ground,
+      });
       this.#start(run, claimed.task.lease.attempt);
     }
     return undefined;
@@ -105,7 +120,8 @@ export class Worker {
       return await ask();
     } catch (error) {
       const refused = isBrokers(error) && !isAway(error);
-      if (!(error instanceof AgentqError) || (error.code !== 'busy' && !isAway(error) && !refused)) throw error;
+      if (!(error instanceof AgentqError)) throw worded(error as Error);
+      if (error.code !== 'busy' && !isAway(error) && !refused) throw error;
       if (refused && this.#running.size === 0) throw error;
       // What is refused now would be refused later: nothing new is begun.
       if (refused) this.#fault ??= error;
@@ -128,7 +144,7 @@ export class Worker {
     };
     run.done.then(ended, (error: Error) => {
       // What keeps one attempt from being made would keep the next one too.
-      this.#fault ??= error;
+      this.#fault ??= worded(error);
       this.#draining = true;
       ended();
     });

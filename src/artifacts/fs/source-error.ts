@@ -14,7 +14,8 @@ export async function readable<T>(source: Source, run: () => Promise<T>): Promis
     if (code === undefined || error instanceof AgentqError) throw error;
     if ('file' in source && (syscall === 'read' || path === source.file))
       throw unreadable(source.file, error as NodeJS.ErrnoException);
-    throw new AgentqError('storage', message, 'look at the store: is its disk full, read-only, or not yours to write?');
+    const hint = 'look at the store: is its disk full, read-only, or not yours to write?';
+    throw new AgentqError('storage', message, hint, error as Error);
   }
 }
 
@@ -38,10 +39,11 @@ function notAFile(file: string): AgentqError {
   );
 }
 
-function unreadable(file: string, { code, message }: NodeJS.ErrnoException): AgentqError {
+function unreadable(file: string, error: NodeJS.ErrnoException): AgentqError {
+  const { code, message } = error;
   if (code === 'ENOENT' || code === 'ENOTDIR')
-    return new AgentqError('unreadable-file', `${file} does not exist`, 'check the path');
+    return new AgentqError('unreadable-file', `${file} does not exist`, 'check the path', error);
   if (code === 'EACCES' || code === 'EPERM')
-    return new AgentqError('unreadable-file', `${file} is not yours to read`, 'check its mode');
-  return new AgentqError('unreadable-file', `${file} cannot be read: ${message}`, 'check the path');
+    return new AgentqError('unreadable-file', `${file} is not yours to read`, 'check its mode', error);
+  return new AgentqError('unreadable-file', `${file} cannot be read: ${message}`, 'check the path', error);
 }

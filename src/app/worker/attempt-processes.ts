@@ -1,0 +1,98 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { scratchResult } from '../scratch.ts';
+import type { Workspace } from '../workspace.ts';
+import type { Signallable } from './termination.ts';
+
+/**
+ * The processes that still run of attempts at one task, also those that left their process group (setsid, a double
+ * fork). They are found by the environment that the runner gave to the child, which each of its descendants inherits.
+ * Linux alone shows it: elsewhere, and of a process that cleared its environment, nothing is found.
+ */
+export class AttemptProcesses implements Signallable {
+  readonly #workspace: Workspace;
+  readonly #id: string;
+  readonly #whose: (attempt: number) => boolean;
+
+  /** @param whose which attempts at the task are meant */
+  constructor(workspace: Workspace, id: string, whose: (attempt: number) => boolean) {
+    this.#workspace = workspace;
+    this.#id = id;
+    this.#whose = whose;
+  }
+
+  /**
+   * Looks for the processes and signals each as soon as it is recognised, so that its process id is not yet another's.
+   * This process and those that it descends from are left out: a worker may run inside an attempt.
+   * @returns whether there was any
+   */
+  signal(signal: NodeJS.Signals | 0): boolean {
+    const spared = lineage();
+    const found = processIds().filter((pid) => !spared.has(pid) && this.#owns(pid) && send(pid, signal));
+    return found.length > 0;
+  }
+
+  #owns(pid: number): boolean {
+    try {
+      if (statSync(`/proc/${pid}`).uid !== process.geteuid?.()) return false;
+      const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+      const attempt = Number(valueOf(environment, 'AGENTQ_ATTEMPT'));
+      return (
+        valueOf(environment, 'AGENTQ_TASK_ID') === this.#id &&
+        valueOf(environment, 'AGENTQ_DIR') === this.#workspace.dir &&
+        // Set by the runner alone: a shell in which somebody exported the others by hand is left alone.
+        valueOf(environment, 'AGENTQ_RESULT_FILE') === scratchResult(this.#workspace, this.#id, attempt) &&
+        this.#whose(attempt) &&
+        this.#seesWorkspace(pid)
+      );
+    } catch {
+      return false; // it has ended, or is another user's
+    }
+  }
+
+  /** Whether the path of the workspace means the same folder to the process: in a container it may be another. */
+  #seesWorkspace(pid: number): boolean {
+    const own = statSync(this.#workspace.dir, { throwIfNoEntry: false });
+    if (!own) return true;
+    const other = statSync(`/proc/${pid}/root${this.#workspace.dir}`);
+    return own.dev === other.dev && own.ino === other.ino;
+  }
+}
+
+function valueOf(environment: readonly string[], variable: string): string | undefined {
+  return environment.find((entry) => entry.startsWith(`${variable}=`))?.slice(variable.length + 1);
+}
+
+function processIds(): number[] {
+  try {
+    return readdirSync('/proc')
+      .map(Number)
+      .filter((pid) => pid > 0);
+  } catch {
+    return [];
+  }
+}
+
+/** This process and all that it descends from. */
+function lineage(): ReadonlySet<number> {
+  const found = new Set<number>();
+  for (let pid = process.pid; pid > 0 && !found.has(pid); pid = parentOf(pid)) found.add(pid);
+  return found;
+}
+
+function parentOf(pid: number): number {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The name before it is in parentheses, and may hold anything.
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+  } catch {
+    return 0;
+  }
+}
+
+function send(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,139 @@
+import { renameSync } from 'node:fs';
+import { describe, expect } from 'vitest';
+import type { TaskView } from '../../src/cli/schemas.ts';
+import { PATIENTLY } from '../worker/harness.ts';
+import { test } from './support/unprivileged.ts';
+
+const outcomes = ({ attempts }: TaskView) => attempts.map(({ outcome }) => outcome);
+
+/** What a child does before it prints and ends well, and what its attempt then fails for. */
+interface Odd {
+  readonly what: string;
+  readonly does: string;
+  readonly reason: RegExp;
+}
+
+const SCRATCH = '$(dirname "$AGENTQ_RESULT_FILE")';
+
+const odd: readonly Odd[] = [
+  { what: 'removes its scratch', does: `rm -r "${SCRATCH}"`, reason: /scratch folder.* removed or replaced/ },
+  {
+    what: 'replaces its scratch by another folder',
+    does: `mv "${SCRATCH}" "$OUT/old"; mkdir "${SCRATCH}"`,
+    reason: /scratch folder.* removed or replaced/,
+  },
+  {
+    what: 'replaces its scratch by a file',
+    does: `scratch="${SCRATCH}"; rm -r "$scratch"; echo x > "$scratch"`,
+    reason: /ENOTDIR|removed or replaced/,
+  },
+  {
+    what: 'replaces its scratch by a link to another folder',
+    does: `scratch="${SCRATCH}"; rm -r "$scratch"; mkdir "$OUT/kept"; echo x > "$OUT/kept/result.md"; ln -s "$OUT/kept" "$scratch"`,
+    reason: /removed or replaced/,
+  },
+  { what: 'takes its own rights to its scratch', does: `chmod 000 "${SCRATCH}"`, reason: /EACCES/ },
+  {
+    what: 'leaves a folder in its scratch that it has no rights to',
+    does: `mkdir "${SCRATCH}/deep" && touch "${SCRATCH}/deep/x" && chmod 000 "${SCRATCH}/deep"; exit 3`,
+    reason: /exit 3/,
+  },
+  {
+    what: 'replaces what it has printed',
+    does: `rm "${SCRATCH}/stdout"; ln -s /etc/hostname "${SCRATCH}/stdout"`,
+    reason: /removed or replaced/,
+  },
+  {
+    what: 'makes its result a link to itself',
+    does: 'ln -s result.md "$AGENTQ_RESULT_FILE"',
+    reason: /result is not a regular file/,
+  },
+  {
+    what: 'makes its result a link to another file',
+    does: 'echo secret > "$OUT/elsewhere"; ln -s "$OUT/elsewhere" "$AGENTQ_RESULT_FILE"',
+    reason: /result is not a regular file/,
+  },
+  { what: 'makes its result a pipe', does: 'mkfifo "$AGENTQ_RESULT_FILE"', reason: /result is not a regular file/ },
+  {
+    what: 'takes its own rights to its result',
+    does: 'echo x > "$AGENTQ_RESULT_FILE"; chmod 000 "$AGENTQ_RESULT_FILE"',
+    reason: /EACCES|not yours to read/,
+  },
+  {
+    what: 'takes its own rights to its artifacts',
+    does: 'echo x > "$AGENTQ_ARTIFACTS_DIR/x"; chmod 000 "$AGENTQ_ARTIFACTS_DIR"',
+    reason: /EACCES|not yours to/,
+  },
+  {
+    what: 'takes its own rights to a folder of its artifacts',
+    does: 'mkdir "$AGENTQ_ARTIFACTS_DIR/deep"; chmod 000 "$AGENTQ_ARTIFACTS_DIR/deep"',
+    reason: /EACCES|not yours to/,
+  },
+  {
+    what: 'takes its own rights to an artifact',
+    does: 'echo x > "$AGENTQ_ARTIFACTS_DIR/x"; chmod 000 "$AGENTQ_ARTIFACTS_DIR/x"',
+    reason: /EACCES|not yours to read/,
+  },
+  {
+    what: 'replaces its artifacts folder by a file',
+    does: 'rm -r "$AGENTQ_ARTIFACTS_DIR"; echo x > "$AGENTQ_ARTIFACTS_DIR"; echo x > "$AGENTQ_RESULT_FILE"; exit 3',
+    reason: /exit 3/,
+  },
+];
+
+describe('a child that', PATIENTLY, () => {
+  test.for(odd)('$what fails its attempt, which counts, and its worker goes on', async ({ does, reason }, { q }) => {
+    const id = await q.submit('--max-attempts', '1');
+    const next = await q.submit();
+    const worker = await q.workOff(`[ $AGENTQ_TASK_ID != ${id} ] || { ${does}; }; echo printed`);
+    const task = await q.task(id);
+    expect(outcomes(task)).toEqual(['failed']);
+    expect(task.reason).toMatch(reason);
+    expect((await q.result(next)).content).toBe('printed\n');
+    expect(worker.stderr).not.toMatch(/internal error|\n {4}at /);
+  });
+
+  test('plants the scratch of the next attempt gives it nothing', async ({ q }) => {
+    const id = await q.submit('--max-attempts', '2');
+    await q.workOff(`
+      next="$OUT/.agentq/run/$AGENTQ_TASK_ID~2"
+      [ $AGENTQ_ATTEMPT = 2 ] || { mkdir "$next"; echo planted > "$next/result.md"; exit 1; }
+      echo mine`);
+    expect((await q.result(id)).content).toBe('mine\n');
+  });
+
+  test('puts a file in the way of the next attempt fails that one at worst', async ({ q }) => {
+    const id = await q.submit('--max-attempts', '2');
+    const worker = await q.workOff(`
+      [ $AGENTQ_ATTEMPT = 2 ] || { echo x > "$(dirname "$AGENTQ_ARTIFACTS_DIR")/2"; exit 1; }
+      echo mine`);
+    expect(outcomes(await q.task(id))).toEqual(['failed', 'failed']);
+    expect(worker.stderr).not.toMatch(/internal error/);
+  });
+});
+
+describe('a workspace that is moved while a child runs', PATIENTLY, () => {
+  test('ends the worker with a word that says so, and makes nothing where it was', async ({ q }) => {
+    const id = await q.submit('--max-attempts', '1');
+    const worker = q.work('until_there go; echo done');
+    await worker.reported('started', { task_id: id });
+    renameSync(q.path('.agentq'), q.path('moved'));
+    q.write('go');
+    const { code, stderr } = await worker.ended;
+    expect({ code, stderr }).toEqual({ code: 22, stderr: expect.stringMatching(/workspace .* was moved or removed/) });
+    expect(stderr).not.toMatch(/internal error|\n {4}at /);
+    expect(q.has('.agentq')).toBe(false);
+    renameSync(q.path('moved'), q.path('.agentq'));
+    expect(outcomes(await q.task(id))).toEqual(['released']);
+  });
+
+  test('ends a worker that has nothing to do, once there is', async ({ q }) => {
+    const worker = q.work('echo done', '--worker', 'idler');
+    await q.present('idler');
+    renameSync(q.path('.agentq'), q.path('moved'));
+    await q.ok('--dir', 'moved', 'submit', '--to', 'r', '--instructions', 'x');
+    const { code, stderr } = await worker.ended;
+    expect({ code, stderr }).toEqual({ code: 22, stderr: expect.stringMatching(/workspace .* was moved or removed/) });
+    expect(q.has('.agentq')).toBe(false);
+  });
+});
