@@ -16,7 +16,7 @@ const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.
 /** Not for every command: the verbs, what only some of them use, and what makes schemas as soon as it is read. */
 const own = [
   /src\/cli\/(commands\/|batch-text\.|table\.|schemas\.|idle-memory\.)/,
-  /src\/app\/(batch|flush-outbox|dead-letters|doctor|inbox|near-ids|worker|torture)/,
+  /src\/app\/(batch|flush-outbox|dead-letters|doctor|inbox|near-ids|worker|workspace-store|torture)/,
   /src\/backend\/(projection\/audit\.|sqlite\/overlay\.|amqp\/)/,
   /src\/core\/(event|evidence|result-message|sha256|idempotency-key)\./,
   /node_modules\/(?!commander|zod|nanoid)/,

@@ -19,7 +19,7 @@ export interface VerifiedResult {
 /**
  * The result of a completed task, after a look at every file that the completion vouched for.
  * @throws AgentqError `drift` that names each file that is not what was recorded; `failed`, `cancelled`,
- *   `expired` for a task that ended so; `not-finished`; `not-found`
+ *   `expired` for a task that ended so; `not-finished`; `not-found`; `storage` where the store is not there
  */
 export async function readResult(services: Services, id: string): Promise<VerifiedResult> {
   const task = await findTask(services, id);
@@ -27,6 +27,7 @@ export async function readResult(services: Services, id: string): Promise<Verifi
     case 'completed': {
       const drifts = await findDrift(services.store, vouchedFor(task));
       if (drifts.length > 0) {
+        services.store.attend();
         throw new AgentqError(
           'drift',
           `${id}: ${drifts.map(describeDrift).join('; ')}`,

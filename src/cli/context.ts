@@ -135,6 +135,22 @@ export class Context {
     return plannedTopology(broker, topology, as);
   }
 
+  /**
+   * Sees to it that the workspace has its store: makes what is missing of it, and marks it.
+   * @param isNew whether the workspace has recorded nothing yet
+   * @returns whether the store is marked; one of an older version is so where evidence that was recorded lies there
+   * @throws AgentqError `storage` where another store lies there, or none
+   */
+  async settleStore(workspace: Workspace, isNew: boolean): Promise<boolean> {
+    const { findStore, takeStore } = await import('../app/workspace-store.ts');
+    const store = storeOf(workspace);
+    const { storeId } = workspace;
+    if (storeId === undefined ? !isNew : store.identity() !== storeId)
+      return await findStore(await this.services(), freshId());
+    takeStore(workspace, store, freshId());
+    return true;
+  }
+
   /** Makes what the workspace's backend needs. @returns whether anything was made */
   createBackend(workspace: Workspace): Promise<{ readonly created: boolean }> {
     return createBackend(this.#backendOptions(workspace));
@@ -178,6 +194,6 @@ export class Context {
   }
 }
 
-function storeOf({ storeDir, modes }: Workspace): FsStore {
-  return new FsStore(storeDir, modes.file, modes.folder);
+function storeOf({ storeDir, modes, storeId }: Workspace): FsStore {
+  return new FsStore(storeDir, modes.file, modes.folder, storeId);
 }

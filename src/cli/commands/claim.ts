@@ -34,6 +34,7 @@ export const define: Define = (command, context) =>
       const worker = cli.identity(flags.worker) ?? `${flags.as}@${cli.system.hostname()}`;
       const request = { role: flags.as, worker, lease };
       const { wait } = flags;
+      store.attend();
       const task = await (wait === undefined
         ? claim(services, request, monotonic())
         : untilSignal(cli.system, (signal) => claim(services, request, monotonic() + wait, signal)));
