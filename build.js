@@ -18,6 +18,7 @@ const own = [
   /src\/cli\/(commands\/|batch-text\.|table\.|schemas\.|idle-memory\.)/,
   /src\/app\/(batch|flush-outbox|dead-letters|doctor|inbox|near-ids|worker|workspace-store|torture)/,
   /src\/backend\/(projection\/audit\.|sqlite\/overlay\.|amqp\/)/,
+  /src\/core\/secrets\/(?!find-secret)/,
   /src\/core\/(event|evidence|result-message|sha256|idempotency-key)\./,
   /node_modules\/(?!commander|zod|nanoid)/,
   /zod\/.*(json-schema|locales|registries)/,

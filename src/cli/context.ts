@@ -19,6 +19,7 @@ import {
 import { AgentqError, isAway } from '../core/errors.ts';
 import { name } from '../core/identifiers.ts';
 import { inputError } from '../core/issue.ts';
+import { refuseSecret } from '../core/secrets/find-secret.ts';
 import { count, duration, parseFlags } from './flags.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { Io } from './io.ts';
@@ -64,6 +65,16 @@ export class Context {
   /** `--from`, else AGENTQ_AGENT. */
   identity(named: string | undefined): string | undefined {
     return named ?? this.#environment('AGENTQ_AGENT', () => name('agent name'));
+  }
+
+  /**
+   * The same for a name that the log is to keep.
+   * @throws AgentqError `secret` where it seems to hold a credential
+   */
+  async author(named: string | undefined): Promise<string | undefined> {
+    const identity = this.identity(named);
+    await refuseSecret(identity, 'the agent name');
+    return identity;
   }
 
   /**

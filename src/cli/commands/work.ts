@@ -56,7 +56,7 @@ export const define: Define = (command, context) =>
       };
       const worker = new Worker(services, {
         role: flags.as,
-        worker: cli.identity(flags.worker) ?? `${flags.as}@${system.hostname()}:${system.pid}`,
+        worker: (await cli.author(flags.worker)) ?? `${flags.as}@${system.hostname()}:${system.pid}`,
         concurrency: flags.concurrency ?? policy.concurrency,
         policy: { ...policy, lease: flags.lease ?? policy.lease, timeout: flags.timeout ?? policy.timeout },
         killGrace: flags.killGrace ?? KILL_GRACE,
