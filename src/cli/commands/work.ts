@@ -44,6 +44,7 @@ export const define: Define = (command, context) =>
 
       // What it reads later it reads now: a worker may outlive an upgrade of the program that it runs.
       await import('../../core/sha256.ts');
+      await import('../../core/secrets/search.ts');
       const services = await cli.services();
       checkProgram(program, system.cwd, system.env['PATH']);
       const policy = rolePolicy(services.workspace.config, flags.as);
