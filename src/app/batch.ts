@@ -49,7 +49,7 @@ export interface BatchResult {
  */
 export async function submitBatch(services: Services, text: string, options: BatchOptions): Promise<BatchResult> {
   const bad: BatchRow[] = [];
-  const prepared: Row[] = [];
+  const prepared: { line: number; row: Prepared }[] = [];
   const sources = text.split('\n');
   let total = 0;
   for (const [i, source] of sources.entries()) {
@@ -63,8 +63,7 @@ export async function submitBatch(services: Services, text: string, options: Bat
       );
     }
     try {
-      const { draft, fields } = readRow(source, options);
-      prepared.push({ line, row: await prepare(services, draft), fields });
+      prepared.push({ line, row: await prepare(services, readRow(source, options)) });
     } catch (error) {
       if (!(error instanceof AgentqError)) throw error;
       bad.push({ line, problem: error.message });
@@ -76,14 +75,11 @@ export async function submitBatch(services: Services, text: string, options: Bat
   return await submitAll(services, prepared, total);
 }
 
-interface Row {
-  readonly line: number;
-  readonly row: Prepared;
-  /** What it says, with the defaults. */
-  readonly fields: Readonly<Record<string, unknown>>;
-}
-
-async function submitAll(services: Services, prepared: readonly Row[], total: number): Promise<BatchResult> {
+async function submitAll(
+  services: Services,
+  prepared: readonly { line: number; row: Prepared }[],
+  total: number,
+): Promise<BatchResult> {
   const refused: BatchRow[] = [];
   const kept = new Map<Prepared, Kept>();
   const stores = prepared.some(({ row }) => row.context);
@@ -100,7 +96,7 @@ async function submitAll(services: Services, prepared: readonly Row[], total: nu
   if (refused.length > 0) throw new BadBatch(refused, total);
   const requests: Kept[] = [];
   for (const { row } of prepared) requests.push(kept.get(row) ?? (await keep(services, row)));
-  const outcomes = await commitAll(services, prepared, requests);
+  const outcomes = await services.backend.commit(requests);
   for (const [i, { refusal }] of outcomes.entries()) {
     if (!refusal) continue;
     refused.push({ line: prepared[i]!.line, problem: refusal.message });
@@ -114,18 +110,6 @@ async function submitAll(services: Services, prepared: readonly Row[], total: nu
   };
 }
 
-/** @throws AgentqError `outcome-unknown` that says how the same batch is submitted again */
-async function commitAll({ backend, workspace, clock }: Services, prepared: readonly Row[], requests: readonly Kept[]) {
-  try {
-    return await backend.commit(requests);
-  } catch (error) {
-    if (!(error instanceof AgentqError) || error.code !== 'outcome-unknown') throw error;
-    const { keepBatch } = await import('./kept-batch.ts');
-    const rows = prepared.map(({ row, fields }) => ({ fields, task_id: row.envelope.task_id, fresh: row.fresh }));
-    throw keepBatch(workspace, rows, clock(), error);
-  }
-}
-
 /** What the command line calls a field that a row calls otherwise. */
 const fieldOf: ReadonlyMap<string, string> = new Map([
   ['id', 'task_id'],
@@ -136,10 +120,7 @@ const fieldOf: ReadonlyMap<string, string> = new Map([
   ['format', 'expected_output'],
 ]);
 
-function readRow(
-  source: string,
-  { defaults, allowSecret, from }: BatchOptions,
-): { draft: Draft; fields: Row['fields'] } {
+function readRow(source: string, { defaults, allowSecret, from }: BatchOptions): Draft {
   if (source.length > MAX_ROW) throw new AgentqError('bad-batch', `it has more than ${MAX_ROW} characters, the limit`);
   let json: unknown;
   try {
@@ -155,8 +136,7 @@ function readRow(
   const { file, ...rest } = { ...defaults, ...json } as Record<string, unknown>;
   const submission = parseSubmission(rest);
   const context = contextOf(file, submission, from);
-  const fields = file === undefined ? rest : { ...rest, ...context };
-  return { draft: { submission, allowSecret, ...(context && { context }) }, fields };
+  return { submission, allowSecret, ...(context && { context }) };
 }
 
 function contextOf(file: unknown, { context_ref }: Submission, from: CurrentFolder): { file: string } | undefined {

@@ -1,4 +1,7 @@
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { ArtifactStore } from '../artifacts/store.ts';
+import { AgentqError } from '../core/errors.ts';
 import type { Task } from '../core/task.ts';
 
 /**
@@ -7,7 +10,10 @@ import type { Task } from '../core/task.ts';
  */
 export async function brief(store: ArtifactStore, task: Task): Promise<Buffer> {
   const { instructions } = task.envelope;
-  store.attend();
+  const folder = task.context && dirname(store.locate(task.context.path));
+  if (folder !== undefined && !existsSync(folder)) {
+    throw new AgentqError('storage', `the store is not there: ${folder}`, 'is its disk mounted?');
+  }
   const context = task.context && (await store.read(task.context));
   if (instructions === undefined) return context ?? Buffer.alloc(0);
   return Buffer.concat([Buffer.from(`${instructions}\n`), ...(context ? [Buffer.from('\n'), context] : [])]);

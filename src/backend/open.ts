@@ -1,3 +1,5 @@
+import { AgentqError } from '../core/errors.ts';
+import type { Archive } from './archive.ts';
 import type { Backend } from './backend.ts';
 
 /** The clock in ms since 1970, and randomness in [0, 1). */
@@ -75,6 +77,22 @@ export async function createBackend(options: BackendOptions): Promise<{ readonly
   if (options.broker) return { created: false };
   const { createSqlite } = await import('./sqlite/index.ts');
   return createSqlite(options);
+}
+
+/**
+ * The store of a workspace as something to be backed up and restored. It need not be there, or be whole.
+ * @throws AgentqError `usage` where the queue lies on a broker
+ */
+export async function openArchive(options: BackendOptions): Promise<Archive> {
+  if (options.broker) {
+    throw new AgentqError(
+      'usage',
+      'the queue lies on a broker, which is backed up by its own means',
+      'docs/brokers.md; the evidence is plain files',
+    );
+  }
+  const { SqliteArchive } = await import('./sqlite/archive.ts');
+  return new SqliteArchive(options);
 }
 
 /** Declares what the queue needs on its broker; does no harm where it is there. */

@@ -1,6 +1,7 @@
 import { customAlphabet } from 'nanoid/non-secure';
 import * as z from 'zod/mini';
 import { brokerPolicy, type Config } from '../app/config.ts';
+import type { BackupServices } from '../app/backup.ts';
 import type { Services } from '../app/services.ts';
 import { waitingInOutbox } from '../app/outbox.ts';
 import { findWorkspace, type Workspace } from '../app/workspace.ts';
@@ -11,6 +12,7 @@ import {
   type BrokerReport,
   createBackend,
   declareTopology,
+  openArchive,
   openBackend,
   plannedTopology,
   removeTopology,
@@ -19,7 +21,6 @@ import {
 import { AgentqError, isAway } from '../core/errors.ts';
 import { name } from '../core/identifiers.ts';
 import { inputError } from '../core/issue.ts';
-import { refuseSecret } from '../core/secrets/find-secret.ts';
 import { count, duration, parseFlags } from './flags.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { Io } from './io.ts';
@@ -65,16 +66,6 @@ export class Context {
   /** `--from`, else AGENTQ_AGENT. */
   identity(named: string | undefined): string | undefined {
     return named ?? this.#environment('AGENTQ_AGENT', () => name('agent name'));
-  }
-
-  /**
-   * The same for a name that the log is to keep.
-   * @throws AgentqError `secret` where it seems to hold a credential
-   */
-  async author(named: string | undefined): Promise<string | undefined> {
-    const identity = this.identity(named);
-    await refuseSecret(identity, 'the agent name');
-    return identity;
   }
 
   /**
@@ -147,19 +138,15 @@ export class Context {
   }
 
   /**
-   * Sees to it that the workspace has its store: makes what is missing of it, and marks it.
-   * @param isNew whether the workspace has recorded nothing yet
-   * @returns whether the store is marked; one of an older version is so where evidence that was recorded lies there
-   * @throws AgentqError `storage` where another store lies there, or none
+   * What backups are made of and restored to. The queue need not be there, or be whole.
+   * @throws AgentqError `no-workspace`, or `usage` where the queue lies on a broker
    */
-  async settleStore(workspace: Workspace, isNew: boolean): Promise<boolean> {
-    const { findStore, takeStore } = await import('../app/workspace-store.ts');
-    const store = storeOf(workspace);
-    const { storeId } = workspace;
-    if (storeId === undefined ? !isNew : store.identity() !== storeId)
-      return await findStore(await this.services(), freshId());
-    takeStore(workspace, store, freshId());
-    return true;
+  async backupServices(): Promise<BackupServices> {
+    const workspace = findWorkspace(this.namedDir, this.system);
+    const archive = await openArchive(this.#backendOptions(workspace));
+    const { file, folder } = workspace.modes;
+    const storeIn = (dir: string) => new FsStore(dir, file, folder);
+    return { workspace, archive, store: storeOf(workspace), storeIn, clock: this.system.clock };
   }
 
   /** Makes what the workspace's backend needs. @returns whether anything was made */
@@ -205,6 +192,6 @@ export class Context {
   }
 }
 
-function storeOf({ storeDir, modes, storeId }: Workspace): FsStore {
-  return new FsStore(storeDir, modes.file, modes.folder, storeId);
+function storeOf({ storeDir, modes }: Workspace): FsStore {
+  return new FsStore(storeDir, modes.file, modes.folder);
 }

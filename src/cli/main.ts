@@ -28,6 +28,8 @@ const verbs: readonly Verb[] = [
   ['release', 'give a claimed task back', () => import('./commands/release.ts')],
   ['dlq', 'the dead letters: list, show, retry, purge', () => import('./commands/dlq.ts')],
   ['doctor', 'cross-check database, queue and artifacts', () => import('./commands/doctor.ts')],
+  ['backup', 'copy the queue into one file, while work goes on', () => import('./commands/backup.ts')],
+  ['restore', 'put a backup in the place of the queue', () => import('./commands/restore.ts')],
   ['schema', 'the JSON schema of what a command prints with --json', () => import('./commands/schema.ts')],
 ];
 

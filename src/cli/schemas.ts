@@ -121,8 +121,6 @@ export const outputs = {
     /** Of a worker that is not ours: nobody has hashed it, and the content is what lies there now. */
     result_ref: text,
     content: text,
-    /** In place of `content`, where the bytes are no UTF-8 text. */
-    content_base64: text,
     artifacts: z.array(FileView),
   }),
   list: z.object({ tasks: z.array(TaskView), next: text }),
@@ -160,6 +158,26 @@ export const outputs = {
         repaired: z.boolean(),
       }),
     ),
+  }),
+  backup: z.object({
+    file: z.string(),
+    tasks: z.number(),
+    evidence: z.object({ listed: z.number(), bytes: z.number() }),
+    /** With --with-evidence: where it was copied to. */
+    evidence_dir: text,
+    drift: z.array(DriftView),
+  }),
+  restore: z.object({
+    dir: z.string(),
+    tasks: z.number(),
+    leases_ended: z.number(),
+    epoch: z.number(),
+    /** Absent for a plain copy of a database. */
+    backup_made_at: z.optional(Moment),
+    /** The file that the queue from before is kept in. */
+    replaced: text,
+    evidence: z.object({ listed: z.number(), brought_back: z.number() }),
+    drift: z.array(DriftView),
   }),
   torture: z.object({
     seed: z.number(),

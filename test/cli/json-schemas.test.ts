@@ -109,6 +109,11 @@ const commands: Record<Exclude<Name, 'torture' | 'error' | 'work'>, string[][]> 
     ['dlq', 'purge', 'purged'],
   ],
   doctor: [['doctor']],
+  backup: [
+    ['backup', 'b.db'],
+    ['backup', 'b.db', '--with-evidence'],
+  ],
+  restore: [['restore', '.agentq/agentq.db', '--force']],
 };
 
 function holds(name: Name, value: unknown): void {

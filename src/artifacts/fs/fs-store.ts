@@ -1,4 +1,14 @@
-import { closeSync, fstatSync, fsyncSync, realpathSync, renameSync, rmSync, unlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+} from 'node:fs';
 import { basename, dirname, join, parse, relative, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { AgentqError } from '../../core/errors.ts';
@@ -8,9 +18,11 @@ import { giveFolder, writtenSince } from './attempt-place.ts';
 import { measureFile, openRegular, place, readAll, stage, syncFile, syncFolder } from './durable-file.ts';
 import { checkSource, readable } from './source-error.ts';
 import { storeFolder } from './store-folder.ts';
-import { checkStore, FOLDERS, makeStore, storeId } from './store-marker.ts';
+import { checkStore, markStore, storeId } from './store-marker.ts';
 import { type Modes, openToReaders } from './store-modes.ts';
 import { halfWritten, scanFolder } from './store-scan.ts';
+
+const FOLDERS = ['tasks', 'results', 'artifacts'];
 
 /** The longest content that is read as a whole, in bytes: Node.js reads no longer file at once than 2 GiB. */
 const WHOLE = 1024 ** 3;
@@ -137,13 +149,8 @@ export class FsStore implements ArtifactStore {
     return halfWritten(this.#root, FOLDERS, before);
   }
 
-  async removeLeftover(path: string): Promise<boolean> {
-    try {
-      rmSync(this.locate(path), { force: true });
-      return true;
-    } catch {
-      return false;
-    }
+  async removeLeftover(path: string): Promise<void> {
+    rmSync(this.locate(path), { force: true });
   }
 
   async prepare(folder: string, claim: string, others: readonly string[]): Promise<string> {
@@ -162,7 +169,9 @@ export class FsStore implements ArtifactStore {
   }
 
   make(id: string): string {
-    return makeStore(this.#root, id, this.#modes);
+    makeRoot(this.#root, this.#modes.folder);
+    for (const folder of FOLDERS) storeFolder(this.#root, folder, this.#modes.folder);
+    return markStore(this.#root, id, this.#modes.file);
   }
 
   attend(): void {
@@ -237,6 +246,12 @@ function realRoot(folder: string): string {
   } catch {
     return folder;
   }
+}
+
+/** Makes the root of a store and what is missing above it. One that was there keeps its mode: it may be a home. */
+function makeRoot(root: string, mode: number): void {
+  const first = mkdirSync(root, { recursive: true, mode });
+  for (let made = first && root; made; made = made === first ? undefined : dirname(made)) chmodSync(made, mode);
 }
 
 /** Lets timers and other work of this process run: a lease is to be renewed also while much is stored. */

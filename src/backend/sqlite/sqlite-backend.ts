@@ -20,6 +20,7 @@ import type {
 import { type Connection, isUnwritable } from '../projection/connection.ts';
 import { Rings } from '../projection/rings.ts';
 import type { Doorbell } from './doorbell.ts';
+import { epochOf } from './epoch.ts';
 import { record } from './record.ts';
 import { findRow, parseStored, restore, type Row, type Stored, toRow } from '../projection/rows.ts';
 import { counts, list } from '../projection/questions.ts';
@@ -55,12 +56,15 @@ export class SqliteBackend implements Backend {
 
   async commit(requests: Iterable<Request>): Promise<readonly Outcome[]> {
     const rings = new Rings();
+    let epoch: number | undefined;
     const { outcomes, keep } = this.#db.transaction(() => {
       const outcomes: Outcome[] = [];
       let writes = 0;
       for (const { task_id, command, at } of requests) {
         const row = findRow(this.#db, task_id);
-        const { outcome, written } = this.#obey(row, command, rings, countsFrom(row?.task, at, this.#given.now));
+        if (!row) epoch ??= epochOf(this.#db);
+        const now = countsFrom(row?.task, at, this.#given.now);
+        const { outcome, written } = this.#obey(row, command, rings, now, epoch);
         outcomes.push(outcome);
         writes += written;
       }
@@ -73,8 +77,9 @@ export class SqliteBackend implements Backend {
   }
 
   /** Within the caller's transaction. @returns the outcome, and how much was written */
-  #obey(row: Row | undefined, command: Command, rings: Rings, now = this.#given.now): Obeyed {
-    const { events, task, changed, refusal } = decide(row?.task, command, { now, random: this.#given.random });
+  #obey(row: Row | undefined, command: Command, rings: Rings, now = this.#given.now, epoch = 0): Obeyed {
+    const { random } = this.#given;
+    const { events, task, changed, refusal } = decide(row?.task, command, { now, random, epoch });
     const outcome = { task, changed, ...(refusal && { refusal }) };
     if (!task || events.length === 0) return { outcome, written: 0 };
     record(this.#db, row, task, events);

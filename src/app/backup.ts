@@ -1,0 +1,132 @@
+import { existsSync, mkdirSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import type { ArtifactStore, Stored } from '../artifacts/store.ts';
+import type { Archive, StoreCopy } from '../backend/archive.ts';
+import { AgentqError } from '../core/errors.ts';
+import type { Drift, Evidence } from '../core/evidence.ts';
+import { evidenceOf, findDrift } from './verify.ts';
+import type { Workspace } from './workspace.ts';
+
+/** What backups are made with. */
+export interface BackupServices {
+  readonly workspace: Workspace;
+  readonly archive: Archive;
+  readonly store: ArtifactStore;
+  /** Evidence in another folder, laid out as in a store. */
+  readonly storeIn: (folder: string) => ArtifactStore;
+  /** ms since 1970. */
+  readonly clock: () => number;
+}
+
+export interface BackupRequest {
+  /** An absolute path. */
+  readonly file: string;
+  readonly withEvidence: boolean;
+  /** Whether a backup of that name may be replaced. */
+  readonly force: boolean;
+}
+
+export interface BackupReport {
+  readonly tasks: number;
+  readonly evidence: readonly Evidence[];
+  /** Where the evidence was copied to. */
+  readonly folder?: string;
+  /** What could not be copied, because it is not what was recorded. */
+  readonly drift: readonly Drift[];
+}
+
+/** Where the evidence of a backup lies. */
+export function evidenceFolder(file: string): string {
+  return `${file}.evidence`;
+}
+
+/**
+ * Copies the store into one file, while work goes on: what was answered before it began is in it. Evidence is listed
+ * with its hashes, and copied if wanted. The backup has its name once it is whole and on the disk.
+ * @throws AgentqError `conflict` where there is a file of that name, `storage`, `corrupt`
+ */
+export async function backup(services: BackupServices, request: BackupRequest): Promise<BackupReport> {
+  refuseTarget(services.workspace, request);
+  const { file, withEvidence } = request;
+  const folder = evidenceFolder(file);
+  const staged = { file: `${file}.${process.pid}`, folder: `${folder}.${process.pid}` };
+  try {
+    using copy = services.archive.take(staged.file);
+    const { tasks, evidence } = contentOf(copy);
+    const drift = withEvidence ? await copyEvidence(services, evidence, staged.folder) : [];
+    const lost = new Set(drift.map((one) => one.evidence.path));
+    const listed = evidence.map((one) => ({ ...one, kept: withEvidence && !lost.has(one.path) }));
+    copy.list({ made_at: services.clock(), evidence: listed });
+    if (withEvidence) replaceFolder(staged.folder, folder);
+    renameSync(staged.file, file);
+    services.archive.settle(file);
+    return { tasks, evidence, drift, ...(withEvidence && { folder }) };
+  } catch (error) {
+    throw storageError(error);
+  } finally {
+    rmSync(staged.folder, { recursive: true, force: true });
+  }
+}
+
+/** How many tasks there are, and each piece of evidence once. */
+export function contentOf(copy: StoreCopy): { tasks: number; evidence: readonly Evidence[] } {
+  const byPath = new Map<string, Evidence>();
+  let tasks = 0;
+  for (const task of copy.tasks()) {
+    tasks++;
+    for (const one of evidenceOf(task)) byPath.set(one.path, one);
+  }
+  return { tasks, evidence: [...byPath.values()] };
+}
+
+function refuseTarget({ dir }: Workspace, { file, force }: BackupRequest): void {
+  const folder = dirname(file);
+  if (!existsSync(folder)) throw new AgentqError('unreadable-file', `${folder} does not exist`, 'make the folder');
+  if (basename(file).startsWith('agentq.db') && realpathSync(folder) === realpathSync(dir))
+    throw new AgentqError('usage', `${file} is where the queue itself lies`, 'name another file');
+  const taken = statSync(file, { throwIfNoEntry: false });
+  if (taken && !taken.isFile()) throw new AgentqError('usage', `${file} is no file`, 'name a file');
+  if (!force && [file, evidenceFolder(file)].some((path) => existsSync(path)))
+    throw new AgentqError('conflict', `${file} is there already`, 'name another file, or replace it: --force');
+}
+
+/** Copies what still is what was recorded; hashed as it is copied. */
+async function copyEvidence(
+  { store, storeIn, workspace }: BackupServices,
+  evidence: readonly Evidence[],
+  folder: string,
+): Promise<readonly Drift[]> {
+  mkdirSync(folder, { mode: workspace.modes.folder });
+  const drift = await findDrift(store, evidence);
+  const lost = new Set(drift.map((one) => one.evidence));
+  const pieces = evidence.filter((one) => !lost.has(one));
+  return [...drift, ...(await copyPieces(store, storeIn(folder), pieces))];
+}
+
+/** Copies evidence from one store to the same places in another. @returns what is not what was recorded */
+export async function copyPieces(
+  from: ArtifactStore,
+  to: ArtifactStore,
+  evidence: readonly Evidence[],
+): Promise<readonly Drift[]> {
+  const stored: Stored[] = [];
+  const pieces = evidence.map(({ path, name }) => ({ path, name, source: { file: from.locate(path), own: true } }));
+  await to.keep(pieces, stored);
+  return evidence
+    .filter((one, n) => stored[n]?.evidence.sha256 !== one.sha256 || stored[n].evidence.path !== one.path)
+    .map((one) => ({ evidence: one, kind: 'changed' }));
+}
+
+function replaceFolder(staged: string, folder: string): void {
+  const old = `${folder}.old-${process.pid}`;
+  if (existsSync(folder)) renameSync(folder, old);
+  renameSync(staged, folder);
+  rmSync(old, { recursive: true, force: true });
+}
+
+/** What the file system says, as an error of the disk. */
+export function storageError(error: unknown): unknown {
+  const { code, syscall, message } = error as NodeJS.ErrnoException;
+  if (error instanceof AgentqError || code === undefined || syscall === undefined) return error;
+  return new AgentqError('storage', message, 'look at the disk: is it full, read-only, or not yours to write?');
+}

@@ -1,0 +1,80 @@
+import { existsSync } from 'node:fs';
+import type { ArtifactStore } from '../artifacts/store.ts';
+import { describeDrift } from '../artifacts/store.ts';
+import type { Restored } from '../backend/archive.ts';
+import { AgentqError } from '../core/errors.ts';
+import type { Drift, Evidence } from '../core/evidence.ts';
+import { type BackupServices, contentOf, copyPieces, evidenceFolder, storageError } from './backup.ts';
+import { findDrift } from './verify.ts';
+
+export interface RestoreReport extends Restored {
+  /** When the backup was made, ms since 1970; absent for a plain copy of a database. */
+  readonly made_at?: number;
+  readonly evidence: readonly Evidence[];
+  /** How many pieces of it were missing and are there again. */
+  readonly brought_back: number;
+  /** What the log names and is missing, or is not what was recorded. */
+  readonly drift: readonly Drift[];
+}
+
+/**
+ * Puts a backup in the place of the workspace's queue, and begins a new epoch: all leases end, and no worker that
+ * claimed before is believed. Nothing is changed before the backup is verified. Evidence that is missing comes from
+ * beside the backup; what lies in the store is never overwritten.
+ * @param force whether a queue that is there may be replaced, and evidence beside the backup may be damaged
+ * @throws AgentqError `conflict` where there is a queue, `corrupt` where the backup is damaged, `drift`
+ */
+export async function restore(
+  services: BackupServices,
+  { file, force }: { readonly file: string; readonly force: boolean },
+): Promise<RestoreReport> {
+  const { archive, store, storeIn, workspace } = services;
+  if (!existsSync(file)) throw new AgentqError('unreadable-file', `${file} does not exist`, 'check the path');
+  if (!force && archive.occupied) {
+    throw new AgentqError(
+      'conflict',
+      `${workspace.dir} holds a queue already`,
+      '--force puts the backup in its place, and keeps what is there in a file beside it',
+    );
+  }
+  try {
+    using copy = archive.load(file);
+    const { evidence } = contentOf(copy);
+    const { listing } = copy;
+    const beside = storeIn(evidenceFolder(file));
+    const kept = (listing?.evidence ?? []).filter((one) => one.kept);
+    const usable = await verified(beside, kept, force);
+    const brought_back = await bringBack(beside, store, usable);
+    const restored = archive.restore(copy);
+    const drift = await findDrift(store, evidence);
+    return { ...restored, ...(listing && { made_at: listing.made_at }), evidence, brought_back, drift };
+  } catch (error) {
+    throw storageError(error);
+  }
+}
+
+/** @returns those that are what was listed. @throws AgentqError `drift` where not all are, unless that is accepted */
+async function verified(beside: ArtifactStore, kept: readonly Evidence[], accept: boolean): Promise<Evidence[]> {
+  const drift = await findDrift(beside, kept);
+  const [first] = drift;
+  if (first && !accept) {
+    throw new AgentqError(
+      'drift',
+      `${drift.length} pieces of evidence beside the backup are not what was listed: ${describeDrift(first)}`,
+      '--force restores the queue all the same',
+    );
+  }
+  const bad = new Set(drift.map((one) => one.evidence));
+  return kept.filter((one) => !bad.has(one));
+}
+
+/** @returns how many pieces were missing */
+async function bringBack(from: ArtifactStore, to: ArtifactStore, evidence: readonly Evidence[]): Promise<number> {
+  const missing = (await findDrift(to, evidence)).filter(({ kind }) => kind === 'missing');
+  await copyPieces(
+    from,
+    to,
+    missing.map((one) => one.evidence),
+  );
+  return missing.length;
+}

@@ -1,0 +1,141 @@
+import { existsSync, renameSync } from 'node:fs';
+import { AgentqError } from '../../core/errors.ts';
+import { decide } from '../../core/decide.ts';
+import type { Archive, Restored } from '../archive.ts';
+import type { BackendOptions } from '../open.ts';
+import { audit } from '../projection/audit.ts';
+import { Connection } from '../projection/connection.ts';
+import { type Stored, toRow } from '../projection/rows.ts';
+import { Doorbell } from './doorbell.ts';
+import { epochOf, writeEpoch } from './epoch.ts';
+import { storeForm } from './form.ts';
+import { bellsIn, createSqlite, databaseIn } from './create.ts';
+import { noteEpoch, notedEpoch, syncName } from './noted-epoch.ts';
+import { record } from './record.ts';
+import { replaceContent } from './replace-content.ts';
+import { DROP_LISTING, SqliteCopy } from './store-copy.ts';
+
+/** Backups of a store in one SQLite file, and what is restored from them. */
+export class SqliteArchive implements Archive {
+  readonly #options: BackendOptions;
+  readonly #database: string;
+
+  constructor(options: BackendOptions) {
+    this.#options = options;
+    this.#database = databaseIn(options.dir);
+  }
+
+  get occupied(): boolean {
+    if (!existsSync(this.#database)) return false;
+    const store = this.#usable();
+    if (!store) return true;
+    try {
+      return store.get('SELECT 1 FROM event LIMIT 1') !== undefined;
+    } finally {
+      store.close();
+    }
+  }
+
+  take(file: string): SqliteCopy {
+    return whole(SqliteCopy.of(this.#database, file, this.#options.fileMode), this.#database);
+  }
+
+  settle(file: string): void {
+    syncName(file);
+  }
+
+  load(file: string): SqliteCopy {
+    const place = `${this.#database}.restoring-${process.pid}`;
+    return whole(SqliteCopy.of(file, place, this.#options.fileMode), file);
+  }
+
+  restore(copy: SqliteCopy): Restored {
+    const { dir, fileMode, clock } = this.#options;
+    const present = this.#usable();
+    const since = epochOf(copy.db);
+    const epoch = Math.max(since, notedEpoch(dir), present ? epochOf(present) : 0) + 1;
+    present?.close();
+    const begun = beginEpoch(copy.db, { epoch, since }, clock());
+    copy.close();
+    noteEpoch(dir, epoch, fileMode);
+    const aside = `${this.#database}.before-${epoch}`;
+    if (!present && existsSync(this.#database)) moveAside(this.#database, aside);
+    createSqlite(this.#options);
+    const store = Connection.open(this.#database, storeForm);
+    try {
+      replaceContent(store, copy.path, () => {
+        if (epochOf(store) >= epoch)
+          throw new AgentqError('busy', 'another restore was faster', 'look at what it restored');
+        if (store.get('SELECT 1 FROM event LIMIT 1')) SqliteCopy.of(this.#database, aside, fileMode).close();
+      });
+      this.#ring(store);
+    } finally {
+      store.close();
+    }
+    return { epoch, ...begun, ...(existsSync(aside) && { replaced: aside }) };
+  }
+
+  /** The store, open; undefined where there is none, or it is damaged. */
+  #usable(): Connection | undefined {
+    let store: Connection | undefined;
+    try {
+      store = Connection.open(this.#database, storeForm);
+      const [found] = store.all<{ integrity_check: string }>('PRAGMA integrity_check(1)');
+      if (found?.integrity_check === 'ok') return store;
+    } catch (error) {
+      if (!(error instanceof AgentqError && error.code === 'corrupt')) throw error;
+    }
+    store?.close();
+    return undefined;
+  }
+
+  /** Who waits looks at what is there now. */
+  #ring(store: Connection): void {
+    const bell = new Doorbell(bellsIn(this.#options.dir), this.#options.fileMode);
+    for (const { role } of store.all<{ role: string }>('SELECT DISTINCT role FROM task')) bell.ring({ role });
+    bell.ring('finished');
+    bell.close();
+  }
+}
+
+/** @throws AgentqError `corrupt` where it is damaged, or its log does not make sense */
+function whole(copy: SqliteCopy, source: string): SqliteCopy {
+  const wrong = audit(copy.db, true).filter(({ repaired }) => !repaired);
+  if (wrong.length === 0) return copy;
+  copy[Symbol.dispose]();
+  const [{ subject, problem } = { subject: '', problem: '' }] = wrong;
+  throw new AgentqError(
+    'corrupt',
+    `${source} is damaged in ${wrong.length} places: ${subject}: ${problem}`,
+    'keep it as it is, and look for another backup',
+  );
+}
+
+/** Ends all leases, and raises the numbers of the attempts to come. */
+function beginEpoch(
+  db: Connection,
+  { epoch, since }: { readonly epoch: number; readonly since: number },
+  now: number,
+): { tasks: number; leases_ended: number } {
+  let leases_ended = 0;
+  const { n: tasks } = db.get<{ n: number }>('SELECT count(*) AS n FROM task')!;
+  db.transaction(() => {
+    for (const row of db.all<Stored>("SELECT n, state FROM task WHERE status <> 'completed'").map(toRow)) {
+      const { events, task } = decide(row.task, { type: 'restore', epoch, since }, { now, random: () => 0 });
+      if (row.task.status === 'working') leases_ended++;
+      if (task && events.length > 0) record(db, row, task, events);
+    }
+    writeEpoch(db, epoch, now);
+    db.execute(DROP_LISTING);
+    return { keep: true };
+  });
+  return { tasks, leases_ended };
+}
+
+/** With the files beside it, without which it may lack its last changes. */
+function moveAside(path: string, aside: string): void {
+  for (const end of ['-wal', '-shm', '']) {
+    if (existsSync(`${path}${end}`)) renameSync(`${path}${end}`, `${aside}${end}`);
+  }
+  syncName(aside);
+}

@@ -1,0 +1,19 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { BackendOptions } from '../open.ts';
+import { Connection } from '../projection/connection.ts';
+import { Doorbell } from './doorbell.ts';
+import { storeForm } from './form.ts';
+import { refuseNetworkFileSystem } from './file-system.ts';
+
+export const databaseIn = (dir: string) => join(dir, 'agentq.db');
+export const bellsIn = (dir: string) => join(dir, 'bells');
+
+/** Creates what is missing; does no harm where nothing is. */
+export function createSqlite(options: BackendOptions): { readonly created: boolean } {
+  refuseNetworkFileSystem(options.dir);
+  const created = !existsSync(databaseIn(options.dir));
+  Doorbell.create(bellsIn(options.dir), options.folderMode);
+  Connection.create(databaseIn(options.dir), options.fileMode, storeForm).close();
+  return { created };
+}

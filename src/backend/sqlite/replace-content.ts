@@ -1,0 +1,41 @@
+import type { Connection } from '../projection/connection.ts';
+
+/**
+ * Puts the tables of another file in the place of all that a store has, in one transaction: who has the store open
+ * sees all of it from then on, and none of it before. So no process goes on with a file that is no longer the store.
+ * @param before called when nobody else can write any more and nothing is changed yet
+ */
+export function replaceContent(store: Connection, file: string, before: () => void): void {
+  store.run('ATTACH DATABASE ? AS copy', file);
+  try {
+    store.transaction(() => {
+      before();
+      for (const name of tablesOf(store, 'main')) store.execute(`DROP TABLE main.${quoted(name)}`);
+      for (const { sql } of definitions(store, 'table')) store.execute(sql);
+      for (const name of tablesOf(store, 'copy'))
+        store.execute(`INSERT INTO main.${quoted(name)} SELECT * FROM copy.${quoted(name)}`);
+      for (const { sql } of definitions(store, 'index')) store.execute(sql);
+      return { keep: true };
+    });
+  } finally {
+    store.execute('DETACH DATABASE copy');
+  }
+}
+
+const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
+
+function tablesOf(db: Connection, schema: 'main' | 'copy'): string[] {
+  return db
+    .all<{ name: string }>(
+      `SELECT name FROM ${schema}.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'`,
+    )
+    .map(({ name }) => name);
+}
+
+/** Those that SQLite makes by itself, for UNIQUE, have no text. */
+function definitions(db: Connection, type: 'table' | 'index'): { sql: string }[] {
+  return db.all(
+    `SELECT sql FROM copy.sqlite_schema WHERE type = ? AND sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'`,
+    type,
+  );
+}

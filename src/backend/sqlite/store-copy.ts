@@ -1,0 +1,99 @@
+import { chmodSync, closeSync, fsyncSync, openSync, rmSync } from 'node:fs';
+import type { Task } from '../../core/task.ts';
+import type { Listed, Listing, StoreCopy } from '../archive.ts';
+import { Connection } from '../projection/connection.ts';
+import { parseStored, type Stored } from '../projection/rows.ts';
+import { syncName } from './noted-epoch.ts';
+import { storeForm } from './form.ts';
+
+/** What a backup holds besides the store. */
+const LISTING = `
+  CREATE TABLE backup (made_at INTEGER NOT NULL) STRICT;
+  CREATE TABLE backup_evidence (
+    path   TEXT PRIMARY KEY,
+    name   TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    size   INTEGER NOT NULL,
+    kept   INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+`;
+
+/** A store in a file that nobody else uses: without a write-ahead log, it is whole by itself. */
+export class SqliteCopy implements StoreCopy {
+  readonly path: string;
+  readonly db: Connection;
+  readonly listing: Listing | undefined;
+
+  private constructor(path: string, db: Connection) {
+    this.path = path;
+    this.db = db;
+    this.listing = readListing(db);
+  }
+
+  /**
+   * Copies a store as it is now, with what is in its write-ahead log, while others go on.
+   * @param mode of the new file
+   */
+  static of(source: string, path: string, mode: number): SqliteCopy {
+    // SQLite fills an empty file that is there, so that it is never readable to more than it is made for.
+    closeSync(openSync(path, 'wx', mode));
+    try {
+      chmodSync(path, mode); // whatever the umask takes away
+      const from = Connection.open(source, storeForm);
+      try {
+        from.run('VACUUM INTO ?', path);
+      } finally {
+        from.close();
+      }
+      return new SqliteCopy(path, Connection.open(path, storeForm));
+    } catch (error) {
+      removeCopy(path);
+      throw error;
+    }
+  }
+
+  *tasks(): Generator<Task> {
+    for (const { state } of this.db.each<Stored>('SELECT n, state FROM task ORDER BY n'))
+      yield parseStored(state) as Task;
+  }
+
+  list({ made_at, evidence }: Listing): void {
+    this.db.transaction(() => {
+      this.db.execute(`${DROP_LISTING}; ${LISTING}`);
+      this.db.run('INSERT INTO backup (made_at) VALUES (?)', made_at);
+      for (const { path, name, sha256, size, kept } of evidence) {
+        this.db.run('INSERT INTO backup_evidence VALUES (?, ?, ?, ?, ?)', path, name, sha256, size, kept ? 1 : 0);
+      }
+      return { keep: true };
+    });
+    this.close();
+  }
+
+  /** Closes it; on the disk it is then. */
+  close(): void {
+    this.db.close();
+    const fd = openSync(this.path, 'r');
+    fsyncSync(fd);
+    closeSync(fd);
+    syncName(this.path);
+  }
+
+  /** Ends with it, unless it has another name by now. */
+  [Symbol.dispose](): void {
+    this.db.close();
+    removeCopy(this.path);
+  }
+}
+
+export const DROP_LISTING = 'DROP TABLE IF EXISTS backup; DROP TABLE IF EXISTS backup_evidence';
+
+function readListing(db: Connection): Listing | undefined {
+  if (!db.get("SELECT 1 FROM sqlite_schema WHERE name = 'backup'")) return undefined;
+  const made = db.get<{ made_at: number }>('SELECT made_at FROM backup');
+  const evidence = db.all<Omit<Listed, 'kept'> & { kept: number }>('SELECT * FROM backup_evidence');
+  return made && { ...made, evidence: evidence.map((one) => ({ ...one, kept: one.kept === 1 })) };
+}
+
+function removeCopy(path: string): void {
+  for (const end of ['', '-journal', '-wal', '-shm']) rmSync(`${path}${end}`, { force: true });
+}

@@ -1,0 +1,45 @@
+import { resolve } from 'node:path';
+import * as z from 'zod/mini';
+import { backup } from '../../app/backup.ts';
+import { AgentqError } from '../../core/errors.ts';
+import { parseFlags } from '../flags.ts';
+import type { Define } from '../main.ts';
+import type { Output } from '../schemas.ts';
+import { driftView } from '../views.ts';
+import { visible } from '../visible.ts';
+
+const Flags = z.object({ withEvidence: z.optional(z.boolean()), force: z.optional(z.boolean()) });
+
+export const define: Define = (command, context) =>
+  command
+    .argument('<file>', 'the backup: one file')
+    .option('--with-evidence', 'copy contexts, results and artifacts as well, into FILE.evidence/')
+    .option('--force', 'replace a backup of that name')
+    .action(async (named: string, options) => {
+      const { withEvidence = false, force = false } = parseFlags(Flags, options);
+      const cli = context();
+      const file = resolve(cli.system.cwd, named);
+      const services = await cli.backupServices();
+      const { tasks, evidence, folder, drift } = await backup(services, { file, withEvidence, force });
+      if (cli.io.json) {
+        cli.io.data({
+          file,
+          tasks,
+          evidence: { listed: evidence.length, bytes: evidence.reduce((sum, { size }) => sum + size, 0) },
+          ...(folder !== undefined && { evidence_dir: folder }),
+          drift: drift.map((one) => driftView(services.store, one)),
+        } satisfies Output<'backup'>);
+      } else {
+        cli.io.line(visible(`${tasks} tasks are in ${file}`));
+        const rest = folder === undefined ? 'are listed, and not copied: --with-evidence' : `are copied to ${folder}`;
+        cli.io.line(visible(`${evidence.length - drift.length} pieces of evidence ${rest}`));
+        for (const { kind, evidence: one } of drift) cli.io.line(visible(`${kind}: ${one.path}`));
+      }
+      if (drift.length > 0) {
+        throw new AgentqError(
+          'drift',
+          `the backup is made; ${drift.length} pieces of evidence are not in it, because they are not what was recorded`,
+          'agentq doctor',
+        );
+      }
+    });

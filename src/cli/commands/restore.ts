@@ -1,0 +1,51 @@
+import { resolve } from 'node:path';
+import * as z from 'zod/mini';
+import { restore } from '../../app/restore.ts';
+import { AgentqError } from '../../core/errors.ts';
+import { parseFlags } from '../flags.ts';
+import type { Define } from '../main.ts';
+import type { Output } from '../schemas.ts';
+import { driftView, iso } from '../views.ts';
+import { visible } from '../visible.ts';
+
+const Flags = z.object({ force: z.optional(z.boolean()) });
+
+export const define: Define = (command, context) =>
+  command
+    .argument('<file>', 'what agentq backup made')
+    .option('--force', 'replace the queue that is there, which is kept in a file beside it')
+    .action(async (named: string, options) => {
+      const { force = false } = parseFlags(Flags, options);
+      const cli = context();
+      const services = await cli.backupServices();
+      const report = await restore(services, { file: resolve(cli.system.cwd, named), force });
+      const { tasks, leases_ended, epoch, made_at, replaced, evidence, brought_back, drift } = report;
+      if (cli.io.json) {
+        cli.io.data({
+          dir: services.workspace.dir,
+          tasks,
+          leases_ended,
+          epoch,
+          ...(made_at !== undefined && { backup_made_at: iso(made_at) }),
+          ...(replaced !== undefined && { replaced }),
+          evidence: { listed: evidence.length, brought_back },
+          drift: drift.map((one) => driftView(services.store, one)),
+        } satisfies Output<'restore'>);
+      } else {
+        const when = made_at === undefined ? '' : ` as of ${iso(made_at)}`;
+        cli.io.line(visible(`restored ${tasks} tasks${when} into ${services.workspace.dir}`));
+        if (made_at === undefined)
+          cli.io.line('it is a plain copy of a database, not a backup: what its -wal file held may be missing');
+        cli.io.line(`epoch ${epoch}: ${leases_ended} leases have ended, and no attempt from before is believed`);
+        if (replaced !== undefined) cli.io.line(visible(`what was there before is kept as ${replaced}`));
+        if (brought_back > 0) cli.io.line(`${brought_back} pieces of evidence that were missing are there again`);
+        for (const { kind, evidence: one } of drift) cli.io.line(visible(`${kind}: ${one.path}`));
+      }
+      if (drift.length > 0) {
+        throw new AgentqError(
+          'drift',
+          `the queue is restored; ${drift.length} pieces of evidence are missing or not what was recorded`,
+          'agentq doctor names their tasks',
+        );
+      }
+    });

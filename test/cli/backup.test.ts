@@ -1,0 +1,296 @@
+import { copyFileSync, existsSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { describe, expect, test as base } from 'vitest';
+import { type Shell, type Shells, fixtures } from './harness.ts';
+
+const test = base.extend<Shells>(fixtures);
+
+/** A task that is completed with evidence of every kind, one that is held, one that waits, one that failed. */
+async function busy(q: Shell): Promise<void> {
+  q.write('context.md', 'background');
+  q.write('out.md', 'result');
+  await q.ok('submit', '--to', 'r', '--id', 'done', '--file', 'context.md');
+  await q.ok('complete', 'done', '--from', 'r', '--result-file', 'out.md', '--artifact', 'patch=out.md');
+  await q.submit('broken');
+  await q.ok('fail', 'broken', '--from', 'r', '--reason', 'no');
+  await q.submit('held');
+  await q.claim('--worker', 'w1');
+  await q.submit('waiting');
+}
+
+async function everything(q: Shell): Promise<unknown> {
+  const { tasks } = await q.json('list');
+  return Promise.all(tasks.map(({ task_id }: { task_id: string }) => q.json('show', task_id)));
+}
+
+function removeDatabase(q: Shell): void {
+  for (const end of ['', '-wal', '-shm']) rmSync(q.path(`.agentq/agentq.db${end}`), { force: true });
+}
+
+const octal = (path: string) => (statSync(path).mode & 0o777).toString(8);
+
+describe('backup', () => {
+  test('copies the queue into one file that its owner alone may read, and lists the evidence', async ({ q }) => {
+    await busy(q);
+    const before = await everything(q);
+    expect(await q.json('backup', 'b.db')).toEqual({
+      file: q.path('b.db'),
+      tasks: 4,
+      evidence: { listed: 3, bytes: 22 },
+      drift: [],
+    });
+    expect(octal(q.path('b.db'))).toBe('600');
+    expect(readdirSync(q.cwd).toSorted()).toEqual(['.agentq', 'b.db', 'context.md', 'out.md']);
+    const db = new DatabaseSync(q.path('b.db'), { readOnly: true });
+    expect(db.prepare('SELECT path, size, kept FROM backup_evidence ORDER BY path').all()).toEqual([
+      { path: 'artifacts/done/1/patch.md', size: 6, kept: 0 },
+      { path: 'results/done.md', size: 6, kept: 0 },
+      { path: 'tasks/done.md', size: 10, kept: 0 },
+    ]);
+    db.close();
+    expect(await everything(q)).toEqual(before);
+    expect((await q.run('doctor')).code).toBe(0);
+  });
+
+  test('says what it did', async ({ q }) => {
+    await busy(q);
+    expect(await q.ok('backup', 'b.db')).toBe(
+      `4 tasks are in ${q.path('b.db')}\n3 pieces of evidence are listed, and not copied: --with-evidence`,
+    );
+  });
+
+  test('copies the evidence too, each piece as it was recorded', async ({ q }) => {
+    await busy(q);
+    const { evidence_dir } = await q.json('backup', 'b.db', '--with-evidence');
+    expect(evidence_dir).toBe(q.path('b.db.evidence'));
+    expect(q.files('b.db.evidence')).toEqual(['artifacts/done/1/patch.md', 'results/done.md', 'tasks/done.md']);
+    expect(q.read('b.db.evidence/tasks/done.md')).toBe('background');
+    expect(octal(q.path('b.db.evidence'))).toBe('700');
+  });
+
+  test('names the evidence that is not what was recorded, and makes the backup of all the rest', async ({ q }) => {
+    await busy(q);
+    q.write('.agentq/results/done.md', 'forged');
+    rmSync(q.path('.agentq/tasks/done.md'));
+    const ran = await q.run('backup', 'b.db', '--with-evidence', '--json');
+    expect(ran.code).toBe(16);
+    expect(
+      ran
+        .json()
+        .drift.map(({ kind }: { kind: string }) => kind)
+        .toSorted(),
+    ).toEqual(['changed', 'missing']);
+    expect(q.files('b.db.evidence')).toEqual(['artifacts/done/1/patch.md']);
+    expect((await q.run('restore', 'b.db', '--force')).code).toBe(16);
+  });
+
+  test('overwrites nothing unless it is told to, and never the queue itself', async ({ q }) => {
+    await busy(q);
+    q.write('b.db', 'something else');
+    expect(await q.refused('backup', 'b.db')).toMatchObject({ exit: 4 });
+    expect(q.read('b.db')).toBe('something else');
+    await q.ok('backup', 'b.db', '--force', '--with-evidence');
+    await q.submit('more');
+    expect(await q.json('backup', 'b.db', '--force', '--with-evidence')).toMatchObject({ tasks: 5 });
+    for (const name of ['agentq.db', 'agentq.db-wal', 'agentq.db.copy'])
+      expect(await q.refused('backup', `.agentq/${name}`, '--force')).toMatchObject({ exit: 2 });
+    expect(await q.refused('backup', '.agentq', '--force')).toMatchObject({ exit: 2 });
+    expect(await q.refused('backup', 'nowhere/b.db')).toMatchObject({ exit: 12 });
+    expect(readdirSync(q.cwd).filter((name) => name.startsWith('b.db'))).toEqual(['b.db', 'b.db.evidence']);
+  });
+
+  test('makes no backup of a queue that is damaged', async ({ q }) => {
+    await busy(q);
+    const db = new DatabaseSync(q.path('.agentq/agentq.db'));
+    db.exec("UPDATE event SET body = 'nonsense'");
+    db.close();
+    expect(await q.refused('backup', 'b.db')).toMatchObject({ exit: 20 });
+    expect(readdirSync(q.cwd).filter((name) => name.startsWith('b.db'))).toEqual([]);
+  });
+});
+
+describe('restore', () => {
+  test('brings everything back into an empty workspace', async ({ q, bare }) => {
+    await busy(q);
+    await q.ok('backup', 'b.db', '--with-evidence');
+    const before = (await q.json('show', 'done')).task;
+    rmSync(bare.path('.agentq'), { recursive: true });
+    await q.ok('init');
+    expect(await q.json('restore', 'b.db')).toMatchObject({
+      tasks: 4,
+      leases_ended: 1,
+      epoch: 1,
+      evidence: { listed: 3, brought_back: 3 },
+      drift: [],
+    });
+    expect((await q.json('show', 'done')).task).toEqual(before);
+    expect(await q.task('held')).toMatchObject({ status: 'queued', attempts: [{ outcome: 'released' }] });
+    expect((await q.json('result', 'done')).content).toBe('result');
+    expect((await q.json('doctor')).findings.filter((one: any) => one.severity === 'problem')).toEqual([]);
+    expect((await q.claim()).attempt).toBe(1_002);
+  });
+
+  test('refuses a queue that is there, unless it is told to replace it; what was there is kept', async ({ q }) => {
+    await busy(q);
+    await q.ok('backup', 'b.db');
+    await q.submit('after');
+    expect(await q.refused('restore', 'b.db')).toMatchObject({ exit: 4, hint: expect.stringContaining('--force') });
+    expect((await q.task('after')).status).toBe('queued');
+    const { replaced } = await q.json('restore', 'b.db', '--force');
+    expect(replaced).toBe(q.path('.agentq/agentq.db.before-1'));
+    expect(octal(replaced)).toBe('600');
+    expect((await q.run('status', 'after')).code).toBe(3);
+    expect(await q.json('restore', replaced, '--force')).toMatchObject({ tasks: 5, epoch: 2 });
+    expect((await q.task('after')).status).toBe('queued');
+    expect((await q.run('doctor')).code).toBe(0);
+  });
+
+  test('refuses every worker from before, and each restore goes on 1,000 higher', async ({ q }) => {
+    await q.submit('t');
+    await q.ok('backup', 'b.db');
+    const lost = await q.claim('--worker', 'lost');
+    expect(lost.attempt).toBe(1);
+    for (const epoch of [1, 2]) {
+      expect(await q.json('restore', 'b.db', '--force')).toMatchObject({ epoch });
+      const numbers = [[], ['--attempt', '1'], ['--attempt', '2'], ['--attempt', String((epoch - 1) * 1_000 + 1)]];
+      const stale = async () => {
+        for (const number of numbers) {
+          for (const command of [['complete'], ['fail', '--reason', 'x'], ['progress'], ['release']]) {
+            const [verb, ...more] = command as [string, ...string[]];
+            expect((await q.run(verb, 't', '--from', 'r', ...number, ...more)).code).toBe(4);
+          }
+        }
+      };
+      await stale();
+      expect((await q.claim('--worker', 'new')).attempt).toBe(epoch * 1_000 + 1);
+      await stale();
+      expect(await q.task('t')).toMatchObject({ status: 'working', lease: { worker: 'new' } });
+    }
+    await q.ok('complete', 't', '--attempt', '2001', '--summary', 'done');
+  });
+
+  test('refuses a worker whose task was submitted after the backup, and was submitted anew', async ({ q }) => {
+    await q.submit('other');
+    await q.ok('backup', 'b.db');
+    await q.ok('cancel', 'other');
+    await q.submit('t');
+    const { attempt } = await q.claim();
+    await q.ok('restore', 'b.db', '--force');
+    await q.ok('cancel', 'other');
+    await q.submit('t');
+    expect((await q.run('complete', 't', '--attempt', String(attempt))).code).toBe(4);
+    expect((await q.claim()).attempt).toBe(1_001);
+    expect((await q.run('complete', 't', '--attempt', String(attempt))).code).toBe(4);
+    expect((await q.run('complete', 't', '--from', 'r')).code).toBe(4);
+    await q.ok('complete', 't', '--attempt', '1001', '--summary', 's');
+  });
+
+  test('goes on 1,000 higher also where the queue that was restored first is lost', async ({ q }) => {
+    await q.submit('t');
+    await q.ok('backup', 'b.db');
+    await q.ok('restore', 'b.db', '--force');
+    expect((await q.claim()).attempt).toBe(1_001);
+    removeDatabase(q);
+    expect(await q.json('restore', 'b.db')).toMatchObject({ epoch: 2 });
+    expect((await q.claim()).attempt).toBe(2_001);
+  });
+
+  for (const [what, damage] of Object.entries<(path: string) => void>({
+    'is garbage': (path) => writeFileSync(path, 'garbage '.repeat(2_000)),
+    'is half of it': (path) => truncateSync(path, Math.floor(statSync(path).size / 8_192) * 4_096),
+    'is empty': (path) => truncateSync(path, 0),
+    'is another program’s': (path) => {
+      rmSync(path);
+      const db = new DatabaseSync(path);
+      db.exec('CREATE TABLE customer (name TEXT)');
+      db.close();
+    },
+    'holds an event that is none': (path) => {
+      const db = new DatabaseSync(path);
+      db.exec(`UPDATE event SET body = '{"v":1,"type":"exploded"}' WHERE seq = 1`);
+      db.close();
+    },
+  })) {
+    test(`refuses a backup that ${what}, and changes nothing`, async ({ q }) => {
+      await busy(q);
+      await q.ok('backup', 'b.db');
+      damage(q.path('b.db'));
+      const before = await everything(q);
+      expect(await q.refused('restore', 'b.db', '--force')).toMatchObject({ exit: 20, code: 'corrupt' });
+      expect(await everything(q)).toEqual(before);
+      expect(readdirSync(q.path('.agentq')).filter((name) => /restoring|before/.test(name))).toEqual([]);
+    });
+  }
+
+  test('refuses evidence beside the backup that is not what was listed, unless it is told to go on', async ({ q }) => {
+    await busy(q);
+    await q.ok('backup', 'b.db', '--with-evidence');
+    q.write('b.db.evidence/results/done.md', 'forged');
+    rmSync(q.path('.agentq/results/done.md'));
+    removeDatabase(q);
+    expect(await q.refused('restore', 'b.db')).toMatchObject({
+      exit: 16,
+      message: expect.stringContaining('results/done.md'),
+    });
+    expect(existsSync(q.path('.agentq/agentq.db'))).toBe(false);
+    const ran = await q.run('restore', 'b.db', '--force', '--json');
+    expect(ran.code).toBe(16);
+    expect(ran.json()).toMatchObject({ tasks: 4, drift: [{ name: 'result', kind: 'missing' }] });
+  });
+
+  test('names the evidence that is missing or differs, and overwrites none', async ({ q }) => {
+    await busy(q);
+    await q.ok('backup', 'b.db', '--with-evidence');
+    q.write('.agentq/results/done.md', 'forged');
+    rmSync(q.path('.agentq/tasks/done.md'));
+    const ran = await q.run('restore', 'b.db', '--force', '--json');
+    expect(ran.code).toBe(16);
+    expect(ran.json()).toMatchObject({
+      evidence: { brought_back: 1 },
+      drift: [{ name: 'result', kind: 'changed' }],
+    });
+    expect(q.read('.agentq/results/done.md')).toBe('forged');
+    expect(q.read('.agentq/tasks/done.md')).toBe('background');
+  });
+
+  test('takes a plain copy of a database with the write-ahead log beside it, and says what it is', async ({ q }) => {
+    const keeper = new DatabaseSync(q.path('.agentq/agentq.db'));
+    keeper.exec('SELECT count(*) FROM event');
+    await busy(q);
+    for (const end of ['', '-wal']) copyFileSync(q.path(`.agentq/agentq.db${end}`), q.path(`copy.db${end}`));
+    keeper.close();
+    const { stdout } = await q.run('restore', 'copy.db', '--force');
+    expect(stdout).toContain('restored 4 tasks');
+    expect(stdout).toContain('not a backup');
+  });
+
+  test('replaces a queue that is damaged, which is kept with the files beside it', async ({ q }) => {
+    await busy(q);
+    await q.ok('backup', 'b.db');
+    writeFileSync(q.path('.agentq/agentq.db'), 'garbage '.repeat(2_000));
+    expect(await q.refused('restore', 'b.db')).toMatchObject({ exit: 4 });
+    const { replaced } = await q.json('restore', 'b.db', '--force');
+    expect(q.read(replaced.slice(q.cwd.length + 1))).toContain('garbage');
+    expect((await q.json('list')).tasks).toHaveLength(4);
+    expect(octal(q.path('.agentq/agentq.db'))).toBe('600');
+  });
+
+  test('replaces a queue that is missing, or empty, without being told to', async ({ q }) => {
+    await busy(q);
+    await q.ok('backup', 'b.db');
+    removeDatabase(q);
+    expect((await q.json('restore', 'b.db')).replaced).toBeUndefined();
+    expect((await q.json('list')).tasks).toHaveLength(4);
+  });
+
+  test('is refused in one line on a broker, as a backup is', async ({ q }) => {
+    for (const verb of ['backup', 'restore']) {
+      const error = await q.refused('--url', 'amqp://nobody@127.0.0.1:1', verb, 'b.db');
+      expect(error).toMatchObject({ exit: 2, message: expect.stringContaining('broker') });
+    }
+  });
+
+  test('names a file that is not there', async ({ q }) => {
+    expect(await q.refused('restore', 'b.db')).toMatchObject({ exit: 12 });
+  });
+});
