@@ -49,7 +49,7 @@ export interface BatchResult {
  */
 export async function submitBatch(services: Services, text: string, options: BatchOptions): Promise<BatchResult> {
   const bad: BatchRow[] = [];
-  const prepared: { line: number; row: Prepared }[] = [];
+  const prepared: Row[] = [];
   const sources = text.split('\n');
   let total = 0;
   for (const [i, source] of sources.entries()) {
@@ -63,7 +63,8 @@ export async function submitBatch(services: Services, text: string, options: Bat
       );
     }
     try {
-      prepared.push({ line, row: await prepare(services, readRow(source, options)) });
+      const { draft, fields } = readRow(source, options);
+      prepared.push({ line, row: await prepare(services, draft), fields });
     } catch (error) {
       if (!(error instanceof AgentqError)) throw error;
       bad.push({ line, problem: error.message });
@@ -75,11 +76,14 @@ export async function submitBatch(services: Services, text: string, options: Bat
   return await submitAll(services, prepared, total);
 }
 
-async function submitAll(
-  services: Services,
-  prepared: readonly { line: number; row: Prepared }[],
-  total: number,
-): Promise<BatchResult> {
+interface Row {
+  readonly line: number;
+  readonly row: Prepared;
+  /** What it says, with the defaults. */
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+async function submitAll(services: Services, prepared: readonly Row[], total: number): Promise<BatchResult> {
   const refused: BatchRow[] = [];
   const kept = new Map<Prepared, Kept>();
   const stores = prepared.some(({ row }) => row.context);
@@ -96,7 +100,7 @@ async function submitAll(
   if (refused.length > 0) throw new BadBatch(refused, total);
   const requests: Kept[] = [];
   for (const { row } of prepared) requests.push(kept.get(row) ?? (await keep(services, row)));
-  const outcomes = await services.backend.commit(requests);
+  const outcomes = await commitAll(services, prepared, requests);
   for (const [i, { refusal }] of outcomes.entries()) {
     if (!refusal) continue;
     refused.push({ line: prepared[i]!.line, problem: refusal.message });
@@ -110,6 +114,18 @@ async function submitAll(
   };
 }
 
+/** @throws AgentqError `outcome-unknown` that says how the same batch is submitted again */
+async function commitAll({ backend, workspace, clock }: Services, prepared: readonly Row[], requests: readonly Kept[]) {
+  try {
+    return await backend.commit(requests);
+  } catch (error) {
+    if (!(error instanceof AgentqError) || error.code !== 'outcome-unknown') throw error;
+    const { keepBatch } = await import('./kept-batch.ts');
+    const rows = prepared.map(({ row, fields }) => ({ fields, task_id: row.envelope.task_id, fresh: row.fresh }));
+    throw keepBatch(workspace, rows, clock(), error);
+  }
+}
+
 /** What the command line calls a field that a row calls otherwise. */
 const fieldOf: ReadonlyMap<string, string> = new Map([
   ['id', 'task_id'],
@@ -120,7 +136,10 @@ const fieldOf: ReadonlyMap<string, string> = new Map([
   ['format', 'expected_output'],
 ]);
 
-function readRow(source: string, { defaults, allowSecret, from }: BatchOptions): Draft {
+function readRow(
+  source: string,
+  { defaults, allowSecret, from }: BatchOptions,
+): { draft: Draft; fields: Row['fields'] } {
   if (source.length > MAX_ROW) throw new AgentqError('bad-batch', `it has more than ${MAX_ROW} characters, the limit`);
   let json: unknown;
   try {
@@ -136,7 +155,8 @@ function readRow(source: string, { defaults, allowSecret, from }: BatchOptions):
   const { file, ...rest } = { ...defaults, ...json } as Record<string, unknown>;
   const submission = parseSubmission(rest);
   const context = contextOf(file, submission, from);
-  return { submission, allowSecret, ...(context && { context }) };
+  const fields = file === undefined ? rest : { ...rest, ...context };
+  return { draft: { submission, allowSecret, ...(context && { context }) }, fields };
 }
 
 function contextOf(file: unknown, { context_ref }: Submission, from: CurrentFolder): { file: string } | undefined {

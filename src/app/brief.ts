@@ -1,7 +1,4 @@
-import { existsSync } from 'node:fs';
-import { dirname } from 'node:path';
 import type { ArtifactStore } from '../artifacts/store.ts';
-import { AgentqError } from '../core/errors.ts';
 import type { Task } from '../core/task.ts';
 
 /**
@@ -10,10 +7,7 @@ import type { Task } from '../core/task.ts';
  */
 export async function brief(store: ArtifactStore, task: Task): Promise<Buffer> {
   const { instructions } = task.envelope;
-  const folder = task.context && dirname(store.locate(task.context.path));
-  if (folder !== undefined && !existsSync(folder)) {
-    throw new AgentqError('storage', `the store is not there: ${folder}`, 'is its disk mounted?');
-  }
+  store.attend();
   const context = task.context && (await store.read(task.context));
   if (instructions === undefined) return context ?? Buffer.alloc(0);
   return Buffer.concat([Buffer.from(`${instructions}\n`), ...(context ? [Buffer.from('\n'), context] : [])]);

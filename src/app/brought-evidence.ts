@@ -111,7 +111,8 @@ async function found(store: ArtifactStore, bringer: Bringer, named: Set<string>)
   const { id, number, attempt, warn } = bringer;
   const folder = attemptFolder(id, number);
   const { paths, closed, unnamed } = await store.scan(folder);
-  if (attempt && closed.length > 0) throw new AgentqError('unreadable-file', closed[0]!, 'check its mode');
+  const [first] = closed;
+  if (attempt && first) throw new AgentqError('unreadable-file', `${first.path}: ${first.problem}`, 'check its mode');
   const own = attempt ? await store.writtenSince(folder, claimOf(attempt), paths) : [];
   const top = (await store.scan(artifactsFolder(id))).paths.filter((path) => path.split('/').length === 3);
   const fresh = new Set(own);

@@ -2,7 +2,7 @@ import type { FileSource, Stored } from '../artifacts/store.ts';
 import type { CommandOf } from '../core/command.ts';
 import { type Decision, decide } from '../core/decide.ts';
 import { AgentqError, isAway } from '../core/errors.ts';
-import { INSISTING, refuseSecret } from '../core/secrets.ts';
+import { INSISTING, refuseSecret } from '../core/secrets/find-secret.ts';
 import type { Task } from '../core/task.ts';
 import {
   type Brought,
@@ -88,7 +88,9 @@ interface Completing {
 async function bring({ store }: Services, task: Task, request: CompleteRequest): Promise<Completing> {
   store.attend();
   const { id, by, attempt, summary, resultFile, warn } = request;
-  if (!request.allowSecret) refuseSecret(summary, 'the summary', INSISTING);
+  if (!request.allowSecret) await refuseSecret(summary, 'the summary', INSISTING);
+  if (!request.allowSecret)
+    for (const { name } of request.artifacts) await refuseSecret(name, 'the name of an artifact', INSISTING);
   const number = attempt ?? (task.attempts.at(-1)?.number || 1);
   const bringer = { id, number, warn, attempt: task.attempts.find((one) => one.number === number) };
   const artifacts = await broughtArtifacts(store, bringer, request.artifacts);

@@ -1,25 +1,11 @@
 import { chmodSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { describeDrift } from '../artifacts/store.ts';
-import { isFinished } from '../core/task.ts';
-import { everyTask } from './every-task.ts';
-import { taskOf } from './evidence-paths.ts';
+import type { Diagnosis } from './diagnosis.ts';
+import { diagnoseEvidence } from './doctor-evidence.ts';
 import { leftOverScratch } from './left-over-scratch.ts';
 import { removeScratch } from './scratch.ts';
 import type { Services } from './services.ts';
 import { refusedInOutbox, waitingInOutbox } from './outbox.ts';
-import { evidenceOf } from './verify.ts';
-
-export interface Diagnosis {
-  readonly subject: string;
-  readonly problem: string;
-  /** `advice` is worth knowing and not wrong. */
-  readonly severity: 'problem' | 'advice';
-  readonly repaired: boolean;
-}
-
-/** From what age on a temporary file is nobody's any more, in ms. */
-const ABANDONED = 3_600_000;
 
 /** For how long a worker that asked for work counts as present, in ms. */
 const PRESENT = 900_000;
@@ -34,36 +20,12 @@ export async function diagnose(services: Services, repair: boolean): Promise<rea
     ...finding,
     severity: 'problem',
   }));
-  const recorded = new Set<string>();
-  const open = new Set<string>();
-  for await (const task of everyTask(services.backend)) {
-    if (!isFinished(task)) open.add(task.id);
-    for (const evidence of evidenceOf(task)) {
-      if (recorded.has(evidence.path)) continue;
-      recorded.add(evidence.path);
-      const drift = await services.store.check(evidence);
-      if (drift) found.push({ subject: task.id, problem: describeDrift(drift), severity: 'problem', repaired: false });
-    }
-  }
-  found.push(...(await unrecordedResults(services, recorded, open)));
+  found.push(...(await diagnoseEvidence(services, repair)));
   found.push(...(await deserted(services)));
-  found.push(...(await halfWritten(services, repair)));
   found.push(...(await unusedScratch(services, repair)));
   found.push(...unheard(services));
   found.push(...openRights(services, repair));
   return found;
-}
-
-/** A worker that wrote its result and never said so. A task that is open may still be about to. */
-async function unrecordedResults({ store }: Services, recorded: Set<string>, open: Set<string>): Promise<Diagnosis[]> {
-  return (await store.scan('results')).paths
-    .filter((path) => !recorded.has(path) && !open.has(taskOf(path)))
-    .map((path) => ({
-      subject: path,
-      problem: 'no completion speaks of this result',
-      severity: 'advice',
-      repaired: false,
-    }));
 }
 
 /** Roles whose tasks wait while nobody asks for them. */
@@ -78,21 +40,6 @@ async function deserted({ backend, clock }: Services): Promise<Diagnosis[]> {
       severity: 'advice',
       repaired: false,
     }));
-}
-
-/** What a process that was killed while it stored a file left behind. */
-async function halfWritten({ store, clock }: Services, repair: boolean): Promise<Diagnosis[]> {
-  const found: Diagnosis[] = [];
-  for (const path of await store.leftovers(clock() - ABANDONED)) {
-    if (repair) await store.removeLeftover(path);
-    found.push({
-      subject: path,
-      problem: 'half-written by a process that was killed',
-      severity: 'problem',
-      repaired: repair,
-    });
-  }
-  return found;
 }
 
 /** Scratch that no attempt uses. It may belong to another user, whose doctor has to remove it. */
@@ -128,8 +75,9 @@ function openRights({ workspace }: Services, repair: boolean): Diagnosis[] {
   return paths.flatMap((path) => {
     const mode = statSync(path, { throwIfNoEntry: false })?.mode;
     if (mode === undefined || (mode & 0o777 & ~workspace.modes.file) === 0) return [];
-    if (repair) chmodSync(path, mode & workspace.modes.file);
+    // Only the owner may: to others it stays a problem.
+    const kept = repair ? problemOf(() => chmodSync(path, mode & workspace.modes.file)) : undefined;
     const problem = `mode ${(mode & 0o777).toString(8)} lets others in; it was made ${workspace.modes.file.toString(8)}`;
-    return [{ subject: path, problem, severity: 'problem', repaired: repair } as const];
+    return [{ subject: path, problem, severity: 'problem', repaired: repair && kept === undefined } as const];
   });
 }

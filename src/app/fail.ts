@@ -1,5 +1,5 @@
 import type { Evidence } from '../core/evidence.ts';
-import { INSISTING, refuseSecret } from '../core/secrets.ts';
+import { INSISTING, refuseSecret } from '../core/secrets/find-secret.ts';
 import type { Task } from '../core/task.ts';
 import { rolePolicy } from './config.ts';
 import { findTask, obey } from './obey.ts';
@@ -18,7 +18,7 @@ export interface FailRequest {
 
 export async function fail(services: Services, request: FailRequest): Promise<{ task: Task; changed: boolean }> {
   const { id, by, attempt, reason, retry, artifacts = [], allowSecret } = request;
-  if (!allowSecret) refuseSecret(reason, 'the reason', INSISTING);
+  if (!allowSecret) await refuseSecret(reason, 'the reason', INSISTING);
   const command = { type: 'fail', by, attempt, reason, artifacts } as const;
   if (!retry) return obey(services, id, command);
   const { envelope } = await findTask(services, id);

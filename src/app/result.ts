@@ -6,6 +6,7 @@ import type { Evidence } from '../core/evidence.ts';
 import type { TaskIn } from '../core/task.ts';
 import { findTask } from './obey.ts';
 import type { Services } from './services.ts';
+import { refuseLarger } from './text-file.ts';
 import { findDrift } from './verify.ts';
 
 export interface VerifiedResult {
@@ -18,15 +19,18 @@ export interface VerifiedResult {
 
 /**
  * The result of a completed task, after a look at every file that the completion vouched for.
+ * @param most the most bytes of content that the caller can take
  * @throws AgentqError `drift` that names each file that is not what was recorded; `failed`, `cancelled`,
- *   `expired` for a task that ended so; `not-finished`; `not-found`
+ *   `expired` for a task that ended so; `not-finished`; `not-found`; `storage` where the store is not there;
+ *   `too-large` where there is more content than that
  */
-export async function readResult(services: Services, id: string): Promise<VerifiedResult> {
+export async function readResult(services: Services, id: string, most = Infinity): Promise<VerifiedResult> {
   const task = await findTask(services, id);
   switch (task.status) {
     case 'completed': {
       const drifts = await findDrift(services.store, vouchedFor(task));
       if (drifts.length > 0) {
+        services.store.attend();
         throw new AgentqError(
           'drift',
           `${id}: ${drifts.map(describeDrift).join('; ')}`,
@@ -34,8 +38,14 @@ export async function readResult(services: Services, id: string): Promise<Verifi
         );
       }
       const { result, result_ref } = task.completion;
-      if (result) return { task, content: await services.store.read(result) };
-      return { task, ...(result_ref !== undefined && { ...readForeign(services, result_ref), unverified: true }) };
+      if (result) {
+        refuseResult(id, result.size, most);
+        return { task, content: await services.store.read(result) };
+      }
+      return {
+        task,
+        ...(result_ref !== undefined && { ...readForeign(services, id, result_ref, most), unverified: true }),
+      };
     }
     case 'failed':
       throw new AgentqError('failed', `${id} failed: ${task.reason}`, `agentq dlq show ${id}`);
@@ -48,6 +58,15 @@ export async function readResult(services: Services, id: string): Promise<Verifi
   }
 }
 
+function refuseResult(id: string, size: number, most: number): void {
+  refuseLarger(
+    size,
+    most,
+    `the result of ${id}`,
+    `agentq result ${id} prints it as it is; agentq show ${id} names its file`,
+  );
+}
+
 /** What the result rests on: not the logs of attempts that failed before. */
 function vouchedFor({ context, completion: { result, artifacts } }: TaskIn<'completed'>): readonly Evidence[] {
   return [...(context ? [context] : []), ...(result ? [result] : []), ...artifacts];
@@ -57,13 +76,16 @@ function vouchedFor({ context, completion: { result, artifacts } }: TaskIn<'comp
  * What a worker that is not ours says is its result. Only a file of the store is read: it could name any file, and
  * whoever asks may read files that are none of its business.
  */
-function readForeign({ store }: Services, ref: string): { readonly content?: Buffer } {
+function readForeign({ store }: Services, id: string, ref: string, most: number): { readonly content?: Buffer } {
   try {
     const file = fileURLToPath(ref);
     const path = store.pathOf(file);
-    if (path === undefined || !lstatSync(store.locate(path)).isFile()) return {};
+    const stat = path === undefined ? undefined : lstatSync(store.locate(path));
+    if (path === undefined || !stat?.isFile()) return {};
+    refuseResult(id, stat.size, most);
     return { content: readFileSync(store.locate(path)) };
-  } catch {
+  } catch (error) {
+    if (error instanceof AgentqError && error.code === 'too-large') throw error;
     return {};
   }
 }

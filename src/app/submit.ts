@@ -1,4 +1,3 @@
-import { closeSync, openSync, readSync } from 'node:fs';
 import { extname, parse } from 'node:path';
 import type { ArtifactStore, Source, Stored } from '../artifacts/store.ts';
 import type { CommandOf } from '../core/command.ts';
@@ -9,17 +8,14 @@ import { AgentqError, isAway } from '../core/errors.ts';
 import type { Evidence } from '../core/evidence.ts';
 import { checkName } from '../core/identifiers.ts';
 import { resultsQueue } from '../core/reply-to.ts';
-import { findSecret, INSISTING, refuseSecret } from '../core/secrets.ts';
 import type { Submission } from '../core/submission.ts';
 import type { Task } from '../core/task.ts';
 import { rolePolicy } from './config.ts';
 import { obey } from './obey.ts';
 import { keepInOutbox } from './outbox.ts';
 import type { Services } from './services.ts';
+import { findSecretInFile, refuseSecretFields } from './submission-secrets.ts';
 import { takeBack } from './take-back.ts';
-
-/** How much of the beginning of a context file is searched for secrets, in bytes. */
-const SEARCHED = 4 * 1024 * 1024;
 
 export interface Draft {
   readonly submission: Submission;
@@ -73,7 +69,7 @@ export interface Prepared {
 
 /** Checks a draft and fills it in. Nothing is stored, so that a bad row of a batch leaves nothing behind. */
 export async function prepare(services: Services, { submission, context, allowSecret }: Draft): Promise<Prepared> {
-  if (!allowSecret) refuseSecret(submission.instructions, 'the instructions', INSISTING);
+  if (!allowSecret) await refuseSecretFields(submission);
   const place = context && 'file' in context ? services.store.pathOf(context.file) : undefined;
   const chosen = await chooseId(submission, place);
   const task_id = chosen ?? services.newId();
@@ -107,7 +103,7 @@ export async function keep(services: Services, { envelope, context, place, fresh
     task_id,
     command: { type: 'submit', envelope: named, context: evidence, max_attempts, fresh },
     stored,
-    warnings: searchForSecret(store, evidence),
+    warnings: await searchForSecret(store, evidence),
   };
 }
 
@@ -150,11 +146,7 @@ async function keepContext(
   return store.put(`tasks/${id}${extension}`, 'context', context);
 }
 
-function searchForSecret(store: ArtifactStore, evidence: Evidence): string[] {
-  const head = Buffer.alloc(Math.min(SEARCHED, evidence.size));
-  const fd = openSync(store.locate(evidence.path), 'r');
-  readSync(fd, head);
-  closeSync(fd);
-  const found = findSecret(head.toString('utf8'));
-  return found === undefined ? [] : [`${evidence.path} seems to hold ${found}: whoever may read the store can read it`];
+async function searchForSecret(store: ArtifactStore, { path }: Evidence): Promise<string[]> {
+  const found = await findSecretInFile(store.locate(path));
+  return found === undefined ? [] : [`${path} seems to hold ${found}: whoever may read the store can read it`];
 }

@@ -1,4 +1,5 @@
 import { nextDue } from '../core/due.ts';
+import { AgentqError } from '../core/errors.ts';
 import { isFinished, type Task } from '../core/task.ts';
 import { findTask } from './obey.ts';
 import { patience, type Services } from './services.ts';
@@ -12,10 +13,16 @@ export interface WaitRequest {
   readonly signal?: AbortSignal;
 }
 
+/** What a question is given at least, in ms: one that is asked just before the deadline is answered as well. */
+const FAIR = 1_000;
+
+/** The longest span that a timer of Node.js can hold, in ms. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
 /**
  * Sleeps until the tasks have ended.
  * @returns the tasks as they are then, in the order of the ids; some unfinished if the deadline came first
- * @throws AgentqError `not-found`
+ * @throws AgentqError `not-found`; `unreachable` where the queue has not answered by the deadline
  */
 export async function waitFor(services: Services, request: WaitRequest): Promise<readonly Task[]> {
   const { ids, until, deadline, signal } = request;
@@ -24,7 +31,7 @@ export async function waitFor(services: Services, request: WaitRequest): Promise
   for (;;) {
     for (const id of ids) {
       const before = known.get(id);
-      if (!before || !isFinished(before)) known.set(id, await findTask(services, id));
+      if (!before || !isFinished(before)) known.set(id, await answered(services, findTask(services, id), deadline));
     }
     const tasks = ids.map((id) => known.get(id)!);
     const done = until === 'any' ? tasks.some(isFinished) : tasks.every(isFinished);
@@ -32,4 +39,14 @@ export async function waitFor(services: Services, request: WaitRequest): Promise
     const due = tasks.reduce((first, task) => Math.min(first, nextDue(task) ?? Infinity), Infinity);
     await watch.wait(patience(services, due, deadline), signal);
   }
+}
+
+async function answered<T>({ monotonic }: Services, question: Promise<T>, deadline: number): Promise<T> {
+  if (deadline === Infinity) return question;
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new AgentqError('unreachable', 'the queue has not answered in time', 'the tasks are unharmed')),
+    Math.min(Math.max(FAIR, deadline - monotonic()), LONGEST_TIMER),
+  );
+  return Promise.race([question, late.promise]).finally(() => clearTimeout(timer));
 }

@@ -7,6 +7,8 @@ import {
   linkSync,
   mkdirSync,
   openSync,
+  readFileSync,
+  rmSync,
   statSync,
   unlinkSync,
   writeFileSync,
@@ -26,6 +28,8 @@ export interface Workspace {
   /** Scratch space of running attempts, of this machine alone. */
   readonly runDir: string;
   readonly modes: Modes;
+  /** Which store it was made with; undefined in a workspace of an older version. */
+  readonly storeId?: string;
 }
 
 export interface Modes {
@@ -44,6 +48,9 @@ export interface Wanted {
 
 const FOLDER = '.agentq';
 const CONFIG = 'config.json';
+
+/** Beside the config, since an older version takes no field of the config that it does not know. */
+const STORE = 'store.json';
 
 const modesOf = (shared: boolean): Modes => (shared ? { file: 0o660, folder: 0o2770 } : { file: 0o600, folder: 0o700 });
 
@@ -91,13 +98,35 @@ function firstAbove(path: string): string {
 
 function openWorkspace(dir: string): Workspace {
   const config = readConfig(join(dir, CONFIG));
+  const storeId = notedStore(dir);
   return {
     dir,
+    ...(storeId !== undefined && { storeId }),
     config,
     storeDir: config.store === undefined ? dir : resolve(dir, config.store),
     runDir: join(dir, 'run'),
     modes: modesOf(config.shared ?? false),
   };
+}
+
+/** Notes durably which store the workspace works with. */
+export function noteStore({ dir, modes, storeId }: Workspace, id: string): void {
+  if (storeId === id) return;
+  rmSync(join(dir, STORE), { force: true });
+  writeWhole(join(dir, STORE), `${JSON.stringify({ format: 1, id })}\n`, modes.file);
+  syncFolder(dir);
+}
+
+/** @throws AgentqError `corrupt` where it can't be told: to go on could mean to work with another store */
+function notedStore(dir: string): string | undefined {
+  const path = join(dir, STORE);
+  try {
+    const { id } = JSON.parse(readFileSync(path, 'utf8')) as { id?: unknown };
+    if (typeof id === 'string' && id !== '') return id;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+  }
+  throw new AgentqError('corrupt', `${path} does not name a store`, 'delete it, then: agentq init');
 }
 
 /** Whether `initWorkspace` would find a workspace. */
@@ -117,7 +146,7 @@ export function newConfig({ store, shared = false, url, replicated = false }: Wa
 }
 
 /**
- * Makes the folders and the config; what is there already is left as it is.
+ * Makes the folder and the config, but not the store; what is there already is left as it is.
  * @throws AgentqError `storage` where a folder can't be made
  */
 export function initWorkspace(named: string | undefined, from: CurrentFolder, wanted: Wanted): Workspace {
@@ -126,10 +155,8 @@ export function initWorkspace(named: string | undefined, from: CurrentFolder, wa
     if (!isWorkspace(dir)) writeWorkspace(dir, from, wanted);
     const workspace = openWorkspace(dir);
     refuseOther(workspace, from, wanted);
-    for (const folder of ['tasks', 'results', 'artifacts'])
-      makeFolder(join(workspace.storeDir, folder), workspace.modes);
     makeFolder(workspace.runDir, workspace.modes);
-    for (const folder of new Set([workspace.storeDir, dir, dirname(dir)])) syncFolder(folder);
+    for (const folder of [dir, dirname(dir)]) syncFolder(folder);
     return workspace;
   } catch (error) {
     if (error instanceof AgentqError) throw error;

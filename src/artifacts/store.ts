@@ -37,7 +37,8 @@ export interface ArtifactStore {
   scan(folder: string): Promise<Scan>;
   /** Files that a killed `put` left half-written, and has not touched since `before` (ms since 1970). */
   leftovers(before: number): Promise<readonly string[]>;
-  removeLeftover(path: string): Promise<void>;
+  /** @returns whether it is gone: it may be another user's */
+  removeLeftover(path: string): Promise<boolean>;
   /**
    * Makes a folder for an attempt to write into, and notes what lies there before.
    * @param claim says which claim the folder is given to
@@ -85,8 +86,8 @@ export interface Piece {
 export interface Scan {
   /** In order. */
   readonly paths: readonly string[];
-  /** A line for each folder that can't be read. */
-  readonly closed: readonly string[];
+  /** Folders that can't be read, and why. */
+  readonly closed: readonly { readonly path: string; readonly problem: string }[];
   /** What has a name that is no UTF-8, and so has no path; the name as well as it can be shown. */
   readonly unnamed: readonly string[];
 }

@@ -21,6 +21,7 @@ import {
 import { AgentqError, isAway } from '../core/errors.ts';
 import { name } from '../core/identifiers.ts';
 import { inputError } from '../core/issue.ts';
+import { refuseSecret } from '../core/secrets/find-secret.ts';
 import { count, duration, parseFlags } from './flags.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { Io } from './io.ts';
@@ -66,6 +67,16 @@ export class Context {
   /** `--from`, else AGENTQ_AGENT. */
   identity(named: string | undefined): string | undefined {
     return named ?? this.#environment('AGENTQ_AGENT', () => name('agent name'));
+  }
+
+  /**
+   * The same for a name that the log is to keep.
+   * @throws AgentqError `secret` where it seems to hold a credential
+   */
+  async author(named: string | undefined): Promise<string | undefined> {
+    const identity = this.identity(named);
+    await refuseSecret(identity, 'the agent name');
+    return identity;
   }
 
   /**
@@ -138,6 +149,22 @@ export class Context {
   }
 
   /**
+   * Sees to it that the workspace has its store: makes what is missing of it, and marks it.
+   * @param isNew whether the workspace has recorded nothing yet
+   * @returns whether the store is marked; one of an older version is so where evidence that was recorded lies there
+   * @throws AgentqError `storage` where another store lies there, or none
+   */
+  async settleStore(workspace: Workspace, isNew: boolean): Promise<boolean> {
+    const { findStore, takeStore } = await import('../app/workspace-store.ts');
+    const store = storeOf(workspace);
+    const { storeId } = workspace;
+    if (storeId === undefined ? !isNew : store.identity() !== storeId)
+      return await findStore(await this.services(), freshId());
+    takeStore(workspace, store, freshId());
+    return true;
+  }
+
+  /**
    * What backups are made of and restored to. The queue need not be there, or be whole.
    * @throws AgentqError `no-workspace`, or `usage` where the queue lies on a broker
    */
@@ -192,6 +219,6 @@ export class Context {
   }
 }
 
-function storeOf({ storeDir, modes }: Workspace): FsStore {
-  return new FsStore(storeDir, modes.file, modes.folder);
+function storeOf({ storeDir, modes, storeId }: Workspace): FsStore {
+  return new FsStore(storeDir, modes.file, modes.folder, storeId);
 }

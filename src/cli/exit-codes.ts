@@ -31,4 +31,5 @@ export const exitCodes: Readonly<Record<ErrorCode, number>> = {
   unreachable: 25,
   denied: 26,
   topology: 27,
+  'outcome-unknown': 28,
 };

@@ -121,6 +121,8 @@ export const outputs = {
     /** Of a worker that is not ours: nobody has hashed it, and the content is what lies there now. */
     result_ref: text,
     content: text,
+    /** In place of `content`, where the bytes are no UTF-8 text. */
+    content_base64: text,
     artifacts: z.array(FileView),
   }),
   list: z.object({ tasks: z.array(TaskView), next: text }),

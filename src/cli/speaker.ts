@@ -39,7 +39,7 @@ export async function speaker(
   anonymous = false,
 ): Promise<Speaker> {
   const { id, attempt } = cli.spokenOf(named.id, named.attempt);
-  const by = cli.identity(named.from);
+  const by = await cli.author(named.from);
   if (by !== undefined) return { id, attempt, by };
   if (attempt === undefined && !anonymous) {
     throw new AgentqError(

@@ -23,6 +23,7 @@ export type ErrorCode =
   | 'corrupt'
   | 'busy' // the store's lock could not be had in time
   | 'unreachable' // the broker does not answer, or went away
+  | 'outcome-unknown' // the broker was told of a change and did not say what became of it
   | 'denied' // the broker does not let us in, or does not let us do it
   | 'topology' // the broker has no queue for it, or another than ours
   | 'storage' // the disk is full, read-only or failing
@@ -54,9 +55,9 @@ export class AgentqError extends Error implements Refusal {
   }
 }
 
-/** Whether the queue can't be asked just now, whatever is asked. */
+/** Whether the queue can't be asked just now, whatever is asked; what it was told last may have happened. */
 export function isAway(error: unknown): boolean {
-  return error instanceof AgentqError && error.code === 'unreachable';
+  return error instanceof AgentqError && (error.code === 'unreachable' || error.code === 'outcome-unknown');
 }
 
 /** Whether the broker is at fault, and not what it was told: it is away, or refuses, or lacks something. */

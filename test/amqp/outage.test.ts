@@ -209,7 +209,7 @@ describe('while the broker is away', OUTAGE, () => {
     onTestFinished(async () => void (await broker.ctl('set_vm_memory_high_watermark', '0.4')));
     const submit = ['submit', '--to', 'r', '--instructions', 'x', '--broker-timeout', '300ms'];
     expect(await lead.refused(...submit)).toMatchObject({
-      exit: 25,
+      exit: 28,
       message: expect.stringContaining('takes nothing'),
     });
     expect(await lead.refused('status', '--broker-timeout', '300ms')).toMatchObject({ exit: 25 });

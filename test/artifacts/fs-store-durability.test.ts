@@ -16,6 +16,7 @@ function syncOf(calls: readonly Call[], path: string, from = 0): number {
 describe.skipIf(untraceable !== undefined)(`evidence that was said to be kept (${untraceable ?? 'traced'})`, () => {
   test('was whole on the disk before it had its name, and so was its name before that was said', () => {
     const root = scratchFolder();
+    mkdirSync(join(root, 'tasks'));
     const calls = trace(KEEP, 'put', root, 'results/a.md');
     const written = calls.findIndex((call) => call.name === 'write' && pathOf(call)?.includes('.agentq-tmp-'));
     const link = calls.findIndex((call) => call.name.startsWith('link') && call.args.includes('results/a.md'));
@@ -30,6 +31,7 @@ describe.skipIf(untraceable !== undefined)(`evidence that was said to be kept ($
 
   test('is on the disk with its name also where somebody else had just stored the same', () => {
     const root = scratchFolder();
+    mkdirSync(join(root, 'tasks'));
     trace(KEEP, 'put', root, 'results/a.md');
     // Whoever stored it may not have got as far as to sync it, nor its name, nor that of the folder.
     const calls = trace(KEEP, 'put', root, 'results/a.md');
@@ -39,7 +41,8 @@ describe.skipIf(untraceable !== undefined)(`evidence that was said to be kept ($
 
   test('is on the disk with its name and its folders where those had been prepared for a worker', () => {
     const root = scratchFolder();
-    mkdirSync(join(root, 'artifacts'));
+    mkdirSync(join(root, 'tasks'));
+    mkdirSync(join(root, 'artifacts'), { recursive: true });
     const calls = trace(KEEP, 'prepare and put', root, 'artifacts/t/1/log.md');
     for (const folder of ['artifacts/t/1', 'artifacts/t', 'artifacts']) {
       expect([folder, syncOf(calls, join(root, folder)) > 0]).toEqual([folder, true]);
@@ -48,7 +51,8 @@ describe.skipIf(untraceable !== undefined)(`evidence that was said to be kept ($
 
   test('is on the disk with its name and its folders where it was adopted', () => {
     const root = scratchFolder();
-    mkdirSync(join(root, 'artifacts'));
+    mkdirSync(join(root, 'tasks'));
+    mkdirSync(join(root, 'artifacts'), { recursive: true });
     const calls = trace(KEEP, 'adopt', root, 'artifacts/t/1');
     const path = join(root, 'artifacts/t/1/found.md');
     for (let name = path; name !== join(root, 'artifacts'); name = dirname(name)) {

@@ -38,7 +38,7 @@ interface Place {
 function place(): Place {
   const outside = scratchFolder();
   const root = join(outside, 'store');
-  mkdirSync(root);
+  mkdirSync(join(root, 'tasks'), { recursive: true });
   return { store: new FsStore(root, 0o600, 0o700), root, outside };
 }
 
@@ -62,8 +62,11 @@ function noise(size: number, seed = 1): Buffer {
   return noise;
 }
 
-/** Every name below the folder, temporaries and folders too. */
-const names = (folder: string) => readdirSync(folder, { recursive: true, encoding: 'utf8' }).toSorted();
+/** Every name below the folder, temporaries and folders too, but not the folder by which a store is known. */
+const names = (folder: string) =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name !== 'tasks')
+    .toSorted();
 
 /** Evidence that is in the store, with `content` as its content. */
 async function kept(store: FsStore, path = PATH): Promise<Evidence> {

@@ -1,5 +1,6 @@
 import { renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { describe, expect, test as base } from 'vitest';
+import { MAX_JSON_RESULT_BYTES } from '../../src/core/limits.ts';
 import { type Shell, type Shells, fixtures } from './harness.ts';
 
 const test = base.extend<Shells>(fixtures);
@@ -25,6 +26,29 @@ describe('result', () => {
     writeFileSync(q.path('out.bin'), bytes);
     await q.ok('complete', 't', '--from', 'r', '--result-file', 'out.bin');
     expect((await q.run('result', 't')).bytes).toEqual(bytes);
+  });
+
+  test('that is no text is given as the bytes that it is', async ({ q }) => {
+    const bytes = Buffer.from([0x00, 0xff, 0xfe, 0x41, 0xc3, 0x28]);
+    await q.submit('t');
+    writeFileSync(q.path('out.bin'), bytes);
+    await q.ok('complete', 't', '--from', 'r', '--result-file', 'out.bin');
+    const view = await q.json('result', 't');
+    expect(view).not.toHaveProperty('content');
+    expect(Buffer.from(view.content_base64, 'base64').equals(bytes)).toBe(true);
+    expect((await q.run('result', 't')).bytes.equals(bytes)).toBe(true);
+  });
+
+  test('that is too large for JSON is refused there, and printed without', async ({ q }) => {
+    await q.submit('t');
+    q.write('out.md', '');
+    truncateSync(q.path('out.md'), MAX_JSON_RESULT_BYTES + 1);
+    await q.ok('complete', 't', '--from', 'r', '--result-file', 'out.md');
+    expect(await q.refused('result', 't')).toMatchObject({
+      code: 'too-large',
+      hint: expect.stringContaining('agentq result t'),
+    });
+    expect((await q.run('result', 't')).bytes).toHaveLength(MAX_JSON_RESULT_BYTES + 1);
   });
 
   test('is the summary where there is no file', async ({ q }) => {

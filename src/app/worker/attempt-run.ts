@@ -1,7 +1,7 @@
 import { lstatSync, mkdirSync } from 'node:fs';
 import { AgentqError, isAway } from '../../core/errors.ts';
 import type { Evidence } from '../../core/evidence.ts';
-import { findSecret } from '../../core/secrets.ts';
+import { findSecret } from '../../core/secrets/find-secret.ts';
 import type { Task, TaskIn } from '../../core/task.ts';
 import { brief } from '../brief.ts';
 import { attemptFolder, prepareAttempt } from '../evidence-paths.ts';
@@ -192,13 +192,14 @@ export class AttemptRun {
     // The child may have ended its attempt by itself, with agentq complete, fail or release.
     const itself = await settlement.ended();
     if (itself) return itself;
+    this.#services.store.attend(); // without its store a child can only fail
     if (ending.kind === 'not-started') {
       throw new AgentqError('storage', `its program cannot be started: ${ending.problem}`, 'is it still there?');
     }
     const how = ending.kind === 'exited' ? `exit ${ending.code}` : `ended by ${ending.signal}`;
     if (how === 'exit 0') return await this.#complete(capture);
     const said = capture.complaint();
-    const reason = said === undefined || findSecret(said) !== undefined ? how : `${how}: ${said}`;
+    const reason = said === undefined || (await findSecret(said)) !== undefined ? how : `${how}: ${said}`;
     if (how === `exit ${TRY_LATER}`) return await settlement.release(reason, true);
     return await settlement.fail(reason, true, this.#log);
   }
@@ -217,7 +218,7 @@ export class AttemptRun {
     }
     const file = written ? resultFile : capture.answered ? capture.stdoutFile : undefined;
     if (file === undefined) return await this.#settlement.complete({});
-    return await this.#settlement.complete({ resultFile: { file, own: true }, summary: firstLine(file) });
+    return await this.#settlement.complete({ resultFile: { file, own: true }, summary: await firstLine(file) });
   }
 
   /** Where not even that can be said, the end of the lease says it. */

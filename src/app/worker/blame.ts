@@ -33,6 +33,7 @@ const blamed: Readonly<Record<ErrorCode, 'attempt' | 'final' | 'machine' | 'caus
   unreachable: 'machine',
   denied: 'machine',
   topology: 'machine',
+  'outcome-unknown': 'machine',
   storage: 'cause',
   'not-finished': 'attempt',
   unhealthy: 'machine',

@@ -1,11 +1,11 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs';
-import { findSecret } from '../../core/secrets.ts';
+import { findSecret } from '../../core/secrets/find-secret.ts';
 
 const HEAD = 4_096;
 const LONGEST = 200;
 
 /** The first line of a file that says anything, as a summary; none where it seems to hold a secret. A link is no file. */
-export function firstLine(path: string): string | undefined {
+export async function firstLine(path: string): Promise<string | undefined> {
   const head = Buffer.alloc(HEAD);
   const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   const read = readSync(fd, head);
@@ -13,5 +13,5 @@ export function firstLine(path: string): string | undefined {
   const lines = head.toString('utf8', 0, read).split('\n');
   const line = lines.find((one) => one.trim() !== '')?.replace(/^#+\s*/, '');
   const summary = line?.trim().slice(0, LONGEST);
-  return summary === undefined || findSecret(summary) !== undefined ? undefined : summary;
+  return summary === undefined || (await findSecret(summary)) !== undefined ? undefined : summary;
 }

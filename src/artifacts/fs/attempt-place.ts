@@ -64,8 +64,15 @@ function noteOf(above: string, folder: string): string {
   return join(above, `.agentq-claim-${folder.slice(folder.lastIndexOf('/') + 1)}`);
 }
 
-/** Tells a file from another at its path, and from itself before a write: nobody can set the time of change. */
+/**
+ * Tells a file from another at its path, and from itself before a write: nobody can set the time of change.
+ * @returns undefined where no file is to be seen
+ */
 function fileAt(root: string, path: string): string | undefined {
-  const info = lstatSync(join(root, path), { bigint: true, throwIfNoEntry: false });
-  return info?.isFile() ? `${info.ino} ${info.ctimeNs}` : undefined;
+  try {
+    const info = lstatSync(join(root, path), { bigint: true });
+    return info.isFile() ? `${info.ino} ${info.ctimeNs}` : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,14 +1,4 @@
-import {
-  chmodSync,
-  closeSync,
-  fstatSync,
-  fsyncSync,
-  mkdirSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  unlinkSync,
-} from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, realpathSync, renameSync, rmSync, unlinkSync } from 'node:fs';
 import { basename, dirname, join, parse, relative, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { AgentqError } from '../../core/errors.ts';
@@ -18,11 +8,9 @@ import { giveFolder, writtenSince } from './attempt-place.ts';
 import { measureFile, openRegular, place, readAll, stage, syncFile, syncFolder } from './durable-file.ts';
 import { checkSource, readable } from './source-error.ts';
 import { storeFolder } from './store-folder.ts';
-import { checkStore, markStore, storeId } from './store-marker.ts';
+import { checkStore, FOLDERS, makeStore, storeId } from './store-marker.ts';
 import { type Modes, openToReaders } from './store-modes.ts';
 import { halfWritten, scanFolder } from './store-scan.ts';
-
-const FOLDERS = ['tasks', 'results', 'artifacts'];
 
 /** The longest content that is read as a whole, in bytes: Node.js reads no longer file at once than 2 GiB. */
 const WHOLE = 1024 ** 3;
@@ -149,8 +137,13 @@ export class FsStore implements ArtifactStore {
     return halfWritten(this.#root, FOLDERS, before);
   }
 
-  async removeLeftover(path: string): Promise<void> {
-    rmSync(this.locate(path), { force: true });
+  async removeLeftover(path: string): Promise<boolean> {
+    try {
+      rmSync(this.locate(path), { force: true });
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   async prepare(folder: string, claim: string, others: readonly string[]): Promise<string> {
@@ -169,9 +162,7 @@ export class FsStore implements ArtifactStore {
   }
 
   make(id: string): string {
-    makeRoot(this.#root, this.#modes.folder);
-    for (const folder of FOLDERS) storeFolder(this.#root, folder, this.#modes.folder);
-    return markStore(this.#root, id, this.#modes.file);
+    return makeStore(this.#root, id, this.#modes);
   }
 
   attend(): void {
@@ -246,12 +237,6 @@ function realRoot(folder: string): string {
   } catch {
     return folder;
   }
-}
-
-/** Makes the root of a store and what is missing above it. One that was there keeps its mode: it may be a home. */
-function makeRoot(root: string, mode: number): void {
-  const first = mkdirSync(root, { recursive: true, mode });
-  for (let made = first && root; made; made = made === first ? undefined : dirname(made)) chmodSync(made, mode);
 }
 
 /** Lets timers and other work of this process run: a lease is to be renewed also while much is stored. */

@@ -1,7 +1,11 @@
-import { lstatSync, unlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, existsSync, mkdirSync, unlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { AgentqError } from '../../core/errors.ts';
 import { place, readRegular, stageSync, syncFolder } from './durable-file.ts';
+import { storeFolder } from './store-folder.ts';
+import type { Modes } from './store-modes.ts';
+
+export const FOLDERS = ['tasks', 'results', 'artifacts'];
 
 /** The file in a store that says which store it is: an empty mount point has none. */
 const MARKER = '.agentq-store';
@@ -16,13 +20,33 @@ export function storeId(root: string): string | undefined {
   }
 }
 
-/** Marks the store durably, unless it is marked. @returns the id that it has then */
-export function markStore(root: string, id: string, mode: number): string {
-  const marker = join(root, MARKER);
-  const staged = stageSync(marker, Buffer.from(`${JSON.stringify({ format: 1, id })}\n`), mode);
-  if (!place(staged, marker)) unlinkSync(staged);
-  syncFolder(root);
-  return storeId(root) ?? unreadableMarker(marker);
+/**
+ * Makes what is missing of a store, and marks it durably unless it is marked. A root that was there keeps its mode:
+ * it may be somebody's home.
+ * @returns the id that the store has then
+ * @throws AgentqError `storage`
+ */
+export function makeStore(root: string, id: string, modes: Modes): string {
+  try {
+    makeRoot(root, modes.folder);
+    for (const folder of FOLDERS) storeFolder(root, folder, modes.folder);
+    const marker = join(root, MARKER);
+    if (!existsSync(marker)) {
+      const staged = stageSync(marker, Buffer.from(`${JSON.stringify({ format: 1, id })}\n`), modes.file);
+      if (!place(staged, marker)) unlinkSync(staged);
+    }
+    for (const folder of [root, dirname(root)]) syncFolder(folder);
+    return storeId(root) ?? unreadableMarker(marker);
+  } catch (error) {
+    if (error instanceof AgentqError) throw error;
+    throw new AgentqError('storage', (error as Error).message, 'name a folder that you may write to');
+  }
+}
+
+/** The root of a store and what is missing above it. */
+function makeRoot(root: string, mode: number): void {
+  const first = mkdirSync(root, { recursive: true, mode });
+  for (let made = first && root; made; made = made === first ? undefined : dirname(made)) chmodSync(made, mode);
 }
 
 /**
@@ -30,7 +54,8 @@ export function markStore(root: string, id: string, mode: number): string {
  * @throws AgentqError `storage` where another store lies there, or none
  */
 export function checkStore(root: string, expected: string | undefined): void {
-  if (expected === undefined && isFolder(root)) return;
+  // A store of an older version has no marker, but the folders that init has made.
+  if (expected === undefined && FOLDERS.some((folder) => existsSync(join(root, folder)))) return;
   const found = expected === undefined ? undefined : storeId(root);
   if (found !== undefined && found === expected) return;
   const what = found === undefined ? 'the store is not there' : 'another store lies there';
@@ -39,10 +64,6 @@ export function checkStore(root: string, expected: string | undefined): void {
     `${what}: ${root}`,
     'is its disk mounted? where this is the right place: agentq init',
   );
-}
-
-function isFolder(path: string): boolean {
-  return lstatSync(`${path}/`, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 function unreadableMarker(path: string): never {

@@ -23,37 +23,42 @@ export function scanFolder(root: string, folder: string): Scan {
 export function halfWritten(root: string, folders: readonly string[], before: number): string[] {
   return folders
     .flatMap((folder) => walk(root, folder).paths)
-    .filter((path) => nameOf(path).startsWith(TEMPORARY))
-    .filter((path) => (lstatSync(join(root, path), { throwIfNoEntry: false })?.mtimeMs ?? Infinity) < before);
+    .filter((path) => nameOf(path).startsWith(TEMPORARY) && touchedAt(join(root, path)) < before);
+}
+
+/** When a file was last written, in ms; Infinity where that can't be seen. */
+function touchedAt(file: string): number {
+  try {
+    return lstatSync(file).mtimeMs;
+  } catch {
+    return Infinity;
+  }
 }
 
 /** Not readdir's own recursion, which follows links. A stack of its own: folders can be nested without limit. */
-function walk(root: string, top: string): { paths: string[]; closed: string[]; unnamed: string[] } {
-  const paths: string[] = [];
-  const closed: string[] = [];
-  const unnamed: string[] = [];
+function walk(root: string, top: string): Mutable<Scan> {
+  const scan: Mutable<Scan> = { paths: [], closed: [], unnamed: [] };
   const folders = [top];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
-    for (const entry of entriesOf(root, folder, closed)) {
-      if (!isUtf8(entry.name)) {
-        unnamed.push(`${folder}/${entry.name.toString('utf8')}`);
-        continue;
-      }
+    for (const entry of entriesOf(root, folder, scan.closed)) {
       const path = `${folder}/${entry.name.toString('utf8')}`;
-      if (entry.isDirectory()) folders.push(path);
-      else if (entry.isFile()) paths.push(path);
+      if (!isUtf8(entry.name)) scan.unnamed.push(path);
+      else if (entry.isDirectory()) folders.push(path);
+      else if (entry.isFile()) scan.paths.push(path);
     }
   }
-  return { paths, closed, unnamed };
+  return scan;
 }
 
-function entriesOf(root: string, folder: string, closed: string[]) {
+type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer U)[] ? U[] : T[K] };
+
+function entriesOf(root: string, folder: string, closed: Scan['closed'][number][]) {
   try {
     return readdirSync(storeFolder(root, folder), { withFileTypes: true, encoding: 'buffer' });
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return [];
-    closed.push(error instanceof AgentqError ? message : `${folder} cannot be read: ${message}`);
+    closed.push({ path: folder, problem: error instanceof AgentqError ? message : `cannot be read: ${message}` });
     return [];
   }
 }

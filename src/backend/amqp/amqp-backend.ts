@@ -22,8 +22,9 @@ import { entryId } from './entry-id.ts';
 import { Link } from './link.ts';
 import type { LogBackend } from './log-backend.ts';
 import { Names } from './names.ts';
-import { isTooLong, submitMessage } from './outgoing.ts';
-import { refuseReserved, routed } from './submit-rules.ts';
+import { changeOf, knowing } from './outcome.ts';
+import { isTooLong, noteMessage, submitMessage } from './outgoing.ts';
+import { checkWorkQueue, refuseReserved, routed } from './submit-rules.ts';
 import { appendAtEnd } from './tail.ts';
 
 /**
@@ -82,11 +83,19 @@ export class AmqpBackend implements Backend {
     const { events, task } = decide(undefined, command, { now, random });
     const [submitted] = events;
     if (submitted?.type !== 'submitted' || isTooLong(submitted)) return undefined;
+    const names = this.#names;
     const id = entryId(clock(), random);
-    await routed(submitted, this.#link, this.#names, () =>
-      this.#link.lasting((session) =>
-        appendAtEnd(session, this.#names, submitMessage(this.#names, id, submitted, clock())),
-      ),
+    const marker = () => noteMessage(names, entryId(clock(), random), clock(), {});
+    const publish = (onSent: () => void) =>
+      this.#link.lasting((session) => {
+        // Asked while the channel is made.
+        const ready = checkWorkQueue(session, names, command.envelope.to);
+        ready.catch(() => {});
+        const message = { ...submitMessage(names, id, submitted, clock()), onSent };
+        return appendAtEnd(session, names, message, { patience: this.#link.patience, ready, marker });
+      });
+    await knowing(changeOf(command.envelope.task_id, command), (onSent) =>
+      routed(submitted, this.#link, names, () => publish(onSent)),
     );
     return { task, changed: true };
   }

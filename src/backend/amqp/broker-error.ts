@@ -14,6 +14,16 @@ export class Unroutable extends Error {
   }
 }
 
+/** What the log must get, and no binding brings it there. */
+export function unbound(key: string): AgentqError {
+  const role = /^agentq\.(?:work|delay\.[01.]+)\.(.*)\.[a-z]+$/.exec(key)?.[1];
+  return new AgentqError(
+    'topology',
+    `the broker has no binding that brings ${key} to the log`,
+    `declare it: agentq init${role === undefined ? '' : ` --workers ${role}`}`,
+  );
+}
+
 /**
  * Whether the broker will have it in a moment: right after a start its queues, the log above all, come up one after
  * the other. Until then they are not found, and what is published to them is returned.

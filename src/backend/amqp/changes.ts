@@ -7,6 +7,7 @@ import type { Task } from '../../core/task.ts';
 import type { Outcome, Request } from '../backend.ts';
 import { findRow } from '../projection/rows.ts';
 import type { LogParts } from './log-backend.ts';
+import { changeOf, changeOfAll, knowing } from './outcome.ts';
 import { isTooLong, submitMessage } from './outgoing.ts';
 import { checkRole, refuseReserved, routed } from './submit-rules.ts';
 
@@ -51,7 +52,10 @@ export class Changes {
       if (endsLease && base && (await this.waitedForAbsent([base]))) continue;
       const said: readonly Event[] = remembered ? events.filter(({ type }) => type !== 'refused') : events;
       if (said.length === 0) return decided;
-      if (await this.#append(said, base, decided.task)) return decided;
+      const append = (onSent?: () => void) => this.#append(said, base, decided.task, onSent);
+      // What time brings about is nobody's command: whoever asks later tells of it as well.
+      const accepted = command.type === 'elapse' ? append() : knowing(changeOf(task_id, command), append);
+      if (await accepted) return decided;
       current = true;
       remembered ||= said.some(({ type }) => type === 'completed' || type === 'attempt-failed');
     }
@@ -70,20 +74,26 @@ export class Changes {
   }
 
   /** Appends the events of one decision about one task. @returns whether they were accepted */
-  async #append(events: readonly Event[], base: Task | undefined, task: Task | undefined): Promise<boolean> {
+  async #append(
+    events: readonly Event[],
+    base: Task | undefined,
+    task: Task | undefined,
+    onSent?: () => void,
+  ): Promise<boolean> {
     const { link, log, names, delivery } = this.#parts;
     const id = log.newId();
     const [first] = events;
     const plain = events.length === 1 && first?.type === 'submitted' && !isTooLong(first);
     if (plain) {
+      await checkRole(link, names, first.envelope.to);
       const accepted = await routed(first, link, names, () =>
-        log.append(id, () => submitMessage(names, id, first, this.#given.now)),
+        log.append(id, () => submitMessage(names, id, first, this.#given.now), onSent),
       );
       if (accepted) await delivery.after(base, task!, id, true);
       return accepted === true;
     }
     const role = task?.envelope.to;
-    const accepted = await log.happen(events, role === undefined ? [] : [role], id);
+    const accepted = await log.happen(events, role === undefined ? [] : [role], id, { onSent });
     if (accepted && task) await delivery.after(base, task, id, false);
     return accepted;
   }
@@ -103,7 +113,8 @@ export class Changes {
       const roles = new Set([...after.values()].map((task) => task.envelope.to));
       for (const role of roles) await checkRole(this.#parts.link, this.#parts.names, role);
       const id = log.newId();
-      if (!(await log.happen(events, [...roles], id))) continue;
+      const change = changeOfAll(requests.map(({ task_id }) => task_id));
+      if (!(await knowing(change, (onSent) => log.happen(events, [...roles], id, { onSent })))) continue;
       const ready = [...after.values()].filter((task) => task.status === 'queued' && !before.has(task.id));
       await delivery.offer(ready);
       for (const task of after.values()) {

@@ -87,7 +87,7 @@ export class Claims {
     }
     // The log does not know it: whoever published it wrote to the queue alone, or the log lost it. Under the id that
     // it has, so that its submitter, who may be publishing it again, finds that it has happened.
-    const accepted = await log.happen([submitted], [request.role], entry ?? log.newId(), FOUND);
+    const accepted = await log.happen([submitted], [request.role], entry ?? log.newId(), { subject: FOUND });
     return accepted ? (await this.#claim(request, id)).got : undefined;
   }
 
@@ -105,7 +105,7 @@ export class Claims {
     const entry = log.newId();
     const reason = `a message in ${queue} that is no task envelope`;
     const events = unreadableEvents(id, role, content, reason, clock());
-    if (!(await log.happen(events, [role], entry, FOUND))) return;
+    if (!(await log.happen(events, [role], entry, { subject: FOUND }))) return;
     await delivery.bury(id, role, content, reason);
     await log.note({ announced: endingOf(id, entry) });
   }

@@ -1,7 +1,7 @@
 import amqplib, { type ChannelModel } from 'amqplib';
 import { AgentqError } from '../../core/errors.ts';
 import { type Address, placeOf } from './address.ts';
-import { ConnectionLost, explain, isComingUp, isFinal } from './broker-error.ts';
+import { ConnectionLost, explain, isComingUp, isFinal, unbound, Unroutable } from './broker-error.ts';
 import { monotonic } from './monotonic.ts';
 import { Session } from './session.ts';
 
@@ -26,8 +26,8 @@ const ONE_TRY = 500;
 /** How often to look whether the broker has brought its queues up, in ms. */
 const COMING_UP = 200;
 
-/** How often to look whether the patience with a broker that takes nothing is over, in ms. */
-const STILL_BLOCKED = 100;
+/** How often to look whether the patience with a broker that does not answer is over, in ms. */
+const STILL_SILENT = 100;
 
 /** How long one try to connect may take, in ms. */
 const LONGEST_TRY = 10_000;
@@ -42,6 +42,8 @@ export class Link {
   #session: Promise<Session> | undefined;
   #current: Session | undefined;
   #away = false;
+  /** Whether the broker does not answer on a connection that is open. */
+  #silent = false;
   #gaveUp = false;
   #problem = 'it does not answer';
   /** When the most patient of those who wait gives up, by monotonic(). */
@@ -65,39 +67,75 @@ export class Link {
     this.session(monotonic() + this.#options.patience).catch(() => {});
   }
 
+  /** How long one who asks now waits for the broker, in ms. Who has waited in vain does not wait as long again. */
+  get patience(): number {
+    return this.#gaveUp ? Math.min(ONE_TRY, this.#options.patience) : this.#options.patience;
+  }
+
   /**
-   * Does something on a connection, and does it again on the next one where it breaks meanwhile.
-   * @throws AgentqError `unreachable` where there has been none for as long as the patience lasts; `denied`; `topology`
+   * Does something on a connection, and does it again on the next one where it breaks meanwhile. It may take longer than
+   * the patience as long as the broker goes on answering.
+   * @throws AgentqError `unreachable` where there has been no connection, or no answer, for as long as the patience
+   *   lasts; `denied`; `topology`
    */
   async lasting<T>(body: (session: Session) => Promise<T>): Promise<T> {
-    // Whoever waited in vain does not wait as long again: one command waits once.
-    const deadline = monotonic() + (this.#gaveUp ? Math.min(ONE_TRY, this.#options.patience) : this.#options.patience);
+    const { patience } = this;
+    const deadline = monotonic() + patience;
     for (;;) {
       const session = await this.session(deadline);
       try {
-        return await this.#unlessBlocked(session, deadline, session.until(body(session)));
+        const result = await this.#unlessSilent(session, deadline, patience, session.until(body(session)));
+        this.#answered();
+        return result;
       } catch (error) {
         const lost = await session.isLost(error);
         if (!lost && !isComingUp(error)) throw explain(error, this.place);
-        if (this.#closed || monotonic() >= deadline) throw this.#unreachable((error as Error).message);
+        if (this.#closed || monotonic() >= deadline) throw this.#inVain(error as Error);
         if (!lost) await new Promise((resolve) => setTimeout(resolve, COMING_UP));
       }
     }
   }
 
-  /** A broker that is short of memory or disk holds up what is published, and answers nothing. */
-  async #unlessBlocked<T>(session: Session, deadline: number, work: Promise<T>): Promise<T> {
+  /** A broker that is short of memory or disk holds up what is published, and one that is frozen says nothing at all. */
+  async #unlessSilent<T>(session: Session, deadline: number, patience: number, work: Promise<T>): Promise<T> {
     const over = Promise.withResolvers<never>();
+    let { beats } = session;
+    // Counted in looks, not in time: a process that stands still itself has not heard what has arrived.
+    let silence = 0;
     const looking = setInterval(() => {
-      if (session.blocked === undefined || monotonic() < deadline) return;
-      over.reject(this.#unreachable(`it takes nothing just now (${session.blocked})`));
-    }, STILL_BLOCKED);
+      silence = session.beats === beats ? silence + STILL_SILENT : 0;
+      beats = session.beats;
+      if (monotonic() < deadline) return;
+      if (session.blocked !== undefined) {
+        over.reject(this.#unreachable(`it takes nothing just now (${session.blocked})`));
+      } else if (silence >= patience) {
+        this.#tellSilent();
+        over.reject(this.#unreachable('it does not answer'));
+      }
+    }, STILL_SILENT);
     return Promise.race([work, over.promise]).finally(() => clearInterval(looking));
+  }
+
+  #tellSilent(): void {
+    if (!this.#silent) this.#options.say(`the broker at ${this.place} does not answer`);
+    this.#silent = true;
+  }
+
+  #answered(): void {
+    if (this.#silent) this.#options.say(`the broker at ${this.place} answers again`);
+    this.#silent = false;
+    this.#gaveUp = false;
+  }
+
+  #inVain(error: Error): AgentqError {
+    // The log can be read, and what is published for it is returned: it is not coming up.
+    if (error instanceof Unroutable) return unbound(error.key);
+    return this.#unreachable(error.message);
   }
 
   /** Whether it is known that nothing can be published just now. */
   get away(): boolean {
-    return this.#away || this.#current?.blocked !== undefined;
+    return this.#away || this.#silent || this.#current?.blocked !== undefined;
   }
 
   /** @param deadline by monotonic(); Infinity to go on for ever */
@@ -132,8 +170,9 @@ export class Link {
         });
         model.on('close', () => this.#onLost(session));
         this.#current = session;
-        if (this.#away) this.#options.say(`the broker at ${this.place} is back`);
+        if (this.#away || this.#silent) this.#options.say(`the broker at ${this.place} is back`);
         this.#away = false;
+        this.#silent = false;
         this.#gaveUp = false;
         return session;
       } catch (error) {
@@ -148,7 +187,7 @@ export class Link {
   }
 
   #tellAway(): void {
-    if (this.#away) return;
+    if (this.#away || this.#silent) return;
     this.#away = true;
     const left = Math.round((this.#until - monotonic()) / 1_000);
     const span = left === Infinity ? '' : ` for ${Math.max(1, left)} s`;

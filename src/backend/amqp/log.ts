@@ -6,20 +6,26 @@ import type { Absence } from './absence.ts';
 import type { Cache, Folded } from './cache.ts';
 import { entryId } from './entry-id.ts';
 import type { Link } from './link.ts';
+import { unbound } from './broker-error.ts';
 import { LogReader } from './log-reader.ts';
 import type { Note } from './log-body.ts';
 import type { LogEntry } from './log-entry.ts';
+import { monotonic } from './monotonic.ts';
 import { foreignMessage, noteMessage } from './outgoing.ts';
 import { appendAtEnd } from './tail.ts';
 import type { Names } from './names.ts';
 import type { Outgoing } from './publisher.ts';
 import type { Session } from './session.ts';
 
-/** How long the log may say nothing at all while something is awaited from it, in ms. */
-const LONGEST_SILENCE = 15_000;
-
 /** From what length on an absence of the broker is told of, in ms. */
 const ABSENCE = 1_000;
+
+export interface Publishing {
+  /** What its key says of it, where the events do not tell. */
+  readonly subject?: string | undefined;
+  /** Called when it is on its way. */
+  readonly onSent?: (() => void) | undefined;
+}
 
 /**
  * The log as the one truth: what is appended has happened when it has come by again, and been folded into the
@@ -64,30 +70,54 @@ export class Log {
   /**
    * Publishes an entry, again where it is not known to have arrived.
    * @param make what is published under that id; asked when there is a connection, so that it may say when that was
+   * @param onSent called when it is on its way
    * @returns whether it took effect
    * @throws Unroutable; AgentqError `unreachable`, `denied`, `topology`, `newer-schema`
    */
-  append(id: string, make: () => Outgoing): Promise<Folded> {
+  append(id: string, make: () => Outgoing, onSent?: () => void): Promise<Folded> {
     this.#own.add(id);
     return this.#link
-      .lasting(async (session) => this.#appendOn(session, await this.#reader(session), make()))
+      .lasting(async (session) => this.#appendOn(session, await this.#reader(session), { ...make(), onSent }))
       .finally(() => this.#own.delete(id));
   }
 
   async #appendOn(session: Session, reader: LogReader, message: Outgoing): Promise<Folded> {
-    const seen = reader.appeared(message.options.messageId).then((folded) => ({ folded }));
+    let shown = false;
+    const appeared = reader.appeared(message.options.messageId).then((folded) => {
+      shown = true;
+      return { folded };
+    });
+    const unbinding = Promise.withResolvers<never>();
+    const seen = Promise.race([appeared, unbinding.promise]);
     seen.catch(() => {}); // where publishing fails, that is what is told
+    const { patience } = this.#link;
+    const begun = monotonic();
+    const left = () => patience - Math.min(reader.silence, monotonic() - begun);
     for (let wait = RESEND; ; wait *= 2) {
-      const published = session.publish(message).catch(async (error: unknown) => {
-        // Where the log cannot be read, that says more.
-        await reader.attached;
-        throw error;
-      });
-      const result = await awaited(seen, published, wait);
+      let confirmed = false;
+      const published = session.publish(message).then(
+        () => void (confirmed = true),
+        async (error: unknown) => {
+          // Where the log cannot be read, that says more.
+          await reader.attached;
+          throw error;
+        },
+      );
+      if (wait > RESEND) {
+        const passed = () => (shown ? undefined : unbinding.reject(unbound(message.key)));
+        published.then(() => this.#marked(session, reader)).then(passed, () => {});
+      }
+      const result = await awaited(seen, published, left() > 0 ? Math.min(wait, left()) : wait);
       if (result) return result.folded;
+      if (confirmed && left() <= 0) throw notShown();
       if (!reader.verified) await this.#lookForOtherLog(session, reader);
-      if (reader.silence > LONGEST_SILENCE) throw notShown();
     }
+  }
+
+  /** Resolves when a marker has come by: what was confirmed before comes before it, if it reaches the log at all. */
+  async #marked(session: Session, reader: LogReader): Promise<void> {
+    const marker = noteMessage(this.#names, this.newId(), this.#clock(), {});
+    await Promise.all([reader.appeared(marker.options.messageId), session.publish(marker)]);
   }
 
   /**
@@ -97,20 +127,20 @@ export class Log {
   async #lookForOtherLog(session: Session, reader: LogReader): Promise<void> {
     const marker = noteMessage(this.#names, this.newId(), this.#clock(), {});
     const seen = this.#cache.position();
-    const end = await appendAtEnd(session, this.#names, marker);
+    const end = await appendAtEnd(session, this.#names, marker, { patience: this.#link.patience });
     if (reader.verified || end > seen.last) return;
     this.#cache.clear(seen);
     await reader.attach();
   }
 
   /** Appends what agentq alone writes: events, or a note. */
-  note(note: Note, id = this.newId(), subject?: string): Promise<Folded> {
-    return this.append(id, () => noteMessage(this.#names, id, this.#clock(), note, subject));
+  note(note: Note, id = this.newId(), { subject, onSent }: Publishing = {}): Promise<Folded> {
+    return this.append(id, () => noteMessage(this.#names, id, this.#clock(), note, subject), onSent);
   }
 
   /** Makes events happen. @returns whether they did */
-  async happen(events: readonly Event[], roles: readonly string[], id: string, subject?: string): Promise<boolean> {
-    return (await this.note({ events: [...events], roles: [...new Set(roles)] }, id, subject)) === true;
+  async happen(events: readonly Event[], roles: readonly string[], id: string, more?: Publishing): Promise<boolean> {
+    return (await this.note({ events: [...events], roles: [...new Set(roles)] }, id, more)) === true;
   }
 
   /** Tells the log of a result message that was written past it. */

@@ -6,6 +6,8 @@ export interface Outgoing {
   readonly key: string;
   readonly content: Buffer;
   readonly options: Options.Publish & { readonly messageId: string };
+  /** Called when it is on its way: from then on the broker may take it, whatever becomes of the connection. */
+  readonly onSent?: (() => void) | undefined;
 }
 
 /** Publishes with confirms: every queue that takes the message has it before it is confirmed. */
@@ -31,7 +33,7 @@ export class Publisher {
    * Resolves when the broker has confirmed.
    * @throws Unroutable where no queue takes it; ConnectionLost where nobody will ever know
    */
-  publish({ exchange, key, content, options }: Outgoing): Promise<void> {
+  publish({ exchange, key, content, options, onSent }: Outgoing): Promise<void> {
     if (this.#closed) return Promise.reject(this.#problem ?? new ConnectionLost('the channel is closed'));
     return new Promise((resolve, reject) => {
       const done = (error: Error | null) => {
@@ -40,6 +42,7 @@ export class Publisher {
         else resolve();
       };
       this.#channel.publish(exchange, key, content, { persistent: true, mandatory: true, ...options }, done);
+      onSent?.();
     });
   }
 }

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Channel, ChannelModel } from 'amqplib';
 import { ConnectionLost, Unroutable } from './broker-error.ts';
+import { Pulse } from './pulse.ts';
 import { type Outgoing, Publisher } from './publisher.ts';
 
 /** How long to wait for the broker to take leave, in ms. */
@@ -11,6 +12,7 @@ export class Session {
   /** Since when there had been none before this one, where there was one: ms since 1970. */
   readonly lostBefore: number | undefined;
   readonly #model: ChannelModel;
+  readonly #pulse: Pulse;
   readonly #waiting = new Set<(error: Error) => void>();
   #closed = false;
   #blocked: string | undefined;
@@ -18,6 +20,7 @@ export class Session {
 
   constructor(model: ChannelModel, lostBefore: number | undefined) {
     this.#model = model;
+    this.#pulse = new Pulse(model);
     this.lostBefore = lostBefore;
     model.on('blocked', (reason: string) => (this.#blocked = reason));
     model.on('unblocked', () => (this.#blocked = undefined));
@@ -47,6 +50,11 @@ export class Session {
 
   get closed(): boolean {
     return this.#closed;
+  }
+
+  /** Grows as long as the broker answers, or takes what waits to be sent. Its heartbeats do not count. */
+  get beats(): number {
+    return this.#pulse.beats;
   }
 
   /** Why the broker takes nothing that is published just now; undefined where it does. */

@@ -5,6 +5,7 @@ import type { EventOf } from '../../core/event.ts';
 import { isMissing, Unroutable } from './broker-error.ts';
 import type { Link } from './link.ts';
 import { type Names, RESERVED } from './names.ts';
+import { closeQuietly, type Session } from './session.ts';
 
 export function unknownRole(role: string): AgentqError {
   return new AgentqError(
@@ -42,15 +43,21 @@ export async function routed<T>(
 
 /** @throws AgentqError `topology` where nobody has declared it */
 export async function checkRole(link: Link, names: Names, role: string): Promise<void> {
-  await link.lasting(async (session) => {
-    const channel = await session.channel();
-    try {
-      await channel.checkQueue(names.work(role));
-    } catch (error) {
-      throw isMissing(error) ? unknownRole(role) : error;
-    }
-    await channel.close();
-  });
+  await link.lasting((session) => checkWorkQueue(session, names, role));
+}
+
+/**
+ * The log may be bound to a role whose work queue was deleted: it would take a submit that no worker gets.
+ * @throws AgentqError `topology` where there is no work queue of the role
+ */
+export async function checkWorkQueue(session: Session, names: Names, role: string): Promise<void> {
+  const channel = await session.channel();
+  try {
+    await channel.checkQueue(names.work(role));
+  } catch (error) {
+    throw isMissing(error) ? unknownRole(role) : error;
+  }
+  void closeQuietly(channel);
 }
 
 /** Such a queue name would be taken for a routing key of ours. */

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import { obey } from '../../app/obey.ts';
-import { refuseSecret } from '../../core/secrets.ts';
+import { refuseSecret } from '../../core/secrets/find-secret.ts';
 import { name } from '../../core/identifiers.ts';
 import { parseFlags, text } from '../flags.ts';
 import type { Define } from '../main.ts';
@@ -15,10 +15,10 @@ export const define: Define = (command, context) =>
     .option('--reason <text>', 'why')
     .action(async (ids: string[], options) => {
       const { from, reason } = parseFlags(Flags, options);
-      refuseSecret(reason, 'the reason');
+      await refuseSecret(reason, 'the reason');
       const cli = context();
       const services = await cli.services();
-      const by = cli.identity(from) ?? 'coordinator';
+      const by = (await cli.author(from)) ?? 'coordinator';
       const tasks: Output<'cancel'>['tasks'] = [];
       try {
         for (const id of ids) {

@@ -31,9 +31,10 @@ export const define: Define = (command, context) =>
       const services = await cli.services();
       const { workspace, store, monotonic } = services;
       const lease = flags.lease ?? rolePolicy(workspace.config, flags.as).lease;
-      const worker = cli.identity(flags.worker) ?? `${flags.as}@${cli.system.hostname()}`;
+      const worker = (await cli.author(flags.worker)) ?? `${flags.as}@${cli.system.hostname()}`;
       const request = { role: flags.as, worker, lease };
       const { wait } = flags;
+      store.attend();
       const task = await (wait === undefined
         ? claim(services, request, monotonic())
         : untilSignal(cli.system, (signal) => claim(services, request, monotonic() + wait, signal)));

@@ -91,7 +91,7 @@ async function change(
   const services = await cli.services();
   const tasks: Output<'dlq retry'>['tasks'] = [];
   try {
-    const by = cli.identity(undefined) ?? 'person';
+    const by = (await cli.author(undefined)) ?? 'person';
     for await (const { task, changed } of commitEach(services, all ? undefined : ids, type, by)) {
       tasks.push({ task_id: task.id, status: task.status, changed });
       if (!cli.io.json) cli.io.line(`${task.id} ${type === 'retry' ? task.status : 'purged'}`);

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
-import { diagnose, type Diagnosis } from '../../app/doctor.ts';
+import type { Diagnosis } from '../../app/diagnosis.ts';
+import { diagnose } from '../../app/doctor.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { parseFlags } from '../flags.ts';
 import type { Define } from '../main.ts';

@@ -40,6 +40,7 @@ export const define: Define = (command, context) =>
       const workspace = make();
       const made = await cli.createBackend(workspace);
       const here = !existed || made.created;
+      if (!(await cli.settleStore(workspace, here))) cli.io.talk(`agentq: warning: ${UNMARKED}`);
       const created = here || (broker?.declared.length ?? 0) > 0;
       const { dir, storeDir: store } = workspace;
       if (cli.io.json) return cli.io.data({ dir, store, created, ...(broker && { broker }) } satisfies Output<'init'>);
@@ -50,6 +51,9 @@ export const define: Define = (command, context) =>
       for (const { promise, by, how } of broker.guarantees)
         cli.io.line(`  ${promise.padEnd(14)}  ${by.padEnd(17)}  ${how}`);
     });
+
+const UNMARKED =
+  'the store is not marked, since no evidence that was recorded lies there: that its disk is away will not be noticed';
 
 function declaredLine(declared: readonly string[]): string {
   return declared.length === 0 ? 'everything was there already' : `declared ${declared.length} exchanges and queues`;

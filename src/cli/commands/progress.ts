@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { rolePolicy } from '../../app/config.ts';
 import { findTask, obey } from '../../app/obey.ts';
-import { refuseSecret } from '../../core/secrets.ts';
+import { refuseSecret } from '../../core/secrets/find-secret.ts';
 import { leaseSpan, parseFlags, percent } from '../flags.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
@@ -22,7 +22,7 @@ export const define: Define = (command, context) =>
     .option('--lease <duration>', 'how long it is yours from now (default: 5m)')
     .action(async (named: string | undefined, options) => {
       const flags = parseFlags(Flags, options);
-      refuseSecret(flags.note, 'the note');
+      await refuseSecret(flags.note, 'the note');
       const cli = context();
       const { id, by, attempt } = await speaker(cli, { id: named, ...flags }, true);
       const services = await cli.services();

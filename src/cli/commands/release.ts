@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import { obey } from '../../app/obey.ts';
-import { refuseSecret } from '../../core/secrets.ts';
+import { refuseSecret } from '../../core/secrets/find-secret.ts';
 import { parseFlags, text } from '../flags.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
@@ -13,7 +13,7 @@ export const define: Define = (command, context) =>
     .option('--reason <text>', 'why')
     .action(async (named: string | undefined, options) => {
       const { reason = 'given back', ...flags } = parseFlags(Flags, options);
-      refuseSecret(reason, 'the reason');
+      await refuseSecret(reason, 'the reason');
       const cli = context();
       const { id, by, attempt } = await speaker(cli, { id: named, ...flags });
       const { task, changed } = await obey(await cli.services(), id, {

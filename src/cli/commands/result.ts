@@ -1,4 +1,6 @@
+import { isUtf8 } from 'node:buffer';
 import { readResult } from '../../app/result.ts';
+import { MAX_JSON_RESULT_BYTES } from '../../core/limits.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
 import { fileView } from '../views.ts';
@@ -10,7 +12,7 @@ export const define: Define = (command, context) =>
     const { io } = cli;
     const services = await cli.services();
     const { store } = services;
-    const { task, content, unverified } = await readResult(services, id);
+    const { task, content, unverified } = await readResult(services, id, io.json ? MAX_JSON_RESULT_BYTES : undefined);
     const { by, summary, result, result_ref, artifacts } = task.completion;
     if (unverified) io.talk(`agentq: warning: ${by} is no agentq worker: nobody has hashed ${result_ref}`);
     if (io.json) {
@@ -20,10 +22,15 @@ export const define: Define = (command, context) =>
         summary,
         ...(result && { result: fileView(store, result) }),
         ...(result_ref !== undefined && { result_ref }),
-        content: content?.toString('utf8'),
+        ...(content && contentView(content)),
         artifacts: artifacts.map((one) => fileView(store, one)),
       } satisfies Output<'result'>);
     } else if (!content) io.line(visibleText(summary ?? ''));
     else if (io.terminal) io.line(visibleText(content.toString('utf8')).replace(/\n$/, ''));
     else io.bytes(content);
   });
+
+/** The content as it is: text as text, other bytes in Base64. */
+function contentView(content: Buffer): Pick<Output<'result'>, 'content' | 'content_base64'> {
+  return isUtf8(content) ? { content: content.toString('utf8') } : { content_base64: content.toString('base64') };
+}

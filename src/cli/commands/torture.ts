@@ -47,13 +47,15 @@ export const define: Define = (command, context) =>
       // Of its own on the broker too, so that nobody's tasks are in the way.
       const url = namedUrl && withPrefix(namedUrl, `torture-${chosen}-${system.pid}`);
       const dirs = (url === undefined ? ['one'] : ['one', 'two']).map((name) => join(dir, name));
-      const [workspace] = dirs.map((one) => makeWorkspace(one, join(dir, 'store'), system));
+      const workspaces = dirs.map((one) => makeWorkspace(one, join(dir, 'store'), system));
+      const [workspace] = workspaces;
       if (command !== undefined && url === undefined) {
         throw new AgentqError('usage', 'a broker is killed only where there is one', 'give --url as well');
       }
       const broker = command === undefined ? undefined : new TorturedBroker(command);
       const cli = new Context(system, output, { dir: dirs[0]!, color: false, ...(url !== undefined && { url }) });
       try {
+        for (const one of workspaces) await cli.settleStore(one, true);
         await cli.createBackend(workspace!);
         await cli.declareTopology(config, topology);
         const report = await torture(await cli.services(), {

@@ -44,6 +44,7 @@ export const define: Define = (command, context) =>
 
       // What it reads later it reads now: a worker may outlive an upgrade of the program that it runs.
       await import('../../core/sha256.ts');
+      await import('../../core/secrets/search.ts');
       const services = await cli.services();
       checkProgram(program, system.cwd, system.env['PATH']);
       const policy = rolePolicy(services.workspace.config, flags.as);
@@ -56,7 +57,7 @@ export const define: Define = (command, context) =>
       };
       const worker = new Worker(services, {
         role: flags.as,
-        worker: cli.identity(flags.worker) ?? `${flags.as}@${system.hostname()}:${system.pid}`,
+        worker: (await cli.author(flags.worker)) ?? `${flags.as}@${system.hostname()}:${system.pid}`,
         concurrency: flags.concurrency ?? policy.concurrency,
         policy: { ...policy, lease: flags.lease ?? policy.lease, timeout: flags.timeout ?? policy.timeout },
         killGrace: flags.killGrace ?? KILL_GRACE,

@@ -4,7 +4,8 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
 /** The program as it is installed. */
-export const PROGRAM = fileURLToPath(new URL('../../../bin/agentq.cjs', import.meta.url));
+export const PROGRAM =
+  process.env['AGENTQ_TEST_BIN'] ?? fileURLToPath(new URL('../../../bin/agentq.cjs', import.meta.url));
 
 /** After so long a process is killed, in ms. */
 const PATIENCE = 30_000;

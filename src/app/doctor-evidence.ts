@@ -1,0 +1,89 @@
+import { describeDrift } from '../artifacts/store.ts';
+import { AgentqError } from '../core/errors.ts';
+import { isFinished } from '../core/task.ts';
+import type { Diagnosis } from './diagnosis.ts';
+import { everyTask } from './every-task.ts';
+import { taskOf } from './evidence-paths.ts';
+import type { Services } from './services.ts';
+import { evidenceOf } from './verify.ts';
+
+/** From what age on a temporary file is nobody's any more, in ms. */
+const ABANDONED = 3_600_000;
+
+/**
+ * Cross-checks every piece of evidence with its record, and the folders of the store with both. With `repair`, removes
+ * what a killed process left half-written; evidence itself is never touched.
+ */
+export async function diagnoseEvidence(services: Services, repair: boolean): Promise<readonly Diagnosis[]> {
+  const { workspace, store } = services;
+  const away = awayStore(services);
+  if (away !== undefined) return [problem(workspace.storeDir, away)];
+  const recorded = new Set<string>();
+  const open = new Set<string>();
+  const found: Diagnosis[] = [];
+  let missing = 0;
+  for await (const task of everyTask(services.backend)) {
+    if (!isFinished(task)) open.add(task.id);
+    for (const evidence of evidenceOf(task)) {
+      if (recorded.has(evidence.path)) continue;
+      recorded.add(evidence.path);
+      const drift = await store.check(evidence);
+      if (drift?.kind === 'missing') missing++;
+      if (drift) found.push(problem(task.id, describeDrift(drift)));
+    }
+  }
+  if (missing > 1 && missing === recorded.size)
+    found.push(
+      problem(workspace.storeDir, 'none of the evidence that the log knows lies here: is it the right store?'),
+    );
+  if (recorded.size > 0 && workspace.storeId === undefined)
+    found.push(
+      advice(workspace.storeDir, 'the store is not marked, so that its absence would not be noticed: agentq init'),
+    );
+  found.push(...(await unrecordedResults(services, recorded, open)));
+  found.push(...(await closedFolders(services)));
+  found.push(...(await halfWritten(services, repair)));
+  return found;
+}
+
+function problem(subject: string, what: string, repaired = false): Diagnosis {
+  return { subject, problem: what, severity: 'problem', repaired };
+}
+
+function advice(subject: string, what: string): Diagnosis {
+  return { subject, problem: what, severity: 'advice', repaired: false };
+}
+
+/** Why the store is not the one that the workspace was made with; undefined where it is. */
+function awayStore({ store }: Services): string | undefined {
+  try {
+    store.attend();
+    return undefined;
+  } catch (error) {
+    if (error instanceof AgentqError) return `${error.message} (${error.hint})`;
+    throw error;
+  }
+}
+
+/** A worker that wrote its result and never said so. A task that is open may still be about to. */
+async function unrecordedResults({ store }: Services, recorded: Set<string>, open: Set<string>): Promise<Diagnosis[]> {
+  return (await store.scan('results')).paths
+    .filter((path) => !recorded.has(path) && !open.has(taskOf(path)))
+    .map((path) => advice(path, 'no completion speaks of this result'));
+}
+
+/** Folders of the store that this user can't look into, or that are none. */
+async function closedFolders({ store }: Services): Promise<Diagnosis[]> {
+  const scans = await Promise.all(['tasks', 'results', 'artifacts'].map((folder) => store.scan(folder)));
+  return scans.flatMap(({ closed }) => closed).map((folder) => problem(folder.path, folder.problem));
+}
+
+/** What a process that was killed while it stored a file left behind. */
+async function halfWritten({ store, clock }: Services, repair: boolean): Promise<Diagnosis[]> {
+  const found: Diagnosis[] = [];
+  for (const path of await store.leftovers(clock() - ABANDONED)) {
+    const removed = repair && (await store.removeLeftover(path));
+    found.push(problem(path, 'half-written by a process that was killed', removed));
+  }
+  return found;
+}

@@ -1,0 +1,40 @@
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { AgentqError } from '../core/errors.ts';
+import type { Workspace } from './workspace.ts';
+
+/** A row as it was submitted. */
+export interface SubmittedRow {
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly task_id: string;
+  /** Whether the id was drawn for this submit: then the same row would be another task the next time. */
+  readonly fresh: boolean;
+}
+
+/**
+ * Keeps the rows of a batch of which it is not known whether it was submitted, each with the id that it was given:
+ * submitted once more, they are the same tasks.
+ * @param at ms since 1970
+ * @param unknown what the queue said
+ * @returns the error to tell of, whose hint names the file
+ */
+export function keepBatch(
+  { dir, modes }: Workspace,
+  rows: readonly SubmittedRow[],
+  at: number,
+  unknown: AgentqError,
+): AgentqError {
+  if (rows.every(({ fresh }) => !fresh)) {
+    return new AgentqError(unknown.code, unknown.message, 'submit the same batch again: every row has an id or a key');
+  }
+  const folder = join(dir, 'outbox');
+  if (!existsSync(folder)) mkdirSync(folder, { mode: modes.folder, recursive: true });
+  const path = join(folder, `${String(at).padStart(15, '0')}-${rows[0]!.task_id}.batch.jsonl`);
+  const lines = rows.map(({ fields, task_id, fresh }) => JSON.stringify(fresh ? { ...fields, task_id } : fields));
+  const fd = openSync(path, 'w', modes.file);
+  writeFileSync(fd, `${lines.join('\n')}\n`);
+  fsyncSync(fd);
+  closeSync(fd);
+  const hint = `its rows lie with their ids in ${path}: agentq submit --batch of that file submits no task twice`;
+  return new AgentqError(unknown.code, unknown.message, hint);
+}

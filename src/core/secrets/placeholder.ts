@@ -1,0 +1,43 @@
+import type { Allowlist } from './rule.ts';
+
+/** What documentation writes where a secret would stand. */
+const words = [
+  'example',
+  'placeholder',
+  'redacted',
+  'changeme',
+  'change_me',
+  'change-me',
+  'xxxx',
+  '****',
+  'your_',
+  'your-',
+  'my_secret',
+  'my-secret',
+  '<',
+  '${{',
+  '…',
+  '...',
+];
+
+/** Names of what would stand there, and of variables that hold it. */
+const NAME =
+  '(?:[a-z0-9]+[_-]?)?(?:user|pass(?:word|wd|phrase|code)?|pwd|pw|secret|token|(?:api[_-]?)?key|cred(?:ential)?s?|auth|changeit|env|guest|null|none|undefined|string)(?:[_-]?(?:here|file|var))?\\d?';
+
+const expressions = [
+  // PASSWORD, db_password, user-token
+  { source: `^${NAME}$`, flags: 'i' },
+  // $PASSWORD, $1, ${DB_PASSWORD:-x}, $(pass show db), %PASSWORD%, %s, {password}, {{ .Password }}, [password], @PASSWORD@
+  { source: '^\\$(?:[A-Z_][A-Z0-9_]*|\\d|[{(].*)$' },
+  { source: `^\\$${NAME}$`, flags: 'i' },
+  { source: '^(?:%\\w*%|%[sdv]|%\\(.*|\\{.*|\\[.*|@\\w+@)$' },
+  // *** and ···
+  { source: '^([*x.·•_-])\\1*$', flags: 'i' },
+  // The id of a task
+  { source: '^(?:key-[a-f0-9]{16}|task-[a-z0-9]{12})$' },
+  // A folder or a file, which may well be called after what it holds
+  { source: '^[~.]{0,2}/[\\w./-]+$' },
+];
+
+/** Allowed in what every rule finds. */
+export const placeholders: Allowlist = { stopwords: words, expressions };

@@ -1,0 +1,125 @@
+import { describe, expect, onTestFinished } from 'vitest';
+import type { Frame } from '../broker/amqp-frames.ts';
+import { freePort } from '../broker/free-port.ts';
+import { test } from '../amqp/fixture.ts';
+import { startProxy } from '../broker/tcp-proxy.ts';
+import { type Machine, SLOW } from '../amqp/site.ts';
+import { deadLine } from './support/dead-line.ts';
+
+/** Every verb that asks the broker, and ends by itself. */
+const verbs: readonly (readonly string[])[] = [
+  ['status'],
+  ['status', 'a'],
+  ['submit', '--to', 'r', '--instructions', 'x'],
+  ['submit', '--to', 'r', '--instructions', 'x', '--id', 'b'],
+  ['submit', '--batch', 'rows.jsonl'],
+  ['wait', 'a'],
+  ['result', 'a'],
+  ['list'],
+  ['show', 'a'],
+  ['inbox'],
+  ['inbox', '--keep'],
+  ['cancel', 'a'],
+  ['claim', '--as', 'r'],
+  ['claim', '--as', 'r', '--wait', '1h'],
+  ['progress', 'a', '--percent', '5'],
+  ['complete', 'a', '--from', 'r', '--summary', 's'],
+  ['fail', 'a', '--from', 'r', '--reason', 'x'],
+  ['release', 'a', '--from', 'r'],
+  ['dlq'],
+  ['dlq', 'show', 'a'],
+  ['dlq', 'retry', 'a'],
+  ['dlq', 'purge', 'a'],
+  ['doctor'],
+  ['init'],
+];
+
+const opened = ({ method, channel }: Frame) => channel !== 0 && method !== 'channel.open';
+
+/** Where the way to the broker ends. */
+const faults: Readonly<Record<string, (url: string) => Promise<string>>> = {
+  'nobody listens': async (url) => {
+    const nowhere = new URL(url);
+    nowhere.port = `${await freePort()}`;
+    return nowhere.href;
+  },
+  'it accepts and says nothing': async (url) => (await deadLine(url)).url,
+  'it is silent from the handshake on': async (url) =>
+    (await deadLine(url, ({ method }) => method === 'channel.open')).url,
+  'it is silent once a channel is open': async (url) => (await deadLine(url, opened)).url,
+};
+
+/** Ends a command that waits for ever: the tests do not. */
+async function ending(machine: Machine, ...args: readonly string[]) {
+  const program = machine.start(...args);
+  const timer = setTimeout(() => program.signal('SIGKILL'), 30_000);
+  return program.ended.finally(() => clearTimeout(timer));
+}
+
+describe('--broker-timeout holds where', { timeout: SLOW }, () => {
+  test.for(Object.entries(faults))('%s', async ([, faultOf], { cast: { lead } }) => {
+    lead.site.write('lead/rows.jsonl', '{"to":"r","instructions":"x"}\n');
+    const left = [...verbs];
+    const lane = async () => {
+      for (let verb = left.shift(); verb; verb = left.shift()) {
+        const machine = lead.with({ AGENTQ_URL: await faultOf(lead.site.url) });
+        const { code, stdout, stderr } = await ending(machine, ...verb, '--broker-timeout', '700ms');
+        expect({ verb, code, stdout, stderr }).toMatchObject({ verb, code: 25, stdout: '' });
+        expect(stderr.trimEnd().split('\n').at(-1)).toMatch(/^agentq: the broker at \S+ cannot be reached: /);
+      }
+    };
+    await Promise.all([lane(), lane(), lane()]);
+  });
+});
+
+describe('wait --timeout', { timeout: SLOW }, () => {
+  test.for(Object.entries(faults))('holds where %s', async ([, faultOf], { cast: { lead } }) => {
+    await lead.submit('a');
+    const machine = lead.with({ AGENTQ_URL: await faultOf(lead.site.url) });
+    expect(await ending(machine, 'wait', 'a', '--timeout', '500ms', '--broker-timeout', '10m')).toMatchObject({
+      code: 25,
+      stderr: expect.stringContaining('the queue has not answered in time'),
+    });
+  });
+
+  test('that is over before the task is, is no fault of the broker', async ({ cast: { lead } }) => {
+    await lead.submit('a');
+    expect(await lead.code('wait', 'a', '--timeout', '1ms')).toBe(8);
+  });
+});
+
+test(
+  'what takes longer than --broker-timeout is waited for as long as the broker answers',
+  { timeout: SLOW },
+  async ({ cast: { site, lead } }) => {
+    const rows = Array.from({ length: 2_000 }, (_, n) => ({ to: 'r', task_id: `t${n}`, instructions: noise(n) }));
+    site.write('lead/rows.jsonl', rows.map((row) => JSON.stringify(row)).join('\n'));
+    await lead.ok('submit', '--batch', 'rows.jsonl');
+    for (let n = 0; n < 40; n++) await lead.submit(`s${n}`, '--instructions', noise(n).repeat(30));
+    const url = await narrowLine(site.url);
+    const fresh = await site.machine('fresh');
+    const { tasks } = await fresh
+      .with({ AGENTQ_URL: url })
+      .json('list', '--limit', '5000', '--broker-timeout', '300ms');
+    expect(tasks).toHaveLength(2_040);
+  },
+);
+
+/** A way to the broker that stands still for a moment after every few bytes from there. */
+async function narrowLine(broker: string): Promise<string> {
+  const url = new URL(broker);
+  const proxy = await startProxy(Number(url.port));
+  onTestFinished(() => proxy.close());
+  proxy.onData = (direction, chunk) => {
+    if (direction === 'up' || chunk.length < 4_096) return 'pass';
+    proxy.freeze();
+    setTimeout(() => proxy.thaw(), 100);
+    return 'pass';
+  };
+  url.port = `${proxy.port}`;
+  return url.href;
+}
+
+/** Text that does not compress to nothing. */
+const noise = (n: number) =>
+  Array.from({ length: 40 }, (_, i) => ((n + 1) * (i + 7) * 2_654_435_761).toString(36)).join(' ');

@@ -1,0 +1,88 @@
+import { describe, expect, test as base } from 'vitest';
+import { visible, visibleJson, visibleText } from '../../src/cli/visible.ts';
+import { fixtures, type Shells } from '../cli/harness.ts';
+
+const test = base.extend<Shells>(fixtures);
+
+/** The rule that the ranges in the program stand for, by the properties that Unicode gives its characters. */
+const rule = /[\p{Cc}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\p{Bidi_Control}\ufff9-\ufffb]/u;
+
+const everyCharacter = Array.from({ length: 0x110000 }, (_, code) => code)
+  .filter((code) => code < 0xd800 || code > 0xdfff)
+  .map((code) => String.fromCodePoint(code));
+
+test('every character that is not shown, or does more than be shown, is escaped, and no other', () => {
+  const wrong = everyCharacter.filter((char) => (visible(char) === char) === rule.test(char));
+  expect(wrong.map((char) => char.codePointAt(0)!.toString(16))).toEqual([]);
+});
+
+test('JSON that is escaped means the same', () => {
+  const odd = everyCharacter.filter((char) => rule.test(char));
+  const json = visibleJson(JSON.stringify(odd));
+  expect(rule.test(json)).toBe(false);
+  expect(JSON.parse(json)).toEqual(odd);
+});
+
+describe('what shapes an emoji', () => {
+  for (const emoji of [
+    '⚠\ufe0f',
+    '❤\ufe0f',
+    '👩\u200d💻',
+    '🏳\ufe0f\u200d🌈',
+    '👨🏽\u200d🚀',
+    '👨\u200d👩\u200d👧',
+    '✅',
+  ]) {
+    test(`stays in ${emoji}`, () => {
+      expect(visible(`a${emoji}b`)).toBe(`a${emoji}b`);
+      expect(visibleText(`a\n\t${emoji}`)).toBe(`a\n\t${emoji}`);
+    });
+  }
+
+  for (const [text, shown] of [
+    ['a\ufe0fb', 'a\\ufe0fb'],
+    ['a\u200db', 'a\\u200db'],
+    ['❤\ufe0f\ufe0f', '❤\ufe0f\\ufe0f'],
+    ['👩\u200d', '👩\\u200d'],
+    ['\u200d💻', '\\u200d💻'],
+    ['👩\u200d\u200d💻', '👩\\u200d\\u200d💻'],
+    ['1\ufe0f', '1\\ufe0f'],
+    ['🏴\u{e0067}\u{e007f}', '🏴\\u{e0067}\\u{e007f}'],
+  ] as const) {
+    test(`is escaped elsewhere: ${shown}`, () => {
+      expect(visible(text)).toBe(shown);
+    });
+  }
+});
+
+/** Writes a text in characters that are not shown, each so far behind the one that it stands for. */
+const shifted = (by: number) => 'ignore this'.replace(/./g, (char) => String.fromCodePoint(by + char.codePointAt(0)!));
+
+/** Instructions to a program that no person sees, in the ways that are known. */
+const smuggled: Readonly<Record<string, string>> = {
+  'tag characters': shifted(0xe0000),
+  'variation selectors': shifted(0xe0100),
+  'zero-width bits': '\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\ufeff',
+  'soft hyphens and fillers': 'pass\u00adword\u180e\u3164\u115f\u034f',
+};
+
+describe('a summary with hidden text', () => {
+  for (const [what, text] of Object.entries(smuggled)) {
+    test(`shows ${what} to people and to programs`, async ({ q }) => {
+      await q.submit('t');
+      await q.ok('complete', 't', '--from', 'r', '--summary', `done${text}`);
+      const terminal = q.with({ tty: true, env: { NO_COLOR: '1' } });
+      for (const args of [
+        ['status', 't'],
+        ['show', 't'],
+        ['result', 't'],
+        ['inbox', '--keep'],
+        ['list', '--json'],
+      ]) {
+        const { stdout } = await terminal.run(...args);
+        expect(stdout.split('\n').filter((line) => rule.test(line))).toEqual([]);
+      }
+      expect((await q.json('result', 't')).summary).toBe(`done${text}`);
+    });
+  }
+});

@@ -1,0 +1,84 @@
+import { chmodSync, readdirSync } from 'node:fs';
+import { describe, expect, test as plain } from 'vitest';
+import { fixtures, type Shells } from '../cli/harness.ts';
+import { ended, startScript } from './support/program.ts';
+import { test } from './support/unprivileged.ts';
+
+/** What lacks its rights, and how a command says so. */
+const locked: readonly { readonly what: string; readonly path: string; readonly says: RegExp }[] = [
+  { what: 'the workspace', path: '.agentq', says: /\.agentq is not yours to read/ },
+  { what: 'its config', path: '.agentq/config.json', says: /config\.json is not yours to read/ },
+];
+
+describe('without rights', () => {
+  for (const { what, path, says } of locked) {
+    for (const args of [['status'], ['status', '--dir', '.'], ['status', '--dir', '.agentq'], ['init']]) {
+      test(`${what} is not called missing by ${args.join(' ')}`, async ({ q }) => {
+        chmodSync(q.path(path), 0);
+        const ran = await q.agentq(...args);
+        chmodSync(q.path(path), 0o700);
+        expect(ran).toMatchObject({ code: 12, stdout: '', stderr: expect.stringMatching(says) });
+        expect(ran.stderr).not.toMatch(/no agentq workspace|cannot be read as JSON/);
+      });
+    }
+  }
+
+  test('the folder above is named where the workspace is named', async ({ q }) => {
+    chmodSync(q.folder, 0);
+    const ran = await q.agentq('status', '--dir', q.path('.agentq'));
+    chmodSync(q.folder, 0o700);
+    expect(ran).toMatchObject({ code: 12, stderr: expect.stringContaining(`${q.folder} is not yours to read`) });
+  });
+
+  test('the database is not called an internal error', async ({ q }) => {
+    const files = readdirSync(q.path('.agentq')).filter((name) => /\.db/.test(name));
+    expect(files).not.toEqual([]);
+    for (const file of files) chmodSync(q.path('.agentq', file), 0);
+    const ran = await q.agentq('status');
+    expect(ran.stderr).toMatch(/^agentq: [^\n]+\n$/);
+    expect(ran.code).toBe(22);
+  });
+});
+
+const inGone = plain.extend<Shells>(fixtures);
+
+describe('in a folder that is gone', () => {
+  const GONE = 'mkdir gone && cd gone && rmdir ../gone && exec "$0" "$@"';
+
+  inGone('a workspace that is named absolutely is found, and so are files', async ({ q }) => {
+    const run = (...args: string[]) => ended(startScript(GONE, [...args, '--dir', q.cwd], { cwd: q.cwd }));
+    q.write('context.md', 'background');
+    q.write('b.jsonl', `{"to":"r","task_id":"u","file":"${q.path('context.md')}"}\n`);
+    for (const args of [
+      ['status'],
+      ['submit', '--to', 'r', '--id', 't', '--file', q.path('context.md')],
+      ['submit', '--batch', q.path('b.jsonl')],
+      [
+        'complete',
+        't',
+        '--from',
+        'r',
+        '--result-file',
+        q.path('context.md'),
+        '--artifact',
+        `a=${q.path('context.md')}`,
+      ],
+      ['result', 't'],
+      ['init'],
+    ]) {
+      const ran = await run(...args);
+      expect({ args, code: ran.code, stderr: ran.stderr }).toMatchObject({ args, code: 0 });
+    }
+  });
+
+  inGone('what needs the folder says so', async ({ q }) => {
+    const run = (...args: string[]) => ended(startScript(GONE, args, { cwd: q.cwd }));
+    for (const args of [
+      ['status'],
+      ['status', '--dir', '.'],
+      ['submit', '--to', 'r', '--file', 'context.md', '--dir', q.cwd],
+    ]) {
+      expect(await run(...args)).toMatchObject({ code: 10, stderr: expect.stringContaining('current folder is gone') });
+    }
+  });
+});
