@@ -192,7 +192,6 @@ export class AttemptRun {
     // The child may have ended its attempt by itself, with agentq complete, fail or release.
     const itself = await settlement.ended();
     if (itself) return itself;
-    this.#services.store.attend(); // without its store a child can only fail
     if (ending.kind === 'not-started') {
       throw new AgentqError('storage', `its program cannot be started: ${ending.problem}`, 'is it still there?');
     }

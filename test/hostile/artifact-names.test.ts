@@ -1,0 +1,82 @@
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect } from 'vitest';
+import type { Output } from '../../src/cli/schemas.ts';
+import { PATIENTLY, test } from '../worker/harness.ts';
+import { test as unprivileged } from './support/unprivileged.ts';
+
+/** What a file system allows as the name of a file, and the artifact that is recorded of it. */
+const NAMES = [
+  ['patch.diff', 'patch'],
+  ['-rf', 'rf'],
+  ['.env', 'env'],
+  ['...', 'file'],
+  ['new\nline.md', 'new_line'],
+  ['\u001b]0;title\u0007.md', '_0_title_'.slice(1)],
+  ['with space.md', 'with_space'],
+  ['résumé 👩🏽‍💻.pdf', 'r_sum______'],
+  ['..up.md', 'up'],
+  ['a'.repeat(200), 'a'.repeat(100)],
+] as const;
+
+describe('a file that a worker left', PATIENTLY, () => {
+  for (const [file, name] of NAMES) {
+    test(`is the artifact ${name} where it is called ${JSON.stringify(file.slice(0, 30))}`, async ({ q }) => {
+      await q.submit('--id', 't');
+      const { artifacts_dir } = await q.json<Output<'claim'>>('claim', '--as', 'r');
+      writeFileSync(join(artifacts_dir, file), 'content');
+      expect(await q.agentq('complete', 't', '--from', 'r')).toMatchObject({ code: 0, stderr: '' });
+      const { artifacts } = await q.result('t');
+      expect(artifacts).toMatchObject([{ name, size: 7 }]);
+      const { stdout } = await q.agentq('doctor', '--json');
+      expect((JSON.parse(stdout) as Output<'doctor'>).findings.map(({ subject }) => subject)).not.toContain('t');
+    });
+  }
+
+  test('under names that come to the same is recorded each by its own', async ({ q }) => {
+    await q.submit('--id', 't');
+    const { artifacts_dir } = await q.json<Output<'claim'>>('claim', '--as', 'r');
+    const files = ['a b', 'a\tb', 'a\nb', 'a_b.md', 'a_b.txt'];
+    for (const file of files) writeFileSync(join(artifacts_dir, file), file);
+    await q.ok('complete', 't', '--from', 'r');
+    const { artifacts } = await q.result('t');
+    expect(new Set(artifacts.map(({ name }) => name)).size).toBe(files.length);
+    expect(artifacts.map(({ size }) => size).toSorted()).toEqual([3, 3, 3, 6, 7]);
+  });
+
+  test('under a name that is no UTF-8 is left out with a warning, and the rest is recorded', async ({ q }) => {
+    await q.submit('--id', 't');
+    const worker = await q.workOff(
+      `cd "$AGENTQ_ARTIFACTS_DIR"; echo x > "$(printf 'odd\\377.txt')"; mkdir "$(printf 'sub\\376')"; echo x > good.txt; echo done`,
+    );
+    expect(worker.stderr).toMatch(/t: left out, because their names are no UTF-8: artifacts\/t\/1\/.*odd/);
+    const { artifacts, content } = await q.result('t');
+    expect(artifacts.map(({ name }) => name).toSorted()).toEqual(['good', 'log']);
+    expect(content).toBe('done\n');
+  });
+
+  test('in folders beyond any path that can be named fails the attempt, and not the worker', async ({ q }) => {
+    await q.submit('--id', 'deep', '--max-attempts', '1');
+    await q.submit('--id', 'next');
+    await q.workOff(
+      `[ "$AGENTQ_TASK_ID" = deep ] || { echo done; exit 0; }
+       cd "$AGENTQ_ARTIFACTS_DIR"; part=$(printf '%0200d' 0); n=0
+       while [ $n -lt 30 ]; do mkdir "$part" && cd -P "$part" || exit 1; n=$((n + 1)); done; echo done`,
+    );
+    expect(await q.task('deep')).toMatchObject({ status: 'failed', reason: expect.stringContaining('ENAMETOOLONG') });
+    expect((await q.task('next')).status).toBe('completed');
+  });
+});
+
+unprivileged('what another program has closed in the artifacts folder fails the attempt', async ({ q }) => {
+  await q.submit('--id', 't');
+  const { artifacts_dir } = await q.json<Output<'claim'>>('claim', '--as', 'r');
+  await q.workOff('true');
+  writeFileSync(join(artifacts_dir, 'closed.txt'), 'x');
+  chmodSync(join(artifacts_dir, 'closed.txt'), 0o000);
+  expect(await q.agentq('complete', 't', '--from', 'r')).toMatchObject({
+    code: 12,
+    stderr: expect.stringMatching(/^agentq: .*closed\.txt is not yours to read[^\n]*\n$/),
+  });
+  expect((await q.task('t')).status).toBe('working');
+});

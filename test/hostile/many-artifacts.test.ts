@@ -1,0 +1,68 @@
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect } from 'vitest';
+import { FsStore } from '../../src/artifacts/fs/fs-store.ts';
+import type { Stored } from '../../src/artifacts/store.ts';
+import { scratchFolder } from '../backend/support/scratch.ts';
+import { isSync, pathOf, trace, untraceable } from '../backend/support/trace.ts';
+import { PATIENTLY, test } from '../worker/harness.ts';
+
+const MANY = 2_000;
+
+test('other work of the process runs between the files that are stored', async () => {
+  const store = new FsStore(scratchFolder(), 0o600, 0o700);
+  store.make('store');
+  const pieces = Array.from({ length: 50 }, (_, n) => ({
+    path: `artifacts/t/1/${n}.txt`,
+    name: `${n}`,
+    source: { bytes: Buffer.from(`${n}`) },
+  }));
+  const stored: Stored[] = [];
+  const seen = new Set<number>();
+  const look = setInterval(() => seen.add(stored.length), 0);
+  await store.keep(pieces, stored);
+  clearInterval(look);
+  expect(stored).toHaveLength(50);
+  expect(seen.size).toBeGreaterThan(10);
+});
+
+describe.skipIf(untraceable !== undefined)(`many files (${untraceable ?? 'traced'})`, () => {
+  test('are synced each by itself, and each of their folders once', () => {
+    const root = scratchFolder();
+    const folder = join(root, 'artifacts/t/1');
+    mkdirSync(join(folder, 'sub'), { recursive: true });
+    for (let n = 0; n < 20; n++) writeFileSync(join(folder, n % 2 ? 'sub' : '.', `${n}.txt`), `${n}`);
+    const synced = trace(new URL('processes/keep-all.ts', import.meta.url), root, 'artifacts/t/1')
+      .filter(isSync)
+      .map(pathOf);
+    const times = (path: string) => synced.filter((one) => one === path).length;
+    const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    expect(files).toHaveLength(20);
+    for (const { parentPath, name } of files) expect([name, times(join(parentPath, name))]).toEqual([name, 1]);
+    for (const one of ['artifacts/t/1/sub', 'artifacts/t/1', 'artifacts/t', 'artifacts', '.'])
+      expect([one, times(join(root, one))]).toEqual([one, 1]);
+  });
+});
+
+describe('a worker', PATIENTLY, () => {
+  test(`that records ${MANY} artifacts of one child keeps the lease of another`, async ({ q }) => {
+    await q.submit('--id', 'many');
+    await q.submit('--id', 'neighbour');
+    const worker = q.work(
+      `if [ "$AGENTQ_TASK_ID" = many ]; then
+         cd "$AGENTQ_ARTIFACTS_DIR" && seq ${MANY} | split -l 1 -a 4
+       else
+         until_there over; echo done
+       fi`,
+      ...['--concurrency', '2', '--lease', '1s', '--until-empty'],
+    );
+    await worker.reported('completed', { task_id: 'many' });
+    q.write('over');
+    await worker.finished();
+    for (const id of ['many', 'neighbour']) {
+      expect(await q.task(id)).toMatchObject({ status: 'completed', attempts: [{ number: 1, outcome: 'completed' }] });
+    }
+    const { artifacts } = await q.result('many');
+    expect(artifacts).toHaveLength(MANY);
+  });
+});

@@ -1,0 +1,12 @@
+import { writeSync } from 'node:fs';
+import { FsStore } from '../../../src/artifacts/fs/fs-store.ts';
+
+/** Adopts every file of a folder of the store, and says so once they are kept. */
+const [root, folder] = process.argv.slice(2) as [string, string];
+const store = new FsStore(root, 0o600, 0o700);
+const { paths } = await store.scan(folder);
+await store.keep(
+  paths.map((path) => ({ path, name: path })),
+  [],
+);
+writeSync(1, 'kept\n');
