@@ -41,7 +41,7 @@ describe('a file that a worker left', PATIENTLY, () => {
     await q.ok('complete', 't', '--from', 'r');
     const { artifacts } = await q.result('t');
     expect(new Set(artifacts.map(({ name }) => name)).size).toBe(files.length);
-    expect(artifacts.map(({ size }) => size).toSorted()).toEqual([3, 3, 3, 6, 7]);
+    expect(artifacts.map(({ size }) => size).toSorted((a, b) => a - b)).toEqual([3, 3, 3, 6, 7]);
   });
 
   test('under a name that is no UTF-8 is left out with a warning, and the rest is recorded', async ({ q }) => {

@@ -54,7 +54,11 @@ describe('a worker', PATIENTLY, () => {
        else
          until_there over; echo done
        fi`,
-      ...['--concurrency', '2', '--lease', '1s', '--until-empty'],
+      '--concurrency',
+      '2',
+      '--lease',
+      '1s',
+      '--until-empty',
     );
     await worker.reported('completed', { task_id: 'many' });
     q.write('over');
