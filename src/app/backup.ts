@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { ArtifactStore, Stored } from '../artifacts/store.ts';
 import type { Archive, StoreCopy } from '../backend/archive.ts';
@@ -92,15 +92,17 @@ function refuseTarget({ dir }: Workspace, { file, force }: BackupRequest): void 
 
 /** Copies what still is what was recorded; hashed as it is copied. */
 async function copyEvidence(
-  { store, storeIn, workspace }: BackupServices,
+  { store, storeIn }: BackupServices,
   evidence: readonly Evidence[],
   folder: string,
 ): Promise<readonly Drift[]> {
-  mkdirSync(folder, { mode: workspace.modes.folder });
+  const copied = storeIn(folder);
+  // The same store, as far as a workspace can tell: the folder may be put in its place.
+  copied.make(store.identity() ?? 'backup');
   const drift = await findDrift(store, evidence);
   const lost = new Set(drift.map((one) => one.evidence));
   const pieces = evidence.filter((one) => !lost.has(one));
-  return [...drift, ...(await copyPieces(store, storeIn(folder), pieces))];
+  return [...drift, ...(await copyPieces(store, copied, pieces))];
 }
 
 /** Copies evidence from one store to the same places in another. @returns what is not what was recorded */
