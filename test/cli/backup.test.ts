@@ -63,12 +63,7 @@ describe('backup', () => {
     await busy(q);
     const { evidence_dir } = await q.json('backup', 'b.db', '--with-evidence');
     expect(evidence_dir).toBe(q.path('b.db.evidence'));
-    expect(q.files('b.db.evidence')).toEqual([
-      '.agentq-store',
-      'artifacts/done/1/patch.md',
-      'results/done.md',
-      'tasks/done.md',
-    ]);
+    expect(q.files('b.db.evidence')).toEqual(['artifacts/done/1/patch.md', 'results/done.md', 'tasks/done.md']);
     expect(q.read('b.db.evidence/tasks/done.md')).toBe('background');
     expect(octal(q.path('b.db.evidence'))).toBe('700');
   });
