@@ -20,12 +20,29 @@ export async function diagnose(services: Services, repair: boolean): Promise<rea
     ...finding,
     severity: 'problem',
   }));
+  found.push(...(await passedOver(services)));
   found.push(...(await diagnoseEvidence(services, repair)));
   found.push(...(await deserted(services)));
   found.push(...(await unusedScratch(services, repair)));
   found.push(...unheard(services));
   found.push(...openRights(services, repair));
   return found;
+}
+
+/** How many entries of the log that nobody can read are named. */
+const NAMED = 10;
+
+/** What others wrote to the log and nobody can read, with who sent it. It stops nobody. */
+async function passedOver({ backend }: Services): Promise<Diagnosis[]> {
+  const all = (await backend.passedOver?.()) ?? [];
+  const named = all.slice(0, NAMED).map(({ offset, key, user, reason }): Diagnosis => {
+    const sender = user === null ? `key ${key}` : `key ${key}, user ${user}`;
+    const problem = `was passed over: ${reason} (${sender})`;
+    return { subject: `log entry ${offset}`, problem, severity: 'advice', repaired: false };
+  });
+  const problem = `${all.length - NAMED} earlier entries were passed over as well`;
+  if (all.length <= NAMED) return named;
+  return [...named, { subject: 'log', problem, severity: 'advice', repaired: false }];
 }
 
 /** Roles whose tasks wait while nobody asks for them. */

@@ -29,6 +29,14 @@ export interface Backend {
   inbox(queue: string, limit: number): Promise<Inbox>;
   /** Cross-checks the log with everything derived from it; with `repair`, derives it anew where it differs. */
   audit(repair: boolean): Promise<readonly Finding[]>;
+  /** Entries of the log that nobody can read, the latest first: every reader passes over them. Absent where nobody else writes the log. */
+  passedOver?(): Promise<readonly PassedOver[]>;
+  /**
+   * Has every reader pass over an entry of the log that stops them all. Absent where nobody else writes the log.
+   * @param offset its place in the log
+   * @throws AgentqError `usage` where it does not stop them; `denied`
+   */
+  skip?(offset: number): Promise<void>;
   /** Rings when something may have changed for the topic. Rings may be doubled, and may be missed: poll slowly behind. */
   watch(topic: Topic): Watch;
   /** Whether it is known that it can't be asked just now, and whoever asks all the same would wait for it. */
@@ -110,6 +118,16 @@ export interface Finding {
   readonly subject: string;
   readonly problem: string;
   readonly repaired: boolean;
+}
+
+/** An entry of the log that could not be read. */
+export interface PassedOver {
+  readonly offset: number;
+  /** Its routing key, which names the role of the user that published it, where it was no coordinator. */
+  readonly key: string;
+  /** The user that published it, where it says so: the broker has checked that. */
+  readonly user: string | null;
+  readonly reason: string;
 }
 
 /** `role`: a task of the role became ready, or a running one was cancelled. `finished`: some task ended. */

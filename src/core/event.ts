@@ -1,30 +1,26 @@
 import * as z from 'zod/mini';
 import { loggedEnvelope } from './envelope.ts';
 import { Evidence } from './evidence.ts';
+import { moment } from './moment-form.ts';
 import type { Task } from './task.ts';
+import { isTask } from './task-form.ts';
 
 /**
  * The events of the log, version 1. A change that an older reader would misread takes a new version; a new
  * optional field does not. `at` is when it happened by the clock of whoever wrote it, in ms since 1970.
  */
 const event = <T extends string, S extends z.core.$ZodLooseShape>(type: T, shape: S) =>
-  z.object({ v: z.literal(1), type: z.literal(type), task_id: z.string(), at: z.int(), ...shape });
+  z.object({ v: z.literal(1), type: z.literal(type), task_id: z.string(), at: moment(), ...shape });
 
 const text = z.optional(z.string());
 const attempt = z.int();
 const by = z.string();
 
-function isTask(value: unknown): boolean {
-  const { id, status, envelope, attempts } = Object(value) as { [F in keyof Task]?: unknown };
-  const lists = Array.isArray(attempts) && typeof envelope === 'object' && envelope !== null;
-  return typeof id === 'string' && typeof status === 'string' && lists;
-}
-
 export const Event = z.discriminatedUnion('type', [
   event('submitted', {
     envelope: loggedEnvelope(),
     context: z.optional(Evidence),
-    due_at: z.optional(z.int()),
+    due_at: z.optional(moment()),
     /** Of the role, where the envelope says none. */
     max_attempts: z.optional(z.int()),
     /** In a store that was restored: its attempts are numbered above this. */
@@ -32,17 +28,17 @@ export const Event = z.discriminatedUnion('type', [
   }),
   event('became-due', {}),
   event('expired', {}),
-  event('claimed', { attempt, worker: z.string(), expires_at: z.int() }),
-  event('renewed', { attempt, expires_at: z.int(), percent: z.optional(z.number()), note: text }),
+  event('claimed', { attempt, worker: z.string(), expires_at: moment() }),
+  event('renewed', { attempt, expires_at: moment(), percent: z.optional(z.number()), note: text }),
   event('lease-expired', { attempt, final: z.boolean() }),
-  event('released', { attempt, by, reason: z.string(), retry_at: z.optional(z.int()) }),
+  event('released', { attempt, by, reason: z.string(), retry_at: z.optional(moment()) }),
   event('attempt-failed', {
     attempt,
     by,
     reason: z.string(),
     artifacts: z.array(Evidence),
     /** null: there is no further attempt. */
-    retry_at: z.nullable(z.int()),
+    retry_at: z.nullable(moment()),
   }),
   event('completed', {
     attempt,

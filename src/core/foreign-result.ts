@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { MAX_RECORDED_REFUSALS } from './decide.ts';
 import type { Event } from './event.ts';
 import { Evidence, isInStore } from './evidence.ts';
 import { missingArtifacts, promisedArtifacts } from './promise.ts';
@@ -14,6 +15,11 @@ import { isUnstarted, nextAttempt, type Task } from './task.ts';
  * @returns undefined where a message of that status can't change a task
  */
 export function foreignEvent(task: Task, message: ResultMessage, at: number): Event | undefined {
+  const event = eventOf(task, message, at);
+  return event?.type === 'refused' && task.refused >= MAX_RECORDED_REFUSALS ? undefined : event;
+}
+
+function eventOf(task: Task, message: ResultMessage, at: number): Event | undefined {
   const said = message['attempt'];
   const attempt = typeof said === 'number' ? said : attemptOf(task);
   const common = { v: 1, task_id: task.id, at, attempt, by: message.from } as const;

@@ -23,6 +23,14 @@ export const FREE_HAND_BACKS = 2;
 
 export const DEFAULT_MAX_ATTEMPTS = 3;
 
+/** The highest number of attempts that is believed. */
+const MOST_ATTEMPTS = 1_000_000;
+
+/** Whether a value can be a number of attempts, whoever wrote it. */
+export function isMaxAttempts(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= MOST_ATTEMPTS;
+}
+
 /**
  * However its attempts end, no task is begun more often than this without a person looking at it: deferrals and
  * hand-backs are free, and must not become a loop that burns money.

@@ -33,7 +33,7 @@ const entry = (more: object) => ({ v: 1, at: 0, roles: [], events: [], ...more }
 
 describe('an entry of a newer agentq', () => {
   for (const [what, key, body, options] of [
-    ['a newer form of entry', 'agentq.event.claimed.coder', entry({ v: 2 }), {}],
+    ['a newer form of entry', 'agentq.event.cancelled.coder', entry({ v: 2 }), {}],
     ['a newer form of event', 'agentq.event.claimed', entry({ events: [{ v: 2, type: 'blessed', task_id: 'a' }] }), {}],
     ['an envelope that says so', `agentq.work.${ROLE}.normal`, envelope('b'), { headers: { 'agentq-version': 2 } }],
   ] as const) {

@@ -100,7 +100,7 @@ describe('an open task', () => {
       await channel.consume(
         made.names.log,
         (message) => {
-          if (message?.fields.routingKey === 'agentq.event.carried.coder') count++;
+          if (message?.fields.routingKey === 'agentq.event.carried') count++;
           if (message?.content.toString() === marker) end.resolve();
         },
         { arguments: { 'x-stream-offset': 'first' } },

@@ -1,4 +1,5 @@
 import type { Cache } from './cache.ts';
+import { TOLERANCE } from './role-clocks.ts';
 
 /** From what length on a silence of the log may have been an absence of the broker, in ms. */
 const SILENCE = 2_000;
@@ -29,6 +30,9 @@ export class Absence {
   /** How long to wait before a lease is ended that was over at this moment, in ms. */
   patience(endedAt: number): number {
     if (this.#connected === undefined || this.#connected < endedAt) return 0;
+    // Where somebody has said a time that has not come yet, the log does not show how long others were silent.
+    const astray = this.#cache.position().at > this.#clock() + TOLERANCE;
+    if (astray) return Math.min(this.#grace, Math.max(0, this.#connected + this.#grace - this.#clock()));
     // Somebody may have been heard after the lease's end: what is published after a silence may have been written before.
     const { ended } = this.#cache.db.get<{ ended: number | null }>(
       'SELECT max(ended) AS ended FROM silence WHERE ended BETWEEN ? AND ? AND ended - began >= ?',

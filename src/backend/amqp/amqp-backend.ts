@@ -11,6 +11,7 @@ import type {
   Finding,
   Inbox,
   Outcome,
+  PassedOver,
   Request,
   Topic,
   Watch,
@@ -127,6 +128,14 @@ export class AmqpBackend implements Backend {
 
   async audit(repair: boolean): Promise<readonly Finding[]> {
     return (await this.#reading()).audit(repair);
+  }
+
+  async passedOver(): Promise<readonly PassedOver[]> {
+    return (await this.#reading()).passedOver();
+  }
+
+  async skip(offset: number): Promise<void> {
+    await (await this.#reading()).skip(offset);
   }
 
   watch(topic: Topic): Watch {

@@ -42,6 +42,16 @@ export function isMissing(error: unknown): boolean {
   return (error as { code?: unknown }).code === NOT_FOUND && !isComingUp(error);
 }
 
+/** Whether the user may not do it. */
+export function isRefused(error: unknown): boolean {
+  return (error as { code?: unknown }).code === ACCESS_REFUSED || isDenied(error);
+}
+
+/** The same of an error that was explained. */
+export function isDenied(error: unknown): boolean {
+  return error instanceof AgentqError && error.code === 'denied';
+}
+
 /** Reply codes of AMQP 0-9-1, https://www.rabbitmq.com/amqp-0-9-1-reference#constants */
 const ACCESS_REFUSED = 403;
 const NOT_FOUND = 404;

@@ -3,7 +3,8 @@ import type { GetMessage } from 'amqplib';
 import { ResultMessage } from '../../core/result-message.ts';
 import { isMissing } from './broker-error.ts';
 import type { Link } from './link.ts';
-import { digestOf, safeJson } from './log-entry.ts';
+import { COMMON_LIMITS, parseBounded } from './bounded-json.ts';
+import { digestOf } from './log-entry.ts';
 import { lockOf } from './names.ts';
 import { monotonic } from './monotonic.ts';
 import { closeQuietly, type Session } from './session.ts';
@@ -112,6 +113,6 @@ function read({ content, properties }: GetMessage): Waiting {
 }
 
 function parse(content: Buffer): ResultMessage | undefined {
-  const parsed = ResultMessage.safeParse(safeJson(content.toString('utf8')));
+  const parsed = ResultMessage.safeParse(parseBounded(content, undefined, COMMON_LIMITS).json);
   return parsed.success ? parsed.data : undefined;
 }

@@ -2,10 +2,12 @@ import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { AgentqError } from '../../core/errors.ts';
 import { Connection } from '../projection/connection.ts';
-import { cacheForm } from './cache-form.ts';
+import { ADDED_TABLES, cacheForm } from './cache-form.ts';
 import { entryTime } from './entry-id.ts';
 import { Fold } from './fold.ts';
+import { TOLERANCE } from './role-clocks.ts';
 import type { LogEntry } from './log-entry.ts';
+import type { LogMessage } from './log-message.ts';
 
 /** How far the cache has come in the log. */
 export interface Position {
@@ -20,16 +22,6 @@ export interface Position {
 /** What came of one message: whether it took effect, and undefined where it had none to take. */
 export type Folded = boolean | undefined;
 
-/** A message of the log, with its length in bytes. */
-export interface LogMessage {
-  readonly offset: number;
-  readonly size: number;
-  /** When it was published, as far as it says: ms since 1970. */
-  readonly at: number | undefined;
-  /** @param at for a message that does not say when it was published */
-  readonly read: (at: number) => LogEntry;
-}
-
 export interface FoldedEntry {
   readonly entry: LogEntry;
   readonly folded: Folded;
@@ -43,6 +35,9 @@ const OVERHEAD = 400;
 
 /** The steps in which it is remembered how long the log was, in bytes. */
 const MILESTONE = 100_000;
+
+/** How much of an error is remembered as the reason why an entry was passed over, in characters. */
+const LONGEST_REASON = 200;
 
 /** From how old on an entry can't be published again, in ms: what is known of it is forgotten. */
 const REMEMBERED = 86_400_000;
@@ -129,8 +124,6 @@ export class Cache {
 
   /**
    * Folds messages that follow one another in the log; those that another process has folded meanwhile are passed by.
-   * One that does not say when it was published is of the time of the next that does.
-   * @param messages the last of which says when it was published
    * @param after the offset of the message before them
    * @returns undefined where the cache was emptied meanwhile, and they do not follow what is in it
    */
@@ -155,7 +148,11 @@ export class Cache {
       return this.#foldTogether([message], after);
     } catch (error) {
       if (!isUnfoldable(error)) throw error;
-      const read = (at: number): LogEntry => ({ id: message.read(at).id, at, kind: 'unreadable' });
+      const reason = `it cannot be folded: ${(error as Error).message}`.slice(0, LONGEST_REASON);
+      const read = (at: number): LogEntry => {
+        const { id, author, key, user } = message.read(at);
+        return { id, at, author, key, user, kind: 'unreadable', reason };
+      };
       return this.#foldTogether([{ ...message, read }], after);
     }
   }
@@ -164,8 +161,10 @@ export class Cache {
     return this.db.transaction(() => {
       const before = this.position();
       if (before.last < after) return { keep: false, outcome: undefined };
+      // An older agentq that emptied the cache has left these.
+      if (before.last < 0) this.#empty(ADDED_TABLES);
       const fold = new Fold(this.db, before.at);
-      const times = timesOf(messages);
+      const times = timesOf(messages, before.at);
       let { bytes } = before;
       const outcome = messages.map((message, i): FoldedEntry => {
         const { offset } = message;
@@ -195,11 +194,16 @@ export class Cache {
     }
   }
 
-  /** When the log was shorter by so many bytes than now, ms since 1970; undefined where it never was so long. */
-  whenShorterBy(bytes: number): number | undefined {
+  /**
+   * When the log was shorter by so many bytes than now, ms since 1970; undefined where it never was so long.
+   * @param now ms since 1970: somebody may have said a later time
+   */
+  whenShorterBy(bytes: number, now: number): number | undefined {
     return this.db.get<{ at: number }>(
-      'SELECT at FROM milestone WHERE bytes <= (SELECT bytes FROM log) - ? ORDER BY bytes DESC LIMIT 1',
+      `SELECT at FROM milestone WHERE bytes <= (SELECT bytes FROM log) - ? AND at <= ?
+       ORDER BY bytes DESC LIMIT 1`,
       bytes,
+      now,
     )?.at;
   }
 
@@ -211,16 +215,25 @@ export class Cache {
     this.db.transaction(() => {
       const { last, id } = this.position();
       if (last !== seen.last || id !== seen.id) return { keep: false };
-      for (const table of ['event', 'task', 'worker', 'entry', 'ending', 'carried', 'orphan', 'silence', 'milestone'])
-        this.db.run(`DELETE FROM ${table}`);
+      this.#empty(['event', 'task', 'worker', 'entry', 'ending', 'carried', 'orphan', 'silence', 'milestone']);
+      this.#empty(ADDED_TABLES);
       this.db.run("UPDATE log SET last = -1, id = '', at = 0, away_until = 0, unreadable = 0, bytes = 0");
       return { keep: true };
     });
   }
 
+  #empty(tables: readonly string[]): void {
+    for (const table of tables) this.db.run(`DELETE FROM ${table}`);
+  }
+
   /** @param now ms since 1970 */
   prune(now: number): void {
     this.db.run('DELETE FROM entry WHERE id < ?', entryTime(now - REMEMBERED));
+  }
+
+  /** The role whose workers alone have told of the task; undefined where the log has shown its submit. */
+  hearsayOf(id: string): string | undefined {
+    return this.db.get<{ role: string }>('SELECT role FROM hearsay WHERE id = ?', id)?.role;
   }
 
   close(): void {
@@ -229,19 +242,32 @@ export class Cache {
   }
 }
 
-function timesOf(messages: readonly LogMessage[]): readonly number[] {
-  const times = messages.map(({ at }) => at ?? 0);
-  for (let i = times.length - 2; i >= 0; i--) times[i] = messages[i]!.at ?? times[i + 1]!;
-  return times;
+/**
+ * When each was published. One that does not say it is of the time of the next that does, but not of a time long before
+ * the log's own; where none follows that does, it is of the log's own.
+ * @param reached the time that the log has reached before them
+ */
+function timesOf(messages: readonly LogMessage[], reached: number): readonly number[] {
+  const times: number[] = [];
+  let next = reached;
+  for (const { at } of messages.toReversed()) {
+    next = at ?? Math.max(next, reached - TOLERANCE);
+    times.push(next);
+  }
+  return times.toReversed();
 }
 
 /** Primary result codes of SQLite for a value that a column does not take: TOOBIG, CONSTRAINT, MISMATCH, RANGE. */
 const REFUSED = new Set([18, 19, 20, 25]);
 
-/** Whether somebody has written what no agentq writes, rather than that anything is wrong here. */
+/**
+ * Whether somebody has written what no agentq writes, rather than that anything is wrong here: what is wrong with the
+ * file or the disk is an AgentqError.
+ */
 function isUnfoldable(error: unknown): boolean {
   const { errcode } = error as { errcode?: number };
-  return error instanceof TypeError || error instanceof RangeError || REFUSED.has((errcode ?? 0) & 0xff);
+  if (error instanceof AgentqError) return false;
+  return errcode === undefined || REFUSED.has(errcode & 0xff);
 }
 
 export function isCorrupt(error: unknown): boolean {

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Circumstances, decide } from '../../core/decide.ts';
+import type { Command } from '../../core/command.ts';
 import { AgentqError } from '../../core/errors.ts';
 import type { Event } from '../../core/event.ts';
 import { countsFrom } from '../../core/moment.ts';
@@ -39,7 +40,7 @@ export class Changes {
   async tell({ task_id, command, at }: Request, current = false): Promise<Outcome> {
     let remembered = false;
     for (let tries = 0; tries < TRIES; tries++) {
-      const base = this.#find(task_id);
+      const base = this.#base(task_id, command);
       const { events, ...decided } = decide(base, command, this.#heard(base, at));
       const endsLease = events.some(({ type }) => type === 'lease-expired');
       if (!current && (decided.refusal || events.length === 0 || endsLease)) {
@@ -130,7 +131,7 @@ export class Changes {
     const after = new Map<string, Task>();
     const events: Event[] = [];
     const outcomes = requests.map(({ task_id, command, at }): Outcome => {
-      const base = after.get(task_id) ?? this.#find(task_id);
+      const base = after.get(task_id) ?? this.#base(task_id, command);
       if (base && !after.has(task_id)) before.set(task_id, base);
       const { events: more, ...outcome } = decide(base, command, this.#heard(base, at));
       events.push(...more);
@@ -138,6 +139,13 @@ export class Changes {
       return outcome;
     });
     return { outcomes, events, before, after };
+  }
+
+  /** A task that another role's workers have made up under this id does not keep a coordinator from using it. */
+  #base(id: string, command: Command): Task | undefined {
+    const task = this.#find(id);
+    const claimed = command.type === 'submit' && task && task.envelope.to !== command.envelope.to;
+    return claimed && this.#parts.cache.hearsayOf(id) !== undefined ? undefined : task;
   }
 
   #find(id: string): Task | undefined {

@@ -16,6 +16,9 @@ const LOOK_AGAIN = 250;
 /** How often a worker's presence is told, in ms. */
 const PRESENCE_EVERY = 60_000;
 
+/** How much of a message that is no task goes to the dead letters, in bytes. */
+const LONGEST_BURIED = 1024 * 1024;
+
 interface Means {
   readonly tell: (request: Request) => Promise<Outcome>;
   readonly sweep: (role: string) => Promise<void>;
@@ -41,12 +44,12 @@ export class Claims {
   async claim(request: ClaimRequest): Promise<Claimed> {
     const byToken = await this.#byToken(request);
     if (byToken) return { task: byToken };
-    await this.#parts.log.catchUp(this.#presence(request));
+    await this.#parts.log.catchUpFor(request.role, this.#isToBeSeen(request) ? request.worker : undefined);
     await this.#means.sweep(request.role);
     // What time has made ready now has a token as well; what has waited in vain for one comes first.
     const task = (await this.#withoutToken(request)) ?? (await this.#byToken(request));
     if (task) return { task };
-    await this.#parts.delivery.tidy();
+    await this.#parts.delivery.tidy(request.role);
     await carryOpenTasks(this.#parts, request.role);
     return this.#nothing(request.role);
   }
@@ -106,8 +109,8 @@ export class Claims {
     const reason = `a message in ${queue} that is no task envelope`;
     const events = unreadableEvents(id, role, content, reason, clock());
     if (!(await log.happen(events, [role], entry, { subject: FOUND }))) return;
-    await delivery.bury(id, role, content, reason);
-    await log.note({ announced: endingOf(id, entry) });
+    await delivery.bury(id, role, content.subarray(0, LONGEST_BURIED), reason);
+    await log.note({ announced: endingOf(id, entry) }, { role });
   }
 
   async #withoutToken(request: ClaimRequest): Promise<Working | undefined> {
@@ -152,12 +155,13 @@ export class Claims {
     return delayed ? clock() + LOOK_AGAIN : undefined;
   }
 
-  #presence({ role, worker }: ClaimRequest): { role: string; worker: string } | undefined {
+  /** Whether the worker's presence was not told of late. */
+  #isToBeSeen({ role, worker }: ClaimRequest): boolean {
     const now = this.#parts.clock();
     const key = `${role} ${worker}`;
-    if (now - (this.#present.get(key) ?? 0) < PRESENCE_EVERY) return undefined;
+    if (now - (this.#present.get(key) ?? 0) < PRESENCE_EVERY) return false;
     this.#present.set(key, now);
-    return { role, worker };
+    return true;
   }
 }
 

@@ -1,5 +1,5 @@
 import { resultsQueue } from '../../core/reply-to.ts';
-import { FOUND } from './subject.ts';
+import { WORKER_SUBJECTS } from './subject.ts';
 import { DELAY_LEVELS, lockOf, type Names } from './names.ts';
 import type { Topology } from './topology.ts';
 
@@ -68,10 +68,7 @@ interface User {
   readonly keys: Readonly<Record<string, string>>;
 }
 
-const SAID = 'claimed|renewed|completed|attempt-failed|released|stopped|refused';
-
-/** What a worker may write of its role's tasks: what it says, and what time has brought about. */
-const WORKER_SAYS = `${SAID}|expired|became-due|lease-expired|note|carried|${FOUND}`;
+const WORKER_SAYS = WORKER_SUBJECTS.join('|');
 
 function usersOf({ names, roles, coordinators }: DefinitionsOptions): User[] {
   const { exchange, tokens, delays, log, deadLetters } = names;

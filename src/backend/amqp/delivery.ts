@@ -2,10 +2,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { AgentqError } from '../../core/errors.ts';
 import { nextDue } from '../../core/due.ts';
 import { isDead, isFinished, type Task } from '../../core/task.ts';
-import { findRow, type Stored, toRow } from '../projection/rows.ts';
-import { Unroutable } from './broker-error.ts';
+import { findRow } from '../projection/rows.ts';
+import { isDenied, Unroutable } from './broker-error.ts';
 import type { Cache } from './cache.ts';
 import { declare } from './declare.ts';
+import { justEnded, OVERDUE, overdue } from './endings.ts';
 import { endingOf, isForeign } from './entry-id.ts';
 import type { Link } from './link.ts';
 import type { Log } from './log.ts';
@@ -14,9 +15,6 @@ import { monotonic } from './monotonic.ts';
 import { LONGEST_DELAY, type Names } from './names.ts';
 import type { Outgoing } from './publisher.ts';
 import { resultsOf } from './topology.ts';
-
-/** How long whoever ended a task has to send its messages, before somebody else does, in ms. */
-const OVERDUE = 5_000;
 
 /** How many messages may be on their way to the broker before the next one waits. */
 const MOST_UNCONFIRMED = 100;
@@ -168,7 +166,7 @@ export class Delivery {
     const { reply_to } = task.envelope;
     const message = resultMessage(task, (path) => this.#refOf(path));
     // A worker that is not ours has sent its message itself.
-    if (!message || isForeign(ending)) return void (await this.#log.note({ announced: ending }));
+    if (!message || isForeign(ending)) return this.#noteAnnounced(task, ending);
     const outgoing = announcement(this.#names, this.#log.newId(), this.#options.clock(), reply_to, message, ending);
     try {
       await this.#sendOrDeclare(outgoing, reply_to);
@@ -176,7 +174,16 @@ export class Delivery {
       // A queue that we may not make, or that somebody has made otherwise, is not ours to put right.
       if (!(error instanceof AgentqError) || (error.code !== 'denied' && error.code !== 'topology')) throw error;
       this.#options.say(`the result message of ${task.id} cannot be sent: ${error.message}`);
-      await this.#log.note({ announced: ending });
+      await this.#noteAnnounced(task, ending);
+    }
+  }
+
+  /** Under the key of the task's role. A user who may not say so leaves it to others. */
+  async #noteAnnounced({ envelope }: Task, ending: string): Promise<void> {
+    try {
+      await this.#log.note({ announced: ending }, { role: envelope.to });
+    } catch (error) {
+      if (!isDenied(error)) throw error;
     }
   }
 
@@ -233,23 +240,27 @@ export class Delivery {
     });
   }
 
-  /** Sends what somebody should have sent and has not. */
-  async tidy(): Promise<void> {
+  /**
+   * Sends what somebody should have sent and has not.
+   * @param role the one whose tasks to look at; undefined for all
+   */
+  async tidy(role?: string): Promise<void> {
     await this.settled();
     const now = this.#options.clock();
     this.#cache.prune(now);
     await Promise.all(
-      this.#unannounced(0, now - OVERDUE).map(async ({ task, ending }) => {
+      overdue(this.#cache, now, role).map(async ({ task, ending }) => {
         await this.announce(task, ending);
         // Where the log is not bound to the queue, it did not hear of it.
-        await this.#log.note({ announced: ending });
+        await this.#noteAnnounced(task, ending);
       }),
     );
   }
 
   /** Waits for the messages of tasks that have ended just now: whoever ended them is sending those. */
   async arrived(replyTo: string): Promise<void> {
-    let underway = this.#unannounced(this.#options.clock() - OVERDUE, Infinity).filter(
+    const now = this.#options.clock();
+    let underway = justEnded(this.#cache, now).filter(
       ({ task, ending }) => task.envelope.reply_to === replyTo && !isForeign(ending),
     );
     for (const end = monotonic() + OVERDUE; underway.length > 0 && monotonic() < end; await pause(LOOK_AGAIN)) {
@@ -257,18 +268,6 @@ export class Delivery {
         this.#cache.db.get('SELECT 1 FROM ending WHERE id = ? AND announced = 0', ending),
       );
     }
-  }
-
-  /** Tasks of whose end nobody is known to have told, by when they ended: ms since 1970. */
-  #unannounced(from: number, before: number): readonly { readonly task: Task; readonly ending: string }[] {
-    return this.#cache.db
-      .all<Stored & { id: string }>(
-        `SELECT n, state, ending.id AS id FROM ending JOIN task ON task.n = ending.task
-         WHERE announced = 0 AND at >= ? AND at < ? ORDER BY at LIMIT 100`,
-        from,
-        before,
-      )
-      .map((stored) => ({ task: toRow(stored).task, ending: stored.id }));
   }
 
   /**

@@ -4,18 +4,16 @@ import { foreignEvent } from '../../core/foreign-result.ts';
 import { applyEntry } from '../../core/log-entry.ts';
 import { isFinished, type Task } from '../../core/task.ts';
 import type { Connection } from '../projection/connection.ts';
-import { change, findRow, insert, type Row, type Stored, toRow } from '../projection/rows.ts';
-import { endingOf, foreignEntry, heard } from './entry-id.ts';
+import { change, findRow, insert, type Row } from '../projection/rows.ts';
+import type { Author } from './author.ts';
+import { endingOf, foreignEntry, heard, isForeign } from './entry-id.ts';
+import { Hearsay, type Speaker } from './hearsay.ts';
 import type { LogEntry } from './log-entry.ts';
+import { Outages } from './outages.ts';
+import { RoleClocks, TOLERANCE } from './role-clocks.ts';
 
-/** The longest absence that is believed, in ms. */
-const LONGEST = 7 * 86_400_000;
-
-/** How many times of silence are remembered. */
-const SILENCES = 100;
-
-/** The shortest absence that leases are moved for, in ms: what is left of one that was told before is none. */
-const SHORTEST = 1_000;
+/** How many of the entries that could not be read are remembered. */
+const PASSED_OVER = 100;
 
 /**
  * Folds entries into the cache, within the caller's transaction. Rows are written at the end of it: most tasks are
@@ -30,6 +28,9 @@ export class Fold {
   readonly #new = new Set<string>();
   /** The number of the newest task; undefined until one is new. */
   #last: number | undefined;
+  readonly #clocks: RoleClocks;
+  readonly #outages: Outages;
+  readonly #hearsay: Hearsay;
   #at: number;
   /** Of the message that is being folded. */
   #offset = -1;
@@ -37,6 +38,9 @@ export class Fold {
   constructor(db: Connection, at: number) {
     this.#db = db;
     this.#at = at;
+    this.#clocks = new RoleClocks(db);
+    this.#outages = new Outages(db, this.#clocks, (id, event) => this.#apply(id, 'coordinator', [event]));
+    this.#hearsay = new Hearsay(db);
   }
 
   /** The time that the log has reached, ms since 1970. */
@@ -47,44 +51,64 @@ export class Fold {
   /** @returns whether it took effect; undefined for one that could not */
   add(entry: LogEntry, offset: number): boolean | undefined {
     this.#offset = offset;
-    this.#notice(entry.at);
-    const effect = this.#add(entry);
-    this.#at = Math.max(this.#at, entry.at);
-    return effect;
+    // What says no time has that of the next entry, and what cannot be read is nobody's word.
+    if (entry.kind !== 'unreadable') this.#notice(entry);
+    return this.#add(entry);
   }
 
-  /** A time when nobody was heard. */
-  #notice(at: number): void {
-    if (this.#at === 0 || at - this.#at < SHORTEST) return;
-    this.#db.run('INSERT INTO silence (began, ended) VALUES (?, ?)', this.#at, at);
-    this.#db.run('DELETE FROM silence WHERE rowid <= (SELECT max(rowid) FROM silence) - ?', SILENCES);
+  #notice(entry: LogEntry): void {
+    const { at, author } = entry;
+    this.#outages.notice(this.#at, at);
+    this.#clocks.hear(author, at, entry.kind === 'events' && entry.signed);
+    // Only a coordinator can say that the time which others have said has not come yet.
+    const ahead = author === 'coordinator' && this.#at > at + TOLERANCE;
+    if (ahead) this.#db.run('DELETE FROM silence WHERE ended > ?', at + TOLERANCE);
+    this.#at = ahead ? at : Math.max(this.#at, at);
   }
 
   #add(entry: LogEntry): boolean | undefined {
+    const { author } = entry;
     switch (entry.kind) {
       case 'events':
         return this.#addEvents(entry);
-      case 'due':
-        return this.#apply(entry.id, [{ v: 1, type: 'became-due', task_id: entry.task_id, at: entry.at }]);
-      case 'result': {
-        if (entry.announces !== undefined) return this.#announced(entry.announces);
-        const task = this.#find(entry.message.task_id)?.task;
-        if (!task) this.#orphan(entry.message.task_id);
-        const event = task && foreignEvent(task, entry.message, entry.at);
-        this.#db.run('INSERT OR IGNORE INTO entry (id, accepted) VALUES (?, 1)', heard(entry.digest));
-        return event !== undefined && this.#apply(foreignEntry(entry.id, entry.digest), [event]);
+      case 'due': {
+        const { task_id, at, role } = entry;
+        return this.#apply(entry.id, author, [{ v: 1, type: 'became-due', task_id, at }], role);
       }
+      case 'result': {
+        const { message, at, digest } = entry;
+        const task = this.#find(message.task_id)?.task;
+        if (entry.announces !== undefined) return task && this.#announced(task, entry.announces, entry.key);
+        if (!task) this.#hearsay.spokeOf(message.task_id, { from: message.from }, this.#offset);
+        const event = task && foreignEvent(task, message, at);
+        this.#db.run('INSERT OR IGNORE INTO entry (id, accepted) VALUES (?, 1)', heard(digest));
+        return event !== undefined && this.#apply(foreignEntry(entry.id, digest), author, [event]);
+      }
+      case 'skip':
+        return undefined;
+      case 'newer':
+        return this.#passOver(entry, 'a newer agentq wrote it, and doctor --skip named it');
       case 'unreadable':
-        this.#db.run('UPDATE log SET unreadable = unreadable + 1');
-        return false;
+        return this.#passOver(entry, entry.reason);
       default:
         return entry satisfies never;
     }
   }
 
+  #passOver({ key, user }: LogEntry, reason: string): false {
+    this.#db.run('UPDATE log SET unreadable = unreadable + 1');
+    const values = [this.#offset, key, user ?? null, reason];
+    this.#db.run('INSERT OR REPLACE INTO passed_over (offset, key, user, reason) VALUES (?, ?, ?, ?)', ...values);
+    this.#db.run(
+      `DELETE FROM passed_over
+       WHERE offset <= (SELECT offset FROM passed_over ORDER BY offset DESC LIMIT 1 OFFSET ${PASSED_OVER})`,
+    );
+    return false;
+  }
+
   #addEvents(entry: LogEntry & { kind: 'events' }): boolean | undefined {
-    const { seen, announced, away, at } = entry;
-    if (seen) {
+    const { seen, announced, away, at, role, author } = entry;
+    if (seen && seen.role === role) {
       this.#db.run(
         'INSERT INTO worker (name, role, seen_at) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET seen_at = max(seen_at, ?3)',
         seen.worker,
@@ -92,40 +116,80 @@ export class Fold {
         at,
       );
     }
-    if (announced !== undefined) this.#announced(announced);
-    if (away && away.to <= at && away.to - away.from <= LONGEST) this.#stretchLeases(entry.id, away);
+    if (announced !== undefined) this.#noteAnnounced(announced, role);
+    if (away) {
+      this.write();
+      this.#outages.stretch(entry, away);
+    }
     const [first] = entry.events;
     if (!first) return undefined;
     if (first.type === 'carried') {
-      const rightful = entry.role === undefined || first.task.envelope.to === entry.role;
-      return rightful && this.#carry(entry.id, first, entry.after ?? -1);
+      const rightful = role === undefined || first.task.envelope.to === role;
+      return rightful && this.#carry(entry.id, author, first, entry.after ?? -1);
     }
-    return this.#apply(entry.id, entry.events, entry.role);
+    return this.#apply(entry.id, author, entry.events, role);
   }
 
-  #announced(ending: string): undefined {
-    this.#db.run('UPDATE ending SET announced = 1 WHERE id = ?', ending);
+  /** A result message has been sent, where the task wants it. */
+  #announced(task: Task, ending: string, key: string): undefined {
+    if (key === task.envelope.reply_to) this.#setAnnounced(task.id, ending);
+  }
+
+  /**
+   * Somebody says that the messages of an ended task are out. It must be the task's role that says so. Where a worker
+   * that is not ours has sent its message itself, there is nothing to rob anybody of.
+   */
+  #noteAnnounced(ending: string, role: string | undefined): void {
+    const id = ending.slice(0, ending.indexOf('/'));
+    const task = this.#find(id)?.task;
+    if (task && (role === task.envelope.to || isForeign(ending))) this.#setAnnounced(id, ending);
+  }
+
+  #setAnnounced(id: string, ending: string): undefined {
+    this.#db.run('UPDATE ending SET announced = 1 WHERE id = ? AND task = ?', ending, this.#find(id)!.n);
   }
 
   /** @param role the one whose tasks it may be about; undefined for all */
-  #apply(id: string, events: readonly Event[], role?: string): boolean {
+  #apply(id: string, author: Author, events: readonly Event[], role?: string): boolean {
     const known = this.#db.get<{ accepted: number }>('SELECT accepted FROM entry WHERE id = ?', id);
     if (known) return known.accepted === 1;
     const rightful = role === undefined || this.#rolesOf(events).every((one) => one === role);
+    const displaced = author === 'coordinator' ? this.#displacedBy(events) : new Set<string>();
     const {
       accepted,
       events: kept,
       tasks,
     } = rightful
-      ? applyEntry(events, (task) => this.#find(task)?.task)
+      ? applyEntry(events, (task) => (displaced.has(task) ? undefined : this.#find(task)?.task))
       : { accepted: false, events: [], tasks: new Map<string, Task>() };
+    if (accepted) for (const task of displaced) this.#forget(task);
     this.#db.run('INSERT INTO entry (id, accepted) VALUES (?, ?)', id, accepted ? 1 : 0);
     for (const [task, after] of tasks) this.#set(task, after, id);
-    if (!accepted) for (const { task_id } of events) if (!this.#find(task_id)) this.#orphan(task_id);
+    if (!accepted) for (const { task_id } of events) if (!this.#find(task_id)) this.#speakOf(task_id, author);
     for (const event of kept) {
       this.#db.run('INSERT INTO event (task, body) VALUES (?, ?)', this.#find(event.task_id)!.n, JSON.stringify(event));
     }
+    if (accepted) for (const event of events) if (event.type === 'submitted') this.#learn(event.task_id, author);
     return accepted;
+  }
+
+  #speakOf(id: string, author: Speaker): void {
+    this.#hearsay.spokeOf(id, author, this.#offset);
+  }
+
+  /** A task has become known, by this author's word. */
+  #learn(id: string, author: Author): void {
+    if (typeof author === 'string') this.#hearsay.confirmed(id);
+    else this.#hearsay.learned(id, author.role, this.#offset);
+  }
+
+  /** Tasks that a role's workers have made up under an id that a coordinator now gives to a task of another role. */
+  #displacedBy(events: readonly Event[]): ReadonlySet<string> {
+    const displaced = events.filter((event) => {
+      const role = event.type === 'submitted' ? this.#hearsay.roleOf(event.task_id) : undefined;
+      return role !== undefined && event.type === 'submitted' && event.envelope.to !== role;
+    });
+    return new Set(displaced.map(({ task_id }) => task_id));
   }
 
   /**
@@ -134,23 +198,46 @@ export class Fold {
    * the task since its state was taken.
    * @param after how far the log was read when the state was taken
    */
-  #carry(id: string, event: EventOf<'carried'>, after: number): boolean {
-    const known = this.#find(event.task_id);
-    if (known) {
-      if (!isDeepStrictEqual(JSON.parse(JSON.stringify(known.task)), event.task)) return false;
-      this.#db.run('INSERT OR REPLACE INTO carried (task, at) VALUES (?, ?)', known.n, event.at);
-      return true;
+  #carry(id: string, author: Author, event: EventOf<'carried'>, after: number): boolean {
+    if (after >= this.#offset) return false;
+    const { task, task_id } = event;
+    const known = this.#find(task_id);
+    if (known && !isDeepStrictEqual(JSON.parse(JSON.stringify(known.task)), task)) {
+      if (!this.#isCorrected(known.task, author, task, after)) return false;
+      this.#forget(task_id);
+    } else if (known) {
+      if (author === 'coordinator') this.#hearsay.confirmed(task_id);
+      return this.#noteCarried(known.n, author, event.at);
+    } else if (this.#hearsay.isOutdated(task, after)) {
+      return false;
     }
-    const orphan = this.#db.get<{ last: number }>('SELECT last FROM orphan WHERE id = ?', event.task_id);
-    if (orphan && orphan.last > after) return false;
-    this.#db.run('DELETE FROM orphan WHERE id = ?', event.task_id);
-    if (!this.#apply(id, [event])) return false;
-    this.#db.run('INSERT OR REPLACE INTO carried (task, at) VALUES (?, ?)', this.#find(event.task_id)!.n, event.at);
+    this.#hearsay.adopted(task);
+    if (!this.#apply(id, author, [event])) return false;
+    this.#learn(task_id, author);
+    return this.#noteCarried(this.#find(task_id)!.n, author, event.at);
+  }
+
+  /** Whether a coordinator says of a task that only a role's workers have told of that it is otherwise. */
+  #isCorrected(known: Task, author: Author, task: Task, after: number): boolean {
+    if (author !== 'coordinator' || this.#hearsay.roleOf(known.id) === undefined) return false;
+    return task.envelope.to !== known.envelope.to || this.#hearsay.changedAt(known.id) <= after;
+  }
+
+  #noteCarried(n: number, author: Author, at: number): true {
+    this.#db.run('INSERT OR REPLACE INTO carried (task, at) VALUES (?, ?)', n, at);
+    if (author === 'coordinator') this.#db.run('INSERT OR REPLACE INTO vouched (task, at) VALUES (?, ?)', n, at);
     return true;
   }
 
-  #orphan(id: string): void {
-    this.#db.run('INSERT OR REPLACE INTO orphan (id, last) VALUES (?, ?)', id, this.#offset);
+  /** Removes a task that never was. */
+  #forget(id: string): void {
+    const { n } = this.#find(id)!;
+    this.write();
+    for (const table of ['event', 'ending', 'carried', 'vouched'])
+      this.#db.run(`DELETE FROM ${table} WHERE task = ?`, n);
+    this.#db.run('DELETE FROM task WHERE n = ?', n);
+    this.#tasks.set(id, undefined);
+    this.#hearsay.confirmed(id);
   }
 
   /** Whose tasks they are about; undefined for a task that there is not. */
@@ -170,6 +257,7 @@ export class Fold {
     const before = this.#find(id);
     const n = before?.n ?? this.#nextNumber();
     if (!before) this.#new.add(id);
+    else this.#hearsay.changed(id, this.#offset);
     this.#tasks.set(id, { n, task: after });
     this.#changed.add(id);
     if (isFinished(after)) {
@@ -186,36 +274,6 @@ export class Fold {
     return ++this.#last;
   }
 
-  /**
-   * While nobody could reach the broker, no worker could renew its lease: no lease runs on meanwhile. Several tell of
-   * one absence, each in its own words; what was counted before does not count again, and neither does the time when
-   * others were heard, so that it was only the teller who was cut off. It counts from when it began: by then the leases
-   * were live.
-   */
-  #stretchLeases(id: string, away: { readonly from: number; readonly to: number }): void {
-    const { away_until } = this.#db.get<{ away_until: number }>('SELECT away_until FROM log')!;
-    const from = Math.max(away.from, away_until);
-    const { silent } = this.#db.get<{ silent: number }>(
-      `SELECT coalesce(sum(min(ended, ?2) - max(began, ?1)), 0) AS silent FROM silence
-       WHERE min(ended, ?2) > max(began, ?1)`,
-      from,
-      away.to,
-    )!;
-    if (silent < SHORTEST) return;
-    this.#db.run('UPDATE log SET away_until = ?', away.to);
-    this.write();
-    for (const { task } of this.#db
-      .all<Stored>("SELECT n, state FROM task WHERE status = 'working'")
-      .map((stored) => toRow(stored))) {
-      if (task.status !== 'working' || task.lease.expires_at <= from) continue;
-      const { attempt, expires_at } = task.lease;
-      const later = expires_at + silent;
-      this.#apply(`${id}:${task.id}`, [
-        { v: 1, type: 'renewed', task_id: task.id, at: from, attempt, expires_at: later },
-      ]);
-    }
-  }
-
   /** Writes the rows that have changed. */
   write(): void {
     for (const id of this.#changed) {
@@ -224,5 +282,6 @@ export class Fold {
       else change(this.#db, n, task);
     }
     this.#changed.clear();
+    this.#clocks.write();
   }
 }

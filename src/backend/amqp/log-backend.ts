@@ -3,7 +3,18 @@ import { elapse } from '../../core/elapse.ts';
 import { AgentqError } from '../../core/errors.ts';
 import type { Event } from '../../core/event.ts';
 import type { Task } from '../../core/task.ts';
-import type { Backend, Claimed, ClaimRequest, Counts, Filter, Finding, Inbox, Outcome, Request } from '../backend.ts';
+import type {
+  Backend,
+  Claimed,
+  ClaimRequest,
+  Counts,
+  Filter,
+  Finding,
+  Inbox,
+  Outcome,
+  PassedOver,
+  Request,
+} from '../backend.ts';
 import { findRow, parseStored, type Stored, toRow } from '../projection/rows.ts';
 import { counts, list } from '../projection/questions.ts';
 import type { Absence } from './absence.ts';
@@ -15,6 +26,7 @@ import type { Delivery } from './delivery.ts';
 import type { Link } from './link.ts';
 import type { Log } from './log.ts';
 import type { Names } from './names.ts';
+import { TOLERANCE } from './role-clocks.ts';
 
 /** How many tasks are moved on at once because of time alone. */
 const SWEEP = 500;
@@ -158,7 +170,10 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away'> {
   counts(): Promise<Counts> {
     return this.#mending(async () => {
       await this.#catchUp();
-      return counts(this.#parts.cache.db);
+      const { cache, clock } = this.#parts;
+      const { workers, ...others } = counts(cache.db);
+      // A presence in the future is none: somebody has dated it wrongly.
+      return { ...others, workers: workers.filter(({ seen_at }) => seen_at <= clock() + TOLERANCE) };
     });
   }
 
@@ -187,6 +202,16 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away'> {
     await log.readAnew();
     const left = new Set(audit(cache.db, false).map(({ subject }) => subject));
     return findings.map((finding) => ({ ...finding, repaired: !left.has(finding.subject) }));
+  }
+
+  async passedOver(): Promise<readonly PassedOver[]> {
+    const { passedOver } = await import('./log-care.ts');
+    return passedOver(this.#parts);
+  }
+
+  async skip(offset: number): Promise<void> {
+    const { skip } = await import('./log-care.ts');
+    await skip(this.#parts, offset);
   }
 
   /** Reads the log as long as anybody waits for what comes by. */

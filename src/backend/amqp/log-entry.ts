@@ -2,25 +2,44 @@ import { sha256Hex } from '../../core/sha256.ts';
 import type { ConsumeMessage, MessageProperties } from 'amqplib';
 import * as z from 'zod/mini';
 import { DEFAULT_PRIORITY, DEFAULT_TYPE, type Envelope, envelopeSchema } from '../../core/envelope.ts';
-import { AgentqError } from '../../core/errors.ts';
 import type { Event, EventOf } from '../../core/event.ts';
 import { Evidence, isInStore } from '../../core/evidence.ts';
-import { isName } from '../../core/identifiers.ts';
 import { resultsQueue } from '../../core/reply-to.ts';
 import { ResultMessage } from '../../core/result-message.ts';
-import type { Task } from '../../core/task.ts';
 import { UNREADABLE } from '../../core/unreadable.ts';
+import { type Author, authorOf, roleOf } from './author.ts';
+import { type BodyLimits, COMMON_LIMITS, COORDINATOR_LIMITS, parseBounded, safeJson } from './bounded-json.ts';
 import { LogBody } from './log-body.ts';
-import { DELAY_LEVELS, eventKey, type Names, RESERVED } from './names.ts';
-import { FOREIGN_RESULT, FOUND, subjectOf } from './subject.ts';
+import {
+  type Headers,
+  headersOf,
+  idOf,
+  maxAttemptsOf,
+  momentOf,
+  readMoment,
+  saysNewer,
+  textOf,
+} from './message-headers.ts';
+import { eventKey, type Names, RESERVED } from './names.ts';
+import { isSound } from './sound-event.ts';
+import { FOREIGN_RESULT, FOUND, SKIP, subjectOf } from './subject.ts';
 
 /** One message of the log, read. */
-export type LogEntry = { readonly id: string; readonly at: number } & (
+export type LogEntry = {
+  readonly id: string;
+  readonly at: number;
+  readonly author: Author;
+  /** Its routing key, and the user that published it where it says so: the broker has checked that. */
+  readonly key: string;
+  readonly user: string | undefined;
+} & (
   | ({
       readonly kind: 'events';
       /** The one whose tasks it may be about; undefined for all. */
       readonly role: string | undefined;
-    } & Omit<LogBody, 'v' | 'at'>)
+      /** Whether its writer says, as its key does, for which role it works. */
+      readonly signed: boolean;
+    } & Omit<LogBody, 'v' | 'at' | 'role' | 'skip'>)
   /** A delayed token has arrived. */
   | { readonly kind: 'due'; readonly task_id: string; readonly role: string }
   | {
@@ -30,73 +49,94 @@ export type LogEntry = { readonly id: string; readonly at: number } & (
       readonly announces: string | undefined;
       readonly digest: string;
     }
+  /** Every reader passes over the entry at this offset. */
+  | { readonly kind: 'skip'; readonly offset: number }
+  /** A newer agentq wrote it: to pass over it would be to answer wrongly. */
+  | { readonly kind: 'newer' }
   /** Not ours, and nothing that we know how to read. */
-  | { readonly kind: 'unreadable' }
+  | { readonly kind: 'unreadable'; readonly reason: string }
 );
 
-/** Nobody's clock goes further: the year 2248, ms since 1970. */
-const LAST_MOMENT = 2 ** 43;
+type Variant<E> = E extends LogEntry ? Omit<E, 'id' | 'at' | 'author' | 'key' | 'user'> : never;
 
-/** The longest that a compressed message may become, in bytes. */
-const LONGEST_BODY = 256 * 1024 * 1024;
-
-/** What holds where whoever published a message did not think of it. */
-interface Fallback {
-  readonly id: string;
-  /** ms since 1970. */
-  readonly at: number;
-}
+/** What a message holds; `at` and `id` where they are other than its headers say. Takes the time of the message. */
+type Content = (at: number, said: number) => Variant<LogEntry> & { readonly at?: number; readonly id?: string };
 
 /**
- * Reads a message of the log. Anybody who may publish can have written it: what is not as it must be is unreadable.
- * @throws AgentqError `newer-schema` where a newer agentq wrote it: to pass over it would be to answer wrongly
+ * Reads a message of the log once, for any time that it may be of. Anybody who may publish can have written it: what
+ * is not as it must be is unreadable.
+ * @param id for one that has none
+ * @returns makes the entry; takes the time of a message that does not say its own, ms since 1970
  */
-export function readLogMessage(
+export function readLogMessage(message: ConsumeMessage, names: Names, id: string): (at: number) => LogEntry {
+  const { fields, properties } = message;
+  const author = authorOf(fields.routingKey, fields.exchange, names);
+  const sent = readMoment(headersOf(properties)['agentq-sent-at']);
+  const said = momentOf(properties);
+  const own = idOf(properties, id);
+  const content = readContent(message, names, author, own);
+  const base = { id: own, author, key: fields.routingKey, user: textOf(properties.userId) };
+  return (time) => {
+    const at = sent ?? said ?? time;
+    return { ...base, at, ...content(at, said ?? time) } as LogEntry;
+  };
+}
+
+const unreadable =
+  (reason: string): Content =>
+  () => ({ kind: 'unreadable', reason });
+
+/** What says that a newer agentq wrote it: that is believed of those alone who may change the format. */
+const fromNewer = (author: Author): Content =>
+  author === 'coordinator' ? () => ({ kind: 'newer' }) : unreadable('it says that a newer agentq wrote it');
+
+function readContent(
   { content, fields, properties }: ConsumeMessage,
   names: Names,
-  last: Fallback,
-): LogEntry {
-  const id = typeof properties.messageId === 'string' ? properties.messageId : last.id;
+  author: Author,
+  id: string,
+): Content {
   const headers = headersOf(properties);
-  const said = momentOf(properties) ?? last.at;
-  const base = { id, at: readMoment(headers['agentq-sent-at']) ?? said };
-  if ((numberOf(headers['agentq-version']) ?? 1) > 1) throw newer();
-  const json = parse(content, properties);
+  if (saysNewer(headers)) return fromNewer(author);
+  const limits = author === 'coordinator' ? COORDINATOR_LIMITS : COMMON_LIMITS;
+  const { json, problem } = parseBounded(content, properties.contentEncoding, limits);
+  if (problem !== undefined) return unreadable(problem);
   const key = fields.routingKey;
-  return readKey(key) ?? { ...base, kind: 'unreadable' };
-
-  function readKey(key: string): LogEntry | undefined {
-    if (json === undefined) return undefined;
-    if (key === eventKey(FOREIGN_RESULT)) return readResult(json, content, base, undefined);
-    if (key.startsWith(eventKey(''))) return readEvents(json, key, base);
-    if (!key.startsWith(RESERVED)) return readResult(json, content, base, textOf(headers['agentq-announces']));
-    const envelope = readEnvelope(json, roleOf(key));
-    if (!envelope) return undefined;
-    // What comes out of the delay levels passes by a second time.
-    if (fields.exchange !== names.exchange) {
-      const at = readMoment(headers['agentq-due-at']) ?? base.at;
-      return { id: `${id}:due`, at, kind: 'due', task_id: envelope.task_id, role: envelope.to };
-    }
-    const event = submittedOf(envelope, headers, said);
-    return { ...base, kind: 'events', role: envelope.to, roles: [envelope.to], events: [event] };
+  if (key === eventKey(FOREIGN_RESULT)) return readResult(json, content, undefined);
+  if (key.startsWith(eventKey(''))) return readEvents(json, key, author, limits);
+  if (!key.startsWith(RESERVED)) return readResult(json, content, textOf(headers['agentq-announces']));
+  const envelope = readEnvelope(json, roleOf(key));
+  if (!envelope) return unreadable('it is no task envelope for the role of its key');
+  // What comes out of the delay levels passes by a second time.
+  if (fields.exchange !== names.exchange) {
+    const due = readMoment(headers['agentq-due-at']);
+    const { task_id, to: role } = envelope;
+    return (at) => ({ id: `${id}:due`, at: due ?? at, kind: 'due', task_id, role });
   }
+  const { to } = envelope;
+  return (_, at) => {
+    const events = [submittedOf(envelope, headers, at)];
+    return { kind: 'events', role: to, signed: false, roles: [to], events };
+  };
 }
 
-/** Of a key of work or of a delay: `agentq.work.ROLE.PRIORITY`. */
-function roleOf(key: string): string | undefined {
-  const words = key.split('.');
-  return words[1] === 'work' ? words[2] : words[2 + DELAY_LEVELS];
-}
-
-function readEvents(json: unknown, key: string, base: Fallback): LogEntry | undefined {
-  if (isNewer(json)) throw newer();
+function readEvents(json: unknown, key: string, author: Author, limits: BodyLimits): Content {
+  if (isNewer(json)) return fromNewer(author);
+  const { events: listed } = Object(json) as { events?: unknown };
+  if (Array.isArray(listed) && listed.length > limits.events) {
+    return unreadable(`it holds more than ${limits.events} events`);
+  }
   const parsed = LogBody.safeParse(json);
-  if (!parsed.success) return undefined;
-  const { events } = parsed.data;
+  if (!parsed.success) return unreadable('it is no entry of the log');
+  const { skip, role: speaker, v: _v, ...body } = parsed.data;
+  const { events } = body;
   const [subject, role] = key.slice(eventKey('').length).split('.');
+  if (subject === SKIP && skip !== undefined && events.length === 0) return () => ({ kind: 'skip', offset: skip });
   const rightful = subject === FOUND ? role !== undefined && isFound(events) : subject === subjectOf(events);
-  if (!rightful || !events.every(hasNames)) return undefined;
-  return { ...parsed.data, ...base, at: parsed.data.at, kind: 'events', role };
+  if (!rightful) return unreadable('its key does not say what it holds');
+  const single = events.length === 1 || events.every(({ type }) => type !== 'carried');
+  if (!single || !events.every(isSound)) return unreadable('it holds an event that no agentq writes');
+  return () => ({ ...body, kind: 'events', role, signed: speaker !== undefined && speaker === role });
 }
 
 /** A task that lay in the work queue alone, or a message that is none. */
@@ -105,102 +145,21 @@ function isFound([first, second, ...more]: readonly Event[]): boolean {
   return second === undefined || (second.type === 'attempt-failed' && first.envelope.type === UNREADABLE);
 }
 
-/** Names and paths end up in folders, queue names and routing keys, whoever wrote them. */
-function hasNames(event: Event): boolean {
-  if (!isName('task id', event.task_id)) return false;
-  switch (event.type) {
-    case 'restored': // what lies on a broker is not restored from a backup
-      return false;
-    case 'submitted':
-      return (
-        event.attempts_above === undefined &&
-        isWellNamed(event.task_id, event.envelope) &&
-        (!event.context || isInStore(event.context))
-      );
-    case 'carried':
-      return isWellNamed(event.task_id, event.task.envelope) && evidenceIn(event.task).every(isInStore);
-    case 'completed':
-      return [...event.artifacts, ...(event.result ? [event.result] : [])].every(isInStore);
-    case 'attempt-failed':
-      return event.artifacts.every(isInStore);
-    default:
-      return true;
-  }
-}
-
-function isWellNamed(id: string, { task_id, to, from, reply_to }: Envelope): boolean {
-  const named = isName('role', to) && isName('agent name', from) && isName('queue name', reply_to);
-  return task_id === id && named && !reply_to.startsWith(RESERVED);
-}
-
-function evidenceIn(task: Task): readonly Evidence[] {
-  const { context, attempts } = task;
-  return [
-    ...(context ? [context] : []),
-    ...attempts.flatMap((attempt) => (attempt.outcome ? (attempt.artifacts ?? []) : [])),
-  ];
-}
-
-function readResult(
-  json: unknown,
-  content: Buffer,
-  base: Fallback,
-  announces: string | undefined,
-): LogEntry | undefined {
+function readResult(json: unknown, content: Buffer, announces: string | undefined): Content {
   const message = ResultMessage.safeParse(json);
-  if (!message.success) return undefined;
-  return { ...base, kind: 'result', message: message.data, announces, digest: digestOf(content) };
+  if (!message.success) return unreadable('it is no result message');
+  const digest = digestOf(content);
+  return () => ({ kind: 'result', message: message.data, announces, digest });
 }
 
 export function digestOf(content: Buffer): string {
   return sha256Hex(content);
 }
 
-function newer(): AgentqError {
-  return new AgentqError('newer-schema', 'the log holds events of a newer agentq', 'use that version');
-}
-
 function isNewer(json: unknown): boolean {
   const { v, events } = Object(json) as { v?: unknown; events?: unknown };
   if (typeof v === 'number' && v > 1) return true;
   return Array.isArray(events) && events.some((event) => Number((Object(event) as { v?: unknown }).v) > 1);
-}
-
-function parse(content: Buffer, { contentEncoding }: MessageProperties): unknown {
-  try {
-    return safeJson(
-      (contentEncoding === 'gzip'
-        ? process.getBuiltinModule('node:zlib').gunzipSync(content, { maxOutputLength: LONGEST_BODY })
-        : content
-      ).toString('utf8'),
-    );
-  } catch {
-    return undefined;
-  }
-}
-
-export function safeJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-type Headers = Readonly<Record<string, unknown>>;
-const headersOf = (properties: MessageProperties): Headers => properties.headers ?? {};
-const numberOf = (value: unknown) => (typeof value === 'number' ? value : undefined);
-
-/** A moment in whole ms since 1970; undefined for what can be none, such as microseconds. */
-function readMoment(value: unknown): number | undefined {
-  return typeof value === 'number' && value >= 0 && value < LAST_MOMENT ? Math.floor(value) : undefined;
-}
-const textOf = (value: unknown) => (typeof value === 'string' ? value : undefined);
-
-/** When it was published, as far as it says: ms since 1970. AMQP's own timestamp counts seconds. */
-export function momentOf(properties: MessageProperties): number | undefined {
-  const { timestamp } = properties;
-  return readMoment(headersOf(properties)['agentq-at']) ?? readMoment(Number(timestamp) * 1_000);
 }
 
 const EnvelopeSchema = envelopeSchema();
@@ -223,7 +182,7 @@ const Context = z.optional(Evidence);
 function submittedOf(envelope: Envelope, headers: Headers, at: number): EventOf<'submitted'> {
   const text = textOf(headers['agentq-context']);
   const context = Context.safeParse(text === undefined ? undefined : safeJson(text));
-  const max_attempts = numberOf(headers['agentq-max-attempts']);
+  const max_attempts = maxAttemptsOf(headers);
   const due_at =
     headers['agentq-version'] === undefined ? askedFor(envelope, at) : readMoment(headers['agentq-due-at']);
   return {
@@ -253,6 +212,7 @@ export function readToken(
   role: string,
   now: number,
 ): EventOf<'submitted'> | undefined {
-  const envelope = readEnvelope(parse(content, properties), role);
+  const { json } = parseBounded(content, properties.contentEncoding, COMMON_LIMITS);
+  const envelope = readEnvelope(json, role);
   return envelope && submittedOf(envelope, headersOf(properties), momentOf(properties) ?? now);
 }

@@ -1,11 +1,13 @@
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { ConnectionLost } from './broker-error.ts';
-import type { Cache, Folded, LogMessage, Position } from './cache.ts';
-import type * as Reading from './log-entry.ts';
+import type { Cache, Folded, Position } from './cache.ts';
+import type * as Reading from './log-message.ts';
 import type { LogEntry } from './log-entry.ts';
+import type { LogMessage } from './log-message.ts';
 import type { Names } from './names.ts';
 import { offsetOf } from './offset.ts';
 import { monotonic } from './monotonic.ts';
+import { Roadblock } from './roadblock.ts';
 import { closeQuietly, type Session } from './session.ts';
 
 /** How many messages the broker sends ahead of acknowledgements. */
@@ -13,6 +15,9 @@ const AHEAD = 2_000;
 
 /** How late a message is acknowledged at most, in ms: a broker closes the channel of one that waits for half an hour. */
 const ACKNOWLEDGE_AFTER = 1_000;
+
+/** How much may be read at once, in bytes: what is decompressed and parsed is kept until it is folded. */
+const AT_ONCE = 64 * 1024 * 1024;
 
 /** What the follower of a log is told: what came by, in order, after it was folded. */
 export type OnEntry = (entry: LogEntry, folded: Folded) => void;
@@ -46,6 +51,7 @@ export class LogReader {
   /** The offset before the first of the batch; undefined until the last known message was seen. */
   #after: number | undefined;
   #distrusted = false;
+  readonly #roadblock = new Roadblock();
   #expected: Position = { last: -1, id: '', at: 0, bytes: 0 };
 
   /** Begins to read. Whoever publishes meanwhile finds what it has published in the log. */
@@ -72,6 +78,7 @@ export class LogReader {
     this.#latest = undefined;
     this.#batch = [];
     this.#held = [];
+    this.#roadblock.lift();
     channel.on('error', (error: Error) => channel === this.#channel && this.#fail(error));
     try {
       await this.#begin(channel, expected.last < 0 ? 'first' : expected.last);
@@ -95,7 +102,7 @@ export class LogReader {
     begun.catch(() => {});
     // The broker takes its time to find the place: what is needed to read is loaded meanwhile.
     await this.#session.written();
-    this.#reading ??= await import('./log-entry.ts');
+    this.#reading ??= await import('./log-message.ts');
     this.#digest(channel);
     await begun;
   }
@@ -132,7 +139,10 @@ export class LogReader {
     this.#batch = [];
     try {
       const read = batch.map((message) => this.#toRead(message));
-      if (this.#countsOneShort(read[0]!) || !this.#fold(read)) return this.#again();
+      if (this.#countsOneShort(read[0]!)) return this.#again();
+      for (const part of partsOf(read)) {
+        if (this.#roadblock.isUp ? this.#lookAhead(part) : !this.#fold(part)) return this.#again();
+      }
     } catch (error) {
       return this.#fail(error);
     }
@@ -163,11 +173,8 @@ export class LogReader {
   }
 
   #toRead(message: ConsumeMessage): LogMessage {
-    const { momentOf, readLogMessage } = this.#reading!;
     const offset = offsetOf(message);
-    const at = momentOf(message.properties);
-    const read = (time: number) => readLogMessage(message, this.#names, { id: `offset:${offset}`, at: time });
-    return { offset, size: message.content.length, at, read };
+    return this.#reading!.logMessageOf(message, offset, this.#names);
   }
 
   /** @returns whether it follows what the cache holds */
@@ -187,9 +194,15 @@ export class LogReader {
       this.#after = first.offset;
       this.#tell(entry, this.#cache.outcome(id));
     }
-    const ready = this.#hold(messages);
-    if (ready.length === 0) return true;
-    const folded = this.#cache.fold(ready, this.#after);
+    const waiting = this.#hold(messages);
+    const ready = this.#roadblock.before(waiting);
+    if (ready.length > 0 && !this.#foldReady(ready)) return false;
+    return !this.#roadblock.isUp || !this.#lookAhead(waiting.slice(ready.length));
+  }
+
+  /** @returns whether they follow what the cache holds */
+  #foldReady(ready: readonly LogMessage[]): boolean {
+    const folded = this.#cache.fold(ready, this.#after!);
     if (!folded) return false;
     this.#after = ready.at(-1)!.offset;
     for (const { entry, folded: effect } of folded) this.#tell(entry, effect);
@@ -197,12 +210,28 @@ export class LogReader {
   }
 
   /**
+   * Behind an entry that stops the reading nothing is folded: it is only looked for the word of a coordinator that the
+   * entry is to be passed over. Whoever waits for something behind it is told what stops the reading.
+   * @returns whether the word has come, so that the reading can go on
+   */
+  #lookAhead(messages: readonly LogMessage[]): boolean {
+    for (const message of messages) {
+      const entry = message.read(0);
+      if (this.#roadblock.isLiftedBy(entry)) return true;
+      if (this.#waiting.has(entry.id)) throw this.#roadblock.error();
+    }
+    return false;
+  }
+
+  /**
    * Keeps back what does not say when it was published, until something comes by that does: so it has the same time
-   * for all who read the log. Whoever waits for it is told at once.
+   * for all who read the log. Whoever waits for it is told at once. Where that becomes too much, it is dated by what
+   * came before.
    */
   #hold(messages: readonly LogMessage[]): readonly LogMessage[] {
     const all = [...this.#held, ...messages];
-    const ready = all.findLastIndex(({ at }) => at !== undefined) + 1;
+    const tooMuch = all.reduce((sum, { cost }) => sum + cost, 0) > AT_ONCE;
+    const ready = tooMuch ? all.length : all.findLastIndex(({ at }) => at !== undefined) + 1;
     this.#held = all.slice(ready);
     for (const message of this.#held) if (messages.includes(message)) this.#onEntry(message.read(0), undefined);
     return all.slice(0, ready);
@@ -227,4 +256,19 @@ export class LogReader {
   #again(): void {
     this.attach().catch((error: unknown) => this.#fail(error));
   }
+}
+
+/** In order, as many together as may be read at once. */
+function partsOf(messages: readonly LogMessage[]): readonly (readonly LogMessage[])[] {
+  const parts: LogMessage[][] = [];
+  let sum = Infinity;
+  for (const message of messages) {
+    sum += message.cost;
+    if (sum > AT_ONCE) {
+      parts.push([]);
+      sum = message.cost;
+    }
+    parts.at(-1)!.push(message);
+  }
+  return parts;
 }

@@ -5,13 +5,14 @@ import { awaited, notShown, RESEND } from './awaited.ts';
 import type { Absence } from './absence.ts';
 import type { Cache, Folded } from './cache.ts';
 import { entryId } from './entry-id.ts';
+import { interestOf } from './interest.ts';
 import type { Link } from './link.ts';
-import { unbound } from './broker-error.ts';
+import { isRefused, unbound } from './broker-error.ts';
 import { LogReader } from './log-reader.ts';
 import type { Note } from './log-body.ts';
 import type { LogEntry } from './log-entry.ts';
 import { monotonic } from './monotonic.ts';
-import { foreignMessage, noteMessage } from './outgoing.ts';
+import { foreignMessage, noteMessage, type Under } from './outgoing.ts';
 import { appendAtEnd } from './tail.ts';
 import type { Names } from './names.ts';
 import type { Outgoing } from './publisher.ts';
@@ -20,9 +21,7 @@ import type { Session } from './session.ts';
 /** From what length on an absence of the broker is told of, in ms. */
 const ABSENCE = 1_000;
 
-export interface Publishing {
-  /** What its key says of it, where the events do not tell. */
-  readonly subject?: string | undefined;
+export interface Publishing extends Under {
   /** Called when it is on its way. */
   readonly onSent?: (() => void) | undefined;
 }
@@ -41,6 +40,8 @@ export class Log {
   readonly #readers = new WeakMap<Session, Promise<LogReader>>();
   /** The ids of what this process appends just now. */
   readonly #own = new Set<string>();
+  /** The roles that this process works for. */
+  readonly #roles = new Set<string>();
   readonly #absence: Absence;
   #following = false;
   #closed = false;
@@ -134,13 +135,20 @@ export class Log {
   }
 
   /** Appends what agentq alone writes: events, or a note. */
-  note(note: Note, id = this.newId(), { subject, onSent }: Publishing = {}): Promise<Folded> {
-    return this.append(id, () => noteMessage(this.#names, id, this.#clock(), note, subject), onSent);
+  note(
+    note: Note,
+    { id = this.newId(), onSent, ...under }: Publishing & { readonly id?: string } = {},
+  ): Promise<Folded> {
+    return this.append(id, () => noteMessage(this.#names, id, this.#clock(), note, under), onSent);
   }
 
   /** Makes events happen. @returns whether they did */
   async happen(events: readonly Event[], roles: readonly string[], id: string, more?: Publishing): Promise<boolean> {
-    return (await this.note({ events: [...events], roles: [...new Set(roles)] }, id, more)) === true;
+    const [role] = roles;
+    const claims = role !== undefined && events.some(({ type }) => type === 'claimed');
+    if (claims) this.#roles.add(role);
+    const note = { events: [...events], roles: [...new Set(roles)], ...(claims && { role }) };
+    return (await this.note(note, { ...more, id })) === true;
   }
 
   /** Tells the log of a result message that was written past it. */
@@ -149,9 +157,18 @@ export class Log {
     await this.append(id, () => foreignMessage(this.#names, id, this.#clock(), content));
   }
 
-  /** After this the cache holds everything that was confirmed before. A worker that asks for work is seen. */
-  async catchUp(seen?: { readonly worker: string; readonly role: string }): Promise<void> {
-    await this.note({ ...(seen && { seen }) });
+  /** After this the cache holds everything that was confirmed before. */
+  async catchUp(): Promise<void> {
+    await this.note({});
+  }
+
+  /**
+   * The same, in the name of a role that this process works for.
+   * @param worker the one that asks for work, where its presence is to be told
+   */
+  async catchUpFor(role: string, worker?: string): Promise<void> {
+    this.#roles.add(role);
+    await this.note({ role, ...(worker !== undefined && { seen: { worker, role } }) }, { role });
   }
 
   /** Reads the log from its beginning, after the cache was emptied. */
@@ -188,9 +205,22 @@ export class Log {
     await reader.attached;
     const to = this.#clock();
     if (to - from >= ABSENCE) {
-      await this.#appendOn(session, reader, noteMessage(this.#names, this.newId(), to, { away: { from, to } }));
+      const away = { from, to };
+      for (const role of this.#rolesAtWork()) {
+        const message = noteMessage(this.#names, this.newId(), to, { away, role }, { role });
+        await this.#appendOn(session, reader, message).catch((error: unknown) => {
+          // Of other roles their own workers tell, and coordinators.
+          if (!isRefused(error)) throw error;
+        });
+      }
     }
     this.#link.absenceIsTold();
+  }
+
+  /** Those that this process works for, and those whose leases an outage concerns. */
+  #rolesAtWork(): ReadonlySet<string> {
+    const working = this.#cache.db.all<{ role: string }>("SELECT DISTINCT role FROM task WHERE status = 'working'");
+    return new Set([...this.#roles, ...working.map(({ role }) => role)]);
   }
 
   #ring(entry: LogEntry): void {
@@ -220,57 +250,5 @@ export class Log {
 
   close(): void {
     this.#closed = true;
-  }
-}
-
-/** Who may want to look when an entry has come by. It may have had no effect: rings promise nothing. */
-function interestOf(entry: LogEntry): { readonly roles: readonly string[]; readonly finished: boolean } {
-  switch (entry.kind) {
-    case 'due':
-      return { roles: [entry.role], finished: false };
-    case 'result':
-      return { roles: [], finished: true };
-    case 'unreadable':
-      return { roles: [], finished: false };
-    case 'events': {
-      const { events, roles } = entry;
-      // A note without events that names a role tells that a token is there.
-      const ready = events.length === 0 || events.some(makesReady);
-      return { roles: ready ? roles : [], finished: events.some(ends) };
-    }
-    default:
-      return entry satisfies never;
-  }
-}
-
-function makesReady(event: Event): boolean {
-  switch (event.type) {
-    case 'submitted':
-    case 'became-due':
-    case 'released':
-    case 'retried':
-    case 'cancelled':
-      return true;
-    case 'attempt-failed':
-      return event.retry_at !== null;
-    case 'lease-expired':
-      return !event.final;
-    default:
-      return false;
-  }
-}
-
-function ends(event: Event): boolean {
-  switch (event.type) {
-    case 'completed':
-    case 'cancelled':
-    case 'expired':
-      return true;
-    case 'attempt-failed':
-      return event.retry_at === null;
-    case 'lease-expired':
-      return event.final;
-    default:
-      return false;
   }
 }

@@ -3,6 +3,8 @@ import type { EventOf } from '../../core/event.ts';
 import { rankOf } from '../../core/priority.ts';
 import type { ResultMessage } from '../../core/result-message.ts';
 import type { Task } from '../../core/task.ts';
+import { authorOf } from './author.ts';
+import { COMMON_LIMITS, COORDINATOR_LIMITS } from './bounded-json.ts';
 import type { LogBody, Note } from './log-body.ts';
 import { FOREIGN_RESULT, subjectOf } from './subject.ts';
 import { delayKey, eventKey, LONGEST_DELAY, type Names, RESERVED, workKey } from './names.ts';
@@ -70,15 +72,32 @@ function common(id: string, at: number): Outgoing['options'] {
   return { messageId: id, contentType: 'application/json', timestamp: Math.floor(at / 1_000) };
 }
 
+/** What the routing key of an entry says beside its events. */
+export interface Under {
+  /** What it is about; that of its events where it is not said. */
+  readonly subject?: string | undefined;
+  /** The role whose tasks it is about: that of the note where it names one alone, and none with `null`. */
+  readonly role?: string | null | undefined;
+}
+
 /**
  * Anything else for the log.
- * @param subject what its key says of it
  * @throws AgentqError `too-large`
  */
-export function noteMessage(names: Names, id: string, at: number, note: Note, subject?: string): Outgoing {
+export function noteMessage(names: Names, id: string, at: number, note: Note, under: Under = {}): Outgoing {
   const { events = [], roles = [] } = note;
+  const { subject = subjectOf(events), role = roles.length === 1 ? roles[0] : null } = under;
   const body: LogBody = { ...note, v: 1, at, events, roles };
   const whole = json(body);
+  const key = eventKey([subject, ...(role === null ? [] : [role])].join('.'));
+  const { bytes } = authorOf(key, names.exchange, names) === 'coordinator' ? COORDINATOR_LIMITS : COMMON_LIMITS;
+  if (whole.length > bytes) {
+    throw new AgentqError(
+      'too-large',
+      `an entry of ${whole.length} bytes is more than readers of the log take`,
+      'split the batch, or bring fewer artifacts',
+    );
+  }
   const content = whole.length < COMPRESSED_FROM ? whole : process.getBuiltinModule('node:zlib').gzipSync(whole);
   if (content.length > LONGEST_MESSAGE) {
     throw new AgentqError(
@@ -89,7 +108,7 @@ export function noteMessage(names: Names, id: string, at: number, note: Note, su
   }
   return {
     exchange: names.exchange,
-    key: eventKey([subject ?? subjectOf(events), ...(roles.length === 1 ? roles : [])].join('.')),
+    key,
     content,
     options: { ...common(id, at), ...(content !== whole && { contentEncoding: 'gzip' }) },
   };

@@ -10,7 +10,7 @@ export function subjectOf(events: readonly Event[]): string {
   // What time brings about comes before what somebody says, and is everybody's to write down.
   const said = [...types].filter((type) => !elapsed.has(type));
   if (said.length > 1) return 'several';
-  return said[0] ?? events.at(-1)?.type ?? 'note';
+  return said[0] ?? events.at(-1)?.type ?? NOTE;
 }
 
 const elapsed = new Set<string>(['became-due', 'expired', 'lease-expired']);
@@ -20,3 +20,26 @@ export const FOUND = 'found';
 
 /** The subject of a result message that was written past the log. */
 export const FOREIGN_RESULT = 'foreign-result';
+
+/** The subject of a note that names an entry which every reader passes over. Coordinators alone may write it. */
+export const SKIP = 'skip';
+
+/** The subject of a note without events: a marker, presence, an outage, an announcement. */
+export const NOTE = 'note';
+
+/** What a worker may write of its role's tasks: what it says, and what time has brought about. */
+export const WORKER_SUBJECTS: readonly string[] = [
+  'claimed',
+  'renewed',
+  'completed',
+  'attempt-failed',
+  'released',
+  'stopped',
+  'refused',
+  'expired',
+  'became-due',
+  'lease-expired',
+  NOTE,
+  'carried',
+  FOUND,
+];

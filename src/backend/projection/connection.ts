@@ -34,6 +34,8 @@ export interface Form {
   /** Raised by every change that an older agentq would misread. A file with a higher one is refused. */
   readonly version: number;
   readonly schema: string;
+  /** Tables that were added later, and that an older agentq does without: `CREATE … IF NOT EXISTS` alone. */
+  readonly additions?: string;
   /** FULL: a commit is on the disk when it returns. NORMAL: a power cut may take the last ones, and breaks nothing. */
   readonly synchronous: 'FULL' | 'NORMAL';
 }
@@ -74,6 +76,7 @@ export class Connection {
       db.exec('COMMIT');
     });
     connection.#check();
+    if (form.additions !== undefined) connection.#guard(() => connection.#db.exec(form.additions!));
     return connection;
   }
 

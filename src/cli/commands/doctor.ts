@@ -1,33 +1,48 @@
 import * as z from 'zod/mini';
 import type { Diagnosis } from '../../app/diagnosis.ts';
 import { diagnose } from '../../app/doctor.ts';
+import type { Backend } from '../../backend/backend.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { parseFlags } from '../flags.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
 import { visible } from '../visible.ts';
 
-const Flags = z.object({ repair: z.optional(z.boolean()) });
+const Flags = z.object({
+  repair: z.optional(z.boolean()),
+  skip: z.optional(z.string().check(z.regex(/^\d{1,15}$/, { error: 'is no place in the log, such as 4711' }))),
+});
 
 export const define: Define = (command, context) =>
-  command.option('--repair', 'repair what can be repaired without losing anything').action(async (options) => {
-    const { repair = false } = parseFlags(Flags, options);
-    const cli = context();
-    const findings = await diagnose(await cli.services(), repair);
-    const left = findings.filter(({ severity, repaired }) => severity === 'problem' && !repaired);
-    if (cli.io.json) cli.io.data({ healthy: left.length === 0, findings: [...findings] } satisfies Output<'doctor'>);
-    else {
-      const style = await cli.io.style();
-      const mark = ({ severity, repaired }: Diagnosis) =>
-        repaired ? style.green('repaired') : severity === 'advice' ? style.yellow('advice  ') : style.red('problem ');
-      for (const one of findings) cli.io.line(`${mark(one)}  ${visible(one.subject)}: ${visible(one.problem)}`);
-      if (left.length === 0) cli.io.line(style.green('healthy'));
-    }
-    if (left.length > 0) {
-      throw new AgentqError(
-        'unhealthy',
-        `${left.length} problems found`,
-        repair ? 'these need a person' : 'agentq doctor --repair',
-      );
-    }
-  });
+  command
+    .option('--repair', 'repair what can be repaired without losing anything')
+    .option('--skip <offset>', 'pass over the entry of the broker’s log that stops all readers')
+    .action(async (options) => {
+      const { repair = false, skip } = parseFlags(Flags, options);
+      const cli = context();
+      const services = await cli.services();
+      if (skip !== undefined) await passOver(services.backend, Number(skip));
+      const findings = await diagnose(services, repair);
+      const left = findings.filter(({ severity, repaired }) => severity === 'problem' && !repaired);
+      if (cli.io.json) cli.io.data({ healthy: left.length === 0, findings: [...findings] } satisfies Output<'doctor'>);
+      else {
+        const style = await cli.io.style();
+        const mark = ({ severity, repaired }: Diagnosis) =>
+          repaired ? style.green('repaired') : severity === 'advice' ? style.yellow('advice  ') : style.red('problem ');
+        for (const one of findings) cli.io.line(`${mark(one)}  ${visible(one.subject)}: ${visible(one.problem)}`);
+        if (left.length === 0) cli.io.line(style.green('healthy'));
+      }
+      if (left.length > 0) {
+        throw new AgentqError(
+          'unhealthy',
+          `${left.length} problems found`,
+          repair ? 'these need a person' : 'agentq doctor --repair',
+        );
+      }
+    });
+
+async function passOver(backend: Backend, offset: number): Promise<void> {
+  if (!backend.skip)
+    throw new AgentqError('usage', '--skip is for a queue on a broker: here nobody else writes the log');
+  await backend.skip(offset);
+}

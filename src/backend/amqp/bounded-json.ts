@@ -1,0 +1,113 @@
+/** What the body of a message may be at most. One that exceeds a limit is not parsed. */
+export interface BodyLimits {
+  /** Its length in bytes, after decompression. */
+  readonly bytes: number;
+  /** How deep arrays and objects are nested. */
+  readonly depth: number;
+  /** How many values it holds, about. */
+  readonly values: number;
+  /** The length of its longest string, in bytes. */
+  readonly text: number;
+  /** How many events one entry holds. */
+  readonly events: number;
+}
+
+const MIB = 1024 * 1024;
+
+/** For whatever a user may write who is no coordinator. Such entries speak of one decision about one task. */
+export const COMMON_LIMITS: BodyLimits = {
+  bytes: 16 * MIB,
+  depth: 100,
+  values: 500_000,
+  text: MIB,
+  events: 100,
+};
+
+/** For the keys that only coordinators may use: a batch is one entry. */
+export const COORDINATOR_LIMITS: BodyLimits = {
+  bytes: 256 * MIB,
+  depth: 1_000,
+  values: 16_000_000,
+  text: 256 * MIB,
+  events: 2_000_000,
+};
+
+export type Parsed =
+  { readonly json: unknown; readonly problem?: never } | { readonly json?: never; readonly problem: string };
+
+/**
+ * Parses the JSON body of a message that anybody may have written. The limits are checked before and while it is
+ * decompressed, and on its bytes before it is parsed, so that a hostile body costs no more memory than its limit.
+ * @param encoding the AMQP content encoding; `gzip` is decompressed, any other is ignored
+ */
+export function parseBounded(content: Buffer, encoding: unknown, limits: BodyLimits): Parsed {
+  if (content.length > limits.bytes) return tooLong(limits);
+  let bytes = content;
+  if (encoding === 'gzip') {
+    try {
+      bytes = process.getBuiltinModule('node:zlib').gunzipSync(content, { maxOutputLength: limits.bytes });
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'
+        ? tooLong(limits)
+        : { problem: 'its body cannot be decompressed' };
+    }
+  }
+  const problem = exceeded(bytes, limits);
+  if (problem !== undefined) return { problem };
+  const json = safeJson(bytes.toString('utf8'));
+  return json === undefined ? { problem: 'its body is no JSON' } : { json };
+}
+
+const tooLong = ({ bytes }: BodyLimits) => ({ problem: `its body is longer than ${bytes / MIB} MiB` });
+
+/** @returns undefined where it is no JSON */
+export function safeJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const OPEN_ARRAY = 0x5b;
+const BACKSLASH = 0x5c;
+const CLOSE_ARRAY = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+
+/** Which limit JSON text exceeds, as far as its bytes show. Takes no memory. */
+function exceeded(bytes: Buffer, limits: BodyLimits): string | undefined {
+  let depth = 0;
+  let values = 0;
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i]!;
+    if (byte === QUOTE) {
+      const end = endOfString(bytes, i);
+      if (end - i > limits.text) return `it holds a string of more than ${limits.text} bytes`;
+      i = end;
+    } else if (byte === COMMA) {
+      values++;
+    } else if (byte === OPEN_ARRAY || byte === OPEN_OBJECT) {
+      values++;
+      if (++depth > limits.depth) return `it is nested more than ${limits.depth} levels deep`;
+    } else if (byte === CLOSE_ARRAY || byte === CLOSE_OBJECT) {
+      depth--;
+    }
+    if (values > limits.values) return `it holds more than ${limits.values} values`;
+  }
+  return undefined;
+}
+
+/** The index of the quote that ends a string, or of the end of the text. */
+function endOfString(bytes: Buffer, start: number): number {
+  for (let from = start + 1; ;) {
+    const quote = bytes.indexOf(QUOTE, from);
+    if (quote < 0) return bytes.length;
+    let escapes = 0;
+    while (bytes[quote - 1 - escapes] === BACKSLASH) escapes++;
+    if (escapes % 2 === 0) return quote;
+    from = quote + 1;
+  }
+}

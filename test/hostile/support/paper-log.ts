@@ -1,0 +1,144 @@
+import type { ConsumeMessage } from 'amqplib';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { Cache } from '../../../src/backend/amqp/cache.ts';
+import type { LogMessage } from '../../../src/backend/amqp/log-message.ts';
+import { logMessageOf } from '../../../src/backend/amqp/log-message.ts';
+import { Names } from '../../../src/backend/amqp/names.ts';
+import { type Under, noteMessage, submitMessage } from '../../../src/backend/amqp/outgoing.ts';
+import type { Note } from '../../../src/backend/amqp/log-body.ts';
+import type { Outgoing } from '../../../src/backend/amqp/publisher.ts';
+import { list } from '../../../src/backend/projection/questions.ts';
+import type { Envelope } from '../../../src/core/envelope.ts';
+import type { Event } from '../../../src/core/event.ts';
+import type { Task } from '../../../src/core/task.ts';
+
+export const names = new Names('agentq');
+
+/** When the first entry of a log is written, ms since 1970. */
+export const START = Date.UTC(2027, 0, 31);
+export const SECOND = 1_000;
+export const MINUTE = 60_000;
+
+export interface Forged {
+  readonly key: string;
+  readonly body: unknown;
+  readonly exchange?: string;
+  readonly headers?: Readonly<Record<string, unknown>>;
+  readonly messageId?: string;
+  readonly contentEncoding?: string;
+  readonly userId?: string;
+}
+
+export const envelope = (id: string, to: string, more: Partial<Envelope> = {}): Envelope => ({
+  task_id: id,
+  from: 'lead',
+  to,
+  type: 'task',
+  priority: 'normal',
+  reply_to: 'results.lead',
+  ...more,
+});
+
+/** A log without a broker: what agentq writes, and what a user forges, in one order. */
+export class PaperLog {
+  readonly #messages: ConsumeMessage[] = [];
+  #ids = 0;
+  now = START;
+
+  get length(): number {
+    return this.#messages.length;
+  }
+
+  #id(): string {
+    return `e${this.#ids++}`;
+  }
+
+  write({ exchange, key, content, options }: Outgoing): void {
+    this.#push(exchange, key, content, { ...options, contentEncoding: options.contentEncoding ?? undefined });
+  }
+
+  #push(exchange: string, routingKey: string, content: Buffer, properties: object): void {
+    const fields = { routingKey, exchange, deliveryTag: 0, redelivered: false, consumerTag: '' };
+    this.#messages.push({ content, fields, properties } as unknown as ConsumeMessage);
+  }
+
+  /** The plain envelope of a coordinator. */
+  submit(id: string, to: string, more: Partial<Envelope> = {}, max_attempts?: number): void {
+    const event = {
+      v: 1,
+      type: 'submitted',
+      task_id: id,
+      at: this.now,
+      envelope: envelope(id, to, more),
+      ...(max_attempts !== undefined && { max_attempts }),
+    } as const;
+    this.write(submitMessage(names, this.#id(), event, this.now));
+  }
+
+  /** Events as agentq writes them, under the role's key. */
+  happen(role: string, ...events: readonly Event[]): void {
+    this.note({ events: [...events], roles: [role], role });
+  }
+
+  note(note: Note, under: Under = {}): void {
+    this.write(noteMessage(names, this.#id(), this.now, note, under));
+  }
+
+  claim(id: string, role: string, lease = 5 * MINUTE, attempt = 1): void {
+    const event = { v: 1, type: 'claimed', task_id: id, at: this.now, attempt, worker: `${role}-1` } as const;
+    this.happen(role, { ...event, expires_at: this.now + lease });
+  }
+
+  forge({ key, body, exchange = names.exchange, headers = {}, ...properties }: Forged): void {
+    const content = Buffer.isBuffer(body) ? body : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
+    this.#push(exchange, key, content, { headers, ...properties });
+  }
+
+  /** As a machine reads it that begins at an offset. */
+  from(offset: number): readonly LogMessage[] {
+    return this.#messages.slice(offset).map((message, i) => logMessageOf(message, offset + i, names));
+  }
+}
+
+/** A machine's cache, which folds a log as far as it has come. */
+export class Machine {
+  readonly cache: Cache;
+
+  constructor() {
+    const dir = mkdtempSync(join(tmpdir(), 'agentq-paper-'));
+    this.cache = new Cache(dir, 'paper', 0o600);
+    onTestFinished(() => {
+      this.cache.close();
+      rmSync(dir, { recursive: true, force: true });
+    });
+  }
+
+  /** Folds what has come since. @param from where the log begins for this machine */
+  read(log: PaperLog, from = 0): this {
+    const { last } = this.cache.position();
+    const messages = log.from(Math.max(from, last + 1));
+    if (messages.length > 0) this.cache.fold(messages, last);
+    return this;
+  }
+
+  task(id: string): Task | undefined {
+    return this.tasks().find((task) => task.id === id);
+  }
+
+  tasks(): readonly Task[] {
+    return list(this.cache.db, { limit: 10_000 });
+  }
+
+  /** Of one role, in an order that does not depend on when the machine learned of them. */
+  tasksOf(role: string): readonly Task[] {
+    return this.tasks()
+      .filter(({ envelope }) => envelope.to === role)
+      .toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  }
+}
+
+/** How a machine knows a log that reads it whole. */
+export const reading = (log: PaperLog, from = 0): Machine => new Machine().read(log, from);
