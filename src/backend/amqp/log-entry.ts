@@ -78,7 +78,7 @@ export function readLogMessage(message: ConsumeMessage, names: Names, id: string
   const base = { id: own, author, key: fields.routingKey, user: textOf(properties.userId) };
   return (time) => {
     const at = sent ?? said ?? time;
-    return { ...base, at, ...content(at, said ?? time) } as LogEntry;
+    return { ...base, at, ...content(at, said ?? time) };
   };
 }
 
