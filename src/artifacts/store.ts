@@ -47,6 +47,8 @@ export interface ArtifactStore {
    * @throws AgentqError `unreadable-file` where an earlier attempt has put something into its way
    */
   prepare(folder: string, claim: string, others: readonly string[]): Promise<string>;
+  /** Sees to it that an attempt could be given its places. @throws AgentqError `storage` where nothing can be written */
+  probe(): Promise<void>;
   /** Which of the paths were written since the folder was prepared for that claim; none where it was not. */
   writtenSince(folder: string, claim: string, paths: readonly string[]): Promise<readonly string[]>;
   /** The id that lies in the store; undefined in a store of an older version, and where no store is. */

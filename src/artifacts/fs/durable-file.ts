@@ -135,6 +135,17 @@ export function stageSync(target: string, bytes: Uint8Array, mode: number): stri
   return staged;
 }
 
+/** Makes a file beside the target and removes it again. @throws the error of the system where none can be made */
+export function tryStage(target: string, mode: number): void {
+  const { staged, sink } = openStaged(target, mode);
+  try {
+    writeFileSync(sink, 'x');
+  } finally {
+    closeSync(sink);
+    unlinkSync(staged);
+  }
+}
+
 function openStaged(target: string, mode: number): { readonly staged: string; readonly sink: number } {
   const staged = join(dirname(target), `${TEMPORARY}${process.pid}-${Math.random().toString(36).slice(2)}`);
   const sink = openSync(staged, 'wx', mode);

@@ -5,7 +5,7 @@ import { AgentqError } from '../../core/errors.ts';
 import type { Drift, Evidence } from '../../core/evidence.ts';
 import { type ArtifactStore, describeDrift, type Piece, type Scan, type Source, type Stored } from '../store.ts';
 import { giveFolder, writtenSince } from './attempt-place.ts';
-import { measureFile, openRegular, place, readAll, stage, syncFile, syncFolder } from './durable-file.ts';
+import { measureFile, openRegular, place, readAll, stage, syncFile, syncFolder, tryStage } from './durable-file.ts';
 import { checkSource, readable } from './source-error.ts';
 import { storeFolder } from './store-folder.ts';
 import { checkStore, FOLDERS, makeStore, storeId } from './store-marker.ts';
@@ -150,6 +150,13 @@ export class FsStore implements ArtifactStore {
     this.attend();
     return await readable({ bytes: new Uint8Array() }, async () =>
       giveFolder(this.#root, folder, claim, others, this.#modes),
+    );
+  }
+
+  async probe(): Promise<void> {
+    this.attend();
+    await readable({ bytes: new Uint8Array() }, async () =>
+      tryStage(join(storeFolder(this.#root, 'artifacts', this.#modes.folder), 'probe'), this.#modes.file),
     );
   }
 

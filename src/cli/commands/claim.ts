@@ -2,9 +2,13 @@ import * as z from 'zod/mini';
 import { claim } from '../../app/claim.ts';
 import { rolePolicy } from '../../app/config.ts';
 import { prepareAttempt, resultPath } from '../../app/evidence-paths.ts';
+import { handOver } from '../../app/hand-over.ts';
+import type { Services } from '../../app/services.ts';
 import { findDrift } from '../../app/verify.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { name } from '../../core/identifiers.ts';
+import type { TaskIn } from '../../core/task.ts';
+import type { Context } from '../context.ts';
 import { duration, leaseSpan, parseFlags } from '../flags.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
@@ -30,6 +34,8 @@ export const define: Define = (command, context) =>
       const cli = context();
       const services = await cli.services();
       const { workspace, store, monotonic } = services;
+      // What every claim needs is looked at before the claim, which others see.
+      await store.probe();
       const lease = flags.lease ?? rolePolicy(workspace.config, flags.as).lease;
       const worker = (await cli.author(flags.worker)) ?? `${flags.as}@${cli.system.hostname()}`;
       const request = { role: flags.as, worker, lease };
@@ -39,22 +45,30 @@ export const define: Define = (command, context) =>
         ? claim(services, request, monotonic())
         : untilSignal(cli.system, (signal) => claim(services, request, monotonic() + wait, signal)));
       if (!task) throw new AgentqError('empty', cli.io.json ? `no task is ready for ${flags.as}` : '');
-      const { attempt, expires_at } = task.lease;
-      const view: Output<'claim'> = {
-        ...task.envelope,
-        ...(task.context && { context_ref: store.refOf(task.context.path) }),
-        attempt,
-        lease: { worker, expires_at: iso(expires_at), seconds: lease / 1_000 },
-        result_file: store.locate(resultPath(task.id, attempt)),
-        artifacts_dir: await prepareAttempt(store, task),
-        drift: (await findDrift(store, task.context ? [task.context] : [])).map((drift) => driftView(store, drift)),
-      };
-      for (const { name, kind } of view.drift)
-        cli.io.talk(`agentq: warning: its ${name} is ${kind} since it was submitted`);
-      if (cli.io.json) return cli.io.data(view);
-      cli.io.line(`${task.id}  attempt ${attempt}, yours until ${view.lease.expires_at} unless renewed`);
-      if (task.context) cli.io.line(`context    ${visible(store.locate(task.context.path))}`);
-      cli.io.line(`result     ${visible(view.result_file)}`);
-      cli.io.line(`artifacts  ${visible(view.artifacts_dir)}`);
-      if (task.envelope.instructions !== undefined) cli.io.line(`\n${visibleText(task.envelope.instructions)}`);
+      await handOver(services, task, async () => {
+        await print(cli, services, task, lease);
+        return cli.io.delivered;
+      });
     });
+
+async function print(cli: Context, services: Services, task: TaskIn<'working'>, lease: number): Promise<void> {
+  const { store } = services;
+  const { attempt, worker, expires_at } = task.lease;
+  const view: Output<'claim'> = {
+    ...task.envelope,
+    ...(task.context && { context_ref: store.refOf(task.context.path) }),
+    attempt,
+    lease: { worker, expires_at: iso(expires_at), seconds: lease / 1_000 },
+    result_file: store.locate(resultPath(task.id, attempt)),
+    artifacts_dir: await prepareAttempt(store, task),
+    drift: (await findDrift(store, task.context ? [task.context] : [])).map((drift) => driftView(store, drift)),
+  };
+  for (const { name, kind } of view.drift)
+    cli.io.talk(`agentq: warning: its ${name} is ${kind} since it was submitted`);
+  if (cli.io.json) return cli.io.data(view);
+  cli.io.line(`${task.id}  attempt ${attempt}, yours until ${view.lease.expires_at} unless renewed`);
+  if (task.context) cli.io.line(`context    ${visible(store.locate(task.context.path))}`);
+  cli.io.line(`result     ${visible(view.result_file)}`);
+  cli.io.line(`artifacts  ${visible(view.artifacts_dir)}`);
+  if (task.envelope.instructions !== undefined) cli.io.line(`\n${visibleText(task.envelope.instructions)}`);
+}

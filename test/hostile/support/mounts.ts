@@ -22,6 +22,12 @@ export function smallDisk(bytes: number): string | undefined {
   return mount('-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', folder) ? folder : undefined;
 }
 
+/** A disk of so many files and folders; undefined where the user of the tests may mount nothing. */
+export function diskOfInodes(inodes: number): string | undefined {
+  const folder = mountPoint();
+  return mount('-t', 'tmpfs', '-o', `nr_inodes=${inodes}`, 'tmpfs', folder) ? folder : undefined;
+}
+
 /** The folder once more, where nobody can write to it; undefined where the user of the tests may mount nothing. */
 export function readOnlyView(of: string): string | undefined {
   const folder = mountPoint();
