@@ -2,6 +2,7 @@ import { fstatSync, writeSync } from 'node:fs';
 import { AgentqError } from '../core/errors.ts';
 import { main } from './main.ts';
 import { report } from './error-report.ts';
+import { hangupIgnored } from './hangup.ts';
 import { OutputClosed, type Sink, type System } from './system.ts';
 
 /**
@@ -37,8 +38,13 @@ export function run(cacheFolder?: string): Promise<number> {
     endsProcess: true,
     onSignal(listener) {
       const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-      for (const signal of signals) process.on(signal, listener);
-      return () => signals.forEach((signal) => process.off(signal, listener));
+      const ignored = hangupIgnored(process.env);
+      const heard = (signal: NodeJS.Signals) => {
+        if (signal !== 'SIGHUP' || !ignored) listener(signal);
+      };
+      // Also where SIGHUP is to be ignored: without a listener it would end the process.
+      for (const signal of signals) process.on(signal, heard);
+      return () => signals.forEach((signal) => process.off(signal, heard));
     },
   };
   // What is thrown outside of the command, or rejected with nobody to hear it, ends the process at once.

@@ -71,7 +71,7 @@ export const TaskView = z.object({
   /** failed, cancelled */
   reason: text,
   cancelled_by: text,
-  /** cancelled: when its worker said that the process group is gone */
+  /** cancelled: when its worker said that its processes are gone */
   stopped_at: z.optional(Moment),
   /** failed, expired: when it was purged from the dead letters */
   dismissed_at: z.optional(Moment),

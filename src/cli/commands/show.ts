@@ -64,7 +64,7 @@ function details(event: Event): string {
     case 'cancelled':
       return `by ${event.by}: ${event.reason ?? 'no reason given'}`;
     case 'stopped':
-      return `attempt ${event.attempt}: its process group is gone`;
+      return `attempt ${event.attempt}: its processes are gone`;
     case 'retried':
     case 'dismissed':
       return `by ${event.by}`;

@@ -92,4 +92,5 @@ For each task the program gets the instructions and the context on standard inpu
 AGENTQ_TASK_ID, AGENTQ_ATTEMPT, AGENTQ_ROLE, AGENTQ_CONTEXT_FILE, AGENTQ_RESULT_FILE and AGENTQ_ARTIFACTS_DIR.
 Exit 0 completes the task with the result file, or with what it printed where it wrote none; exit 75 tries it again
 later, at no cost to its attempts; any other exit fails the attempt. What it prints is kept as the artifact "log".
-A first SIGTERM or SIGINT drains, a second hands running tasks back.`;
+A first SIGTERM or SIGINT drains, a second hands running tasks back. SIGHUP hands them back at once; a worker that was
+started by nohup ignores it.`;

@@ -1,0 +1,60 @@
+import { spawnSync } from 'node:child_process';
+import { describe, expect } from 'vitest';
+import { hasProc, PATIENTLY, type Sandbox, test, type Worker } from '../worker/harness.ts';
+
+const have = (program: string, ...args: string[]) => spawnSync(program, args).status === 0;
+
+const CHILD = ['/bin/sh', '-c', 'until [ -e "$OUT/go" ]; do sleep 0.05; done; echo done'];
+
+/** Starts a worker that has begun a task. */
+async function begun(q: Sandbox, starter: readonly string[]): Promise<{ id: string; worker: Worker }> {
+  const id = await q.submit();
+  const worker = q.workBehind(starter, CHILD, '--until-empty');
+  await worker.reported('started', { task_id: id });
+  return { id, worker };
+}
+
+/** Programs that start a worker with SIGHUP ignored, and become it. */
+const ignoring = [
+  { who: 'nohup, called by bash', starter: ['bash', '-c', 'nohup "$@"', 'bash'] },
+  {
+    who: 'a shell that ignores SIGHUP, with the input that nohup gives in the place of a terminal',
+    starter: ['/bin/sh', '-c', `trap '' HUP; exec "$@" 0> /dev/null`, 'sh'],
+  },
+] as const;
+
+describe.skipIf(!have('bash', '-c', 'nohup true'))('a worker that was started by', PATIENTLY, () => {
+  test.for(ignoring)('$who works on after a SIGHUP', async ({ starter }, { q, skip }) => {
+    skip(!hasProc, 'the system does not show what a process inherited');
+    const { id, worker } = await begun(q, starter);
+    worker.signal('SIGHUP');
+    worker.signal('SIGHUP');
+    q.write('go');
+    await worker.finished();
+    expect(await q.task(id)).toMatchObject({ status: 'completed', attempts: [{ outcome: 'completed' }] });
+    expect(worker.stderr).not.toContain('handing');
+  });
+
+  test('a program that ignores SIGHUP itself works on after one', async ({ q, skip }) => {
+    skip(!hasProc, 'the system does not show what a process inherited');
+    // The shell stays its parent, and passes a SIGTERM of the test on.
+    const { id, worker } = await begun(q, [
+      '/bin/sh',
+      '-c',
+      `trap '' HUP; "$@" & echo $! > "$OUT/worker"; wait $!`,
+      'sh',
+    ]);
+    const [pid] = (await q.lines('worker')).map(Number);
+    process.kill(pid!, 'SIGHUP');
+    q.write('go');
+    await worker.finished();
+    expect(await q.task(id)).toMatchObject({ status: 'completed', attempts: [{ outcome: 'completed' }] });
+  });
+
+  test('anything else hands its task back at a SIGHUP', async ({ q }) => {
+    const { id, worker } = await begun(q, []);
+    worker.signal('SIGHUP');
+    await worker.finished();
+    expect(await q.task(id)).toMatchObject({ status: 'queued', attempts: [{ outcome: 'released' }] });
+  });
+});
