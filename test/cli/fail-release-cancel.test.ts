@@ -133,12 +133,24 @@ describe('fail', () => {
 describe('release', () => {
   test('gives the task back at once, at no cost to its attempts', async ({ q }) => {
     await q.submit('t', '--max-attempts', '1');
-    for (const attempt of ['1', '2', '3']) {
+    for (const attempt of ['1', '2']) {
       expect((await q.claim()).attempt).toBe(Number(attempt));
       const released = await q.json('release', 't', '--attempt', attempt, '--reason', 'shutting down');
       expect(released).toEqual({ task_id: 't', status: 'queued', changed: true });
     }
     expect((await q.task('t')).attempts.at(-1)).toMatchObject({ outcome: 'released', reason: 'shutting down' });
+  });
+
+  test('puts the task behind the others from the third time in a row on', async ({ q }) => {
+    await q.submit('t', '--max-attempts', '1');
+    for (const status of ['queued', 'queued', 'scheduled']) {
+      await q.claim();
+      const { attempts } = await q.task('t');
+      const attempt = String(attempts.length);
+      expect(await q.json('release', 't', '--attempt', attempt, '--reason', 'no room')).toMatchObject({ status });
+    }
+    q.advance(6);
+    expect((await q.claim()).attempt).toBe(4);
   });
 
   test('is silent', async ({ q }) => {
