@@ -21,7 +21,7 @@ export function attemptOfScratch(name: string): { readonly id: string; readonly 
   return id === undefined ? undefined : { id, attempt: Number(attempt) };
 }
 
-/** Removes a scratch folder, also what its child took its own rights to. None there is none to remove. */
+/** Removes a scratch folder, or one of many, also what a child took its own rights to. None there is none to remove. */
 export function removeScratch(folder: string): void {
   try {
     rmSync(folder, { recursive: true, force: true });

@@ -190,6 +190,7 @@ export const outputs = {
     lost: z.number(),
     completed_twice: z.number(),
     stale_accepted: z.number(),
+    odd: z.optional(z.number()),
     findings: z.optional(z.array(z.string())),
   }),
   error: z.object({

@@ -141,6 +141,19 @@ describe('a stale change was accepted', () => {
   });
 });
 
+describe('a cancel that was confirmed', () => {
+  const confirm = (ledger: Ledger) => ledger.confirmCancel(ID);
+
+  test('is in the log', () => {
+    expect(judgeOne([submitted, cancelled], confirm)).toMatchObject(sound);
+  });
+
+  test('is lost where it is not', () => {
+    const { lost } = judgeOne([submitted, claimed(1), completed(1)], confirm);
+    expect(lost).toEqual([`${ID} (its cancel)`]);
+  });
+});
+
 test('a fault of one task is not held against another', () => {
   const event = (task_id: string, one: Happening, at: number) => ({ v: 1, task_id, at, ...one }) as unknown as Event;
   const history = (id: string, happenings: readonly Happening[]) =>

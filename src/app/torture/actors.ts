@@ -1,83 +1,42 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Ledger } from './ledger.ts';
-
-/** What all actors share. */
-export interface Stage {
-  /** The command that starts this very program: the node that runs it, and its script. */
-  readonly program: readonly string[];
-  readonly dir: string;
-  readonly env: NodeJS.ProcessEnv;
-  readonly role: string;
-  readonly random: () => number;
-  readonly ledger: Ledger;
-  /** When to stop, by performance.now(). */
-  readonly deadline: number;
-}
+import { childScript, idOf, type OddChild, oddKinds } from './odd-children.ts';
+import { going, risk, type Stage, start, unheard } from './processes.ts';
 
 /** How long a task is held, in ms: short, so that leases end within the run. */
 export const LEASE = 1_000;
 
-/** How often a one-shot command is killed before it can end by itself. */
-const MORTALITY = 0.3;
+/** How often a task is one that an odd child works on. */
+const ODDITY = 0.3;
 
-/** The longest that a command which is to be killed may live, in ms: about as long as one takes. */
-const SHORT_LIFE = 60;
-
-interface Ended {
-  /** null: it was killed. */
-  readonly code: number | null;
-  readonly stdout: string;
-}
-
-export function start(
-  stage: Stage,
-  args: readonly string[],
-  input?: string,
-): { child: ChildProcess; ended: Promise<Ended> } {
-  const [node, ...script] = stage.program;
-  const child = spawn(node!, [...script, '--dir', stage.dir, ...args], {
-    env: stage.env,
-    stdio: ['pipe', 'pipe', 'ignore'],
-  });
-  child.stdin.on('error', () => {});
-  child.stdin.end(input);
-  let stdout = '';
-  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-  const ended = new Promise<Ended>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code) => resolve({ code, stdout }));
-  });
-  return { child, ended };
-}
-
-/** Runs a one-shot command that may be killed at a random moment. */
-async function risk(stage: Stage, args: readonly string[], input?: string): Promise<Ended> {
-  const { child, ended } = start(stage, args, input);
-  if (stage.random() < MORTALITY) {
-    await Promise.race([pause(stage.random() * SHORT_LIFE), ended]);
-    if (child.exitCode === null && child.kill('SIGKILL')) stage.ledger.countKill();
-  }
-  return ended;
-}
-
-const going = ({ deadline }: Stage) => performance.now() < deadline;
+/** How often a task may fail: one that works well is killed often, one of an odd child may never succeed. */
+const MAX_ATTEMPTS = { plain: 1_000, odd: 5 };
 
 /** Submits tasks, one at a time or by the batch; one whose submit was killed is submitted again under its id. */
 export async function submitter(stage: Stage, name: string): Promise<void> {
+  // Every kind has its turn, also in a short run.
+  let turn = Math.floor(stage.random() * oddKinds.length);
+  const kind = (): OddChild | 'plain' => (stage.random() < ODDITY ? oddKinds[turn++ % oddKinds.length]! : 'plain');
   for (let n = 0; going(stage); n++) {
-    const ids = Array.from({ length: stage.random() < 0.2 ? 10 : 1 }, (_, i) => `${name}-${n}-${i}`);
-    const rows = ids.map((task_id) => JSON.stringify({ task_id, instructions: `do ${task_id}` })).join('\n');
-    const common = ['submit', '--to', stage.role, '--max-attempts', '1000'];
+    const tasks = Array.from({ length: stage.random() < 0.2 ? 10 : 1 }, (_, i) => taskOf(name, n, kind(), i));
+    const [first] = tasks;
     const args =
-      ids.length > 1 ? [...common, '--batch', '-'] : [...common, '--id', ids[0]!, '--instructions', `do ${ids[0]!}`];
+      tasks.length > 1
+        ? ['submit', '--to', stage.role, '--batch', '-']
+        : ['submit', '--to', stage.role, '--id', first!.task_id, '--instructions', first!.instructions];
+    const single = tasks.length > 1 ? [] : ['--max-attempts', `${first!.max_attempts}`];
+    const rows = tasks.map((task) => JSON.stringify(task)).join('\n');
     for (let tries = 0; tries < 3; tries++) {
-      const { code } = await risk(stage, args, rows);
+      const { code } = await risk(stage, [...args, ...single], rows);
       if (code !== 0) continue;
-      for (const id of ids) stage.ledger.confirmSubmit(id);
+      for (const { task_id } of tasks) stage.ledger.confirmSubmit(task_id);
       break;
     }
   }
+}
+
+function taskOf(name: string, n: number, kind: OddChild | 'plain', i: number) {
+  const task_id = idOf(name, n, kind, i);
+  return { task_id, instructions: `do ${task_id}`, max_attempts: MAX_ATTEMPTS[kind === 'plain' ? kind : 'odd'] };
 }
 
 /** Claims by hand, and then does as careless agents do: completes, completes late or twice, fails, forgets. */
@@ -113,12 +72,37 @@ export async function worker(stage: Stage, name: string): Promise<void> {
     const { child, ended } = startWorker(stage, name);
     await Promise.race([pause(200 + stage.random() * 2_000), ended]);
     if (child.exitCode === null && child.kill('SIGKILL')) stage.ledger.countKill();
-    await ended;
+    const { code, complaint } = await ended;
+    // Whatever its children do, no worker ends before somebody ends it.
+    if (code !== null && !stage.brokerDies)
+      stage.ledger.noteFault(
+        `a worker ended by itself, with exit code ${code}: ${complaint.trim().split('\n').at(-1)}`,
+      );
   }
 }
 
 export function startWorker(stage: Stage, name: string, ...more: string[]): ReturnType<typeof start> {
-  const child = 'sleep 0.0$((AGENTQ_ATTEMPT % 10)); echo "done $AGENTQ_TASK_ID in attempt $AGENTQ_ATTEMPT"';
   const options = ['--as', stage.role, '--worker', name, '--lease', `${LEASE}ms`, ...more];
-  return start(stage, ['work', ...options, '--', '/bin/sh', '-c', child]);
+  return start(stage, ['work', ...options, '--', '/bin/sh', '-c', childScript]);
+}
+
+/** How long the tasks that are to be cancelled are kept from the workers. */
+const DELAY = '3s';
+
+/** A reader that goes away before it is told anything, as `agentq cancel a b c | true` does: what was done must be done. */
+export async function deserter(stage: Stage, name: string): Promise<void> {
+  for (let n = 0; going(stage); n++) {
+    const ids = Array.from({ length: 4 }, (_, i) => idOf(name, n, 'plain', i));
+    const rows = ids.map((task_id) => JSON.stringify({ task_id, instructions: `do ${task_id}` })).join('\n');
+    const submitted = await risk(stage, ['submit', '--to', stage.role, '--delay', DELAY, '--batch', '-'], rows);
+    if (submitted.code === 0) {
+      for (const id of ids) stage.ledger.confirmSubmit(id);
+      const cancelled = await unheard(stage, ['cancel', ...ids]);
+      if (cancelled.code === 0) for (const id of ids) stage.ledger.confirmCancel(id);
+    }
+    await unheard(stage, ['claim', '--as', stage.role, '--worker', name, '--lease', `${LEASE}ms`]);
+    const { code } = await unheard(stage, ['list']);
+    if (code !== null && code !== 0 && !stage.brokerDies)
+      stage.ledger.noteFault(`list, whose reader went away, ended with exit code ${code}`);
+  }
 }

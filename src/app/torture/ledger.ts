@@ -2,6 +2,8 @@
 export class Ledger {
   readonly #submitted = new Set<string>();
   readonly #completed: ConfirmedCompletion[] = [];
+  readonly #cancelled = new Set<string>();
+  readonly #faults = new Set<string>();
   #kills = 0;
 
   confirmSubmit(id: string): void {
@@ -10,6 +12,15 @@ export class Ledger {
 
   confirmCompletion(completion: ConfirmedCompletion): void {
     this.#completed.push(completion);
+  }
+
+  confirmCancel(id: string): void {
+    this.#cancelled.add(id);
+  }
+
+  /** What no process may do, whatever is done to it. */
+  noteFault(fault: string): void {
+    this.#faults.add(fault);
   }
 
   countKill(): void {
@@ -22,6 +33,14 @@ export class Ledger {
 
   get completed(): readonly ConfirmedCompletion[] {
     return this.#completed;
+  }
+
+  get cancelled(): ReadonlySet<string> {
+    return this.#cancelled;
+  }
+
+  get faults(): ReadonlySet<string> {
+    return this.#faults;
   }
 
   get kills(): number {

@@ -2,9 +2,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Event } from '../../core/event.ts';
 import { everyTask } from '../every-task.ts';
 import type { Services } from '../services.ts';
-import { claimer, LEASE, type Stage, startWorker, submitter, worker } from './actors.ts';
+import { claimer, deserter, LEASE, startWorker, submitter, worker } from './actors.ts';
 import type { TorturedBroker } from './broker.ts';
 import { Ledger } from './ledger.ts';
+import { isOdd } from './odd-children.ts';
+import type { Stage } from './processes.ts';
 import { seededRandom } from './seeded-random.ts';
 import { judge, type Verdict } from './verdict.ts';
 
@@ -23,6 +25,9 @@ export interface TortureOptions {
 
 export interface TortureReport extends Verdict {
   readonly kills: number;
+  /** How many tasks an odd child was started for. */
+  readonly odd: number;
+  /** What the audit found, and what no process may do. */
   readonly findings: readonly string[];
 }
 
@@ -43,6 +48,7 @@ export async function torture(services: Services, options: TortureOptions): Prom
     dir: dirs[n % dirs.length]!,
     env,
     role: ROLE,
+    brokerDies: broker !== undefined,
     random: seededRandom(seed * 1_000 + n),
     ledger,
     deadline: performance.now() + seconds * 1_000,
@@ -51,6 +57,7 @@ export async function torture(services: Services, options: TortureOptions): Prom
   await Promise.all([
     submitter(actor(1), 'one'),
     submitter(actor(2), 'two'),
+    deserter(actor(5), 'deserter'),
     ...Array.from({ length: workers }, (_, i) => [
       worker(actor(10 + i), `worker-${i}`),
       claimer(actor(100 + i), `claimer-${i}`),
@@ -60,21 +67,25 @@ export async function torture(services: Services, options: TortureOptions): Prom
   onPhase('working off what is left');
   await drain(services, actor(3));
   onPhase('reading the log');
-  const verdict = judge(await histories(services), ledger);
+  const all = await histories(services);
   const findings = await services.backend.audit(false);
   return {
-    ...verdict,
+    ...judge(all, ledger),
     kills: ledger.kills,
-    findings: findings.map(({ subject, problem }) => `${subject}: ${problem}`),
+    odd: [...all.keys()].filter(isOdd).length,
+    findings: [...findings.map(({ subject, problem }) => `${subject}: ${problem}`), ...ledger.faults],
   };
 }
 
 async function drain(services: Services, stage: Stage): Promise<void> {
   const deadline = performance.now() + DRAINING;
   const { child, ended } = startWorker(stage, 'drainer', '--concurrency', '4');
-  while ((await open(services)) > 0 && performance.now() < deadline) await pause(LEASE / 4);
+  const runs = () => child.exitCode === null && child.signalCode === null;
+  while (runs() && (await open(services)) > 0 && performance.now() < deadline) await pause(LEASE / 4);
+  const byItself = !runs();
   child.kill('SIGTERM');
-  await ended;
+  const { code, complaint } = await ended;
+  if (byItself) stage.ledger.noteFault(`the last worker ended by itself, with exit code ${code}: ${complaint.trim()}`);
 }
 
 async function open({ backend }: Services): Promise<number> {

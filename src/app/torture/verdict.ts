@@ -4,7 +4,7 @@ import type { ConfirmedCompletion, Ledger } from './ledger.ts';
 export interface Verdict {
   readonly tasks: number;
   readonly completed: number;
-  /** Tasks whose submit was confirmed and that are not in the log, or did not end; completions likewise. */
+  /** Tasks whose submit was confirmed and that are not in the log, or did not end; completions and cancels likewise. */
   readonly lost: readonly string[];
   readonly completedTwice: readonly string[];
   /** Changes by an attempt whose lease was over by then. */
@@ -31,6 +31,8 @@ export function judge(histories: ReadonlyMap<string, readonly Event[]>, ledger: 
     const events = histories.get(confirmed.id) ?? [];
     if (!events.some((event) => isThatCompletion(event, confirmed))) lost.push(`${confirmed.id} (its completion)`);
   }
+  for (const id of ledger.cancelled)
+    if (!histories.get(id)?.some(({ type }) => type === 'cancelled')) lost.push(`${id} (its cancel)`);
   return { tasks: histories.size, completed, lost, completedTwice, staleAccepted };
 }
 
