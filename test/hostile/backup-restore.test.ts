@@ -1,0 +1,136 @@
+import { describe, expect } from 'vitest';
+import type { Output } from '../../src/cli/schemas.ts';
+import { PATIENTLY, type Sandbox, test, until } from '../worker/harness.ts';
+
+/** Submits, claims and completes, in one process after another, and notes what was confirmed. */
+class Actor {
+  readonly submitted = new Set<string>();
+  readonly completed = new Set<string>();
+  readonly #q: Sandbox;
+  readonly #name: string;
+  readonly #ended: Promise<void>;
+  #stopped = false;
+  rounds = 0;
+
+  constructor(q: Sandbox, name: string) {
+    this.#q = q;
+    this.#name = name;
+    this.#ended = this.#work();
+  }
+
+  async #work(): Promise<void> {
+    while (!this.#stopped) {
+      const id = `${this.#name}-${this.rounds}`;
+      const submitted = await this.#q.agentq('submit', '--to', 'r', '--id', id, '--instructions', 'x');
+      if (submitted.code === 0) this.submitted.add(id);
+      const claimed = await this.#q.agentq('claim', '--as', 'r', '--worker', this.#name, '--json');
+      if (claimed.code === 0) {
+        const { task_id, attempt } = JSON.parse(claimed.stdout) as Output<'claim'>;
+        const said = ['--attempt', String(attempt), '--summary', `by ${this.#name}`];
+        if ((await this.#q.agentq('complete', task_id, ...said)).code === 0) this.completed.add(task_id);
+      }
+      this.rounds++;
+    }
+  }
+
+  /** Resolves when it has gone round once more from the beginning to the end. */
+  async goneRound(): Promise<void> {
+    const enough = this.rounds + 2;
+    await until(`${this.#name} to go round`, () => this.rounds >= enough);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#ended;
+  }
+}
+
+const confirmed = (actors: readonly Actor[], what: 'submitted' | 'completed') =>
+  new Set(actors.flatMap((actor) => [...actor[what]]));
+
+/** The status of every task, by id. */
+async function statuses(q: Sandbox): Promise<Map<string, string>> {
+  const { tasks } = await q.json<Output<'list'>>('list', '--limit', '10000');
+  return new Map(tasks.map(({ task_id, status }) => [task_id, status]));
+}
+
+/** Every way to speak for an attempt, and how each ended. */
+async function speak(q: Sandbox, id: string, attempt: number): Promise<(number | null)[]> {
+  const codes: (number | null)[] = [];
+  for (const [verb, ...more] of [
+    ['complete', '--summary', 'late'],
+    ['fail', '--reason', 'late'],
+    ['progress'],
+    ['release'],
+  ])
+    codes.push((await q.agentq(verb!, id, '--attempt', String(attempt), ...more)).code);
+  return codes;
+}
+
+describe(
+  'a queue that is backed up and restored while a dozen processes work',
+  { ...PATIENTLY, timeout: 240_000 },
+  () => {
+    test('has all that was confirmed before, and believes no worker that claimed after', async ({ q }) => {
+      for (const id of ['long-1', 'long-2', 'long-3']) await q.submit('--id', id, '--to', 'slow');
+      const first = await q.json<Output<'claim'>>('claim', '--as', 'slow', '--worker', 'before');
+      const actors = Array.from({ length: 12 }, (_, n) => new Actor(q, `a${n}`));
+      await Promise.all(actors.slice(0, 4).map((actor) => actor.goneRound()));
+
+      const before = { submitted: confirmed(actors, 'submitted'), completed: confirmed(actors, 'completed') };
+      expect(before.submitted.size).toBeGreaterThan(11);
+      const { tasks } = await q.json<Output<'backup'>>('backup', 'b.db');
+      expect(tasks).toBeGreaterThanOrEqual(before.submitted.size);
+
+      const after = await q.json<Output<'claim'>>('claim', '--as', 'slow', '--worker', 'after');
+      await q.submit('--id', 'lost', '--to', 'slow', '--priority', 'high');
+      const lost = await q.json<Output<'claim'>>('claim', '--as', 'slow', '--worker', 'after');
+      expect([after.task_id, lost.task_id]).toEqual(['long-2', 'lost']);
+      await Promise.all(actors.slice(0, 3).map((actor) => actor.goneRound()));
+
+      // Nobody stops for it.
+      const restored = await q.json<Output<'restore'>>('restore', 'b.db', '--force');
+      expect(restored).toMatchObject({ tasks, epoch: 1, replaced: q.path('.agentq/agentq.db.before-1') });
+      const atRestore = confirmed(actors, 'submitted');
+      await Promise.all(actors.slice(0, 3).map((actor) => actor.goneRound()));
+      await Promise.all(actors.map((actor) => actor.stop()));
+
+      const found = await statuses(q);
+      expect([...before.submitted].filter((id) => !found.has(id))).toEqual([]);
+      expect([...before.completed].filter((id) => found.get(id) !== 'completed')).toEqual([]);
+      const since = [...confirmed(actors, 'submitted')].filter((id) => !atRestore.has(id));
+      expect(since.length).toBeGreaterThan(2);
+      expect(since.filter((id) => !found.has(id))).toEqual([]);
+
+      expect(await speak(q, first.task_id, first.attempt)).toEqual([4, 4, 4, 4]);
+      expect(await speak(q, after.task_id, after.attempt)).toEqual([4, 4, 4, 4]);
+      expect(await speak(q, 'lost', lost.attempt)).toEqual([3, 3, 3, 3]);
+      await q.submit('--id', 'lost', '--to', 'slow', '--priority', 'high');
+      for (const id of ['lost', 'long-1', 'long-2']) {
+        const { task_id, attempt } = await q.json<Output<'claim'>>('claim', '--as', 'slow', '--worker', 'new');
+        expect(task_id).toBe(id);
+        expect(attempt).toBeGreaterThan(1_000);
+        expect(await speak(q, id, 1)).toEqual([4, 4, 4, 4]);
+        await q.ok('complete', id, '--attempt', String(attempt), '--summary', 'new');
+      }
+      const { stdout } = await q.agentq('doctor', '--json');
+      expect(
+        (JSON.parse(stdout) as Output<'doctor'>).findings.filter(
+          ({ severity, subject }) => severity === 'problem' && !subject.endsWith('config.json'),
+        ),
+      ).toEqual([]);
+    });
+
+    test('takes the task from a runner that is busy with it, and gives it to the next', async ({ q }) => {
+      await q.submit('--id', 't');
+      await q.ok('backup', 'b.db');
+      const worker = q.work('until_there never; echo late', '--lease', '2s');
+      await worker.reported('started');
+      await q.ok('restore', 'b.db', '--force');
+      await worker.reported('lease-lost', { task_id: 't', attempt: 1 });
+      const again = await worker.reported('started', { attempt: 1_001 });
+      expect(again.task_id).toBe('t');
+      expect(await q.task('t')).toMatchObject({ status: 'working', lease: { attempt: 1_001 } });
+    });
+  },
+);
