@@ -3,6 +3,7 @@ import { AgentqError } from '../core/errors.ts';
 import { isFinished } from '../core/task.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import { everyTask } from './every-task.ts';
+import { EvidenceAge } from './evidence-age.ts';
 import { taskOf } from './evidence-paths.ts';
 import type { Services } from './services.ts';
 import { evidenceOf } from './verify.ts';
@@ -20,10 +21,12 @@ export async function diagnoseEvidence(services: Services, repair: boolean): Pro
   if (away !== undefined) return [problem(workspace.storeDir, away)];
   const recorded = new Set<string>();
   const open = new Set<string>();
+  const age = new EvidenceAge();
   const found: Diagnosis[] = [];
   let missing = 0;
   for await (const task of everyTask(services.backend)) {
     if (!isFinished(task)) open.add(task.id);
+    age.add(task);
     for (const evidence of evidenceOf(task)) {
       if (recorded.has(evidence.path)) continue;
       recorded.add(evidence.path);
@@ -40,6 +43,7 @@ export async function diagnoseEvidence(services: Services, repair: boolean): Pro
     found.push(
       advice(workspace.storeDir, 'the store is not marked, so that its absence would not be noticed: agentq init'),
     );
+  found.push(...(await age.diagnose(services)));
   found.push(...(await unrecordedResults(services, recorded, open)));
   found.push(...(await closedFolders(services)));
   found.push(...(await halfWritten(services, repair)));

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test as base } from 'vitest';
 import { type Shell, type Shells, fixtures } from './harness.ts';
@@ -292,5 +292,57 @@ describe('restore', () => {
 
   test('names a file that is not there', async ({ q }) => {
     expect(await q.refused('restore', 'b.db')).toMatchObject({ exit: 12 });
+  });
+});
+
+describe('doctor', () => {
+  const advice = async (q: Shell): Promise<string[]> =>
+    (await q.json('doctor')).findings
+      .filter(({ subject }: { subject: string }) => subject === q.path('.agentq'))
+      .map(({ problem }: { problem: string }) => problem);
+
+  test('says nothing of the ages of a log and evidence that belong together', async ({ q }) => {
+    await busy(q);
+    await q.submit('again');
+    await q.claim();
+    q.write('.agentq/results/again.md', 'half of it');
+    q.write('.agentq/results/waiting.md', 'written without a claim');
+    expect(await advice(q)).toEqual([]);
+  });
+
+  test('says that the evidence is newer where an older database lies beside it', async ({ q }) => {
+    await busy(q);
+    await q.ok('backup', 'b.db');
+    const { attempt, artifacts_dir } = await q.claim('--worker', 'lost');
+    writeFileSync(`${artifacts_dir}/notes.txt`, 'notes');
+    await q.ok('fail', 'waiting', '--attempt', String(attempt), '--reason', 'flaky', '--retry');
+    q.advance(60);
+    const again = await q.claim('--worker', 'lost');
+    writeFileSync(again.result_file, 'result');
+    await q.ok('complete', 'waiting', '--attempt', '2', '--summary', 's');
+    await q.submit('unknown');
+    await q.ok('complete', 'unknown', '--from', 'r', '--result-file', 'out.md');
+    expect(await advice(q)).toEqual([]);
+    removeDatabase(q);
+    copyFileSync(q.path('b.db'), q.path('.agentq/agentq.db'));
+    expect(await advice(q)).toEqual([
+      expect.stringMatching(/^the evidence is newer than the log: 2 files .*docs\/backup/),
+    ]);
+  });
+
+  test('says that the log is newer where an older store lies beside it', async ({ q }) => {
+    await busy(q);
+    cpSync(q.path('.agentq/results'), q.path('old'), { recursive: true });
+    q.advance(60);
+    for (const id of ['new-1', 'new-2']) {
+      await q.submit(id);
+      await q.ok('complete', id, '--from', 'r', '--result-file', 'out.md');
+    }
+    rmSync(q.path('.agentq/results'), { recursive: true });
+    cpSync(q.path('old'), q.path('.agentq/results'), { recursive: true });
+    const { findings } = (await q.run('doctor', '--json')).json();
+    expect(findings.map(({ problem }: { problem: string }) => problem)).toContainEqual(
+      expect.stringMatching(/^the log is newer than the evidence: the last 2 files/),
+    );
   });
 });

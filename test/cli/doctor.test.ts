@@ -113,10 +113,10 @@ describe('doctor', () => {
 
   test('names a result that no completion speaks of, as advice', async ({ q }) => {
     await completed(q);
-    q.write('.agentq/results/unknown.md', 'from nobody');
+    q.write('.agentq/results/t~7.md', 'from nobody');
     const ran = await q.run('doctor');
     expect(ran).toMatchObject({ code: 0, stderr: '' });
-    expect(ran.stdout).toBe('advice    results/unknown.md: no completion speaks of this result\nhealthy\n');
+    expect(ran.stdout).toBe('advice    results/t~7.md: no completion speaks of this result\nhealthy\n');
   });
 
   test('says nothing of a result that a worker is still writing', async ({ q }) => {

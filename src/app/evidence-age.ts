@@ -1,0 +1,96 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Task } from '../core/task.ts';
+import type { Diagnosis } from './diagnosis.ts';
+import { taskOf } from './evidence-paths.ts';
+import type { Services } from './services.ts';
+import { evidenceOf } from './verify.ts';
+
+/**
+ * Whether the log and the evidence are of different ages: an older database lies beside a newer store, or a newer one
+ * beside an older store. Each is shown every task, and says then what it found.
+ */
+export class EvidenceAge {
+  /** When each piece was recorded, by its path: ms since 1970. */
+  readonly #recorded = new Map<string, number>();
+
+  add(task: Task): void {
+    for (const { path } of evidenceOf(task)) this.#recorded.set(path, task.submitted_at);
+    if (task.context) this.#recorded.set(task.context.path, task.submitted_at);
+    for (const attempt of task.attempts) {
+      if (attempt.outcome === undefined) continue;
+      for (const { path } of attempt.artifacts ?? []) this.#recorded.set(path, attempt.ended_at);
+    }
+    if (task.status !== 'completed') return;
+    const { at, result, artifacts } = task.completion;
+    for (const { path } of [...(result ? [result] : []), ...artifacts]) this.#recorded.set(path, at);
+  }
+
+  async diagnose(services: Services): Promise<readonly Diagnosis[]> {
+    const { workspace, store } = services;
+    // The log on a broker forgets what ended long ago: that it does not know some evidence says nothing there.
+    if (!existsSync(join(workspace.dir, 'agentq.db'))) return [];
+    const scans = await Promise.all(['tasks', 'results', 'artifacts'].map((folder) => store.scan(folder)));
+    const paths = scans.flatMap((scan) => scan.paths);
+    const complete = scans.every(({ closed }) => closed.length === 0);
+    const unknown = await this.#unknown(services, paths);
+    const missing = complete ? this.#lastMissing(new Set(paths)) : 0;
+    const advise = (problem: string): Diagnosis => ({
+      subject: workspace.storeDir,
+      problem,
+      severity: 'advice',
+      repaired: false,
+    });
+    return [
+      ...(unknown.length > 0
+        ? [
+            advise(
+              `the evidence is newer than the log: ${unknown.length} files are of tasks or attempts that the log does not know, such as ${unknown[0]}; an older database that was put in place by hand must begin a new epoch: docs/backup.md`,
+            ),
+          ]
+        : []),
+      ...(missing > 0
+        ? [
+            advise(
+              `the log is newer than the evidence: the last ${missing} files that it names are missing, and those before are there; was an older copy of the store put in place?`,
+            ),
+          ]
+        : []),
+    ];
+  }
+
+  /** Files that an attempt left which the log does not know. */
+  async #unknown({ backend }: Services, paths: readonly string[]): Promise<string[]> {
+    const last = new Map<string, number>();
+    const unknown: string[] = [];
+    for (const path of paths) {
+      const attempt = this.#recorded.has(path) ? undefined : attemptOf(path);
+      if (!attempt) continue;
+      // Asked only now: it may have begun since the tasks were looked through.
+      if (!last.has(attempt.id)) last.set(attempt.id, lastAttempt(await backend.task(attempt.id)));
+      if (attempt.number > last.get(attempt.id)!) unknown.push(path);
+    }
+    return unknown;
+  }
+
+  /** How many files are missing, where they are the last that were recorded; else 0. */
+  #lastMissing(present: ReadonlySet<string>): number {
+    const missing = [...this.#recorded].filter(([path]) => !present.has(path)).map(([, at]) => at);
+    const there = [...this.#recorded].filter(([path]) => present.has(path)).map(([, at]) => at);
+    const newest = there.reduce((latest, at) => Math.max(latest, at), -Infinity);
+    return there.length > 0 && missing.every((at) => at > newest) ? missing.length : 0;
+  }
+}
+
+/** An attempt that is not begun yet may be: a worker writes without a claim. */
+function lastAttempt(task: Task | undefined): number {
+  return task ? Math.max(1, task.attempts.at(-1)?.number ?? 0) : 0;
+}
+
+/** Whose evidence the file is by its name; undefined for what is no attempt's. */
+function attemptOf(path: string): { readonly id: string; readonly number: number } | undefined {
+  const [folder, id = '', number = ''] = path.split('/');
+  if (folder === 'artifacts' && /^\d+$/.test(number)) return { id, number: Number(number) };
+  if (folder === 'results') return { id: taskOf(path), number: Number(/@(\d+)/.exec(path)?.[1] ?? 1) };
+  return undefined;
+}
