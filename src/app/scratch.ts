@@ -2,8 +2,11 @@ import { chmodSync, lstatSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Workspace } from './workspace.ts';
 
+/** What says where scratch lies. */
+type Place = Pick<Workspace, 'runDir'>;
+
 /** The scratch folder of an attempt: a folder of `run/`, made before the child starts and removed after it. */
-export function scratchFolder({ runDir }: Workspace, id: string, attempt: number): string {
+export function scratchFolder({ runDir }: Place, id: string, attempt: number): string {
   return join(runDir, `${id}~${attempt}`);
 }
 
@@ -11,8 +14,8 @@ export function scratchFolder({ runDir }: Workspace, id: string, attempt: number
  * Where an attempt's child may write its result: into its scratch folder until the result is recorded, so that a
  * child that lost its task and writes on can't reach what was recorded meanwhile.
  */
-export function scratchResult(workspace: Workspace, id: string, attempt: number): string {
-  return join(scratchFolder(workspace, id, attempt), 'result.md');
+export function scratchResult(place: Place, id: string, attempt: number): string {
+  return join(scratchFolder(place, id, attempt), 'result.md');
 }
 
 /** Whose scratch a name in `run/` is: `~` is in no id. Undefined for anything else that lies there. */

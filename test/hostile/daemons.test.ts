@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import {
   childrenOf,
@@ -145,10 +146,14 @@ describe.skipIf(!supported)('what ends a daemon spares', PATIENTLY, () => {
       { ...own, AGENTQ_DIR: '/elsewhere' },
       { ...own, AGENTQ_RESULT_FILE: q.path(`.agentq/run/${id}~2/result.md`) },
     ].map((env) => bystander(q, env));
-    const meant = bystander(q, own);
+    const link = q.path('link');
+    symlinkSync('.agentq', link);
+    const meant = [own, { ...own, AGENTQ_DIR: link, AGENTQ_RESULT_FILE: join(link, `run/${id}~1/result.md`) }].map(
+      (env) => bystander(q, env),
+    );
     await q.ok('cancel', id);
     await worker.reported('cancelled');
-    expect([child!, meant].filter(isAlive)).toEqual([]);
+    expect([child!, ...meant].filter(isAlive)).toEqual([]);
     expect(spared.filter(isAlive)).toEqual(spared);
   });
 

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { scratchResult } from '../scratch.ts';
 import type { Workspace } from '../workspace.ts';
 import type { Signallable } from './termination.ts';
@@ -35,25 +36,26 @@ export class AttemptProcesses implements Signallable {
     try {
       if (statSync(`/proc/${pid}`).uid !== process.geteuid?.()) return false;
       const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+      const dir = valueOf(environment, 'AGENTQ_DIR');
       const attempt = Number(valueOf(environment, 'AGENTQ_ATTEMPT'));
+      if (dir === undefined || !this.#whose(attempt)) return false;
+      const runDir = join(dir, basename(this.#workspace.runDir));
       return (
         valueOf(environment, 'AGENTQ_TASK_ID') === this.#id &&
-        valueOf(environment, 'AGENTQ_DIR') === this.#workspace.dir &&
         // Set by the runner alone: a shell in which somebody exported the others by hand is left alone.
-        valueOf(environment, 'AGENTQ_RESULT_FILE') === scratchResult(this.#workspace, this.#id, attempt) &&
-        this.#whose(attempt) &&
-        this.#seesWorkspace(pid)
+        valueOf(environment, 'AGENTQ_RESULT_FILE') === scratchResult({ runDir }, this.#id, attempt) &&
+        this.#isOurs(pid, dir)
       );
     } catch {
       return false; // it has ended, or is another user's
     }
   }
 
-  /** Whether the path of the workspace means the same folder to the process: in a container it may be another. */
-  #seesWorkspace(pid: number): boolean {
+  /** Whether a path is the workspace as the process sees it: the same path may be another folder in a container. */
+  #isOurs(pid: number, dir: string): boolean {
     const own = statSync(this.#workspace.dir, { throwIfNoEntry: false });
-    if (!own) return true;
-    const other = statSync(`/proc/${pid}/root${this.#workspace.dir}`);
+    if (!own) return dir === this.#workspace.dir;
+    const other = statSync(`/proc/${pid}/root${dir}`);
     return own.dev === other.dev && own.ino === other.ino;
   }
 }

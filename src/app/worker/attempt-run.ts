@@ -84,8 +84,8 @@ export class AttemptRun {
     const scratch = scratchFolder(this.#services.workspace, this.id, this.#attempt);
     try {
       this.#keepLease();
-      await this.#endEarlierAttempts();
-      return await this.#attend(scratch);
+      if (await this.#endEarlierAttempts()) return await this.#attend(scratch);
+      return await this.#settlement.release('a process of an earlier attempt cannot be ended', true);
     } catch (error) {
       const fault = blame(error, ground);
       if (fault.on === 'attempt') return await this.#settlement.fail(fault.reason, fault.retry, this.#log);
@@ -97,12 +97,14 @@ export class AttemptRun {
     }
   }
 
-  /** What is left of earlier attempts, whose worker and guard were both killed, would work beside this one. */
-  async #endEarlierAttempts(): Promise<void> {
-    if (this.#attempt === 1) return;
+  /**
+   * What is left of earlier attempts, whose worker and guard were both killed, would work beside this one.
+   * @returns whether nothing is left
+   */
+  async #endEarlierAttempts(): Promise<boolean> {
+    if (this.#attempt === 1) return true;
     const earlier = new AttemptProcesses(this.#services.workspace, this.id, (attempt) => attempt < this.#attempt);
-    if (await terminate([earlier], this.#options.killGrace)) return;
-    this.#options.warn(`${this.id}: a process of an earlier attempt cannot be ended`);
+    return await terminate([earlier], this.#options.killGrace);
   }
 
   /** Runs the child and says what became of it. */

@@ -3,15 +3,18 @@ import { AgentqError } from '../../core/errors.ts';
 import type { Services } from '../services.ts';
 import type { Workspace } from '../workspace.ts';
 
+/** Where attempts are made. */
+type Place = Pick<Services, 'workspace' | 'store'>;
+
 /** The folders of the store that every attempt needs: where its evidence goes. */
 const needed = ['results', 'artifacts'];
 
 /** What all attempts of a worker stand on: its workspace, which is the one that it began in, and its store. */
 export class Ground {
-  readonly #services: Services;
+  readonly #services: Place;
   readonly #workspace: string;
 
-  constructor(services: Services) {
+  constructor(services: Place) {
     this.#services = services;
     this.#workspace = identity(services.workspace.dir);
   }

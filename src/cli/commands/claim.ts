@@ -39,15 +39,14 @@ export const define: Define = (command, context) =>
       const lease = flags.lease ?? rolePolicy(workspace.config, flags.as).lease;
       const worker = (await cli.author(flags.worker)) ?? `${flags.as}@${cli.system.hostname()}`;
       const request = { role: flags.as, worker, lease };
-      const { wait } = flags;
-      store.attend();
-      const task = await (wait === undefined
-        ? claim(services, request, monotonic())
-        : untilSignal(cli.system, (signal) => claim(services, request, monotonic() + wait, signal)));
-      if (!task) throw new AgentqError('empty', cli.io.json ? `no task is ready for ${flags.as}` : '');
-      await handOver(services, task, async () => {
-        await print(cli, services, task, lease);
-        return cli.io.delivered;
+      // A signal ends the wait; it must not end the process between the claim and what is printed of it.
+      await untilSignal(cli.system, async (signal) => {
+        const task = await claim(services, request, monotonic() + (flags.wait ?? 0), signal);
+        if (!task) throw new AgentqError('empty', cli.io.json ? `no task is ready for ${flags.as}` : '');
+        await handOver(services, task, async () => {
+          await print(cli, services, task, lease);
+          return cli.io.delivered;
+        });
       });
     });
 

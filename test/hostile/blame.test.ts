@@ -1,0 +1,87 @@
+import { renameSync } from 'node:fs';
+import { constants } from 'node:os';
+import { describe, expect, test as base } from 'vitest';
+import { blame } from '../../src/app/worker/blame.ts';
+import { Ground } from '../../src/app/worker/ground.ts';
+import { AgentqError } from '../../src/core/errors.ts';
+import { findWorkspace } from '../../src/app/workspace.ts';
+import { FsStore } from '../../src/artifacts/fs/fs-store.ts';
+import { fixtures, type Shell, type Shells } from '../cli/harness.ts';
+
+const test = base.extend<Shells>(fixtures);
+
+const groundOf = (q: Shell) => {
+  const workspace = findWorkspace(undefined, { cwd: q.cwd });
+  return new Ground({ workspace, store: new FsStore(workspace.storeDir, 0o600, 0o700) });
+};
+
+/** An error as Node.js throws it. */
+const system = (code: keyof typeof constants.errno) =>
+  Object.assign(new Error(`${code}: it went wrong, open '/x'`), {
+    code,
+    errno: -constants.errno[code],
+    syscall: 'open',
+  });
+
+const wrapped = (code: keyof typeof constants.errno) =>
+  new AgentqError('storage', 'the store says', 'hint', system(code));
+
+describe("an error that a child can cause is its attempt's", () => {
+  const errors = [
+    'ENOENT',
+    'ENOTDIR',
+    'EISDIR',
+    'EEXIST',
+    'ELOOP',
+    'EACCES',
+    'EPERM',
+    'ENOTEMPTY',
+    'ENAMETOOLONG',
+  ] as const;
+
+  test.for(errors)('%s', (code, { q }) => {
+    for (const error of [system(code), wrapped(code), new AgentqError('unreadable-file', 'x', 'y', system(code))])
+      expect(blame(error, groundOf(q))).toEqual({ on: 'attempt', reason: error.message, retry: true });
+  });
+
+  test.for(['unreadable-file', 'missing-artifacts', 'invalid-name', 'too-large'] as const)('%s', (code, { q }) => {
+    expect(blame(new AgentqError(code, 'said'), groundOf(q))).toEqual({ on: 'attempt', reason: 'said', retry: true });
+  });
+
+  test('a mistake in the program', ({ q }) => {
+    expect(blame(new TypeError('x is not y'), groundOf(q))).toMatchObject({ on: 'attempt', retry: true });
+  });
+
+  test('a context that has drifted, and no attempt would do better', ({ q }) => {
+    expect(blame(new AgentqError('drift', 'said'), groundOf(q))).toEqual({
+      on: 'attempt',
+      reason: 'said',
+      retry: false,
+    });
+  });
+});
+
+describe("an error of the machine is the machine's", () => {
+  test.for(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO', 'EMFILE', 'ENFILE', 'ENOMEM', 'ESTALE'] as const)(
+    '%s',
+    (code, { q }) => {
+      for (const error of [system(code), wrapped(code), new AgentqError('unreadable-file', 'x', 'y', system(code))])
+        expect(blame(error, groundOf(q))).toMatchObject({ on: 'machine', error: { message: error.message } });
+    },
+  );
+
+  test.for(['storage', 'busy', 'corrupt', 'newer-schema', 'no-workspace'] as const)('%s', (code, { q }) => {
+    const error = new AgentqError(code, 'said');
+    expect(blame(error, groundOf(q))).toEqual({ on: 'machine', error });
+  });
+
+  test('a raw one is put into words', ({ q }) => {
+    expect(blame(system('ENOSPC'), groundOf(q))).toMatchObject({ error: { code: 'storage' } });
+  });
+
+  test('any, where the workspace was moved', ({ q }) => {
+    const ground = groundOf(q);
+    renameSync(q.path('.agentq'), q.path('moved'));
+    expect(blame(system('ENOENT'), ground)).toMatchObject({ on: 'machine', error: { code: 'storage' } });
+  });
+});
