@@ -4,7 +4,8 @@ import { MAX_BATCH_ROWS, MAX_ROW } from '../core/limits.ts';
 import { sameSubmit } from '../core/sameness.ts';
 import { parseSubmission, type Submission } from '../core/submission.ts';
 import { type CurrentFolder, locate } from './current-folder.ts';
-import { type Draft, keep, type Kept, prepare, type Prepared, takeBackContext } from './submit.ts';
+import { type Draft, keep, keepAgain, type Kept, prepare, type Prepared } from './submit.ts';
+import { takeBackContext, takeBackUnheard } from './submit.ts';
 import type { Services } from './services.ts';
 
 export interface BatchRow {
@@ -84,34 +85,54 @@ interface Row {
 }
 
 async function submitAll(services: Services, prepared: readonly Row[], total: number): Promise<BatchResult> {
-  const refused: BatchRow[] = [];
   const kept = new Map<Prepared, Kept>();
-  const stores = prepared.some(({ row }) => row.context);
-  // First those whose id stands for a task already: where one contradicts it, nothing of the others is stored.
-  for (const { line, row } of prepared) {
-    const known = stores && (await services.backend.task(row.envelope.task_id));
-    if (!known) continue;
-    const request = await keep(services, row);
-    kept.set(row, request);
-    if (sameSubmit(known, request.command)) continue;
-    refused.push({ line, problem: `${known.id} exists with other content` });
-    await takeBackContext(services, request);
+  try {
+    await keepAll(services, prepared, total, kept);
+  } catch (error) {
+    await takeBackUnheard(services, kept.values());
+    throw error;
   }
-  if (refused.length > 0) throw new BadBatch(refused, total);
-  const requests: Kept[] = [];
-  for (const { row } of prepared) requests.push(kept.get(row) ?? (await keep(services, row)));
+  const requests = prepared.map(({ row }) => kept.get(row)!);
   const outcomes = await commitAll(services, prepared, requests);
-  for (const [i, { refusal }] of outcomes.entries()) {
-    if (!refusal) continue;
-    refused.push({ line: prepared[i]!.line, problem: refusal.message });
-    await takeBackContext(services, requests[i]!);
+  const refused = outcomes.flatMap(({ refusal }, i) =>
+    refusal ? [{ line: prepared[i]!.line, problem: refusal.message }] : [],
+  );
+  if (refused.length > 0) {
+    await takeBackUnheard(services, requests);
+    throw new BadBatch(refused, total);
   }
-  if (refused.length > 0) throw new BadBatch(refused, total);
+  for (const [i, { changed }] of outcomes.entries()) {
+    await (changed ? keepAgain(services, prepared[i]!.row, requests[i]!) : takeBackContext(services, requests[i]!));
+  }
   return {
     ids: requests.map((request) => request.task_id),
     created: outcomes.filter((outcome) => outcome.changed).length,
     warnings: requests.flatMap(({ warnings }) => warnings),
   };
+}
+
+/**
+ * Stores all contexts, first those whose id stands for a task already: where one contradicts it, nothing of the others
+ * is stored.
+ * @param kept takes what was stored, also where it breaks off
+ */
+async function keepAll(
+  services: Services,
+  prepared: readonly Row[],
+  total: number,
+  kept: Map<Prepared, Kept>,
+): Promise<void> {
+  const refused: BatchRow[] = [];
+  const stores = prepared.some(({ row }) => row.context);
+  for (const { line, row } of prepared) {
+    const known = stores && (await services.backend.task(row.envelope.task_id));
+    if (!known) continue;
+    const request = await keep(services, row);
+    kept.set(row, request);
+    if (!sameSubmit(known, request.command)) refused.push({ line, problem: `${known.id} exists with other content` });
+  }
+  if (refused.length > 0) throw new BadBatch(refused, total);
+  for (const { row } of prepared) if (!kept.has(row)) kept.set(row, await keep(services, row));
 }
 
 /** @throws AgentqError `outcome-unknown` that says how the same batch is submitted again */

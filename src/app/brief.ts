@@ -1,14 +1,37 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
 import type { ArtifactStore } from '../artifacts/store.ts';
 import type { Task } from '../core/task.ts';
 
+/** A context of more bytes is not held in memory. */
+const LARGE = 64 * 1024 * 1024;
+
+/** What a worker gets to read: as it is, or in a file. */
+export type Brief = Uint8Array | { readonly file: string };
+
 /**
- * What a worker gets to read: the instructions, and the context file below them.
- * @throws AgentqError `drift` where the context is not what was submitted, `storage` where the store is not there
+ * The instructions, and the context file below them.
+ * @param file where it is written if it is large, and more than a file of the store
+ * @throws AgentqError `drift` where the context is not what was submitted
  */
-export async function brief(store: ArtifactStore, task: Task): Promise<Buffer> {
-  const { instructions } = task.envelope;
-  store.attend();
-  const context = task.context && (await store.read(task.context));
-  if (instructions === undefined) return context ?? Buffer.alloc(0);
-  return Buffer.concat([Buffer.from(`${instructions}\n`), ...(context ? [Buffer.from('\n'), context] : [])]);
+export async function brief(store: ArtifactStore, { envelope, context }: Task, file: string): Promise<Brief> {
+  const { instructions } = envelope;
+  const above = instructions === undefined ? '' : `${instructions}\n${context ? '\n' : ''}`;
+  if (!context || context.size <= LARGE)
+    return Buffer.concat([Buffer.from(above), ...(context ? [await store.read(context)] : [])]);
+  if (instructions === undefined) {
+    await store.readInto(context, () => {}); // is it what was submitted?
+    return { file: store.locate(context.path) };
+  }
+  const sink = openSync(file, 'wx', 0o600);
+  try {
+    writeSync(sink, above);
+    await store.readInto(context, (bytes) => writeAll(sink, bytes));
+  } finally {
+    closeSync(sink);
+  }
+  return { file };
+}
+
+function writeAll(sink: number, bytes: Uint8Array): void {
+  for (let rest = bytes; rest.length > 0;) rest = rest.subarray(writeSync(sink, rest));
 }

@@ -57,7 +57,7 @@ export async function complete(
     return await obey(services, task.id, await store(services, brought, stored));
   } catch (error) {
     // Where the queue can't be asked, it may know of the evidence all the same.
-    if (!isAway(error)) await takeBack(services, task.id, stored, ({ status }) => status === 'completed');
+    if (!isAway(error)) await takeBack(services, task.id, stored, (settled) => settled?.status === 'completed');
     throw error;
   }
 }

@@ -1,9 +1,9 @@
-import { lstatSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { describeDrift } from '../artifacts/store.ts';
+import { type Content, describeDrift } from '../artifacts/store.ts';
 import { AgentqError } from '../core/errors.ts';
 import type { Evidence } from '../core/evidence.ts';
 import type { TaskIn } from '../core/task.ts';
+import { MAX_JSON_RESULT_BYTES } from '../core/limits.ts';
 import { findTask } from './obey.ts';
 import type { Services } from './services.ts';
 import { refuseLarger } from './text-file.ts';
@@ -11,26 +11,25 @@ import { findDrift } from './verify.ts';
 
 export interface VerifiedResult {
   readonly task: TaskIn<'completed'>;
-  /** The result file's content; absent where the worker gave a summary alone. */
-  readonly content?: Buffer;
+  /** Absent where the worker gave a summary alone. */
+  readonly content?: Content;
   /** Whether nobody has hashed the content: its worker was not ours. */
   readonly unverified?: boolean;
 }
 
 /**
  * The result of a completed task, after a look at every file that the completion vouched for.
- * @param most the most bytes of content that the caller can take
  * @throws AgentqError `drift` that names each file that is not what was recorded; `failed`, `cancelled`,
- *   `expired` for a task that ended so; `not-finished`; `not-found`; `storage` where the store is not there;
- *   `too-large` where there is more content than that
+ *   `expired` for a task that ended so; `not-finished`; `not-found`; `storage` where the store is not there
  */
-export async function readResult(services: Services, id: string, most = Infinity): Promise<VerifiedResult> {
+export async function readResult(services: Services, id: string): Promise<VerifiedResult> {
+  const { store } = services;
   const task = await findTask(services, id);
   switch (task.status) {
     case 'completed': {
-      const drifts = await findDrift(services.store, vouchedFor(task));
+      const drifts = await findDrift(store, vouchedFor(task));
       if (drifts.length > 0) {
-        services.store.attend();
+        store.attend();
         throw new AgentqError(
           'drift',
           `${id}: ${drifts.map(describeDrift).join('; ')}`,
@@ -38,14 +37,10 @@ export async function readResult(services: Services, id: string, most = Infinity
         );
       }
       const { result, result_ref } = task.completion;
-      if (result) {
-        refuseResult(id, result.size, most);
-        return { task, content: await services.store.read(result) };
-      }
-      return {
-        task,
-        ...(result_ref !== undefined && { ...readForeign(services, id, result_ref, most), unverified: true }),
-      };
+      if (result) return { task, content: { size: result.size, readInto: (take) => store.readInto(result, take) } };
+      if (result_ref === undefined) return { task };
+      const content = foreignContent(services, result_ref);
+      return { task, ...(content && { content }), unverified: true };
     }
     case 'failed':
       throw new AgentqError('failed', `${id} failed: ${task.reason}`, `agentq dlq show ${id}`);
@@ -58,13 +53,16 @@ export async function readResult(services: Services, id: string, most = Infinity
   }
 }
 
-function refuseResult(id: string, size: number, most: number): void {
-  refuseLarger(
-    size,
-    most,
-    `the result of ${id}`,
-    `agentq result ${id} prints it as it is; agentq show ${id} names its file`,
-  );
+/**
+ * The content as a whole.
+ * @throws AgentqError `too-large` where it has more bytes than can be held
+ */
+export async function wholeContent(id: string, { size, readInto }: Content): Promise<Buffer> {
+  const hint = `agentq result ${id} > FILE writes it as it is; agentq show ${id} names its file`;
+  refuseLarger(size, MAX_JSON_RESULT_BYTES, `the result of ${id}`, hint);
+  const pieces: Uint8Array[] = [];
+  await readInto((bytes) => pieces.push(bytes));
+  return Buffer.concat(pieces);
 }
 
 /** What the result rests on: not the logs of attempts that failed before. */
@@ -76,16 +74,11 @@ function vouchedFor({ context, completion: { result, artifacts } }: TaskIn<'comp
  * What a worker that is not ours says is its result. Only a file of the store is read: it could name any file, and
  * whoever asks may read files that are none of its business.
  */
-function readForeign({ store }: Services, id: string, ref: string, most: number): { readonly content?: Buffer } {
+function foreignContent({ store }: Services, ref: string): Content | undefined {
   try {
-    const file = fileURLToPath(ref);
-    const path = store.pathOf(file);
-    const stat = path === undefined ? undefined : lstatSync(store.locate(path));
-    if (path === undefined || !stat?.isFile()) return {};
-    refuseResult(id, stat.size, most);
-    return { content: readFileSync(store.locate(path)) };
-  } catch (error) {
-    if (error instanceof AgentqError && error.code === 'too-large') throw error;
-    return {};
+    const path = store.pathOf(fileURLToPath(ref));
+    return path === undefined ? undefined : store.unrecorded(path);
+  } catch {
+    return undefined;
   }
 }

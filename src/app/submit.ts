@@ -35,11 +35,13 @@ export interface Submitted {
 }
 
 export async function submit(services: Services, draft: Draft): Promise<Submitted> {
-  const request = await keep(services, await prepare(services, draft));
+  const prepared = await prepare(services, draft);
+  const request = await keep(services, prepared);
   const { task_id, command, warnings } = request;
   try {
     const { task, changed } = await obey(services, task_id, command);
     if (!changed) await takeBackContext(services, request);
+    else await keepAgain(services, prepared, request);
     return { task, created: changed, kept: false, warnings };
   } catch (error) {
     if (isAway(error) && draft.offlineOk) return { ...submitLater(services, request), warnings };
@@ -109,7 +111,25 @@ export async function keep(services: Services, { envelope, context, place, fresh
 
 /** For a submit that was refused because its id stands for another task: whose context that is, is settled. */
 export function takeBackContext(services: Services, { task_id, stored }: Kept): Promise<void> {
-  return takeBack(services, task_id, stored ? [stored] : [], () => true);
+  return takeBack(services, task_id, stored ? [stored] : [], (task) => task !== undefined);
+}
+
+/** For submits of which it is sure that nobody has heard, whether or not there is a task of their id. */
+export async function takeBackUnheard(services: Services, requests: Iterable<Kept>): Promise<void> {
+  for (const { task_id, stored } of requests) await takeBack(services, task_id, stored ? [stored] : [], () => true);
+}
+
+/**
+ * For a submit that was accepted and found its context stored already: another submit of the same id may have stored
+ * it, been refused, and taken it back meanwhile.
+ */
+export async function keepAgain(
+  { store }: Services,
+  { context, place }: Prepared,
+  { task_id, stored }: Kept,
+): Promise<void> {
+  if (!context || !stored || stored.created || place?.startsWith('tasks/')) return;
+  if (await store.check(stored.evidence)) await keepContext(store, task_id, context, place);
 }
 
 /** The name of a file in the store's own tasks/ folder, else `task_id`, else the key's; undefined for a fresh one. */

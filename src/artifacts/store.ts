@@ -31,8 +31,11 @@ export interface ArtifactStore {
    * @throws AgentqError as `put` and `adopt` do
    */
   keep(pieces: readonly Piece[], stored: Stored[]): Promise<void>;
-  /** Takes back what `put` has just created, because the change that was to name it was refused. */
-  discard(stored: Stored): Promise<void>;
+  /**
+   * Takes back what `put` has just created, because the change that was to name it was refused.
+   * @param isRecorded is asked when no `put` of the same content can rely on the file any more; if so, it comes back
+   */
+  discard(stored: Stored, isRecorded?: () => Promise<boolean>): Promise<void>;
   /** The regular files below a folder of the store. Links are not followed. */
   scan(folder: string): Promise<Scan>;
   /** Files that a killed `put` left half-written, and has not touched since `before` (ms since 1970). */
@@ -66,6 +69,8 @@ export interface ArtifactStore {
    * @throws AgentqError `drift`, once all was read, where it is not what was recorded
    */
   readInto(evidence: Evidence, take: (bytes: Uint8Array) => void): Promise<void>;
+  /** A file of the store of which nothing is recorded; undefined where there is none. */
+  unrecorded(path: string): Content | undefined;
 }
 
 export interface FileSource {
@@ -75,6 +80,17 @@ export interface FileSource {
 }
 
 export type Source = FileSource | { readonly bytes: Uint8Array };
+
+/** What a file holds, of any size. */
+export interface Content {
+  /** In bytes. */
+  readonly size: number;
+  /**
+   * Hands over the content piece by piece.
+   * @throws AgentqError `drift`, at the end, where the file is not what was recorded of it
+   */
+  readonly readInto: (take: (bytes: Uint8Array) => void) => Promise<void>;
+}
 
 /** One file to be stored. */
 export interface Piece {

@@ -21,7 +21,7 @@ export const MAX_BATCH_BYTES = 64 * MIB;
 /** The most bytes that a context may have which comes by standard input. */
 export const MAX_STDIN_BYTES = 64 * MIB;
 
-/** The most bytes of a result that is printed within JSON. */
+/** The most bytes of a result that is printed within JSON, or on a terminal. */
 export const MAX_JSON_RESULT_BYTES = 64 * MIB;
 
 export const MAX_CONFIG_BYTES = MIB;

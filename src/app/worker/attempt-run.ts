@@ -3,7 +3,7 @@ import { AgentqError, isAway } from '../../core/errors.ts';
 import type { Evidence } from '../../core/evidence.ts';
 import { findSecret } from '../../core/secrets/find-secret.ts';
 import type { Task, TaskIn } from '../../core/task.ts';
-import { brief } from '../brief.ts';
+import { type Brief, brief } from '../brief.ts';
 import { attemptFolder, prepareAttempt } from '../evidence-paths.ts';
 import { obey } from '../obey.ts';
 import { removeScratch, scratchFolder, scratchResult } from '../scratch.ts';
@@ -12,7 +12,8 @@ import { AttemptProcesses } from './attempt-processes.ts';
 import type { AttemptReport, StopReason } from './attempt-report.ts';
 import { blame } from './blame.ts';
 import { Capture } from './capture.ts';
-import { childEnvironment } from './child-environment.ts';
+import { childEnvironment, contextFile } from './child-environment.ts';
+import { feed } from './feed.ts';
 import { firstLine } from './first-line.ts';
 import { type Exit, ProcessGroup } from './process-group.ts';
 import type { RunOptions } from './run-options.ts';
@@ -111,11 +112,12 @@ export class AttemptRun {
   async #attend(scratch: string): Promise<AttemptReport> {
     const { store, workspace } = this.#services;
     const { ground, warn } = this.#options;
-    const input = await brief(store, this.#task);
+    store.attend();
     // A folder that lies there already is not this attempt's: what is in it is not its result.
     removeScratch(scratch);
     mkdirSync(workspace.runDir, { recursive: true, mode: workspace.modes.folder });
     mkdirSync(scratch, { mode: workspace.modes.folder });
+    const input = await brief(store, this.#task, contextFile(scratch));
     const folder = await prepareAttempt(store, this.#task);
     const capture = new Capture(scratch, workspace.modes.file, (problem) => {
       this.#fault = `what it says cannot be kept: ${problem}`;
@@ -135,7 +137,7 @@ export class AttemptRun {
     }
   }
 
-  async #supervise(capture: Capture, input: Buffer, folder: string, scratch: string): Promise<Exit | StopReason> {
+  async #supervise(capture: Capture, input: Brief, folder: string, scratch: string): Promise<Exit | StopReason> {
     const { command, args, cwd, env, killGrace, guard, policy } = this.#options;
     const resultFile = scratchResult(this.#services.workspace, this.id, this.#attempt);
     const places = { scratch, resultFile, artifactsDir: folder };
@@ -150,7 +152,7 @@ export class AttemptRun {
     if (policy.timeout !== undefined) {
       this.#timers.push(setTimeout(() => this.stop('timeout'), Math.min(policy.timeout, LONGEST_TIMER)));
     }
-    group.streams?.stdin.end(input);
+    feed(group.streams?.stdin, input);
     const said = group.streams && capture.follow(group.streams, group.exit);
     const ending = await Promise.race([group.exit, this.#stopping.promise]);
     this.#settlement.endedAt = this.#services.clock();

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Task } from '../../core/task.ts';
+import type { Brief } from '../brief.ts';
 import type { Services } from '../services.ts';
 
 export interface Places {
@@ -8,6 +9,11 @@ export interface Places {
   readonly scratch: string;
   readonly resultFile: string;
   readonly artifactsDir: string;
+}
+
+/** Where a context is written out that is more than a file of the store, or too large to be held in memory. */
+export function contextFile(scratch: string): string {
+  return join(scratch, 'context.md');
 }
 
 /**
@@ -18,20 +24,19 @@ export function childEnvironment(
   { store, workspace }: Services,
   task: Task,
   attempt: number,
-  input: Buffer,
+  input: Brief,
   { scratch, resultFile, artifactsDir }: Places,
 ): NodeJS.ProcessEnv {
   const { context, envelope } = task;
   const asItLies = context && envelope.instructions === undefined;
-  const contextFile = asItLies ? store.locate(context.path) : join(scratch, 'context.md');
-  if (!asItLies) writeFileSync(contextFile, input, { mode: workspace.modes.file });
+  if (!asItLies && !('file' in input)) writeFileSync(contextFile(scratch), input, { mode: workspace.modes.file });
   return {
     AGENTQ_DIR: workspace.dir,
     AGENTQ_AGENT: envelope.to,
     AGENTQ_ROLE: envelope.to,
     AGENTQ_TASK_ID: task.id,
     AGENTQ_ATTEMPT: String(attempt),
-    AGENTQ_CONTEXT_FILE: contextFile,
+    AGENTQ_CONTEXT_FILE: asItLies ? store.locate(context.path) : contextFile(scratch),
     AGENTQ_RESULT_FILE: resultFile,
     AGENTQ_ARTIFACTS_DIR: artifactsDir,
   };

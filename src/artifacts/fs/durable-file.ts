@@ -30,6 +30,11 @@ export interface Measured {
 /** Names that only agentq uses, for files that are not yet whole. */
 export const TEMPORARY = '.agentq-tmp-';
 
+/** A name beside the target that nobody else uses. */
+export function temporaryName(target: string): string {
+  return join(dirname(target), `${TEMPORARY}${process.pid}-${Math.random().toString(36).slice(2)}`);
+}
+
 /** What was opened is no regular file: a folder, a fifo, a device. */
 export class NotAFile extends Error {}
 
@@ -147,7 +152,7 @@ export function tryStage(target: string, mode: number): void {
 }
 
 function openStaged(target: string, mode: number): { readonly staged: string; readonly sink: number } {
-  const staged = join(dirname(target), `${TEMPORARY}${process.pid}-${Math.random().toString(36).slice(2)}`);
+  const staged = temporaryName(target);
   const sink = openSync(staged, 'wx', mode);
   fchmodSync(sink, mode); // whatever the umask takes away
   return { staged, sink };

@@ -1,11 +1,29 @@
-import { closeSync, fstatSync, fsyncSync, realpathSync, renameSync, rmSync, unlinkSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, lstatSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join, parse, relative, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { AgentqError } from '../../core/errors.ts';
 import type { Drift, Evidence } from '../../core/evidence.ts';
-import { type ArtifactStore, describeDrift, type Piece, type Scan, type Source, type Stored } from '../store.ts';
+import {
+  type ArtifactStore,
+  type Content,
+  describeDrift,
+  type Piece,
+  type Scan,
+  type Source,
+  type Stored,
+} from '../store.ts';
 import { giveFolder, writtenSince } from './attempt-place.ts';
-import { measureFile, openRegular, place, readAll, stage, syncFile, syncFolder, tryStage } from './durable-file.ts';
+import {
+  measureFile,
+  openRegular,
+  place,
+  readAll,
+  stage,
+  syncFile,
+  syncFolder,
+  temporaryName,
+  tryStage,
+} from './durable-file.ts';
 import { checkSource, readable } from './source-error.ts';
 import { storeFolder } from './store-folder.ts';
 import { checkStore, FOLDERS, makeStore, storeId } from './store-marker.ts';
@@ -125,8 +143,13 @@ export class FsStore implements ArtifactStore {
     return { evidence: { name, path, ...measured }, created: false };
   }
 
-  async discard({ evidence, created }: Stored): Promise<void> {
-    if (created) unlinkSync(join(storeFolder(this.#root, dirname(evidence.path)), parse(evidence.path).base));
+  async discard({ evidence, created }: Stored, isRecorded = async () => false): Promise<void> {
+    if (!created) return;
+    const file = join(storeFolder(this.#root, dirname(evidence.path)), basename(evidence.path));
+    const aside = temporaryName(file);
+    renameSync(file, aside);
+    if (await isRecorded()) place(aside, file);
+    rmSync(aside, { force: true });
   }
 
   async scan(folder: string): Promise<Scan> {
@@ -208,6 +231,17 @@ export class FsStore implements ArtifactStore {
     if (drift) throw new AgentqError('drift', describeDrift(drift), `restore ${file}, or do not trust it`);
   }
 
+  unrecorded(path: string): Content | undefined {
+    const file = this.locate(path);
+    try {
+      storeFolder(this.#root, dirname(path));
+      const info = lstatSync(file);
+      return info.isFile() ? { size: info.size, readInto: (take) => readFile(file, take) } : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
   async #readInto(evidence: Evidence, take: (bytes: Uint8Array) => void): Promise<Drift | undefined> {
     let fd: number;
     try {
@@ -244,6 +278,14 @@ function realRoot(folder: string): string {
   } catch {
     return folder;
   }
+}
+
+async function readFile(file: string, take: (bytes: Uint8Array) => void): Promise<void> {
+  const source = { file, own: true };
+  await readable(source, async () => {
+    const fd = openRegular(file, false);
+    await readAll(fd, take).finally(() => closeSync(fd));
+  });
 }
 
 /** Lets timers and other work of this process run: a lease is to be renewed also while much is stored. */

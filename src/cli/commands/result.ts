@@ -1,6 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { readResult } from '../../app/result.ts';
-import { MAX_JSON_RESULT_BYTES } from '../../core/limits.ts';
+import { readResult, wholeContent } from '../../app/result.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
 import { fileView } from '../views.ts';
@@ -12,7 +11,7 @@ export const define: Define = (command, context) =>
     const { io } = cli;
     const services = await cli.services();
     const { store } = services;
-    const { task, content, unverified } = await readResult(services, id, io.json ? MAX_JSON_RESULT_BYTES : undefined);
+    const { task, content, unverified } = await readResult(services, id);
     const { by, summary, result, result_ref, artifacts } = task.completion;
     if (unverified) io.talk(`agentq: warning: ${by} is no agentq worker: nobody has hashed ${result_ref}`);
     if (io.json) {
@@ -22,12 +21,12 @@ export const define: Define = (command, context) =>
         summary,
         ...(result && { result: fileView(store, result) }),
         ...(result_ref !== undefined && { result_ref }),
-        ...(content && contentView(content)),
+        ...(content && contentView(await wholeContent(id, content))),
         artifacts: artifacts.map((one) => fileView(store, one)),
       } satisfies Output<'result'>);
     } else if (!content) io.line(visibleText(summary ?? ''));
-    else if (io.terminal) io.line(visibleText(content.toString('utf8')).replace(/\n$/, ''));
-    else io.bytes(content);
+    else if (io.terminal) io.line(visibleText((await wholeContent(id, content)).toString('utf8')).replace(/\n$/, ''));
+    else await content.readInto((bytes) => io.bytes(bytes));
   });
 
 /** The content as it is: text as text, other bytes in Base64. */

@@ -1,0 +1,118 @@
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { describe, expect, test as base } from 'vitest';
+import { submitBatch } from '../../src/app/batch.ts';
+import type { Services } from '../../src/app/services.ts';
+import { submit } from '../../src/app/submit.ts';
+import { FsStore } from '../../src/artifacts/fs/fs-store.ts';
+import type { Backend } from '../../src/backend/backend.ts';
+import { createBackend, openBackend } from '../../src/backend/open.ts';
+import { parseSubmission } from '../../src/core/submission.ts';
+import { scratchFolder } from '../backend/support/scratch.ts';
+import { storeOptions } from '../backend/support/store-options.ts';
+import { fixtures, type Shell, type Shells } from '../cli/harness.ts';
+
+const test = base.extend<Shells>(fixtures);
+
+/** A batch whose rows have a context each, and these further fields. */
+function batch(q: Shell, ...rows: object[]): string {
+  const lines = rows.map((row, n) => ({ to: 'r', type: 'x', from: 'c', file: q.write(`${n}.md`, `row ${n}`), ...row }));
+  return q.write('batch.jsonl', lines.map((line) => JSON.stringify(line)).join('\n'));
+}
+
+// A file that can be opened and not read: a disk that fails looks the same.
+const FAILING = '/proc/self/mem';
+
+describe('a batch that is refused leaves no context behind', () => {
+  test('where two of its rows contradict each other', async ({ q }) => {
+    const file = batch(q, { task_id: 'a' }, {}, { task_id: 'b' }, { task_id: 'a' });
+    expect(await q.refused('submit', '--batch', file)).toMatchObject({ exit: 14 });
+    expect(q.stored()).toEqual([]);
+    expect((await q.json('list')).tasks).toEqual([]);
+  });
+
+  test('where a task of its id has other content', async ({ q }) => {
+    await q.submit('b');
+    expect(await q.refused('submit', '--batch', batch(q, {}, { task_id: 'b' }))).toMatchObject({ exit: 14 });
+    expect(q.stored()).toEqual([]);
+  });
+
+  test.skipIf(!existsSync(FAILING))('where a context cannot be read to its end', async ({ q }) => {
+    const file = batch(q, { task_id: 'a' }, {}, { file: FAILING });
+    expect(await q.refused('submit', '--batch', file)).toMatchObject({ exit: 12 });
+    expect(q.stored()).toEqual([]);
+  });
+
+  test('but leaves those that tasks have that are there', async ({ q }) => {
+    await q.ok('submit', '--batch', batch(q, { task_id: 'a' }, { task_id: 'b' }));
+    const again = batch(q, { task_id: 'a' }, { task_id: 'b' }, { task_id: 'c' }, { task_id: 'c', instructions: 'x' });
+    expect(await q.refused('submit', '--batch', again)).toMatchObject({ exit: 14 });
+    expect(q.stored()).toEqual(['tasks/a.md', 'tasks/b.md']);
+    expect(await q.json('doctor')).toMatchObject({ healthy: true });
+  });
+
+  test('also where the same content is submitted again, and is there under another name', async ({ q }) => {
+    const file = batch(q, { task_id: 'a' });
+    await q.ok('submit', '--batch', file);
+    await q.ok('submit', '--batch', file);
+    expect(q.stored()).toEqual(['tasks/a.md']);
+  });
+});
+
+base(
+  'a context that a refused batch takes back stays where another submit relies on it',
+  async ({ onTestFinished }) => {
+    const dir = scratchFolder();
+    await createBackend(storeOptions(dir));
+    const backend = await openBackend(storeOptions(dir));
+    onTestFinished(() => backend.close());
+    const store = new FsStore(dir, 0o600, 0o700);
+    store.make('store');
+    const services = {
+      store,
+      backend,
+      clock: Date.now,
+      newId: () => 'new',
+      workspace: { config: {} },
+    } as unknown as Services;
+    const context = { bytes: Buffer.from('the same content') };
+    const submission = parseSubmission({ to: 'r', from: 'c', type: 'x', task_id: 'a' });
+
+    // The batch has stored the context of `a`, and is about to be refused. Another submit of `a` finds it there.
+    const found = Promise.withResolvers<void>();
+    const refused = Promise.withResolvers<void>();
+    const slow: Pick<Backend, 'task' | 'commit'> = {
+      task: (id) => backend.task(id),
+      commit: async (requests) => {
+        found.resolve();
+        await refused.promise;
+        return backend.commit(requests);
+      },
+    };
+    const inBatch: Pick<Backend, 'task' | 'commit'> = {
+      task: (id) => backend.task(id),
+      commit: async (requests) => {
+        other = submit({ ...services, backend: slow as Backend }, { submission, context, allowSecret: false });
+        await found.promise;
+        return backend.commit(requests);
+      },
+    };
+    let other: Promise<unknown> | undefined;
+    const source = `${dir}/source.md`;
+    writeFileSync(source, 'the same content');
+    const row = { to: 'r', from: 'c', type: 'x', task_id: 'a' };
+    const rows = [
+      { ...row, file: source },
+      { ...row, instructions: 'contradicts it' },
+    ];
+    const text = rows.map((one) => JSON.stringify(one)).join('\n');
+    const options = { defaults: {}, allowSecret: false, from: { cwd: dir } };
+    await expect(submitBatch({ ...services, backend: inBatch as Backend }, text, options)).rejects.toMatchObject({
+      code: 'bad-batch',
+    });
+    expect(readdirSync(`${dir}/tasks`)).toEqual([]);
+    refused.resolve();
+    await other;
+    const task = await backend.task('a');
+    expect(await store.check(task!.context!)).toBeUndefined();
+  },
+);
