@@ -25,8 +25,16 @@ export interface Backend {
   /** Newest first. */
   list(filter: Filter): Promise<readonly Task[]>;
   counts(): Promise<Counts>;
-  /** The oldest waiting result messages of a `reply_to` queue; they stay until they are acknowledged. */
-  inbox(queue: string, limit: number): Promise<Inbox>;
+  /**
+   * The finished tasks whose result messages wait in a `reply_to` queue, oldest first, but for those in a reader's
+   * hands. Nothing is taken.
+   */
+  inbox(queue: string, limit: number): Promise<readonly Task[]>;
+  /**
+   * Takes the oldest of them into this reader's hands: nobody else is shown them, until they are given back or this
+   * reader is not heard of for a while.
+   */
+  take(queue: string, limit: number): Promise<Taken>;
   /** Cross-checks the log with everything derived from it; with `repair`, derives it anew where it differs. */
   audit(repair: boolean): Promise<readonly Finding[]>;
   /** Entries of the log that nobody can read, the latest first: every reader passes over them. Absent where nobody else writes the log. */
@@ -107,11 +115,14 @@ export interface Counts {
   readonly dead: number;
 }
 
-export interface Inbox {
-  /** The finished tasks whose result messages wait, oldest first. */
+/** Result messages in one reader's hands. */
+export interface Taken {
+  /** The finished tasks, oldest first. */
   readonly tasks: readonly Task[];
-  /** Takes them out of the queue. Until then the next call shows them again. */
+  /** Takes them out of the queue for good: to be called once they have arrived where they were wanted. */
   acknowledge(): Promise<void>;
+  /** Shows them again at once, to whoever asks next. */
+  release(): Promise<void>;
 }
 
 export interface Finding {

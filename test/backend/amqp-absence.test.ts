@@ -130,6 +130,6 @@ test('evidence that is said to lie outside of the store is passed over, and stop
   harness.clock.advance(10 * SECOND);
   expect((await claimed(backend)).id).toBe('b');
   await nothingToClaim(backend);
-  expect((await backend.inbox(QUEUE, 10)).tasks).toEqual([]);
+  expect(await backend.inbox(QUEUE, 10)).toEqual([]);
   expect(await backend.task('a')).toMatchObject({ status: 'working' });
 });

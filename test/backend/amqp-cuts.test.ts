@@ -93,7 +93,7 @@ async function livesOneLife(backend: Backend, id: string): Promise<void> {
   expect(await claimed(backend)).toMatchObject({ id, lease: { attempt: 1 } });
   await nothingToClaim(backend, { worker: 'worker-2' });
   await done(backend, complete(id, 1));
-  expect(await idsOf(backend.inbox(QUEUE, 10).then(({ tasks }) => tasks))).toEqual([id]);
+  expect(await idsOf(backend.inbox(QUEUE, 10))).toEqual([id]);
 }
 
 describe('a submit whose connection is cut and heals makes one task', () => {
@@ -149,7 +149,7 @@ describe('a claim whose connection is cut and heals is one attempt', () => {
     expect(await typesOf(there.history('a'))).toEqual(['submitted', 'claimed']);
     expect(await there.task('a')).toMatchObject({ status: 'working', attempts: [{ worker: 'here' }] });
     await done(here, complete('a', 1));
-    expect(await idsOf(there.inbox(QUEUE, 10).then(({ tasks }) => tasks))).toEqual(['a']);
+    expect(await idsOf(there.inbox(QUEUE, 10))).toEqual(['a']);
   });
 });
 
@@ -164,7 +164,7 @@ describe('a completion whose connection is cut and heals is one, and its result 
     const setting = await setUp();
     await done(setting.there, submit('other'));
     await done(setting.there, complete('other'));
-    await (await setting.there.inbox(QUEUE, 10)).acknowledge();
+    await (await setting.there.take(QUEUE, 10)).acknowledge();
     await completes(setting, at);
   });
 
@@ -188,15 +188,28 @@ describe('a completion whose connection is cut and heals is one, and its result 
     await cut;
     expect(await typesOf(there.history('a'))).toEqual(['submitted', 'claimed', 'completed']);
     await sent(here);
-    const inbox = await there.inbox(QUEUE, 10);
-    expect(inbox.tasks).toEqual([await there.task('a')]);
+    expect(await there.inbox(QUEUE, 10)).toEqual([await there.task('a')]);
     const lying = await (await BrokerHand.of(harness)).look(harness.names.results(QUEUE));
     expect(new Set(lying.map(({ text }) => text)).size).toBe(1);
-    await inbox.acknowledge();
-    expect((await here.inbox(QUEUE, 10)).tasks).toEqual([]);
+    await (await there.take(QUEUE, 10)).acknowledge();
+    expect(await here.inbox(QUEUE, 10)).toEqual([]);
     await nothingToClaim(there);
     expect(await tell(there, complete('a', 1, { summary: 'done' }))).toMatchObject({ changed: false });
   }
+});
+
+test('what was shown is taken out, though the connection that held it broke meanwhile', async () => {
+  const { proxy, here, there } = await setUp();
+  await done(there, submit('a'), complete('a'), submit('b'), complete('b'));
+  const taken = await here.take(QUEUE, 1);
+  expect(await idsOf(there.inbox(QUEUE, 10))).toEqual(['b']);
+  await proxy.cut();
+  await proxy.heal();
+  await taken.acknowledge();
+  expect(await idsOf(there.inbox(QUEUE, 10))).toEqual(['b']);
+  await taken.release();
+  await (await here.take(QUEUE, 10)).release();
+  expect(await idsOf(there.inbox(QUEUE, 10))).toEqual(['b']);
 });
 
 describe('a cut that does not heal is told within the patience, and leaves nothing half', () => {
@@ -257,7 +270,7 @@ describe('a cut that does not heal is told within the patience, and leaves nothi
     const again: Outcome = await tell(there, complete('a', 1));
     expect(again).toMatchObject({ changed: before?.status === 'working', task: { status: 'completed' } });
     harness.clock.advance(10 * SECOND);
-    expect(await idsOf(there.inbox(QUEUE, 10).then(({ tasks }) => tasks))).toEqual(['a']);
+    expect(await idsOf(there.inbox(QUEUE, 10))).toEqual(['a']);
     expect(await typesOf(there.history('a'))).toEqual(['submitted', 'claimed', 'completed']);
   });
 });

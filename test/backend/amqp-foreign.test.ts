@@ -43,12 +43,12 @@ const result = (task_id: string, more: object = {}) => ({
   ...more,
 });
 
-const inbox = (backend: Backend, queue = QUEUE) => idsOf(backend.inbox(queue, 10).then(({ tasks }) => tasks));
+const inbox = (backend: Backend, queue = QUEUE) => idsOf(backend.inbox(queue, 10));
 
 /** The queue of results is made by whoever needs it first. */
 async function withResults({ here }: Setting): Promise<void> {
   await done(here, submit('before'), complete('before'));
-  await (await here.inbox(QUEUE, 10)).acknowledge();
+  await (await here.take(QUEUE, 10)).acknowledge();
 }
 
 describe('a result message of a worker that is not ours', () => {
@@ -74,7 +74,7 @@ describe('a result message of a worker that is not ours', () => {
         completion: { by: ROLE, attempt: 1, summary: 'done', result_ref: 'file:///elsewhere/report.md' },
       });
       expect(await typesOf(here.history('a'))).toEqual(['submitted', 'claimed', 'completed']);
-      await (await there.inbox(QUEUE, 10)).acknowledge();
+      await (await there.take(QUEUE, 10)).acknowledge();
       expect(await inbox(here)).toEqual([]);
     });
 
@@ -117,7 +117,7 @@ describe('a result message of a worker that is not ours', () => {
       expect(await here.task('a')).toMatchObject({ status: 'completed', completion: { summary: 'ours' } });
       expect(await there.task('a')).toMatchObject({ refused: 1 });
       expect(await typesOf(there.history('a'))).toEqual(['submitted', 'claimed', 'completed', 'refused']);
-      await (await there.inbox(QUEUE, 10)).acknowledge();
+      await (await there.take(QUEUE, 10)).acknowledge();
       expect(await inbox(here)).toEqual([]);
     });
 

@@ -4,7 +4,7 @@ import { complete, done, idsOf, QUEUE, ROLE, sent, submit } from './contract/say
 import { makeAmqpHarness } from './support/amqp-harness.ts';
 import { BrokerHand } from './support/broker-hand.ts';
 
-const ids = (backend: Backend, limit = 100) => idsOf(backend.inbox(QUEUE, limit).then(({ tasks }) => tasks));
+const ids = (backend: Backend, limit = 100) => idsOf(backend.inbox(QUEUE, limit));
 
 /** Connections, and so many completed tasks whose results nobody has read. */
 async function setUp({ connections = 4, results = 10 } = {}) {
@@ -26,7 +26,7 @@ test('everybody who looks at once sees every message', async () => {
 
 test('an acknowledgement takes what was read, whoever looks meanwhile', async () => {
   const { backends, expected } = await setUp();
-  const read = await backends[0]!.inbox(QUEUE, 5);
+  const read = await backends[0]!.take(QUEUE, 5);
   expect(await idsOf(Promise.resolve(read.tasks))).toEqual(expected.slice(0, 5));
   const looks = Promise.all(backends.slice(1).map((backend) => ids(backend)));
   await read.acknowledge();
@@ -38,7 +38,7 @@ test('two who take turns at reading and acknowledging lose nothing and see the s
   const { backends, expected } = await setUp({ connections: 2, results: 12 });
   const taken: string[] = [];
   for (let n = 0; n < 6; n++) {
-    const read = await backends[n % 2]!.inbox(QUEUE, 2);
+    const read = await backends[n % 2]!.take(QUEUE, 2);
     taken.push(...read.tasks.map(({ id }) => id));
     await read.acknowledge();
   }
@@ -51,7 +51,7 @@ test('a message that arrived twice is shown once, and is gone with one acknowled
   const queue = harness.names.results(QUEUE);
   for (const { content, properties } of await hand.look(queue)) await hand.put(queue, content, properties);
   expect(await hand.count(queue)).toBe(4);
-  const read = await backends[1]!.inbox(QUEUE, 10);
+  const read = await backends[1]!.take(QUEUE, 10);
   expect(read.tasks.map(({ id }) => id)).toEqual(['t0', 't1']);
   await read.acknowledge();
   expect(await ids(backends[0]!)).toEqual([]);

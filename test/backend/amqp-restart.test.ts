@@ -99,9 +99,7 @@ describe.skipIf(otherBroker)(`a broker that is killed and starts again (${elsewh
         expect(told.given).toContain(`${id} 1 ${workerOf(history)}`);
       }
       expect(told.given).toHaveLength(told.submitted.length);
-      expect((await idsOf(witness.inbox(QUEUE, 10_000).then(({ tasks }) => tasks))).toSorted()).toEqual(
-        told.submitted.toSorted(),
-      );
+      expect((await idsOf(witness.inbox(QUEUE, 10_000))).toSorted()).toEqual(told.submitted.toSorted());
       expect(await witness.audit(false)).toEqual([]);
       expect(await everything(await site.open())).toEqual(await everything(witness));
     },

@@ -125,7 +125,7 @@ test('a disk that has room again takes what time has brought about meanwhile, on
   const shown = await typesOf(backend.history('doomed'));
   truncateSync(join(disk!, 'filler'));
   expect(await typesOf(backend.history('doomed'))).toEqual(shown);
-  expect(await idsOf(backend.inbox(QUEUE, 10).then(({ tasks }) => tasks))).toContain('doomed');
+  expect(await idsOf(backend.inbox(QUEUE, 10))).toContain('doomed');
   expect(await claimed(backend)).toMatchObject({ id: 'held', lease: { attempt: 2 } });
   expect(await backend.audit(false)).toEqual([]);
 });

@@ -9,10 +9,10 @@ import type {
   Counts,
   Filter,
   Finding,
-  Inbox,
   Outcome,
   PassedOver,
   Request,
+  Taken,
   Topic,
   Watch,
 } from '../backend.ts';
@@ -122,8 +122,12 @@ export class AmqpBackend implements Backend {
     return (await this.#reading()).counts();
   }
 
-  async inbox(queue: string, limit: number): Promise<Inbox> {
+  async inbox(queue: string, limit: number): Promise<readonly Task[]> {
     return (await this.#reading()).inbox(queue, limit);
+  }
+
+  async take(queue: string, limit: number): Promise<Taken> {
+    return (await this.#reading()).take(queue, limit);
   }
 
   async audit(repair: boolean): Promise<readonly Finding[]> {

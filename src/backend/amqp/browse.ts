@@ -7,6 +7,7 @@ import { COMMON_LIMITS, parseBounded } from './bounded-json.ts';
 import { digestOf } from './log-entry.ts';
 import { lockOf } from './names.ts';
 import { monotonic } from './monotonic.ts';
+import { Held } from './held.ts';
 import { closeQuietly, type Session } from './session.ts';
 
 /** A result message that waits in its queue. */
@@ -23,8 +24,9 @@ export interface Waiting {
   readonly digest: string;
 }
 
-/** What is to become of a message that was looked at; `stop`: it stays, and so do those behind it. */
-export type Fate = 'take' | 'leave' | 'stop';
+/** What is to become of a message that was looked at. `hold`: nobody else sees it for now. `stop`: it stays, and so do those behind it. */
+export type Fate = 'take' | 'leave' | 'hold' | 'stop';
+export type Look = (waiting: Waiting) => Fate | Promise<Fate>;
 
 /** How long to wait until somebody else has looked, in ms, and how often to ask. */
 const LONGEST_LOOK = 5_000;
@@ -37,40 +39,44 @@ const looking = new Map<string, Promise<unknown>>();
 
 /**
  * Looks at the messages of a queue, oldest first. Those that are not taken out lie there as before, in their order,
- * when it is done: they are held unacknowledged meanwhile, and given back with their channel. Whoever looks at the
- * same time would see an empty queue, and so waits.
+ * when it is done: they are held unacknowledged meanwhile, and given back. Whoever looks at the same time would see an
+ * empty queue, and so waits.
+ * @param begin makes what looks; called again where the connection breaks and all begins anew
+ * @returns what is still held
  */
-export async function browse(
-  link: Link,
-  queue: string,
-  look: (waiting: Waiting) => Fate | Promise<Fate>,
-): Promise<void> {
+export async function browse(link: Link, queue: string, begin: () => Look): Promise<Held> {
   const before = looking.get(queue) ?? Promise.resolve();
-  const mine = before.catch(() => {}).then(() => link.lasting((session) => browseAlone(session, queue, look)));
+  const mine = before.catch(() => {}).then(() => link.lasting((session) => browseAlone(session, queue, begin())));
   looking.set(queue, mine);
-  await mine.finally(() => looking.get(queue) === mine && looking.delete(queue));
+  return mine.finally(() => looking.get(queue) === mine && looking.delete(queue));
 }
 
-async function browseAlone(
-  session: Session,
-  queue: string,
-  look: (waiting: Waiting) => Fate | Promise<Fate>,
-): Promise<void> {
+async function browseAlone(session: Session, queue: string, look: Look): Promise<Held> {
   const unlock = await lock(session, lockOf(queue));
   const channel = await session.channel();
+  const held: GetMessage[] = [];
+  const left: GetMessage[] = [];
   try {
     for (;;) {
       const message = await channel.get(queue, { noAck: false });
       if (!message) break;
       const fate = await look(read(message));
       if (fate === 'take') channel.ack(message);
+      else (fate === 'hold' ? held : left).push(message);
       if (fate === 'stop') break;
     }
+    if (held.length === 0) return new Held(session, channel, []);
+    for (const message of left) channel.nack(message, false, true);
+    // The answer tells that they lie there again.
+    await channel.checkQueue(queue);
+    return new Held(session, channel, held);
   } catch (error) {
+    held.length = 0;
     // A queue that nobody has declared holds nothing.
     if (!isMissing(error)) throw error;
+    return new Held(session, channel, []);
   } finally {
-    await closeQuietly(channel);
+    if (held.length === 0) await closeQuietly(channel);
     await unlock();
   }
 }

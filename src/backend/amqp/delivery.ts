@@ -233,7 +233,7 @@ export class Delivery {
   async #withdraw(): Promise<void> {
     this.#withdrawing = false;
     const { browse } = await import('./browse.ts');
-    await browse(this.#link, this.#names.deadLetters, ({ headers }) => {
+    await browse(this.#link, this.#names.deadLetters, () => ({ headers }) => {
       const id = headers['agentq-task-id'];
       const task = typeof id === 'string' ? findRow(this.#cache.db, id)?.task : undefined;
       return task && !isDead(task) ? 'take' : 'leave';

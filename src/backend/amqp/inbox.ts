@@ -1,44 +1,82 @@
 import type { Task } from '../../core/task.ts';
-import type { Inbox } from '../backend.ts';
+import type { Taken } from '../backend.ts';
 import { type Stored, toRow } from '../projection/rows.ts';
 import type { LogParts } from './log-backend.ts';
 import { browse, type Waiting } from './browse.ts';
 import { foreignEntry, heard } from './entry-id.ts';
+import type { Held } from './held.ts';
+import type { Link } from './link.ts';
 
 /**
  * The result messages that wait in a queue, each as its task is. Those that are no longer true, because the task was
  * taken back meanwhile, are taken out; those of workers that are not ours, and wrote to the queue alone, are told to
  * the log first.
  */
-export async function readInbox(parts: LogParts, replyTo: string, limit: number): Promise<Inbox> {
-  const { link, names } = parts;
-  const queue = names.results(replyTo);
-  const found = new Map<string, Task>();
-  // By id: a message that was confirmed to nobody may lie there twice.
-  const read = new Map<string, number>();
-  await browse(link, queue, async (waiting) => {
-    if (found.size >= limit) return 'stop';
-    const task = await trueTask(parts, waiting);
-    if (!task) return 'take';
-    // It may be of a task that has fallen out of the log, or of no agentq at all: it is not ours to throw away.
-    if (task === 'unknown') return 'leave';
-    read.set(waiting.id, (read.get(waiting.id) ?? 0) + 1);
-    found.set(task.id, task);
-    return 'leave';
-  });
+export async function lookInto(parts: LogParts, replyTo: string, limit: number): Promise<readonly Task[]> {
+  return (await collect(parts, replyTo, limit, 'leave')).tasks;
+}
+
+/** The same, and keeps them from others, as long as this connection lives. */
+export async function takeFrom(parts: LogParts, replyTo: string, limit: number): Promise<Taken> {
+  const { link } = parts;
+  const { tasks, copies, held, queue } = await collect(parts, replyTo, limit, 'hold');
+  let done = tasks.length === 0;
   return {
-    tasks: [...found.values()],
+    tasks,
     async acknowledge() {
-      await browse(link, queue, ({ id }) => {
-        if (read.size === 0) return 'stop';
-        const copies = read.get(id);
-        if (copies === undefined) return 'leave';
-        if (copies > 1) read.set(id, copies - 1);
-        else read.delete(id);
-        return 'take';
-      });
+      if (done) return;
+      // Where the connection broke meanwhile, they lie in their queue again.
+      if (!(await held.take(link))) await takeOut(link, queue, copies);
+      done = true;
+    },
+    async release() {
+      if (!done) await held.release(link);
+      done = true;
     },
   };
+}
+
+interface Collected {
+  readonly queue: string;
+  readonly tasks: readonly Task[];
+  /** How often each message lies there, by id: one that was confirmed to nobody may lie there twice. */
+  readonly copies: ReadonlyMap<string, number>;
+  readonly held: Held;
+}
+
+async function collect(parts: LogParts, replyTo: string, limit: number, found: 'leave' | 'hold'): Promise<Collected> {
+  const queue = parts.names.results(replyTo);
+  let tasks = new Map<string, Task>();
+  let copies = new Map<string, number>();
+  const held = await browse(parts.link, queue, () => {
+    tasks = new Map();
+    copies = new Map();
+    return async (waiting) => {
+      if (tasks.size >= limit) return 'stop';
+      const task = await trueTask(parts, waiting);
+      if (!task) return 'take';
+      // It may be of a task that has fallen out of the log, or of no agentq at all: it is not ours to throw away.
+      if (task === 'unknown') return 'leave';
+      copies.set(waiting.id, (copies.get(waiting.id) ?? 0) + 1);
+      tasks.set(task.id, task);
+      return found;
+    };
+  });
+  return { queue, tasks: [...tasks.values()], copies, held };
+}
+
+async function takeOut(link: Link, queue: string, copies: ReadonlyMap<string, number>): Promise<void> {
+  await browse(link, queue, () => {
+    const left = new Map(copies);
+    return ({ id }) => {
+      if (left.size === 0) return 'stop';
+      const count = left.get(id);
+      if (count === undefined) return 'leave';
+      if (count > 1) left.set(id, count - 1);
+      else left.delete(id);
+      return 'take';
+    };
+  });
 }
 
 /** The task whose end the message tells of; undefined where it tells of no end that stands. */

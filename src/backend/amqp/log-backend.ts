@@ -10,10 +10,10 @@ import type {
   Counts,
   Filter,
   Finding,
-  Inbox,
   Outcome,
   PassedOver,
   Request,
+  Taken,
 } from '../backend.ts';
 import { findRow, parseStored, type Stored, toRow } from '../projection/rows.ts';
 import { counts, list } from '../projection/questions.ts';
@@ -177,16 +177,29 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away'> {
     });
   }
 
-  async inbox(queue: string, limit: number): Promise<Inbox> {
-    const { readInbox } = await import('./inbox.ts');
+  async inbox(queue: string, limit: number): Promise<readonly Task[]> {
+    const { lookInto } = await import('./inbox.ts');
     return this.#mending(async () => {
-      await this.#catchUp();
-      await this.settled();
-      await this.#parts.delivery.arrived(queue);
-      await this.#parts.delivery.tidy();
-      await carryOpenTasks(this.#parts);
-      return readInbox(this.#parts, queue, limit);
+      await this.#arrived(queue);
+      return lookInto(this.#parts, queue, limit);
     });
+  }
+
+  async take(queue: string, limit: number): Promise<Taken> {
+    const { takeFrom } = await import('./inbox.ts');
+    return this.#mending(async () => {
+      await this.#arrived(queue);
+      return takeFrom(this.#parts, queue, limit);
+    });
+  }
+
+  /** Sees to it that the messages of everything that has ended are in the queue. */
+  async #arrived(queue: string): Promise<void> {
+    await this.#catchUp();
+    await this.settled();
+    await this.#parts.delivery.arrived(queue);
+    await this.#parts.delivery.tidy();
+    await carryOpenTasks(this.#parts);
   }
 
   async audit(repair: boolean): Promise<readonly Finding[]> {

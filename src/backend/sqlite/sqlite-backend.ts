@@ -11,9 +11,9 @@ import type {
   Counts,
   Filter,
   Finding,
-  Inbox,
   Outcome,
   Request,
+  Taken,
   Topic,
   Watch,
 } from '../backend.ts';
@@ -21,6 +21,7 @@ import { type Connection, isUnwritable } from '../projection/connection.ts';
 import { Rings } from '../projection/rings.ts';
 import type { Doorbell } from './doorbell.ts';
 import { epochOf } from './epoch.ts';
+import { Mailbox } from './mailbox.ts';
 import { record } from './record.ts';
 import { findRow, parseStored, restore, type Row, type Stored, toRow } from '../projection/rows.ts';
 import { counts, list } from '../projection/questions.ts';
@@ -39,6 +40,7 @@ const PRESENCE_KEPT = 86_400_000;
 export class SqliteBackend implements Backend {
   readonly #db: Connection;
   readonly #doorbell: Doorbell;
+  readonly #mailbox: Mailbox;
   readonly #given: Circumstances;
   readonly #present = new Map<string, number>();
 
@@ -46,6 +48,7 @@ export class SqliteBackend implements Backend {
   constructor(db: Connection, doorbell: Doorbell, clock: () => number, random: () => number) {
     this.#db = db;
     this.#doorbell = doorbell;
+    this.#mailbox = new Mailbox(db, clock);
     this.#given = {
       get now() {
         return clock();
@@ -219,20 +222,14 @@ export class SqliteBackend implements Backend {
     return this.#ask(() => counts(this.#db));
   }
 
-  async inbox(queue: string, limit: number): Promise<Inbox> {
-    const sql =
-      'SELECT event, n, state FROM mailbox JOIN task ON task.n = mailbox.task WHERE queue = ? ORDER BY event LIMIT ?';
-    const rows = await this.#ask(() => this.#db.all<Stored & { event: number }>(sql, queue, limit));
-    return {
-      tasks: rows.map((row) => toRow(row).task),
-      acknowledge: async () => {
-        if (rows.length === 0) return;
-        this.#db.transaction(() => {
-          for (const { event } of rows) this.#db.run('DELETE FROM mailbox WHERE event = ?', event);
-          return { keep: true };
-        });
-      },
-    };
+  async inbox(queue: string, limit: number): Promise<readonly Task[]> {
+    const rows = await this.#ask(() => this.#mailbox.look(queue, limit));
+    return rows.map((row) => toRow(row).task);
+  }
+
+  async take(queue: string, limit: number): Promise<Taken> {
+    this.#catchUp();
+    return this.#mailbox.take(queue, limit);
   }
 
   async audit(repair: boolean): Promise<readonly Finding[]> {

@@ -3,7 +3,9 @@ import { collect } from '../../app/inbox.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { name } from '../../core/identifiers.ts';
 import { resultsQueue } from '../../core/reply-to.ts';
+import type { ResultMessage } from '../../core/result-message.ts';
 import { count, duration, parseFlags } from '../flags.ts';
+import type { Io } from '../io.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
 import { untilSignal } from '../signals.ts';
@@ -23,26 +25,33 @@ export const define: Define = (command, context) =>
     .option('--queue <name>', 'the queue that a submit named with --reply-to')
     .option('--wait <duration>', 'wait so long for the first one')
     .option('--limit <n>', 'at most so many (default: 100)')
-    .option('--keep', 'look without taking them out')
+    .option('--keep', 'show them without taking them out')
     .action(async (options) => {
       const { as, wait = 0, limit = 100, keep = false, ...flags } = parseFlags(Flags, options);
       const cli = context();
       const services = await cli.services();
       const queue = flags.queue ?? resultsQueue(cli.identity(as) ?? 'coordinator');
-      const { messages, acknowledge } = await untilSignal(cli.system, (signal) =>
-        collect(services, queue, limit, services.monotonic() + wait, signal),
+      const { messages, acknowledge, release } = await untilSignal(cli.system, (signal) =>
+        collect(services, { queue, limit, keep, deadline: services.monotonic() + wait, signal }),
       );
       if (messages.length === 0) throw new AgentqError('empty', cli.io.json ? `nothing waits in ${queue}` : '');
-      if (cli.io.json) cli.io.data({ messages: [...messages] } satisfies Output<'inbox'>);
-      else {
-        for (const { task_id, status, from, summary, reason, result_ref, drift } of messages) {
-          const said = [...(drift ?? []).map((line) => `DRIFT: ${line}`), summary ?? reason, result_ref]
-            .filter((part) => part !== undefined)
-            .join('  ');
-          cli.io.line(`${task_id}  ${status}  ${from}  ${visible(said)}`);
-        }
-        if (messages.length === limit && cli.io.delivered) cli.io.talk('there may be more: agentq inbox');
+      let arrived = false;
+      try {
+        print(cli.io, messages);
+        arrived = cli.io.delivered;
+      } finally {
+        // What did not arrive is shown again.
+        await (arrived ? acknowledge() : release());
       }
-      // What did not arrive is shown again.
-      if (!keep && cli.io.delivered) await acknowledge();
+      if (arrived && messages.length === limit && !cli.io.json) cli.io.talk('there may be more: agentq inbox');
     });
+
+function print(io: Io, messages: readonly ResultMessage[]): void {
+  if (io.json) return io.data({ messages: [...messages] } satisfies Output<'inbox'>);
+  for (const { task_id, status, from, summary, reason, result_ref, drift } of messages) {
+    const said = [...(drift ?? []).map((line) => `DRIFT: ${line}`), summary ?? reason, result_ref]
+      .filter((part) => part !== undefined)
+      .join('  ');
+    io.line(`${task_id}  ${status}  ${from}  ${visible(said)}`);
+  }
+}

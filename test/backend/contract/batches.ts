@@ -115,7 +115,7 @@ export const batches: Theme = (check) => {
     const backend = await open();
     await done(backend, submit('a'));
     await backend.commit([complete('a'), submit('a', { instructions: 'something else' })]);
-    expect((await backend.inbox(QUEUE, 10)).tasks).toEqual([]);
+    expect(await backend.inbox(QUEUE, 10)).toEqual([]);
     expect((await backend.counts()).roles[0]!.tasks).toMatchObject({ queued: 1, completed: 0 });
   });
 };

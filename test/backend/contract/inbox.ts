@@ -3,11 +3,10 @@ import type { Backend } from '../../../src/backend/backend.ts';
 import type { Theme } from './harness.ts';
 import { cancel, claimed, complete, done, fail, idsOf, MINUTE, QUEUE, refused, release, retry, submit } from './say.ts';
 
-const ids = (backend: Backend, queue = QUEUE, limit = 100) =>
-  idsOf(backend.inbox(queue, limit).then((inbox) => inbox.tasks));
+const ids = (backend: Backend, queue = QUEUE, limit = 100) => idsOf(backend.inbox(queue, limit));
 
 async function acknowledge(backend: Backend, limit = 100, queue = QUEUE): Promise<void> {
-  await (await backend.inbox(queue, limit)).acknowledge();
+  await (await backend.take(queue, limit)).acknowledge();
 }
 
 /** The result messages that wait for a coordinator. */
@@ -19,7 +18,7 @@ export const inbox: Theme = (check) => {
     await done(backend, submit('cancelled'), cancel('cancelled'));
     await done(backend, submit('expired', { ttl_seconds: 60 }));
     clock.advance(MINUTE);
-    const { tasks } = await backend.inbox(QUEUE, 10);
+    const tasks = await backend.inbox(QUEUE, 10);
     expect(tasks.map((task) => [task.id, task.status])).toEqual(
       ['completed', 'failed', 'cancelled', 'expired'].map((status) => [status, status]),
     );
@@ -68,7 +67,7 @@ export const inbox: Theme = (check) => {
   check('an acknowledgement takes what was read, and nothing that came after', async ({ open }) => {
     const backend = await open();
     await done(backend, submit('a'), complete('a'));
-    const read = await backend.inbox(QUEUE, 10);
+    const read = await backend.take(QUEUE, 10);
     await done(backend, submit('b'), complete('b'));
     await read.acknowledge();
     expect(await ids(backend)).toEqual(['b']);
@@ -76,11 +75,71 @@ export const inbox: Theme = (check) => {
     expect(await ids(backend)).toEqual(['b']);
   });
 
-  check('an acknowledgement that comes late takes no message that nobody has read', async ({ open }) => {
+  check('messages in one reader’s hands are shown to nobody else, until it gives them back', async ({ open }) => {
+    const here = await open();
+    const there = await open();
+    await done(here, submit('a'), complete('a'), submit('b'), complete('b'));
+    const read = await here.take(QUEUE, 1);
+    expect(read.tasks).toMatchObject([{ id: 'a' }]);
+    for (const other of [there, here]) expect(await ids(other)).toEqual(['b']);
+    const second = await there.take(QUEUE, 10);
+    expect(second.tasks).toMatchObject([{ id: 'b' }]);
+    expect((await here.take(QUEUE, 10)).tasks).toEqual([]);
+    await second.release();
+    await read.release();
+    for (const reader of [there, here]) expect((await ids(reader)).toSorted()).toEqual(['a', 'b']);
+    await acknowledge(there);
+    expect(await ids(here)).toEqual([]);
+  });
+
+  check('four readers at once get every message once in all', async ({ open }) => {
+    const readers = [await open(), await open(), await open(), await open()];
+    const sent = Array.from({ length: 20 }, (_, n) => `t${String(n).padStart(2, '0')}`);
+    for (const id of sent) await done(readers[0]!, submit(id), complete(id));
+    for (const limit of [3, 100]) {
+      const taken = await Promise.all(readers.map((reader) => reader.take(QUEUE, limit)));
+      const shown = taken.flatMap(({ tasks }) => tasks.map(({ id }) => id));
+      expect(new Set(shown).size).toBe(shown.length);
+      expect(shown).toHaveLength(limit === 3 ? 12 : 8);
+      await Promise.all(taken.map((one) => one.acknowledge()));
+    }
+    expect(await ids(readers[0]!)).toEqual([]);
+  });
+
+  check('what a reader had in its hands when it died is shown again', async ({ open, clock }) => {
     const here = await open();
     const there = await open();
     await done(here, submit('a'), complete('a'));
-    const read = await here.inbox(QUEUE, 10);
+    expect((await here.take(QUEUE, 10)).tasks).toHaveLength(1);
+    await here.close();
+    clock.advance(MINUTE);
+    expect(await ids(there)).toEqual(['a']);
+    const read = await there.take(QUEUE, 10);
+    expect(read.tasks).toMatchObject([{ id: 'a' }]);
+    await read.acknowledge();
+    expect(await ids(there)).toEqual([]);
+  });
+
+  check('what is given back late stays with the reader that has it by then', async ({ open, clock }) => {
+    const here = await open();
+    const there = await open();
+    await done(here, submit('a'), complete('a'));
+    const read = await here.take(QUEUE, 10);
+    clock.advance(MINUTE);
+    const taken = await there.take(QUEUE, 10);
+    await read.release();
+    const again = await here.take(QUEUE, 10);
+    expect(taken.tasks.length + again.tasks.length).toBe(1);
+    await Promise.all([taken.acknowledge(), again.acknowledge()]);
+    expect(await ids(here)).toEqual([]);
+  });
+
+  check('an acknowledgement that comes late takes no message that nobody has read', async ({ open, clock }) => {
+    const here = await open();
+    const there = await open();
+    await done(here, submit('a'), complete('a'));
+    const read = await here.take(QUEUE, 10);
+    clock.advance(MINUTE);
     await acknowledge(there);
     await done(there, submit('b'), complete('b'));
     await read.acknowledge();
@@ -143,7 +202,7 @@ export const inbox: Theme = (check) => {
     await claimed(backend);
     expect(await ids(backend)).toEqual(['b']);
     await done(backend, complete('a', 2));
-    const { tasks } = await backend.inbox(QUEUE, 10);
+    const tasks = await backend.inbox(QUEUE, 10);
     expect(tasks.find((task) => task.id === 'a')).toMatchObject({ status: 'completed' });
   });
 
@@ -168,12 +227,12 @@ export const inbox: Theme = (check) => {
     async (harness) => {
       const backend = await harness.open();
       await done(backend, submit('a'), fail('a'));
-      const read = await backend.inbox(QUEUE, 10);
+      const read = await backend.take(QUEUE, 10);
       await done(backend, retry('a'));
       await claimed(backend);
       await done(backend, complete('a', 2));
       await read.acknowledge();
-      expect((await backend.inbox(QUEUE, 10)).tasks).toMatchObject([{ id: 'a', status: 'completed' }]);
+      expect(await backend.inbox(QUEUE, 10)).toMatchObject([{ id: 'a', status: 'completed' }]);
     },
   );
 };

@@ -64,7 +64,7 @@ export const races: Theme = (check) => {
       'refused',
       'refused',
     ]);
-    expect((await connections[0]!.inbox('results.lead', 10)).tasks).toHaveLength(1);
+    expect(await connections[0]!.inbox('results.lead', 10)).toHaveLength(1);
   });
 
   check('of a completion and a cancellation at once, one wins and the other hears of it', async ({ open }) => {

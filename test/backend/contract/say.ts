@@ -87,6 +87,6 @@ export async function everything(backend: Backend, queue = QUEUE): Promise<unkno
     tasks,
     histories: await Promise.all(tasks.map((task) => backend.history(task.id))),
     counts: await backend.counts(),
-    inbox: (await backend.inbox(queue, 10_000)).tasks,
+    inbox: await backend.inbox(queue, 10_000),
   };
 }
