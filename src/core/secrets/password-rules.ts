@@ -1,4 +1,4 @@
-import { IS, type Rule, token } from './rule.ts';
+import { type Allowlist, IS, type Rule, token } from './rule.ts';
 
 /** A password that somebody chose is less random than a token, so no entropy is asked of it. */
 const chosen = (id: string, source: string, ...keywords: string[]): Rule => ({ id, source, flags: 'i', keywords });
@@ -7,6 +7,14 @@ const chosen = (id: string, source: string, ...keywords: string[]): Rule => ({ i
 const DIGIT_OR_SIGN = String.raw`[^\s"'\x60<>;,(){}[\]]{0,127}[\d!#$%^&*+~]`;
 const quoted = (quote: string) =>
   String.raw`${quote}(?=[^${quote}\s]{0,127}[\d!#$%^&*+~]|(?-i:[^${quote}\s]{0,64}[a-z][A-Z][^${quote}\s]{0,64}[a-z][A-Z]))([^${quote}\s]{6,128})${quote}`;
+
+/** A password in quotes or without. */
+const VALUE = String.raw`(?:${quoted('"')}|${quoted("'")}|(?=${DIGIT_OR_SIGN})([^\s"'\x60<>;,(){}[\]]{6,128}))`;
+
+/** process.env.DB_PASSWORD2, and an option that follows. */
+const code: Allowlist = {
+  expressions: [{ source: '^[a-z_$][\\w$]*(?:\\.[a-z_$][\\w$]*)+$', flags: 'i' }, { source: '^--' }],
+};
 
 /** Credentials that are known by what stands before them: the same with every vendor. */
 export const passwordRules: readonly Rule[] = [
@@ -28,20 +36,30 @@ export const passwordRules: readonly Rule[] = [
     String.raw`\bcurl\b(?:[^\r\n]|\\\r?\n){0,400}?[ \t](?:-u|--(?:proxy-)?user)[ \t=]{0,4}["']?[^\s:"'<>]+:([^\s"'<>]{3,})`,
     'curl',
   ),
-  // A port and a path with an @ in it are no password.
-  chosen(
-    'url-password',
-    String.raw`(?<![a-z0-9+.-])[a-z][a-z0-9+.-]*:\/\/[^\s/?#:@"'<>]{0,128}:(?!\d{1,5}(?:[/?#"'\\]|$))([^\s?#@"'<>\\]{3,256})@[^\s/@]+`,
-    '://',
-  ),
+  {
+    // A port and a path with an @ in it are no password, and a password that is the user's name again is none to hide.
+    ...chosen(
+      'url-password',
+      String.raw`(?<![a-z0-9+.-])[a-z][a-z0-9+.-]*:\/\/([^\s/?#:@"'<>]{0,128}):(?!\1@|\d{1,5}(?:[/?#"'\\]|$))([^\s?#@"'<>\\]{3,256})@[^\s/@]+`,
+      '://',
+    ),
+    group: 2,
+  },
   {
     ...chosen(
       'password',
-      String.raw`(?:pass(?:word|wd|phrase|code)|(?<![a-z])(?:pass|pwd)|_pwd|sshpass -p)(?:${IS}|[ \t])(?:${quoted('"')}|${quoted("'")}|(?=${DIGIT_OR_SIGN})([^\s"'\x60<>;,(){}[\]]{6,128}))`,
+      String.raw`(?:pass(?:word|wd|phrase|code)|(?<![a-z])(?:pass|pwd)|_pwd)${IS}${VALUE}`,
       'pass',
       'pwd',
     ),
-    // process.env.DB_PASSWORD2
-    allowlists: [{ expressions: [{ source: '^[a-z_$][\\w$]*(?:\\.[a-z_$][\\w$]*)+$', flags: 'i' }] }],
+    allowlists: [code],
+  },
+  {
+    ...chosen(
+      'password-argument',
+      String.raw`(?:(?<![\w-])--?pass(?:word|wd|phrase)?|sshpass[ \t]+-p|login[ \t]+\S{1,128}[ \t]+password)[ \t]+${VALUE}`,
+      'pass',
+    ),
+    allowlists: [code],
   },
 ];

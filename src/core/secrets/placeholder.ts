@@ -18,11 +18,18 @@ const words = [
   '${{',
   '…',
   '...',
+  // The samples of jwt.io, of Stripe, and of Basic authentication in RFC 7617 and elsewhere
+  'eyjzdwiioiixmjm0nty3odkw',
+  '4ec39hqlyjwdarjtt1zdp7dc',
+  'bqokikjovbii2hlwgh4olfq2',
+  'qwxhzgrpbjpvcgvu',
+  'dxnlcjpwyxnz',
+  'dxnlcm5hbwu6cgfzc3dvcmq',
 ];
 
 /** Names of what would stand there, and of variables that hold it. */
 const NAME =
-  '(?:[a-z0-9]+[_-]?)?(?:user|pass(?:word|wd|phrase|code)?|pwd|pw|secret|token|(?:api[_-]?)?key|cred(?:ential)?s?|auth|changeit|env|guest|null|none|undefined|string)(?:[_-]?(?:here|file|var))?\\d?';
+  '(?:(?:[a-z]+[_-]){1,3}|my|the|your|our|some|db|super|top|user|root|admin|pg)?(?:user|name|admin|root|test|demo|foo|bar|pass(?:word|wd|phrase|code)?|pwd|pw|secret|token|(?:api[_-]?)?key|cred(?:ential)?s?|auth|change_?me|changeit|env|guest|null|none|undefined|string)(?:[_-]?(?:here|file|var))?\\d?';
 
 const expressions = [
   // PASSWORD, db_password, user-token
