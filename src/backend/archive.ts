@@ -20,7 +20,7 @@ export interface Archive {
   /**
    * Begins a new epoch in a copy that was loaded, and puts it in the place of the store, at once for all who have it
    * open. What was there is kept in a file beside it. Closes the copy.
-   * @throws AgentqError `busy` where another restore is under way
+   * @throws AgentqError `busy` where another restore is under way, or the store is damaged and somebody has it open
    */
   restore(copy: StoreCopy): Restored;
 }

@@ -1,6 +1,8 @@
+import { writeFileSync } from 'node:fs';
 import { describe, expect } from 'vitest';
 import type { Output } from '../../src/cli/schemas.ts';
-import { PATIENTLY, type Sandbox, test, until } from '../worker/harness.ts';
+import { Child } from '../backend/support/child.ts';
+import { hasProc, PATIENTLY, type Sandbox, test, until, wait } from '../worker/harness.ts';
 
 /** Submits, claims and completes, in one process after another, and notes what was confirmed. */
 class Actor {
@@ -119,6 +121,40 @@ describe(
           ({ severity, subject }) => severity === 'problem' && !subject.endsWith('config.json'),
         ),
       ).toEqual([]);
+    });
+
+    test('is whole after a restore that was killed: as it was, or restored', async ({ q }) => {
+      await Promise.all(['a', 'b', 'c'].map((id) => q.submit('--id', id)));
+      await q.ok('backup', 'b.db');
+      await q.submit('--id', 'd');
+      for (let n = 0; n < 12; n++) {
+        const restoring = q.start('restore', 'b.db', '--force');
+        await Promise.race([restoring.ended, wait(30 + n * 10)]);
+        restoring.signal('SIGKILL');
+        await restoring.ended;
+        const found = [...(await statuses(q)).keys()].toSorted().join('');
+        expect(['abc', 'abcd']).toContain(found);
+        if (found === 'abc') await q.submit('--id', 'd');
+      }
+      const { epoch } = await q.json<Output<'restore'>>('restore', 'b.db', '--force');
+      const { attempt } = await q.json<Output<'claim'>>('claim', '--as', 'r');
+      expect(attempt).toBe(epoch * 1_000 + 1);
+    });
+
+    test.skipIf(!hasProc)('is not moved aside where it is damaged and somebody has it open', async ({ q }) => {
+      await q.submit('--id', 't');
+      await q.ok('backup', 'b.db');
+      const holder = new Child(new URL('../backend/processes/hold-lock.ts', import.meta.url), [
+        q.path('.agentq/agentq.db'),
+      ]);
+      await holder.printed(1);
+      writeFileSync(q.path('.agentq/agentq.db'), 'garbage '.repeat(2_000));
+      const refused = await q.agentq('restore', 'b.db', '--force');
+      expect(refused).toMatchObject({ code: 21 });
+      expect(q.read('.agentq/agentq.db')).toContain('garbage');
+      await holder.kill();
+      await q.ok('restore', 'b.db', '--force');
+      expect((await q.task('t')).status).toBe('queued');
     });
 
     test('takes the task from a runner that is busy with it, and gives it to the next', async ({ q }) => {

@@ -220,7 +220,12 @@ export class Sandbox {
 
   /** Runs a command to its end, however it ends. */
   agentq(...args: readonly string[]): Promise<Ended> {
-    return this.#start(new Program([...this.#command, ...args], this.folder, this.#env, this.#user)).ended;
+    return this.start(...args).ended;
+  }
+
+  /** Starts a command, which may be killed. */
+  start(...args: readonly string[]): Program {
+    return this.#start(new Program([...this.#command, ...args], this.folder, this.#env, this.#user));
   }
 
   /** Runs a command that must succeed. @returns what it printed, without the last line end */

@@ -11,6 +11,7 @@ import { epochOf, writeEpoch } from './epoch.ts';
 import { storeForm } from './form.ts';
 import { bellsIn, createSqlite, databaseIn } from './create.ts';
 import { noteEpoch, notedEpoch, syncName } from './noted-epoch.ts';
+import { openersOf } from './openers.ts';
 import { record } from './record.ts';
 import { replaceContent } from './replace-content.ts';
 import { DROP_LISTING, SqliteCopy } from './store-copy.ts';
@@ -52,6 +53,7 @@ export class SqliteArchive implements Archive {
   restore(copy: SqliteCopy): Restored {
     const { dir, fileMode, clock } = this.#options;
     const present = this.#usable();
+    if (!present) refuseOpen(this.#database);
     const since = epochOf(copy.db);
     const epoch = Math.max(since, notedEpoch(dir), present ? epochOf(present) : 0) + 1;
     present?.close();
@@ -108,6 +110,17 @@ function whole(copy: SqliteCopy, source: string): SqliteCopy {
     'corrupt',
     `${source} is damaged in ${wrong.length} places: ${subject}: ${problem}`,
     'keep it as it is, and look for another backup',
+  );
+}
+
+/** A damaged file is moved aside: who has it open would go on writing to it. @throws AgentqError `busy` */
+function refuseOpen(path: string): void {
+  const openers = existsSync(path) ? openersOf(path) : [];
+  if (openers.length === 0) return;
+  throw new AgentqError(
+    'busy',
+    `${path} is damaged, and these processes have it open: ${openers.join(', ')}`,
+    'end them, then try again',
   );
 }
 
