@@ -23,7 +23,7 @@ function textsOf(submission: Submission): Field[] {
   const open: { where: string; known: boolean; value: object }[] = [{ where: '', known: true, value: submission }];
   for (let one = open.pop(); one; one = open.pop()) {
     for (const [name, value] of Object.entries(one.value) as [string, unknown][]) {
-      const known = one.known && (name in envelopeFields || one.where !== '');
+      const known = one.known && (Object.hasOwn(envelopeFields, name) || one.where !== '');
       const where = one.where || (name === 'instructions' ? 'the instructions' : `the field ${name}`);
       if (!known) names.push({ where: 'the name of a field', text: name });
       if (typeof value === 'string') texts.push({ where, text: known ? value : `${name}: ${value}` });

@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 import { formatDuration, parseDuration } from '../core/duration.ts';
 import type { AgentqError } from '../core/errors.ts';
 import { inputError } from '../core/issue.ts';
-import { MAX_TEXT, MIN_LEASE } from '../core/limits.ts';
+import { MAX_LIST, MAX_TEXT, MIN_LEASE } from '../core/limits.ts';
 
 /** Text of the command line, read by a function that throws where it can't. */
 function read<T>(from: (text: string) => T) {
@@ -58,6 +58,14 @@ export const leaseSpan = () =>
   });
 
 export const count = () => read((given) => wholeNumber(given, 1));
+
+/** How many of something to print. */
+export const limitOf = () =>
+  read((given) => {
+    const number = wholeNumber(given, 1);
+    if (number > MAX_LIST) throw new Error(`must be at most ${MAX_LIST}`);
+    return number;
+  });
 
 export const percent = () =>
   read((given) => {

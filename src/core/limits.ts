@@ -24,6 +24,9 @@ export const MAX_STDIN_BYTES = 64 * MIB;
 /** The most bytes of a result that is printed within JSON, or on a terminal. */
 export const MAX_JSON_RESULT_BYTES = 64 * MIB;
 
+/** The most tasks, dead letters or messages of one answer. */
+export const MAX_LIST = 100_000;
+
 export const MAX_CONFIG_BYTES = MIB;
 
 /** The shortest lease, in ms. A lease is renewed every third of its length, and each renewal is an event of the log. */

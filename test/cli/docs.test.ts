@@ -94,6 +94,7 @@ describe('docs/limits.md', () => {
       limits.MAX_ROW,
       limits.MAX_STDIN_BYTES,
       limits.MAX_JSON_RESULT_BYTES,
+      limits.MAX_LIST,
       limits.MAX_CONFIG_BYTES,
       limits.MIN_LEASE,
       LONGEST,

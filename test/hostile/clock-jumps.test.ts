@@ -1,4 +1,6 @@
-import { describe, expect, test as base } from 'vitest';
+import { describe, expect, onTestFinished, test as base } from 'vitest';
+import { MINUTE, nothingToClaim } from '../backend/contract/say.ts';
+import { makeSqliteHarness } from '../backend/support/sqlite-harness.ts';
 import { fixtures, type Shells } from '../cli/harness.ts';
 
 const test = base.extend<Shells>(fixtures);
@@ -53,4 +55,14 @@ describe('a clock that is set forward', () => {
     await q.ok('complete', 't', '--from', 'r', '--summary', 'done');
     expect((await waiting.done).json()).toMatchObject({ messages: [{ task_id: 't' }] });
   });
+});
+
+test('a clock that was set back does not hide who asks for work', async () => {
+  const { open, close, clock } = await makeSqliteHarness();
+  onTestFinished(close);
+  const backend = await open();
+  await nothingToClaim(backend, { worker: 'worker-1' });
+  clock.advance(-10 * MINUTE);
+  await nothingToClaim(backend, { worker: 'worker-1' });
+  expect((await backend.counts()).workers).toMatchObject([{ worker: 'worker-1', seen_at: clock.now() }]);
 });

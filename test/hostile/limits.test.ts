@@ -109,6 +109,16 @@ describe.skipIf(bash === undefined)('what a shell has opened', () => {
   });
 });
 
+test('an answer of more rows than the limit is refused before it is made', async ({ q }) => {
+  for (const verb of ['list', 'dlq', 'inbox']) {
+    const most = String(limits.MAX_LIST);
+    expect(await q.refused(verb, '--limit', `${most}0`)).toMatchObject({
+      code: 'usage',
+      message: expect.stringContaining(most),
+    });
+  }
+});
+
 describe('a lease', () => {
   for (const args of [
     ['claim', '--as', 'r'],

@@ -184,7 +184,8 @@ export class SqliteBackend implements Backend {
   }
 
   #announce({ role, worker }: ClaimRequest, now: number): boolean {
-    return now - (this.#present.get(`${role} ${worker}`) ?? 0) >= PRESENCE_EVERY;
+    // A clock that was set back must not silence it.
+    return Math.abs(now - (this.#present.get(`${role} ${worker}`) ?? 0)) >= PRESENCE_EVERY;
   }
 
   #writePresence({ role, worker }: ClaimRequest, now: number): number {

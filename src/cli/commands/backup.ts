@@ -1,6 +1,6 @@
-import { resolve } from 'node:path';
 import * as z from 'zod/mini';
 import { backup } from '../../app/backup.ts';
+import { locate } from '../../app/current-folder.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { parseFlags } from '../flags.ts';
 import type { Define } from '../main.ts';
@@ -18,7 +18,7 @@ export const define: Define = (command, context) =>
     .action(async (named: string, options) => {
       const { withEvidence = false, force = false } = parseFlags(Flags, options);
       const cli = context();
-      const file = resolve(cli.system.cwd, named);
+      const file = locate(cli.system, named);
       const services = await cli.backupServices();
       const { tasks, evidence, folder, drift } = await backup(services, { file, withEvidence, force });
       if (cli.io.json) {

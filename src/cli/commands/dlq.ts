@@ -6,7 +6,7 @@ import { AgentqError } from '../../core/errors.ts';
 import { name } from '../../core/identifiers.ts';
 import { isDead, type Task } from '../../core/task.ts';
 import type { Context } from '../context.ts';
-import { count, parseFlags } from '../flags.ts';
+import { limitOf, parseFlags } from '../flags.ts';
 import type { Io } from '../io.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
@@ -16,7 +16,7 @@ import { colourOf, taskLines } from '../task-text.ts';
 import { taskView } from '../views.ts';
 import { visible } from '../visible.ts';
 
-const ListFlags = z.object({ to: z.optional(name('role')), limit: z.optional(count()) });
+const ListFlags = z.object({ to: z.optional(name('role')), limit: z.optional(limitOf()) });
 const Which = z.object({ all: z.optional(z.boolean()) });
 
 export const define: Define = (command, context) => {

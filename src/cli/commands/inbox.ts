@@ -4,7 +4,7 @@ import { AgentqError } from '../../core/errors.ts';
 import { name } from '../../core/identifiers.ts';
 import { resultsQueue } from '../../core/reply-to.ts';
 import type { ResultMessage } from '../../core/result-message.ts';
-import { count, duration, parseFlags } from '../flags.ts';
+import { duration, limitOf, parseFlags } from '../flags.ts';
 import type { Io } from '../io.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
@@ -14,7 +14,7 @@ import { visible } from '../visible.ts';
 const Flags = z.object({
   as: z.optional(name('agent name')),
   wait: z.optional(duration()),
-  limit: z.optional(count()),
+  limit: z.optional(limitOf()),
   keep: z.optional(z.boolean()),
   queue: z.optional(name('queue name')),
 });

@@ -3,7 +3,7 @@ import { findTask } from '../../app/obey.ts';
 import { formatMoment } from '../../core/duration.ts';
 import { name } from '../../core/identifiers.ts';
 import { statuses, type Task } from '../../core/task.ts';
-import { count, names, parseFlags } from '../flags.ts';
+import { limitOf, names, parseFlags } from '../flags.ts';
 import type { Io } from '../io.ts';
 import type { Define } from '../main.ts';
 import type { Output } from '../schemas.ts';
@@ -15,7 +15,7 @@ const Flags = z.object({
   from: z.optional(name('agent name')),
   to: z.optional(name('role')),
   status: z.optional(z.pipe(names(), z.array(z.enum(statuses, { error: `is not one of ${statuses.join(', ')}` })))),
-  limit: z.optional(count()),
+  limit: z.optional(limitOf()),
   before: z.optional(name('task id')),
 });
 

@@ -1,6 +1,6 @@
-import { resolve } from 'node:path';
 import * as z from 'zod/mini';
 import { restore } from '../../app/restore.ts';
+import { locate } from '../../app/current-folder.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { parseFlags } from '../flags.ts';
 import type { Define } from '../main.ts';
@@ -18,7 +18,7 @@ export const define: Define = (command, context) =>
       const { force = false } = parseFlags(Flags, options);
       const cli = context();
       const services = await cli.backupServices();
-      const report = await restore(services, { file: resolve(cli.system.cwd, named), force });
+      const report = await restore(services, { file: locate(cli.system, named), force });
       const { tasks, leases_ended, epoch, made_at, replaced, evidence, brought_back, drift } = report;
       if (cli.io.json) {
         cli.io.data({
