@@ -1,3 +1,4 @@
+import type { Claimed, ClaimRequest } from '../../backend/backend.ts';
 import { AgentqError, isAway, isBrokers } from '../../core/errors.ts';
 import { everyTask } from '../every-task.ts';
 import { flushOutbox } from '../flush-outbox.ts';
@@ -39,6 +40,7 @@ export class Worker {
   #draining = false;
   #worked = false;
   #fault: Error | undefined;
+  #queue: 'unknown' | 'there' | 'missing' = 'unknown';
   #wake = new AbortController();
   /** By the monotonic clock. */
   #lastBusy: number;
@@ -102,7 +104,7 @@ export class Worker {
         this.#draining = true;
         break;
       }
-      const claimed = await this.#services.backend.claim({ role, worker, lease: policy.lease });
+      const claimed = await this.#claim({ role, worker, lease: policy.lease });
       if (!claimed.task) return claimed.next_due;
       const run = new AttemptRun(this.#services, claimed.task, {
         ...this.#options,
@@ -112,6 +114,22 @@ export class Worker {
       this.#start(run, claimed.task.lease.attempt);
     }
     return undefined;
+  }
+
+  /** A queue that was there, and was deleted meanwhile, is waited for: one that never was there is a mistake. */
+  async #claim(request: ClaimRequest): Promise<Claimed> {
+    try {
+      const claimed = await this.#services.backend.claim(request);
+      if (this.#queue === 'missing') this.#options.warn(`the queue of ${request.role} is there again`);
+      this.#queue = 'there';
+      return claimed;
+    } catch (error) {
+      const deleted = this.#queue !== 'unknown' && error instanceof AgentqError && error.code === 'topology';
+      if (!deleted) throw error;
+      if (this.#queue === 'there') this.#options.warn(`${error.message}: waiting for it (${error.hint ?? ''})`);
+      this.#queue = 'missing';
+      return { task: undefined, next_due: this.#services.clock() + STORE_TROUBLE };
+    }
   }
 
   /** A store that is busy, or away, is asked again later: the children that run are not to pay for it. */
