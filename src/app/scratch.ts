@@ -1,6 +1,9 @@
-import { chmodSync, lstatSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, lstatSync, readdirSync, renameSync, rmdirSync, rmSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Workspace } from './workspace.ts';
+
+/** What begins the names of folders that are about to be removed. */
+const MOVED = '.agentq-removed-';
 
 /** What says where scratch lies. */
 type Place = Pick<Workspace, 'runDir'>;
@@ -24,21 +27,37 @@ export function attemptOfScratch(name: string): { readonly id: string; readonly 
   return id === undefined ? undefined : { id, attempt: Number(attempt) };
 }
 
-/** Removes a scratch folder, or one of many, also what a child took its own rights to. None there is none to remove. */
+/** Removes a scratch folder, or one of many, whatever a child left in it. None there is none to remove. */
 export function removeScratch(folder: string): void {
   try {
     rmSync(folder, { recursive: true, force: true });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EACCES' || !lstatSync(folder).isDirectory()) throw error;
-    takeRights(folder);
-    rmSync(folder, { recursive: true, force: true });
+    if (!lstatSync(folder).isDirectory()) throw error;
+    empty(folder);
+    rmdirSync(folder);
   }
 }
 
-/** Follows no link. */
-function takeRights(folder: string): void {
-  chmodSync(folder, 0o700);
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    if (entry.isDirectory()) takeRights(join(folder, entry.name));
+/**
+ * Empties a folder, also of folders that nobody has rights to, or that are nested so deep that no path leads there:
+ * the folders in a folder are moved up before it is removed. Follows no link.
+ */
+function empty(top: string): void {
+  chmodSync(top, 0o700);
+  let moved = 0;
+  const folders = [Buffer.from(top)];
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    for (const entry of readdirSync(folder, { withFileTypes: true, encoding: 'buffer' })) {
+      const path = Buffer.concat([folder, Buffer.from('/'), entry.name]);
+      if (!entry.isDirectory()) {
+        unlinkSync(path);
+        continue;
+      }
+      chmodSync(path, 0o700); // to move a folder is to write into it
+      const up = Buffer.from(`${top}/${MOVED}${moved++}`);
+      renameSync(path, up);
+      folders.push(up);
+    }
+    if (folder.toString() !== top) rmdirSync(folder);
   }
 }

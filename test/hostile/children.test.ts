@@ -1,4 +1,4 @@
-import { renameSync } from 'node:fs';
+import { readdirSync, renameSync } from 'node:fs';
 import { describe, expect } from 'vitest';
 import type { TaskView } from '../../src/cli/schemas.ts';
 import { PATIENTLY } from '../worker/harness.ts';
@@ -91,6 +91,22 @@ describe('a child that', PATIENTLY, () => {
     expect(task.reason).toMatch(reason);
     expect((await q.result(next)).content).toBe('printed\n');
     expect(worker.stderr).not.toMatch(/internal error|\n {4}at /);
+  });
+
+  test.for([
+    ['nests folders', `mkdir -p "${SCRATCH}/$(printf 'd/%.0s' $(seq 1500))"`],
+    ['nests folders, and takes its own rights to them', `(cd "${SCRATCH}" && mkdir -p a/b/c && chmod 000 a/b a)`],
+    [
+      'nests folders and files with odd names',
+      `(cd "${SCRATCH}" && mkdir -p "$(printf 'a\\377')/$(printf 'b\\nc')/.d" && ln -s / a && mkfifo "$(printf '\\376')" && chmod 000 a?*)`,
+    ],
+  ] as const)('%s in its scratch leaves nothing behind', async ([, does], { q }) => {
+    const id = await q.submit();
+    // A folder is removed with as many open files as it is deep.
+    const starter = ['/bin/sh', '-c', 'ulimit -n 200; exec "$@"', 'sh'];
+    await q.workBehind(starter, ['/bin/sh', '-c', `${does} || exit 3; echo done`], '--until-empty').finished();
+    expect((await q.result(id)).content).toBe('done\n');
+    expect(readdirSync(q.path('.agentq/run'))).toEqual([]);
   });
 
   test('plants the scratch of the next attempt gives it nothing', async ({ q }) => {
