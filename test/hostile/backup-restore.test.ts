@@ -1,4 +1,5 @@
-import { writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
 import { describe, expect } from 'vitest';
 import type { Output } from '../../src/cli/schemas.ts';
 import { Child } from '../backend/support/child.ts';
@@ -137,6 +138,12 @@ describe(
         if (found === 'abc') await q.submit('--id', 'd');
       }
       const { epoch } = await q.json<Output<'restore'>>('restore', 'b.db', '--force');
+      const left = readdirSync(q.path('.agentq')).filter((name) => name.startsWith('agentq.db.'));
+      expect(left.filter((name) => !/^agentq\.db\.before-\d+$/.test(name))).toEqual([]);
+      for (const name of left)
+        expect(new DatabaseSync(q.path('.agentq', name)).prepare('PRAGMA integrity_check').get()).toEqual({
+          integrity_check: 'ok',
+        });
       const { attempt } = await q.json<Output<'claim'>>('claim', '--as', 'r');
       expect(attempt).toBe(epoch * 1_000 + 1);
     });

@@ -1,4 +1,5 @@
-import { existsSync, renameSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { AgentqError } from '../../core/errors.ts';
 import { decide } from '../../core/decide.ts';
 import type { Archive, Restored } from '../archive.ts';
@@ -15,6 +16,8 @@ import { openersOf } from './openers.ts';
 import { record } from './record.ts';
 import { replaceContent } from './replace-content.ts';
 import { DROP_LISTING, SqliteCopy } from './store-copy.ts';
+
+const SCRATCH = 'agentq.db.restoring-';
 
 /** Backups of a store in one SQLite file, and what is restored from them. */
 export class SqliteArchive implements Archive {
@@ -45,9 +48,14 @@ export class SqliteArchive implements Archive {
     syncName(file);
   }
 
+  /** Where this process puts what it restores, until it is done. */
+  get #scratch(): string {
+    return join(this.#options.dir, `${SCRATCH}${process.pid}`);
+  }
+
   load(file: string): SqliteCopy {
-    const place = `${this.#database}.restoring-${process.pid}`;
-    return whole(SqliteCopy.of(file, place, this.#options.fileMode), file);
+    removeLeftovers(this.#options.dir);
+    return whole(SqliteCopy.of(file, this.#scratch, this.#options.fileMode), file);
   }
 
   restore(copy: SqliteCopy): Restored {
@@ -68,7 +76,10 @@ export class SqliteArchive implements Archive {
       replaceContent(store, copy.path, () => {
         if (epochOf(store) >= epoch)
           throw new AgentqError('busy', 'another restore was faster', 'look at what it restored');
-        if (store.get('SELECT 1 FROM event LIMIT 1')) SqliteCopy.of(this.#database, aside, fileMode).close();
+        if (!store.get('SELECT 1 FROM event LIMIT 1')) return;
+        SqliteCopy.of(this.#database, `${this.#scratch}.before`, fileMode).close();
+        renameSync(`${this.#scratch}.before`, aside);
+        syncName(aside);
       });
       this.#ring(store);
     } finally {
@@ -111,6 +122,23 @@ function whole(copy: SqliteCopy, source: string): SqliteCopy {
     `${source} is damaged in ${wrong.length} places: ${subject}: ${problem}`,
     'keep it as it is, and look for another backup',
   );
+}
+
+/** What restores that were killed have left. */
+function removeLeftovers(dir: string): void {
+  for (const name of readdirSync(dir)) {
+    const pid = name.startsWith(SCRATCH) ? Number.parseInt(name.slice(SCRATCH.length)) : process.pid;
+    if (pid !== process.pid && !isRunning(pid)) rmSync(join(dir, name), { force: true });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
 }
 
 /** A damaged file is moved aside: who has it open would go on writing to it. @throws AgentqError `busy` */
