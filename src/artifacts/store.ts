@@ -62,11 +62,15 @@ export interface ArtifactStore {
   attend(): void;
   /** Whether the file still is what was recorded. */
   check(evidence: Evidence): Promise<Drift | undefined>;
-  /** The content. @throws AgentqError `drift` where it is not what was recorded, `too-large` beyond 1 GiB */
+  /**
+   * The content.
+   * @throws AgentqError `drift` where it is not what was recorded, `too-large` beyond 1 GiB; `storage` where it was
+   *   recorded in another store and does not lie here
+   */
   read(evidence: Evidence): Promise<Buffer>;
   /**
    * The content, piece by piece, whatever its size.
-   * @throws AgentqError `drift`, once all was read, where it is not what was recorded
+   * @throws AgentqError as `read` does, once all was read
    */
   readInto(evidence: Evidence, take: (bytes: Uint8Array) => void): Promise<void>;
   /** A file of the store of which nothing is recorded; undefined where there is none. */

@@ -9,6 +9,8 @@ export const Evidence = z.object({
   path: z.string(),
   sha256: z.string(),
   size: z.number(),
+  /** The id of the store that it was recorded in; absent where that has none. */
+  store: z.optional(z.string()),
 });
 export type Evidence = z.infer<typeof Evidence>;
 

@@ -1,5 +1,5 @@
-import { closeSync, fstatSync, fsyncSync, lstatSync, realpathSync, renameSync, rmSync } from 'node:fs';
-import { basename, dirname, join, parse, relative, resolve, sep } from 'node:path';
+import { closeSync, fstatSync, fsyncSync, lstatSync, renameSync, rmSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { AgentqError } from '../../core/errors.ts';
 import type { Drift, Evidence } from '../../core/evidence.ts';
@@ -28,6 +28,7 @@ import { checkSource, readable } from './source-error.ts';
 import { storeFolder } from './store-folder.ts';
 import { checkStore, FOLDERS, makeStore, storeId } from './store-marker.ts';
 import { type Modes, openToReaders } from './store-modes.ts';
+import { numbered, pathInside } from './store-path.ts';
 import { halfWritten, scanFolder } from './store-scan.ts';
 
 /** The longest content that is read as a whole, in bytes: Node.js reads no longer file at once than 2 GiB. */
@@ -38,12 +39,15 @@ export class FsStore implements ArtifactStore {
   readonly #root: string;
   readonly #modes: Modes;
   readonly #id: string | undefined;
+  /** What is noted of evidence that is recorded here. */
+  readonly #origin: Pick<Evidence, 'store'>;
 
   /** @param id of the store that the workspace was made with; undefined where none was noted */
   constructor(root: string, fileMode: number, folderMode: number, id?: string) {
     this.#root = resolve(root);
     this.#modes = { file: fileMode, folder: folderMode };
     this.#id = id;
+    this.#origin = id === undefined ? {} : { store: id };
   }
 
   refOf(path: string): string {
@@ -60,10 +64,7 @@ export class FsStore implements ArtifactStore {
   }
 
   pathOf(file: string): string | undefined {
-    const inside = relative(realRoot(this.#root), realParent(file));
-    if (inside === '' || inside === '..' || inside.startsWith(`..${sep}`) || resolve(inside) === inside)
-      return undefined;
-    return inside.split(sep).join('/');
+    return pathInside(this.#root, file);
   }
 
   async examine(source: Source): Promise<void> {
@@ -103,7 +104,7 @@ export class FsStore implements ArtifactStore {
     storeFolder(this.#root, dirname(path), this.#modes.folder);
     const { staged, ...measured } = await stage(this.locate(path), source, this.#modes.file);
     try {
-      return await this.#place(staged, { name, path, ...measured });
+      return await this.#place(staged, { name, path, ...measured, ...this.#origin });
     } finally {
       rmSync(staged, { force: true });
     }
@@ -130,7 +131,7 @@ export class FsStore implements ArtifactStore {
       openToReaders(this.#root, path, fd, this.#modes);
       const measured = await readAll(fd);
       fsyncSync(fd);
-      return { evidence: { name, path, ...measured }, created: false };
+      return { evidence: { name, path, ...measured, ...this.#origin }, created: false };
     } finally {
       closeSync(fd);
     }
@@ -140,7 +141,7 @@ export class FsStore implements ArtifactStore {
     const file = this.locate(path);
     const { staged, ...measured } = await stage(file, { file, own: true }, this.#modes.file);
     renameSync(staged, file);
-    return { evidence: { name, path, ...measured }, created: false };
+    return { evidence: { name, path, ...measured, ...this.#origin }, created: false };
   }
 
   async discard({ evidence, created }: Stored, isRecorded = async () => false): Promise<void> {
@@ -228,6 +229,14 @@ export class FsStore implements ArtifactStore {
   async readInto(evidence: Evidence, take: (bytes: Uint8Array) => void): Promise<void> {
     const file = this.locate(evidence.path);
     const drift = await this.#readInto(evidence, take);
+    const origin = evidence.store ?? this.#id;
+    if (drift && this.#id !== undefined && origin !== this.#id) {
+      throw new AgentqError(
+        'storage',
+        `${evidence.name} (${evidence.path}) was recorded in another store than ${this.#root}`,
+        'is the right disk mounted?',
+      );
+    }
     if (drift) throw new AgentqError('drift', describeDrift(drift), `restore ${file}, or do not trust it`);
   }
 
@@ -256,27 +265,6 @@ export class FsStore implements ArtifactStore {
     } finally {
       closeSync(fd);
     }
-  }
-}
-
-/** `results/a.md` for 1, `results/a~2.md` for 2: `~` is in no task id, so no other task's file is meant. */
-function numbered(path: string, n: number): string {
-  if (n === 1) return path;
-  const { dir, name, ext } = parse(path);
-  return `${dir}/${name}~${n}${ext}`;
-}
-
-/** Follows links in the folder but not in the file: a link inside the store is not a file of the store. */
-function realParent(file: string): string {
-  const absolute = resolve(file);
-  return join(realRoot(dirname(absolute)), basename(absolute));
-}
-
-function realRoot(folder: string): string {
-  try {
-    return realpathSync(folder);
-  } catch {
-    return folder;
   }
 }
 

@@ -1,0 +1,33 @@
+import { realpathSync } from 'node:fs';
+import { basename, dirname, join, parse, relative, resolve, sep } from 'node:path';
+
+/**
+ * The path in a store of a file of the local disk, with `/` between its parts; undefined where the file lies
+ * elsewhere.
+ */
+export function pathInside(root: string, file: string): string | undefined {
+  const inside = relative(realFolder(root), realParent(file));
+  if (inside === '' || inside === '..' || inside.startsWith(`..${sep}`) || resolve(inside) === inside) return undefined;
+  return inside.split(sep).join('/');
+}
+
+/** `results/a.md` for 1, `results/a~2.md` for 2: `~` is in no task id, so no other task's file is meant. */
+export function numbered(path: string, n: number): string {
+  if (n === 1) return path;
+  const { dir, name, ext } = parse(path);
+  return `${dir}/${name}~${n}${ext}`;
+}
+
+/** Follows links in the folder but not in the file: a link inside the store is not a file of the store. */
+function realParent(file: string): string {
+  const absolute = resolve(file);
+  return join(realFolder(dirname(absolute)), basename(absolute));
+}
+
+function realFolder(folder: string): string {
+  try {
+    return realpathSync(folder);
+  } catch {
+    return folder;
+  }
+}
