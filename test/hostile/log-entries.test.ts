@@ -61,11 +61,17 @@ const reasons = ({ cache }: Machine) =>
 describe('a body that is a bomb is passed over before it is parsed', () => {
   const MIB = 1024 * 1024;
   const deep = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);
+  /** With another length at its end. */
+  const shortened = (body: Buffer) => Buffer.concat([body.subarray(0, -4), Buffer.from([0, 1, 0, 0])]);
   const inBody = (extra: string) => `{"v":1,"at":${START},"roles":[],"events":[],"x":${extra}}`;
 
   const bombs: Readonly<Record<string, readonly [body: Buffer | string, reason: RegExp]>> = {
     'zeros in an array, compressed': [gzipSync(inBody(`[${'0,'.repeat(40 * MIB)}0]`)), /longer than 16 MiB/],
     'whitespace, compressed': [gzipSync(Buffer.alloc(200 * MIB, ' ')), /longer than 16 MiB/],
+    'whitespace, compressed, that says that it is short': [
+      shortened(gzipSync(Buffer.alloc(200 * MIB, ' '))),
+      /longer than it says/,
+    ],
     'whitespace, plain': [Buffer.alloc(17 * MIB, ' '), /longer than 16 MiB/],
     'many values': [inBody(`[${'0,'.repeat(600_000)}0]`), /more than 500000 values/],
     'many empty objects': [inBody(`[${'{},'.repeat(300_000)}0]`), /more than 500000 values/],

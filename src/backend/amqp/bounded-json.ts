@@ -6,7 +6,7 @@ export interface BodyLimits {
   readonly depth: number;
   /** How many values it holds, about. */
   readonly values: number;
-  /** The length of its longest string, in bytes. */
+  /** The length of its longest string, in bytes, and how much white space it holds between others. */
   readonly text: number;
   /** How many events one entry holds. */
   readonly events: number;
@@ -44,18 +44,39 @@ export function parseBounded(content: Buffer, encoding: unknown, limits: BodyLim
   if (content.length > limits.bytes) return tooLong(limits);
   let bytes = content;
   if (encoding === 'gzip') {
+    const said = lengthIn(content);
+    if (said > limits.bytes) return tooLong(limits);
     try {
-      bytes = process.getBuiltinModule('node:zlib').gunzipSync(content, { maxOutputLength: limits.bytes });
+      bytes = process.getBuiltinModule('node:zlib').gunzipSync(content, { maxOutputLength: Math.max(1, said) });
     } catch (error) {
       return (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'
-        ? tooLong(limits)
+        ? { problem: 'its body is longer than it says' }
         : { problem: 'its body cannot be decompressed' };
     }
   }
   const problem = exceeded(bytes, limits);
+  const text = problem === undefined ? bytes.toString('utf8') : '';
+  if (bytes !== content) giveBack(bytes);
   if (problem !== undefined) return { problem };
-  const json = safeJson(bytes.toString('utf8'));
+  const json = safeJson(text);
   return json === undefined ? { problem: 'its body is no JSON' } : { json };
+}
+
+/** From what size on memory is given back at once, in bytes. */
+const LARGE = MIB;
+
+/**
+ * Gives the memory of a large buffer back now, which nobody reads any more: the garbage collector would let many of
+ * them pile up. What shares its memory with others is left alone.
+ */
+export function giveBack({ buffer, byteLength }: Buffer): void {
+  const alone = buffer instanceof ArrayBuffer && buffer.byteLength === byteLength;
+  if (alone && byteLength >= LARGE) buffer.transfer(0);
+}
+
+/** How long a gzip body says that it becomes, in its last four bytes: https://www.rfc-editor.org/rfc/rfc1952 */
+function lengthIn(content: Buffer): number {
+  return content.length < 4 ? 0 : content.readUInt32LE(content.length - 4);
 }
 
 const tooLong = ({ bytes }: BodyLimits) => ({ problem: `its body is longer than ${bytes / MIB} MiB` });
@@ -69,6 +90,7 @@ export function safeJson(text: string): unknown {
   }
 }
 
+const SPACE = 0x20;
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 const OPEN_ARRAY = 0x5b;
@@ -81,6 +103,7 @@ const CLOSE_OBJECT = 0x7d;
 function exceeded(bytes: Buffer, limits: BodyLimits): string | undefined {
   let depth = 0;
   let values = 0;
+  let blanks = 0;
   for (let i = 0; i < bytes.length; i++) {
     const byte = bytes[i]!;
     if (byte === QUOTE) {
@@ -94,7 +117,10 @@ function exceeded(bytes: Buffer, limits: BodyLimits): string | undefined {
       if (++depth > limits.depth) return `it is nested more than ${limits.depth} levels deep`;
     } else if (byte === CLOSE_ARRAY || byte === CLOSE_OBJECT) {
       depth--;
+    } else if (byte <= SPACE) {
+      blanks++;
     }
+    if (blanks > limits.text) return `it holds more than ${limits.text} bytes of white space`;
     if (values > limits.values) return `it holds more than ${limits.values} values`;
   }
   return undefined;

@@ -164,11 +164,10 @@ export class Cache {
       // An older agentq that emptied the cache has left these.
       if (before.last < 0) this.#empty(ADDED_TABLES);
       const fold = new Fold(this.db, before.at);
-      const times = timesOf(messages, before.at);
       let { bytes } = before;
-      const outcome = messages.map((message, i): FoldedEntry => {
+      const outcome = messages.map((message): FoldedEntry => {
         const { offset } = message;
-        const entry = message.read(times[i]!);
+        const entry = message.read(timeOf(message, fold.at));
         if (offset <= before.last) return { entry, folded: this.outcome(entry.id) };
         const folded = fold.add(entry, offset);
         const longer = bytes + message.size + OVERHEAD;
@@ -243,18 +242,12 @@ export class Cache {
 }
 
 /**
- * When each was published. One that does not say it is of the time of the next that does, but not of a time long before
- * the log's own; where none follows that does, it is of the log's own.
- * @param reached the time that the log has reached before them
+ * When a message was published. One that does not say it is of the time of the next that does, but not of a time long
+ * before the log's own; where none does, it is of the log's own.
+ * @param reached the time that the log has reached before it
  */
-function timesOf(messages: readonly LogMessage[], reached: number): readonly number[] {
-  const times: number[] = [];
-  let next = reached;
-  for (const { at } of messages.toReversed()) {
-    next = at ?? Math.max(next, reached - TOLERANCE);
-    times.push(next);
-  }
-  return times.toReversed();
+function timeOf({ at, next }: LogMessage, reached: number): number {
+  return at ?? Math.max(next ?? reached, reached - TOLERANCE);
 }
 
 /** Primary result codes of SQLite for a value that a column does not take: TOOBIG, CONSTRAINT, MISMATCH, RANGE. */

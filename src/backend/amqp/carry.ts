@@ -62,7 +62,8 @@ export async function carryOpenTasks(parts: LogParts, role?: string): Promise<vo
 async function tell({ log, cache }: LogParts, event: EventOf<'carried'>, under: Under): Promise<boolean> {
   const after = cache.position().last;
   try {
-    await log.note({ events: [event], roles: [event.task.envelope.to], after }, under);
+    const role = event.task.envelope.to;
+    await log.note({ events: [event], roles: [role], after, ...(under.role === undefined && { role }) }, under);
     return true;
   } catch (error) {
     // A worker's user speaks of its own role's tasks alone.

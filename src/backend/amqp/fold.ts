@@ -52,18 +52,26 @@ export class Fold {
   add(entry: LogEntry, offset: number): boolean | undefined {
     this.#offset = offset;
     // What says no time has that of the next entry, and what cannot be read is nobody's word.
-    if (entry.kind !== 'unreadable') this.#notice(entry);
+    if (entry.kind !== 'unreadable' && entry.kind !== 'newer') this.#notice(entry);
     return this.#add(entry);
   }
 
   #notice(entry: LogEntry): void {
     const { at, author } = entry;
     this.#outages.notice(this.#at, at);
-    this.#clocks.hear(author, at, entry.kind === 'events' && entry.signed);
+    this.#clocks.hear(author, at);
+    if (entry.kind === 'events') this.#noteSigned(entry);
     // Only a coordinator can say that the time which others have said has not come yet.
     const ahead = author === 'coordinator' && this.#at > at + TOLERANCE;
     if (ahead) this.#db.run('DELETE FROM silence WHERE ended > ?', at + TOLERANCE);
     this.#at = ahead ? at : Math.max(this.#at, at);
+  }
+
+  /** Only programs that sign their notes say an open task again under the key of coordinators. */
+  #noteSigned({ signed, role, author, events: [first] }: LogEntry & { kind: 'events' }): void {
+    if (signed && typeof author !== 'string') this.#clocks.sign(author.role);
+    if (author === 'coordinator' && role === undefined && first?.type === 'carried')
+      this.#clocks.sign(first.task.envelope.to);
   }
 
   #add(entry: LogEntry): boolean | undefined {

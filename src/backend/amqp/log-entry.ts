@@ -8,7 +8,14 @@ import { resultsQueue } from '../../core/reply-to.ts';
 import { ResultMessage } from '../../core/result-message.ts';
 import { UNREADABLE } from '../../core/unreadable.ts';
 import { type Author, authorOf, roleOf } from './author.ts';
-import { type BodyLimits, COMMON_LIMITS, COORDINATOR_LIMITS, parseBounded, safeJson } from './bounded-json.ts';
+import {
+  type BodyLimits,
+  COMMON_LIMITS,
+  COORDINATOR_LIMITS,
+  giveBack,
+  parseBounded,
+  safeJson,
+} from './bounded-json.ts';
 import { LogBody } from './log-body.ts';
 import {
   type Headers,
@@ -100,7 +107,10 @@ function readContent(
   if (saysNewer(headers)) return fromNewer(author);
   const limits = author === 'coordinator' ? COORDINATOR_LIMITS : COMMON_LIMITS;
   const { json, problem } = parseBounded(content, properties.contentEncoding, limits);
-  if (problem !== undefined) return unreadable(problem);
+  if (problem !== undefined) {
+    giveBack(content);
+    return unreadable(problem);
+  }
   const key = fields.routingKey;
   if (key === eventKey(FOREIGN_RESULT)) return readResult(json, content, undefined);
   if (key.startsWith(eventKey(''))) return readEvents(json, key, author, limits);

@@ -13,6 +13,8 @@ export interface LogMessage {
   readonly cost: number;
   /** When it was published, as far as it says: ms since 1970. */
   readonly at: number | undefined;
+  /** Where it does not say it: when the next message was published that does. */
+  readonly next?: number;
   /** @param at for a message that does not say when it was published */
   readonly read: (at: number) => LogEntry;
 }

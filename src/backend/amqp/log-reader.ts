@@ -9,6 +9,7 @@ import { offsetOf } from './offset.ts';
 import { monotonic } from './monotonic.ts';
 import { Roadblock } from './roadblock.ts';
 import { closeQuietly, type Session } from './session.ts';
+import { Undated } from './undated.ts';
 
 /** How many messages the broker sends ahead of acknowledgements. */
 const AHEAD = 2_000;
@@ -43,7 +44,7 @@ export class LogReader {
   #channel: Channel | undefined;
   #heardAt = monotonic();
   #batch: ConsumeMessage[] = [];
-  #held: readonly LogMessage[] = [];
+  readonly #undated = new Undated();
   /** What was folded since the last acknowledgement, and the last of it. */
   #unacknowledged = 0;
   #latest: ConsumeMessage | undefined;
@@ -77,7 +78,7 @@ export class LogReader {
     this.#after = expected.last < 0 ? -1 : undefined;
     this.#latest = undefined;
     this.#batch = [];
-    this.#held = [];
+    this.#undated.reset();
     this.#roadblock.lift();
     channel.on('error', (error: Error) => channel === this.#channel && this.#fail(error));
     try {
@@ -223,18 +224,11 @@ export class LogReader {
     return false;
   }
 
-  /**
-   * Keeps back what does not say when it was published, until something comes by that does: so it has the same time
-   * for all who read the log. Whoever waits for it is told at once. Where that becomes too much, it is dated by what
-   * came before.
-   */
+  /** Whoever waits for something that is kept back is told at once. */
   #hold(messages: readonly LogMessage[]): readonly LogMessage[] {
-    const all = [...this.#held, ...messages];
-    const tooMuch = all.reduce((sum, { cost }) => sum + cost, 0) > AT_ONCE;
-    const ready = tooMuch ? all.length : all.findLastIndex(({ at }) => at !== undefined) + 1;
-    this.#held = all.slice(ready);
-    for (const message of this.#held) if (messages.includes(message)) this.#onEntry(message.read(0), undefined);
-    return all.slice(0, ready);
+    const ready = this.#undated.pass(messages);
+    for (const message of this.#undated.held) if (messages.includes(message)) this.#onEntry(message.read(0), undefined);
+    return ready;
   }
 
   /** What comes after something that could not be folded must not be folded either. */

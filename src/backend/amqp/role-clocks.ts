@@ -43,16 +43,19 @@ export class RoleClocks {
     );
   }
 
-  /** Somebody has spoken. @param signed whether the entry says for which role its writer works */
-  hear(author: Author, at: number, signed: boolean): void {
+  /** Somebody has spoken. */
+  hear(author: Author, at: number): void {
     if (author === 'anyone') return;
     if (author === 'coordinator') this.#correct(at);
     const role = author === 'coordinator' ? COORDINATORS : author.role;
     const clock = this.#of(role);
     if (clock.at !== 0 && at - clock.at >= SHORTEST) this.#remember(role, { began: clock.at, ended: at });
-    if (at > clock.at || (signed && !clock.signed)) {
-      this.#set(role, { ...clock, at: Math.max(at, clock.at), signed: clock.signed || signed });
-    }
+    if (at > clock.at) this.#set(role, { ...clock, at });
+  }
+
+  /** Programs that say in their notes for which role they work are at work for this one. */
+  sign(role: string): void {
+    if (!this.isSigned(role)) this.#set(role, { ...this.#of(role), signed: true });
   }
 
   /** Whether the role's workers say in their notes for which role they work: then no other note counts for it. */

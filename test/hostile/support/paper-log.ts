@@ -10,6 +10,7 @@ import { Names } from '../../../src/backend/amqp/names.ts';
 import { type Under, noteMessage, submitMessage } from '../../../src/backend/amqp/outgoing.ts';
 import type { Note } from '../../../src/backend/amqp/log-body.ts';
 import type { Outgoing } from '../../../src/backend/amqp/publisher.ts';
+import { Undated } from '../../../src/backend/amqp/undated.ts';
 import { list } from '../../../src/backend/projection/questions.ts';
 import type { Envelope } from '../../../src/core/envelope.ts';
 import type { Event } from '../../../src/core/event.ts';
@@ -30,6 +31,8 @@ export interface Forged {
   readonly messageId?: string;
   readonly contentEncoding?: string;
   readonly userId?: string;
+  /** Whether it does not say when it was published. */
+  readonly undated?: boolean;
 }
 
 export const envelope = (id: string, to: string, more: Partial<Envelope> = {}): Envelope => ({
@@ -92,14 +95,22 @@ export class PaperLog {
     this.happen(role, { ...event, expires_at: this.now + lease });
   }
 
-  forge({ key, body, exchange = names.exchange, headers = {}, ...properties }: Forged): void {
+  forge({ key, body, exchange = names.exchange, headers = {}, undated = false, ...more }: Forged): void {
     const content = Buffer.isBuffer(body) ? body : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
-    this.#push(exchange, key, content, { headers, ...properties });
+    this.#push(exchange, key, content, {
+      headers,
+      ...more,
+      ...(!undated && { timestamp: Math.floor(this.now / 1_000) }),
+    });
   }
 
   /** As a machine reads it that begins at an offset. */
   from(offset: number): readonly LogMessage[] {
-    return this.#messages.slice(offset).map((message, i) => logMessageOf(message, offset + i, names));
+    return this.#messages.slice(offset).map((message, i) => {
+      // Of its own, as from a broker: a reader gives the memory of what it cannot read back at once.
+      const own = { ...message, content: Buffer.from(message.content) };
+      return logMessageOf(own, offset + i, names);
+    });
   }
 }
 
@@ -119,8 +130,13 @@ export class Machine {
   /** Folds what has come since. @param from where the log begins for this machine */
   read(log: PaperLog, from = 0): this {
     const { last } = this.cache.position();
-    const messages = log.from(Math.max(from, last + 1));
-    if (messages.length > 0) this.cache.fold(messages, last);
+    return this.fold(log.from(Math.max(from, last + 1)));
+  }
+
+  /** Folds messages as a reader does: what says no time is kept back until something comes by that does. */
+  fold(messages: readonly LogMessage[]): this {
+    const ready = new Undated().pass(messages);
+    if (ready.length > 0) this.cache.fold(ready, this.cache.position().last);
     return this;
   }
 
