@@ -265,4 +265,59 @@ describe('past agentq', { timeout: SLOW }, () => {
       expect(await may(user, (channel) => channel.purgeQueue(names.work(user === 'r' ? 's' : 'r')))).toBe(false);
     }
   });
+
+  /** Publishes as a user whose name the broker checks. */
+  const say = (user: User, key: string, body: unknown, headers: object = {}) => {
+    const userId = `${site.names.prefix}-${user}`;
+    const content = Buffer.from(JSON.stringify(body));
+    return may(user, (channel) => channel.publish(site.names.exchange, key, content, { userId, headers }));
+  };
+
+  test('what a worker forges stops nobody, changes nothing of others, and is named', async () => {
+    const id = await submitted('s');
+    expect(await as('s').claim('--as', 's')).toMatchObject({ task_id: id });
+    const before = await as('coordinator').task(id);
+    const at = Date.UTC(2200, 0, 1);
+    const entry = (more: object) => ({ v: 1, at, roles: [], events: [], ...more });
+    const envelope = { task_id: id, from: 'coordinator', to: 'r', type: 'task', priority: 'normal' };
+    const task = {
+      id,
+      envelope: { ...envelope, reply_to: 'results.coordinator' },
+      ...{ submitted_at: 0, updated_at: 0, attempts: [], forgiven: 0, refused: 0, status: 'queued', ready_at: 0 },
+    };
+    const carried = { v: 1, type: 'carried', task_id: id, at, task };
+    for (const [key, body, headers] of [
+      ['agentq.event.note', entry({}), { 'agentq-version': 2 }],
+      ['agentq.event.note.r', entry({ v: 2 })],
+      ['agentq.event.note', entry({ away: { from: at - 6e8, to: at }, seen: { worker: 'ghost', role: 's' } })],
+      ['agentq.event.note.r', entry({ away: { from: at - 6e8, to: at }, seen: { worker: 'ghost', role: 's' } })],
+      ['agentq.event.carried.r', entry({ events: [carried], roles: ['r'], after: 1e9 })],
+    ] as const) {
+      expect(await say('r', key, body, headers), key).toBe(true);
+    }
+    const fresh = site.bare('fresh').with({ AGENTQ_URL: urls.get('coordinator')! });
+    await fresh.ok('init', '--store', site.store, '--workers', 'r,s');
+    for (const machine of [as('coordinator'), fresh]) {
+      expect(await machine.task(id)).toEqual(before);
+      const { findings } = await machine.json<Output<'doctor'>>('doctor');
+      const user = `user ${site.names.prefix}-r`;
+      expect(findings).toContainEqual(
+        expect.objectContaining({ severity: 'advice', problem: expect.stringContaining(user) }),
+      );
+      expect(JSON.stringify(await machine.json('status'))).not.toContain('ghost');
+    }
+    await as('s').ok('complete', id, '--attempt', '1', '--from', 's', '--summary', 'x');
+  });
+
+  test('only a coordinator can stop all readers, and only a coordinator lets them go on', async () => {
+    expect(await say('coordinator', 'agentq.event.cancelled.r', {}, { 'agentq-version': 2 })).toBe(true);
+    const { exit, hint } = await as('r').refused('list');
+    expect(exit).toBe(19);
+    const offset = /--skip (\d+)/.exec(hint!)![1]!;
+    expect(await as('r').refused('doctor', '--skip', offset)).toMatchObject({ exit: 26, code: 'denied' });
+    expect(await as('coordinator').refused('doctor', '--skip', `${Number(offset) + 1}`)).toMatchObject({ exit: 2 });
+    expect(await as('coordinator').refused('list')).toMatchObject({ exit: 19 });
+    await as('coordinator').ok('doctor', '--skip', offset);
+    for (const user of USERS) await as(user).ok('list');
+  });
 });

@@ -144,7 +144,7 @@ type Step =
   | { readonly does: 'command'; readonly role: Role; readonly n: number; readonly what: number }
   | { readonly does: 'forge'; readonly entry: Forged };
 
-const step: fc.Arbitrary<Step> = fc.oneof(
+const step: fc.Arbitrary<Step> = fc.oneof<fc.MaybeWeightedArbitrary<Step>[]>(
   { weight: 6, arbitrary: fc.record({ does: fc.constant('command'), role: anyRole, n: fc.nat(2), what: fc.nat(6) }) },
   { weight: 1, arbitrary: fc.record({ does: fc.constant('wait'), ms: fc.constantFrom(SECOND, MINUTE, 10 * MINUTE) }) },
   { weight: 1, arbitrary: fc.record({ does: fc.constant('outage'), ms: fc.constantFrom(2 * SECOND, 3 * MINUTE) }) },
@@ -154,7 +154,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       .tuple(forged, fc.boolean())
       .map(([entry, undated]): Step => ({ does: 'forge', entry: { ...entry, undated } })),
   },
-) as fc.Arbitrary<Step>;
+);
 
 function commandOf(id: string, role: Role, what: number, task: Task | undefined): Command {
   const lease = 5 * MINUTE;
