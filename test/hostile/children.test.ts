@@ -1,4 +1,4 @@
-import { readdirSync, renameSync } from 'node:fs';
+import { chmodSync, readdirSync, renameSync } from 'node:fs';
 import { describe, expect } from 'vitest';
 import type { TaskView } from '../../src/cli/schemas.ts';
 import { PATIENTLY } from '../worker/harness.ts';
@@ -126,6 +126,21 @@ describe('a child that', PATIENTLY, () => {
     expect(outcomes(await q.task(id))).toEqual(['failed', 'failed']);
     expect(worker.stderr).not.toMatch(/internal error/);
   });
+});
+
+describe('a child that closes to its worker', PATIENTLY, () => {
+  test.for(['results', 'artifacts', 'run'])(
+    'the folder %s ends it in words, at no cost to its task',
+    async (name, { q }) => {
+      const id = await q.submit('--max-attempts', '1');
+      const worker = q.work(`chmod 000 "$AGENTQ_DIR/${name}"; echo done`);
+      const { code, stderr } = await worker.ended;
+      chmodSync(q.path('.agentq', name), 0o700);
+      expect({ code, stderr }).toEqual({ code: 22, stderr: expect.stringMatching(/(workspace|store) cannot be used/) });
+      expect(stderr).not.toMatch(/internal error|\n {4}at /);
+      expect(outcomes(await q.task(id))).toEqual(['released']);
+    },
+  );
 });
 
 describe('a workspace that is moved while a child runs', PATIENTLY, () => {
