@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { locate } from '../app/current-folder.ts';
-import { readTextFile, textOf, unreadable } from '../app/text-file.ts';
+import { readTextFile, textOf } from '../app/text-file.ts';
 import { MAX_BATCH_BYTES } from '../core/limits.ts';
 import { readAll } from './stdin.ts';
 import type { System } from './system.ts';
@@ -21,9 +21,5 @@ export async function readBatch(path: string, system: System): Promise<string> {
 }
 
 async function readStream(stream: Readable, what: string): Promise<string> {
-  try {
-    return textOf(await readAll(stream, MAX_BATCH_BYTES, what, 'split the batch'), what);
-  } catch (error) {
-    throw unreadable(error, what);
-  }
+  return textOf(await readAll(stream, MAX_BATCH_BYTES, what, 'split the batch'), what);
 }

@@ -25,6 +25,9 @@ export function run(cacheFolder?: string): Promise<number> {
       }
     },
     get stdin() {
+      // Node.js takes a folder for a stream that has ended.
+      if (fstatSync(0).isDirectory())
+        throw new AgentqError('unreadable-file', 'standard input is a folder', 'redirect it from a file');
       return process.stdin;
     },
     stdout: standard(1, () => process.stdout),

@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
 import { AgentqError } from '../core/errors.ts';
+import { machineErrors } from '../core/machine-errors.ts';
 import { exitCodes, INTERNAL_ERROR } from './exit-codes.ts';
 import { keepInternalError } from './internal-error.ts';
 import { shorten } from './line.ts';
@@ -20,7 +21,7 @@ interface Told {
  * @returns the exit code
  */
 export function report(error: unknown, system: System): number {
-  const known = error instanceof CommanderError ? fromCommander(error) : error;
+  const known = error instanceof CommanderError ? fromCommander(error) : fromSystem(error);
   if (known === undefined) return 0;
   const told = known instanceof AgentqError ? { ...refusal(known), exit: exitCodes[known.code] } : bug(known, system);
   const { code, exit, message, hint } = told;
@@ -48,6 +49,16 @@ function bug(error: unknown, { cacheFolder, clock }: System): Told {
     hint: file === undefined ? undefined : `report it, with ${file}`,
   };
 }
+
+/** What the disk or the rights on it refused, and nothing below has put into words, is no bug. */
+function fromSystem(error: unknown): unknown {
+  const { code, syscall, message } = Object(error) as NodeJS.ErrnoException;
+  if (code === undefined || syscall === undefined) return error;
+  if (machineErrors.has(code)) return new AgentqError('storage', message, 'look at the disk, then try again');
+  return REFUSED.has(code) ? new AgentqError('storage', message, 'check the owner and the mode of the path') : error;
+}
+
+const REFUSED: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENAMETOOLONG']);
 
 /** Help and version are no errors, though commander throws them. */
 function fromCommander({ code, message }: CommanderError): AgentqError | undefined {

@@ -90,6 +90,22 @@ describe('an internal error', () => {
   });
 });
 
+describe('an error of the disk that no command has put into words', () => {
+  for (const [what, action] of [
+    ['a full disk', "require('node:fs').writeFileSync('/dev/full', 'x')"],
+    ['a folder that is a file', "require('node:fs').mkdtempSync('/dev/null/x')"],
+    [
+      'a full disk, met in a timer',
+      `setTimeout(() => require('node:fs').writeFileSync('/dev/full', 'x'), 1); ${never}`,
+    ],
+  ] as const) {
+    test(`is no internal error: ${what}`, async ({ list }) => {
+      const ran = await list(acting(action));
+      expect(ran).toEqual({ code: 22, stdout: '', stderr: expect.stringMatching(/^agentq: E[A-Z]+: [^\n]+\n$/) });
+    });
+  }
+});
+
 test('a program that is damaged says so in one line', async ({ q }) => {
   const folder = copy(q);
   truncateSync(join(folder, 'dist/agentq.cjs'), 50_000);

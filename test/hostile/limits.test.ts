@@ -78,6 +78,13 @@ describe('input without an end', () => {
     ['a FIFO as a context', 'mkfifo f && exec "$0" "$1" submit --to r --file f', 12],
     ['a FIFO as the config', 'rm .agentq/config.json; mkfifo .agentq/config.json && exec "$0" "$1" status', 12],
     ['/dev/zero as the config', 'ln -sf /dev/zero .agentq/config.json && exec "$0" "$1" status', 12],
+    ['a folder as a batch by standard input', 'exec "$0" "$1" submit --batch - < .', 12],
+    ['a folder as a context by standard input', 'exec "$0" "$1" submit --to r --file - < .', 12],
+    [
+      'a FIFO as a certificate',
+      'mkfifo f && exec "$0" "$1" list --url "amqps://127.0.0.1:1/?cacertfile=f" --broker-timeout 1s',
+      12,
+    ],
     ['a sparse file as the config', 'truncate -s 3G .agentq/config.json && exec "$0" "$1" status', 13],
   ] as const) {
     test(`${what} is refused`, async ({ q }) => {

@@ -1,4 +1,5 @@
 import { AgentqError, type ErrorCode } from '../../core/errors.ts';
+import { machineErrors } from '../../core/machine-errors.ts';
 import type { Ground } from './ground.ts';
 
 /** Whose fault it is that an attempt can't go on, and so what becomes of it. */
@@ -38,27 +39,6 @@ const blamed: Readonly<Record<ErrorCode, 'attempt' | 'final' | 'machine' | 'caus
   'not-finished': 'attempt',
   unhealthy: 'machine',
 };
-
-/**
- * What a child can't bring about by what it does to files: a full or read-only disk, a failing device, a limit of the
- * system. Any other error of a file (it is missing, not readable, a folder, a link to itself) can be its doing.
- */
-const machineErrors: ReadonlySet<string> = new Set([
-  'ENOSPC',
-  'EDQUOT',
-  'EROFS',
-  'EIO',
-  'EMFILE',
-  'ENFILE',
-  'ENOMEM',
-  'EAGAIN',
-  'ENODEV',
-  'ENXIO',
-  'ESTALE',
-  'ENOTCONN',
-  'EHOSTDOWN',
-  'ETIMEDOUT',
-]);
 
 /**
  * The one place that says whose fault an error around an attempt is: of a raw error of the file system as of one that

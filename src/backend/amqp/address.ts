@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { AgentqError } from '../../core/errors.ts';
 import { DEFAULT_PREFIX } from './names.ts';
 
@@ -96,6 +96,8 @@ function fileOf(query: URLSearchParams, parameter: string): Buffer | undefined {
   const path = query.get(parameter);
   if (path === null) return undefined;
   try {
+    // To read a fifo or a device might never end.
+    if (!statSync(path).isFile()) throw new Error(`${path} is not a regular file`);
     return readFileSync(path);
   } catch (error) {
     throw new AgentqError('unreadable-file', `${parameter}: ${(error as Error).message}`, 'check the path');
