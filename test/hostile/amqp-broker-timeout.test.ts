@@ -4,6 +4,7 @@ import { freePort } from '../broker/free-port.ts';
 import { test } from '../amqp/fixture.ts';
 import { startProxy } from '../broker/tcp-proxy.ts';
 import { type Machine, SLOW } from '../amqp/site.ts';
+import { until } from '../worker/harness.ts';
 import { deadLine } from './support/dead-line.ts';
 
 /** Every verb that asks the broker, and ends by itself. */
@@ -102,6 +103,30 @@ test(
       .with({ AGENTQ_URL: url })
       .json('list', '--limit', '5000', '--broker-timeout', '300ms');
     expect(tasks).toHaveLength(2_040);
+  },
+);
+
+test(
+  'a worker says once that the broker is frozen, and once that it answers',
+  { timeout: SLOW },
+  async ({ cast: { site, lead, one } }) => {
+    const line = await deadLine(site.url, () => false);
+    await lead.submit('a');
+    const worker = one
+      .with({ AGENTQ_URL: line.url })
+      .work('touch "$OUT/runs"; until_there go', '--broker-timeout', '300ms');
+    await until('the child to run', () => site.has('runs'));
+    line.proxy.freeze();
+    await lead.submit('b');
+    await worker.said('does not answer');
+    site.write('go');
+    await until('the result to be kept', () => one.files('outbox').length === 1);
+    line.proxy.thaw();
+    expect(await lead.wait('a', 'b')).toBe(0);
+    worker.signal('SIGTERM');
+    await worker.finished();
+    const lines = worker.stderr.split('\n').filter((one) => /the broker at/.test(one));
+    expect(lines).toEqual([expect.stringContaining('does not answer'), expect.stringContaining('answers again')]);
   },
 );
 

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { CommandOf } from '../../core/command.ts';
 import { AgentqError } from '../../core/errors.ts';
 import type { EventOf } from '../../core/event.ts';
-import { isMissing, Unroutable } from './broker-error.ts';
+import { isMissing, isRefused, Unroutable } from './broker-error.ts';
 import type { Link } from './link.ts';
 import { type Names, RESERVED } from './names.ts';
 import { closeQuietly, type Session } from './session.ts';
@@ -55,6 +55,8 @@ export async function checkWorkQueue(session: Session, names: Names, role: strin
   try {
     await channel.checkQueue(names.work(role));
   } catch (error) {
+    // Whoever may not even ask may submit all the same.
+    if (isRefused(error)) return;
     throw isMissing(error) ? unknownRole(role) : error;
   }
   void closeQuietly(channel);
