@@ -1,6 +1,8 @@
 import { copyFileSync, cpSync, existsSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { describe, expect, test as base } from 'vitest';
+import { describe, expect, onTestFinished, test as base } from 'vitest';
+import { openBackend } from '../../src/backend/open.ts';
+import { storeOptions } from '../backend/support/store-options.ts';
 import { type Shell, type Shells, fixtures } from './harness.ts';
 
 const test = base.extend<Shells>(fixtures);
@@ -345,4 +347,23 @@ describe('doctor', () => {
       expect.stringMatching(/^the log is newer than the evidence: the last 2 files/),
     );
   });
+});
+
+test('a reader that took messages before a restore acknowledges none that came after it', async ({ q }) => {
+  const from = ['--from', 'lead'];
+  await q.submit('x', ...from);
+  await q.submit('y', ...from, '--priority', 'high');
+  await q.ok('backup', 'b.db');
+  for (const id of ['z1', 'z2', 'z3']) await q.submit(id);
+  await q.ok('complete', 'x', '--from', 'r', '--summary', 's');
+  const reader = await openBackend(storeOptions(q.path('.agentq')));
+  onTestFinished(() => reader.close());
+  const { tasks, acknowledge } = await reader.take('results.lead', 10);
+  expect(tasks.map(({ id }) => id)).toEqual(['x']);
+  await q.ok('restore', 'b.db', '--force');
+  const { task_id, attempt } = await q.claim();
+  expect(task_id).toBe('y');
+  await q.ok('complete', 'y', '--attempt', String(attempt), '--summary', 's');
+  await acknowledge();
+  expect((await q.json('inbox', '--as', 'lead')).messages).toMatchObject([{ task_id: 'y' }]);
 });

@@ -8,6 +8,8 @@ const HIDDEN = 60_000;
 
 const WAITING = 'SELECT event, n, state FROM mailbox JOIN task ON task.n = mailbox.task WHERE queue = ?';
 
+const SHOWN = 'CREATE TABLE IF NOT EXISTS inbox_shown (event INTEGER PRIMARY KEY, until INTEGER NOT NULL) STRICT';
+
 interface Waiting extends Stored {
   /** The event that ended the task. */
   readonly event: number;
@@ -49,7 +51,7 @@ export class Mailbox {
     if (this.look(queue, 1).length === 0) return inHand([], () => {});
     const until = this.#clock() + HIDDEN;
     const { rows } = this.#db.transaction(() => {
-      this.#db.run('CREATE TABLE IF NOT EXISTS inbox_shown (event INTEGER PRIMARY KEY, until INTEGER NOT NULL) STRICT');
+      this.#db.run(SHOWN);
       const found = this.look(queue, limit);
       this.#db.run('DELETE FROM inbox_shown WHERE event NOT IN (SELECT event FROM mailbox)');
       for (const { event } of found) {
@@ -66,8 +68,12 @@ export class Mailbox {
   /** @param until tells this reader from a later one, who is shown the same */
   #letGo(rows: readonly Waiting[], until: number, done: boolean): void {
     this.#db.transaction(() => {
-      for (const { event } of rows) {
-        if (done) this.#db.run('DELETE FROM mailbox WHERE event = ?', event);
+      // The queue may have been restored from a backup since: without this table, and with another message of the number.
+      this.#db.run(SHOWN);
+      for (const row of rows) {
+        const { event } = row;
+        const same = 'event = ? AND task = (SELECT n FROM task WHERE id = ?)';
+        if (done) this.#db.run(`DELETE FROM mailbox WHERE ${same}`, event, toRow(row).task.id);
         this.#db.run('DELETE FROM inbox_shown WHERE event = ? AND until = ?', event, until);
       }
       return { keep: true };
