@@ -1,11 +1,11 @@
 import { fileURLToPath } from 'node:url';
-import { AgentqError } from '../core/errors.ts';
+import { AgentqError, isAway } from '../core/errors.ts';
 import { MAX_BATCH_ROWS, MAX_ROW } from '../core/limits.ts';
 import { sameSubmit } from '../core/sameness.ts';
 import { parseSubmission, type Submission } from '../core/submission.ts';
 import { type CurrentFolder, locate } from './current-folder.ts';
 import { type Draft, keep, keepAgain, type Kept, prepare, type Prepared } from './submit.ts';
-import { takeBackContext, takeBackUnheard } from './submit.ts';
+import { isRefused, takeBackContext, takeBackUnheard } from './submit.ts';
 import type { Services } from './services.ts';
 
 export interface BatchRow {
@@ -89,7 +89,7 @@ async function submitAll(services: Services, prepared: readonly Row[], total: nu
   try {
     await keepAll(services, prepared, total, kept);
   } catch (error) {
-    await takeBackUnheard(services, kept.values());
+    if (!isAway(error)) await takeBackUnheard(services, kept.values());
     throw error;
   }
   const requests = prepared.map(({ row }) => kept.get(row)!);
@@ -136,10 +136,12 @@ async function keepAll(
 }
 
 /** @throws AgentqError `outcome-unknown` that says how the same batch is submitted again */
-async function commitAll({ backend, workspace, clock }: Services, prepared: readonly Row[], requests: readonly Kept[]) {
+async function commitAll(services: Services, prepared: readonly Row[], requests: readonly Kept[]) {
+  const { backend, workspace, clock } = services;
   try {
     return await backend.commit(requests);
   } catch (error) {
+    if (isRefused(error)) await takeBackUnheard(services, requests);
     if (!(error instanceof AgentqError) || error.code !== 'outcome-unknown') throw error;
     const { keepBatch } = await import('./kept-batch.ts');
     const rows = prepared.map(({ row, fields }) => ({ fields, task_id: row.envelope.task_id, fresh: row.fresh }));

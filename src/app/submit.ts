@@ -4,7 +4,7 @@ import type { CommandOf } from '../core/command.ts';
 import type { Request } from '../backend/backend.ts';
 import { checkEnvelopeSize, type Envelope } from '../core/envelope.ts';
 import { decide } from '../core/decide.ts';
-import { AgentqError, isAway } from '../core/errors.ts';
+import { AgentqError, type ErrorCode, isAway } from '../core/errors.ts';
 import type { Evidence } from '../core/evidence.ts';
 import { checkName } from '../core/identifiers.ts';
 import { resultsQueue } from '../core/reply-to.ts';
@@ -46,7 +46,7 @@ export async function submit(services: Services, draft: Draft): Promise<Submitte
   } catch (error) {
     if (isAway(error) && draft.offlineOk) return { ...submitLater(services, request), warnings };
     if (isAway(error)) throw error;
-    await takeBackContext(services, request);
+    await (isRefused(error) ? takeBackUnheard(services, [request]) : takeBackContext(services, request));
     throw error;
   }
 }
@@ -114,9 +114,22 @@ export function takeBackContext(services: Services, { task_id, stored }: Kept): 
   return takeBack(services, task_id, stored ? [stored] : [], (task) => task !== undefined);
 }
 
-/** For submits of which it is sure that nobody has heard, whether or not there is a task of their id. */
+/**
+ * For submits of which it is sure that nobody has heard, whether or not there is a task of their id. Never throws: the
+ * error that led here is what counts, and what stays is no harm.
+ */
 export async function takeBackUnheard(services: Services, requests: Iterable<Kept>): Promise<void> {
-  for (const { task_id, stored } of requests) await takeBack(services, task_id, stored ? [stored] : [], () => true);
+  try {
+    for (const { task_id, stored } of requests) await takeBack(services, task_id, stored ? [stored] : [], () => true);
+  } catch {
+    // A context that no task names.
+  }
+}
+
+/** Whether the queue has refused a submit before anybody could hear of it. */
+export function isRefused(error: unknown): boolean {
+  const refusals: readonly ErrorCode[] = ['topology', 'denied', 'too-large', 'invalid-name'];
+  return error instanceof AgentqError && refusals.includes(error.code);
 }
 
 /**
