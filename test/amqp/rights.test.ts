@@ -283,7 +283,13 @@ describe('past agentq', { timeout: SLOW }, () => {
     const task = {
       id,
       envelope: { ...envelope, reply_to: 'results.coordinator' },
-      ...{ submitted_at: 0, updated_at: 0, attempts: [], forgiven: 0, refused: 0, status: 'queued', ready_at: 0 },
+      submitted_at: 0,
+      updated_at: 0,
+      attempts: [],
+      forgiven: 0,
+      refused: 0,
+      status: 'queued',
+      ready_at: 0,
     };
     const carried = { v: 1, type: 'carried', task_id: id, at, task };
     for (const [key, body, headers] of [
