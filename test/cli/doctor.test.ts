@@ -35,6 +35,13 @@ async function completed(q: Shell): Promise<void> {
 }
 
 describe('doctor', () => {
+  test.for(['5', '-1', 'x', ''])(
+    'passes over no entry of a log that nobody else writes: --skip %j',
+    async (offset, { q }) => {
+      expect(await q.run('doctor', `--skip=${offset}`)).toMatchObject({ code: 2 });
+    },
+  );
+
   test('finds nothing wrong with a fresh workspace', async ({ q }) => {
     expect(await q.run('doctor')).toMatchObject({ code: 0, stdout: 'healthy\n', stderr: '' });
     expect(await q.json('doctor')).toEqual({ healthy: true, findings: [] });

@@ -1,8 +1,9 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import { ADDED_TABLES } from '../../src/backend/amqp/cache-form.ts';
 import type { Event } from '../../src/core/event.ts';
 import type { Task } from '../../src/core/task.ts';
-import { envelope, type Forged, type Machine, MINUTE, PaperLog, reading, SECOND, START } from './support/paper-log.ts';
+import { envelope, type Forged, Machine, MINUTE, PaperLog, reading, SECOND, START } from './support/paper-log.ts';
 
 /** What the workers of role `r` may write, against tasks of role `s`. */
 
@@ -442,4 +443,48 @@ describe('a number of attempts in a header', () => {
       expect(reading(log).task('x')).toBeUndefined();
     });
   }
+});
+
+describe('what older programs have left', () => {
+  /** As they write a claim and an outage: neither says for which role its writer works. */
+  function outageOf(log: PaperLog, key: string): void {
+    const body = (more: object) => entry({ at: log.now, ...more });
+    log.submit('a', 's');
+    const claim = claimedEvent('a', { at: log.now, worker: 's-1', expires_at: log.now + 5 * MINUTE });
+    log.forge({ key: 'agentq.event.claimed.s', body: body({ roles: ['s'], events: [claim] }) });
+    const from = log.now;
+    log.now += 3 * MINUTE;
+    log.forge({ key, body: body({ away: { from, to: log.now } }) });
+  }
+
+  test('moves leases in an outage as it did, while no newer program works for the role', () => {
+    const log = new PaperLog();
+    outageOf(log, 'agentq.event.note');
+    expect(reading(log).task('a')).toMatchObject({ lease: { expires_at: START + 8 * MINUTE } });
+    const newer = new PaperLog();
+    newer.note({ role: 's' }, { role: 's' });
+    outageOf(newer, 'agentq.event.note');
+    expect(reading(newer).task('a')).toMatchObject({ lease: { expires_at: START + 5 * MINUTE } });
+  });
+
+  test('is a cache that can be read on', () => {
+    const machine = new Machine();
+    const log = aLog();
+    const { db } = machine.cache;
+    const [first, ...others] = log.from(0);
+    machine.fold([first!]);
+    for (const table of ADDED_TABLES) db.run(`DROP TABLE ${table}`);
+    machine.cache.close();
+    machine.fold(others);
+    expect(machine.tasks()).toEqual(reading(log).tasks());
+  });
+
+  test('is a time of the year 2200 that was believed', () => {
+    const machine = new Machine();
+    const log = aLog();
+    machine.read(log);
+    machine.cache.db.run('UPDATE log SET at = ?', YEAR_2200);
+    log.submit('later', 's');
+    expect(machine.read(log).cache.position().at).toBe(log.now);
+  });
 });
