@@ -44,15 +44,20 @@ function fail(problem) {
 function cacheFolder() {
   var fs = require('node:fs');
   var own = process.geteuid && process.geteuid();
-  var home = process.env.HOME;
-  var base = process.env.XDG_CACHE_HOME || (home && home + '/.cache');
-  if (own === undefined || !base || base[0] !== '/') return undefined;
-  var folder = base + '/agentq';
+  if (own === undefined) return undefined;
   try {
+    var base = process.env.XDG_CACHE_HOME || (process.env.HOME || require('node:os').homedir()) + '/.cache';
+    if (base[0] !== '/') return undefined;
+    var above = fs.lstatSync(base, { throwIfNoEntry: false });
+    if (above && above.isSymbolicLink()) {
+      base = fs.realpathSync(base); // a link of somebody else could point elsewhere in a moment
+      above = fs.statSync(base);
+    }
     // Where even its parent is missing, both are made, and the next one above decides.
-    var above = fs.statSync(base, { throwIfNoEntry: false }) || fs.statSync(base.slice(0, base.lastIndexOf('/')));
+    if (!above) above = fs.statSync(base.slice(0, base.lastIndexOf('/')));
     var sticky = (above.mode & 0o1000) !== 0;
     if ((above.uid !== own && above.uid !== 0) || ((above.mode & 0o022) !== 0 && !sticky)) return undefined;
+    var folder = base + '/agentq';
     var there = fs.lstatSync(folder, { throwIfNoEntry: false });
     if (!there) {
       fs.mkdirSync(folder, { recursive: true, mode: 0o700 });

@@ -63,6 +63,19 @@ test('compiled code lies where XDG_CACHE_HOME says', async ({ home, asUser }) =>
   expect(existsSync(`${home}/.cache`)).toBe(false);
 });
 
+test('a cache folder behind a link is used by its real name', async ({ bare, home, asUser }) => {
+  mkdirSync(bare.path('disk'), { mode: 0o700 });
+  give(bare.path('disk'));
+  symlinkSync(bare.path('disk'), `${home}/.cache`);
+  await asUser();
+  expect(filesIn(bare.path('disk/agentq/compile-cache'))).not.toEqual([]);
+});
+
+test('a user without HOME is asked for by the system', async ({ home, asUser }) => {
+  await asUser({ HOME: '' });
+  expect(existsSync(`${home}/.cache`)).toBe(false);
+});
+
 test('a folder that the user names is used', async ({ home, asUser }) => {
   await asUser({ NODE_COMPILE_CACHE: `${home}/chosen` });
   expect(filesIn(`${home}/chosen`)).not.toEqual([]);
