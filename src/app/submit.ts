@@ -4,7 +4,7 @@ import type { CommandOf } from '../core/command.ts';
 import type { Request } from '../backend/backend.ts';
 import { checkEnvelopeSize, type Envelope } from '../core/envelope.ts';
 import { decide } from '../core/decide.ts';
-import { AgentqError, type ErrorCode, isAway } from '../core/errors.ts';
+import { AgentqError, type ErrorCode, isAway, MayTakeEffect } from '../core/errors.ts';
 import type { Evidence } from '../core/evidence.ts';
 import { checkName } from '../core/identifiers.ts';
 import { resultsQueue } from '../core/reply-to.ts';
@@ -129,7 +129,7 @@ export async function takeBackUnheard(services: Services, requests: Iterable<Kep
 /** Whether the queue has refused a submit before anybody could hear of it. */
 export function isRefused(error: unknown): boolean {
   const refusals: readonly ErrorCode[] = ['topology', 'denied', 'too-large', 'invalid-name'];
-  return error instanceof AgentqError && refusals.includes(error.code);
+  return error instanceof AgentqError && !(error instanceof MayTakeEffect) && refusals.includes(error.code);
 }
 
 /**

@@ -55,6 +55,9 @@ export class AgentqError extends Error implements Refusal {
   }
 }
 
+/** Something went wrong with a change that may take effect all the same: nothing that it needs may be taken back. */
+export class MayTakeEffect extends AgentqError {}
+
 /** Whether the queue can't be asked just now, whatever is asked; what it was told last may have happened. */
 export function isAway(error: unknown): boolean {
   return error instanceof AgentqError && (error.code === 'unreachable' || error.code === 'outcome-unknown');

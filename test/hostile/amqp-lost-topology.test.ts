@@ -48,6 +48,14 @@ describe('what somebody has removed from the broker', { timeout: SLOW }, () => {
     });
   }
 
+  test('a submit that reached its work queue alone keeps its context', async ({ cast: { site, lead } }) => {
+    await unbind(site, 'agentq.work.r.*');
+    site.write('lead/context.md', 'the context');
+    expect(await lead.refused(...submit, '--id', 'a', '--file', 'context.md')).toMatchObject(MISSING);
+    await lead.workOff('cat');
+    expect(await lead.ok('result', 'a')).toContain('the context');
+  });
+
   test('a role whose queue was deleted is as one that nobody declared', async ({ cast: { site, lead } }) => {
     await onBroker(site, (channel) => channel.deleteQueue(site.names.work('r')));
     site.write('lead/rows.jsonl', '{"to":"r","instructions":"x"}\n');

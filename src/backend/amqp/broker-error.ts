@@ -1,4 +1,4 @@
-import { AgentqError } from '../../core/errors.ts';
+import { AgentqError, MayTakeEffect } from '../../core/errors.ts';
 import { eventKey } from './names.ts';
 
 /** The connection is gone; whether what was under way has happened is not known. */
@@ -14,14 +14,16 @@ export class Unroutable extends Error {
   }
 }
 
-/** What the log must get, and no binding brings it there. */
+/**
+ * What the log must get, and no binding brings it there. A submit may lie in its work queue, whose worker tells the log
+ * of it.
+ */
 export function unbound(key: string): AgentqError {
   const role = /^agentq\.(?:work|delay\.[01.]+)\.(.*)\.[a-z]+$/.exec(key)?.[1];
-  return new AgentqError(
-    'topology',
-    `the broker has no binding that brings ${key} to the log`,
-    `declare it: agentq init${role === undefined ? '' : ` --workers ${role}`}`,
-  );
+  const problem = `the broker has no binding that brings ${key} to the log`;
+  if (role === undefined) return new AgentqError('topology', problem, 'declare it: agentq init');
+  const hint = `declare it: agentq init --workers ${role}; the task may be done all the same`;
+  return new MayTakeEffect('topology', problem, hint);
 }
 
 /**
