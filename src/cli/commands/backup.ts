@@ -30,15 +30,15 @@ export const define: Define = (command, context) =>
           drift: drift.map((one) => driftView(services.store, one)),
         } satisfies Output<'backup'>);
       } else {
-        cli.io.line(visible(`${tasks} tasks are in ${file}`));
-        const rest = folder === undefined ? 'are listed, and not copied: --with-evidence' : `are copied to ${folder}`;
-        cli.io.line(visible(`${evidence.length - drift.length} pieces of evidence ${rest}`));
+        cli.io.line(visible(`tasks in ${file}: ${tasks}`));
+        const kept = folder === undefined ? 'listed, not copied (--with-evidence copies it)' : `copied to ${folder}`;
+        cli.io.line(visible(`evidence ${kept}: ${evidence.length - drift.length}`));
         for (const { kind, evidence: one } of drift) cli.io.line(visible(`${kind}: ${one.path}`));
       }
       if (drift.length > 0) {
         throw new AgentqError(
           'drift',
-          `the backup is made; ${drift.length} pieces of evidence are not in it, because they are not what was recorded`,
+          `the backup is made, without the evidence that is not what was recorded: ${drift.length}`,
           'agentq doctor',
         );
       }

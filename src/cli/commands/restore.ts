@@ -33,18 +33,18 @@ export const define: Define = (command, context) =>
         } satisfies Output<'restore'>);
       } else {
         const when = made_at === undefined ? '' : ` as of ${iso(made_at)}`;
-        cli.io.line(visible(`restored ${tasks} tasks${when} into ${services.workspace.dir}`));
+        cli.io.line(visible(`tasks restored${when} into ${services.workspace.dir}: ${tasks}`));
         if (made_at === undefined)
           cli.io.line('it is a plain copy of a database, not a backup: what its -wal file held may be missing');
-        cli.io.line(`epoch ${epoch}: ${leases_ended} leases have ended, and no attempt from before is believed`);
+        cli.io.line(`epoch ${epoch}: no attempt from before is believed; leases ended: ${leases_ended}`);
         if (replaced !== undefined) cli.io.line(visible(`what was there before is kept as ${replaced}`));
-        if (brought_back > 0) cli.io.line(`${brought_back} pieces of evidence that were missing are there again`);
+        if (brought_back > 0) cli.io.line(`missing evidence copied back: ${brought_back}`);
         for (const { kind, evidence: one } of drift) cli.io.line(visible(`${kind}: ${one.path}`));
       }
       if (drift.length > 0) {
         throw new AgentqError(
           'drift',
-          `the queue is restored; ${drift.length} pieces of evidence are missing or not what was recorded`,
+          `the queue is restored; evidence that is missing or not what was recorded: ${drift.length}`,
           'agentq doctor names their tasks',
         );
       }
