@@ -1,8 +1,9 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, test as base } from 'vitest';
+import type { Output } from '../../src/cli/schemas.ts';
 import { fixtures, type Shells } from '../cli/harness.ts';
 import { diskOfInodes } from './support/mounts.ts';
-import { ended, runOnFullDisk, runUnread, startScript } from './support/program.ts';
+import { ended, runOnFullDisk, runProgram, runUnread, startScript } from './support/program.ts';
 import { test as unprivileged } from './support/unprivileged.ts';
 
 const test = base.extend<Shells>(fixtures);
@@ -77,6 +78,17 @@ describe('a claim whose artifacts folder cannot be made', () => {
     expect(codes.map((code) => code === 0)).toEqual([false, false, false, true]);
     expect((await q.task('next')).status).toBe('working');
   });
+});
+
+test('a claim whose reader takes the first line and goes is held', async ({ q }) => {
+  for (let n = 0; n < 5; n++) await q.submit(`t${n}`, '--instructions', 'several\nlines');
+  for (let n = 0; n < 5; n++) {
+    await ended(startScript('"$0" "$@" | { read -r first; exec 0<&-; }', ['claim', '--as', 'r'], { cwd: q.cwd }));
+  }
+  const { stdout } = await runProgram({ cwd: q.cwd }, 'list', '--json');
+  const { tasks } = JSON.parse(stdout) as Output<'list'>;
+  expect(tasks.map(({ status, attempts }) => [status, attempts.length])).toEqual(tasks.map(() => ['working', 1]));
+  expect(tasks).toHaveLength(5);
 });
 
 test('a claim leaves nothing of its look at the store behind', async ({ q }) => {

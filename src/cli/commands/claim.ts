@@ -65,9 +65,14 @@ async function print(cli: Context, services: Services, task: TaskIn<'working'>, 
   for (const { name, kind } of view.drift)
     cli.io.talk(`agentq: warning: its ${name} is ${kind} since it was submitted`);
   if (cli.io.json) return cli.io.data(view);
-  cli.io.line(`${task.id}  attempt ${attempt}, yours until ${view.lease.expires_at} unless renewed`);
-  if (task.context) cli.io.line(`context    ${visible(store.locate(task.context.path))}`);
-  cli.io.line(`result     ${visible(view.result_file)}`);
-  cli.io.line(`artifacts  ${visible(view.artifacts_dir)}`);
-  if (task.envelope.instructions !== undefined) cli.io.line(`\n${visibleText(task.envelope.instructions)}`);
+  // In one write: a reader that takes the first line and goes (head -1) has heard of its claim.
+  cli.io.line(
+    [
+      `${task.id}  attempt ${attempt}, yours until ${view.lease.expires_at} unless renewed`,
+      ...(task.context ? [`context    ${visible(store.locate(task.context.path))}`] : []),
+      `result     ${visible(view.result_file)}`,
+      `artifacts  ${visible(view.artifacts_dir)}`,
+      ...(task.envelope.instructions === undefined ? [] : [`\n${visibleText(task.envelope.instructions)}`]),
+    ].join('\n'),
+  );
 }
