@@ -44,29 +44,40 @@ describe.skipIf(untraceable !== undefined)(`many files (${untraceable ?? 'traced
   });
 });
 
+/** What a child leaves in its artifacts folder, which is the current one; how many artifacts that is; the lease. */
+const HOARDS = [
+  [`${MANY} artifacts`, `seq ${MANY} | split -l 1 -a 4`, MANY, '1s'],
+  ['1,000 nested folders', 'n=0; while [ $n -lt 1000 ]; do mkdir d && cd d || exit 1; n=$((n + 1)); done', 0, '3s'],
+] as const;
+
 describe('a worker', PATIENTLY, () => {
-  test(`that records ${MANY} artifacts of one child keeps the lease of another`, async ({ q }) => {
-    await q.submit('--id', 'many');
-    await q.submit('--id', 'neighbour');
-    const worker = q.work(
-      `if [ "$AGENTQ_TASK_ID" = many ]; then
-         cd "$AGENTQ_ARTIFACTS_DIR" && seq ${MANY} | split -l 1 -a 4
-       else
-         until_there over; echo done
-       fi`,
-      '--concurrency',
-      '2',
-      '--lease',
-      '1s',
-      '--until-empty',
-    );
-    await worker.reported('completed', { task_id: 'many' });
-    q.write('over');
-    await worker.finished();
-    for (const id of ['many', 'neighbour']) {
-      expect(await q.task(id)).toMatchObject({ status: 'completed', attempts: [{ number: 1, outcome: 'completed' }] });
-    }
-    const { artifacts } = await q.result('many');
-    expect(artifacts).toHaveLength(MANY);
-  });
+  for (const [what, leave, count, lease] of HOARDS) {
+    test(`that looks through ${what} of one child keeps the lease of another`, async ({ q }) => {
+      await q.submit('--id', 'many');
+      await q.submit('--id', 'neighbour');
+      const worker = q.work(
+        `if [ "$AGENTQ_TASK_ID" = many ]; then
+           cd "$AGENTQ_ARTIFACTS_DIR" && ${leave}
+         else
+           until_there over; echo done
+         fi`,
+        '--concurrency',
+        '2',
+        '--lease',
+        lease,
+        '--until-empty',
+      );
+      await worker.reported('completed', { task_id: 'many' });
+      q.write('over');
+      await worker.finished();
+      for (const id of ['many', 'neighbour']) {
+        expect(await q.task(id)).toMatchObject({
+          status: 'completed',
+          attempts: [{ number: 1, outcome: 'completed' }],
+        });
+      }
+      const { artifacts } = await q.result('many');
+      expect(artifacts).toHaveLength(count);
+    });
+  }
 });

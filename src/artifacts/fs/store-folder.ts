@@ -55,7 +55,8 @@ function checkOpen(path: string): void {
   }
 }
 
-function notAFolder(path: string, info: Stats): AgentqError {
+/** The error of what is a link or a file and should be a folder. */
+export function notAFolder(path: string, info: Stats): AgentqError {
   return new AgentqError(
     'unreadable-file',
     `${path} is ${info.isSymbolicLink() ? 'a link' : 'a file'} where the store must have a folder`,

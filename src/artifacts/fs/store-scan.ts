@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { AgentqError } from '../../core/errors.ts';
 import type { Scan } from '../store.ts';
 import { TEMPORARY } from './durable-file.ts';
-import { storeFolder } from './store-folder.ts';
+import { notAFolder, storeFolder } from './store-folder.ts';
 
 /** Names that only agentq uses in a store. */
 const RESERVED = '.agentq-';
@@ -35,12 +35,15 @@ function touchedAt(file: string): number {
   }
 }
 
-/** Not readdir's own recursion, which follows links. A stack of its own: folders can be nested without limit. */
+/**
+ * Not readdir's own recursion, which follows links. A stack of its own: folders can be nested without limit. Each folder
+ * is looked at once, after those above it: part by part from the root, 2,000 nested ones would take minutes.
+ */
 function walk(root: string, top: string): Mutable<Scan> {
   const scan: Mutable<Scan> = { paths: [], closed: [], unnamed: [] };
   const folders = [top];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
-    for (const entry of entriesOf(root, folder, scan.closed)) {
+    for (const entry of entriesOf(root, top, folder, scan.closed)) {
       const path = `${folder}/${entry.name.toString('utf8')}`;
       if (!isUtf8(entry.name)) scan.unnamed.push(path);
       else if (entry.isDirectory()) folders.push(path);
@@ -52,15 +55,25 @@ function walk(root: string, top: string): Mutable<Scan> {
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer U)[] ? U[] : T[K] };
 
-function entriesOf(root: string, folder: string, closed: Scan['closed'][number][]) {
+function entriesOf(root: string, top: string, folder: string, closed: Scan['closed'][number][]) {
   try {
-    return readdirSync(storeFolder(root, folder), { withFileTypes: true, encoding: 'buffer' });
+    return readdirSync(folder === top ? storeFolder(root, folder) : realFolder(join(root, folder)), {
+      withFileTypes: true,
+      encoding: 'buffer',
+    });
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return [];
     closed.push({ path: folder, problem: error instanceof AgentqError ? message : `cannot be read: ${message}` });
     return [];
   }
+}
+
+/** The path. @throws AgentqError `unreadable-file` where a link or a file lies there by now */
+function realFolder(path: string): string {
+  const info = lstatSync(path);
+  if (!info.isDirectory()) throw notAFolder(path, info);
+  return path;
 }
 
 function nameOf(path: string): string {
