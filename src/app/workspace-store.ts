@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { ArtifactStore } from '../artifacts/store.ts';
 import type { Backend } from '../backend/backend.ts';
 import { AgentqError } from '../core/errors.ts';
@@ -35,8 +36,22 @@ export async function findStore({ workspace, store, backend }: Services, freshId
     );
   }
   if (recorded === 'none' && found === undefined && noted === undefined) return false;
+  if (recorded !== 'here' && found === undefined && noted !== undefined) refuseEmpty(workspace, store);
   takeStore(workspace, store, found ?? noted ?? freshId);
   return true;
+}
+
+/**
+ * For a workspace whose store has no marker any more, where no evidence tells which store it is.
+ * @throws AgentqError `storage` where a folder lies in its place that holds no store
+ */
+function refuseEmpty({ dir, storeDir }: Workspace, store: ArtifactStore): void {
+  if (storeDir === dir || existsSync(store.locate('tasks'))) return;
+  throw new AgentqError(
+    'storage',
+    `the store is not there: ${storeDir}`,
+    `is its disk mounted? for a new store in its place: mkdir -p ${store.locate('tasks')}, then agentq init`,
+  );
 }
 
 /**

@@ -110,6 +110,22 @@ describe('a store that is away', PATIENTLY, () => {
   });
 });
 
+describe('a store that is away before it holds any evidence', PATIENTLY, () => {
+  for (const tasks of [0, 1]) {
+    test(`is not made anew by init: ${tasks} tasks`, async ({ q }) => {
+      await q.ok('init', '--dir', 'w', '--store', 'store');
+      if (tasks > 0) await q.ok('submit', ...HERE, '--to', 'r', '--instructions', 'x');
+      unmount(q);
+      const { code, stderr } = await q.agentq('init', ...HERE);
+      expect({ code, stderr }).toEqual({ code: 22, stderr: expect.stringContaining('the store is not there') });
+      expect(readdirSync(q.path('store'))).toEqual([]);
+      mkdirSync(q.path('store/tasks'));
+      await q.ok('init', ...HERE);
+      expect(idIn(q, 'store/.agentq-store')).toBe(idIn(q, 'w/store.json'));
+    });
+  }
+});
+
 describe('the marker of a store', PATIENTLY, () => {
   test('is the same for all workspaces that share it', async ({ q }) => {
     await stored(q);
