@@ -45,7 +45,7 @@ export class EvidenceAge {
       ...(unknown.length > 0
         ? [
             advise(
-              `the evidence is newer than the log: ${unknown.length} files are of tasks or attempts that the log does not know, such as ${unknown[0]}; an older database that was put in place by hand must begin a new epoch: docs/backup.md`,
+              `the evidence is newer than the log: ${unknown.length} files are of tasks or attempts that the log does not know, such as ${unknown[0]}; another workspace shares this store, or an older database was put in place by hand and must begin a new epoch: docs/backup.md`,
             ),
           ]
         : []),
