@@ -27,7 +27,7 @@ export interface Brought extends FileSource {
 export interface Bringer {
   readonly id: string;
   readonly number: number;
-  /** Absent where nobody has claimed it. */
+  /** Absent where it was not claimed. */
   readonly attempt?: Attempt | undefined;
   /** Is told what lies near and is left out. */
   readonly warn: (line: string) => void;
@@ -35,7 +35,7 @@ export interface Bringer {
 
 /**
  * The artifacts that are named, and those that the attempt wrote into its own folder since it was claimed, by the
- * stem of their name. What lay there before, and what lies elsewhere, could be anybody's: it must be named.
+ * stem of their name. What lay there before, and what lies elsewhere, may be another attempt's: it must be named.
  * @throws AgentqError `unreadable-file`, `invalid-name`, `usage`
  */
 export async function broughtArtifacts(

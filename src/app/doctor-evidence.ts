@@ -8,7 +8,7 @@ import { taskOf } from './evidence-paths.ts';
 import type { Services } from './services.ts';
 import { evidenceOf } from './verify.ts';
 
-/** From what age on a temporary file is nobody's any more, in ms. */
+/** From what age on a temporary file is left over, in ms. */
 const ABANDONED = 3_600_000;
 
 /**

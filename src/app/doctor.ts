@@ -29,10 +29,10 @@ export async function diagnose(services: Services, repair: boolean): Promise<rea
   return found;
 }
 
-/** How many entries of the log that nobody can read are named. */
+/** How many unreadable entries of the log are named. */
 const NAMED = 10;
 
-/** What others wrote to the log and nobody can read, with who sent it. It stops nobody. */
+/** Unreadable entries that others wrote to the log, with who sent them. Readers pass over them. */
 async function passedOver({ backend }: Services): Promise<Diagnosis[]> {
   const all = (await backend.passedOver?.()) ?? [];
   const named = all.slice(0, NAMED).map(({ offset, key, user, reason }): Diagnosis => {

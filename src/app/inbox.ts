@@ -9,7 +9,7 @@ export interface Collected {
   readonly messages: readonly ResultMessage[];
   /** Takes the messages out of the queue; to be called once they have arrived where they were wanted. */
   readonly acknowledge: () => Promise<void>;
-  /** Shows them again at once, to whoever asks next. */
+  /** Shows them again at once, to the next reader. */
   readonly release: () => Promise<void>;
 }
 

@@ -181,5 +181,5 @@ async function keepContext(
 
 async function searchForSecret(store: ArtifactStore, { path }: Evidence): Promise<string[]> {
   const found = await findSecretInFile(store.locate(path));
-  return found === undefined ? [] : [`${path} seems to hold ${found}: whoever may read the store can read it`];
+  return found === undefined ? [] : [`${path} seems to hold ${found}: everybody with access to the store can read it`];
 }

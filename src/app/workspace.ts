@@ -75,7 +75,7 @@ function searchUpwards(from: string): string | undefined {
   }
 }
 
-/** @throws AgentqError `unreadable-file` where nobody can tell, for want of rights */
+/** @throws AgentqError `unreadable-file` where the rights to look are missing */
 function isWorkspace(dir: string): boolean {
   const config = join(dir, CONFIG);
   try {

@@ -79,7 +79,7 @@ export interface ArtifactStore {
 
 export interface FileSource {
   readonly file: string;
-  /** Whether the file was found and not named by anybody: a link must not stand for it then. */
+  /** Whether the file was found by agentq, and not named by a user: a link must not stand for it then. */
   readonly own?: boolean;
 }
 

@@ -20,12 +20,12 @@ export interface Archive {
   /**
    * Begins a new epoch in a copy that was loaded, and puts it in the place of the store, at once for all who have it
    * open. What was there is kept in a file beside it. Closes the copy.
-   * @throws AgentqError `busy` where another restore is under way, or the store is damaged and somebody has it open
+   * @throws AgentqError `busy` where another restore is under way, or the store is damaged and another process has it open
    */
   restore(copy: StoreCopy): Restored;
 }
 
-/** A copy of a store that nobody else uses. */
+/** A copy of a store that this process alone uses. */
 export interface StoreCopy extends Disposable {
   tasks(): Iterable<Task>;
   /** What was listed when the backup was made; undefined where it is a plain copy of a database. */

@@ -121,7 +121,7 @@ export interface Taken {
   readonly tasks: readonly Task[];
   /** Takes them out of the queue for good: to be called once they have arrived where they were wanted. */
   acknowledge(): Promise<void>;
-  /** Shows them again at once, to whoever asks next. */
+  /** Shows them again at once, to the next reader. */
   release(): Promise<void>;
 }
 

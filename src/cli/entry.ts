@@ -7,7 +7,7 @@ import { OutputClosed, type Sink, type System } from './system.ts';
 
 /**
  * Runs the program in this process.
- * @param cacheFolder a folder that nobody but the user can write to
+ * @param cacheFolder a folder that only the user can write to
  * @returns the exit code; bin/agentq.cjs exits with it
  */
 export function run(cacheFolder?: string): Promise<number> {
@@ -50,7 +50,7 @@ export function run(cacheFolder?: string): Promise<number> {
       return () => signals.forEach((signal) => process.off(signal, heard));
     },
   };
-  // What is thrown outside of the command, or rejected with nobody to hear it, ends the process at once.
+  // What is thrown outside of the command, or rejected without a handler, ends the process at once.
   const { promise: crashed, resolve: crash } = Promise.withResolvers<number>();
   process.on('uncaughtException', (error) => crash(report(error, system)));
   return Promise.race([main(system), crashed]);

@@ -38,7 +38,7 @@ function refusal({ code, message, hint }: AgentqError): Omit<Told, 'exit'> {
   return { code, message, hint };
 }
 
-/** A stack, and the source that Node.js quotes, help nobody at a terminal, and may quote what is confidential. */
+/** A stack, and the source that Node.js quotes, are of no use at a terminal, and may quote what is confidential. */
 function bug(error: unknown, { cacheFolder, clock }: System): Told {
   const { name, message } = error instanceof Error ? error : { name: typeof error, message: String(error) };
   const file = keepInternalError(cacheFolder, error, clock());

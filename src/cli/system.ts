@@ -5,7 +5,7 @@ export interface System {
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
-  /** A folder that nobody but the user can write to, for what can be made anew; undefined where there is none. */
+  /** A folder that only the user can write to, for what can be made anew; undefined where there is none. */
   readonly cacheFolder?: string | undefined;
   readonly stdin: Readable;
   readonly stdout: Sink;

@@ -26,7 +26,7 @@ export const DEFAULT_MAX_ATTEMPTS = 3;
 /** The highest number of attempts that is believed. */
 const MOST_ATTEMPTS = 1_000_000;
 
-/** Whether a value can be a number of attempts, whoever wrote it. */
+/** Whether a value that comes from outside can be a number of attempts. */
 export function isMaxAttempts(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= MOST_ATTEMPTS;
 }

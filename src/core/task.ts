@@ -81,7 +81,7 @@ export type StatusPart =
       readonly cancelled_at: number;
       readonly by: string;
       readonly reason?: string;
-      /** When its worker said that its processes are gone; absent where nobody worked, or nobody has said so. */
+      /** When its worker said that its processes are gone; absent where no worker had it, or none has said so. */
       readonly stopped_at?: number;
     };
 

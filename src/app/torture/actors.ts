@@ -73,7 +73,7 @@ export async function worker(stage: Stage, name: string): Promise<void> {
     await Promise.race([pause(200 + stage.random() * 2_000), ended]);
     if (child.exitCode === null && child.kill('SIGKILL')) stage.ledger.countKill();
     const { code, complaint } = await ended;
-    // Whatever its children do, no worker ends before somebody ends it.
+    // Whatever its children do, no worker ends before it is told to.
     if (code !== null && !stage.brokerDies)
       stage.ledger.noteFault(
         `a worker ended by itself, with exit code ${code}: ${complaint.trim().split('\n').at(-1)}`,

@@ -42,7 +42,7 @@ export class AttemptProcesses implements Signallable {
       const runDir = join(dir, basename(this.#workspace.runDir));
       return (
         valueOf(environment, 'AGENTQ_TASK_ID') === this.#id &&
-        // Set by the runner alone: a shell in which somebody exported the others by hand is left alone.
+        // Set by the runner alone: a shell in which the others were exported by hand is left alone.
         valueOf(environment, 'AGENTQ_RESULT_FILE') === scratchResult({ runDir }, this.#id, attempt) &&
         this.#isOurs(pid, dir)
       );

@@ -121,7 +121,7 @@ export class Settlement {
     }
   }
 
-  /** How the queue says that the attempt was ended by whoever held it; undefined where it was not, or can't say. */
+  /** What the queue says about how the attempt ended; undefined where it has not ended, or the queue can't be asked. */
   async ended(): Promise<AttemptReport | undefined> {
     if (this.#services.backend.away) return undefined;
     const task = await this.#services.backend.task(this.#id).catch((error: unknown) => {

@@ -13,7 +13,7 @@ export interface Signallable {
 
 /**
  * SIGTERM to all of them; SIGKILL to what is left after `grace` ms.
- * Resolves when they are gone, or soon after the SIGKILL: what nobody buries, as in a container without an init, still
+ * Resolves when they are gone, or soon after the SIGKILL: a process that is not reaped, as in a container without an init, still
  * counts as there.
  * @returns whether they are gone
  */

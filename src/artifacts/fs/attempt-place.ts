@@ -65,7 +65,7 @@ function noteOf(above: string, folder: string): string {
 }
 
 /**
- * Tells a file from another at its path, and from itself before a write: nobody can set the time of change.
+ * Tells a file from another at its path, and from itself before a write: no program can set the time of change.
  * @returns undefined where no file is to be seen
  */
 function fileAt(root: string, path: string): string | undefined {

@@ -30,7 +30,7 @@ export interface Measured {
 /** Names that only agentq uses, for files that are not yet whole. */
 export const TEMPORARY = '.agentq-tmp-';
 
-/** A name beside the target that nobody else uses. */
+/** A unique name beside the target. */
 export function temporaryName(target: string): string {
   return join(dirname(target), `${TEMPORARY}${process.pid}-${Math.random().toString(36).slice(2)}`);
 }

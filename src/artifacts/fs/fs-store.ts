@@ -93,7 +93,7 @@ export class FsStore implements ArtifactStore {
       stored.push(one);
       for (let path = one.evidence.path; path !== '.';) folders.add((path = dirname(path)));
     }
-    // Once for all: the names on the way to each file, whoever made the folders.
+    // Once for all: the names on the way to each file, also in folders that a worker made.
     for (const folder of folders) {
       await readable({ bytes: new Uint8Array() }, async () => syncFolder(this.locate(folder)));
       if (pieces.length > 1) await othersRun();

@@ -251,12 +251,12 @@ export class Connection {
   }
 }
 
-/** Whether the error says that the file can't be written just now, which need not keep anybody from reading it. */
+/** Whether the error says that the file can't be written just now. It may still be readable. */
 export function isUnwritable(error: unknown): boolean {
   return error instanceof AgentqError && (error.code === 'storage' || error.code === 'busy');
 }
 
-/** Whether nobody can write the file: it lies on a read-only medium, and nothing waits in a write-ahead log. */
+/** Whether the file can't be written by any process: it lies on a read-only medium, and nothing waits in a write-ahead log. */
 function isSealed(path: string): boolean {
   if ((statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0) return false;
   try {

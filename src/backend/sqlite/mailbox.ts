@@ -16,7 +16,7 @@ interface Waiting extends Stored {
 }
 
 /**
- * The result messages that nobody has acknowledged. Those in one reader's hands stand in `inbox_shown` as well, with
+ * The result messages that are not acknowledged yet. Those in one reader's hands stand in `inbox_shown` as well, with
  * the moment from which on others may see them again: its reader may have died. An older agentq passes that table by.
  */
 export class Mailbox {
@@ -29,7 +29,7 @@ export class Mailbox {
     this.#clock = clock;
   }
 
-  /** The oldest that wait in a queue and are in nobody's hands. Writes nothing. */
+  /** The oldest that wait in a queue and are in no reader's hands. Writes nothing. */
   look(queue: string, limit: number): readonly Waiting[] {
     if (!this.#db.get("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'inbox_shown'")) {
       return this.#db.all<Waiting>(`${WAITING} ORDER BY event LIMIT ?`, queue, limit);

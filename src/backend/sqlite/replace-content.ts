@@ -3,7 +3,7 @@ import type { Connection } from '../projection/connection.ts';
 /**
  * Puts the tables of another file in the place of all that a store has, in one transaction: who has the store open
  * sees all of it from then on, and none of it before. So no process goes on with a file that is no longer the store.
- * @param before called when nobody else can write any more and nothing is changed yet
+ * @param before called when other processes can't write any more and nothing is changed yet
  */
 export function replaceContent(store: Connection, file: string, before: () => void): void {
   store.run('ATTACH DATABASE ? AS copy', file);

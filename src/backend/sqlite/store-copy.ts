@@ -18,7 +18,7 @@ const LISTING = `
   ) STRICT, WITHOUT ROWID;
 `;
 
-/** A store in a file that nobody else uses: without a write-ahead log, it is whole by itself. */
+/** A store in a file that this process alone uses: without a write-ahead log, it is whole by itself. */
 export class SqliteCopy implements StoreCopy {
   readonly path: string;
   readonly db: Connection;

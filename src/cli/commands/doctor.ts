@@ -43,6 +43,6 @@ export const define: Define = (command, context) =>
 
 async function passOver(backend: Backend, offset: number): Promise<void> {
   if (!backend.skip)
-    throw new AgentqError('usage', '--skip is for a queue on a broker: here nobody else writes the log');
+    throw new AgentqError('usage', '--skip is for a queue on a broker: here agentq alone writes the log');
   await backend.skip(offset);
 }

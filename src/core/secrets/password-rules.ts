@@ -1,6 +1,6 @@
 import { type Allowlist, IS, type Rule, token } from './rule.ts';
 
-/** A password that somebody chose is less random than a token, so no entropy is asked of it. */
+/** A password that a person chose is less random than a token, so no entropy is asked of it. */
 const chosen = (id: string, source: string, ...keywords: string[]): Rule => ({ id, source, flags: 'i', keywords });
 
 /** What tells a password from a word or the name of a variable. */
