@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Task } from '../core/task.ts';
+import { nextAttempt, type Task } from '../core/task.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import { taskOf } from './evidence-paths.ts';
 import type { Services } from './services.ts';
@@ -82,9 +82,12 @@ export class EvidenceAge {
   }
 }
 
-/** An attempt that is not begun yet may be: a worker writes without a claim. */
+/**
+ * The highest number that the log has given out, or never will. An attempt that is not begun yet may have written: a
+ * worker writes without a claim.
+ */
 function lastAttempt(task: Task | undefined): number {
-  return task ? Math.max(1, task.attempts.at(-1)?.number ?? 0) : 0;
+  return task ? Math.max(1, nextAttempt(task) - 1) : 0;
 }
 
 /** Whose evidence the file is by its name; undefined for what is no attempt's. */

@@ -334,6 +334,27 @@ describe('doctor', () => {
     ]);
   });
 
+  test('says nothing of attempts from before a restore, whose numbers are not given out again', async ({ q }) => {
+    await busy(q);
+    await q.ok('backup', 'b.db');
+    await q.claim('--worker', 'lost');
+    await q.ok('fail', 'waiting', '--attempt', '1', '--reason', 'flaky', '--retry');
+    q.advance(60);
+    const { result_file } = await q.claim('--worker', 'lost');
+    writeFileSync(result_file, 'result');
+    await q.ok('complete', 'waiting', '--attempt', '2', '--summary', 's');
+    await q.ok('restore', 'b.db', '--force');
+    expect(await advice(q)).toEqual([]);
+    await q.submit('unknown');
+    await q.ok('backup', 'c.db', '--force');
+    const { task_id, attempt: second, artifacts_dir } = await q.claim();
+    writeFileSync(`${artifacts_dir}/notes.txt`, 'notes');
+    await q.ok('complete', task_id, '--attempt', String(second), '--summary', 's');
+    removeDatabase(q);
+    copyFileSync(q.path('c.db'), q.path('.agentq/agentq.db'));
+    expect(await advice(q)).toEqual([expect.stringMatching(/^the evidence is newer than the log: 1 files/)]);
+  });
+
   test('says that the log is newer where an older store lies beside it', async ({ q }) => {
     await busy(q);
     cpSync(q.path('.agentq/results'), q.path('old'), { recursive: true });
