@@ -3,17 +3,17 @@ import type { Evidence } from './evidence.ts';
 import type { Backoff } from './retry.ts';
 
 /**
- * What somebody wants of a task. `by` is the role or the worker that speaks. `attempt` is the fencing token: the
- * attempt that the speaker was given when it claimed. All spans in milliseconds.
+ * A requested change of a task. `by` is the role or worker that requests it. `attempt` is the fencing token: the
+ * attempt number from the claim. All durations in milliseconds.
  */
 export type Command =
   | {
       readonly type: 'submit';
       readonly envelope: Envelope;
       readonly context?: Evidence | undefined;
-      /** The role's, where the envelope says none: no part of what the submitter said. */
+      /** The setting of the role, used if the envelope has none. It is not part of the submitted content. */
       readonly max_attempts?: number | undefined;
-      /** Whether the id was drawn at random for this submit, so that no other task can have it. */
+      /** Whether the id was created at random for this submit, so that no other task can have it. */
       readonly fresh?: boolean;
     }
   | { readonly type: 'claim'; readonly worker: string; readonly lease: number }
@@ -29,25 +29,25 @@ export type Command =
       readonly result?: Evidence;
       readonly artifacts: readonly Evidence[];
     } & Spoken)
-  /** `backoff` absent: the failure is final, whatever attempts are left. */
+  /** Without `backoff` the failure is final, even if attempts are left. */
   | ({
       readonly type: 'fail';
       readonly reason: string;
       readonly artifacts: readonly Evidence[];
       readonly backoff?: Backoff;
     } & Spoken)
-  /** Gives the task back unharmed; with `backoff` not at once, but after a wait. Neither counts as a failure. */
+  /** Returns the task to the queue: at once, or with `backoff` after a wait. Neither counts as a failure. */
   | ({ readonly type: 'release'; readonly reason: string; readonly backoff?: Backoff } & Spoken)
-  /** Nothing but the memory of a command that was refused before it was given. */
+  /** Only records the refusal of a command that was refused before it reached the backend. */
   | ({ readonly type: 'note-refusal'; readonly of: 'complete' | 'fail'; readonly reason: string } & Spoken)
   | { readonly type: 'cancel'; readonly by: string; readonly reason?: string }
-  /** A worker says that the process group of a cancelled attempt is gone. */
+  /** A worker reports that the process group of a cancelled attempt is gone. */
   | { readonly type: 'acknowledge-cancel'; readonly by: string; readonly attempt: number }
   | { readonly type: 'retry'; readonly by: string }
   | { readonly type: 'dismiss'; readonly by: string }
   /** The store was restored from a backup that was made in the epoch `since`. */
   | { readonly type: 'restore'; readonly epoch: number; readonly since: number }
-  /** Nobody wants anything; time has passed. */
+  /** No request: only time has passed. */
   | { readonly type: 'elapse' };
 
 export interface Spoken {

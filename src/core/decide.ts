@@ -12,36 +12,36 @@ import type { AttemptOutcome, Task } from './task.ts';
 import { isFinished, nextAttempt } from './task.ts';
 import { UNREADABLE } from './unreadable.ts';
 
-/** The injected clock and randomness. */
+/** Clock and randomness, given by the caller. */
 export interface Circumstances {
   /** ms since 1970. */
   readonly now: number;
   /** In [0, 1). */
   readonly random: () => number;
-  /** How often the store was restored from a backup; absent: never. */
+  /** How often the store was restored from a backup. Absent means never. */
   readonly epoch?: number;
 }
 
 export interface Decision {
-  /** What happened, to be appended to the log in this order; empty where nothing did. */
+  /** The events to append to the log, in this order. Empty if nothing has changed. */
   readonly events: readonly Event[];
   /** The task after those events. */
   readonly task: Task | undefined;
-  /** Whether the command itself did anything: what time brought about is none of its doing. */
+  /** Whether the command itself changed anything. Events of time do not count. */
   readonly changed: boolean;
-  /** Why the command was not obeyed; the events then hold what time brought about and what is to be remembered. */
+  /** Why the command was refused. The events then contain only events of time and the record of the refusal. */
   readonly refusal?: Refusal;
 }
 
-/** A refusal is recorded at most this often for a task: a looping stale worker must not fill the log. */
+/** The maximum number of recorded refusals of a task, so that a stale worker in a loop cannot fill the log. */
 export const MAX_RECORDED_REFUSALS = 100;
 
 /**
- * The only place that knows what may happen to a task: what time brought about first, then the command on the
- * task as it then is. Every event returned is one that {@link evolve} accepts.
+ * The only place with the rules for tasks. It first applies the events of time, then the command to the resulting task.
+ * {@link evolve} accepts every returned event.
  */
 export function decide(task: Task | undefined, command: Command, given: Circumstances): Decision {
-  // A restore ends every lease at no cost, also one that is over.
+  // A restore ends every lease without counting an attempt, also a lease that is already over.
   const ends = command.type === 'restore' && task?.status === 'working';
   const elapsed = task && !ends ? elapse(task, given.now) : { task, events: [] };
   const verdict = judge(elapsed.task, command, given);
@@ -135,7 +135,7 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
     return happened({
       type: 'renewed',
       attempt: held,
-      // A renewal never gives less than was held.
+      // A renewal never shortens a lease.
       expires_at: Math.max(task.lease.expires_at, given.now + command.lease),
       ...(percent !== undefined && { percent }),
       ...(note !== undefined && { note }),
@@ -263,7 +263,10 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
   },
 };
 
-/** Whether the same attempt was ended in the same words before: the answer got lost, and the worker says it again. */
+/**
+ * Whether the same attempt was already ended with the same reason. This happens if the answer was lost and the worker
+ * repeats the command.
+ */
 function saidBefore(task: Task, { attempt, reason }: CommandOf<'fail'>): boolean {
   const last = task.attempts.at(-1);
   if (last?.outcome !== 'failed' || last.reason !== reason) return false;
@@ -275,15 +278,15 @@ function failuresBefore(task: Task): number {
 }
 
 /**
- * How long a task waits that is handed back, in ms; undefined for not at all. From the third time in a row on it waits,
- * and that attempt counts as deferred: both are counted.
+ * The wait after a release, in ms; undefined for no wait. From the third consecutive release on, the task waits and the
+ * attempt is recorded as deferred. So releases and deferrals are counted together.
  */
 function handBackDelay(task: Task, random: number): number | undefined {
   const before = inARow(task, ['released', 'deferred']);
   return before < FREE_HAND_BACKS ? undefined : backoffDelay(handBackBackoff, before - FREE_HAND_BACKS + 1, random);
 }
 
-/** How many of the last attempts that have ended did so in one of these ways. */
+/** The number of latest consecutive attempts that ended with one of these outcomes. */
 function inARow(task: Task, outcomes: readonly AttemptOutcome[]): number {
   const ended = task.attempts.slice(task.forgiven).filter((a) => a.outcome !== undefined);
   return ended.length - 1 - ended.findLastIndex((a) => !outcomes.includes(a.outcome));

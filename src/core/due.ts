@@ -1,7 +1,7 @@
 import type { Task } from './task.ts';
 import { isUnstarted } from './task.ts';
 
-/** When time alone will next change the task, in whole ms since 1970; undefined where it never will. */
+/** The next time at which the passing of time changes the task, in whole ms since 1970; undefined if there is none. */
 export function nextDue(task: Task): number | undefined {
   switch (task.status) {
     case 'scheduled':

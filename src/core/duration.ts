@@ -3,16 +3,16 @@ import { AgentqError } from './errors.ts';
 const units = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;
 type Unit = keyof typeof units;
 
-/** A hundred years, in ms: beyond that, moments are no longer whole numbers, or no longer dates. */
+/** A hundred years, in ms. Beyond that, times are no longer exact integers or valid dates. */
 export const LONGEST = 100 * 365 * units.d;
 
 const whole = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+$/;
 const part = /(\d+(?:\.\d+)?)(ms|s|m|h|d|w)/g;
 
 /**
- * Reads `90s`, `1h30m`, `500ms`, `2d`; a bare number counts seconds.
+ * Reads `90s`, `1h30m`, `500ms`, `2d`; a number without a unit means seconds.
  * @returns milliseconds, a whole number of at least 0.
- * @throws AgentqError `usage` on anything else; the message goes on where the name of the field ends
+ * @throws AgentqError `usage` for any other input; the message continues after the name of the field
  */
 export function parseDuration(text: string): number {
   const spec = /^\d+(?:\.\d+)?$/.test(text) ? `${text}s` : text;
@@ -25,7 +25,7 @@ export function parseDuration(text: string): number {
   return Math.round(total);
 }
 
-/** The two largest units of a span of milliseconds, for people: `1h 5m`, `3m 20s`, `0s`. */
+/** A duration in milliseconds as text with its two largest units: `1h 5m`, `3m 20s`, `0s`. */
 export function formatDuration(ms: number): string {
   if (ms < 1_000) return ms <= 0 ? '0s' : `${Math.round(ms)}ms`;
   let rest = Math.round(ms / 1_000);
@@ -38,7 +38,7 @@ export function formatDuration(ms: number): string {
   return parts.slice(0, 2).join(' ');
 }
 
-/** A moment as people say it: `3m ago`, `in 20s`, `now`. */
+/** A time relative to now, as text: `3m ago`, `in 20s`, `now`. */
 export function formatMoment(at: number, now: number): string {
   const span = Math.abs(now - at);
   if (span < 1_000) return 'now';

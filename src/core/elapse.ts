@@ -4,7 +4,7 @@ import { evolve } from './evolve.ts';
 import { isLastAttempt } from './retry.ts';
 import type { Task } from './task.ts';
 
-/** What time alone has brought about by `now`, in order: a delay that is over, a TTL that passed, a lease that ended. */
+/** The events that only the passing of time has caused by `now`, in order: the end of a delay, a TTL or a lease. */
 export function elapse(task: Task, now: number): { readonly task: Task; readonly events: readonly Event[] } {
   const events: Event[] = [];
   let current = task;
@@ -30,7 +30,8 @@ function dueEvent(task: Task, due: number, now: number): Event {
     case 'queued':
       return { ...base, type: 'expired', at: now };
     default:
-      // Dated when it fell due, not when it was noticed: the TTL of a delayed task runs from there.
+      // It gets the time at which it was due, not the time of this call: the TTL of a delayed task starts at its due
+      // time.
       return { ...base, type: 'became-due', at: due };
   }
 }

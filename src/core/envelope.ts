@@ -5,13 +5,13 @@ import { name } from './identifiers.ts';
 import { MAX_ENVELOPE_BYTES } from './limits.ts';
 import { priorities } from './priority.ts';
 
-/** What an envelope means that does not say. */
+/** The defaults for fields that an envelope leaves out. */
 export const DEFAULT_TYPE = 'task';
 export const DEFAULT_PRIORITY = 'normal';
 
 const atMost = () => z.lte(LONGEST / 1_000, { error: 'is longer than a hundred years' });
 
-/** A schema a field, made when it is asked for: a submit pays for those that it uses. */
+/** One schema for each field, created on demand, so that a submit creates only those that it uses. */
 export const envelopeFields = {
   task_id: () => name('task id'),
   from: () => name('agent name'),
@@ -35,8 +35,8 @@ export const envelopeFields = {
 } as const;
 
 /**
- * The task envelope, flat JSON with the names of the mission's first form. Further fields are kept as they are.
- * `delay_seconds` counts from the submit; `not_before` is a moment. Only one of them is set.
+ * The task envelope, flat JSON with the names of the mission's first form. Unknown fields are kept unchanged.
+ * `delay_seconds` counts from the submit; `not_before` is a point in time. Only one of them is set.
  */
 export const envelopeSchema = () => {
   const f = envelopeFields;
@@ -59,7 +59,7 @@ export const envelopeSchema = () => {
 };
 export type Envelope = z.infer<ReturnType<typeof envelopeSchema>>;
 
-/** An envelope as a log holds it: whoever wrote it has checked it, by the rules of its day. */
+/** An envelope in a log. Its writer has checked it, by the rules of its version. */
 export const loggedEnvelope = () => {
   const text = z.optional(z.string());
   const number = z.optional(z.number());

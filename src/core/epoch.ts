@@ -2,14 +2,13 @@ import type { BareEvent } from './event.ts';
 import { nextAttempt, type Task } from './task.ts';
 
 /**
- * By how much higher the numbers of attempts go on in each epoch. A store that is restored from a backup begins a new
- * epoch: it has lost what happened since the backup was made, and numbers that were given out then must not be given
- * out again.
+ * The increase of attempt numbers in each epoch. A restore from a backup starts a new epoch: the store has lost all
+ * changes since the backup, and the attempt numbers of those changes must not be used again.
  */
 export const ATTEMPTS_PER_EPOCH = 1_000;
 
 /**
- * What a new epoch does to a task. A completed or cancelled one gets no further attempt, and stays as it is.
+ * The events of a new epoch for a task. A completed or cancelled task gets no further attempt and stays unchanged.
  * @param since the epoch that the backup was made in
  */
 export function beginEpoch(

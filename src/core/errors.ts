@@ -1,13 +1,11 @@
-/**
- * Every way in which a command can end badly. The exit code of each is mapped in one place, cli/exit-codes.ts.
- */
+/** All failures of a command. Their exit codes are defined in one place, cli/exit-codes.ts. */
 export type ErrorCode =
   | 'usage' // an unknown option, or a value that is missing or malformed
   | 'not-found' // no such task
   | 'conflict' // a lost lease, another completion, the same id with other content
   | 'cancelled' // the task was cancelled
   | 'failed' // the task failed
-  | 'expired' // the task's TTL passed before anybody started it
+  | 'expired' // the task's TTL ended before a worker started it
   | 'timeout' // the wait ended before the task did
   | 'empty' // nothing to claim, nothing in the inbox
   | 'no-workspace'
@@ -21,14 +19,14 @@ export type ErrorCode =
   | 'unsupported-store' // a network file system
   | 'newer-schema'
   | 'corrupt'
-  | 'busy' // the store's lock could not be had in time
+  | 'busy' // the lock of the store was not available in time
   | 'unreachable' // the broker does not answer, or went away
-  | 'outcome-unknown' // the broker was told of a change and did not say what became of it
-  | 'denied' // the broker does not let us in, or does not let us do it
-  | 'topology' // the broker has no queue for it, or another than ours
+  | 'outcome-unknown' // a change was sent to the broker, and its outcome is unknown
+  | 'denied' // the broker refused the login or the operation
+  | 'topology' // a queue is missing on the broker or has other settings
   | 'storage' // the disk is full, read-only or failing
-  | 'not-finished' // a result was asked of a task that has none yet
-  | 'unhealthy'; // doctor found what it did not repair
+  | 'not-finished' // `result` was called for a task that has no result yet
+  | 'unhealthy'; // doctor found a problem that it did not repair
 
 /** A refusal as data: what went wrong in one line, and what to do about it. */
 export interface Refusal {
@@ -37,13 +35,13 @@ export interface Refusal {
   readonly hint?: string;
 }
 
-/** The one error that agentq throws on purpose. Anything else that escapes is a bug. */
+/** The only error that agentq throws on purpose. Any other error that reaches the command is a bug. */
 export class AgentqError extends Error implements Refusal {
   override readonly name = 'AgentqError';
   readonly code: ErrorCode;
   readonly hint?: string;
 
-  /** @param cause the error of the system behind it, for what asks whose fault it is */
+  /** @param cause the system error behind it; the worker uses it to classify the error */
   constructor(code: ErrorCode, message: string, hint?: string, cause?: Error) {
     super(message, cause && { cause });
     this.code = code;
@@ -55,15 +53,15 @@ export class AgentqError extends Error implements Refusal {
   }
 }
 
-/** Something went wrong with a change that may take effect all the same: nothing that it needs may be taken back. */
+/** The error of a change that may still take effect. Files that the change needs must not be removed. */
 export class MayTakeEffect extends AgentqError {}
 
-/** Whether the queue can't be asked just now, whatever is asked; what it was told last may have happened. */
+/** Whether the queue cannot be reached at present. The last change that was sent to it may have taken effect. */
 export function isAway(error: unknown): boolean {
   return error instanceof AgentqError && (error.code === 'unreachable' || error.code === 'outcome-unknown');
 }
 
-/** Whether the broker is at fault, and not what it was told: it is away, or refuses, or lacks something. */
+/** Whether the cause is the broker and not the request: it is unreachable, refuses, or lacks a queue. */
 export function isBrokers(error: unknown): boolean {
   return isAway(error) || (error instanceof AgentqError && (error.code === 'denied' || error.code === 'topology'));
 }

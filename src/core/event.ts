@@ -6,8 +6,8 @@ import type { Task } from './task.ts';
 import { isTask } from './task-form.ts';
 
 /**
- * The events of the log, version 1. A change that an older reader would misread takes a new version; a new
- * optional field does not. `at` is when it happened by the clock of whoever wrote it, in ms since 1970.
+ * The events of the log, version 1. A change that an older reader would misread needs a new version; a new optional
+ * field does not. `at` is the time of the event by its author's clock, in ms since 1970.
  */
 const event = <T extends string, S extends z.core.$ZodLooseShape>(type: T, shape: S) =>
   z.object({ v: z.literal(1), type: z.literal(type), task_id: z.string(), at: moment(), ...shape });
@@ -21,9 +21,9 @@ export const Event = z.discriminatedUnion('type', [
     envelope: loggedEnvelope(),
     context: z.optional(Evidence),
     due_at: z.optional(moment()),
-    /** Of the role, where the envelope says none. */
+    /** The setting of the role, used if the envelope has none. */
     max_attempts: z.optional(z.int()),
-    /** In a store that was restored: its attempts are numbered above this. */
+    /** Set in a restored store: attempts have higher numbers than this. */
     attempts_above: z.optional(z.int()),
   }),
   event('became-due', {}),
@@ -45,7 +45,7 @@ export const Event = z.discriminatedUnion('type', [
     by,
     summary: text,
     result: z.optional(Evidence),
-    /** Where a worker that is not ours says that its result lies: nobody has hashed it. */
+    /** The location of the result of a third-party worker, as reported by it. The file has no recorded hash. */
     result_ref: text,
     artifacts: z.array(Evidence),
   }),
@@ -53,11 +53,17 @@ export const Event = z.discriminatedUnion('type', [
   event('stopped', { attempt, by }),
   event('retried', { by }),
   event('dismissed', { by }),
-  /** The store was restored from a backup. Its lease ends at no cost, and its attempts are numbered above this from now on. */
+  /**
+   * The store was restored from a backup. The lease ends without counting an attempt. Later attempts have higher
+   * numbers than `attempts_above`.
+   */
   event('restored', { epoch: z.int(), attempts_above: z.int() }),
-  /** A task that is still open, as it is, said again before the log forgets its beginning. Of a task that is known it says nothing new. */
+  /**
+   * The state of an open task, written again before its first entry leaves the log. A reader that knows the task
+   * ignores it.
+   */
   event('carried', { task: z.custom<Task>(isTask) }),
-  /** A change that was refused and is worth remembering. It alters nothing but the count of refusals. */
+  /** The record of a refused change. It changes only the number of refusals. */
   event('refused', { command: z.string(), by, attempt: z.optional(z.int()), reason: z.string() }),
 ]);
 export type Event = z.infer<typeof Event>;
@@ -65,5 +71,5 @@ export type EventType = Event['type'];
 export type EventOf<T extends EventType> = Extract<Event, { type: T }>;
 
 type Bare<E> = E extends Event ? Omit<E, 'v' | 'task_id' | 'at'> : never;
-/** What happened, without whom it concerns and when. */
+/** An event without task, version and time. */
 export type BareEvent = Bare<Event>;

@@ -4,15 +4,15 @@ import { startsUsedUp } from './retry.ts';
 import type { Attempt, AttemptOutcome, Completion, StatusPart, Task, TaskFacts, TaskIn } from './task.ts';
 import { isUnstarted, nextAttempt } from './task.ts';
 
-/** What an event did: the task after it, or why it was refused; then the task is as it was. */
+/** The result of an event: the new task, or the reason for a refusal and the unchanged task. */
 export interface Evolution {
   readonly task: Task | undefined;
   readonly refused?: string;
 }
 
 /**
- * Folds one event into a task. Total and deterministic: an event that lost a race folds to "refused", which
- * leaves the task as it was. Reads no clock: time is data in the event.
+ * Folds one event into a task. It is total and deterministic. An event that lost a race folds to "refused" and leaves
+ * the task unchanged. It reads no clock: time is data in the event.
  */
 export function evolve(task: Task | undefined, event: Event): Evolution {
   if (event.type === 'submitted') {
@@ -57,7 +57,7 @@ const folds: { readonly [T in Exclude<EventType, 'submitted' | 'carried'>]: Fold
     const progress = says ? { percent, note, at: event.at } : task.progress;
     return become(task, event, {
       status: 'working',
-      // Two who lengthen it do not know of each other: a renewal never gives less than was held.
+      // Two concurrent renewals do not know of each other. A renewal never shortens a lease.
       lease: { ...task.lease, expires_at: Math.max(task.lease.expires_at, event.expires_at) },
       ...(progress && { progress }),
     });
@@ -178,7 +178,7 @@ function submitted(event: EventOf<'submitted'>): Task {
     : { ...facts, status: 'queued', ready_at: event.at };
 }
 
-/** The task in its next status, with nothing left of the status that it was in. */
+/** The task in its next status, without the fields of its previous status. */
 function become(task: Task, event: { at: number }, next: StatusPart, facts: Partial<TaskFacts> = {}): Task {
   const { id, envelope, context, max_attempts, submitted_at, attempts, forgiven, attempts_above, refused } = task;
   const kept: TaskFacts = {
@@ -207,8 +207,8 @@ function holds(task: Task, event: { attempt: number }): task is TaskIn<'working'
 }
 
 /**
- * The task with an open attempt that the event may end: the lease's own, or the next attempt of a task that nobody
- * has begun, for work that was done without a claim: one and the same event begins and ends it.
+ * The task with an open attempt that the event may end. It is the attempt that holds the lease. Or, for work without a
+ * claim, it is the first attempt of an unstarted task: the same event starts and ends it.
  */
 function take(task: Task, event: { attempt: number; by: string; at: number }): Task | undefined {
   if (holds(task, event)) return task;

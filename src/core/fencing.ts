@@ -4,9 +4,9 @@ import type { Task, TaskIn } from './task.ts';
 import { isFinished } from './task.ts';
 
 /**
- * The attempt that the speaker may act for, or why it may not. Without an attempt number a speaker is believed
- * only while there has been no more than one attempt: later, nothing would tell the holder from a stale worker. In a
- * store that was restored there may have been others, of which it knows nothing.
+ * The attempt that the caller may act for, or the reason for a refusal. A command without an attempt number is accepted
+ * only if the task has had at most one attempt: after that, the holder and a stale worker look the same. After a
+ * restore it is always refused, because the store may have lost attempts.
  */
 export function holder(task: Task, { by, attempt }: Spoken): number | Refusal {
   if (task.status === 'cancelled') {
@@ -48,7 +48,7 @@ function leaseHolder(task: TaskIn<'working'>, by: string, attempt: number | unde
   return lease.attempt;
 }
 
-/** The role, or a worker that once had it: what that lacks is the lease. */
+/** The role, or a worker that has had the task before. Such a worker lacks only the lease. */
 function mayKnow(task: Task, by: string): boolean {
   return by === task.envelope.to || task.attempts.some(({ worker }) => worker === by);
 }

@@ -7,12 +7,12 @@ import type { ResultMessage } from './result-message.ts';
 import { isUnstarted, nextAttempt, type Task } from './task.ts';
 
 /**
- * The event that a plain result message amounts to, which a worker that is not ours has published. It is believed
- * as far as anyone without an attempt number is: for the first attempt since the task was submitted, or taken back
- * from the dead letters. Further fields may say more: `attempt`, which the envelope's header gave, and `artifacts`,
- * with the path in the store, the SHA-256 and the size of each.
+ * The event for a plain result message that a third-party worker has published. It is accepted under the rule for
+ * commands without an attempt number: only for the first attempt since the submit, or since the last retry from the
+ * dead letters. Optional fields: `attempt`, taken from the header of the envelope, and `artifacts`, each with its path
+ * in the store, SHA-256 and size.
  * @param at when it was said, ms since 1970
- * @returns undefined where a message of that status can't change a task
+ * @returns undefined if a message with that status cannot change a task
  */
 export function foreignEvent(task: Task, message: ResultMessage, at: number): Event | undefined {
   const event = eventOf(task, message, at);
@@ -56,7 +56,7 @@ function eventOf(task: Task, message: ResultMessage, at: number): Event | undefi
   }
 }
 
-/** A number that nobody holds where it can't be told which attempt speaks: what it says is then refused. */
+/** An attempt number that no attempt has. It is used if the attempt is unknown; the message is then refused. */
 function attemptOf(task: Task): number {
   if (task.status === 'working') return task.attempts.length === 1 ? task.lease.attempt : 0;
   return isUnstarted(task) ? nextAttempt(task) : 0;

@@ -2,9 +2,9 @@ import * as z from 'zod/mini';
 import { AgentqError } from './errors.ts';
 
 /**
- * The names that end up in file paths, queue names and routing keys. No pattern allows `/` or a leading dot, and
- * those of ids and artifacts no `..`, so that no name can leave the folder it is put in; roles also exclude `.`,
- * which separates the words of an AMQP routing key.
+ * Names that are used in file paths, queue names and routing keys. No pattern allows `/` or a leading dot. The patterns
+ * of ids and artifacts also exclude `..`, so that a name cannot leave its folder. Roles also exclude `.`, because it
+ * separates the words of an AMQP routing key.
  */
 const patterns = {
   'task id': {
@@ -32,7 +32,7 @@ const patterns = {
 
 export type NameKind = keyof typeof patterns;
 
-/** A schema of such a name. Made where it is used: a one-shot command pays for every schema that it makes. */
+/** A schema for such a name. It is created where it is used, because every schema costs a one-shot command time. */
 export const name = (kind: NameKind) =>
   z.string().check(z.regex(patterns[kind].pattern, { error: `is not a valid ${kind}: ${patterns[kind].allowed}` }));
 
@@ -40,7 +40,7 @@ export function isName(kind: NameKind, value: string): boolean {
   return patterns[kind].pattern.test(value);
 }
 
-/** @throws AgentqError `invalid-name` where `value` is not a name of that kind. */
+/** @throws AgentqError `invalid-name` if `value` is not a name of that kind */
 export function checkName(kind: NameKind, value: string): string {
   if (isName(kind, value)) return value;
   throw new AgentqError(
@@ -51,8 +51,8 @@ export function checkName(kind: NameKind, value: string): string {
 }
 
 /**
- * The nearest artifact name to what a program has called a file: other characters become `_`, and what may not stand
- * at the beginning is left out.
+ * The nearest allowed artifact name for a file name: other characters become `_`, and characters that are not allowed
+ * at the beginning are removed.
  */
 export function nearestArtifactName(text: string): string {
   const allowed = text.replace(/[^A-Za-z0-9._-]/gu, '_').replace(/\.{2,}/g, '.');

@@ -2,9 +2,9 @@ import type * as z from 'zod/mini';
 import { AgentqError } from './errors.ts';
 
 /**
- * What a failed check says first, as the error of whoever wrote the input.
- * @param name how the writer calls the field
- * @param whole how the writer calls the input, where it is one value
+ * The first problem of a failed check, as an error for the writer of the input.
+ * @param name returns the writer's name for a field
+ * @param whole the writer's name for the input, if it is one value
  */
 export function inputError(
   error: z.core.$ZodError,

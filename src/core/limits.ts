@@ -1,33 +1,39 @@
-// What agentq takes in at most, or at least. Documented in docs/limits.md; a test holds the two together.
+// The maximum and minimum values that agentq accepts. Documented in docs/limits.md; a test compares both.
 
 const MIB = 1024 * 1024;
 
-/** The most bytes that an envelope may have as JSON: the queue carries who, what and where, the store the rest. */
+/** The maximum size of an envelope as JSON, in bytes. Large content belongs in the store, not in the queue. */
 export const MAX_ENVELOPE_BYTES = 64 * 1024;
 
-/** How deep a field of an envelope may be nested. The JSON functions of SQLite end at 1,000, recursive code earlier. */
+/**
+ * The maximum nesting of a field of an envelope. The JSON functions of SQLite stop at 1,000 levels, recursive code
+ * earlier.
+ */
 export const MAX_DEPTH = 64;
 
-/** The most characters of a summary, a reason or a note. */
+/** The maximum length of a summary, a reason or a note, in characters. */
 export const MAX_TEXT = 8_000;
 
 export const MAX_BATCH_ROWS = 100_000;
 
-/** The most characters of one row of a batch, which may be written with spaces and escapes. */
+/** The maximum length of one row of a batch, in characters. A row may contain spaces and escapes. */
 export const MAX_ROW = MIB;
 
 export const MAX_BATCH_BYTES = 64 * MIB;
 
-/** The most bytes that a context may have which comes by standard input. */
+/** The maximum size of a context on standard input, in bytes. */
 export const MAX_STDIN_BYTES = 64 * MIB;
 
-/** The most bytes of a result that is printed within JSON, or on a terminal. */
+/** The maximum size of a result that is printed in JSON or on a terminal, in bytes. */
 export const MAX_JSON_RESULT_BYTES = 64 * MIB;
 
-/** The most tasks, dead letters or messages of one answer. */
+/** The maximum number of tasks, dead letters or messages in one answer. */
 export const MAX_LIST = 100_000;
 
 export const MAX_CONFIG_BYTES = MIB;
 
-/** The shortest lease, in ms. A lease is renewed every third of its length, and each renewal is an event of the log. */
+/**
+ * The shortest lease, in ms. A lease is renewed after each third of its length, and each renewal is an event in the
+ * log.
+ */
 export const MIN_LEASE = 1_000;

@@ -3,19 +3,18 @@ import type { Event } from './event.ts';
 import { evolve } from './evolve.ts';
 import type { Task } from './task.ts';
 
-/** What came of one entry of a log that several write to. */
+/** The result of folding one entry of a log with several writers. */
 export interface Applied {
   readonly accepted: boolean;
-  /** What there is to remember, in order: the events themselves, or the refusals that they folded to. */
+  /** The events to record, in order: the events of the entry, or the refusals that they folded to. */
   readonly events: readonly Event[];
-  /** The tasks that are not as they were. */
+  /** The tasks that have changed. */
   readonly tasks: ReadonlyMap<string, Task>;
 }
 
 /**
- * Folds one entry: the events of one decision, which take effect together, or not at all where one of them lost a
- * race. Of a lost entry stays what somebody said about a task in vain, as a refusal; what time brought about and
- * what was merely tried leaves no trace.
+ * Folds one entry: the events of one decision. Either all of them take effect or, if one of them lost a race, none. A
+ * rejected completion or failure is recorded as a refusal. Rejected events of time and rejected claims leave no trace.
  */
 export function applyEntry(events: readonly Event[], find: (id: string) => Task | undefined): Applied {
   const tasks = new Map<string, Task>();

@@ -1,7 +1,6 @@
 /**
- * The system's names of errors that a child can't bring about by what it does to files: of a full or read-only disk,
- * of a failing device, of a limit of the system. Any other error of a file (it is missing, not readable, a folder, a
- * link to itself) can be its doing.
+ * System error codes that a child cannot cause through its files: a full or read-only disk, a failing device, a limit
+ * of the system. A child can cause every other file error (a file is missing, unreadable, a folder, a link to itself).
  */
 export const machineErrors: ReadonlySet<string> = new Set([
   'ENOSPC',

@@ -1,11 +1,11 @@
 import type { Task } from './task.ts';
 
 /**
- * From when on a command counts that was said at one time and is heard at a later one: from when it was said, so that
- * a completion counts that was said in time, though the lease has ended since. Never later than now: a clock that ran
- * ahead must not end leases that are live. Never before what last happened to the task: its events stay in order.
- * @param task as it is now; undefined where there is none yet
- * @param said when it was said; undefined where it is said now. All in ms since 1970
+ * The effective time of a command that was issued earlier than the backend received it. It is the time when it was
+ * issued, so that a completion in time counts even if the lease has ended since. It is never later than now, because a
+ * fast clock must not end live leases. It is never before the latest event of the task, so that events stay in order.
+ * @param task its current state; undefined if it does not exist yet
+ * @param said when it was issued; undefined for now. All in ms since 1970
  */
 export function countsFrom(task: Task | undefined, said: number | undefined, now: number): number {
   if (said === undefined) return now;

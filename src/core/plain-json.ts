@@ -1,9 +1,9 @@
 import { MAX_DEPTH } from './limits.ts';
 
 /**
- * What keeps a JSON value from being stored and read again as it is: arrays and objects that are nested too deep, or
- * text with half a surrogate pair. Looks without recursion, so that it can look at any depth.
- * @returns the problem as the end of a sentence about the value; undefined where there is none
+ * Finds the reason why a JSON value cannot be stored and read back unchanged: nesting that is too deep, or text with
+ * half of a surrogate pair. It uses no recursion, so it works at any depth.
+ * @returns the problem as the end of a sentence about the value; undefined if there is none
  */
 export function jsonProblem(value: unknown): string | undefined {
   let level: unknown[] = [value];

@@ -1,4 +1,4 @@
-/** In the order in which claims prefer them, weakest first. */
+/** In ascending order: claims prefer the later ones. */
 export const priorities = ['low', 'normal', 'high'] as const;
 
 export type Priority = (typeof priorities)[number];

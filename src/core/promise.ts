@@ -1,14 +1,14 @@
 import type { Envelope } from './envelope.ts';
 import type { Evidence } from './evidence.ts';
 
-/** The names that a completion must bring evidence for. */
+/** The names of the artifacts that a completion must include. */
 export function promisedArtifacts(envelope: Envelope): readonly string[] {
   return envelope.expected_output?.artifacts ?? [];
 }
 
 /**
- * The promised names that a completion brings no non-empty evidence for. The summary text may stand for an
- * artifact of the name `summary`.
+ * The expected artifacts that are missing or empty in a completion. The summary text can replace an artifact with the
+ * name `summary`.
  */
 export function missingArtifacts(
   promised: readonly string[],

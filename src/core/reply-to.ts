@@ -1,4 +1,4 @@
-/** The queue to which an agent's result messages go, unless the envelope names another. */
+/** The queue for the result messages of an agent, unless the envelope names another. */
 export function resultsQueue(agent: string): string {
   return `results.${agent}`;
 }

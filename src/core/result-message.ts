@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { isFinished, type Task } from './task.ts';
 
-/** What a coordinator finds in its inbox when a task has ended; the mission's second form. */
+/** The message in a coordinator's inbox when a task has ended; the mission's second form. */
 export const ResultMessage = z.looseObject({
   task_id: z.string(),
   from: z.string(),
@@ -10,13 +10,13 @@ export const ResultMessage = z.looseObject({
   result_ref: z.optional(z.string()),
   summary: z.optional(z.string()),
   reason: z.optional(z.string()),
-  /** A line for each piece of evidence that is no longer what was recorded. */
+  /** One line for each piece of evidence that differs from its record. */
   drift: z.optional(z.array(z.string())),
 });
 export type ResultMessage = z.infer<typeof ResultMessage>;
 
 /**
- * The message that a finished task sends to its `reply_to`; undefined while it has not ended.
+ * The result message of a finished task for its `reply_to`; undefined before the end of the task.
  * @param refOf turns a path of the store into a reference that the reader can open
  */
 export function resultMessage(task: Task, refOf: (path: string) => string): ResultMessage | undefined {

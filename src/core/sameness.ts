@@ -1,7 +1,7 @@
 import type { Envelope } from './envelope.ts';
 import type { Evidence } from './evidence.ts';
 
-/** JSON with the keys of every object in order, so that equal values have equal texts. */
+/** JSON with sorted keys in every object, so that equal values give equal text. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) =>
     inner !== null && typeof inner === 'object' && !Array.isArray(inner)
@@ -16,8 +16,8 @@ export interface Submitted {
 }
 
 /**
- * Whether two submits say the same: everything that the submitter said, and the content of the context file, but
- * not where that file lies.
+ * Whether two submits are equal: all fields from the submitter and the content of the context file. The path of that
+ * file is not compared.
  */
 export function sameSubmit(a: Submitted, b: Submitted): boolean {
   const said = ({ envelope, context }: Submitted) =>
@@ -35,7 +35,7 @@ export interface Outcome {
   readonly artifacts: readonly Evidence[];
 }
 
-/** Whether two completions say the same: the summary, and the evidence by name and content. */
+/** Whether two completions are equal: the summary, and the names and contents of the evidence. */
 export function sameOutcome(a: Outcome, b: Outcome): boolean {
   const said = ({ summary, result, artifacts }: Outcome) =>
     canonical({

@@ -8,17 +8,19 @@ type Fields = { readonly [F in keyof typeof envelopeFields]: z.infer<ReturnType<
 type Certain = 'to' | 'type' | 'priority';
 
 /**
- * An envelope as a submitter writes it: what is left out is filled in from the identity and the defaults. It may
- * hold further fields, which are kept.
+ * An envelope as a submitter writes it. Missing fields are filled in from the identity and the defaults. Unknown fields
+ * are allowed and kept.
  */
 export type Submission = Pick<Fields, Certain> & Partial<Omit<Fields, Certain>>;
 
-/** Rows may hold any further fields, and must not fill the memory with schemas. */
+/** Rows may contain any unknown fields. These must not fill the memory with schemas. */
 const MANY_FORMS = 1_000;
 
 const schemas = new Map<string, z.ZodMiniType>();
 
-/** The schema of the fields that are there: most submissions hold few of them, and the rows of a batch the same. */
+/**
+ * A schema for the present fields only. Most submissions have few fields, and the rows of a batch have the same fields.
+ */
 function schemaOf(json: unknown): z.ZodMiniType {
   const there = ['to', ...Object.keys(Object(json) as object)];
   const key = there.join();
@@ -32,8 +34,8 @@ function schemaOf(json: unknown): z.ZodMiniType {
 }
 
 /**
- * @param nameOf how whoever wrote it calls a field
- * @throws AgentqError `invalid-name` or `usage` that names the first field that is wrong
+ * @param nameOf returns the submitter's name for a field, for example an option
+ * @throws AgentqError `invalid-name` or `usage`; it names the first invalid field
  */
 export function parseSubmission(
   json: unknown,

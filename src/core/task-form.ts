@@ -3,10 +3,10 @@ import { loggedEnvelope } from './envelope.ts';
 import { Evidence } from './evidence.ts';
 import { moment } from './moment-form.ts';
 
-/** Made when a task is first read: few commands meet one in the log. */
+/** Created when a task is first read, because few commands find one in the log. */
 let form: z.ZodMiniType | undefined;
 
-/** Whether JSON is a task in every part, as the log holds one that was said again. */
+/** Whether a JSON value is a valid task, as in a `carried` entry of the log. */
 export function isTask(value: unknown): boolean {
   form ??= taskForm();
   return form.safeParse(value).success && isCoherent(value as Numbered);
@@ -21,7 +21,7 @@ interface Numbered {
   readonly lease?: { readonly attempt: number };
 }
 
-/** Attempts have ascending numbers, and only the one that holds the lease is open. */
+/** Attempts have ascending numbers, and only the attempt that holds the lease is open. */
 function isCoherent({ id, status, envelope, forgiven, attempts, lease }: Numbered): boolean {
   const last = attempts.at(-1);
   const open = attempts.filter(({ outcome }) => outcome === undefined);

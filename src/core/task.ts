@@ -1,9 +1,12 @@
 import type { Envelope } from './envelope.ts';
 import type { Evidence } from './evidence.ts';
 
-/** All moments are milliseconds since 1970, UTC. */
+/** All times are in milliseconds since 1970, UTC. */
 interface AttemptBase {
-  /** 1 for the first, unless the store was restored; never used twice in the life of a task. It fences: only the holder of the latest may act. */
+  /**
+   * The fencing token. 1 for the first attempt, unless the store was restored. No number is used twice for a task. Only
+   * the holder of the latest attempt may change the task.
+   */
   readonly number: number;
   readonly worker: string;
   readonly started_at: number;
@@ -17,7 +20,7 @@ export type ClosedAttempt = AttemptBase & {
   readonly outcome: AttemptOutcome;
   readonly ended_at: number;
   readonly reason?: string;
-  /** What a failed attempt left behind, its log above all. */
+  /** The files of a failed attempt, mainly its log. */
   readonly artifacts?: readonly Evidence[];
 };
 export type Attempt = OpenAttempt | ClosedAttempt;
@@ -40,27 +43,30 @@ export interface Completion {
   readonly at: number;
   readonly summary?: string;
   readonly result?: Evidence;
-  /** Where a worker that is not ours says that its result lies: nobody has hashed it. */
+  /** The location of the result of a third-party worker, as reported by it. The file has no recorded hash. */
   readonly result_ref?: string | undefined;
   readonly artifacts: readonly Evidence[];
 }
 
-/** What is known of a task whatever its status. */
+/** The data that a task has in every status. */
 export interface TaskFacts {
   readonly id: string;
   readonly envelope: Envelope;
   readonly context?: Evidence;
   readonly submitted_at: number;
-  /** Of the role when it was submitted; the envelope's own comes first. */
+  /** The setting of the role at the time of the submit. The value in the envelope overrides it. */
   readonly max_attempts?: number;
-  /** When something last happened to it. */
+  /** The time of its latest event. */
   readonly updated_at: number;
   readonly attempts: readonly Attempt[];
-  /** How many attempts came before the last retry from the dead letters: those no longer count. */
+  /** The number of attempts before the last retry from the dead letters. They no longer count. */
   readonly forgiven: number;
-  /** Set where the store was restored from a backup: what comes next is numbered above it. */
+  /** Set if the store was restored from a backup. Later attempts have higher numbers than this. */
   readonly attempts_above?: number;
-  /** Changes that came too late, from the wrong hands, or twice. They stand in the history. */
+  /**
+   * The number of changes that were refused: too late, repeated, or not from the holder of the task. The history
+   * contains them.
+   */
   readonly refused: number;
 }
 
@@ -81,7 +87,9 @@ export type StatusPart =
       readonly cancelled_at: number;
       readonly by: string;
       readonly reason?: string;
-      /** When its worker said that its processes are gone; absent where no worker had it, or none has said so. */
+      /**
+       * When its worker reported that its processes are gone. Absent if no worker had the task or no report has come.
+       */
       readonly stopped_at?: number;
     };
 
@@ -99,12 +107,12 @@ export const statuses = [
   'expired',
 ] as const satisfies readonly Status[];
 
-/** Whether nothing more will happen to the task unless a person or a coordinator wants it. */
+/** Whether the task has ended: it changes only if a person or a coordinator requests it. */
 export function isFinished(task: Task): task is TaskIn<'completed' | 'failed' | 'cancelled' | 'expired'> {
   return task.status !== 'queued' && task.status !== 'scheduled' && task.status !== 'working';
 }
 
-/** Whether the dead-letter queue shows it. */
+/** Whether the dead-letter queue contains it. */
 export function isDead(task: Task): task is TaskIn<'failed' | 'expired'> {
   return (task.status === 'failed' || task.status === 'expired') && task.dismissed_at === undefined;
 }
@@ -120,7 +128,7 @@ export function nextAttempt(task: Task): number {
   return Math.max(task.attempts.at(-1)?.number ?? 0, task.attempts_above ?? 0) + 1;
 }
 
-/** Whether no worker has begun it since it was submitted, or last taken back from the dead letters. */
+/** Whether no worker has started it since the submit or the last retry from the dead letters. */
 export function isUnstarted(task: Task): boolean {
   return task.attempts.length === task.forgiven;
 }

@@ -2,13 +2,15 @@ import type { Event } from './event.ts';
 import type { Envelope } from './envelope.ts';
 import { resultsQueue } from './reply-to.ts';
 
-/** The type of a task that stands for a message which nobody could read. */
+/** The type of a task that represents an unreadable message. */
 export const UNREADABLE = 'unreadable';
 
 /** How much of such a message is shown, in bytes. */
 const SHOWN = 4_096;
 
-/** A message that is no task, as a task that failed at once: so people find it among the dead letters. */
+/**
+ * Represents a message that is not a task as a task that failed at once, so that people find it among the dead letters.
+ */
 export function unreadableEvents(id: string, role: string, content: Buffer, reason: string, at: number): Event[] {
   const envelope: Envelope = {
     task_id: id,

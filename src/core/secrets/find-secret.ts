@@ -1,21 +1,23 @@
 import { AgentqError } from '../errors.ts';
 
-/** For the commands that have the option. */
+/** The hint for commands with the option `--allow-secret`. */
 export const INSISTING = ', or insist with --allow-secret';
 
-/** How much text is searched at once, in characters: the rules' time grows with it more than linearly. */
+/**
+ * The length of text that is searched at once, in characters. The time of the rules grows faster than linearly with it.
+ */
 const WINDOW = 128 * 1024;
 
-/** How much of it is searched again with what follows: longer than what any rule matches. */
+/** The overlap of two parts, in characters. It is longer than any match of a rule. */
 const OVERLAP = 4 * 1024;
 
-/** What kind of credential the text seems to hold; undefined where it seems to hold none. */
+/** The kind of credential that the text seems to contain; undefined if there is none. */
 export function findSecret(text: string): Promise<string | undefined> {
   return findSecretIn([text]);
 }
 
 /**
- * The same for a text in parts, of which no more than a few are in memory at a time.
+ * The same for a text in parts. Only a few parts are in memory at a time.
  * @param parts may end anywhere, also within a secret
  */
 export async function findSecretIn(parts: Iterable<string>): Promise<string | undefined> {
@@ -32,7 +34,7 @@ export async function findSecretIn(parts: Iterable<string>): Promise<string | un
   return await search(rest);
 }
 
-/** Where the last word before `end` ends, so that no token is cut in two; `end` in a word that is longer than any. */
+/** The end of the last word before `end`, so that no token is cut in two; `end` itself inside a very long word. */
 function endOfWord(text: string, end: number): number {
   for (let at = end; at > end - OVERLAP / 2; at--) if (/\s/.test(text[at - 1]!)) return at;
   return end;
@@ -45,11 +47,11 @@ async function search(text: string): Promise<string | undefined> {
   return id === undefined ? undefined : `a credential (${id})`;
 }
 
-/** What stands before a credential of any vendor, or around a password. */
+/** Text that appears before a credential of any vendor, or around a password. */
 const ANNOUNCED =
   /pass|pwd|curl|private key|putty-user|client-key|:\/\/[^\s]{0,400}@|(?:key|token|secret|auth|cred|access|api)[\w. "'\]-]{0,25}[=:>]/i;
 
-/** Whether the rules are worth loading: most texts are words, paths and dates, and every command pays for what it loads. */
+/** Whether the rules must be loaded. Most texts are words, paths and dates, and loading the rules costs time. */
 function mayHoldSecret(text: string): boolean {
   return ANNOUNCED.test(text) || Array.from(text.matchAll(/[\w+/=~.:-]{12,}/g)).some(([run]) => looksRandom(run));
 }
@@ -61,8 +63,8 @@ function looksRandom(run: string): boolean {
 }
 
 /**
- * @param insisting how to insist, where the writer may
- * @throws AgentqError `secret` where the text seems to hold a credential. The message never repeats it.
+ * @param insisting the hint that tells the writer how to override the check, if that is allowed
+ * @throws AgentqError `secret` if the text seems to contain a credential. The message never contains the text.
  */
 export async function refuseSecret(text: string | undefined, where: string, insisting = ''): Promise<void> {
   const found = text === undefined ? undefined : await findSecret(text);

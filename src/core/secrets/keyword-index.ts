@@ -1,10 +1,10 @@
 /**
- * Finds which of many words a text contains, in one pass: to look for each of them in turn takes as many passes.
+ * Finds which of many words a text contains, in one pass. A search for each word would need one pass per word.
  * @param words of at least two characters
  */
 export function keywordIndex(words: readonly string[]): (text: string) => ReadonlySet<string> {
   const byStart: string[][] = [];
-  // Which pairs of characters begin a word, so that most places of a text cost one look.
+  // The pairs of characters that begin a word. So most positions of a text need only one lookup.
   const starts = new Uint16Array(256 * 256);
   for (const word of new Set(words)) {
     const pair = pairAt(word, 0);
@@ -22,5 +22,5 @@ export function keywordIndex(words: readonly string[]): (text: string) => Readon
   };
 }
 
-/** Two characters as a number; those beyond Latin-1 are taken for others, which costs a look. */
+/** Two characters as a number. Characters beyond Latin-1 collide with others, which costs only an extra lookup. */
 const pairAt = (text: string, at: number) => ((text.charCodeAt(at) & 0xff) << 8) | (text.charCodeAt(at + 1) & 0xff);

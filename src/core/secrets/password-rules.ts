@@ -1,9 +1,9 @@
 import { type Allowlist, IS, type Rule, token } from './rule.ts';
 
-/** A password that a person chose is less random than a token, so no entropy is asked of it. */
+/** A password that a person chose is less random than a token, so no entropy is required. */
 const chosen = (id: string, source: string, ...keywords: string[]): Rule => ({ id, source, flags: 'i', keywords });
 
-/** What tells a password from a word or the name of a variable. */
+/** The difference between a password and a word or the name of a variable. */
 const DIGIT_OR_SIGN = String.raw`[^\s"'\x60<>;,(){}[\]]{0,127}[\d!#$%^&*+~]`;
 const quoted = (quote: string) =>
   String.raw`${quote}(?=[^${quote}\s]{0,127}[\d!#$%^&*+~]|(?-i:[^${quote}\s]{0,64}[a-z][A-Z][^${quote}\s]{0,64}[a-z][A-Z]))([^${quote}\s]{6,128})${quote}`;
@@ -16,7 +16,7 @@ const code: Allowlist = {
   expressions: [{ source: '^[a-z_$][\\w$]*(?:\\.[a-z_$][\\w$]*)+$', flags: 'i' }, { source: '^--' }],
 };
 
-/** Credentials that are known by what stands before them: the same with every vendor. */
+/** Credentials that are recognised by the text before them, for every vendor. */
 export const passwordRules: readonly Rule[] = [
   token(
     'authorization-header',
@@ -37,7 +37,7 @@ export const passwordRules: readonly Rule[] = [
     'curl',
   ),
   {
-    // A port and a path with an @ in it are no password, and a password that is the user's name again is none to hide.
+    // A port and a path with an @ are not a password. A password that equals the user name is not a secret.
     ...chosen(
       'url-password',
       String.raw`(?<![a-z0-9+.-])[a-z][a-z0-9+.-]*:\/\/([^\s/?#:@"'<>]{0,128}):(?!\1@|\d{1,5}(?:[/?#"'\\]|$))([^\s?#@"'<>\\]{3,256})@[^\s/@]+`,

@@ -1,6 +1,6 @@
 import type { Allowlist } from './rule.ts';
 
-/** What documentation writes where a secret would stand. */
+/** Placeholders that documentation uses instead of a secret. */
 const words = [
   'example',
   'placeholder',
@@ -27,7 +27,7 @@ const words = [
   'dxnlcm5hbwu6cgfzc3dvcmq',
 ];
 
-/** Names of what would stand there, and of variables that hold it. */
+/** Words that describe a secret, and names of variables that contain one. */
 const NAME =
   '(?:(?:[a-z]+[_-]){1,3}|my|the|your|our|some|db|super|top|user|root|admin|pg)?(?:user|name|admin|root|test|demo|foo|bar|pass(?:word|wd|phrase|code)?|pwd|pw|secret|token|(?:api[_-]?)?key|cred(?:ential)?s?|auth|change_?me|changeit|env|guest|null|none|undefined|string)(?:[_-]?(?:here|file|var))?\\d?';
 
@@ -42,9 +42,9 @@ const expressions = [
   { source: '^([*x.·•_-])\\1*$', flags: 'i' },
   // The id of a task
   { source: '^(?:key-[a-f0-9]{16}|task-[a-z0-9]{12})$' },
-  // A folder or a file, which may well be called after what it holds
+  // A folder or a file: its name may describe its content
   { source: '^[~.]{0,2}/[\\w./-]+$' },
 ];
 
-/** Allowed in what every rule finds. */
+/** Exceptions for every rule. */
 export const placeholders: Allowlist = { stopwords: words, expressions };

@@ -10,7 +10,7 @@ const listed = (gitleaks.rules as readonly Rule[]).map((rule) => ({
   allowlists: [gitleaks.allowlist, ...(rule.allowlists ?? [])],
 }));
 
-/** A rule of our own with the id of a listed one allows what that one allows. */
+/** A rule of agentq with the same id as a gitleaks rule has the same exceptions. */
 const rules: readonly Rule[] = [
   ...[...vendorRules, ...passwordRules].map((rule) => ({ ...listed.find(({ id }) => id === rule.id), ...rule })),
   ...listed,
@@ -18,10 +18,10 @@ const rules: readonly Rule[] = [
 
 const keywordsIn = keywordIndex(rules.flatMap(({ keywords }) => keywords));
 
-/** The most characters that a rule takes for a name before the secret. */
+/** The maximum length of a name before the secret, in characters. */
 const NAME_LENGTH = 50;
 
-/** A run of so many characters of base64 is data, and a keyword in it is chance. */
+/** A base64 sequence of this length is data; a keyword in it is a coincidence. */
 const DATA = /^[\w+/\r\n-]{80}$/;
 
 const compiled = new WeakMap<Expression, RegExp>();
@@ -35,7 +35,7 @@ function compile(expression: Expression): RegExp {
 const matches = (expression: Expression, text: string) => text.search(compile(expression)) >= 0;
 
 /**
- * Tries every rule on a text.
+ * Applies every rule to a text.
  * @returns the id of the first rule that finds a secret in it
  */
 export function searchText(text: string): string | undefined {
@@ -79,7 +79,7 @@ function lineAt(text: string, index: number): string {
   return text.slice(text.lastIndexOf('\n', index) + 1, end < 0 ? undefined : end);
 }
 
-/** Shannon's, in bits a character. */
+/** Shannon entropy, in bits per character. */
 function entropyOf(text: string): number {
   const counts = new Map<string, number>();
   for (const character of text) counts.set(character, (counts.get(character) ?? 0) + 1);

@@ -1,6 +1,6 @@
 import { type Rule, token, IS } from './rule.ts';
 
-/** Forms of credentials that the vendors document and that gitleaks' rules lack, or see in fewer places. */
+/** Forms of credentials that vendors document and that the rules of gitleaks lack or find in fewer places. */
 export const vendorRules: readonly Rule[] = [
   // Keys of any vendor
   {
