@@ -46,5 +46,10 @@ const expressions = [
   { source: '^[~.]{0,2}/[\\w./-]+$' },
 ];
 
+/** Exceptions for the rule for keys of any vendor: a UUID after "key" is nearly always an id. */
+export const ids: Allowlist = {
+  expressions: [{ source: '^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$', flags: 'i' }],
+};
+
 /** Exceptions for every rule. */
 export const placeholders: Allowlist = { stopwords: words, expressions };

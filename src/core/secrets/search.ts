@@ -1,13 +1,13 @@
 import gitleaks from './gitleaks.json' with { type: 'json' };
 import { keywordIndex } from './keyword-index.ts';
 import { passwordRules } from './password-rules.ts';
-import { placeholders } from './placeholder.ts';
+import { ids, placeholders } from './placeholder.ts';
 import type { Allowlist, Expression, Rule } from './rule.ts';
 import { vendorRules } from './vendor-rules.ts';
 
 const listed = (gitleaks.rules as readonly Rule[]).map((rule) => ({
   ...rule,
-  allowlists: [gitleaks.allowlist, ...(rule.allowlists ?? [])],
+  allowlists: [gitleaks.allowlist, ...(rule.id === 'generic-api-key' ? [ids] : []), ...(rule.allowlists ?? [])],
 }));
 
 /** A rule of agentq with the same id as a gitleaks rule has the same exceptions. */

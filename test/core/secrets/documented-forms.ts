@@ -88,7 +88,7 @@ export const documentedForms: readonly (readonly [what: string, form: string])[]
   ['PyPI token', 'pypi-AgEIcHlwaS5vcmc{url 150}'],
   ['RubyGems key', 'rubygems_{hex 48}'],
   ['npm token', 'npm_{alnum 36}'],
-  ['npm token in .npmrc', `//registry.npmjs.org/:_authToken=${UUID}`],
+  ['npm token in .npmrc', `//registry.example.org/:_authToken=${UUID}`],
   ['NuGet key', 'oy2{lower 43}'],
   ['crates.io token', 'cio{alnum 32}'],
   ['Clojars token', 'CLOJARS_{hex 60}'],
