@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
-import { removeTopology, type TopologyWish } from '../src/backend/open.ts';
+import { removeTopology } from '../src/backend/open.ts';
+import type { TopologyWish } from '../src/backend/options.ts';
 import { Names } from '../src/backend/amqp/names.ts';
 import { agentq } from './agentq.ts';
 import type { BenchBroker } from './broker.ts';

@@ -2,7 +2,8 @@ import { brokerPolicy } from '../src/app/config.ts';
 import type { Services } from '../src/app/services.ts';
 import { findWorkspace } from '../src/app/workspace.ts';
 import { FsStore } from '../src/artifacts/fs/fs-store.ts';
-import { type BackendOptions, openBackend } from '../src/backend/open.ts';
+import { openBackend } from '../src/backend/open.ts';
+import type { BackendOptions } from '../src/backend/options.ts';
 
 const LETTERS = '23456789abcdefghjkmnpqrstuvwxyz';
 

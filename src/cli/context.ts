@@ -7,17 +7,14 @@ import { waitingInOutbox } from '../app/outbox.ts';
 import { findWorkspace, type Workspace } from '../app/workspace.ts';
 import { FsStore } from '../artifacts/fs/fs-store.ts';
 import {
-  type BackendOptions,
-  type BrokerOptions,
-  type BrokerReport,
   createBackend,
   declareTopology,
   openArchive,
   openBackend,
   plannedTopology,
   removeTopology,
-  type TopologyWish,
 } from '../backend/open.ts';
+import type { BackendOptions, BrokerOptions, BrokerReport, TopologyWish } from '../backend/options.ts';
 import { AgentqError, isAway } from '../core/errors.ts';
 import { name } from '../core/identifiers.ts';
 import { inputError } from '../core/issue.ts';
@@ -28,7 +25,7 @@ import { Io } from './io.ts';
 import type { Output } from './output.ts';
 import type { System } from './system.ts';
 
-export type { TopologyWish } from '../backend/open.ts';
+export type { TopologyWish } from '../backend/options.ts';
 
 /**
  * Letters and digits that nobody takes for one another, 59 bits of them. Not the secure generator: an id is no

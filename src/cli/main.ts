@@ -4,11 +4,8 @@ import { report } from './error-report.ts';
 import { addGlobalOptions, globalOptions } from './global-options.ts';
 import { Output } from './output.ts';
 import type { System } from './system.ts';
+import type { Verb } from './verb.ts';
 import { VERSION } from './version.ts';
-
-/** Adds a verb's arguments, options and action. Loaded when the verb is called, with all that it imports. */
-export type Define = (command: Command, context: () => Context) => void;
-type Verb = readonly [name: string, summary: string, load: () => Promise<{ define: Define }>];
 
 const verbs: readonly Verb[] = [
   ['init', 'make a workspace here', () => import('./commands/init.ts')],

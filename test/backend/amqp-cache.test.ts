@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Backend } from '../../src/backend/backend.ts';
-import type { BackendOptions } from '../../src/backend/open.ts';
+import type { BackendOptions } from '../../src/backend/options.ts';
 import { declare } from '../../src/backend/amqp/declare.ts';
 import { topologyOf } from '../../src/backend/amqp/topology.ts';
 import {

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { compare, declare, remove } from '../../src/backend/amqp/declare.ts';
 import { Names } from '../../src/backend/amqp/names.ts';
 import { type Arguments, type Topology, topologyOf } from '../../src/backend/amqp/topology.ts';
-import { type BrokerOptions, declareTopology, removeTopology } from '../../src/backend/open.ts';
+import { declareTopology, removeTopology } from '../../src/backend/open.ts';
+import type { BrokerOptions } from '../../src/backend/options.ts';
 import { amqpUrl } from '../broker/shared-broker.ts';
 import { SECOND } from './contract/say.ts';
 import { onLink, withPrefix } from './support/amqp-harness.ts';

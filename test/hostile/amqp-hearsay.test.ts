@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test } from 'vitest';
-import type { BackendOptions } from '../../src/backend/open.ts';
+import type { BackendOptions } from '../../src/backend/options.ts';
 import { claimed, complete, done, envelope, MINUTE, QUEUE, refused, ROLE, submit } from '../backend/contract/say.ts';
 import { makeAmqpHarness } from '../backend/support/amqp-harness.ts';
 import { BrokerHand } from '../backend/support/broker-hand.ts';

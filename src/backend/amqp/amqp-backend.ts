@@ -16,7 +16,7 @@ import type {
   Topic,
   Watch,
 } from '../backend.ts';
-import type { BackendOptions, BrokerOptions } from '../open.ts';
+import type { BackendOptions, BrokerOptions } from '../options.ts';
 import { Listeners, nameOf } from '../projection/listeners.ts';
 import { parseAddress } from './address.ts';
 import { entryId } from './entry-id.ts';

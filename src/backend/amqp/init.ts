@@ -1,5 +1,5 @@
 import { AgentqError } from '../../core/errors.ts';
-import type { BackendOptions, BrokerOptions, BrokerReport, TopologyWish } from '../open.ts';
+import type { BackendOptions, BrokerOptions, BrokerReport, TopologyWish } from '../options.ts';
 import { parseAddress } from './address.ts';
 import { compare, declare, refuseDifferences, remove } from './declare.ts';
 import { definitionsOf } from './definitions.ts';

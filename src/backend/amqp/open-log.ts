@@ -1,4 +1,4 @@
-import type { BackendOptions, BrokerOptions } from '../open.ts';
+import type { BackendOptions, BrokerOptions } from '../options.ts';
 import type { Listeners } from '../projection/listeners.ts';
 import { Absence } from './absence.ts';
 import { Cache } from './cache.ts';

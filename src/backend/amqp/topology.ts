@@ -1,4 +1,4 @@
-import type { Retention } from '../open.ts';
+import type { Retention } from '../options.ts';
 import { DELAY_LEVELS, type Names, RESERVED } from './names.ts';
 
 export type Arguments = Readonly<Record<string, string | number>>;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { AgentqError } from '../../core/errors.ts';
 import { decide } from '../../core/decide.ts';
 import type { Archive, Restored } from '../archive.ts';
-import type { BackendOptions } from '../open.ts';
+import type { BackendOptions } from '../options.ts';
 import { audit } from '../projection/audit.ts';
 import { Connection } from '../projection/connection.ts';
 import { type Stored, toRow } from '../projection/rows.ts';

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { BackendOptions } from '../open.ts';
+import type { BackendOptions } from '../options.ts';
 import { Connection } from '../projection/connection.ts';
 import { Doorbell } from './doorbell.ts';
 import { storeForm } from './form.ts';

@@ -1,5 +1,5 @@
 import type { Backend } from '../backend.ts';
-import type { BackendOptions } from '../open.ts';
+import type { BackendOptions } from '../options.ts';
 import { Connection } from '../projection/connection.ts';
 import { bellsIn, databaseIn } from './create.ts';
 import { Doorbell } from './doorbell.ts';

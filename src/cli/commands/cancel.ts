@@ -3,7 +3,7 @@ import { obey } from '../../app/obey.ts';
 import { refuseSecret } from '../../core/secrets/find-secret.ts';
 import { name } from '../../core/identifiers.ts';
 import { parseFlags, text } from '../flags.ts';
-import type { Define } from '../main.ts';
+import type { Define } from '../verb.ts';
 import type { Output } from '../schemas.ts';
 
 const Flags = z.object({ from: z.optional(name('agent name')), reason: z.optional(text()) });

@@ -10,7 +10,7 @@ import { name } from '../../core/identifiers.ts';
 import type { TaskIn } from '../../core/task.ts';
 import type { Context } from '../context.ts';
 import { duration, leaseSpan, parseFlags } from '../flags.ts';
-import type { Define } from '../main.ts';
+import type { Define } from '../verb.ts';
 import type { Output } from '../schemas.ts';
 import { untilSignal } from '../signals.ts';
 import { driftView, iso } from '../views.ts';

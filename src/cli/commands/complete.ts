@@ -5,7 +5,7 @@ import { type CurrentFolder, locate } from '../../app/current-folder.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { checkName } from '../../core/identifiers.ts';
 import { parseFlags, text } from '../flags.ts';
-import type { Define } from '../main.ts';
+import type { Define } from '../verb.ts';
 import type { Output } from '../schemas.ts';
 import { addSpeakerOptions, speaker, speakerFlags } from '../speaker.ts';
 

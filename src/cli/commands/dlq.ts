@@ -8,7 +8,7 @@ import { isDead, type Task } from '../../core/task.ts';
 import type { Context } from '../context.ts';
 import { limitOf, parseFlags } from '../flags.ts';
 import type { Io } from '../io.ts';
-import type { Define } from '../main.ts';
+import type { Define } from '../verb.ts';
 import type { Output } from '../schemas.ts';
 import { shorten } from '../line.ts';
 import { printTable } from '../table.ts';

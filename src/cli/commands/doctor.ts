@@ -4,7 +4,7 @@ import { diagnose } from '../../app/doctor.ts';
 import type { Backend } from '../../backend/backend.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { parseFlags } from '../flags.ts';
-import type { Define } from '../main.ts';
+import type { Define } from '../verb.ts';
 import type { Output } from '../schemas.ts';
 import { visible } from '../visible.ts';
 

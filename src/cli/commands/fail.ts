@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { fail } from '../../app/fail.ts';
 import { parseFlags, text } from '../flags.ts';
-import type { Define } from '../main.ts';
+import type { Define } from '../verb.ts';
 import type { Output } from '../schemas.ts';
 import { addSpeakerOptions, speaker, speakerFlags } from '../speaker.ts';
 import { iso } from '../views.ts';

@@ -6,7 +6,7 @@ import { resultsQueue } from '../../core/reply-to.ts';
 import type { ResultMessage } from '../../core/result-message.ts';
 import { duration, limitOf, parseFlags } from '../flags.ts';
 import type { Io } from '../io.ts';
-import type { Define } from '../main.ts';
+import type { Define } from '../verb.ts';
 import type { Output } from '../schemas.ts';
 import { untilSignal } from '../signals.ts';
 import { visible } from '../visible.ts';

@@ -3,7 +3,7 @@ import { existingWorkspace, initWorkspace, newConfig } from '../../app/workspace
 import { checkName } from '../../core/identifiers.ts';
 import type { Context, TopologyWish } from '../context.ts';
 import { names, parseFlags } from '../flags.ts';
-import type { Define } from '../main.ts';
+import type { Define } from '../verb.ts';
 import type { Output } from '../schemas.ts';
 import { visible } from '../visible.ts';
 

@@ -5,7 +5,7 @@ import { name } from '../../core/identifiers.ts';
 import { statuses, type Task } from '../../core/task.ts';
 import { limitOf, names, parseFlags } from '../flags.ts';
 import type { Io } from '../io.ts';
-import type { Define } from '../main.ts';
+import type { Define } from '../verb.ts';
 import type { Output } from '../schemas.ts';
 import { colourOf, headline } from '../task-text.ts';
 import { printTable } from '../table.ts';

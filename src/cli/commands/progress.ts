@@ -3,7 +3,7 @@ import { rolePolicy } from '../../app/config.ts';
 import { findTask, obey } from '../../app/obey.ts';
 import { refuseSecret } from '../../core/secrets/find-secret.ts';
 import { leaseSpan, parseFlags, percent } from '../flags.ts';
-import type { Define } from '../main.ts';
+import type { Define } from '../verb.ts';
 import type { Output } from '../schemas.ts';
 import { addSpeakerOptions, speaker, speakerFlags } from '../speaker.ts';
 import { iso } from '../views.ts';

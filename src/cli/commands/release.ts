@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 import { obey } from '../../app/obey.ts';
 import { refuseSecret } from '../../core/secrets/find-secret.ts';
 import { parseFlags, text } from '../flags.ts';
-import type { Define } from '../main.ts';
+import type { Define } from '../verb.ts';
 import type { Output } from '../schemas.ts';
 import { addSpeakerOptions, speaker, speakerFlags } from '../speaker.ts';
 

@@ -3,7 +3,7 @@ import { restore } from '../../app/restore.ts';
 import { locate } from '../../app/current-folder.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { parseFlags } from '../flags.ts';
-import type { Define } from '../main.ts';
+import type { Define } from '../verb.ts';
 import type { Output } from '../schemas.ts';
 import { driftView, iso } from '../views.ts';
 import { visible } from '../visible.ts';

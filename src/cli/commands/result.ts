@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { readResult, wholeContent } from '../../app/result.ts';
-import type { Define } from '../main.ts';
+import type { Define } from '../verb.ts';
 import type { Output } from '../schemas.ts';
 import { fileView } from '../views.ts';
 import { visibleText } from '../visible.ts';

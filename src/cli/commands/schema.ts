@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import { AgentqError } from '../../core/errors.ts';
-import type { Define } from '../main.ts';
+import type { Define } from '../verb.ts';
 import { outputs } from '../schemas.ts';
 
 export const define: Define = (command, context) =>

@@ -1,7 +1,7 @@
 import { findTask } from '../../app/obey.ts';
 import type { Event } from '../../core/event.ts';
 import { formatDuration } from '../../core/duration.ts';
-import type { Define } from '../main.ts';
+import type { Define } from '../verb.ts';
 import type { Output } from '../schemas.ts';
 import { taskLines } from '../task-text.ts';
 import { iso, taskView } from '../views.ts';

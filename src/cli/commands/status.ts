@@ -7,7 +7,7 @@ import { formatDuration, formatMoment } from '../../core/duration.ts';
 import type { Task } from '../../core/task.ts';
 import { AgentqError } from '../../core/errors.ts';
 import type { Io } from '../io.ts';
-import type { Define } from '../main.ts';
+import type { Define } from '../verb.ts';
 import type { Output } from '../schemas.ts';
 import { bar } from '../line.ts';
 import { printTable } from '../table.ts';

@@ -8,7 +8,7 @@ import { parseSubmission, type Submission } from '../../core/submission.ts';
 import type { Context } from '../context.ts';
 import { count, duration, names, parseFlags, span } from '../flags.ts';
 import { bar } from '../line.ts';
-import type { Define } from '../main.ts';
+import type { Define } from '../verb.ts';
 import type { Output } from '../schemas.ts';
 import { readAll } from '../stdin.ts';
 

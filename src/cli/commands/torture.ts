@@ -11,7 +11,7 @@ import { initWorkspace, type Workspace } from '../../app/workspace.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { Context } from '../context.ts';
 import { count, parseFlags } from '../flags.ts';
-import type { Define } from '../main.ts';
+import type { Define } from '../verb.ts';
 import type { Output } from '../schemas.ts';
 
 const Flags = z.object({

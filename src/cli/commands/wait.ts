@@ -3,7 +3,7 @@ import { waitFor } from '../../app/wait.ts';
 import { AgentqError, type ErrorCode } from '../../core/errors.ts';
 import { isFinished, type Status, type Task } from '../../core/task.ts';
 import { duration, parseFlags } from '../flags.ts';
-import type { Define } from '../main.ts';
+import type { Define } from '../verb.ts';
 import { untilSignal } from '../signals.ts';
 import type { Output } from '../schemas.ts';
 import { taskView } from '../views.ts';

@@ -6,7 +6,7 @@ import { Worker } from '../../app/worker/worker.ts';
 import { name } from '../../core/identifiers.ts';
 import { count, duration, leaseSpan, parseFlags, span } from '../flags.ts';
 import { giveMemoryBack } from '../idle-memory.ts';
-import type { Define } from '../main.ts';
+import type { Define } from '../verb.ts';
 import type { Output } from '../schemas.ts';
 
 const Flags = z.object({

@@ -1,4 +1,5 @@
-import { createBackend, type BackendOptions, openBackend } from '../../../src/backend/open.ts';
+import { createBackend, openBackend } from '../../../src/backend/open.ts';
+import type { BackendOptions } from '../../../src/backend/options.ts';
 import type { Backend } from '../../../src/backend/backend.ts';
 import type { Harness } from '../contract/harness.ts';
 import { makeFolder, removeFolder } from './scratch.ts';

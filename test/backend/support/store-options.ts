@@ -1,4 +1,4 @@
-import type { BackendOptions } from '../../../src/backend/open.ts';
+import type { BackendOptions } from '../../../src/backend/options.ts';
 
 /** How a process of the tests opens the store in a folder. Without vitest: the children import it as well. */
 export function storeOptions(dir: string, more: Partial<BackendOptions> = {}): BackendOptions {

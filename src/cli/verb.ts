@@ -1,0 +1,7 @@
+import type { Command } from 'commander';
+import type { Context } from './context.ts';
+
+/** Adds a verb's arguments, options and action. Loaded when the verb is called, with all that it imports. */
+export type Define = (command: Command, context: () => Context) => void;
+
+export type Verb = readonly [name: string, summary: string, load: () => Promise<{ define: Define }>];
