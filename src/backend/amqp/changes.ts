@@ -7,7 +7,12 @@ import { countsFrom } from '../../core/moment.ts';
 import type { Task } from '../../core/task.ts';
 import type { Outcome, Request } from '../backend.ts';
 import { findRow } from '../projection/rows.ts';
-import type { LogParts } from './log-backend.ts';
+import type { Absence } from './absence.ts';
+import type { Cache } from './cache.ts';
+import type { Delivery } from './delivery.ts';
+import type { Link } from './link.ts';
+import type { Log } from './log.ts';
+import type { Names } from './names.ts';
 import { changeOf, changeOfAll, knowing } from './outcome.ts';
 import { isTooLong, submitMessage } from './outgoing.ts';
 import { checkRole, refuseReserved, routed } from './submit-rules.ts';
@@ -15,15 +20,24 @@ import { checkRole, refuseReserved, routed } from './submit-rules.ts';
 /** How often a change is tried again that others were faster than. */
 const TRIES = 100;
 
+export interface ChangeParts {
+  readonly link: Link;
+  readonly names: Names;
+  readonly log: Log;
+  readonly cache: Cache;
+  readonly delivery: Delivery;
+  readonly absence: Absence;
+}
+
 /**
  * Changes tasks: decides on what the cache knows, appends, and where somebody else was faster decides anew on what is
  * known then.
  */
 export class Changes {
-  readonly #parts: LogParts;
+  readonly #parts: ChangeParts;
   readonly #given: Circumstances;
 
-  constructor(parts: LogParts, given: Circumstances) {
+  constructor(parts: ChangeParts, given: Circumstances) {
     this.#parts = parts;
     this.#given = given;
   }

@@ -1,13 +1,17 @@
 import type { EventOf } from '../../core/event.ts';
 import type { Task } from '../../core/task.ts';
 import { unreadableEvents } from '../../core/unreadable.ts';
-import type { Claimed, ClaimRequest, Outcome, Request } from '../backend.ts';
+import type { Claimed, ClaimRequest } from '../backend.ts';
 import { type Stored, toRow } from '../projection/rows.ts';
-import type { LogParts } from './log-backend.ts';
+import type { Cache } from './cache.ts';
+import type { Changes } from './changes.ts';
+import type { Delivery } from './delivery.ts';
+import type { DueTasks } from './due-tasks.ts';
+import type { Log } from './log.ts';
 import { endingOf } from './entry-id.ts';
 import { FOUND } from './subject.ts';
-import { carryOpenTasks } from './carry.ts';
-import { type Token, WorkQueues } from './work-queue.ts';
+import type { OpenTasks } from './carry.ts';
+import { type Token, type WorkQueueParts, WorkQueues } from './work-queue.ts';
 
 /** How long a token may be on its way from a delay, and how often to look for it, in ms. */
 const ON_ITS_WAY = 5_000;
@@ -19,9 +23,15 @@ const PRESENCE_EVERY = 60_000;
 /** How much of a message that is no task goes to the dead letters, in bytes. */
 const LONGEST_BURIED = 1024 * 1024;
 
-interface Means {
-  readonly tell: (request: Request) => Promise<Outcome>;
-  readonly sweep: (role: string) => Promise<void>;
+export interface ClaimParts extends WorkQueueParts {
+  readonly log: Log;
+  readonly cache: Cache;
+  readonly changes: Changes;
+  readonly dueTasks: DueTasks;
+  readonly openTasks: OpenTasks;
+  readonly delivery: Delivery;
+  /** How long a task may be ready without a token that anybody finds, before a claim does without, in ms. */
+  readonly tokenGrace: number;
 }
 
 /**
@@ -30,33 +40,31 @@ interface Means {
  * without one, once it has been ready for some time.
  */
 export class Claims {
-  readonly #parts: LogParts;
-  readonly #means: Means;
-  readonly #work: WorkQueues;
+  readonly #parts: ClaimParts;
+  readonly #workQueues: WorkQueues;
   readonly #present = new Map<string, number>();
 
-  constructor(parts: LogParts, means: Means) {
+  constructor(parts: ClaimParts) {
     this.#parts = parts;
-    this.#means = means;
-    this.#work = new WorkQueues(parts);
+    this.#workQueues = new WorkQueues(parts);
   }
 
   async claim(request: ClaimRequest): Promise<Claimed> {
     const byToken = await this.#byToken(request);
     if (byToken) return { task: byToken };
     await this.#parts.log.catchUpFor(request.role, this.#isToBeSeen(request) ? request.worker : undefined);
-    await this.#means.sweep(request.role);
+    await this.#parts.dueTasks.elapse(request.role);
     // What time has made ready now has a token as well; what has waited in vain for one comes first.
     const task = (await this.#withoutToken(request)) ?? (await this.#byToken(request));
     if (task) return { task };
     await this.#parts.delivery.tidy(request.role);
-    await carryOpenTasks(this.#parts, request.role);
+    await this.#parts.openTasks.carry(request.role);
     return this.#nothing(request.role);
   }
 
   async #byToken(request: ClaimRequest): Promise<Working | undefined> {
     for (;;) {
-      const token = await this.#work.next(request.role);
+      const token = await this.#workQueues.next(request.role);
       if (!token) return undefined;
       const task = await this.#use(request, token);
       if (task) return task;
@@ -96,7 +104,10 @@ export class Claims {
 
   /** @returns the task where this very call got it, and else what it is */
   async #claim({ worker, lease }: ClaimRequest, id: string): Promise<{ got?: Working; task: Task | undefined }> {
-    const { task, changed } = await this.#means.tell({ task_id: id, command: { type: 'claim', worker, lease } });
+    const { task, changed } = await this.#parts.changes.tell({
+      task_id: id,
+      command: { type: 'claim', worker, lease },
+    });
     return changed && task?.status === 'working' ? { got: task, task } : { task };
   }
 

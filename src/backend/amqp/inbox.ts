@@ -1,39 +1,56 @@
 import type { Task } from '../../core/task.ts';
 import type { Taken } from '../backend.ts';
 import { type Stored, toRow } from '../projection/rows.ts';
-import type { LogParts } from './log-backend.ts';
+import type { Cache } from './cache.ts';
+import type { Log } from './log.ts';
+import type { Names } from './names.ts';
 import { browse, type Waiting } from './browse.ts';
 import { foreignEntry, heard } from './entry-id.ts';
 import type { Held } from './held.ts';
 import type { Link } from './link.ts';
+
+export interface InboxParts {
+  readonly link: Link;
+  readonly names: Names;
+  readonly log: Log;
+  readonly cache: Cache;
+}
 
 /**
  * The result messages that wait in a queue, each as its task is. Those that are no longer true, because the task was
  * taken back meanwhile, are taken out; those of workers that are not ours, and wrote to the queue alone, are told to
  * the log first.
  */
-export async function lookInto(parts: LogParts, replyTo: string, limit: number): Promise<readonly Task[]> {
-  return (await collect(parts, replyTo, limit, 'leave')).tasks;
-}
+export class Inbox {
+  readonly #parts: InboxParts;
 
-/** The same, and keeps them from others, as long as this connection lives. */
-export async function takeFrom(parts: LogParts, replyTo: string, limit: number): Promise<Taken> {
-  const { link } = parts;
-  const { tasks, copies, held, queue } = await collect(parts, replyTo, limit, 'hold');
-  let done = tasks.length === 0;
-  return {
-    tasks,
-    async acknowledge() {
-      if (done) return;
-      // Where the connection broke meanwhile, they lie in their queue again.
-      if (!(await held.take(link))) await takeOut(link, queue, copies);
-      done = true;
-    },
-    async release() {
-      if (!done) await held.release(link);
-      done = true;
-    },
-  };
+  constructor(parts: InboxParts) {
+    this.#parts = parts;
+  }
+
+  async look(replyTo: string, limit: number): Promise<readonly Task[]> {
+    return (await collect(this.#parts, replyTo, limit, 'leave')).tasks;
+  }
+
+  /** The same, and keeps them from others, as long as this connection lives. */
+  async take(replyTo: string, limit: number): Promise<Taken> {
+    const { link } = this.#parts;
+    const { tasks, copies, held, queue } = await collect(this.#parts, replyTo, limit, 'hold');
+    let done = tasks.length === 0;
+    return {
+      tasks,
+      async acknowledge() {
+        if (done) return;
+        // Where the connection broke meanwhile, they lie in their queue again.
+        if (!(await held.take(link))) await takeOut(link, queue, copies);
+        done = true;
+      },
+      async release() {
+        if (!done) await held.release(link);
+        done = true;
+      },
+    };
+  }
 }
 
 interface Collected {
@@ -44,7 +61,7 @@ interface Collected {
   readonly held: Held;
 }
 
-async function collect(parts: LogParts, replyTo: string, limit: number, found: 'leave' | 'hold'): Promise<Collected> {
+async function collect(parts: InboxParts, replyTo: string, limit: number, found: 'leave' | 'hold'): Promise<Collected> {
   const queue = parts.names.results(replyTo);
   let tasks = new Map<string, Task>();
   let copies = new Map<string, number>();
@@ -81,7 +98,7 @@ async function takeOut(link: Link, queue: string, copies: ReadonlyMap<string, nu
 
 /** The task whose end the message tells of; undefined where it tells of no end that stands. */
 async function trueTask(
-  parts: LogParts,
+  parts: InboxParts,
   { message, announces, content, digest }: Waiting,
 ): Promise<Task | 'unknown' | undefined> {
   if (!message) return 'unknown';

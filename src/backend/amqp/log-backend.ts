@@ -15,36 +15,33 @@ import type {
   Request,
   Taken,
 } from '../backend.ts';
-import { findRow, parseStored, type Stored, toRow } from '../projection/rows.ts';
+import { findRow, parseStored } from '../projection/rows.ts';
 import { counts, list } from '../projection/questions.ts';
-import type { Absence } from './absence.ts';
 import { type Cache, isCorrupt } from './cache.ts';
-import { carryOpenTasks } from './carry.ts';
-import { Changes } from './changes.ts';
+import type { OpenTasks } from './carry.ts';
+import type { Changes } from './changes.ts';
 import type { Claims } from './claims.ts';
 import type { Delivery } from './delivery.ts';
-import type { Link } from './link.ts';
+import type { DueTasks } from './due-tasks.ts';
+import type { Inbox } from './inbox.ts';
 import type { Log } from './log.ts';
-import type { Names } from './names.ts';
+import type { LogCare } from './log-care.ts';
 import { TOLERANCE } from './role-clocks.ts';
 
-/** How many tasks are moved on at once because of time alone. */
-const SWEEP = 500;
-
-export interface LogParts {
-  readonly link: Link;
+export interface LogBackendParts {
+  readonly given: Circumstances;
   readonly log: Log;
   readonly cache: Cache;
-  readonly names: Names;
-  readonly replicated: boolean;
+  readonly changes: Changes;
+  readonly dueTasks: DueTasks;
+  readonly openTasks: OpenTasks;
   readonly delivery: Delivery;
-  readonly clock: () => number;
-  readonly random: () => number;
-  /** How long a task may be ready without a token that anybody finds, before a claim does without, in ms. */
-  readonly tokenGrace: number;
-  /** How much of the log is kept at least. */
-  readonly retention: { readonly days: number; readonly bytes: number };
-  readonly absence: Absence;
+  /** Loads what few commands need, when it is first needed. */
+  readonly load: {
+    readonly claims: () => Promise<Claims>;
+    readonly inbox: () => Promise<Inbox>;
+    readonly care: () => Promise<LogCare>;
+  };
 }
 
 /**
@@ -53,72 +50,27 @@ export interface LogParts {
  * decided anew on what is now known.
  */
 export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away'> {
-  readonly #parts: LogParts;
-  readonly #given: Circumstances;
-  readonly #changes: Changes;
+  readonly #parts: LogBackendParts;
   #claims: Promise<Claims> | undefined;
 
-  constructor(parts: LogParts) {
+  constructor(parts: LogBackendParts) {
     this.#parts = parts;
-    const { clock, random } = parts;
-    this.#given = {
-      get now() {
-        return clock();
-      },
-      random,
-    };
-    this.#changes = new Changes(parts, this.#given);
   }
 
   async commit(requests: Iterable<Request>): Promise<readonly Outcome[]> {
     const all = [...requests];
-    return this.#mending(() => this.#changes.make(all));
+    return this.#mending(() => this.#parts.changes.make(all));
   }
 
   async claim(request: ClaimRequest): Promise<Claimed> {
-    const claims = await (this.#claims ??= this.#loadClaims());
+    const claims = await (this.#claims ??= this.#parts.load.claims());
     return this.#mending(() => claims.claim(request));
-  }
-
-  /** Not for who only asks. */
-  async #loadClaims(): Promise<Claims> {
-    const { Claims } = await import('./claims.ts');
-    return new Claims(this.#parts, {
-      tell: (request) => this.#changes.tell(request),
-      sweep: (role) => this.#sweep(role),
-    });
-  }
-
-  /** Makes events of what time alone has brought about, for one role or for all, in a cache that has caught up. */
-  async #sweep(role?: string): Promise<void> {
-    const { cache } = this.#parts;
-    const now = this.#given.now;
-    for (;;) {
-      const due = cache.db
-        .all<Stored>(
-          `SELECT n, state FROM task WHERE due_at <= ?1 AND (?2 IS NULL OR role = ?2) ORDER BY due_at LIMIT ${SWEEP}`,
-          now,
-          role ?? null,
-        )
-        .map((stored) => toRow(stored).task);
-      if (due.length === 0) return;
-      if (await this.#changes.waitedForAbsent(due)) continue;
-      try {
-        await Promise.all(
-          due.map((task) => this.#changes.tell({ task_id: task.id, command: { type: 'elapse' }, at: now }, true)),
-        );
-      } catch (error) {
-        // A worker's user may not write down what becomes of other roles' tasks; others will.
-        if (error instanceof AgentqError && error.code === 'denied') return;
-        throw error;
-      }
-    }
   }
 
   /** Every question is asked of a cache that knows all that was confirmed before, and that time has caught up with. */
   async #catchUp(): Promise<void> {
     await this.#parts.log.catchUp();
-    await this.#sweep();
+    await this.#parts.dueTasks.elapse();
   }
 
   /** A cache that turns out to be damaged is made anew from the log, and asked again. */
@@ -141,12 +93,12 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away'> {
     await this.#parts.log.catchUp();
     const task = findRow(this.#parts.cache.db, id)?.task;
     if (!task) return undefined;
-    const { events } = decide(task, { type: 'elapse' }, this.#given);
+    const { events } = decide(task, { type: 'elapse' }, this.#parts.given);
     if (events.length === 0) return task;
     try {
-      return (await this.#changes.tell({ task_id: id, command: { type: 'elapse' } }, true)).task;
+      return (await this.#parts.changes.tell({ task_id: id, command: { type: 'elapse' } }, true)).task;
     } catch (error) {
-      if (error instanceof AgentqError && error.code === 'denied') return elapse(task, this.#given.now).task;
+      if (error instanceof AgentqError && error.code === 'denied') return elapse(task, this.#parts.given.now).task;
       throw error;
     }
   }
@@ -170,26 +122,26 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away'> {
   counts(): Promise<Counts> {
     return this.#mending(async () => {
       await this.#catchUp();
-      const { cache, clock } = this.#parts;
+      const { cache, given } = this.#parts;
       const { workers, ...others } = counts(cache.db);
       // A presence in the future is none: somebody has dated it wrongly.
-      return { ...others, workers: workers.filter(({ seen_at }) => seen_at <= clock() + TOLERANCE) };
+      return { ...others, workers: workers.filter(({ seen_at }) => seen_at <= given.now + TOLERANCE) };
     });
   }
 
   async inbox(queue: string, limit: number): Promise<readonly Task[]> {
-    const { lookInto } = await import('./inbox.ts');
+    const inbox = await this.#parts.load.inbox();
     return this.#mending(async () => {
       await this.#arrived(queue);
-      return lookInto(this.#parts, queue, limit);
+      return inbox.look(queue, limit);
     });
   }
 
   async take(queue: string, limit: number): Promise<Taken> {
-    const { takeFrom } = await import('./inbox.ts');
+    const inbox = await this.#parts.load.inbox();
     return this.#mending(async () => {
       await this.#arrived(queue);
-      return takeFrom(this.#parts, queue, limit);
+      return inbox.take(queue, limit);
     });
   }
 
@@ -199,7 +151,7 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away'> {
     await this.settled();
     await this.#parts.delivery.arrived(queue);
     await this.#parts.delivery.tidy();
-    await carryOpenTasks(this.#parts);
+    await this.#parts.openTasks.carry();
   }
 
   async audit(repair: boolean): Promise<readonly Finding[]> {
@@ -218,13 +170,11 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away'> {
   }
 
   async passedOver(): Promise<readonly PassedOver[]> {
-    const { passedOver } = await import('./log-care.ts');
-    return passedOver(this.#parts);
+    return (await this.#parts.load.care()).passedOver();
   }
 
   async skip(offset: number): Promise<void> {
-    const { skip } = await import('./log-care.ts');
-    await skip(this.#parts, offset);
+    await (await this.#parts.load.care()).skip(offset);
   }
 
   /** Reads the log as long as anybody waits for what comes by. */

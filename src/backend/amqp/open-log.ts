@@ -1,8 +1,12 @@
+import type { Circumstances } from '../../core/decide.ts';
 import type { BackendOptions, BrokerOptions } from '../options.ts';
 import type { Listeners } from '../projection/listeners.ts';
 import { Absence } from './absence.ts';
 import { Cache } from './cache.ts';
+import { OpenTasks } from './carry.ts';
+import { Changes } from './changes.ts';
 import { Delivery } from './delivery.ts';
+import { DueTasks } from './due-tasks.ts';
 import type { Link } from './link.ts';
 import { Log } from './log.ts';
 import { LogBackend } from './log-backend.ts';
@@ -35,17 +39,37 @@ export function openLog(
   const absence = new Absence(absenceGrace, cache, clock);
   const log = new Log(link, cache, names, listeners, clock, random, absence);
   const delivery = new Delivery(link, log, cache, names, { clock, refOf, replicated, say });
-  return new LogBackend({
-    log,
-    link,
-    cache,
-    names,
-    replicated,
-    delivery,
-    clock,
+  const given: Circumstances = {
+    get now() {
+      return clock();
+    },
     random,
-    tokenGrace,
-    retention,
-    absence,
+  };
+  const changes = new Changes({ link, names, log, cache, delivery, absence }, given);
+  const dueTasks = new DueTasks({ cache, changes, clock });
+  const openTasks = new OpenTasks({ log, cache, retention, clock });
+  return new LogBackend({
+    given,
+    log,
+    cache,
+    changes,
+    dueTasks,
+    openTasks,
+    delivery,
+    load: {
+      async claims() {
+        const { Claims } = await import('./claims.ts');
+        const work = { link, names, replicated, clock };
+        return new Claims({ ...work, log, cache, changes, dueTasks, openTasks, delivery, tokenGrace });
+      },
+      async inbox() {
+        const { Inbox } = await import('./inbox.ts');
+        return new Inbox({ link, names, log, cache });
+      },
+      async care() {
+        const { LogCare } = await import('./log-care.ts');
+        return new LogCare({ link, names, log, cache, clock });
+      },
+    },
   });
 }

@@ -2,7 +2,6 @@ import type { Channel, GetMessage } from 'amqplib';
 import type { EventOf } from '../../core/event.ts';
 import { isMissing } from './broker-error.ts';
 import type { Link } from './link.ts';
-import type { LogParts } from './log-backend.ts';
 import { readToken } from './log-entry.ts';
 import type { Names } from './names.ts';
 import type { Session } from './session.ts';
@@ -22,6 +21,14 @@ export interface Token {
   readonly back: () => void;
 }
 
+export interface WorkQueueParts {
+  readonly link: Link;
+  readonly names: Names;
+  readonly replicated: boolean;
+  /** ms since 1970. */
+  readonly clock: () => number;
+}
+
 /** The work queues, one token at a time: what is fetched ahead would be kept from others, and defeat priorities. */
 export class WorkQueues {
   readonly #link: Link;
@@ -30,7 +37,7 @@ export class WorkQueues {
   readonly #clock: () => number;
   readonly #channels = new WeakMap<Session, Promise<Channel>>();
 
-  constructor({ link, names, replicated, clock }: LogParts) {
+  constructor({ link, names, replicated, clock }: WorkQueueParts) {
     this.#link = link;
     this.#names = names;
     this.#replicated = replicated;
