@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import amqplib from 'amqplib';
-import { eventKey, type Names, workKey } from '../src/backend/amqp/names.ts';
+import { eventKey, type Names, workKey } from '../src/backend/amqp/wire/names.ts';
 import { instructions, summary } from './agentq.ts';
 import { BrokerWorkspace } from './broker-workspace.ts';
 import { live, rate } from './cycles.ts';

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { removeTopology } from '../src/backend/open.ts';
 import type { TopologyWish } from '../src/backend/options.ts';
-import { Names } from '../src/backend/amqp/names.ts';
+import { Names } from '../src/backend/amqp/wire/names.ts';
 import { agentq } from './agentq.ts';
 import type { BenchBroker } from './broker.ts';
 import { openOptions } from './services.ts';

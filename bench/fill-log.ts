@@ -1,11 +1,11 @@
 // node fill-log.ts WORKSPACE COUNT: publishes the log of so many finished tasks, and prints the id of the last one.
 import amqplib from 'amqplib';
 import { prepare } from '../src/app/submit.ts';
-import { parseAddress } from '../src/backend/amqp/address.ts';
-import { Names } from '../src/backend/amqp/names.ts';
-import { entryTime } from '../src/backend/amqp/entry-id.ts';
-import { noteMessage, submitMessage } from '../src/backend/amqp/outgoing.ts';
-import type { Outgoing } from '../src/backend/amqp/publisher.ts';
+import { parseAddress } from '../src/backend/amqp/connection/broker-url.ts';
+import { Names } from '../src/backend/amqp/wire/names.ts';
+import { entryTime } from '../src/backend/amqp/wire/entry-id.ts';
+import { noteMessage, submitMessage } from '../src/backend/amqp/wire/encode.ts';
+import type { Outgoing } from '../src/backend/amqp/wire/publication.ts';
 import type { Command } from '../src/core/command.ts';
 import { decide } from '../src/core/decide.ts';
 import type { Envelope } from '../src/core/envelope.ts';

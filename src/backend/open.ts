@@ -42,13 +42,13 @@ export async function openArchive(options: BackendOptions): Promise<Archive> {
 
 /** Declares what the queue needs on its broker; does no harm where it is there. */
 export async function declareTopology(broker: BrokerOptions, given: Given, wish: TopologyWish): Promise<BrokerReport> {
-  const { createAmqp } = await import('./amqp/init.ts');
+  const { createAmqp } = await import('./amqp/topology/set-up.ts');
   return createAmqp(broker, given, wish);
 }
 
 /** Removes what was declared on a broker, with everything in it. */
 export async function removeTopology(broker: BrokerOptions, given: Given, wish: TopologyWish): Promise<void> {
-  const { removeAmqp } = await import('./amqp/init.ts');
+  const { removeAmqp } = await import('./amqp/topology/set-up.ts');
   await removeAmqp(broker, given, wish);
 }
 
@@ -58,6 +58,6 @@ export async function plannedTopology(
   wish: TopologyWish,
   as: 'topology' | 'definitions',
 ): Promise<object> {
-  const { wanted, wantedDefinitions } = await import('./amqp/init.ts');
+  const { wanted, wantedDefinitions } = await import('./amqp/topology/set-up.ts');
   return as === 'topology' ? wanted(broker, wish) : wantedDefinitions(broker, wish);
 }

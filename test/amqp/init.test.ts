@@ -1,7 +1,7 @@
 import amqplib from 'amqplib';
 import { existsSync } from 'node:fs';
 import { describe, expect, onTestFinished } from 'vitest';
-import { guarantees } from '../../src/backend/amqp/guarantees.ts';
+import { guarantees } from '../../src/backend/amqp/topology/guarantees.ts';
 import { type Output, outputs } from '../../src/cli/schemas.ts';
 import { strict } from '../cli/strict.ts';
 import * as z from 'zod/mini';

@@ -4,8 +4,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Backend } from '../../src/backend/backend.ts';
 import type { BackendOptions } from '../../src/backend/options.ts';
-import { declare } from '../../src/backend/amqp/declare.ts';
-import { topologyOf } from '../../src/backend/amqp/topology.ts';
+import { declare } from '../../src/backend/amqp/topology/declare.ts';
+import { topologyOf } from '../../src/backend/amqp/topology/topology.ts';
 import {
   claimed,
   complete,

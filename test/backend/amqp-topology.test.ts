@@ -1,8 +1,8 @@
 import amqplib, { type Channel, type ChannelModel } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { compare, declare, remove } from '../../src/backend/amqp/declare.ts';
-import { Names } from '../../src/backend/amqp/names.ts';
-import { type Arguments, type Topology, topologyOf } from '../../src/backend/amqp/topology.ts';
+import { compare, declare, remove } from '../../src/backend/amqp/topology/declare.ts';
+import { Names } from '../../src/backend/amqp/wire/names.ts';
+import { type Arguments, type Topology, topologyOf } from '../../src/backend/amqp/topology/topology.ts';
 import { declareTopology, removeTopology } from '../../src/backend/open.ts';
 import type { BrokerOptions } from '../../src/backend/options.ts';
 import { amqpUrl } from '../broker/shared-broker.ts';

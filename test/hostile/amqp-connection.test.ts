@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import type { Outgoing } from '../../src/backend/amqp/publisher.ts';
+import type { Outgoing } from '../../src/backend/amqp/wire/publication.ts';
 import { makeAmqpHarness, onLink } from '../backend/support/amqp-harness.ts';
 import { FrameSplitter } from '../broker/amqp-frames.ts';
 import { amqpUrl } from '../broker/shared-broker.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { argumentDifferences } from '../../src/backend/amqp/argument-differences.ts';
-import type { Arguments } from '../../src/backend/amqp/topology.ts';
+import { argumentDifferences } from '../../src/backend/amqp/topology/argument-differences.ts';
+import type { Arguments } from '../../src/backend/amqp/topology/topology.ts';
 
 const DAY = 86_400_000;
 const UNITS: Readonly<Record<string, number>> = { D: DAY, h: 3_600_000, m: 60_000, s: 1_000 };

@@ -18,15 +18,15 @@ import type {
 } from '../backend.ts';
 import type { BackendOptions, BrokerOptions } from '../options.ts';
 import { Listeners, nameOf } from '../projection/listeners.ts';
-import { parseAddress } from './address.ts';
-import { entryId } from './entry-id.ts';
-import { Link } from './link.ts';
+import { parseAddress } from './connection/broker-url.ts';
+import { entryId } from './wire/entry-id.ts';
+import { Link } from './connection/reconnecting-client.ts';
 import type { LogBackend } from './log-backend.ts';
-import { Names } from './names.ts';
-import { changeOf, knowing } from './outcome.ts';
-import { isTooLong, noteMessage, submitMessage } from './outgoing.ts';
-import { checkWorkQueue, refuseReserved, routed } from './submit-rules.ts';
-import { appendAtEnd } from './tail.ts';
+import { Names } from './wire/names.ts';
+import { changeOf, knowing } from './tasks/unknown-outcome.ts';
+import { isTooLong, noteMessage, submitMessage } from './wire/encode.ts';
+import { checkWorkQueue, refuseReserved, routed } from './tasks/submit-rules.ts';
+import { appendAtEnd } from './log/append-at-end.ts';
 
 /**
  * A submit under a fresh id needs nothing but the broker, and a one-shot command makes no other: what reads the log is

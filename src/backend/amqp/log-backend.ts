@@ -17,16 +17,16 @@ import type {
 } from '../backend.ts';
 import { findRow, parseStored } from '../projection/rows.ts';
 import { counts, list } from '../projection/questions.ts';
-import { type Cache, isCorrupt } from './cache.ts';
-import type { OpenTasks } from './carry.ts';
-import type { Changes } from './changes.ts';
-import type { Claims } from './claims.ts';
-import type { Delivery } from './delivery.ts';
-import type { DueTasks } from './due-tasks.ts';
-import type { Inbox } from './inbox.ts';
-import type { Log } from './log.ts';
-import type { LogCare } from './log-care.ts';
-import { TOLERANCE } from './role-clocks.ts';
+import { type Cache, isCorrupt } from './cache/cache.ts';
+import type { OpenTasks } from './tasks/retention.ts';
+import type { Changes } from './tasks/commit.ts';
+import type { Claims } from './tasks/claims.ts';
+import type { Delivery } from './tasks/message-relay.ts';
+import type { DueTasks } from './tasks/due-tasks.ts';
+import type { Inbox } from './tasks/inbox.ts';
+import type { Log } from './log/log.ts';
+import type { LogCare } from './log/passed-over-entries.ts';
+import { TOLERANCE } from './cache/role-clocks.ts';
 
 export interface LogBackendParts {
   readonly given: Circumstances;

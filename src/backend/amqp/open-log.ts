@@ -1,16 +1,16 @@
 import type { Circumstances } from '../../core/decide.ts';
 import type { BackendOptions, BrokerOptions } from '../options.ts';
 import type { Listeners } from '../projection/listeners.ts';
-import { Absence } from './absence.ts';
-import { Cache } from './cache.ts';
-import { OpenTasks } from './carry.ts';
-import { Changes } from './changes.ts';
-import { Delivery } from './delivery.ts';
-import { DueTasks } from './due-tasks.ts';
-import type { Link } from './link.ts';
-import { Log } from './log.ts';
+import { Absence } from './log/outage-grace.ts';
+import { Cache } from './cache/cache.ts';
+import { OpenTasks } from './tasks/retention.ts';
+import { Changes } from './tasks/commit.ts';
+import { Delivery } from './tasks/message-relay.ts';
+import { DueTasks } from './tasks/due-tasks.ts';
+import type { Link } from './connection/reconnecting-client.ts';
+import { Log } from './log/log.ts';
 import { LogBackend } from './log-backend.ts';
-import type { Names } from './names.ts';
+import type { Names } from './wire/names.ts';
 
 const DEFAULT_TOKEN_GRACE = 60_000;
 
@@ -58,16 +58,16 @@ export function openLog(
     delivery,
     load: {
       async claims() {
-        const { Claims } = await import('./claims.ts');
+        const { Claims } = await import('./tasks/claims.ts');
         const work = { link, names, replicated, clock };
         return new Claims({ ...work, log, cache, changes, dueTasks, openTasks, delivery, tokenGrace });
       },
       async inbox() {
-        const { Inbox } = await import('./inbox.ts');
+        const { Inbox } = await import('./tasks/inbox.ts');
         return new Inbox({ link, names, log, cache });
       },
       async care() {
-        const { LogCare } = await import('./log-care.ts');
+        const { LogCare } = await import('./log/passed-over-entries.ts');
         return new LogCare({ link, names, log, cache, clock });
       },
     },

@@ -1,9 +1,9 @@
 import amqplib from 'amqplib';
-import { declare } from '../../../src/backend/amqp/declare.ts';
-import { parseAddress } from '../../../src/backend/amqp/address.ts';
-import { Link } from '../../../src/backend/amqp/link.ts';
-import { Names } from '../../../src/backend/amqp/names.ts';
-import { type Topology, topologyOf } from '../../../src/backend/amqp/topology.ts';
+import { declare } from '../../../src/backend/amqp/topology/declare.ts';
+import { parseAddress } from '../../../src/backend/amqp/connection/broker-url.ts';
+import { Link } from '../../../src/backend/amqp/connection/reconnecting-client.ts';
+import { Names } from '../../../src/backend/amqp/wire/names.ts';
+import { type Topology, topologyOf } from '../../../src/backend/amqp/topology/topology.ts';
 import type { Backend } from '../../../src/backend/backend.ts';
 import { openBackend } from '../../../src/backend/open.ts';
 import type { BackendOptions, BrokerOptions } from '../../../src/backend/options.ts';

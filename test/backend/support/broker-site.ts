@@ -1,7 +1,7 @@
 import type { Backend } from '../../../src/backend/backend.ts';
 import { declareTopology, openBackend } from '../../../src/backend/open.ts';
 import type { BrokerOptions } from '../../../src/backend/options.ts';
-import { Names } from '../../../src/backend/amqp/names.ts';
+import { Names } from '../../../src/backend/amqp/wire/names.ts';
 import { ROLE, SECOND } from '../contract/say.ts';
 import { withPrefix } from './amqp-harness.ts';
 import { makeFolder, removeFolder } from './scratch.ts';

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { WORKER_SUBJECTS } from '../../../src/backend/amqp/subject.ts';
+import { WORKER_SUBJECTS } from '../../../src/backend/amqp/wire/routing-key.ts';
 import { envelope, type Forged, MINUTE, names, START } from './paper-log.ts';
 
 const YEAR_2200 = Date.UTC(2200, 0, 1);

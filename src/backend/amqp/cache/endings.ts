@@ -1,0 +1,39 @@
+import type { Task } from '../../../core/task.ts';
+import { type Stored, toRow } from '../../projection/rows.ts';
+import type { Cache } from './cache.ts';
+
+/** A task, and the entry that ended it. */
+export interface Ended {
+  readonly task: Task;
+  readonly ending: string;
+}
+
+/** How long whoever ended a task has to send its messages, before somebody else does, in ms. */
+export const OVERDUE = 5_000;
+
+/** Tasks whose messages somebody should be sending just now. @param now ms since 1970 */
+export function justEnded(cache: Cache, now: number): readonly Ended[] {
+  return unannounced(cache, 'at >= ?1 AND at < ?2', now - OVERDUE, now + OVERDUE);
+}
+
+/**
+ * Tasks whose messages somebody should have sent and has not. Where the end was dated long after now, that is wrong, and
+ * they are overdue as well.
+ * @param now ms since 1970
+ * @param role the one whose tasks to look at; undefined for all
+ */
+export function overdue(cache: Cache, now: number, role?: string): readonly Ended[] {
+  const at = '(at < ?1 OR at >= ?2) AND (?3 IS NULL OR role = ?3)';
+  return unannounced(cache, at, now - OVERDUE, now + OVERDUE, role ?? null);
+}
+
+/** Tasks of whose end nobody is known to have told. */
+function unannounced(cache: Cache, at: string, ...values: (number | string | null)[]): readonly Ended[] {
+  return cache.db
+    .all<Stored & { id: string }>(
+      `SELECT n, state, ending.id AS id FROM ending JOIN task ON task.n = ending.task
+       WHERE announced = 0 AND ${at} ORDER BY at LIMIT 100`,
+      ...values,
+    )
+    .map((stored) => ({ task: toRow(stored).task, ending: stored.id }));
+}

@@ -1,0 +1,295 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Event, EventOf } from '../../../core/event.ts';
+import { foreignEvent } from '../../../core/foreign-result.ts';
+import { applyEntry } from '../../../core/log-entry.ts';
+import { isFinished, type Task } from '../../../core/task.ts';
+import type { Connection } from '../../projection/connection.ts';
+import { change, findRow, insert, type Row } from '../../projection/rows.ts';
+import type { Author } from '../wire/author.ts';
+import { endingOf, foreignEntry, heard, isForeign } from '../wire/entry-id.ts';
+import { Hearsay, type Speaker } from './hearsay.ts';
+import type { LogEntry } from '../wire/decode.ts';
+import { Outages } from './outages.ts';
+import { RoleClocks, TOLERANCE } from './role-clocks.ts';
+
+/** How many of the entries that could not be read are remembered. */
+const PASSED_OVER = 100;
+
+/**
+ * Folds entries into the cache, within the caller's transaction. Rows are written at the end of it: most tasks are
+ * touched several times in a row.
+ */
+export class Fold {
+  readonly #db: Connection;
+  /** By task id; undefined for one that is not in the cache. */
+  readonly #tasks = new Map<string, Row | undefined>();
+  readonly #changed = new Set<string>();
+  /** Those of them that have no row yet. */
+  readonly #new = new Set<string>();
+  /** The number of the newest task; undefined until one is new. */
+  #last: number | undefined;
+  readonly #clocks: RoleClocks;
+  readonly #outages: Outages;
+  readonly #hearsay: Hearsay;
+  #at: number;
+  /** Of the message that is being folded. */
+  #offset = -1;
+
+  constructor(db: Connection, at: number) {
+    this.#db = db;
+    this.#at = at;
+    this.#clocks = new RoleClocks(db);
+    this.#outages = new Outages(db, this.#clocks, (id, event) => this.#apply(id, 'coordinator', [event]));
+    this.#hearsay = new Hearsay(db);
+  }
+
+  /** The time that the log has reached, ms since 1970. */
+  get at(): number {
+    return this.#at;
+  }
+
+  /** @returns whether it took effect; undefined for one that could not */
+  add(entry: LogEntry, offset: number): boolean | undefined {
+    this.#offset = offset;
+    // What says no time has that of the next entry, and what cannot be read is nobody's word.
+    if (entry.kind !== 'unreadable' && entry.kind !== 'newer') this.#notice(entry);
+    return this.#add(entry);
+  }
+
+  #notice(entry: LogEntry): void {
+    const { at, author } = entry;
+    this.#outages.notice(this.#at, at);
+    this.#clocks.hear(author, at);
+    if (entry.kind === 'events') this.#noteSigned(entry);
+    // Only a coordinator can say that the time which others have said has not come yet.
+    const ahead = author === 'coordinator' && this.#at > at + TOLERANCE;
+    if (ahead) this.#db.run('DELETE FROM silence WHERE ended > ?', at + TOLERANCE);
+    this.#at = ahead ? at : Math.max(this.#at, at);
+  }
+
+  /** Only programs that sign their notes say an open task again under the key of coordinators. */
+  #noteSigned({ signed, role, author, events: [first] }: LogEntry & { kind: 'events' }): void {
+    if (signed && typeof author !== 'string') this.#clocks.sign(author.role);
+    if (author === 'coordinator' && role === undefined && first?.type === 'carried')
+      this.#clocks.sign(first.task.envelope.to);
+  }
+
+  #add(entry: LogEntry): boolean | undefined {
+    const { author } = entry;
+    switch (entry.kind) {
+      case 'events':
+        return this.#addEvents(entry);
+      case 'due': {
+        const { task_id, at, role } = entry;
+        return this.#apply(entry.id, author, [{ v: 1, type: 'became-due', task_id, at }], role);
+      }
+      case 'result': {
+        const { message, at, digest } = entry;
+        const task = this.#find(message.task_id)?.task;
+        if (entry.announces !== undefined) return task && this.#announced(task, entry.announces, entry.key);
+        if (!task) this.#hearsay.spokeOf(message.task_id, { from: message.from }, this.#offset);
+        const event = task && foreignEvent(task, message, at);
+        this.#db.run('INSERT OR IGNORE INTO entry (id, accepted) VALUES (?, 1)', heard(digest));
+        return event !== undefined && this.#apply(foreignEntry(entry.id, digest), author, [event]);
+      }
+      case 'skip':
+        return undefined;
+      case 'newer':
+        return this.#passOver(entry, 'a newer agentq wrote it, and doctor --skip named it');
+      case 'unreadable':
+        return this.#passOver(entry, entry.reason);
+      default:
+        return entry satisfies never;
+    }
+  }
+
+  #passOver({ key, user }: LogEntry, reason: string): false {
+    this.#db.run('UPDATE log SET unreadable = unreadable + 1');
+    const values = [this.#offset, key, user ?? null, reason];
+    this.#db.run('INSERT OR REPLACE INTO passed_over (offset, key, user, reason) VALUES (?, ?, ?, ?)', ...values);
+    this.#db.run(
+      `DELETE FROM passed_over
+       WHERE offset <= (SELECT offset FROM passed_over ORDER BY offset DESC LIMIT 1 OFFSET ${PASSED_OVER})`,
+    );
+    return false;
+  }
+
+  #addEvents(entry: LogEntry & { kind: 'events' }): boolean | undefined {
+    const { seen, announced, away, at, role, author } = entry;
+    if (seen && seen.role === role) {
+      this.#db.run(
+        'INSERT INTO worker (name, role, seen_at) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET seen_at = max(seen_at, ?3)',
+        seen.worker,
+        seen.role,
+        at,
+      );
+    }
+    if (announced !== undefined) this.#noteAnnounced(announced, role);
+    if (away) {
+      this.write();
+      this.#outages.stretch(entry, away);
+    }
+    const [first] = entry.events;
+    if (!first) return undefined;
+    if (first.type === 'carried') {
+      const rightful = role === undefined || first.task.envelope.to === role;
+      return rightful && this.#carry(entry.id, author, first, entry.after ?? -1);
+    }
+    return this.#apply(entry.id, author, entry.events, role);
+  }
+
+  /** A result message has been sent, where the task wants it. */
+  #announced(task: Task, ending: string, key: string): undefined {
+    if (key === task.envelope.reply_to) this.#setAnnounced(task.id, ending);
+  }
+
+  /**
+   * Somebody says that the messages of an ended task are out. It must be the task's role that says so. Where a worker
+   * that is not ours has sent its message itself, there is nothing to rob anybody of.
+   */
+  #noteAnnounced(ending: string, role: string | undefined): void {
+    const id = ending.slice(0, ending.indexOf('/'));
+    const task = this.#find(id)?.task;
+    if (task && (role === task.envelope.to || isForeign(ending))) this.#setAnnounced(id, ending);
+  }
+
+  #setAnnounced(id: string, ending: string): undefined {
+    this.#db.run('UPDATE ending SET announced = 1 WHERE id = ? AND task = ?', ending, this.#find(id)!.n);
+  }
+
+  /** @param role the one whose tasks it may be about; undefined for all */
+  #apply(id: string, author: Author, events: readonly Event[], role?: string): boolean {
+    const known = this.#db.get<{ accepted: number }>('SELECT accepted FROM entry WHERE id = ?', id);
+    if (known) return known.accepted === 1;
+    const rightful = role === undefined || this.#rolesOf(events).every((one) => one === role);
+    const displaced = author === 'coordinator' ? this.#displacedBy(events) : new Set<string>();
+    const {
+      accepted,
+      events: kept,
+      tasks,
+    } = rightful
+      ? applyEntry(events, (task) => (displaced.has(task) ? undefined : this.#find(task)?.task))
+      : { accepted: false, events: [], tasks: new Map<string, Task>() };
+    if (accepted) for (const task of displaced) this.#forget(task);
+    this.#db.run('INSERT INTO entry (id, accepted) VALUES (?, ?)', id, accepted ? 1 : 0);
+    for (const [task, after] of tasks) this.#set(task, after, id);
+    if (!accepted) for (const { task_id } of events) if (!this.#find(task_id)) this.#speakOf(task_id, author);
+    for (const event of kept) {
+      this.#db.run('INSERT INTO event (task, body) VALUES (?, ?)', this.#find(event.task_id)!.n, JSON.stringify(event));
+    }
+    if (accepted) for (const event of events) if (event.type === 'submitted') this.#learn(event.task_id, author);
+    return accepted;
+  }
+
+  #speakOf(id: string, author: Speaker): void {
+    this.#hearsay.spokeOf(id, author, this.#offset);
+  }
+
+  /** A task has become known, by this author's word. */
+  #learn(id: string, author: Author): void {
+    if (typeof author === 'string') this.#hearsay.confirmed(id);
+    else this.#hearsay.learned(id, author.role, this.#offset);
+  }
+
+  /** Tasks that a role's workers have made up under an id that a coordinator now gives to a task of another role. */
+  #displacedBy(events: readonly Event[]): ReadonlySet<string> {
+    const displaced = events.filter((event) => {
+      const role = event.type === 'submitted' ? this.#hearsay.roleOf(event.task_id) : undefined;
+      return role !== undefined && event.type === 'submitted' && event.envelope.to !== role;
+    });
+    return new Set(displaced.map(({ task_id }) => task_id));
+  }
+
+  /**
+   * An open task, said again before the log forgets its beginning. Whoever knows the task notes when it was said, if
+   * it still is so. Whoever does not, because the log begins later, learns it from here: unless the log has spoken of
+   * the task since its state was taken.
+   * @param after how far the log was read when the state was taken
+   */
+  #carry(id: string, author: Author, event: EventOf<'carried'>, after: number): boolean {
+    if (after >= this.#offset) return false;
+    const { task, task_id } = event;
+    const known = this.#find(task_id);
+    if (known && !isDeepStrictEqual(JSON.parse(JSON.stringify(known.task)), task)) {
+      if (!this.#isCorrected(known.task, author, task, after)) return false;
+      this.#forget(task_id);
+    } else if (known) {
+      if (author === 'coordinator') this.#hearsay.confirmed(task_id);
+      return this.#noteCarried(known.n, author, event.at);
+    } else if (this.#hearsay.isOutdated(task, after)) {
+      return false;
+    }
+    this.#hearsay.adopted(task);
+    if (!this.#apply(id, author, [event])) return false;
+    this.#learn(task_id, author);
+    return this.#noteCarried(this.#find(task_id)!.n, author, event.at);
+  }
+
+  /** Whether a coordinator says of a task that only a role's workers have told of that it is otherwise. */
+  #isCorrected(known: Task, author: Author, task: Task, after: number): boolean {
+    if (author !== 'coordinator' || this.#hearsay.roleOf(known.id) === undefined) return false;
+    return task.envelope.to !== known.envelope.to || this.#hearsay.changedAt(known.id) <= after;
+  }
+
+  #noteCarried(n: number, author: Author, at: number): true {
+    this.#db.run('INSERT OR REPLACE INTO carried (task, at) VALUES (?, ?)', n, at);
+    if (author === 'coordinator') this.#db.run('INSERT OR REPLACE INTO vouched (task, at) VALUES (?, ?)', n, at);
+    return true;
+  }
+
+  /** Removes a task that never was. */
+  #forget(id: string): void {
+    const { n } = this.#find(id)!;
+    this.write();
+    for (const table of ['event', 'ending', 'carried', 'vouched'])
+      this.#db.run(`DELETE FROM ${table} WHERE task = ?`, n);
+    this.#db.run('DELETE FROM task WHERE n = ?', n);
+    this.#tasks.set(id, undefined);
+    this.#hearsay.confirmed(id);
+  }
+
+  /** Whose tasks they are about; undefined for a task that there is not. */
+  #rolesOf(events: readonly Event[]): readonly (string | undefined)[] {
+    const fresh = new Map(
+      events.flatMap((event) => (event.type === 'submitted' ? [[event.task_id, event.envelope.to]] : [])),
+    );
+    return events.map(({ task_id }) => fresh.get(task_id) ?? this.#find(task_id)?.task.envelope.to);
+  }
+
+  #find(id: string): Row | undefined {
+    if (!this.#tasks.has(id)) this.#tasks.set(id, findRow(this.#db, id));
+    return this.#tasks.get(id);
+  }
+
+  #set(id: string, after: Task, entry: string): void {
+    const before = this.#find(id);
+    const n = before?.n ?? this.#nextNumber();
+    if (!before) this.#new.add(id);
+    else this.#hearsay.changed(id, this.#offset);
+    this.#tasks.set(id, { n, task: after });
+    this.#changed.add(id);
+    if (isFinished(after)) {
+      if (before && isFinished(before.task)) return;
+      const ending = endingOf(id, entry);
+      this.#db.run('INSERT OR REPLACE INTO ending VALUES (?, ?, ?, 0)', n, ending, after.updated_at);
+    } else if (before && isFinished(before.task)) {
+      this.#db.run('DELETE FROM ending WHERE task = ?', n);
+    }
+  }
+
+  #nextNumber(): number {
+    this.#last ??= this.#db.get<{ n: number | null }>('SELECT max(n) AS n FROM task')!.n ?? 0;
+    return ++this.#last;
+  }
+
+  /** Writes the rows that have changed. */
+  write(): void {
+    for (const id of this.#changed) {
+      const { n, task } = this.#tasks.get(id)!;
+      if (this.#new.delete(id)) insert(this.#db, task, n);
+      else change(this.#db, n, task);
+    }
+    this.#changed.clear();
+    this.#clocks.write();
+  }
+}

@@ -1,0 +1,102 @@
+import type { Form } from '../../projection/connection.ts';
+import { projectionSchema } from '../../projection/schema.ts';
+
+/**
+ * What a machine knows of the broker's log: a cache, which may be deleted at any time. `log` is one row: the last
+ * message that was folded, by its offset and id, and the time that the log had reached. `entry` remembers which
+ * entries were folded, and what came of them, so that one that was published twice counts once. `ending` holds by
+ * which entry a task has ended, and whether its messages are known to be out. `silence` says when nobody was heard.
+ * For the forgetting of the log: `carried` says when an open task was last said again; `orphan` where the log last spoke
+ * of a task whose beginning it has forgotten; `milestone` how long the log was at which time.
+ *
+ * The additions hold what tells hostile entries from others. `role_clock` is the time that the workers of a role have
+ * said last, and that of coordinators under the empty name; `signed` whether they say in notes for which role they
+ * work; `role_silence` when they were not heard. `hearsay` names the tasks that are known by the word of one role's
+ * workers alone, and where the log last changed them; `vouched` when a coordinator last said an open task again;
+ * `passed_over` the last entries that could not be read.
+ */
+export const cacheForm: Form = {
+  application: 0x61677463, // "agtc" in ASCII
+  version: 1,
+  synchronous: 'NORMAL',
+  schema: `${projectionSchema}
+  CREATE TABLE log (
+    one        INTEGER PRIMARY KEY CHECK (one = 1),
+    last       INTEGER NOT NULL,
+    id         TEXT NOT NULL,
+    at         INTEGER NOT NULL,
+    away_until INTEGER NOT NULL,
+    unreadable INTEGER NOT NULL,
+    bytes      INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO log VALUES (1, -1, '', 0, 0, 0, 0);
+
+  CREATE TABLE entry (
+    id       TEXT PRIMARY KEY,
+    accepted INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE ending (
+    task      INTEGER PRIMARY KEY,
+    id        TEXT NOT NULL UNIQUE,
+    at        INTEGER NOT NULL,
+    announced INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX ending_unannounced ON ending (at) WHERE announced = 0;
+
+  CREATE TABLE carried (
+    task INTEGER PRIMARY KEY,
+    at   INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE orphan (
+    id   TEXT PRIMARY KEY,
+    last INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE silence (
+    began INTEGER NOT NULL,
+    ended INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE milestone (
+    bytes INTEGER PRIMARY KEY,
+    at    INTEGER NOT NULL
+  ) STRICT;
+`,
+  additions: `
+  CREATE TABLE IF NOT EXISTS role_clock (
+    role       TEXT PRIMARY KEY,
+    at         INTEGER NOT NULL,
+    signed     INTEGER NOT NULL,
+    away_until INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE IF NOT EXISTS role_silence (
+    role  TEXT NOT NULL,
+    began INTEGER NOT NULL,
+    ended INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE IF NOT EXISTS hearsay (
+    id   TEXT PRIMARY KEY,
+    role TEXT NOT NULL,
+    last INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE IF NOT EXISTS vouched (
+    task INTEGER PRIMARY KEY,
+    at   INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE IF NOT EXISTS passed_over (
+    offset INTEGER PRIMARY KEY,
+    key    TEXT NOT NULL,
+    user   TEXT,
+    reason TEXT NOT NULL
+  ) STRICT;
+`,
+};
+
+/** The tables of {@link cacheForm} that its additions make. */
+export const ADDED_TABLES = ['role_clock', 'role_silence', 'hearsay', 'vouched', 'passed_over'];

@@ -1,0 +1,137 @@
+import { AgentqError, MayTakeEffect } from '../../../core/errors.ts';
+import { eventKey } from '../wire/names.ts';
+
+/** The connection is gone; whether what was under way has happened is not known. */
+export class ConnectionLost extends Error {}
+
+/** A message that no queue takes: the broker has returned it. */
+export class Unroutable extends Error {
+  readonly key: string;
+
+  constructor(key: string) {
+    super(`nobody takes messages for ${key}`);
+    this.key = key;
+  }
+}
+
+/**
+ * What the log must get, and no binding brings it there. A submit may lie in its work queue, whose worker tells the log
+ * of it.
+ */
+export function unbound(key: string): AgentqError {
+  const role = /^agentq\.(?:work|delay\.[01.]+)\.(.*)\.[a-z]+$/.exec(key)?.[1];
+  const problem = `the broker has no binding that brings ${key} to the log`;
+  if (role === undefined) return new AgentqError('topology', problem, 'declare it: agentq init');
+  const hint = `declare it: agentq init --workers ${role}; the task may be done all the same`;
+  return new MayTakeEffect('topology', problem, hint);
+}
+
+/**
+ * Whether the broker will have it in a moment: right after a start its queues, the log above all, come up one after
+ * the other. Until then they are not found, and what is published to them is returned.
+ */
+export function isComingUp(error: unknown): boolean {
+  if (error instanceof Unroutable) return error.key.startsWith(eventKey(''));
+  const { code, message = '', name } = error as { code?: unknown; message?: string; name?: string };
+  // A queue that could not take it just now, or a channel that the broker has closed because of something else.
+  if (code === undefined && (name === 'IllegalOperationError' || /nacked|Channel (closed|ended)/i.test(message)))
+    return true;
+  return (code === NOT_FOUND && /down or inaccessible/.test(message)) || /does not have a replica/.test(message);
+}
+
+/** Whether there is no such thing on the broker. */
+export function isMissing(error: unknown): boolean {
+  return (error as { code?: unknown }).code === NOT_FOUND && !isComingUp(error);
+}
+
+/** Whether the user may not do it. */
+export function isRefused(error: unknown): boolean {
+  return (error as { code?: unknown }).code === ACCESS_REFUSED || isDenied(error);
+}
+
+/** The same of an error that was explained. */
+export function isDenied(error: unknown): boolean {
+  return error instanceof AgentqError && error.code === 'denied';
+}
+
+/** Reply codes of AMQP 0-9-1, https://www.rabbitmq.com/amqp-0-9-1-reference#constants */
+const ACCESS_REFUSED = 403;
+const NOT_FOUND = 404;
+const PRECONDITION_FAILED = 406;
+const NOT_ALLOWED = 530;
+
+/** What the driver makes of a connection that the broker closes because of its virtual host. */
+const NO_VHOST = /Expected ConnectionOpenOk; got <ConnectionClose/;
+
+/** Whether trying again would meet the same. */
+export function isFinal(error: unknown): boolean {
+  if (error instanceof AgentqError) return true;
+  const { code, message = '' } = error as { code?: unknown; message?: string };
+  if (NO_VHOST.test(message)) return true;
+  if (code === NOT_ALLOWED || code === ACCESS_REFUSED || /ACCESS[-_]REFUSED/.test(message)) return true;
+  return typeof code === 'string' && /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/.test(code);
+}
+
+/** What an error of the driver means to a person. It never quotes what the broker was told to log in with. */
+export function explain(error: unknown, place: string): unknown {
+  if (error instanceof AgentqError || error instanceof Unroutable) return error;
+  const { code, message = '' } = error as { code?: unknown; message?: string };
+  const said = /(?:with message|message:?) "?([^"]*)"?/.exec(message)?.[1] ?? message;
+  if (code === ACCESS_REFUSED || /ACCESS[-_]REFUSED/.test(message)) {
+    const login = /login|Handshake/i.test(message);
+    return new AgentqError(
+      'denied',
+      login
+        ? `the broker at ${place} refuses the user or the password`
+        : `the broker at ${place} does not allow it: ${said}`,
+      login ? 'look at the user and the password in AGENTQ_URL' : 'see the rights that agentq init --definitions gives',
+    );
+  }
+  if (code === NOT_ALLOWED || NO_VHOST.test(message)) {
+    return new AgentqError(
+      'denied',
+      `the broker at ${place} does not let us into this virtual host`,
+      'does it exist, and may the user enter it?',
+    );
+  }
+  if (code === NOT_FOUND) {
+    return new AgentqError(
+      'topology',
+      `the broker at ${place} lacks something: ${said}`,
+      'declare it: agentq init --url …',
+    );
+  }
+  if (code === PRECONDITION_FAILED) {
+    return new AgentqError(
+      'topology',
+      `the broker at ${place} has it otherwise: ${said}`,
+      'agentq init names each difference',
+    );
+  }
+  if (isFinal(error)) return untrusted(message, place);
+  if (typeof code === 'number') return new AgentqError('topology', `the broker at ${place} refuses: ${said}`);
+  return error;
+}
+
+function untrusted(message: string, place: string): AgentqError {
+  if (/wrong version number|packet length too long/.test(message)) {
+    return new AgentqError(
+      'denied',
+      `the broker at ${place} does not speak TLS there`,
+      'amqp:// instead of amqps://, or another port?',
+    );
+  }
+  if (/alert (certificate required|bad certificate|handshake failure|unknown ca)/.test(message)) {
+    return new AgentqError(
+      'denied',
+      `the broker at ${place} wants a certificate that it trusts`,
+      'certfile and keyfile in the URL name ours',
+    );
+  }
+  const plain = message.replace(/^.*?:error:[^:]*:/, '').split('\n')[0]!;
+  return new AgentqError(
+    'denied',
+    `the broker at ${place} cannot be trusted: ${plain}`,
+    'cacertfile in the URL names who vouches for it',
+  );
+}

@@ -1,0 +1,251 @@
+import amqplib, { type ChannelModel } from 'amqplib';
+import { AgentqError } from '../../../core/errors.ts';
+import { type Address, placeOf } from './broker-url.ts';
+import { ConnectionLost, explain, isComingUp, isFinal, unbound, Unroutable } from './broker-error.ts';
+import { monotonic } from './monotonic.ts';
+import { Session } from './broker-connection.ts';
+
+export interface LinkOptions {
+  /** How long to go on trying where the broker does not answer, in ms. */
+  readonly patience: number;
+  /** Tells a person, in one line, that the broker is away or back. */
+  readonly say: (line: string) => void;
+  /** ms since 1970. */
+  readonly clock: () => number;
+  /** In [0, 1). */
+  readonly random: () => number;
+}
+
+/** The waits between two tries to connect, in ms: growing, and strayed so that workers do not come all at once. */
+const FIRST_WAIT = 100;
+const LONGEST_WAIT = 1_000;
+
+/** How long to wait where it was waited in vain before, in ms. */
+const ONE_TRY = 500;
+
+/** How often to look whether the broker has brought its queues up, in ms. */
+const COMING_UP = 200;
+
+/** How often to look whether the patience with a broker that does not answer is over, in ms. */
+const STILL_SILENT = 100;
+
+/** How long one try to connect may take, in ms. */
+const LONGEST_TRY = 10_000;
+
+/**
+ * The connection to a broker, made when it is first needed and made anew when it was lost. What was under way when
+ * it was lost is done again: everything that is asked here must bear that.
+ */
+export class Link {
+  readonly address: Address;
+  readonly #options: LinkOptions;
+  #session: Promise<Session> | undefined;
+  #current: Session | undefined;
+  #away = false;
+  /** Whether the broker does not answer on a connection that is open. */
+  #silent = false;
+  #gaveUp = false;
+  #problem = 'it does not answer';
+  /** When the most patient of those who wait gives up, by monotonic(). */
+  #until = 0;
+  #closed = false;
+  /** Since when there was no connection, until that has been told: ms since 1970. */
+  #lostAt: number | undefined;
+
+  constructor(address: Address, options: LinkOptions) {
+    this.address = address;
+    this.#options = options;
+  }
+
+  get place(): string {
+    return placeOf(this.address);
+  }
+
+  /** Begins to connect, so that it is done when somebody asks for it. */
+  begin(): void {
+    // Whoever asks is told what is wrong.
+    this.session(monotonic() + this.#options.patience).catch(() => {});
+  }
+
+  /** How long one who asks now waits for the broker, in ms. Who has waited in vain does not wait as long again. */
+  get patience(): number {
+    return this.#gaveUp ? Math.min(ONE_TRY, this.#options.patience) : this.#options.patience;
+  }
+
+  /**
+   * Does something on a connection, and does it again on the next one where it breaks meanwhile. It may take longer than
+   * the patience as long as the broker goes on answering.
+   * @throws AgentqError `unreachable` where there has been no connection, or no answer, for as long as the patience
+   *   lasts; `denied`; `topology`
+   */
+  async lasting<T>(body: (session: Session) => Promise<T>): Promise<T> {
+    const { patience } = this;
+    const deadline = monotonic() + patience;
+    for (;;) {
+      const session = await this.session(deadline);
+      try {
+        const result = await this.#unlessSilent(session, deadline, patience, session.until(body(session)));
+        this.#answered();
+        return result;
+      } catch (error) {
+        const lost = await session.isLost(error);
+        if (!lost && !isComingUp(error)) throw explain(error, this.place);
+        if (this.#closed || monotonic() >= deadline) throw this.#inVain(error as Error);
+        if (!lost) await new Promise((resolve) => setTimeout(resolve, COMING_UP));
+      }
+    }
+  }
+
+  /** A broker that is short of memory or disk holds up what is published, and one that is frozen says nothing at all. */
+  async #unlessSilent<T>(session: Session, deadline: number, patience: number, work: Promise<T>): Promise<T> {
+    const over = Promise.withResolvers<never>();
+    let { beats } = session;
+    // Counted in looks, not in time: a process that stands still itself has not heard what has arrived.
+    let silence = 0;
+    const looking = setInterval(() => {
+      silence = session.beats === beats ? silence + STILL_SILENT : 0;
+      beats = session.beats;
+      if (monotonic() < deadline) return;
+      if (session.blocked !== undefined) {
+        over.reject(this.#unreachable(`it takes nothing just now (${session.blocked})`));
+      } else if (silence >= patience) {
+        this.#tellSilent();
+        over.reject(this.#unreachable('it does not answer'));
+      }
+    }, STILL_SILENT);
+    return Promise.race([work, over.promise]).finally(() => clearInterval(looking));
+  }
+
+  #tellSilent(): void {
+    if (!this.#silent) this.#options.say(`the broker at ${this.place} does not answer`);
+    this.#silent = true;
+  }
+
+  #answered(): void {
+    if (this.#silent) this.#options.say(`the broker at ${this.place} answers again`);
+    this.#silent = false;
+    this.#gaveUp = false;
+  }
+
+  #inVain(error: Error): AgentqError {
+    // The log can be read, and what is published for it is returned: it is not coming up.
+    if (error instanceof Unroutable) return unbound(error.key);
+    return this.#unreachable(error.message);
+  }
+
+  /** Whether it is known that nothing can be published just now. */
+  get away(): boolean {
+    return this.#away || this.#silent || this.#current?.blocked !== undefined;
+  }
+
+  /** @param deadline by monotonic(); Infinity to go on for ever */
+  async session(deadline: number): Promise<Session> {
+    if (this.#current && !this.#current.closed) return this.#current;
+    // One is at it for all, as long as anybody has patience.
+    this.#until = Math.max(this.#until, deadline);
+    this.#session ??= this.#connect().finally(() => {
+      this.#session = undefined;
+      this.#until = 0;
+    });
+    if (deadline === Infinity) return this.#session;
+    const end = Promise.withResolvers<never>();
+    const left = Math.max(0, deadline - monotonic());
+    const timer = setTimeout(() => end.reject(this.#unreachable(this.#problem)), left);
+    return Promise.race([this.#session, end.promise]).finally(() => clearTimeout(timer));
+  }
+
+  async #connect(): Promise<Session> {
+    for (let tries = 0; ; tries++) {
+      if (this.#closed) throw new ConnectionLost('closed');
+      try {
+        const model = await this.#open();
+        if (this.#closed) await model.close();
+        const session = new Session(model, this.#lostAt);
+        model.on('blocked', (reason: string) =>
+          this.#options.say(`the broker at ${this.place} takes nothing just now (${reason})`),
+        );
+        model.on('unblocked', () => {
+          this.#gaveUp = false;
+          this.#options.say(`the broker at ${this.place} takes messages again`);
+        });
+        model.on('close', () => this.#onLost(session));
+        this.#current = session;
+        if (this.#away || this.#silent) this.#options.say(`the broker at ${this.place} is back`);
+        this.#away = false;
+        this.#silent = false;
+        this.#gaveUp = false;
+        return session;
+      } catch (error) {
+        if (isFinal(error)) throw explain(error, this.place);
+        this.#problem = reasonOf(error);
+        const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** tries) * (0.5 + this.#options.random());
+        if (monotonic() + wait >= this.#until) throw this.#unreachable(this.#problem);
+        this.#tellAway();
+        await new Promise((resolve) => setTimeout(resolve, wait));
+      }
+    }
+  }
+
+  #tellAway(): void {
+    if (this.#away || this.#silent) return;
+    this.#away = true;
+    const left = Math.round((this.#until - monotonic()) / 1_000);
+    const span = left === Infinity ? '' : ` for ${Math.max(1, left)} s`;
+    this.#options.say(`no broker at ${this.place} (${this.#problem}); trying again${span}`);
+  }
+
+  /** Whoever must know of the absence before this session knows it now. */
+  absenceIsTold(): void {
+    this.#lostAt = undefined;
+  }
+
+  #onLost(session: Session): void {
+    if (this.#current !== session) return;
+    this.#current = undefined;
+    if (!this.#closed) this.#lostAt ??= this.#options.clock();
+  }
+
+  async #open(): Promise<ChannelModel> {
+    const { secure, host, port, vhost, user, password, heartbeat, tls } = this.address;
+    const timeout = Math.max(1, Math.min(LONGEST_TRY, this.#until - monotonic()));
+    const model = await amqplib.connect(
+      {
+        protocol: secure ? 'amqps' : 'amqp',
+        hostname: host,
+        port,
+        username: user,
+        password,
+        vhost: encodeURIComponent(vhost),
+        heartbeat,
+        frameMax: 131_072,
+      },
+      { noDelay: true, timeout, clientProperties: { connection_name: 'agentq' }, ...(secure && tls) },
+    );
+    // An error is followed by a close, and that is listened to.
+    model.on('error', () => {});
+    return model;
+  }
+
+  #unreachable(problem: string): AgentqError {
+    this.#gaveUp = true;
+    return new AgentqError(
+      'unreachable',
+      `the broker at ${this.place} cannot be reached: ${problem}`,
+      'is it running, and is the URL right? --broker-timeout says how long to wait for it',
+    );
+  }
+
+  /** @param waiting whether to wait until the broker has taken leave, and with it what was acknowledged before */
+  async close(waiting = true): Promise<void> {
+    this.#closed = true;
+    const session = this.#current;
+    this.#current = undefined;
+    if (session && !session.closed) await (waiting ? session.close() : session.leave());
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const first = error instanceof AggregateError ? (error.errors[0] as Error | undefined)?.message : undefined;
+  return typeof code === 'string' && message === '' ? (first ?? code) : message.split('\n')[0]!;
+}

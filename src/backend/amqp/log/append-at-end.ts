@@ -1,0 +1,67 @@
+import { awaited, notShown, RESEND } from './confirmed-and-seen.ts';
+import { ConnectionLost, unbound } from '../connection/broker-error.ts';
+import { offsetOf } from '../wire/stream-offset.ts';
+import type { Names } from '../wire/names.ts';
+import type { Outgoing } from '../wire/publication.ts';
+import { closeQuietly, type Session } from '../connection/broker-connection.ts';
+
+export interface Appending {
+  /** How long to wait for it, in ms. */
+  readonly patience: number;
+  /** What must be true before it is published. */
+  readonly ready?: Promise<void>;
+  /** Makes what is published behind it where it is published again: the log must not show that alone. */
+  readonly marker?: () => Outgoing;
+}
+
+/**
+ * Publishes, and resolves when the log has it, for a process that wants to know of nothing but that. The broker's word
+ * alone is not enough: docs/architecture.md.
+ * @returns the offset that it has in the log
+ * @throws Unroutable; AgentqError `topology` where the log is not bound to it; `unreachable`
+ */
+export async function appendAtEnd(
+  session: Session,
+  names: Names,
+  message: Outgoing,
+  { patience, ready, marker }: Appending,
+): Promise<number> {
+  const { channel, publisher } = await session.sole();
+  const failed = Promise.withResolvers<never>();
+  const seen = Promise.withResolvers<number>();
+  let following: Outgoing | undefined;
+  failed.promise.catch(() => {});
+  channel.on('error', (error: Error) => failed.reject(error));
+  await Promise.all([channel.prefetch(100), ready]);
+  // The broker does what is asked of one channel in order: what is published next comes after it. The driver does not:
+  // it asks one thing at a time, and would publish first if it still waited for an answer.
+  const consuming = channel.consume(
+    names.log,
+    (arrived) => {
+      if (!arrived) return failed.reject(new ConnectionLost('the broker ended the reading of the log'));
+      const { messageId } = arrived.properties as { messageId?: string };
+      if (messageId === message.options.messageId) return seen.resolve(offsetOf(arrived));
+      if (messageId !== undefined && messageId === following?.options.messageId) failed.reject(unbound(message.key));
+      channel.ack(arrived);
+    },
+    { arguments: { 'x-stream-offset': 'next' } },
+  );
+  consuming.catch((error: unknown) => failed.reject(error));
+  const either = Promise.race([seen.promise, failed.promise]);
+  try {
+    let confirmed = false;
+    for (let wait = RESEND, left = patience; ; left -= wait, wait *= 2) {
+      const published = publisher.publish(message).then(() => void (confirmed = true));
+      if (wait > RESEND && marker) {
+        following = marker();
+        publisher.publish(following).catch(() => {});
+      }
+      const offset = await awaited(either, published, left > 0 ? Math.min(wait, left) : wait);
+      if (offset !== undefined) return offset;
+      // Where it is not even confirmed, the connection tells what is wrong.
+      if (confirmed && left <= wait) throw notShown();
+    }
+  } finally {
+    void closeQuietly(channel);
+  }
+}

@@ -1,0 +1,56 @@
+import type { Event } from '../../../core/event.ts';
+import type { LogEntry } from '../wire/decode.ts';
+
+/** Who may want to look when an entry has come by. It may have had no effect: rings promise nothing. */
+export function interestOf(entry: LogEntry): { readonly roles: readonly string[]; readonly finished: boolean } {
+  switch (entry.kind) {
+    case 'due':
+      return { roles: [entry.role], finished: false };
+    case 'result':
+      return { roles: [], finished: true };
+    case 'skip':
+    case 'newer':
+    case 'unreadable':
+      return { roles: [], finished: false };
+    case 'events': {
+      const { events, roles } = entry;
+      // A note without events that names a role tells that a token is there.
+      const ready = events.length === 0 || events.some(makesReady);
+      return { roles: ready ? roles : [], finished: events.some(ends) };
+    }
+    default:
+      return entry satisfies never;
+  }
+}
+
+function makesReady(event: Event): boolean {
+  switch (event.type) {
+    case 'submitted':
+    case 'became-due':
+    case 'released':
+    case 'retried':
+    case 'cancelled':
+      return true;
+    case 'attempt-failed':
+      return event.retry_at !== null;
+    case 'lease-expired':
+      return !event.final;
+    default:
+      return false;
+  }
+}
+
+function ends(event: Event): boolean {
+  switch (event.type) {
+    case 'completed':
+    case 'cancelled':
+    case 'expired':
+      return true;
+    case 'attempt-failed':
+      return event.retry_at === null;
+    case 'lease-expired':
+      return event.final;
+    default:
+      return false;
+  }
+}

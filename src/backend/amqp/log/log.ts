@@ -1,0 +1,254 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Event } from '../../../core/event.ts';
+import { type Listeners, nameOf } from '../../projection/listeners.ts';
+import { awaited, notShown, RESEND } from './confirmed-and-seen.ts';
+import type { Absence } from './outage-grace.ts';
+import type { Cache, Folded } from '../cache/cache.ts';
+import { entryId } from '../wire/entry-id.ts';
+import { interestOf } from './interest.ts';
+import type { Link } from '../connection/reconnecting-client.ts';
+import { isRefused, unbound } from '../connection/broker-error.ts';
+import { LogReader } from './log-reader.ts';
+import type { Note } from '../wire/log-body.ts';
+import type { LogEntry } from '../wire/decode.ts';
+import { monotonic } from '../connection/monotonic.ts';
+import { foreignMessage, noteMessage, type Under } from '../wire/encode.ts';
+import { appendAtEnd } from './append-at-end.ts';
+import type { Names } from '../wire/names.ts';
+import type { Outgoing } from '../wire/publication.ts';
+import type { Session } from '../connection/broker-connection.ts';
+
+/** From what length on an absence of the broker is told of, in ms. */
+const ABSENCE = 1_000;
+
+export interface Publishing extends Under {
+  /** Called when it is on its way. */
+  readonly onSent?: (() => void) | undefined;
+}
+
+/**
+ * The log as the one truth: what is appended has happened when it has come by again, and been folded into the
+ * cache; only then is known whether it took effect.
+ */
+export class Log {
+  readonly #link: Link;
+  readonly #cache: Cache;
+  readonly #names: Names;
+  readonly #clock: () => number;
+  readonly #random: () => number;
+  readonly #listeners: Listeners;
+  readonly #readers = new WeakMap<Session, Promise<LogReader>>();
+  /** The ids of what this process appends just now. */
+  readonly #own = new Set<string>();
+  /** The roles that this process works for. */
+  readonly #roles = new Set<string>();
+  readonly #absence: Absence;
+  #following = false;
+  #closed = false;
+
+  constructor(
+    link: Link,
+    cache: Cache,
+    names: Names,
+    listeners: Listeners,
+    clock: () => number,
+    random: () => number,
+    absence: Absence,
+  ) {
+    this.#absence = absence;
+    this.#link = link;
+    this.#cache = cache;
+    this.#names = names;
+    this.#listeners = listeners;
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  newId(): string {
+    return entryId(this.#clock(), this.#random);
+  }
+
+  /**
+   * Publishes an entry, again where it is not known to have arrived.
+   * @param make what is published under that id; asked when there is a connection, so that it may say when that was
+   * @param onSent called when it is on its way
+   * @returns whether it took effect
+   * @throws Unroutable; AgentqError `unreachable`, `denied`, `topology`, `newer-schema`
+   */
+  append(id: string, make: () => Outgoing, onSent?: () => void): Promise<Folded> {
+    this.#own.add(id);
+    return this.#link
+      .lasting(async (session) => this.#appendOn(session, await this.#reader(session), { ...make(), onSent }))
+      .finally(() => this.#own.delete(id));
+  }
+
+  async #appendOn(session: Session, reader: LogReader, message: Outgoing): Promise<Folded> {
+    let shown = false;
+    const appeared = reader.appeared(message.options.messageId).then((folded) => {
+      shown = true;
+      return { folded };
+    });
+    const unbinding = Promise.withResolvers<never>();
+    const seen = Promise.race([appeared, unbinding.promise]);
+    seen.catch(() => {}); // where publishing fails, that is what is told
+    const { patience } = this.#link;
+    const begun = monotonic();
+    const left = () => patience - Math.min(reader.silence, monotonic() - begun);
+    for (let wait = RESEND; ; wait *= 2) {
+      let confirmed = false;
+      const published = session.publish(message).then(
+        () => void (confirmed = true),
+        async (error: unknown) => {
+          // Where the log cannot be read, that says more.
+          await reader.attached;
+          throw error;
+        },
+      );
+      if (wait > RESEND) {
+        const passed = () => (shown ? undefined : unbinding.reject(unbound(message.key)));
+        published.then(() => this.#marked(session, reader)).then(passed, () => {});
+      }
+      const result = await awaited(seen, published, left() > 0 ? Math.min(wait, left()) : wait);
+      if (result) return result.folded;
+      if (confirmed && left() <= 0) throw notShown();
+      if (!reader.verified) await this.#lookForOtherLog(session, reader);
+    }
+  }
+
+  /** Resolves when a marker has come by: what was confirmed before comes before it, if it reaches the log at all. */
+  async #marked(session: Session, reader: LogReader): Promise<void> {
+    const marker = noteMessage(this.#names, this.newId(), this.#clock(), {});
+    await Promise.all([reader.appeared(marker.options.messageId), session.publish(marker)]);
+  }
+
+  /**
+   * A log that was made anew, and is shorter than the one that was folded, shows nothing where that one had its end.
+   * What is written to it now tells where its own end is.
+   */
+  async #lookForOtherLog(session: Session, reader: LogReader): Promise<void> {
+    const marker = noteMessage(this.#names, this.newId(), this.#clock(), {});
+    const seen = this.#cache.position();
+    const end = await appendAtEnd(session, this.#names, marker, { patience: this.#link.patience });
+    if (reader.verified || end > seen.last) return;
+    this.#cache.clear(seen);
+    await reader.attach();
+  }
+
+  /** Appends what agentq alone writes: events, or a note. */
+  note(
+    note: Note,
+    { id = this.newId(), onSent, ...under }: Publishing & { readonly id?: string } = {},
+  ): Promise<Folded> {
+    return this.append(id, () => noteMessage(this.#names, id, this.#clock(), note, under), onSent);
+  }
+
+  /** Makes events happen. @returns whether they did */
+  async happen(events: readonly Event[], roles: readonly string[], id: string, more?: Publishing): Promise<boolean> {
+    const [role] = roles;
+    const claims = role !== undefined && events.some(({ type }) => type === 'claimed');
+    if (claims) this.#roles.add(role);
+    const note = { events: [...events], roles: [...new Set(roles)], ...(claims && { role }) };
+    return (await this.note(note, { ...more, id })) === true;
+  }
+
+  /** Tells the log of a result message that was written past it. */
+  async tell(content: Buffer): Promise<void> {
+    const id = this.newId();
+    await this.append(id, () => foreignMessage(this.#names, id, this.#clock(), content));
+  }
+
+  /** After this the cache holds everything that was confirmed before. */
+  async catchUp(): Promise<void> {
+    await this.note({});
+  }
+
+  /**
+   * The same, in the name of a role that this process works for.
+   * @param worker the one that asks for work, where its presence is to be told
+   */
+  async catchUpFor(role: string, worker?: string): Promise<void> {
+    this.#roles.add(role);
+    await this.note({ role, ...(worker !== undefined && { seen: { worker, role } }) }, { role });
+  }
+
+  /** Reads the log from its beginning, after the cache was emptied. */
+  async readAnew(): Promise<void> {
+    await this.#link.lasting(async (session) => {
+      const reader = await this.#readers.get(session);
+      await reader?.attach();
+    });
+    await this.catchUp();
+  }
+
+  #reader(session: Session): Promise<LogReader> {
+    let reader = this.#readers.get(session);
+    if (!reader) {
+      reader = this.#startReading(session);
+      this.#readers.set(session, reader);
+      reader.catch(() => this.#readers.delete(session));
+    }
+    return reader;
+  }
+
+  async #startReading(session: Session): Promise<LogReader> {
+    const reader = new LogReader(session, this.#cache, this.#names, (entry) => this.#ring(entry));
+    reader.failed.catch(() => this.#readers.delete(session));
+    await this.#tellAbsence(session, reader);
+    return reader;
+  }
+
+  /** Before anything else is said on a new connection, the log hears for how long there was none. */
+  async #tellAbsence(session: Session, reader: LogReader): Promise<void> {
+    const from = session.lostBefore;
+    if (from === undefined) return;
+    // A broker that has just started lets one in before its log is up.
+    await reader.attached;
+    const to = this.#clock();
+    if (to - from >= ABSENCE) {
+      const away = { from, to };
+      for (const role of this.#rolesAtWork()) {
+        const message = noteMessage(this.#names, this.newId(), to, { away, role }, { role });
+        await this.#appendOn(session, reader, message).catch((error: unknown) => {
+          // Of other roles their own workers tell, and coordinators.
+          if (!isRefused(error)) throw error;
+        });
+      }
+    }
+    this.#link.absenceIsTold();
+  }
+
+  /** Those that this process works for, and those whose leases an outage concerns. */
+  #rolesAtWork(): ReadonlySet<string> {
+    const working = this.#cache.db.all<{ role: string }>("SELECT DISTINCT role FROM task WHERE status = 'working'");
+    return new Set([...this.#roles, ...working.map(({ role }) => role)]);
+  }
+
+  #ring(entry: LogEntry): void {
+    if (this.#own.has(entry.id)) this.#absence.spoke(entry.at);
+    if (this.#listeners.none) return;
+    const { roles, finished } = interestOf(entry);
+    for (const role of roles) this.#listeners.ring(nameOf({ role }));
+    if (finished) this.#listeners.ring(nameOf('finished'));
+  }
+
+  /** Reads the log as long as anybody waits for something, through whatever becomes of the broker. */
+  async follow(): Promise<void> {
+    if (this.#following) return;
+    this.#following = true;
+    while (!this.#listeners.none && !this.#closed) {
+      try {
+        const session = await this.#link.session(Infinity);
+        const reader = await this.#reader(session);
+        await Promise.race([session.lost, reader.failed]);
+      } catch {
+        // Whoever asks something next is told what is wrong; here it is only tried again.
+        await pause(RESEND / 4, undefined, { ref: false });
+      }
+    }
+    this.#following = false;
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+}

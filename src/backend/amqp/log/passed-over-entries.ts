@@ -1,0 +1,56 @@
+import { AgentqError } from '../../../core/errors.ts';
+import type { PassedOver } from '../../backend.ts';
+import type { Cache } from '../cache/cache.ts';
+import type { Link } from '../connection/reconnecting-client.ts';
+import type { Log } from './log.ts';
+import type { Names } from '../wire/names.ts';
+import { StoppedAt } from './roadblock.ts';
+import { SKIP } from '../wire/routing-key.ts';
+import { noteMessage } from '../wire/encode.ts';
+
+export interface LogCareParts {
+  readonly link: Link;
+  readonly names: Names;
+  readonly log: Log;
+  readonly cache: Cache;
+  /** ms since 1970. */
+  readonly clock: () => number;
+}
+
+/** Entries of the log that readers pass over. */
+export class LogCare {
+  readonly #parts: LogCareParts;
+
+  constructor(parts: LogCareParts) {
+    this.#parts = parts;
+  }
+
+  /** The last entries of the log that could not be read and were passed over, the latest first. */
+  passedOver(): readonly PassedOver[] {
+    const sql = 'SELECT offset, key, user, reason FROM passed_over ORDER BY offset DESC';
+    return this.#parts.cache.db.all<PassedOver & object>(sql);
+  }
+
+  /**
+   * Tells all readers of the log to pass over the entry that stops them, because it says that a newer agentq wrote it.
+   * @throws AgentqError `usage` where the entry at this offset does not stop the reading; `denied` where the user may
+   * not say so: only coordinators may
+   */
+  async skip(offset: number): Promise<void> {
+    const { log, link, names, clock } = this.#parts;
+    const stop = await log.catchUp().then(
+      () => undefined,
+      (error: unknown) => {
+        if (error instanceof StoppedAt) return error.offset;
+        throw error;
+      },
+    );
+    if (stop !== offset) {
+      const instead = stop === undefined ? 'no entry does' : `entry ${stop} does`;
+      throw new AgentqError('usage', `entry ${offset} of the log does not stop the reading: ${instead}`);
+    }
+    const message = noteMessage(names, log.newId(), clock(), { skip: offset }, { subject: SKIP, role: null });
+    await link.lasting((session) => session.publish(message));
+    await log.catchUp();
+  }
+}

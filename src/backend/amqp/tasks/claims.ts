@@ -1,0 +1,179 @@
+import type { EventOf } from '../../../core/event.ts';
+import type { Task } from '../../../core/task.ts';
+import { unreadableEvents } from '../../../core/unreadable.ts';
+import type { Claimed, ClaimRequest } from '../../backend.ts';
+import { type Stored, toRow } from '../../projection/rows.ts';
+import type { Cache } from '../cache/cache.ts';
+import type { Changes } from './commit.ts';
+import type { Delivery } from './message-relay.ts';
+import type { DueTasks } from './due-tasks.ts';
+import type { Log } from '../log/log.ts';
+import { endingOf } from '../wire/entry-id.ts';
+import { FOUND } from '../wire/routing-key.ts';
+import type { OpenTasks } from './retention.ts';
+import { type Token, type WorkQueueParts, WorkQueues } from './work-queue.ts';
+
+/** How long a token may be on its way from a delay, and how often to look for it, in ms. */
+const ON_ITS_WAY = 5_000;
+const LOOK_AGAIN = 250;
+
+/** How often a worker's presence is told, in ms. */
+const PRESENCE_EVERY = 60_000;
+
+/** How much of a message that is no task goes to the dead letters, in bytes. */
+const LONGEST_BURIED = 1024 * 1024;
+
+export interface ClaimParts extends WorkQueueParts {
+  readonly log: Log;
+  readonly cache: Cache;
+  readonly changes: Changes;
+  readonly dueTasks: DueTasks;
+  readonly openTasks: OpenTasks;
+  readonly delivery: Delivery;
+  /** How long a task may be ready without a token that anybody finds, before a claim does without, in ms. */
+  readonly tokenGrace: number;
+}
+
+/**
+ * Gives out tasks. A token says which task may be ready; the log decides who gets it. Tokens may be doubled, late or
+ * stale: those are taken out and forgotten. A task that is ready and has no token that anybody finds is given out
+ * without one, once it has been ready for some time.
+ */
+export class Claims {
+  readonly #parts: ClaimParts;
+  readonly #workQueues: WorkQueues;
+  readonly #present = new Map<string, number>();
+
+  constructor(parts: ClaimParts) {
+    this.#parts = parts;
+    this.#workQueues = new WorkQueues(parts);
+  }
+
+  async claim(request: ClaimRequest): Promise<Claimed> {
+    const byToken = await this.#byToken(request);
+    if (byToken) return { task: byToken };
+    await this.#parts.log.catchUpFor(request.role, this.#isToBeSeen(request) ? request.worker : undefined);
+    await this.#parts.dueTasks.elapse(request.role);
+    // What time has made ready now has a token as well; what has waited in vain for one comes first.
+    const task = (await this.#withoutToken(request)) ?? (await this.#byToken(request));
+    if (task) return { task };
+    await this.#parts.delivery.tidy(request.role);
+    await this.#parts.openTasks.carry(request.role);
+    return this.#nothing(request.role);
+  }
+
+  async #byToken(request: ClaimRequest): Promise<Working | undefined> {
+    for (;;) {
+      const token = await this.#workQueues.next(request.role);
+      if (!token) return undefined;
+      const task = await this.#use(request, token);
+      if (task) return task;
+    }
+  }
+
+  async #use(request: ClaimRequest, token: Token): Promise<Working | undefined> {
+    try {
+      const { submitted, entry } = token;
+      const task = submitted ? await this.#take(request, submitted, entry) : await this.#bury(request.role, token);
+      token.take();
+      return task;
+    } catch (error) {
+      token.back();
+      throw error;
+    }
+  }
+
+  async #take(
+    request: ClaimRequest,
+    submitted: EventOf<'submitted'>,
+    entry: string | undefined,
+  ): Promise<Working | undefined> {
+    const { log, delivery } = this.#parts;
+    const id = submitted.task_id;
+    const { got, task } = await this.#claim(request, id);
+    if (got) return got;
+    if (task) {
+      await delivery.postpone(task);
+      return undefined;
+    }
+    // The log does not know it: whoever published it wrote to the queue alone, or the log lost it. Under the id that
+    // it has, so that its submitter, who may be publishing it again, finds that it has happened.
+    const accepted = await log.happen([submitted], [request.role], entry ?? log.newId(), { subject: FOUND });
+    return accepted ? (await this.#claim(request, id)).got : undefined;
+  }
+
+  /** @returns the task where this very call got it, and else what it is */
+  async #claim({ worker, lease }: ClaimRequest, id: string): Promise<{ got?: Working; task: Task | undefined }> {
+    const { task, changed } = await this.#parts.changes.tell({
+      task_id: id,
+      command: { type: 'claim', worker, lease },
+    });
+    return changed && task?.status === 'working' ? { got: task, task } : { task };
+  }
+
+  /** What nobody can read becomes a dead letter, so that it stops no worker and people see it. */
+  async #bury(role: string, { content, queue }: Token): Promise<undefined> {
+    const { log, delivery, clock } = this.#parts;
+    const { sha256Hex } = await import('../../../core/sha256.ts');
+    const id = `unreadable-${sha256Hex(content).slice(0, 12)}`;
+    const entry = log.newId();
+    const reason = `a message in ${queue} that is no task envelope`;
+    const events = unreadableEvents(id, role, content, reason, clock());
+    if (!(await log.happen(events, [role], entry, { subject: FOUND }))) return;
+    await delivery.bury(id, role, content.subarray(0, LONGEST_BURIED), reason);
+    await log.note({ announced: endingOf(id, entry) }, { role });
+  }
+
+  async #withoutToken(request: ClaimRequest): Promise<Working | undefined> {
+    const { cache, clock, tokenGrace } = this.#parts;
+    for (;;) {
+      const stored = cache.db.get<Stored>(
+        `SELECT n, state FROM task INDEXED BY task_ready
+         WHERE role = ? AND status = 'queued' AND ready_at <= ? ORDER BY rank DESC, n LIMIT 1`,
+        request.role,
+        clock() - tokenGrace,
+      );
+      if (!stored) return undefined;
+      const { task } = toRow(stored);
+      const { got } = await this.#claim(request, task.id);
+      if (got) return got;
+    }
+  }
+
+  /** When it is worth to ask again without having been woken. */
+  #nothing(role: string): Claimed {
+    const { cache, tokenGrace } = this.#parts;
+    const due = cache.db.get<{ at: number | null }>('SELECT min(due_at) AS at FROM task WHERE role = ?', role)!.at;
+    const ready = cache.db.get<{ at: number | null }>(
+      "SELECT min(ready_at) AS at FROM task INDEXED BY task_ready WHERE role = ? AND status = 'queued'",
+      role,
+    )!.at;
+    const next = Math.min(due ?? Infinity, (ready ?? Infinity) + tokenGrace, this.#awaited(role) ?? Infinity);
+    return { task: undefined, ...(next < Infinity && { next_due: next }) };
+  }
+
+  /** The token of a delay that is just over may be on its way; not every broker tells the log when it arrives. */
+  #awaited(role: string): number | undefined {
+    const { cache, clock } = this.#parts;
+    const stored = cache.db.get<Stored>(
+      `SELECT n, state FROM task INDEXED BY task_ready
+       WHERE role = ? AND status = 'queued' AND ready_at > ? ORDER BY ready_at DESC LIMIT 1`,
+      role,
+      clock() - ON_ITS_WAY,
+    );
+    const task = stored && toRow(stored).task;
+    const delayed = task && (task.attempts.length > 0 || task.submitted_at < task.updated_at);
+    return delayed ? clock() + LOOK_AGAIN : undefined;
+  }
+
+  /** Whether the worker's presence was not told of late. */
+  #isToBeSeen({ role, worker }: ClaimRequest): boolean {
+    const now = this.#parts.clock();
+    const key = `${role} ${worker}`;
+    if (now - (this.#present.get(key) ?? 0) < PRESENCE_EVERY) return false;
+    this.#present.set(key, now);
+    return true;
+  }
+}
+
+type Working = Task & { readonly status: 'working' };

@@ -1,0 +1,173 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { type Circumstances, decide } from '../../../core/decide.ts';
+import type { Command } from '../../../core/command.ts';
+import { AgentqError } from '../../../core/errors.ts';
+import type { Event } from '../../../core/event.ts';
+import { countsFrom } from '../../../core/moment.ts';
+import type { Task } from '../../../core/task.ts';
+import type { Outcome, Request } from '../../backend.ts';
+import { findRow } from '../../projection/rows.ts';
+import type { Absence } from '../log/outage-grace.ts';
+import type { Cache } from '../cache/cache.ts';
+import type { Delivery } from './message-relay.ts';
+import type { Link } from '../connection/reconnecting-client.ts';
+import type { Log } from '../log/log.ts';
+import type { Names } from '../wire/names.ts';
+import { changeOf, changeOfAll, knowing } from './unknown-outcome.ts';
+import { isTooLong, submitMessage } from '../wire/encode.ts';
+import { checkRole, refuseReserved, routed } from './submit-rules.ts';
+
+/** How often a change is tried again that others were faster than. */
+const TRIES = 100;
+
+export interface ChangeParts {
+  readonly link: Link;
+  readonly names: Names;
+  readonly log: Log;
+  readonly cache: Cache;
+  readonly delivery: Delivery;
+  readonly absence: Absence;
+}
+
+/**
+ * Changes tasks: decides on what the cache knows, appends, and where somebody else was faster decides anew on what is
+ * known then.
+ */
+export class Changes {
+  readonly #parts: ChangeParts;
+  readonly #given: Circumstances;
+
+  constructor(parts: ChangeParts, given: Circumstances) {
+    this.#parts = parts;
+    this.#given = given;
+  }
+
+  /** Several requests are kept together, or not at all. */
+  async make(requests: readonly Request[]): Promise<readonly Outcome[]> {
+    for (const { command } of requests) if (command.type === 'submit') refuseReserved(command);
+    const [only] = requests;
+    if (!only) return [];
+    return requests.length === 1 ? [await this.tell(only)] : this.#tellAll(requests);
+  }
+
+  /** @param current whether the cache has caught up with the log just now */
+  async tell({ task_id, command, at }: Request, current = false): Promise<Outcome> {
+    let remembered = false;
+    for (let tries = 0; tries < TRIES; tries++) {
+      const base = this.#base(task_id, command);
+      const { events, ...decided } = decide(base, command, this.#heard(base, at));
+      const endsLease = events.some(({ type }) => type === 'lease-expired');
+      if (!current && (decided.refusal || events.length === 0 || endsLease)) {
+        // What is to be refused, has no effect, or takes a task from its worker, is so only if nothing has happened
+        // that is not known here.
+        await this.#parts.log.catchUp();
+        current = true;
+        continue;
+      }
+      if (endsLease && base && (await this.waitedForAbsent([base]))) continue;
+      const said: readonly Event[] = remembered ? events.filter(({ type }) => type !== 'refused') : events;
+      if (said.length === 0) return decided;
+      const append = (onSent?: () => void) => this.#append(said, base, decided.task, onSent);
+      // What time brings about is nobody's command: whoever asks later tells of it as well.
+      const accepted = command.type === 'elapse' ? append() : knowing(changeOf(task_id, command), append);
+      if (await accepted) return decided;
+      current = true;
+      remembered ||= said.some(({ type }) => type === 'completed' || type === 'attempt-failed');
+    }
+    throw new AgentqError('busy', `others keep changing ${task_id}`, 'try again');
+  }
+
+  /** Before leases are ended that may have stood still. @returns whether it has waited, and things may have changed */
+  async waitedForAbsent(tasks: readonly Task[]): Promise<boolean> {
+    const { absence, log } = this.#parts;
+    const patience = tasks.map((task) => (task.status === 'working' ? absence.patience(task.lease.expires_at) : 0));
+    const longest = Math.max(...patience);
+    if (longest === 0) return false;
+    await pause(longest);
+    await log.catchUp();
+    return true;
+  }
+
+  /** Appends the events of one decision about one task. @returns whether they were accepted */
+  async #append(
+    events: readonly Event[],
+    base: Task | undefined,
+    task: Task | undefined,
+    onSent?: () => void,
+  ): Promise<boolean> {
+    const { link, log, names, delivery } = this.#parts;
+    const id = log.newId();
+    const [first] = events;
+    const plain = events.length === 1 && first?.type === 'submitted' && !isTooLong(first);
+    if (plain) {
+      await checkRole(link, names, first.envelope.to);
+      const accepted = await routed(first, link, names, () =>
+        log.append(id, () => submitMessage(names, id, first, this.#given.now), onSent),
+      );
+      if (accepted) await delivery.after(base, task!, id, true);
+      return accepted === true;
+    }
+    const role = task?.envelope.to;
+    const accepted = await log.happen(events, role === undefined ? [] : [role], id, { onSent });
+    if (accepted && task) await delivery.after(base, task, id, false);
+    return accepted;
+  }
+
+  /** Several changes are one entry of the log, which is accepted whole or not at all. */
+  async #tellAll(requests: readonly Request[]): Promise<readonly Outcome[]> {
+    const { log, delivery } = this.#parts;
+    for (let tries = 0; tries < TRIES; tries++) {
+      if (tries === 0) await log.catchUp();
+      const { outcomes, events, before, after } = this.#decideAll(requests);
+      if (events.length === 0 || outcomes.some((outcome) => outcome.refusal)) {
+        // Of a batch that is undone, nothing has changed.
+        return outcomes.map((outcome) => ({ ...outcome, changed: false }));
+      }
+      const ended = events.filter(({ type }) => type === 'lease-expired').map(({ task_id }) => before.get(task_id)!);
+      if (ended.length > 0 && (await this.waitedForAbsent(ended))) continue;
+      const roles = new Set([...after.values()].map((task) => task.envelope.to));
+      for (const role of roles) await checkRole(this.#parts.link, this.#parts.names, role);
+      const id = log.newId();
+      const change = changeOfAll(requests.map(({ task_id }) => task_id));
+      if (!(await knowing(change, (onSent) => log.happen(events, [...roles], id, { onSent })))) continue;
+      const ready = [...after.values()].filter((task) => task.status === 'queued' && !before.has(task.id));
+      await delivery.offer(ready);
+      for (const task of after.values()) {
+        if (!ready.includes(task)) await delivery.after(before.get(task.id), task, id, false);
+      }
+      return outcomes;
+    }
+    throw new AgentqError('busy', 'others keep changing the tasks of the batch', 'try again');
+  }
+
+  #decideAll(requests: readonly Request[]) {
+    const before = new Map<string, Task>();
+    const after = new Map<string, Task>();
+    const events: Event[] = [];
+    const outcomes = requests.map(({ task_id, command, at }): Outcome => {
+      const base = after.get(task_id) ?? this.#base(task_id, command);
+      if (base && !after.has(task_id)) before.set(task_id, base);
+      const { events: more, ...outcome } = decide(base, command, this.#heard(base, at));
+      events.push(...more);
+      if (outcome.task && more.length > 0) after.set(task_id, outcome.task);
+      return outcome;
+    });
+    return { outcomes, events, before, after };
+  }
+
+  /** A task that another role's workers have made up under this id does not keep a coordinator from using it. */
+  #base(id: string, command: Command): Task | undefined {
+    const task = this.#find(id);
+    const claimed = command.type === 'submit' && task && task.envelope.to !== command.envelope.to;
+    return claimed && this.#parts.cache.hearsayOf(id) !== undefined ? undefined : task;
+  }
+
+  #find(id: string): Task | undefined {
+    return findRow(this.#parts.cache.db, id)?.task;
+  }
+
+  #heard(task: Task | undefined, at: number | undefined): Circumstances {
+    const { now, random } = this.#given;
+    return { now: countsFrom(task, at, now), random };
+  }
+}

@@ -1,0 +1,49 @@
+import { AgentqError } from '../../../core/errors.ts';
+import { type Stored, toRow } from '../../projection/rows.ts';
+import type { Cache } from '../cache/cache.ts';
+import type { Changes } from './commit.ts';
+
+/** How many tasks are moved on at once because of time alone. */
+const SWEEP = 500;
+
+export interface DueTaskParts {
+  readonly cache: Cache;
+  readonly changes: Changes;
+  /** ms since 1970. */
+  readonly clock: () => number;
+}
+
+/** Tasks that time alone changes: a delay is over, a TTL has passed, a lease has ended. */
+export class DueTasks {
+  readonly #parts: DueTaskParts;
+
+  constructor(parts: DueTaskParts) {
+    this.#parts = parts;
+  }
+
+  /** Appends the events that are due, for one role or for all, to a log that the cache has caught up with. */
+  async elapse(role?: string): Promise<void> {
+    const { cache, changes, clock } = this.#parts;
+    const now = clock();
+    for (;;) {
+      const due = cache.db
+        .all<Stored>(
+          `SELECT n, state FROM task WHERE due_at <= ?1 AND (?2 IS NULL OR role = ?2) ORDER BY due_at LIMIT ${SWEEP}`,
+          now,
+          role ?? null,
+        )
+        .map((stored) => toRow(stored).task);
+      if (due.length === 0) return;
+      if (await changes.waitedForAbsent(due)) continue;
+      try {
+        await Promise.all(
+          due.map((task) => changes.tell({ task_id: task.id, command: { type: 'elapse' }, at: now }, true)),
+        );
+      } catch (error) {
+        // A worker's user may not write down what becomes of other roles' tasks; others will.
+        if (error instanceof AgentqError && error.code === 'denied') return;
+        throw error;
+      }
+    }
+  }
+}

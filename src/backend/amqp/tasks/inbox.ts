@@ -1,0 +1,115 @@
+import type { Task } from '../../../core/task.ts';
+import type { Taken } from '../../backend.ts';
+import { type Stored, toRow } from '../../projection/rows.ts';
+import type { Cache } from '../cache/cache.ts';
+import type { Log } from '../log/log.ts';
+import type { Names } from '../wire/names.ts';
+import { browse, type Waiting } from './scan-queue.ts';
+import { foreignEntry, heard } from '../wire/entry-id.ts';
+import type { Held } from '../connection/unacked-messages.ts';
+import type { Link } from '../connection/reconnecting-client.ts';
+
+export interface InboxParts {
+  readonly link: Link;
+  readonly names: Names;
+  readonly log: Log;
+  readonly cache: Cache;
+}
+
+/**
+ * The result messages that wait in a queue, each as its task is. Those that are no longer true, because the task was
+ * taken back meanwhile, are taken out; those of workers that are not ours, and wrote to the queue alone, are told to
+ * the log first.
+ */
+export class Inbox {
+  readonly #parts: InboxParts;
+
+  constructor(parts: InboxParts) {
+    this.#parts = parts;
+  }
+
+  async look(replyTo: string, limit: number): Promise<readonly Task[]> {
+    return (await collect(this.#parts, replyTo, limit, 'leave')).tasks;
+  }
+
+  /** The same, and keeps them from others, as long as this connection lives. */
+  async take(replyTo: string, limit: number): Promise<Taken> {
+    const { link } = this.#parts;
+    const { tasks, copies, held, queue } = await collect(this.#parts, replyTo, limit, 'hold');
+    let done = tasks.length === 0;
+    return {
+      tasks,
+      async acknowledge() {
+        if (done) return;
+        // Where the connection broke meanwhile, they lie in their queue again.
+        if (!(await held.take(link))) await takeOut(link, queue, copies);
+        done = true;
+      },
+      async release() {
+        if (!done) await held.release(link);
+        done = true;
+      },
+    };
+  }
+}
+
+interface Collected {
+  readonly queue: string;
+  readonly tasks: readonly Task[];
+  /** How often each message lies there, by id: one that was confirmed to nobody may lie there twice. */
+  readonly copies: ReadonlyMap<string, number>;
+  readonly held: Held;
+}
+
+async function collect(parts: InboxParts, replyTo: string, limit: number, found: 'leave' | 'hold'): Promise<Collected> {
+  const queue = parts.names.results(replyTo);
+  let tasks = new Map<string, Task>();
+  let copies = new Map<string, number>();
+  const held = await browse(parts.link, queue, () => {
+    tasks = new Map();
+    copies = new Map();
+    return async (waiting) => {
+      if (tasks.size >= limit) return 'stop';
+      const task = await trueTask(parts, waiting);
+      if (!task) return 'take';
+      // It may be of a task that has fallen out of the log, or of no agentq at all: it is not ours to throw away.
+      if (task === 'unknown') return 'leave';
+      copies.set(waiting.id, (copies.get(waiting.id) ?? 0) + 1);
+      tasks.set(task.id, task);
+      return found;
+    };
+  });
+  return { queue, tasks: [...tasks.values()], copies, held };
+}
+
+async function takeOut(link: Link, queue: string, copies: ReadonlyMap<string, number>): Promise<void> {
+  await browse(link, queue, () => {
+    const left = new Map(copies);
+    return ({ id }) => {
+      if (left.size === 0) return 'stop';
+      const count = left.get(id);
+      if (count === undefined) return 'leave';
+      if (count > 1) left.set(id, count - 1);
+      else left.delete(id);
+      return 'take';
+    };
+  });
+}
+
+/** The task whose end the message tells of; undefined where it tells of no end that stands. */
+async function trueTask(
+  parts: InboxParts,
+  { message, announces, content, digest }: Waiting,
+): Promise<Task | 'unknown' | undefined> {
+  if (!message) return 'unknown';
+  const { cache, log } = parts;
+  if (announces === undefined && cache.outcome(heard(digest)) === undefined) await log.tell(content);
+  const known = cache.db.get<Stored & { ending: string | null }>(
+    'SELECT n, state, ending.id AS ending FROM task LEFT JOIN ending ON ending.task = task.n WHERE task.id = ?',
+    message.task_id,
+  );
+  if (!known) return 'unknown';
+  const stands =
+    announces === undefined ? known.ending?.endsWith(foreignEntry('', digest)) : known.ending === announces;
+  return stands ? toRow(known).task : undefined;
+}

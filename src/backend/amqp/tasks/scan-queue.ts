@@ -1,0 +1,124 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { GetMessage } from 'amqplib';
+import { ResultMessage } from '../../../core/result-message.ts';
+import { isMissing } from '../connection/broker-error.ts';
+import type { Link } from '../connection/reconnecting-client.ts';
+import { COMMON_LIMITS, parseBounded } from '../wire/bounded-json.ts';
+import { digestOf } from '../wire/decode.ts';
+import { lockOf } from '../wire/names.ts';
+import { monotonic } from '../connection/monotonic.ts';
+import { Held } from '../connection/unacked-messages.ts';
+import { closeQuietly, type Session } from '../connection/broker-connection.ts';
+
+/** A result message that waits in its queue. */
+export interface Waiting {
+  /** The same however often it is read. */
+  readonly id: string;
+  /** Undefined for what nobody can read. */
+  readonly message: ResultMessage | undefined;
+  /** The entry that ended the task, where the message is ours. */
+  readonly announces: string | undefined;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly content: Buffer;
+  /** The SHA-256 of the content. */
+  readonly digest: string;
+}
+
+/** What is to become of a message that was looked at. `hold`: nobody else sees it for now. `stop`: it stays, and so do those behind it. */
+export type Fate = 'take' | 'leave' | 'hold' | 'stop';
+export type Look = (waiting: Waiting) => Fate | Promise<Fate>;
+
+/** How long to wait until somebody else has looked, in ms, and how often to ask. */
+const LONGEST_LOOK = 5_000;
+const ASK_EVERY = 25;
+
+const RESOURCE_LOCKED = 405;
+
+/** Those of this process who look at a queue, one after another. */
+const looking = new Map<string, Promise<unknown>>();
+
+/**
+ * Looks at the messages of a queue, oldest first. Those that are not taken out lie there as before, in their order,
+ * when it is done: they are held unacknowledged meanwhile, and given back. Whoever looks at the same time would see an
+ * empty queue, and so waits.
+ * @param begin makes what looks; called again where the connection breaks and all begins anew
+ * @returns what is still held
+ */
+export async function browse(link: Link, queue: string, begin: () => Look): Promise<Held> {
+  const before = looking.get(queue) ?? Promise.resolve();
+  const mine = before.catch(() => {}).then(() => link.lasting((session) => browseAlone(session, queue, begin())));
+  looking.set(queue, mine);
+  return mine.finally(() => looking.get(queue) === mine && looking.delete(queue));
+}
+
+async function browseAlone(session: Session, queue: string, look: Look): Promise<Held> {
+  const unlock = await lock(session, lockOf(queue));
+  const channel = await session.channel();
+  const held: GetMessage[] = [];
+  const left: GetMessage[] = [];
+  try {
+    for (;;) {
+      const message = await channel.get(queue, { noAck: false });
+      if (!message) break;
+      const fate = await look(read(message));
+      if (fate === 'take') channel.ack(message);
+      else (fate === 'hold' ? held : left).push(message);
+      if (fate === 'stop') break;
+    }
+    if (held.length === 0) return new Held(session, channel, []);
+    for (const message of left) channel.nack(message, false, true);
+    // The answer tells that they lie there again.
+    await channel.checkQueue(queue);
+    return new Held(session, channel, held);
+  } catch (error) {
+    held.length = 0;
+    // A queue that nobody has declared holds nothing.
+    if (!isMissing(error)) throw error;
+    return new Held(session, channel, []);
+  } finally {
+    if (held.length === 0) await closeQuietly(channel);
+    await unlock();
+  }
+}
+
+/**
+ * An exclusive queue is one connection's alone, and goes with it: a lock that no crash leaves behind. Where it can't
+ * be had, for want of rights or of patience, it is done without.
+ */
+async function lock(session: Session, name: string): Promise<() => Promise<void>> {
+  for (const end = monotonic() + LONGEST_LOOK; monotonic() < end; await pause(ASK_EVERY)) {
+    const channel = await session.channel();
+    try {
+      await channel.assertQueue(name, { exclusive: true, durable: false });
+    } catch (error) {
+      if ((error as { code?: number }).code === RESOURCE_LOCKED) continue;
+      break;
+    }
+    return async () => {
+      if (session.closed) return;
+      await channel.deleteQueue(name);
+      await channel.close();
+    };
+  }
+  return async () => {};
+}
+
+function read({ content, properties }: GetMessage): Waiting {
+  const headers = (properties.headers ?? {}) as Record<string, unknown>;
+  const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
+  const digest = digestOf(content);
+  const id = text(properties.messageId) ?? digest;
+  return {
+    id,
+    digest,
+    message: parse(content),
+    announces: text(headers['agentq-announces']),
+    headers,
+    content,
+  };
+}
+
+function parse(content: Buffer): ResultMessage | undefined {
+  const parsed = ResultMessage.safeParse(parseBounded(content, undefined, COMMON_LIMITS).json);
+  return parsed.success ? parsed.data : undefined;
+}

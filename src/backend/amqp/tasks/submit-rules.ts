@@ -1,0 +1,73 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { CommandOf } from '../../../core/command.ts';
+import { AgentqError } from '../../../core/errors.ts';
+import type { EventOf } from '../../../core/event.ts';
+import { isMissing, isRefused, Unroutable } from '../connection/broker-error.ts';
+import type { Link } from '../connection/reconnecting-client.ts';
+import { type Names, RESERVED } from '../wire/names.ts';
+import { closeQuietly, type Session } from '../connection/broker-connection.ts';
+
+export function unknownRole(role: string): AgentqError {
+  return new AgentqError(
+    'topology',
+    `the broker has no queue for ${role}`,
+    `declare it: agentq init --workers ${role}`,
+  );
+}
+
+/** How often a submit is published again that its queue does not take though it is there, and how soon, in ms. */
+const TRIES = 20;
+const AGAIN = 200;
+
+/**
+ * Publishes a submit. A queue that is there and takes nothing is coming up.
+ * @throws AgentqError `topology` where nobody has declared the role
+ */
+export async function routed<T>(
+  { envelope }: EventOf<'submitted'>,
+  link: Link,
+  names: Names,
+  publish: () => Promise<T>,
+): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await publish();
+    } catch (error) {
+      if (!(error instanceof Unroutable)) throw error;
+      await checkRole(link, names, envelope.to);
+      if (tries === TRIES) throw unknownRole(envelope.to);
+      await pause(AGAIN);
+    }
+  }
+}
+
+/** @throws AgentqError `topology` where nobody has declared it */
+export async function checkRole(link: Link, names: Names, role: string): Promise<void> {
+  await link.lasting((session) => checkWorkQueue(session, names, role));
+}
+
+/**
+ * The log may be bound to a role whose work queue was deleted: it would take a submit that no worker gets.
+ * @throws AgentqError `topology` where there is no work queue of the role
+ */
+export async function checkWorkQueue(session: Session, names: Names, role: string): Promise<void> {
+  const channel = await session.channel();
+  try {
+    await channel.checkQueue(names.work(role));
+  } catch (error) {
+    // Whoever may not even ask may submit all the same.
+    if (isRefused(error)) return;
+    throw isMissing(error) ? unknownRole(role) : error;
+  }
+  void closeQuietly(channel);
+}
+
+/** Such a queue name would be taken for a routing key of ours. */
+export function refuseReserved({ envelope }: CommandOf<'submit'>): void {
+  if (!envelope.reply_to.startsWith(RESERVED)) return;
+  throw new AgentqError(
+    'invalid-name',
+    `${envelope.reply_to} cannot take result messages: names that begin with ${RESERVED} are agentq's own`,
+    'name another queue with --reply-to',
+  );
+}

@@ -1,0 +1,41 @@
+import type { Command } from '../../../core/command.ts';
+import { AgentqError } from '../../../core/errors.ts';
+
+/** What a change is called where it is not known whether it took effect, and what is to be done then. */
+export interface Change {
+  readonly name: string;
+  readonly hint: string;
+}
+
+const AGAIN = 'say it again: what has taken effect already is not done twice';
+
+/** One command on one task. */
+export function changeOf(id: string, command: Command): Change {
+  const name = `${command.type} of ${id}`;
+  if (command.type === 'claim') {
+    return { name, hint: `claim again; if it is claimed already, the lease of ${command.worker} ends by itself` };
+  }
+  if (command.type !== 'submit') return { name, hint: AGAIN };
+  const how = command.envelope.idempotency_key === undefined ? `--id ${id}` : 'the same --idempotency-key';
+  return { name, hint: `say it again with ${how}: the same content gives the same task` };
+}
+
+/** Several commands, which take effect together or not at all. */
+export function changeOfAll(ids: readonly string[]): Change {
+  return { name: `batch of ${ids.length} tasks from ${ids[0]} to ${ids.at(-1)}`, hint: AGAIN };
+}
+
+/**
+ * Makes a change. Once it was sent, a broker that does not answer may have taken it, or take it later.
+ * @param make is given what is to be called when it was sent
+ * @throws AgentqError `outcome-unknown` in place of `unreachable` then
+ */
+export async function knowing<T>({ name, hint }: Change, make: (onSent: () => void) => Promise<T>): Promise<T> {
+  let sent = false;
+  try {
+    return await make(() => (sent = true));
+  } catch (error) {
+    if (!sent || !(error instanceof AgentqError) || error.code !== 'unreachable') throw error;
+    throw new AgentqError('outcome-unknown', `it is not known whether the ${name} took effect: ${error.message}`, hint);
+  }
+}

@@ -1,0 +1,161 @@
+import type { Channel } from 'amqplib';
+import { AgentqError } from '../../../core/errors.ts';
+import { argumentDifferences, namesArgument } from './argument-differences.ts';
+import { isMissing } from '../connection/broker-error.ts';
+import type { Link } from '../connection/reconnecting-client.ts';
+import type { Session } from '../connection/broker-connection.ts';
+import type { Arguments, Exchange, Queue, Topology } from './topology.ts';
+
+/** How many things are asked for at once, each on a channel of its own. */
+const AT_ONCE = 8;
+
+/** Something that is on the broker otherwise than agentq needs it. */
+export interface Difference {
+  readonly name: string;
+  readonly problem: string;
+}
+
+/**
+ * Looks what there is, and changes nothing.
+ * @returns what is missing, and what is there otherwise
+ */
+export async function compare(
+  link: Link,
+  { exchanges, queues }: Topology,
+): Promise<{ readonly missing: readonly string[]; readonly differences: readonly Difference[] }> {
+  return link.lasting(async (session) => {
+    const missing: string[] = [];
+    const differences: Difference[] = [];
+    await inTurns(exchanges, async (exchange) => {
+      if (!(await isThere(session, (channel) => channel.checkExchange(exchange.name)))) missing.push(exchange.name);
+      else differences.push(...(await exchangeDifferences(session, exchange)));
+    });
+    await inTurns(queues, async (queue) => {
+      if (!(await isThere(session, (channel) => channel.checkQueue(queue.name)))) missing.push(queue.name);
+      else differences.push(...(await queueDifferences(session, queue)));
+    });
+    return { missing, differences };
+  });
+}
+
+/** Declares everything; what is there already is left as it is. */
+export async function declare(link: Link, { exchanges, queues, bindings }: Topology): Promise<void> {
+  await link.lasting(async (session) => {
+    await onChannels(session, exchanges, assertExchange);
+    await onChannels(session, queues, (channel, queue) => assertQueue(channel, queue.name, queue.arguments));
+    await onChannels(session, bindings, (channel, { source, destination, to, key }) =>
+      to === 'queue' ? channel.bindQueue(destination, source, key) : channel.bindExchange(destination, source, key),
+    );
+  });
+}
+
+export async function remove(link: Link, { exchanges, queues }: Topology): Promise<void> {
+  await link.lasting(async (session) => {
+    await onChannels(session, queues, (channel, { name }) => channel.deleteQueue(name));
+    await onChannels(session, exchanges, (channel, { name }) => channel.deleteExchange(name));
+  });
+}
+
+const assertExchange = (channel: Channel, { name, type }: Exchange) =>
+  channel.assertExchange(name, type, { durable: true });
+
+const assertQueue = (channel: Channel, name: string, args: Arguments) =>
+  channel.assertQueue(name, { durable: true, arguments: args });
+
+/** The broker closes a channel on which it had to refuse something: so each question has its own. */
+async function isThere(session: Session, ask: (channel: Channel) => Promise<unknown>): Promise<boolean> {
+  const channel = await session.channel();
+  try {
+    await ask(channel);
+    await channel.close();
+    return true;
+  } catch (error) {
+    const { code } = error as { code?: number };
+    if (isMissing(error)) return false;
+    if (code === 405) return true; // of another connection alone
+    throw error;
+  }
+}
+
+async function differencesOf(
+  session: Session,
+  name: string,
+  ask: (channel: Channel) => Promise<unknown>,
+): Promise<Difference[]> {
+  const channel = await session.channel();
+  try {
+    await ask(channel);
+    await channel.close();
+    return [];
+  } catch (error) {
+    // Whoever may not declare it can't compare it either: that it is there must do.
+    if ((error as { code?: number }).code === 403) return [];
+    const problem = refusedAs(error);
+    if (problem === undefined) throw error;
+    return [{ name, problem }];
+  }
+}
+
+async function exchangeDifferences(session: Session, exchange: Exchange): Promise<Difference[]> {
+  const found = await differencesOf(session, exchange.name, (channel) => assertExchange(channel, exchange));
+  return found.map((difference) => inFull(difference, `a durable exchange of type ${exchange.type}`));
+}
+
+/** LavinMQ only says that there is a difference: then it is said what should be there. */
+function inFull(difference: Difference, wanted: string): Difference {
+  return namesArgument(difference.problem)
+    ? difference
+    : { ...difference, problem: `${difference.problem}: it should be ${wanted}` };
+}
+
+async function queueDifferences(session: Session, { name, arguments: wanted }: Queue): Promise<Difference[]> {
+  const problems = await argumentDifferences(wanted, async (args) => {
+    const [difference] = await differencesOf(session, name, (channel) => assertQueue(channel, name, args));
+    return difference?.problem;
+  });
+  const all = Object.entries(wanted).map(([key, value]) => `${key} '${value}'`);
+  return problems.map((problem) => inFull({ name, problem }, `a durable queue with ${all.join(', ')}`));
+}
+
+/** What a 406 says, without what everybody knows; undefined for any other error. */
+function refusedAs(error: unknown): string | undefined {
+  const { code, message = '' } = error as { code?: number; message?: string };
+  if (code === 405) return 'it belongs to another connection alone';
+  if (code !== 406) return undefined;
+  return (/PRECONDITION_FAILED - (.*?)"?$/s.exec(message)?.[1] ?? message).replace(/^inequivalent /, '');
+}
+
+async function inTurns<T>(items: readonly T[], body: (item: T) => Promise<void>): Promise<void> {
+  const rest = [...items];
+  await Promise.all(
+    Array.from({ length: Math.min(AT_ONCE, items.length) }, async () => {
+      for (let item = rest.shift(); item !== undefined; item = rest.shift()) await body(item);
+    }),
+  );
+}
+
+async function onChannels<T>(
+  session: Session,
+  items: readonly T[],
+  body: (channel: Channel, item: T) => Promise<unknown>,
+): Promise<void> {
+  const rest = [...items];
+  await Promise.all(
+    Array.from({ length: Math.min(AT_ONCE, items.length) }, async () => {
+      const channel = await session.channel();
+      for (let item = rest.shift(); item !== undefined; item = rest.shift()) await body(channel, item);
+      await channel.close();
+    }),
+  );
+}
+
+/** @throws AgentqError `topology` that names each difference */
+export function refuseDifferences(differences: readonly Difference[], place: string): void {
+  if (differences.length === 0) return;
+  const named = differences.map(({ name, problem }) => `${name}: ${problem}`);
+  throw new AgentqError(
+    'topology',
+    `the broker at ${place} has ${differences.length === 1 ? 'one thing' : `${differences.length} things`} otherwise; nothing was changed: ${named.join('; ')}`,
+    'delete what is not needed any more, or use another virtual host, or ?prefix=NAME in the URL',
+  );
+}

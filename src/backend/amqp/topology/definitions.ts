@@ -1,0 +1,108 @@
+import { resultsQueue } from '../../../core/reply-to.ts';
+import { WORKER_SUBJECTS } from '../wire/routing-key.ts';
+import { DELAY_LEVELS, lockOf, type Names } from '../wire/names.ts';
+import type { Topology } from './topology.ts';
+
+export interface DefinitionsOptions {
+  readonly vhost: string;
+  readonly names: Names;
+  readonly roles: readonly string[];
+  readonly coordinators: readonly string[];
+  readonly replicated: boolean;
+}
+
+/**
+ * The topology as `rabbitmqctl import_definitions` takes it (https://www.rabbitmq.com/docs/definitions), with a user
+ * for each role and each coordinator, who has no password yet, and may do what it needs and no more
+ * (https://www.rabbitmq.com/docs/access-control): a worker reads the work of its own role alone, submits nothing and
+ * cancels nothing.
+ */
+export function definitionsOf(options: DefinitionsOptions, { exchanges, queues, bindings }: Topology): object {
+  const { vhost } = options;
+  const users = usersOf(options);
+  return {
+    vhosts: [{ name: vhost }],
+    users: users.map(({ name }) => ({
+      name,
+      password_hash: '',
+      hashing_algorithm: 'rabbit_password_hashing_sha256',
+      tags: '',
+    })),
+    permissions: users.map(({ name, configure, write, read }) => ({ user: name, vhost, configure, write, read })),
+    topic_permissions: users.flatMap(({ name, keys }) =>
+      Object.entries(keys).map(([exchange, write]) => ({ user: name, vhost, exchange, write, read: '.*' })),
+    ),
+    exchanges: exchanges.map(({ name, type }) => ({
+      name,
+      vhost,
+      type,
+      durable: true,
+      auto_delete: false,
+      internal: false,
+      arguments: {},
+    })),
+    queues: queues.map((queue) => ({
+      name: queue.name,
+      vhost,
+      durable: true,
+      auto_delete: false,
+      arguments: queue.arguments,
+    })),
+    bindings: bindings.map(({ source, destination, to, key }) => ({
+      source,
+      vhost,
+      destination,
+      destination_type: to,
+      routing_key: key,
+      arguments: {},
+    })),
+  };
+}
+
+interface User {
+  readonly name: string;
+  readonly configure: string;
+  readonly write: string;
+  readonly read: string;
+  /** The routing keys that it may publish, by exchange. */
+  readonly keys: Readonly<Record<string, string>>;
+}
+
+const WORKER_SAYS = WORKER_SUBJECTS.join('|');
+
+function usersOf({ names, roles, coordinators }: DefinitionsOptions): User[] {
+  const { exchange, tokens, delays, log, deadLetters } = names;
+  const write = oneOf([exchange, tokens, delays]);
+  return [
+    ...coordinators.map((agent) => {
+      const results = names.results(resultsQueue(agent));
+      return {
+        name: `${names.prefix}-${agent}`,
+        configure: oneOf([results, lockOf(results), lockOf(deadLetters)]),
+        write: oneOf([exchange, tokens, delays, results]),
+        read: oneOf([exchange, log, deadLetters, results]),
+        keys: {
+          [exchange]: '^(agentq\\.(event|work|delay)\\..*|results\\..*)$',
+          [tokens]: '^agentq\\..*$',
+          [delays]: '^agentq\\..*$',
+        },
+      };
+    }),
+    ...roles.map((role) => ({
+      name: `${names.prefix}-${role}`,
+      configure: '^$',
+      write,
+      read: oneOf([log, names.work(role), `${names.work(role)}.high`, `${names.work(role)}.low`]),
+      keys: {
+        [exchange]: `^(agentq\\.event\\.((${WORKER_SAYS})\\.${role}|note)|results\\..*)$`,
+        [tokens]: `^agentq\\.(work\\.${role}\\.[^.]+|dead\\.${role})$`,
+        [delays]: `^agentq\\.delay\\.([01]\\.){${DELAY_LEVELS}}${role}\\.[^.]+$`,
+      },
+    })),
+  ];
+}
+
+/** A pattern that takes these names and no others. */
+function oneOf(these: readonly string[]): string {
+  return `^(${these.map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|')})$`;
+}

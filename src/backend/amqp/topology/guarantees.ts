@@ -1,0 +1,69 @@
+import { AgentqError } from '../../../core/errors.ts';
+
+/** Something that agentq promises, and who sees to it on a certain broker. */
+export interface Guarantee {
+  readonly promise: 'durability' | 'priority' | 'ttl' | 'delay' | 'dead-lettering' | 'replication';
+  readonly by: 'broker' | 'agentq' | 'broker and agentq' | 'nobody';
+  readonly how: string;
+}
+
+export interface Product {
+  readonly name: string;
+  readonly version: string;
+}
+
+/** Streams came with RabbitMQ 3.9; quorum queues that carry TTLs with 3.10. */
+const OLDEST = { stream: [3, 9], replicated: [3, 10] } as const;
+
+/** @throws AgentqError `topology` where the broker is too old */
+export function refuseOldBroker({ name, version }: Product, replicated: boolean): void {
+  if (name !== 'RabbitMQ') return;
+  const oldest = replicated ? OLDEST.replicated : OLDEST.stream;
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  if (major > oldest[0] || (major === oldest[0] && minor >= oldest[1])) return;
+  throw new AgentqError(
+    'topology',
+    `RabbitMQ ${version} is too old${replicated ? ' for --replicated' : ''}: ${oldest.join('.')} is the oldest that will do`,
+    'use a newer broker',
+  );
+}
+
+export function guarantees({ name }: Product, replicated: boolean): readonly Guarantee[] {
+  const lavin = name === 'LavinMQ';
+  return [
+    {
+      promise: 'durability',
+      by: 'broker',
+      how: 'queues and messages are durable; a publish is confirmed when log and work queue have it',
+    },
+    replicated
+      ? { promise: 'priority', by: 'agentq', how: 'a work queue for each priority; claims look into the higher first' }
+      : { promise: 'priority', by: 'broker', how: 'low, normal and high in one work queue' },
+    {
+      promise: 'ttl',
+      by: 'broker and agentq',
+      how: 'the broker drops the message; agentq records that the task expired, and buries it',
+    },
+    {
+      promise: 'delay',
+      by: 'broker and agentq',
+      how: 'queues of 1, 2, 4, … seconds hold a task up to 97 days; longer ones, and leases, are in the log',
+    },
+    {
+      promise: 'dead-lettering',
+      by: 'agentq',
+      how: 'what failed for good goes to the dead letters with its reason in the headers',
+    },
+    replication(lavin, replicated),
+  ];
+}
+
+function replication(lavin: boolean, replicated: boolean): Guarantee {
+  if (lavin) {
+    const how = 'LavinMQ takes quorum queues for classic ones: only its own clustering keeps a second copy';
+    return { promise: 'replication', by: 'nobody', how };
+  }
+  return replicated
+    ? { promise: 'replication', by: 'broker', how: 'quorum queues, and a stream with a replica on each node' }
+    : { promise: 'replication', by: 'nobody', how: 'each queue lies on one node: --replicated makes quorum queues' };
+}

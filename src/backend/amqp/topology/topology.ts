@@ -1,0 +1,187 @@
+import type { Retention } from '../../options.ts';
+import { DELAY_LEVELS, type Names, RESERVED } from '../wire/names.ts';
+
+export type Arguments = Readonly<Record<string, string | number>>;
+
+export interface Exchange {
+  readonly name: string;
+  readonly type: 'topic';
+}
+
+export interface Queue {
+  readonly name: string;
+  /** Its type and further `x-` arguments. */
+  readonly arguments: Arguments;
+  readonly what: string;
+}
+
+export interface Binding {
+  readonly source: string;
+  readonly destination: string;
+  readonly to: 'queue' | 'exchange';
+  readonly key: string;
+}
+
+/** Everything that agentq needs of a broker; all of it durable. */
+export interface Topology {
+  readonly exchanges: readonly Exchange[];
+  readonly queues: readonly Queue[];
+  readonly bindings: readonly Binding[];
+}
+
+export interface TopologyOptions {
+  readonly names: Names;
+  readonly roles: readonly string[];
+  /** The `reply_to` queues to make before anybody needs them. */
+  readonly replyTos: readonly string[];
+  /** Quorum queues instead of classic ones. */
+  readonly replicated: boolean;
+  readonly retention: Retention;
+}
+
+/** The highest of `priorities`, as a queue's x-max-priority. */
+const HIGHEST = 2;
+
+/** A level's TTL ends this many levels below, in ms. */
+const ttlOf = (level: number) => 2 ** level * 1_000;
+
+/** What `init` declares, for these roles. The log is bound to each of them by name: so a message to a role that nobody declared has nowhere to go, and is returned. */
+export function topologyOf(options: TopologyOptions): Topology {
+  const { names, roles, replyTos } = options;
+  const parts = [
+    theLog(options),
+    ...roles.map((role) => workOf(role, options)),
+    ...replyTos.map((replyTo) => resultsOf(replyTo, options)),
+    delays(options),
+    theDeadLetters(options),
+  ] satisfies Partial<Topology>[];
+  return {
+    exchanges: [names.exchange, names.tokens, names.due, ...levels().map((level) => names.delay(level))].map(
+      (name) => ({ name, type: 'topic' }),
+    ),
+    queues: parts.flatMap((part: Partial<Topology>) => part.queues ?? []),
+    bindings: parts.flatMap((part: Partial<Topology>) => part.bindings ?? []),
+  };
+}
+
+const levels = () => Array.from({ length: DELAY_LEVELS }, (_, level) => level);
+
+function typeOf({ replicated }: Pick<TopologyOptions, 'replicated'>): Arguments {
+  // A look at a queue counts as a delivery of all that lies there; nothing is to be dropped for it.
+  return replicated ? { 'x-queue-type': 'quorum', 'x-delivery-limit': 2 ** 31 - 1 } : { 'x-queue-type': 'classic' };
+}
+
+function theLog({ names, retention }: TopologyOptions): Partial<Topology> {
+  const { log, exchange, due } = names;
+  return {
+    queues: [
+      {
+        name: log,
+        what: 'the log of everything that happened',
+        arguments: {
+          'x-queue-type': 'stream',
+          'x-max-age': `${retention.days}D`,
+          'x-max-length-bytes': retention.bytes,
+          'x-stream-max-segment-size-bytes': Math.max(
+            1_000_000,
+            Math.min(100_000_000, Math.floor(retention.bytes / 20)),
+          ),
+        },
+      },
+    ],
+    bindings: [
+      { source: exchange, destination: log, to: 'queue', key: `${RESERVED}event.#` },
+      { source: due, destination: log, to: 'queue', key: '#' },
+    ],
+  };
+}
+
+function theDeadLetters(options: TopologyOptions): Partial<Topology> {
+  const { deadLetters, tokens } = options.names;
+  return {
+    queues: [{ name: deadLetters, what: 'dead letters', arguments: typeOf(options) }],
+    bindings: [{ source: tokens, destination: deadLetters, to: 'queue', key: `${RESERVED}dead.*` }],
+  };
+}
+
+function workOf(role: string, options: TopologyOptions): Partial<Topology> {
+  const { names, replicated } = options;
+  const { exchange, tokens, due, log, delays } = names;
+  const places = names.workQueues(role, replicated);
+  return {
+    queues: places.map(({ queue: name, priority }) => ({
+      name,
+      what: `work of ${role}${replicated ? `, ${priority}` : ''}`,
+      arguments: { ...typeOf(options), ...(!replicated && { 'x-max-priority': HIGHEST }) },
+    })),
+    bindings: [
+      { source: exchange, destination: log, to: 'queue', key: `${RESERVED}work.${role}.*` },
+      {
+        source: exchange,
+        destination: log,
+        to: 'queue',
+        key: `${RESERVED}delay.${'*.'.repeat(DELAY_LEVELS)}${role}.*`,
+      },
+      {
+        source: exchange,
+        destination: delays,
+        to: 'exchange',
+        key: `${RESERVED}delay.${'*.'.repeat(DELAY_LEVELS)}${role}.*`,
+      },
+      ...places.flatMap(({ queue, priority }): Binding[] => [
+        { source: exchange, destination: queue, to: 'queue', key: `${RESERVED}work.${role}.${priority}` },
+        { source: tokens, destination: queue, to: 'queue', key: `${RESERVED}work.${role}.${priority}` },
+        {
+          source: due,
+          destination: queue,
+          to: 'queue',
+          key: `${RESERVED}delay.${'*.'.repeat(DELAY_LEVELS)}${role}.${priority}`,
+        },
+      ]),
+    ],
+  };
+}
+
+/** A queue that result messages go to; the log hears of them too, and so of those that are not ours. */
+export function resultsOf(replyTo: string, options: Pick<TopologyOptions, 'names' | 'replicated'>): Partial<Topology> {
+  const { names } = options;
+  const name = names.results(replyTo);
+  return {
+    queues: [{ name, what: `result messages for ${replyTo}`, arguments: typeOf(options) }],
+    bindings: [name, names.log].map((destination) => ({
+      source: names.exchange,
+      destination,
+      to: 'queue',
+      key: replyTo,
+    })),
+  };
+}
+
+/**
+ * A cascade of queues with TTLs of 1, 2, 4, … seconds: a message waits in those whose digit of its key is 1, and
+ * passes by the others, down to the exchange that gives it to its role.
+ */
+function delays(options: TopologyOptions): Partial<Topology> {
+  const { names } = options;
+  const below = (level: number) => (level === 0 ? names.due : names.delay(level - 1));
+  return {
+    queues: levels().map((level) => ({
+      name: names.delay(level),
+      what: `a delay of ${2 ** level} s`,
+      arguments: {
+        ...typeOf(options),
+        'x-message-ttl': ttlOf(level),
+        'x-dead-letter-exchange': below(level),
+        ...(options.replicated && { 'x-dead-letter-strategy': 'at-least-once', 'x-overflow': 'reject-publish' }),
+      },
+    })),
+    bindings: levels().flatMap((level): Binding[] => {
+      const before = `${RESERVED}delay.${'*.'.repeat(DELAY_LEVELS - 1 - level)}`;
+      const source = names.delay(level);
+      return [
+        { source, destination: source, to: 'queue', key: `${before}1.#` },
+        { source, destination: below(level), to: 'exchange', key: `${before}0.#` },
+      ];
+    }),
+  };
+}

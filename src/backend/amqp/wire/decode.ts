@@ -1,0 +1,228 @@
+import { sha256Hex } from '../../../core/sha256.ts';
+import type { ConsumeMessage, MessageProperties } from 'amqplib';
+import * as z from 'zod/mini';
+import { DEFAULT_PRIORITY, DEFAULT_TYPE, type Envelope, envelopeSchema } from '../../../core/envelope.ts';
+import type { Event, EventOf } from '../../../core/event.ts';
+import { Evidence, isInStore } from '../../../core/evidence.ts';
+import { resultsQueue } from '../../../core/reply-to.ts';
+import { ResultMessage } from '../../../core/result-message.ts';
+import { UNREADABLE } from '../../../core/unreadable.ts';
+import { type Author, authorOf, roleOf } from './author.ts';
+import {
+  type BodyLimits,
+  COMMON_LIMITS,
+  COORDINATOR_LIMITS,
+  giveBack,
+  parseBounded,
+  safeJson,
+} from './bounded-json.ts';
+import { LogBody } from './log-body.ts';
+import {
+  type Headers,
+  headersOf,
+  idOf,
+  maxAttemptsOf,
+  momentOf,
+  readMoment,
+  saysNewer,
+  textOf,
+} from './message-headers.ts';
+import { eventKey, type Names, RESERVED } from './names.ts';
+import { isSound } from './sound-event.ts';
+import { FOREIGN_RESULT, FOUND, SKIP, subjectOf } from './routing-key.ts';
+
+/** One message of the log, read. */
+export type LogEntry = {
+  readonly id: string;
+  readonly at: number;
+  readonly author: Author;
+  /** Its routing key, and the user that published it where it says so: the broker has checked that. */
+  readonly key: string;
+  readonly user: string | undefined;
+} & (
+  | ({
+      readonly kind: 'events';
+      /** The one whose tasks it may be about; undefined for all. */
+      readonly role: string | undefined;
+      /** Whether its writer says, as its key does, for which role it works. */
+      readonly signed: boolean;
+    } & Omit<LogBody, 'v' | 'at' | 'role' | 'skip'>)
+  /** A delayed token has arrived. */
+  | { readonly kind: 'due'; readonly task_id: string; readonly role: string }
+  | {
+      readonly kind: 'result';
+      readonly message: ResultMessage;
+      /** The entry that ended the task, where the message is ours. */
+      readonly announces: string | undefined;
+      readonly digest: string;
+    }
+  /** Every reader passes over the entry at this offset. */
+  | { readonly kind: 'skip'; readonly offset: number }
+  /** A newer agentq wrote it: to pass over it would be to answer wrongly. */
+  | { readonly kind: 'newer' }
+  /** Not ours, and nothing that we know how to read. */
+  | { readonly kind: 'unreadable'; readonly reason: string }
+);
+
+type Variant<E> = E extends LogEntry ? Omit<E, 'id' | 'at' | 'author' | 'key' | 'user'> : never;
+
+/** What a message holds; `at` and `id` where they are other than its headers say. Takes the time of the message. */
+type Content = (at: number, said: number) => Variant<LogEntry> & { readonly at?: number; readonly id?: string };
+
+/**
+ * Reads a message of the log once, for any time that it may be of. Anybody who may publish can have written it: what
+ * is not as it must be is unreadable.
+ * @param id for one that has none
+ * @returns makes the entry; takes the time of a message that does not say its own, ms since 1970
+ */
+export function readLogMessage(message: ConsumeMessage, names: Names, id: string): (at: number) => LogEntry {
+  const { fields, properties } = message;
+  const author = authorOf(fields.routingKey, fields.exchange, names);
+  const sent = readMoment(headersOf(properties)['agentq-sent-at']);
+  const said = momentOf(properties);
+  const own = idOf(properties, id);
+  const content = readContent(message, names, author, own);
+  const base = { id: own, author, key: fields.routingKey, user: textOf(properties.userId) };
+  return (time) => {
+    const at = sent ?? said ?? time;
+    return { ...base, at, ...content(at, said ?? time) };
+  };
+}
+
+const unreadable =
+  (reason: string): Content =>
+  () => ({ kind: 'unreadable', reason });
+
+/** What says that a newer agentq wrote it: that is believed of those alone who may change the format. */
+const fromNewer = (author: Author): Content =>
+  author === 'coordinator' ? () => ({ kind: 'newer' }) : unreadable('it says that a newer agentq wrote it');
+
+function readContent(
+  { content, fields, properties }: ConsumeMessage,
+  names: Names,
+  author: Author,
+  id: string,
+): Content {
+  const headers = headersOf(properties);
+  if (saysNewer(headers)) return fromNewer(author);
+  const limits = author === 'coordinator' ? COORDINATOR_LIMITS : COMMON_LIMITS;
+  const { json, problem } = parseBounded(content, properties.contentEncoding, limits);
+  if (problem !== undefined) {
+    giveBack(content);
+    return unreadable(problem);
+  }
+  const key = fields.routingKey;
+  if (key === eventKey(FOREIGN_RESULT)) return readResult(json, content, undefined);
+  if (key.startsWith(eventKey(''))) return readEvents(json, key, author, limits);
+  if (!key.startsWith(RESERVED)) return readResult(json, content, textOf(headers['agentq-announces']));
+  const envelope = readEnvelope(json, roleOf(key));
+  if (!envelope) return unreadable('it is no task envelope for the role of its key');
+  // What comes out of the delay levels passes by a second time.
+  if (fields.exchange !== names.exchange) {
+    const due = readMoment(headers['agentq-due-at']);
+    const { task_id, to: role } = envelope;
+    return (at) => ({ id: `${id}:due`, at: due ?? at, kind: 'due', task_id, role });
+  }
+  const { to } = envelope;
+  return (_, at) => {
+    const events = [submittedOf(envelope, headers, at)];
+    return { kind: 'events', role: to, signed: false, roles: [to], events };
+  };
+}
+
+function readEvents(json: unknown, key: string, author: Author, limits: BodyLimits): Content {
+  if (isNewer(json)) return fromNewer(author);
+  const { events: listed } = Object(json) as { events?: unknown };
+  if (Array.isArray(listed) && listed.length > limits.events) {
+    return unreadable(`it holds more than ${limits.events} events`);
+  }
+  const parsed = LogBody.safeParse(json);
+  if (!parsed.success) return unreadable('it is no entry of the log');
+  const { skip, role: speaker, v: _v, ...body } = parsed.data;
+  const { events } = body;
+  const [subject, role] = key.slice(eventKey('').length).split('.');
+  if (subject === SKIP && skip !== undefined && events.length === 0) return () => ({ kind: 'skip', offset: skip });
+  const rightful = subject === FOUND ? role !== undefined && isFound(events) : subject === subjectOf(events);
+  if (!rightful) return unreadable('its key does not say what it holds');
+  const single = events.length === 1 || events.every(({ type }) => type !== 'carried');
+  if (!single || !events.every(isSound)) return unreadable('it holds an event that no agentq writes');
+  return () => ({ ...body, kind: 'events', role, signed: speaker !== undefined && speaker === role });
+}
+
+/** A task that lay in the work queue alone, or a message that is none. */
+function isFound([first, second, ...more]: readonly Event[]): boolean {
+  if (first?.type !== 'submitted' || more.length > 0) return false;
+  return second === undefined || (second.type === 'attempt-failed' && first.envelope.type === UNREADABLE);
+}
+
+function readResult(json: unknown, content: Buffer, announces: string | undefined): Content {
+  const message = ResultMessage.safeParse(json);
+  if (!message.success) return unreadable('it is no result message');
+  const digest = digestOf(content);
+  return () => ({ kind: 'result', message: message.data, announces, digest });
+}
+
+export function digestOf(content: Buffer): string {
+  return sha256Hex(content);
+}
+
+function isNewer(json: unknown): boolean {
+  const { v, events } = Object(json) as { v?: unknown; events?: unknown };
+  if (typeof v === 'number' && v > 1) return true;
+  return Array.isArray(events) && events.some((event) => Number((Object(event) as { v?: unknown }).v) > 1);
+}
+
+const EnvelopeSchema = envelopeSchema();
+
+/**
+ * An envelope, with what a foreign submitter left out filled in; undefined where it is not as it must be, or is
+ * another role's.
+ */
+function readEnvelope(json: unknown, role: string | undefined): Envelope | undefined {
+  if (json === null || typeof json !== 'object') return undefined;
+  const from = textOf((json as { from?: unknown }).from) ?? 'unknown';
+  const defaults = { type: DEFAULT_TYPE, priority: DEFAULT_PRIORITY, from, reply_to: resultsQueue(from) };
+  const parsed = EnvelopeSchema.safeParse({ ...defaults, ...json });
+  if (!parsed.success || parsed.data.to !== role || parsed.data.reply_to.startsWith(RESERVED)) return undefined;
+  return parsed.data;
+}
+
+const Context = z.optional(Evidence);
+
+function submittedOf(envelope: Envelope, headers: Headers, at: number): EventOf<'submitted'> {
+  const text = textOf(headers['agentq-context']);
+  const context = Context.safeParse(text === undefined ? undefined : safeJson(text));
+  const max_attempts = maxAttemptsOf(headers);
+  const due_at =
+    headers['agentq-version'] === undefined ? askedFor(envelope, at) : readMoment(headers['agentq-due-at']);
+  return {
+    v: 1,
+    type: 'submitted',
+    task_id: envelope.task_id,
+    at,
+    envelope,
+    ...(context.success && context.data && isInStore(context.data) && { context: context.data }),
+    ...(due_at !== undefined && due_at > at && { due_at }),
+    ...(max_attempts !== undefined && { max_attempts }),
+  };
+}
+
+/** When a foreign submitter wants it to begin, who did not send it through the delay. */
+function askedFor({ delay_seconds, not_before }: Envelope, at: number): number | undefined {
+  if (not_before !== undefined) return Date.parse(not_before);
+  return delay_seconds === undefined ? undefined : at + Math.ceil(delay_seconds * 1_000);
+}
+
+/**
+ * The submit that a message of a work queue stands for; undefined where nobody can read it.
+ * @param now ms since 1970, for one that does not say when it was published
+ */
+export function readToken(
+  { content, properties }: { readonly content: Buffer; readonly properties: MessageProperties },
+  role: string,
+  now: number,
+): EventOf<'submitted'> | undefined {
+  const { json } = parseBounded(content, properties.contentEncoding, COMMON_LIMITS);
+  const envelope = readEnvelope(json, role);
+  return envelope && submittedOf(envelope, headersOf(properties), momentOf(properties) ?? now);
+}

@@ -1,0 +1,51 @@
+import { LONGEST } from '../../../core/duration.ts';
+import type { Envelope } from '../../../core/envelope.ts';
+import type { Event } from '../../../core/event.ts';
+import { type Evidence, isInStore } from '../../../core/evidence.ts';
+import { isName } from '../../../core/identifiers.ts';
+import { isMaxAttempts } from '../../../core/retry.ts';
+import { isFinished, isDead, type Task } from '../../../core/task.ts';
+import { RESERVED } from './names.ts';
+
+/** Whether an event says nothing that agentq never writes, beyond what its schema checks. */
+export function isSound(event: Event): boolean {
+  // Names and paths end up in folders, queue names and routing keys, whoever wrote them.
+  if (!isName('task id', event.task_id)) return false;
+  switch (event.type) {
+    case 'restored': // what lies on a broker is not restored from a backup
+      return false;
+    case 'submitted': {
+      const { task_id, envelope, context, max_attempts, attempts_above } = event;
+      if (attempts_above !== undefined) return false;
+      const attempts = max_attempts === undefined || isMaxAttempts(max_attempts);
+      return isSoundEnvelope(task_id, envelope) && (!context || isInStore(context)) && attempts;
+    }
+    case 'carried':
+      return isSoundTask(event.task_id, event.task);
+    case 'completed':
+      return [...event.artifacts, ...(event.result ? [event.result] : [])].every(isInStore);
+    case 'attempt-failed':
+      return event.artifacts.every(isInStore);
+    default:
+      return true;
+  }
+}
+
+function isSoundEnvelope(id: string, envelope: Envelope): boolean {
+  const { task_id, to, from, reply_to, ttl_seconds, max_attempts } = envelope;
+  const named = isName('role', to) && isName('agent name', from) && isName('queue name', reply_to);
+  const lives = ttl_seconds === undefined || (ttl_seconds >= 0 && ttl_seconds <= LONGEST / 1_000);
+  const tries = max_attempts === undefined || (Number.isSafeInteger(max_attempts) && max_attempts >= 1);
+  return task_id === id && named && !reply_to.startsWith(RESERVED) && lives && tries;
+}
+
+/** Only what is open, or lies among the dead letters, is said again. */
+function isSoundTask(id: string, task: Task): boolean {
+  const { context, attempts } = task;
+  const evidence: readonly Evidence[] = [
+    ...(context ? [context] : []),
+    ...attempts.flatMap((attempt) => (attempt.outcome ? (attempt.artifacts ?? []) : [])),
+  ];
+  const carried = (!isFinished(task) || isDead(task)) && task.attempts_above === undefined;
+  return task.id === id && carried && isSoundEnvelope(id, task.envelope) && evidence.every(isInStore);
+}

@@ -1,0 +1,9 @@
+import type { ConsumeMessage } from 'amqplib';
+import { AgentqError } from '../../../core/errors.ts';
+
+/** Where a message lies in the log. */
+export function offsetOf({ properties }: ConsumeMessage): number {
+  const offset = Number(properties.headers?.['x-stream-offset']);
+  if (Number.isInteger(offset)) return offset;
+  throw new AgentqError('topology', 'the log is no stream', 'look at its x-queue-type');
+}
