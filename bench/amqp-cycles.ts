@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import amqplib from 'amqplib';
-import { eventKey, type Names, workKey } from '../src/backend/amqp/wire/names.ts';
+import type { Names } from '../src/backend/amqp/wire/names.ts';
+import { eventKey, workKey } from '../src/backend/amqp/wire/routing-key.ts';
 import { instructions, summary } from './agentq.ts';
 import { BrokerWorkspace } from './broker-workspace.ts';
 import { live, rate } from './cycles.ts';

@@ -1,11 +1,11 @@
 // node fill-log.ts WORKSPACE COUNT: publishes the log of so many finished tasks, and prints the id of the last one.
 import amqplib from 'amqplib';
 import { prepare } from '../src/app/submit.ts';
-import { parseAddress } from '../src/backend/amqp/connection/broker-url.ts';
+import { parseBrokerUrl } from '../src/backend/amqp/connection/broker-url.ts';
 import { Names } from '../src/backend/amqp/wire/names.ts';
 import { entryTime } from '../src/backend/amqp/wire/entry-id.ts';
 import { noteMessage, submitMessage } from '../src/backend/amqp/wire/encode.ts';
-import type { Outgoing } from '../src/backend/amqp/wire/publication.ts';
+import type { Publication } from '../src/backend/amqp/wire/publication.ts';
 import type { Command } from '../src/core/command.ts';
 import { decide } from '../src/core/decide.ts';
 import type { Envelope } from '../src/core/envelope.ts';
@@ -22,7 +22,7 @@ const services = await openServices(folder!);
 const submission = parseSubmission({ to: 'bench', from: 'coordinator', instructions });
 const { envelope } = await prepare(services, { submission, allowSecret: false });
 const { url } = openOptions(folder!).broker!;
-const names = new Names(parseAddress(url).prefix);
+const names = new Names(parseBrokerUrl(url).prefix);
 const connection = await amqplib.connect(url);
 const channel = await connection.createConfirmChannel();
 
@@ -40,7 +40,7 @@ await services.backend.close();
 process.stdout.write(task_id);
 
 /** What the life of a task leaves in the log, as the backend itself writes it. */
-function* life(envelope: Envelope): Generator<Outgoing> {
+function* life(envelope: Envelope): Generator<Publication> {
   const commands: readonly Command[] = [
     { type: 'submit', envelope },
     { type: 'claim', worker: 'bench@host', lease: 300_000 },

@@ -33,7 +33,7 @@ export interface BrokerOptions {
   /** How long a task may be ready before a worker takes it that finds no token of it, in ms. */
   readonly tokenGrace?: number | undefined;
   /** How long to wait for word of an absence of the broker before a lease is ended that was over meanwhile, in ms. */
-  readonly absenceGrace?: number | undefined;
+  readonly outageGrace?: number | undefined;
 }
 
 /** What is to be declared on a broker. */

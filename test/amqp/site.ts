@@ -17,7 +17,7 @@ import { remove } from '../../src/backend/amqp/topology/declare.ts';
 import { Names } from '../../src/backend/amqp/wire/names.ts';
 import { topologyOf } from '../../src/backend/amqp/topology/topology.ts';
 import type { Output, TaskView } from '../../src/cli/schemas.ts';
-import { onLink, withPrefix } from '../backend/support/amqp-harness.ts';
+import { onClient, withPrefix } from '../backend/support/amqp-harness.ts';
 import { processesWith } from '../broker/marked-processes.ts';
 import { Program, until, Worker } from '../worker/harness.ts';
 
@@ -144,7 +144,7 @@ export class Site {
       replicated: false,
       retention: { days: 1, bytes: 1e9 },
     });
-    await onLink(this.url, (link) => remove(link, topology));
+    await onClient(this.url, (link) => remove(link, topology));
   }
 }
 

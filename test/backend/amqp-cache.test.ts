@@ -20,7 +20,7 @@ import {
   ROLE,
   submit,
 } from './contract/say.ts';
-import { type AmqpHarness, makeAmqpHarness, onLink } from './support/amqp-harness.ts';
+import { type AmqpHarness, makeAmqpHarness, onClient } from './support/amqp-harness.ts';
 import { BrokerHand } from './support/broker-hand.ts';
 
 async function setUp(): Promise<AmqpHarness> {
@@ -177,7 +177,7 @@ describe('a log that was deleted, and made anew under the same name', () => {
     const retention = { days: 30, bytes: 1e9 };
     const topology = topologyOf({ names, roles: [ROLE], replyTos: [], replicated: false, retention });
     for (const { name } of topology.queues) await hand.delete(name);
-    await onLink(url, (link) => declare(link, topology));
+    await onClient(url, (link) => declare(link, topology));
   }
 
   for (const [what, tasks] of [

@@ -7,7 +7,7 @@ import { declareTopology, removeTopology } from '../../src/backend/open.ts';
 import type { BrokerOptions } from '../../src/backend/options.ts';
 import { amqpUrl } from '../broker/shared-broker.ts';
 import { SECOND } from './contract/say.ts';
-import { onLink, withPrefix } from './support/amqp-harness.ts';
+import { onClient, withPrefix } from './support/amqp-harness.ts';
 
 const given = { clock: Date.now, random: Math.random };
 const wish = { roles: ['coder', 'tester'], coordinators: ['lead'] };
@@ -50,7 +50,7 @@ const init = ({ broker }: Place) => declareTopology(broker, given, wish);
 
 const namesOf = ({ queues, exchanges }: Topology) => [...exchanges, ...queues].map(({ name }) => name);
 
-const comparison = ({ broker, topology }: Place) => onLink(broker.url, (link) => compare(link, topology));
+const comparison = ({ broker, topology }: Place) => onClient(broker.url, (link) => compare(link, topology));
 
 /** Asks on a channel of its own, which the broker may close. */
 async function onChannel<T>(body: (channel: Channel) => Promise<T>): Promise<T> {
@@ -286,7 +286,7 @@ describe('what is removed', () => {
   test('is nobody else’s, and may be gone already', async () => {
     const [place, other] = [somewhere(), somewhere()];
     await init(other);
-    await onLink(place.broker.url, async (link) => {
+    await onClient(place.broker.url, async (link) => {
       await remove(link, place.topology);
       await declare(link, place.topology);
       await remove(link, place.topology);

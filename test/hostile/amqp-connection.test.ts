@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
-import type { Outgoing } from '../../src/backend/amqp/wire/publication.ts';
-import { makeAmqpHarness, onLink } from '../backend/support/amqp-harness.ts';
+import type { Publication } from '../../src/backend/amqp/wire/publication.ts';
+import { makeAmqpHarness, onClient } from '../backend/support/amqp-harness.ts';
 import { FrameSplitter } from '../broker/amqp-frames.ts';
 import { amqpUrl } from '../broker/shared-broker.ts';
 import { startProxy } from '../broker/tcp-proxy.ts';
@@ -21,14 +21,14 @@ test('twenty first uses of a connection at once open one channel with confirms',
   const url = new URL(harness.url);
   url.port = `${proxy.port}`;
   const { tokens } = harness.names;
-  const token = (n: number): Outgoing => ({
+  const token = (n: number): Publication => ({
     exchange: tokens,
     key: 'agentq.work.r.normal',
     content: Buffer.from('{}'),
     options: { messageId: `${n}` },
   });
-  await onLink(url.href, (link) =>
-    link.lasting((session) => Promise.all(Array.from({ length: 20 }, (_, n) => session.publish(token(n))))),
+  await onClient(url.href, (link) =>
+    link.withConnection((session) => Promise.all(Array.from({ length: 20 }, (_, n) => session.publish(token(n))))),
   );
   expect(methods.filter((method) => method === 'basic.publish')).toHaveLength(20);
   expect(methods.filter((method) => method === 'confirm.select')).toHaveLength(1);

@@ -18,12 +18,12 @@ import type {
 } from '../backend.ts';
 import type { BackendOptions, BrokerOptions } from '../options.ts';
 import { Listeners, nameOf } from '../projection/listeners.ts';
-import { parseAddress } from './connection/broker-url.ts';
+import { parseBrokerUrl } from './connection/broker-url.ts';
 import { entryId } from './wire/entry-id.ts';
-import { Link } from './connection/reconnecting-client.ts';
+import { ReconnectingClient } from './connection/reconnecting-client.ts';
 import type { LogBackend } from './log-backend.ts';
 import { Names } from './wire/names.ts';
-import { changeOf, knowing } from './tasks/unknown-outcome.ts';
+import { changeOf, reportingUnknownOutcome } from './tasks/unknown-outcome.ts';
 import { isTooLong, noteMessage, submitMessage } from './wire/encode.ts';
 import { checkWorkQueue, refuseReserved, routed } from './tasks/submit-rules.ts';
 import { appendAtEnd } from './log/append-at-end.ts';
@@ -36,7 +36,7 @@ export class AmqpBackend implements Backend {
   readonly #options: BackendOptions;
   readonly #broker: BrokerOptions;
   readonly #names: Names;
-  readonly #link: Link;
+  readonly #client: ReconnectingClient;
   readonly #listeners = new Listeners();
   #log: Promise<LogBackend> | undefined;
   /** Whether tokens were taken out: that is not confirmed. */
@@ -45,12 +45,12 @@ export class AmqpBackend implements Backend {
   constructor(options: BackendOptions, broker: BrokerOptions) {
     const { clock, random } = options;
     const { patience, say } = broker;
-    const address = parseAddress(broker.url);
+    const address = parseBrokerUrl(broker.url);
     this.#options = options;
     this.#broker = broker;
     this.#names = new Names(address.prefix);
-    this.#link = new Link(address, { patience, say, clock, random });
-    this.#link.begin();
+    this.#client = new ReconnectingClient(address, { patience, say, clock, random });
+    this.#client.begin();
   }
 
   #reading(): Promise<LogBackend> {
@@ -61,7 +61,7 @@ export class AmqpBackend implements Backend {
     // The broker is greeted first, and answers while this is loaded.
     await new Promise((resolve) => setImmediate(resolve));
     const { openLog } = await import('./open-log.ts');
-    return openLog(this.#options, this.#broker, this.#link, this.#names, this.#listeners);
+    return openLog(this.#options, this.#broker, this.#client, this.#names, this.#listeners);
   }
 
   async commit(requests: Iterable<Request>): Promise<readonly Outcome[]> {
@@ -88,15 +88,15 @@ export class AmqpBackend implements Backend {
     const id = entryId(clock(), random);
     const marker = () => noteMessage(names, entryId(clock(), random), clock(), {});
     const publish = (onSent: () => void) =>
-      this.#link.lasting((session) => {
+      this.#client.withConnection((connection) => {
         // Asked while the channel is made.
-        const ready = checkWorkQueue(session, names, command.envelope.to);
+        const ready = checkWorkQueue(connection, names, command.envelope.to);
         ready.catch(() => {});
         const message = { ...submitMessage(names, id, submitted, clock()), onSent };
-        return appendAtEnd(session, names, message, { patience: this.#link.patience, ready, marker });
+        return appendAtEnd(connection, names, message, { patience: this.#client.patience, ready, marker });
       });
-    await knowing(changeOf(command.envelope.task_id, command), (onSent) =>
-      routed(submitted, this.#link, names, () => publish(onSent)),
+    await reportingUnknownOutcome(changeOf(command.envelope.task_id, command), (onSent) =>
+      routed(submitted, this.#client, names, () => publish(onSent)),
     );
     return { task, changed: true };
   }
@@ -149,7 +149,7 @@ export class AmqpBackend implements Backend {
   }
 
   get away(): boolean {
-    return this.#link.away;
+    return this.#client.away;
   }
 
   async close(): Promise<void> {
@@ -164,7 +164,7 @@ export class AmqpBackend implements Backend {
     try {
       await (await this.#log)?.settled();
     } finally {
-      await this.#link.close(this.#claimed);
+      await this.#client.close(this.#claimed);
     }
   }
 }

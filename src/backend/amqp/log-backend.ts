@@ -19,28 +19,28 @@ import { findRow, parseStored } from '../projection/rows.ts';
 import { counts, list } from '../projection/questions.ts';
 import { type Cache, isCorrupt } from './cache/cache.ts';
 import type { OpenTasks } from './tasks/retention.ts';
-import type { Changes } from './tasks/commit.ts';
+import type { TaskCommits } from './tasks/commit.ts';
 import type { Claims } from './tasks/claims.ts';
-import type { Delivery } from './tasks/message-relay.ts';
+import type { MessageRelay } from './tasks/message-relay.ts';
 import type { DueTasks } from './tasks/due-tasks.ts';
 import type { Inbox } from './tasks/inbox.ts';
 import type { Log } from './log/log.ts';
-import type { LogCare } from './log/passed-over-entries.ts';
+import type { PassedOverEntries } from './log/passed-over-entries.ts';
 import { TOLERANCE } from './cache/role-clocks.ts';
 
 export interface LogBackendParts {
   readonly given: Circumstances;
   readonly log: Log;
   readonly cache: Cache;
-  readonly changes: Changes;
+  readonly commits: TaskCommits;
   readonly dueTasks: DueTasks;
   readonly openTasks: OpenTasks;
-  readonly delivery: Delivery;
+  readonly relay: MessageRelay;
   /** Loads what few commands need, when it is first needed. */
   readonly load: {
     readonly claims: () => Promise<Claims>;
     readonly inbox: () => Promise<Inbox>;
-    readonly care: () => Promise<LogCare>;
+    readonly care: () => Promise<PassedOverEntries>;
   };
 }
 
@@ -59,7 +59,7 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away'> {
 
   async commit(requests: Iterable<Request>): Promise<readonly Outcome[]> {
     const all = [...requests];
-    return this.#mending(() => this.#parts.changes.make(all));
+    return this.#mending(() => this.#parts.commits.commit(all));
   }
 
   async claim(request: ClaimRequest): Promise<Claimed> {
@@ -96,7 +96,7 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away'> {
     const { events } = decide(task, { type: 'elapse' }, this.#parts.given);
     if (events.length === 0) return task;
     try {
-      return (await this.#parts.changes.tell({ task_id: id, command: { type: 'elapse' } }, true)).task;
+      return (await this.#parts.commits.commitOne({ task_id: id, command: { type: 'elapse' } }, true)).task;
     } catch (error) {
       if (error instanceof AgentqError && error.code === 'denied') return elapse(task, this.#parts.given.now).task;
       throw error;
@@ -149,18 +149,18 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away'> {
   async #arrived(queue: string): Promise<void> {
     await this.#catchUp();
     await this.settled();
-    await this.#parts.delivery.arrived(queue);
-    await this.#parts.delivery.tidy();
-    await this.#parts.openTasks.carry();
+    await this.#parts.relay.arrived(queue);
+    await this.#parts.relay.tidy();
+    await this.#parts.openTasks.republish();
   }
 
   async audit(repair: boolean): Promise<readonly Finding[]> {
-    const { cache, log, delivery } = this.#parts;
+    const { cache, log, relay } = this.#parts;
     await this.#mending(() => this.#catchUp());
     const { audit } = await import('../projection/audit.ts');
     const findings = audit(cache.db, false);
     if (!repair) return findings;
-    await delivery.withdraw();
+    await relay.removeRevived();
     if (findings.length === 0) return findings;
     // It is a cache: the log tells everything anew.
     cache.clear();
@@ -184,7 +184,7 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away'> {
 
   /** Resolves when nothing is to be sent any more. */
   settled(): Promise<void> {
-    return this.#parts.delivery.settled();
+    return this.#parts.relay.settled();
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,7 @@
 import amqplib from 'amqplib';
 import { declare } from '../../../src/backend/amqp/topology/declare.ts';
-import { parseAddress } from '../../../src/backend/amqp/connection/broker-url.ts';
-import { Link } from '../../../src/backend/amqp/connection/reconnecting-client.ts';
+import { parseBrokerUrl } from '../../../src/backend/amqp/connection/broker-url.ts';
+import { ReconnectingClient } from '../../../src/backend/amqp/connection/reconnecting-client.ts';
 import { Names } from '../../../src/backend/amqp/wire/names.ts';
 import { type Topology, topologyOf } from '../../../src/backend/amqp/topology/topology.ts';
 import type { Backend } from '../../../src/backend/backend.ts';
@@ -42,7 +42,7 @@ export async function makeAmqpHarness({
   const url = withPrefix(amqpUrl(), prefix);
   const names = new Names(prefix);
   const topology = topologyOf({ names, roles, replyTos: [], replicated, retention });
-  await onLink(url, (link) => declare(link, topology));
+  await onClient(url, (client) => declare(client, topology));
   const folders: string[] = [];
   const folder = () => folders[folders.push(makeFolder()) - 1]!;
   const shared = folder();
@@ -62,7 +62,7 @@ export async function makeAmqpHarness({
       retention,
       // The clock of the tests runs ahead of the broker's: no delay of the broker is ever over in time.
       tokenGrace: 0,
-      absenceGrace: 0,
+      outageGrace: 0,
       ...more,
     },
   });
@@ -97,13 +97,18 @@ export function withPrefix(url: string, prefix: string): string {
   return parsed.href;
 }
 
-/** Does something on a link of its own. */
-export async function onLink<T>(url: string, body: (link: Link) => Promise<T>): Promise<T> {
-  const link = new Link(parseAddress(url), { patience: PATIENCE, say: () => {}, clock: Date.now, random: Math.random });
+/** Does something on a client of its own. */
+export async function onClient<T>(url: string, body: (client: ReconnectingClient) => Promise<T>): Promise<T> {
+  const client = new ReconnectingClient(parseBrokerUrl(url), {
+    patience: PATIENCE,
+    say: () => {},
+    clock: Date.now,
+    random: Math.random,
+  });
   try {
-    return await body(link);
+    return await body(client);
   } finally {
-    await link.close();
+    await client.close();
   }
 }
 

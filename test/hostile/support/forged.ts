@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { WORKER_SUBJECTS } from '../../../src/backend/amqp/wire/routing-key.ts';
+import { WORKER_KEY_WORDS } from '../../../src/backend/amqp/wire/routing-key.ts';
 import { envelope, type Forged, MINUTE, names, START } from './paper-log.ts';
 
 const YEAR_2200 = Date.UTC(2200, 0, 1);
@@ -43,7 +43,7 @@ const coherentTask = fc.tuple(anyId, anyRole).map(([id, role]) => ({
 const anyEvent = fc
   .record({
     v: fc.constantFrom(1, 1, 1, 2),
-    type: fc.constantFrom(...WORKER_SUBJECTS, 'submitted', 'cancelled', 'retried'),
+    type: fc.constantFrom(...WORKER_KEY_WORDS, 'submitted', 'cancelled', 'retried'),
     task_id: anyId,
     at: anyMoment,
     attempt: anyAttempt,
@@ -82,8 +82,8 @@ const anyBody = fc
 const fitting = anyBody.map((body): Forged => {
   const [first] = body.events;
   const type = first ? first.type : 'note';
-  const subject = type === 'submitted' ? 'found' : type;
-  return { key: `agentq.event.${WORKER_SUBJECTS.includes(subject) ? subject : 'note'}.r`, body };
+  const keyWord = type === 'submitted' ? 'found' : type;
+  return { key: `agentq.event.${WORKER_KEY_WORDS.includes(keyWord) ? keyWord : 'note'}.r`, body };
 });
 
 const headers = fc.record(
@@ -113,8 +113,8 @@ export const forged: fc.Arbitrary<Forged> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc
-      .tuple(fc.constantFrom(...WORKER_SUBJECTS), fc.oneof(anyBody, fc.json(), fc.string()), headers)
-      .map(([subject, body, more]): Forged => ({ key: `agentq.event.${subject}.r`, body, headers: more })),
+      .tuple(fc.constantFrom(...WORKER_KEY_WORDS), fc.oneof(anyBody, fc.json(), fc.string()), headers)
+      .map(([keyWord, body, more]): Forged => ({ key: `agentq.event.${keyWord}.r`, body, headers: more })),
   },
   { weight: 2, arbitrary: anyBody.map((body): Forged => ({ key: 'agentq.event.note', body })) },
   { weight: 1, arbitrary: announcement },

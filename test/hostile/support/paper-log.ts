@@ -9,7 +9,7 @@ import { logMessageOf } from '../../../src/backend/amqp/wire/log-message.ts';
 import { Names } from '../../../src/backend/amqp/wire/names.ts';
 import { type Under, noteMessage, submitMessage } from '../../../src/backend/amqp/wire/encode.ts';
 import type { Note } from '../../../src/backend/amqp/wire/log-body.ts';
-import type { Outgoing } from '../../../src/backend/amqp/wire/publication.ts';
+import type { Publication } from '../../../src/backend/amqp/wire/publication.ts';
 import { Undated } from '../../../src/backend/amqp/log/undated.ts';
 import { list } from '../../../src/backend/projection/questions.ts';
 import type { Envelope } from '../../../src/core/envelope.ts';
@@ -59,7 +59,7 @@ export class PaperLog {
     return `e${this.#ids++}`;
   }
 
-  write({ exchange, key, content, options }: Outgoing): void {
+  write({ exchange, key, content, options }: Publication): void {
     this.#push(exchange, key, content, { ...options, contentEncoding: options.contentEncoding ?? undefined });
   }
 

@@ -2,9 +2,9 @@ import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { AgentqError } from '../../../core/errors.ts';
 import { Connection } from '../../projection/connection.ts';
-import { ADDED_TABLES, cacheForm } from './schema.ts';
+import { ADDED_TABLES, cacheSchema } from './schema.ts';
 import { entryTime } from '../wire/entry-id.ts';
-import { Fold } from './projector.ts';
+import { Projector } from './projector.ts';
 import { TOLERANCE } from './role-clocks.ts';
 import type { LogEntry } from '../wire/decode.ts';
 import type { LogMessage } from '../wire/log-message.ts';
@@ -85,7 +85,7 @@ export class Cache {
 
   #connect(): Connection {
     this.#inode = statSync(this.#path, { throwIfNoEntry: false })?.ino;
-    const db = Connection.create(this.#path, this.#mode, cacheForm);
+    const db = Connection.create(this.#path, this.#mode, cacheSchema);
     this.#inode = statSync(this.#path).ino;
     return db;
   }
@@ -163,24 +163,24 @@ export class Cache {
       if (before.last < after) return { keep: false, outcome: undefined };
       // An older agentq that emptied the cache has left these.
       if (before.last < 0) this.#empty(ADDED_TABLES);
-      const fold = new Fold(this.db, before.at);
+      const projector = new Projector(this.db, before.at);
       let { bytes } = before;
       const outcome = messages.map((message): FoldedEntry => {
         const { offset } = message;
-        const entry = message.read(timeOf(message, fold.at));
+        const entry = message.read(timeOf(message, projector.at));
         if (offset <= before.last) return { entry, folded: this.outcome(entry.id) };
-        const folded = fold.add(entry, offset);
+        const folded = projector.add(entry, offset);
         const longer = bytes + message.size + OVERHEAD;
-        this.#remember(bytes, longer, fold.at);
+        this.#remember(bytes, longer, projector.at);
         bytes = longer;
         return { entry, folded };
       });
-      fold.write();
+      projector.write();
       const { offset } = messages.at(-1)!;
       const keep = offset > before.last;
       if (keep) {
         const { id } = outcome.at(-1)!.entry;
-        this.db.run('UPDATE log SET last = ?, id = ?, at = ?, bytes = ?', offset, id, fold.at, bytes);
+        this.db.run('UPDATE log SET last = ?, id = ?, at = ?, bytes = ?', offset, id, projector.at, bytes);
       }
       return { keep, outcome };
     }).outcome;

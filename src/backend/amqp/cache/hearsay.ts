@@ -43,7 +43,7 @@ export class Hearsay {
   }
 
   /** The log has spoken of a task that is not known. What a role's workers say counts for tasks of this role alone. */
-  spokeOf(id: string, speaker: Speaker, offset: number): void {
+  mentioned(id: string, speaker: Speaker, offset: number): void {
     this.#db.run('INSERT OR REPLACE INTO orphan (id, last) VALUES (?, ?)', orphanId(id, speaker), offset);
   }
 

@@ -6,7 +6,7 @@ import { isFinished, type Task } from '../../../core/task.ts';
 import type { Connection } from '../../projection/connection.ts';
 import { change, findRow, insert, type Row } from '../../projection/rows.ts';
 import type { Author } from '../wire/author.ts';
-import { endingOf, foreignEntry, heard, isForeign } from '../wire/entry-id.ts';
+import { endingOf, foreignEntry, digestMark, isForeign } from '../wire/entry-id.ts';
 import { Hearsay, type Speaker } from './hearsay.ts';
 import type { LogEntry } from '../wire/decode.ts';
 import { Outages } from './outages.ts';
@@ -19,7 +19,7 @@ const PASSED_OVER = 100;
  * Folds entries into the cache, within the caller's transaction. Rows are written at the end of it: most tasks are
  * touched several times in a row.
  */
-export class Fold {
+export class Projector {
   readonly #db: Connection;
   /** By task id; undefined for one that is not in the cache. */
   readonly #tasks = new Map<string, Row | undefined>();
@@ -59,7 +59,7 @@ export class Fold {
   #notice(entry: LogEntry): void {
     const { at, author } = entry;
     this.#outages.notice(this.#at, at);
-    this.#clocks.hear(author, at);
+    this.#clocks.advance(author, at);
     if (entry.kind === 'events') this.#noteSigned(entry);
     // Only a coordinator can say that the time which others have said has not come yet.
     const ahead = author === 'coordinator' && this.#at > at + TOLERANCE;
@@ -87,9 +87,9 @@ export class Fold {
         const { message, at, digest } = entry;
         const task = this.#find(message.task_id)?.task;
         if (entry.announces !== undefined) return task && this.#announced(task, entry.announces, entry.key);
-        if (!task) this.#hearsay.spokeOf(message.task_id, { from: message.from }, this.#offset);
+        if (!task) this.#hearsay.mentioned(message.task_id, { from: message.from }, this.#offset);
         const event = task && foreignEvent(task, message, at);
-        this.#db.run('INSERT OR IGNORE INTO entry (id, accepted) VALUES (?, 1)', heard(digest));
+        this.#db.run('INSERT OR IGNORE INTO entry (id, accepted) VALUES (?, 1)', digestMark(digest));
         return event !== undefined && this.#apply(foreignEntry(entry.id, digest), author, [event]);
       }
       case 'skip':
@@ -182,7 +182,7 @@ export class Fold {
   }
 
   #speakOf(id: string, author: Speaker): void {
-    this.#hearsay.spokeOf(id, author, this.#offset);
+    this.#hearsay.mentioned(id, author, this.#offset);
   }
 
   /** A task has become known, by this author's word. */

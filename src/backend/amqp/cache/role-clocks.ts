@@ -44,7 +44,7 @@ export class RoleClocks {
   }
 
   /** Somebody has spoken. */
-  hear(author: Author, at: number): void {
+  advance(author: Author, at: number): void {
     if (author === 'anyone') return;
     if (author === 'coordinator') this.#correct(at);
     const role = author === 'coordinator' ? COORDINATORS : author.role;

@@ -15,7 +15,7 @@ import { projectionSchema } from '../../projection/schema.ts';
  * workers alone, and where the log last changed them; `vouched` when a coordinator last said an open task again;
  * `passed_over` the last entries that could not be read.
  */
-export const cacheForm: Form = {
+export const cacheSchema: Form = {
   application: 0x61677463, // "agtc" in ASCII
   version: 1,
   synchronous: 'NORMAL',
@@ -98,5 +98,5 @@ export const cacheForm: Form = {
 `,
 };
 
-/** The tables of {@link cacheForm} that its additions make. */
+/** The tables of {@link cacheSchema} that its additions make. */
 export const ADDED_TABLES = ['role_clock', 'role_silence', 'hearsay', 'vouched', 'passed_over'];

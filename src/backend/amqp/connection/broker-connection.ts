@@ -3,13 +3,13 @@ import type { Channel, ChannelModel } from 'amqplib';
 import { ConnectionLost, Unroutable } from './broker-error.ts';
 import { Pulse } from './pulse.ts';
 import { Publisher } from './publisher.ts';
-import type { Outgoing } from '../wire/publication.ts';
+import type { Publication } from '../wire/publication.ts';
 
 /** How long to wait for the broker to take leave, in ms. */
 const FAREWELL = 1_000;
 
 /** One connection, from its beginning to its end, and the channels on it. */
-export class Session {
+export class BrokerConnection {
   /** Since when there had been none before this one, where there was one: ms since 1970. */
   readonly lostBefore: number | undefined;
   readonly #model: ChannelModel;
@@ -86,7 +86,7 @@ export class Session {
    * is published again, by itself: what has an id does no harm twice.
    * @throws Unroutable; ConnectionLost
    */
-  async publish(message: Outgoing): Promise<void> {
+  async publish(message: Publication): Promise<void> {
     const shared = await this.#shared();
     try {
       await shared.publish(message);

@@ -1,5 +1,5 @@
 import { AgentqError, MayTakeEffect } from '../../../core/errors.ts';
-import { eventKey } from '../wire/names.ts';
+import { eventKey } from '../wire/routing-key.ts';
 
 /** The connection is gone; whether what was under way has happened is not known. */
 export class ConnectionLost extends Error {}

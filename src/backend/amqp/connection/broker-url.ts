@@ -3,7 +3,7 @@ import { AgentqError } from '../../../core/errors.ts';
 import { DEFAULT_PREFIX } from '../wire/names.ts';
 
 /** Where a broker is, and as whom to speak to it. */
-export interface Address {
+export interface BrokerUrl {
   readonly secure: boolean;
   readonly host: string;
   readonly port: number;
@@ -30,7 +30,7 @@ const DEFAULT_HEARTBEAT = 5;
  * with one parameter of our own, `prefix`, which names begin with instead of `agentq`.
  * @throws AgentqError `usage`, `unreadable-file`; neither repeats the URL, which may hold a password
  */
-export function parseAddress(text: string): Address {
+export function parseBrokerUrl(text: string): BrokerUrl {
   let url: URL;
   try {
     url = new URL(text);
@@ -105,6 +105,6 @@ function fileOf(query: URLSearchParams, parameter: string): Buffer | undefined {
 }
 
 /** The address without its secrets, for people: where it is, and which virtual host. */
-export function placeOf({ host, port, vhost }: Address): string {
+export function placeOf({ host, port, vhost }: BrokerUrl): string {
   return `${host}:${port}${vhost === '/' ? '' : `/${vhost}`}`;
 }

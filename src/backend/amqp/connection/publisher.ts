@@ -1,5 +1,5 @@
 import type { ConfirmChannel } from 'amqplib';
-import type { Outgoing } from '../wire/publication.ts';
+import type { Publication } from '../wire/publication.ts';
 import { ConnectionLost, Unroutable } from './broker-error.ts';
 
 /** Publishes with confirms: every queue that takes the message has it before it is confirmed. */
@@ -25,7 +25,7 @@ export class Publisher {
    * Resolves when the broker has confirmed.
    * @throws Unroutable where no queue takes it; ConnectionLost where nobody will ever know
    */
-  publish({ exchange, key, content, options, onSent }: Outgoing): Promise<void> {
+  publish({ exchange, key, content, options, onSent }: Publication): Promise<void> {
     if (this.#closed) return Promise.reject(this.#problem ?? new ConnectionLost('the channel is closed'));
     return new Promise((resolve, reject) => {
       const done = (error: Error | null) => {

@@ -1,11 +1,11 @@
 import amqplib, { type ChannelModel } from 'amqplib';
 import { AgentqError } from '../../../core/errors.ts';
-import { type Address, placeOf } from './broker-url.ts';
+import { type BrokerUrl, placeOf } from './broker-url.ts';
 import { ConnectionLost, explain, isComingUp, isFinal, unbound, Unroutable } from './broker-error.ts';
 import { monotonic } from './monotonic.ts';
-import { Session } from './broker-connection.ts';
+import { BrokerConnection } from './broker-connection.ts';
 
-export interface LinkOptions {
+export interface ClientOptions {
   /** How long to go on trying where the broker does not answer, in ms. */
   readonly patience: number;
   /** Tells a person, in one line, that the broker is away or back. */
@@ -33,14 +33,14 @@ const STILL_SILENT = 100;
 const LONGEST_TRY = 10_000;
 
 /**
- * The connection to a broker, made when it is first needed and made anew when it was lost. What was under way when
+ * Connects to a broker when a connection is first needed, and again when it was lost. What was under way when
  * it was lost is done again: everything that is asked here must bear that.
  */
-export class Link {
-  readonly address: Address;
-  readonly #options: LinkOptions;
-  #session: Promise<Session> | undefined;
-  #current: Session | undefined;
+export class ReconnectingClient {
+  readonly address: BrokerUrl;
+  readonly #options: ClientOptions;
+  #connection: Promise<BrokerConnection> | undefined;
+  #current: BrokerConnection | undefined;
   #away = false;
   /** Whether the broker does not answer on a connection that is open. */
   #silent = false;
@@ -52,7 +52,7 @@ export class Link {
   /** Since when there was no connection, until that has been told: ms since 1970. */
   #lostAt: number | undefined;
 
-  constructor(address: Address, options: LinkOptions) {
+  constructor(address: BrokerUrl, options: ClientOptions) {
     this.address = address;
     this.#options = options;
   }
@@ -64,7 +64,7 @@ export class Link {
   /** Begins to connect, so that it is done when somebody asks for it. */
   begin(): void {
     // Whoever asks is told what is wrong.
-    this.session(monotonic() + this.#options.patience).catch(() => {});
+    this.connection(monotonic() + this.#options.patience).catch(() => {});
   }
 
   /** How long one who asks now waits for the broker, in ms. Who has waited in vain does not wait as long again. */
@@ -78,17 +78,17 @@ export class Link {
    * @throws AgentqError `unreachable` where there has been no connection, or no answer, for as long as the patience
    *   lasts; `denied`; `topology`
    */
-  async lasting<T>(body: (session: Session) => Promise<T>): Promise<T> {
+  async withConnection<T>(body: (connection: BrokerConnection) => Promise<T>): Promise<T> {
     const { patience } = this;
     const deadline = monotonic() + patience;
     for (;;) {
-      const session = await this.session(deadline);
+      const connection = await this.connection(deadline);
       try {
-        const result = await this.#unlessSilent(session, deadline, patience, session.until(body(session)));
+        const result = await this.#unlessSilent(connection, deadline, patience, connection.until(body(connection)));
         this.#answered();
         return result;
       } catch (error) {
-        const lost = await session.isLost(error);
+        const lost = await connection.isLost(error);
         if (!lost && !isComingUp(error)) throw explain(error, this.place);
         if (this.#closed || monotonic() >= deadline) throw this.#inVain(error as Error);
         if (!lost) await new Promise((resolve) => setTimeout(resolve, COMING_UP));
@@ -97,17 +97,22 @@ export class Link {
   }
 
   /** A broker that is short of memory or disk holds up what is published, and one that is frozen says nothing at all. */
-  async #unlessSilent<T>(session: Session, deadline: number, patience: number, work: Promise<T>): Promise<T> {
+  async #unlessSilent<T>(
+    connection: BrokerConnection,
+    deadline: number,
+    patience: number,
+    work: Promise<T>,
+  ): Promise<T> {
     const over = Promise.withResolvers<never>();
-    let { beats } = session;
+    let { beats } = connection;
     // Counted in looks, not in time: a process that stands still itself has not heard what has arrived.
     let silence = 0;
     const looking = setInterval(() => {
-      silence = session.beats === beats ? silence + STILL_SILENT : 0;
-      beats = session.beats;
+      silence = connection.beats === beats ? silence + STILL_SILENT : 0;
+      beats = connection.beats;
       if (monotonic() < deadline) return;
-      if (session.blocked !== undefined) {
-        over.reject(this.#unreachable(`it takes nothing just now (${session.blocked})`));
+      if (connection.blocked !== undefined) {
+        over.reject(this.#unreachable(`it takes nothing just now (${connection.blocked})`));
       } else if (silence >= patience) {
         this.#tellSilent();
         over.reject(this.#unreachable('it does not answer'));
@@ -139,28 +144,28 @@ export class Link {
   }
 
   /** @param deadline by monotonic(); Infinity to go on for ever */
-  async session(deadline: number): Promise<Session> {
+  async connection(deadline: number): Promise<BrokerConnection> {
     if (this.#current && !this.#current.closed) return this.#current;
     // One is at it for all, as long as anybody has patience.
     this.#until = Math.max(this.#until, deadline);
-    this.#session ??= this.#connect().finally(() => {
-      this.#session = undefined;
+    this.#connection ??= this.#connect().finally(() => {
+      this.#connection = undefined;
       this.#until = 0;
     });
-    if (deadline === Infinity) return this.#session;
+    if (deadline === Infinity) return this.#connection;
     const end = Promise.withResolvers<never>();
     const left = Math.max(0, deadline - monotonic());
     const timer = setTimeout(() => end.reject(this.#unreachable(this.#problem)), left);
-    return Promise.race([this.#session, end.promise]).finally(() => clearTimeout(timer));
+    return Promise.race([this.#connection, end.promise]).finally(() => clearTimeout(timer));
   }
 
-  async #connect(): Promise<Session> {
+  async #connect(): Promise<BrokerConnection> {
     for (let tries = 0; ; tries++) {
       if (this.#closed) throw new ConnectionLost('closed');
       try {
         const model = await this.#open();
         if (this.#closed) await model.close();
-        const session = new Session(model, this.#lostAt);
+        const connection = new BrokerConnection(model, this.#lostAt);
         model.on('blocked', (reason: string) =>
           this.#options.say(`the broker at ${this.place} takes nothing just now (${reason})`),
         );
@@ -168,13 +173,13 @@ export class Link {
           this.#gaveUp = false;
           this.#options.say(`the broker at ${this.place} takes messages again`);
         });
-        model.on('close', () => this.#onLost(session));
-        this.#current = session;
+        model.on('close', () => this.#onLost(connection));
+        this.#current = connection;
         if (this.#away || this.#silent) this.#options.say(`the broker at ${this.place} is back`);
         this.#away = false;
         this.#silent = false;
         this.#gaveUp = false;
-        return session;
+        return connection;
       } catch (error) {
         if (isFinal(error)) throw explain(error, this.place);
         this.#problem = reasonOf(error);
@@ -194,13 +199,13 @@ export class Link {
     this.#options.say(`no broker at ${this.place} (${this.#problem}); trying again${span}`);
   }
 
-  /** Whoever must know of the absence before this session knows it now. */
-  absenceIsTold(): void {
+  /** The log knows of the outage before this connection. */
+  outageIsRecorded(): void {
     this.#lostAt = undefined;
   }
 
-  #onLost(session: Session): void {
-    if (this.#current !== session) return;
+  #onLost(connection: BrokerConnection): void {
+    if (this.#current !== connection) return;
     this.#current = undefined;
     if (!this.#closed) this.#lostAt ??= this.#options.clock();
   }
@@ -238,9 +243,9 @@ export class Link {
   /** @param waiting whether to wait until the broker has taken leave, and with it what was acknowledged before */
   async close(waiting = true): Promise<void> {
     this.#closed = true;
-    const session = this.#current;
+    const connection = this.#current;
     this.#current = undefined;
-    if (session && !session.closed) await (waiting ? session.close() : session.leave());
+    if (connection && !connection.closed) await (waiting ? connection.close() : connection.leave());
   }
 }
 

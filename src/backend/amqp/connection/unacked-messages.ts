@@ -1,30 +1,30 @@
 import type { Channel, GetMessage } from 'amqplib';
-import type { Link } from './reconnecting-client.ts';
-import { closeQuietly, type Session } from './broker-connection.ts';
+import type { ReconnectingClient } from './reconnecting-client.ts';
+import { closeQuietly, type BrokerConnection } from './broker-connection.ts';
 
 /** Messages of a queue in the hands of one connection. Should it end, the broker gives them to others. */
-export class Held {
-  readonly #session: Session;
+export class UnackedMessages {
+  readonly #connection: BrokerConnection;
   readonly #channel: Channel;
   readonly #messages: readonly GetMessage[];
 
-  constructor(session: Session, channel: Channel, messages: readonly GetMessage[]) {
-    this.#session = session;
+  constructor(connection: BrokerConnection, channel: Channel, messages: readonly GetMessage[]) {
+    this.#connection = connection;
     this.#channel = channel;
     this.#messages = messages;
   }
 
   /** Takes them out of their queue. @returns false where they were not held any more */
-  take(link: Link): Promise<boolean> {
-    return link.lasting(async (session) => {
-      if (session !== this.#session) return false;
+  take(client: ReconnectingClient): Promise<boolean> {
+    return client.withConnection(async (connection) => {
+      if (connection !== this.#connection) return false;
       try {
         for (const message of this.#messages) this.#channel.ack(message);
         // The broker does what is asked of one channel in order.
         await this.#channel.close();
         return true;
       } catch (error) {
-        if (await session.isLost(error)) throw error;
+        if (await connection.isLost(error)) throw error;
         // The broker has closed the channel, for they were held for too long.
         return false;
       }
@@ -32,9 +32,9 @@ export class Held {
   }
 
   /** Gives them back to their queue. */
-  release(link: Link): Promise<void> {
-    return link.lasting(async (session) => {
-      if (session === this.#session) await closeQuietly(this.#channel);
+  release(client: ReconnectingClient): Promise<void> {
+    return client.withConnection(async (connection) => {
+      if (connection === this.#connection) await closeQuietly(this.#channel);
     });
   }
 }

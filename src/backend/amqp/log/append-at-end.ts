@@ -1,9 +1,9 @@
-import { awaited, notShown, RESEND } from './confirmed-and-seen.ts';
+import { confirmedAndSeen, notShown, RESEND } from './confirmed-and-seen.ts';
 import { ConnectionLost, unbound } from '../connection/broker-error.ts';
 import { offsetOf } from '../wire/stream-offset.ts';
 import type { Names } from '../wire/names.ts';
-import type { Outgoing } from '../wire/publication.ts';
-import { closeQuietly, type Session } from '../connection/broker-connection.ts';
+import type { Publication } from '../wire/publication.ts';
+import { closeQuietly, type BrokerConnection } from '../connection/broker-connection.ts';
 
 export interface Appending {
   /** How long to wait for it, in ms. */
@@ -11,7 +11,7 @@ export interface Appending {
   /** What must be true before it is published. */
   readonly ready?: Promise<void>;
   /** Makes what is published behind it where it is published again: the log must not show that alone. */
-  readonly marker?: () => Outgoing;
+  readonly marker?: () => Publication;
 }
 
 /**
@@ -21,15 +21,15 @@ export interface Appending {
  * @throws Unroutable; AgentqError `topology` where the log is not bound to it; `unreachable`
  */
 export async function appendAtEnd(
-  session: Session,
+  connection: BrokerConnection,
   names: Names,
-  message: Outgoing,
+  message: Publication,
   { patience, ready, marker }: Appending,
 ): Promise<number> {
-  const { channel, publisher } = await session.sole();
+  const { channel, publisher } = await connection.sole();
   const failed = Promise.withResolvers<never>();
   const seen = Promise.withResolvers<number>();
-  let following: Outgoing | undefined;
+  let following: Publication | undefined;
   failed.promise.catch(() => {});
   channel.on('error', (error: Error) => failed.reject(error));
   await Promise.all([channel.prefetch(100), ready]);
@@ -56,7 +56,7 @@ export async function appendAtEnd(
         following = marker();
         publisher.publish(following).catch(() => {});
       }
-      const offset = await awaited(either, published, left > 0 ? Math.min(wait, left) : wait);
+      const offset = await confirmedAndSeen(either, published, left > 0 ? Math.min(wait, left) : wait);
       if (offset !== undefined) return offset;
       // Where it is not even confirmed, the connection tells what is wrong.
       if (confirmed && left <= wait) throw notShown();

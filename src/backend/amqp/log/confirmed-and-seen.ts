@@ -15,7 +15,7 @@ export function notShown(): AgentqError {
  * @returns undefined where it takes longer
  * @throws what either throws
  */
-export function awaited<T>(seen: Promise<T>, published: Promise<void>, ms: number): Promise<T | undefined> {
+export function confirmedAndSeen<T>(seen: Promise<T>, published: Promise<void>, ms: number): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => resolve(undefined), ms);
     Promise.all([seen, published])

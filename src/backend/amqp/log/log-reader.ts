@@ -8,7 +8,7 @@ import type { Names } from '../wire/names.ts';
 import { offsetOf } from '../wire/stream-offset.ts';
 import { monotonic } from '../connection/monotonic.ts';
 import { Roadblock } from './roadblock.ts';
-import { closeQuietly, type Session } from '../connection/broker-connection.ts';
+import { closeQuietly, type BrokerConnection } from '../connection/broker-connection.ts';
 import { Undated } from './undated.ts';
 
 /** How many messages the broker sends ahead of acknowledgements. */
@@ -32,7 +32,7 @@ export class LogReader {
   readonly #cache: Cache;
   readonly #names: Names;
   readonly #onEntry: OnEntry;
-  readonly #session: Session;
+  readonly #connection: BrokerConnection;
   #reading: typeof Reading | undefined;
   readonly #waiting = new Map<string, { resolve: (folded: Folded) => void; reject: (error: unknown) => void }>();
   #problem: unknown;
@@ -56,8 +56,8 @@ export class LogReader {
   #expected: Position = { last: -1, id: '', at: 0, bytes: 0 };
 
   /** Begins to read. Whoever publishes meanwhile finds what it has published in the log. */
-  constructor(session: Session, cache: Cache, names: Names, onEntry: OnEntry) {
-    this.#session = session;
+  constructor(connection: BrokerConnection, cache: Cache, names: Names, onEntry: OnEntry) {
+    this.#connection = connection;
     this.#cache = cache;
     this.#names = names;
     this.#onEntry = onEntry;
@@ -71,7 +71,7 @@ export class LogReader {
     this.#detach();
     // Before anybody publishes: what another process folds from then on is seen here as well.
     const expected = this.#cache.position();
-    const channel = await this.#session.channel();
+    const channel = await this.#connection.channel();
     this.#detach();
     this.#channel = channel;
     this.#expected = expected;
@@ -92,7 +92,7 @@ export class LogReader {
   #detach(): void {
     const channel = this.#channel;
     this.#channel = undefined;
-    if (channel && !this.#session.closed) void closeQuietly(channel);
+    if (channel && !this.#connection.closed) void closeQuietly(channel);
   }
 
   async #begin(channel: Channel, from: number | 'first'): Promise<void> {
@@ -102,7 +102,7 @@ export class LogReader {
     });
     begun.catch(() => {});
     // The broker takes its time to find the place: what is needed to read is loaded meanwhile.
-    await this.#session.written();
+    await this.#connection.written();
     this.#reading ??= await import('../wire/log-message.ts');
     this.#digest(channel);
     await begun;
@@ -150,7 +150,7 @@ export class LogReader {
     this.#unacknowledged += batch.length;
     this.#latest = batch.at(-1)!;
     // LavinMQ leaves Nagle's algorithm on: the confirm that follows a message waits 40 ms unless something goes back.
-    const atOnce = this.#session.product.name === 'LavinMQ';
+    const atOnce = this.#connection.product.name === 'LavinMQ';
     if (atOnce || this.#unacknowledged >= AHEAD / 4) this.#acknowledge(channel);
     else this.#soon ??= setTimeout(() => this.#acknowledge(channel), ACKNOWLEDGE_AFTER).unref();
   }
@@ -160,7 +160,7 @@ export class LogReader {
     clearTimeout(this.#soon);
     this.#soon = undefined;
     this.#unacknowledged = 0;
-    if (channel === this.#channel && this.#latest && !this.#session.closed) channel.ack(this.#latest, true);
+    if (channel === this.#channel && this.#latest && !this.#connection.closed) channel.ack(this.#latest, true);
   }
 
   /**
@@ -168,7 +168,7 @@ export class LogReader {
    * one that begins to read now counts right.
    */
   #countsOneShort({ offset }: LogMessage): boolean {
-    const short = offset === 0 && !this.#distrusted && this.#session.product.name === 'LavinMQ';
+    const short = offset === 0 && !this.#distrusted && this.#connection.product.name === 'LavinMQ';
     this.#distrusted ||= short;
     return short;
   }

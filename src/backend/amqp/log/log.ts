@@ -1,12 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Event } from '../../../core/event.ts';
 import { type Listeners, nameOf } from '../../projection/listeners.ts';
-import { awaited, notShown, RESEND } from './confirmed-and-seen.ts';
-import type { Absence } from './outage-grace.ts';
+import { confirmedAndSeen, notShown, RESEND } from './confirmed-and-seen.ts';
+import type { OutageGrace } from './outage-grace.ts';
 import type { Cache, Folded } from '../cache/cache.ts';
 import { entryId } from '../wire/entry-id.ts';
 import { interestOf } from './interest.ts';
-import type { Link } from '../connection/reconnecting-client.ts';
+import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
 import { isRefused, unbound } from '../connection/broker-error.ts';
 import { LogReader } from './log-reader.ts';
 import type { Note } from '../wire/log-body.ts';
@@ -15,11 +15,11 @@ import { monotonic } from '../connection/monotonic.ts';
 import { foreignMessage, noteMessage, type Under } from '../wire/encode.ts';
 import { appendAtEnd } from './append-at-end.ts';
 import type { Names } from '../wire/names.ts';
-import type { Outgoing } from '../wire/publication.ts';
-import type { Session } from '../connection/broker-connection.ts';
+import type { Publication } from '../wire/publication.ts';
+import type { BrokerConnection } from '../connection/broker-connection.ts';
 
-/** From what length on an absence of the broker is told of, in ms. */
-const ABSENCE = 1_000;
+/** From what length on an outage is told of, in ms. */
+const SHORTEST_OUTAGE = 1_000;
 
 export interface Publishing extends Under {
   /** Called when it is on its way. */
@@ -31,32 +31,32 @@ export interface Publishing extends Under {
  * cache; only then is known whether it took effect.
  */
 export class Log {
-  readonly #link: Link;
+  readonly #client: ReconnectingClient;
   readonly #cache: Cache;
   readonly #names: Names;
   readonly #clock: () => number;
   readonly #random: () => number;
   readonly #listeners: Listeners;
-  readonly #readers = new WeakMap<Session, Promise<LogReader>>();
+  readonly #readers = new WeakMap<BrokerConnection, Promise<LogReader>>();
   /** The ids of what this process appends just now. */
   readonly #own = new Set<string>();
   /** The roles that this process works for. */
   readonly #roles = new Set<string>();
-  readonly #absence: Absence;
+  readonly #outageGrace: OutageGrace;
   #following = false;
   #closed = false;
 
   constructor(
-    link: Link,
+    client: ReconnectingClient,
     cache: Cache,
     names: Names,
     listeners: Listeners,
     clock: () => number,
     random: () => number,
-    absence: Absence,
+    outageGrace: OutageGrace,
   ) {
-    this.#absence = absence;
-    this.#link = link;
+    this.#outageGrace = outageGrace;
+    this.#client = client;
     this.#cache = cache;
     this.#names = names;
     this.#listeners = listeners;
@@ -75,14 +75,16 @@ export class Log {
    * @returns whether it took effect
    * @throws Unroutable; AgentqError `unreachable`, `denied`, `topology`, `newer-schema`
    */
-  append(id: string, make: () => Outgoing, onSent?: () => void): Promise<Folded> {
+  append(id: string, make: () => Publication, onSent?: () => void): Promise<Folded> {
     this.#own.add(id);
-    return this.#link
-      .lasting(async (session) => this.#appendOn(session, await this.#reader(session), { ...make(), onSent }))
+    return this.#client
+      .withConnection(async (connection) =>
+        this.#appendOn(connection, await this.#reader(connection), { ...make(), onSent }),
+      )
       .finally(() => this.#own.delete(id));
   }
 
-  async #appendOn(session: Session, reader: LogReader, message: Outgoing): Promise<Folded> {
+  async #appendOn(connection: BrokerConnection, reader: LogReader, message: Publication): Promise<Folded> {
     let shown = false;
     const appeared = reader.appeared(message.options.messageId).then((folded) => {
       shown = true;
@@ -91,12 +93,12 @@ export class Log {
     const unbinding = Promise.withResolvers<never>();
     const seen = Promise.race([appeared, unbinding.promise]);
     seen.catch(() => {}); // where publishing fails, that is what is told
-    const { patience } = this.#link;
+    const { patience } = this.#client;
     const begun = monotonic();
     const left = () => patience - Math.min(reader.silence, monotonic() - begun);
     for (let wait = RESEND; ; wait *= 2) {
       let confirmed = false;
-      const published = session.publish(message).then(
+      const published = connection.publish(message).then(
         () => void (confirmed = true),
         async (error: unknown) => {
           // Where the log cannot be read, that says more.
@@ -106,29 +108,29 @@ export class Log {
       );
       if (wait > RESEND) {
         const passed = () => (shown ? undefined : unbinding.reject(unbound(message.key)));
-        published.then(() => this.#marked(session, reader)).then(passed, () => {});
+        published.then(() => this.#marked(connection, reader)).then(passed, () => {});
       }
-      const result = await awaited(seen, published, left() > 0 ? Math.min(wait, left()) : wait);
+      const result = await confirmedAndSeen(seen, published, left() > 0 ? Math.min(wait, left()) : wait);
       if (result) return result.folded;
       if (confirmed && left() <= 0) throw notShown();
-      if (!reader.verified) await this.#lookForOtherLog(session, reader);
+      if (!reader.verified) await this.#lookForOtherLog(connection, reader);
     }
   }
 
   /** Resolves when a marker has come by: what was confirmed before comes before it, if it reaches the log at all. */
-  async #marked(session: Session, reader: LogReader): Promise<void> {
+  async #marked(connection: BrokerConnection, reader: LogReader): Promise<void> {
     const marker = noteMessage(this.#names, this.newId(), this.#clock(), {});
-    await Promise.all([reader.appeared(marker.options.messageId), session.publish(marker)]);
+    await Promise.all([reader.appeared(marker.options.messageId), connection.publish(marker)]);
   }
 
   /**
    * A log that was made anew, and is shorter than the one that was folded, shows nothing where that one had its end.
    * What is written to it now tells where its own end is.
    */
-  async #lookForOtherLog(session: Session, reader: LogReader): Promise<void> {
+  async #lookForOtherLog(connection: BrokerConnection, reader: LogReader): Promise<void> {
     const marker = noteMessage(this.#names, this.newId(), this.#clock(), {});
     const seen = this.#cache.position();
-    const end = await appendAtEnd(session, this.#names, marker, { patience: this.#link.patience });
+    const end = await appendAtEnd(connection, this.#names, marker, { patience: this.#client.patience });
     if (reader.verified || end > seen.last) return;
     this.#cache.clear(seen);
     await reader.attach();
@@ -173,48 +175,48 @@ export class Log {
 
   /** Reads the log from its beginning, after the cache was emptied. */
   async readAnew(): Promise<void> {
-    await this.#link.lasting(async (session) => {
-      const reader = await this.#readers.get(session);
+    await this.#client.withConnection(async (connection) => {
+      const reader = await this.#readers.get(connection);
       await reader?.attach();
     });
     await this.catchUp();
   }
 
-  #reader(session: Session): Promise<LogReader> {
-    let reader = this.#readers.get(session);
+  #reader(connection: BrokerConnection): Promise<LogReader> {
+    let reader = this.#readers.get(connection);
     if (!reader) {
-      reader = this.#startReading(session);
-      this.#readers.set(session, reader);
-      reader.catch(() => this.#readers.delete(session));
+      reader = this.#startReading(connection);
+      this.#readers.set(connection, reader);
+      reader.catch(() => this.#readers.delete(connection));
     }
     return reader;
   }
 
-  async #startReading(session: Session): Promise<LogReader> {
-    const reader = new LogReader(session, this.#cache, this.#names, (entry) => this.#ring(entry));
-    reader.failed.catch(() => this.#readers.delete(session));
-    await this.#tellAbsence(session, reader);
+  async #startReading(connection: BrokerConnection): Promise<LogReader> {
+    const reader = new LogReader(connection, this.#cache, this.#names, (entry) => this.#ring(entry));
+    reader.failed.catch(() => this.#readers.delete(connection));
+    await this.#recordOutage(connection, reader);
     return reader;
   }
 
   /** Before anything else is said on a new connection, the log hears for how long there was none. */
-  async #tellAbsence(session: Session, reader: LogReader): Promise<void> {
-    const from = session.lostBefore;
+  async #recordOutage(connection: BrokerConnection, reader: LogReader): Promise<void> {
+    const from = connection.lostBefore;
     if (from === undefined) return;
     // A broker that has just started lets one in before its log is up.
     await reader.attached;
     const to = this.#clock();
-    if (to - from >= ABSENCE) {
+    if (to - from >= SHORTEST_OUTAGE) {
       const away = { from, to };
       for (const role of this.#rolesAtWork()) {
         const message = noteMessage(this.#names, this.newId(), to, { away, role }, { role });
-        await this.#appendOn(session, reader, message).catch((error: unknown) => {
+        await this.#appendOn(connection, reader, message).catch((error: unknown) => {
           // Of other roles their own workers tell, and coordinators.
           if (!isRefused(error)) throw error;
         });
       }
     }
-    this.#link.absenceIsTold();
+    this.#client.outageIsRecorded();
   }
 
   /** Those that this process works for, and those whose leases an outage concerns. */
@@ -224,7 +226,7 @@ export class Log {
   }
 
   #ring(entry: LogEntry): void {
-    if (this.#own.has(entry.id)) this.#absence.spoke(entry.at);
+    if (this.#own.has(entry.id)) this.#outageGrace.published(entry.at);
     if (this.#listeners.none) return;
     const { roles, finished } = interestOf(entry);
     for (const role of roles) this.#listeners.ring(nameOf({ role }));
@@ -237,9 +239,9 @@ export class Log {
     this.#following = true;
     while (!this.#listeners.none && !this.#closed) {
       try {
-        const session = await this.#link.session(Infinity);
-        const reader = await this.#reader(session);
-        await Promise.race([session.lost, reader.failed]);
+        const connection = await this.#client.connection(Infinity);
+        const reader = await this.#reader(connection);
+        await Promise.race([connection.lost, reader.failed]);
       } catch {
         // Whoever asks something next is told what is wrong; here it is only tried again.
         await pause(RESEND / 4, undefined, { ref: false });

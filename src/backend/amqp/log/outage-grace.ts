@@ -1,7 +1,7 @@
 import type { Cache } from '../cache/cache.ts';
 import { TOLERANCE } from '../cache/role-clocks.ts';
 
-/** From what length on a silence of the log may have been an absence of the broker, in ms. */
+/** From what length on a silence of the log may have been an outage, in ms. */
 const SILENCE = 2_000;
 
 /**
@@ -9,7 +9,7 @@ const SILENCE = 2_000;
  * because the broker was away. Workers that were connected before tell of that as soon as they are back: whoever looks
  * sooner, and was not connected itself, waits for them.
  */
-export class Absence {
+export class OutageGrace {
   readonly #grace: number;
   readonly #cache: Cache;
   readonly #clock: () => number;
@@ -23,7 +23,7 @@ export class Absence {
   }
 
   /** What this process wrote has come by. @param at when it was written, ms since 1970 */
-  spoke(at: number): void {
+  published(at: number): void {
     this.#connected ??= at;
   }
 

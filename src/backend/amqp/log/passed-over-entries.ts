@@ -1,15 +1,15 @@
 import { AgentqError } from '../../../core/errors.ts';
 import type { PassedOver } from '../../backend.ts';
 import type { Cache } from '../cache/cache.ts';
-import type { Link } from '../connection/reconnecting-client.ts';
+import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
 import type { Log } from './log.ts';
 import type { Names } from '../wire/names.ts';
 import { StoppedAt } from './roadblock.ts';
 import { SKIP } from '../wire/routing-key.ts';
 import { noteMessage } from '../wire/encode.ts';
 
-export interface LogCareParts {
-  readonly link: Link;
+export interface PassedOverParts {
+  readonly client: ReconnectingClient;
   readonly names: Names;
   readonly log: Log;
   readonly cache: Cache;
@@ -18,10 +18,10 @@ export interface LogCareParts {
 }
 
 /** Entries of the log that readers pass over. */
-export class LogCare {
-  readonly #parts: LogCareParts;
+export class PassedOverEntries {
+  readonly #parts: PassedOverParts;
 
-  constructor(parts: LogCareParts) {
+  constructor(parts: PassedOverParts) {
     this.#parts = parts;
   }
 
@@ -37,7 +37,7 @@ export class LogCare {
    * not say so: only coordinators may
    */
   async skip(offset: number): Promise<void> {
-    const { log, link, names, clock } = this.#parts;
+    const { log, client, names, clock } = this.#parts;
     const stop = await log.catchUp().then(
       () => undefined,
       (error: unknown) => {
@@ -49,8 +49,8 @@ export class LogCare {
       const instead = stop === undefined ? 'no entry does' : `entry ${stop} does`;
       throw new AgentqError('usage', `entry ${offset} of the log does not stop the reading: ${instead}`);
     }
-    const message = noteMessage(names, log.newId(), clock(), { skip: offset }, { subject: SKIP, role: null });
-    await link.lasting((session) => session.publish(message));
+    const message = noteMessage(names, log.newId(), clock(), { skip: offset }, { keyWord: SKIP, role: null });
+    await client.withConnection((connection) => connection.publish(message));
     await log.catchUp();
   }
 }

@@ -4,8 +4,8 @@ import { unreadableEvents } from '../../../core/unreadable.ts';
 import type { Claimed, ClaimRequest } from '../../backend.ts';
 import { type Stored, toRow } from '../../projection/rows.ts';
 import type { Cache } from '../cache/cache.ts';
-import type { Changes } from './commit.ts';
-import type { Delivery } from './message-relay.ts';
+import type { TaskCommits } from './commit.ts';
+import type { MessageRelay } from './message-relay.ts';
 import type { DueTasks } from './due-tasks.ts';
 import type { Log } from '../log/log.ts';
 import { endingOf } from '../wire/entry-id.ts';
@@ -21,15 +21,15 @@ const LOOK_AGAIN = 250;
 const PRESENCE_EVERY = 60_000;
 
 /** How much of a message that is no task goes to the dead letters, in bytes. */
-const LONGEST_BURIED = 1024 * 1024;
+const LONGEST_DEAD_LETTER = 1024 * 1024;
 
 export interface ClaimParts extends WorkQueueParts {
   readonly log: Log;
   readonly cache: Cache;
-  readonly changes: Changes;
+  readonly commits: TaskCommits;
   readonly dueTasks: DueTasks;
   readonly openTasks: OpenTasks;
-  readonly delivery: Delivery;
+  readonly relay: MessageRelay;
   /** How long a task may be ready without a token that anybody finds, before a claim does without, in ms. */
   readonly tokenGrace: number;
 }
@@ -57,8 +57,8 @@ export class Claims {
     // What time has made ready now has a token as well; what has waited in vain for one comes first.
     const task = (await this.#withoutToken(request)) ?? (await this.#byToken(request));
     if (task) return { task };
-    await this.#parts.delivery.tidy(request.role);
-    await this.#parts.openTasks.carry(request.role);
+    await this.#parts.relay.tidy(request.role);
+    await this.#parts.openTasks.republish(request.role);
     return this.#nothing(request.role);
   }
 
@@ -74,7 +74,9 @@ export class Claims {
   async #use(request: ClaimRequest, token: Token): Promise<Working | undefined> {
     try {
       const { submitted, entry } = token;
-      const task = submitted ? await this.#take(request, submitted, entry) : await this.#bury(request.role, token);
+      const task = submitted
+        ? await this.#take(request, submitted, entry)
+        : await this.#deadLetter(request.role, token);
       token.take();
       return task;
     } catch (error) {
@@ -88,23 +90,23 @@ export class Claims {
     submitted: EventOf<'submitted'>,
     entry: string | undefined,
   ): Promise<Working | undefined> {
-    const { log, delivery } = this.#parts;
+    const { log, relay } = this.#parts;
     const id = submitted.task_id;
     const { got, task } = await this.#claim(request, id);
     if (got) return got;
     if (task) {
-      await delivery.postpone(task);
+      await relay.postpone(task);
       return undefined;
     }
     // The log does not know it: whoever published it wrote to the queue alone, or the log lost it. Under the id that
     // it has, so that its submitter, who may be publishing it again, finds that it has happened.
-    const accepted = await log.happen([submitted], [request.role], entry ?? log.newId(), { subject: FOUND });
+    const accepted = await log.happen([submitted], [request.role], entry ?? log.newId(), { keyWord: FOUND });
     return accepted ? (await this.#claim(request, id)).got : undefined;
   }
 
   /** @returns the task where this very call got it, and else what it is */
   async #claim({ worker, lease }: ClaimRequest, id: string): Promise<{ got?: Working; task: Task | undefined }> {
-    const { task, changed } = await this.#parts.changes.tell({
+    const { task, changed } = await this.#parts.commits.commitOne({
       task_id: id,
       command: { type: 'claim', worker, lease },
     });
@@ -112,15 +114,15 @@ export class Claims {
   }
 
   /** What nobody can read becomes a dead letter, so that it stops no worker and people see it. */
-  async #bury(role: string, { content, queue }: Token): Promise<undefined> {
-    const { log, delivery, clock } = this.#parts;
+  async #deadLetter(role: string, { content, queue }: Token): Promise<undefined> {
+    const { log, relay, clock } = this.#parts;
     const { sha256Hex } = await import('../../../core/sha256.ts');
     const id = `unreadable-${sha256Hex(content).slice(0, 12)}`;
     const entry = log.newId();
     const reason = `a message in ${queue} that is no task envelope`;
     const events = unreadableEvents(id, role, content, reason, clock());
-    if (!(await log.happen(events, [role], entry, { subject: FOUND }))) return;
-    await delivery.bury(id, role, content.subarray(0, LONGEST_BURIED), reason);
+    if (!(await log.happen(events, [role], entry, { keyWord: FOUND }))) return;
+    await relay.sendDeadLetter(id, role, content.subarray(0, LONGEST_DEAD_LETTER), reason);
     await log.note({ announced: endingOf(id, entry) }, { role });
   }
 
@@ -148,12 +150,12 @@ export class Claims {
       "SELECT min(ready_at) AS at FROM task INDEXED BY task_ready WHERE role = ? AND status = 'queued'",
       role,
     )!.at;
-    const next = Math.min(due ?? Infinity, (ready ?? Infinity) + tokenGrace, this.#awaited(role) ?? Infinity);
+    const next = Math.min(due ?? Infinity, (ready ?? Infinity) + tokenGrace, this.#onItsWay(role) ?? Infinity);
     return { task: undefined, ...(next < Infinity && { next_due: next }) };
   }
 
   /** The token of a delay that is just over may be on its way; not every broker tells the log when it arrives. */
-  #awaited(role: string): number | undefined {
+  #onItsWay(role: string): number | undefined {
     const { cache, clock } = this.#parts;
     const stored = cache.db.get<Stored>(
       `SELECT n, state FROM task INDEXED BY task_ready

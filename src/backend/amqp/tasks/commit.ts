@@ -7,55 +7,54 @@ import { countsFrom } from '../../../core/moment.ts';
 import type { Task } from '../../../core/task.ts';
 import type { Outcome, Request } from '../../backend.ts';
 import { findRow } from '../../projection/rows.ts';
-import type { Absence } from '../log/outage-grace.ts';
+import type { OutageGrace } from '../log/outage-grace.ts';
 import type { Cache } from '../cache/cache.ts';
-import type { Delivery } from './message-relay.ts';
-import type { Link } from '../connection/reconnecting-client.ts';
+import type { MessageRelay } from './message-relay.ts';
+import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
 import type { Log } from '../log/log.ts';
 import type { Names } from '../wire/names.ts';
-import { changeOf, changeOfAll, knowing } from './unknown-outcome.ts';
+import { changeOf, changeOfAll, reportingUnknownOutcome } from './unknown-outcome.ts';
 import { isTooLong, submitMessage } from '../wire/encode.ts';
 import { checkRole, refuseReserved, routed } from './submit-rules.ts';
 
 /** How often a change is tried again that others were faster than. */
 const TRIES = 100;
 
-export interface ChangeParts {
-  readonly link: Link;
+export interface CommitParts {
+  readonly client: ReconnectingClient;
   readonly names: Names;
   readonly log: Log;
   readonly cache: Cache;
-  readonly delivery: Delivery;
-  readonly absence: Absence;
+  readonly relay: MessageRelay;
+  readonly outageGrace: OutageGrace;
 }
 
 /**
- * Changes tasks: decides on what the cache knows, appends, and where somebody else was faster decides anew on what is
- * known then.
+ * Changes tasks: decides on what the cache knows and appends. If another process was faster, it decides again on what\n * is known then.
  */
-export class Changes {
-  readonly #parts: ChangeParts;
+export class TaskCommits {
+  readonly #parts: CommitParts;
   readonly #given: Circumstances;
 
-  constructor(parts: ChangeParts, given: Circumstances) {
+  constructor(parts: CommitParts, given: Circumstances) {
     this.#parts = parts;
     this.#given = given;
   }
 
   /** Several requests are kept together, or not at all. */
-  async make(requests: readonly Request[]): Promise<readonly Outcome[]> {
+  async commit(requests: readonly Request[]): Promise<readonly Outcome[]> {
     for (const { command } of requests) if (command.type === 'submit') refuseReserved(command);
     const [only] = requests;
     if (!only) return [];
-    return requests.length === 1 ? [await this.tell(only)] : this.#tellAll(requests);
+    return requests.length === 1 ? [await this.commitOne(only)] : this.#commitAll(requests);
   }
 
   /** @param current whether the cache has caught up with the log just now */
-  async tell({ task_id, command, at }: Request, current = false): Promise<Outcome> {
+  async commitOne({ task_id, command, at }: Request, current = false): Promise<Outcome> {
     let remembered = false;
     for (let tries = 0; tries < TRIES; tries++) {
       const base = this.#base(task_id, command);
-      const { events, ...decided } = decide(base, command, this.#heard(base, at));
+      const { events, ...decided } = decide(base, command, this.#circumstances(base, at));
       const endsLease = events.some(({ type }) => type === 'lease-expired');
       if (!current && (decided.refusal || events.length === 0 || endsLease)) {
         // What is to be refused, has no effect, or takes a task from its worker, is so only if nothing has happened
@@ -64,12 +63,13 @@ export class Changes {
         current = true;
         continue;
       }
-      if (endsLease && base && (await this.waitedForAbsent([base]))) continue;
+      if (endsLease && base && (await this.waitedForOutageNotes([base]))) continue;
       const said: readonly Event[] = remembered ? events.filter(({ type }) => type !== 'refused') : events;
       if (said.length === 0) return decided;
       const append = (onSent?: () => void) => this.#append(said, base, decided.task, onSent);
       // What time brings about is nobody's command: whoever asks later tells of it as well.
-      const accepted = command.type === 'elapse' ? append() : knowing(changeOf(task_id, command), append);
+      const accepted =
+        command.type === 'elapse' ? append() : reportingUnknownOutcome(changeOf(task_id, command), append);
       if (await accepted) return decided;
       current = true;
       remembered ||= said.some(({ type }) => type === 'completed' || type === 'attempt-failed');
@@ -78,9 +78,9 @@ export class Changes {
   }
 
   /** Before leases are ended that may have stood still. @returns whether it has waited, and things may have changed */
-  async waitedForAbsent(tasks: readonly Task[]): Promise<boolean> {
-    const { absence, log } = this.#parts;
-    const patience = tasks.map((task) => (task.status === 'working' ? absence.patience(task.lease.expires_at) : 0));
+  async waitedForOutageNotes(tasks: readonly Task[]): Promise<boolean> {
+    const { outageGrace, log } = this.#parts;
+    const patience = tasks.map((task) => (task.status === 'working' ? outageGrace.patience(task.lease.expires_at) : 0));
     const longest = Math.max(...patience);
     if (longest === 0) return false;
     await pause(longest);
@@ -95,27 +95,27 @@ export class Changes {
     task: Task | undefined,
     onSent?: () => void,
   ): Promise<boolean> {
-    const { link, log, names, delivery } = this.#parts;
+    const { client, log, names, relay } = this.#parts;
     const id = log.newId();
     const [first] = events;
     const plain = events.length === 1 && first?.type === 'submitted' && !isTooLong(first);
     if (plain) {
-      await checkRole(link, names, first.envelope.to);
-      const accepted = await routed(first, link, names, () =>
+      await checkRole(client, names, first.envelope.to);
+      const accepted = await routed(first, client, names, () =>
         log.append(id, () => submitMessage(names, id, first, this.#given.now), onSent),
       );
-      if (accepted) await delivery.after(base, task!, id, true);
+      if (accepted) await relay.after(base, task!, id, true);
       return accepted === true;
     }
     const role = task?.envelope.to;
     const accepted = await log.happen(events, role === undefined ? [] : [role], id, { onSent });
-    if (accepted && task) await delivery.after(base, task, id, false);
+    if (accepted && task) await relay.after(base, task, id, false);
     return accepted;
   }
 
   /** Several changes are one entry of the log, which is accepted whole or not at all. */
-  async #tellAll(requests: readonly Request[]): Promise<readonly Outcome[]> {
-    const { log, delivery } = this.#parts;
+  async #commitAll(requests: readonly Request[]): Promise<readonly Outcome[]> {
+    const { log, relay } = this.#parts;
     for (let tries = 0; tries < TRIES; tries++) {
       if (tries === 0) await log.catchUp();
       const { outcomes, events, before, after } = this.#decideAll(requests);
@@ -124,16 +124,17 @@ export class Changes {
         return outcomes.map((outcome) => ({ ...outcome, changed: false }));
       }
       const ended = events.filter(({ type }) => type === 'lease-expired').map(({ task_id }) => before.get(task_id)!);
-      if (ended.length > 0 && (await this.waitedForAbsent(ended))) continue;
+      if (ended.length > 0 && (await this.waitedForOutageNotes(ended))) continue;
       const roles = new Set([...after.values()].map((task) => task.envelope.to));
-      for (const role of roles) await checkRole(this.#parts.link, this.#parts.names, role);
+      for (const role of roles) await checkRole(this.#parts.client, this.#parts.names, role);
       const id = log.newId();
       const change = changeOfAll(requests.map(({ task_id }) => task_id));
-      if (!(await knowing(change, (onSent) => log.happen(events, [...roles], id, { onSent })))) continue;
+      if (!(await reportingUnknownOutcome(change, (onSent) => log.happen(events, [...roles], id, { onSent }))))
+        continue;
       const ready = [...after.values()].filter((task) => task.status === 'queued' && !before.has(task.id));
-      await delivery.offer(ready);
+      await relay.offer(ready);
       for (const task of after.values()) {
-        if (!ready.includes(task)) await delivery.after(before.get(task.id), task, id, false);
+        if (!ready.includes(task)) await relay.after(before.get(task.id), task, id, false);
       }
       return outcomes;
     }
@@ -147,7 +148,7 @@ export class Changes {
     const outcomes = requests.map(({ task_id, command, at }): Outcome => {
       const base = after.get(task_id) ?? this.#base(task_id, command);
       if (base && !after.has(task_id)) before.set(task_id, base);
-      const { events: more, ...outcome } = decide(base, command, this.#heard(base, at));
+      const { events: more, ...outcome } = decide(base, command, this.#circumstances(base, at));
       events.push(...more);
       if (outcome.task && more.length > 0) after.set(task_id, outcome.task);
       return outcome;
@@ -166,7 +167,7 @@ export class Changes {
     return findRow(this.#parts.cache.db, id)?.task;
   }
 
-  #heard(task: Task | undefined, at: number | undefined): Circumstances {
+  #circumstances(task: Task | undefined, at: number | undefined): Circumstances {
     const { now, random } = this.#given;
     return { now: countsFrom(task, at, now), random };
   }

@@ -1,14 +1,14 @@
 import { AgentqError } from '../../../core/errors.ts';
 import { type Stored, toRow } from '../../projection/rows.ts';
 import type { Cache } from '../cache/cache.ts';
-import type { Changes } from './commit.ts';
+import type { TaskCommits } from './commit.ts';
 
 /** How many tasks are moved on at once because of time alone. */
 const SWEEP = 500;
 
 export interface DueTaskParts {
   readonly cache: Cache;
-  readonly changes: Changes;
+  readonly commits: TaskCommits;
   /** ms since 1970. */
   readonly clock: () => number;
 }
@@ -23,7 +23,7 @@ export class DueTasks {
 
   /** Appends the events that are due, for one role or for all, to a log that the cache has caught up with. */
   async elapse(role?: string): Promise<void> {
-    const { cache, changes, clock } = this.#parts;
+    const { cache, commits, clock } = this.#parts;
     const now = clock();
     for (;;) {
       const due = cache.db
@@ -34,10 +34,10 @@ export class DueTasks {
         )
         .map((stored) => toRow(stored).task);
       if (due.length === 0) return;
-      if (await changes.waitedForAbsent(due)) continue;
+      if (await commits.waitedForOutageNotes(due)) continue;
       try {
         await Promise.all(
-          due.map((task) => changes.tell({ task_id: task.id, command: { type: 'elapse' }, at: now }, true)),
+          due.map((task) => commits.commitOne({ task_id: task.id, command: { type: 'elapse' }, at: now }, true)),
         );
       } catch (error) {
         // A worker's user may not write down what becomes of other roles' tasks; others will.

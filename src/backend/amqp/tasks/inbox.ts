@@ -4,13 +4,13 @@ import { type Stored, toRow } from '../../projection/rows.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Log } from '../log/log.ts';
 import type { Names } from '../wire/names.ts';
-import { browse, type Waiting } from './scan-queue.ts';
-import { foreignEntry, heard } from '../wire/entry-id.ts';
-import type { Held } from '../connection/unacked-messages.ts';
-import type { Link } from '../connection/reconnecting-client.ts';
+import { scanQueue, type Waiting } from './scan-queue.ts';
+import { foreignEntry, digestMark } from '../wire/entry-id.ts';
+import type { UnackedMessages } from '../connection/unacked-messages.ts';
+import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
 
 export interface InboxParts {
-  readonly link: Link;
+  readonly client: ReconnectingClient;
   readonly names: Names;
   readonly log: Log;
   readonly cache: Cache;
@@ -34,19 +34,19 @@ export class Inbox {
 
   /** The same, and keeps them from others, as long as this connection lives. */
   async take(replyTo: string, limit: number): Promise<Taken> {
-    const { link } = this.#parts;
-    const { tasks, copies, held, queue } = await collect(this.#parts, replyTo, limit, 'hold');
+    const { client } = this.#parts;
+    const { tasks, copies, unacked, queue } = await collect(this.#parts, replyTo, limit, 'hold');
     let done = tasks.length === 0;
     return {
       tasks,
       async acknowledge() {
         if (done) return;
         // Where the connection broke meanwhile, they lie in their queue again.
-        if (!(await held.take(link))) await takeOut(link, queue, copies);
+        if (!(await unacked.take(client))) await takeOut(client, queue, copies);
         done = true;
       },
       async release() {
-        if (!done) await held.release(link);
+        if (!done) await unacked.release(client);
         done = true;
       },
     };
@@ -58,14 +58,14 @@ interface Collected {
   readonly tasks: readonly Task[];
   /** How often each message lies there, by id: one that was confirmed to nobody may lie there twice. */
   readonly copies: ReadonlyMap<string, number>;
-  readonly held: Held;
+  readonly unacked: UnackedMessages;
 }
 
 async function collect(parts: InboxParts, replyTo: string, limit: number, found: 'leave' | 'hold'): Promise<Collected> {
   const queue = parts.names.results(replyTo);
   let tasks = new Map<string, Task>();
   let copies = new Map<string, number>();
-  const held = await browse(parts.link, queue, () => {
+  const unacked = await scanQueue(parts.client, queue, () => {
     tasks = new Map();
     copies = new Map();
     return async (waiting) => {
@@ -79,11 +79,11 @@ async function collect(parts: InboxParts, replyTo: string, limit: number, found:
       return found;
     };
   });
-  return { queue, tasks: [...tasks.values()], copies, held };
+  return { queue, tasks: [...tasks.values()], copies, unacked };
 }
 
-async function takeOut(link: Link, queue: string, copies: ReadonlyMap<string, number>): Promise<void> {
-  await browse(link, queue, () => {
+async function takeOut(client: ReconnectingClient, queue: string, copies: ReadonlyMap<string, number>): Promise<void> {
+  await scanQueue(client, queue, () => {
     const left = new Map(copies);
     return ({ id }) => {
       if (left.size === 0) return 'stop';
@@ -103,7 +103,7 @@ async function trueTask(
 ): Promise<Task | 'unknown' | undefined> {
   if (!message) return 'unknown';
   const { cache, log } = parts;
-  if (announces === undefined && cache.outcome(heard(digest)) === undefined) await log.tell(content);
+  if (announces === undefined && cache.outcome(digestMark(digest)) === undefined) await log.tell(content);
   const known = cache.db.get<Stored & { ending: string | null }>(
     'SELECT n, state, ending.id AS ending FROM task LEFT JOIN ending ON ending.task = task.n WHERE task.id = ?',
     message.task_id,

@@ -8,12 +8,12 @@ import type { Cache } from '../cache/cache.ts';
 import { declare } from '../topology/declare.ts';
 import { justEnded, OVERDUE, overdue } from '../cache/endings.ts';
 import { endingOf, isForeign } from '../wire/entry-id.ts';
-import type { Link } from '../connection/reconnecting-client.ts';
+import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
 import type { Log } from '../log/log.ts';
 import { announcement, deadMessage, submissionOf, tokenMessage } from '../wire/encode.ts';
 import { monotonic } from '../connection/monotonic.ts';
 import { LONGEST_DELAY, type Names } from '../wire/names.ts';
-import type { Outgoing } from '../wire/publication.ts';
+import type { Publication } from '../wire/publication.ts';
 import { resultsOf } from '../topology/topology.ts';
 
 /** How many messages may be on their way to the broker before the next one waits. */
@@ -22,7 +22,7 @@ const MOST_UNCONFIRMED = 100;
 /** How often to look whether a message has arrived, in ms. */
 const LOOK_AGAIN = 10;
 
-export interface DeliveryOptions {
+export interface RelayOptions {
   readonly clock: () => number;
   readonly refOf: (path: string) => string;
   readonly replicated: boolean;
@@ -34,12 +34,12 @@ export interface DeliveryOptions {
  * who wait for them, dead letters into their queue. Each is sent once its event is known to have taken effect; what
  * a process that was killed in between has not sent, others send.
  */
-export class Delivery {
-  readonly #link: Link;
+export class MessageRelay {
+  readonly #client: ReconnectingClient;
   readonly #log: Log;
   readonly #cache: Cache;
   readonly #names: Names;
-  readonly #options: DeliveryOptions;
+  readonly #options: RelayOptions;
   /** What is sent while others go on: one after the other, in the order in which tasks ended. */
   #underway: Promise<void> = Promise.resolve();
   /** Of that, what is sent and not confirmed yet. */
@@ -47,10 +47,10 @@ export class Delivery {
   /** The queues that a message has reached. */
   readonly #writtenTo = new Set<string>();
   /** Whether dead letters are to be withdrawn as part of that. */
-  #withdrawing = false;
+  #removing = false;
 
-  constructor(link: Link, log: Log, cache: Cache, names: Names, options: DeliveryOptions) {
-    this.#link = link;
+  constructor(client: ReconnectingClient, log: Log, cache: Cache, names: Names, options: RelayOptions) {
+    this.#client = client;
     this.#log = log;
     this.#cache = cache;
     this.#names = names;
@@ -66,11 +66,11 @@ export class Delivery {
     const moved = before?.status !== task.status || before.attempts.length !== task.attempts.length;
     if (moved && isFinished(task))
       this.#meanwhile(task.id, () => this.#announceInOrder(task, endingOf(task.id, entry)));
-    else if (moved) await this.#later(task.id, () => this.#bring(before, task, hasToken));
-    if (!before || !isDead(before) || isDead(task) || this.#withdrawing) return;
+    else if (moved) await this.#later(task.id, () => this.#sendToken(before, task, hasToken));
+    if (!before || !isDead(before) || isDead(task) || this.#removing) return;
     // Once for all that come back before it begins: each time it looks at every dead letter.
-    this.#withdrawing = true;
-    this.#meanwhile(task.id, () => this.#withdraw());
+    this.#removing = true;
+    this.#meanwhile(task.id, () => this.#removeRevived());
   }
 
   #meanwhile(what: string, send: () => Promise<void>): void {
@@ -118,7 +118,7 @@ export class Delivery {
     }
   }
 
-  async #bring(before: Task | undefined, task: Task, hasToken: boolean): Promise<void> {
+  async #sendToken(before: Task | undefined, task: Task, hasToken: boolean): Promise<void> {
     if (hasToken || task.status === 'working') return;
     // The token of a delay that is over comes out of the delay by itself.
     const kept = before?.status === 'scheduled' && before.due_at - before.updated_at <= LONGEST_DELAY * 1_000;
@@ -158,7 +158,7 @@ export class Delivery {
 
   /** Sends the messages of a task that has ended, the dead letter first. */
   async announce(task: Task, ending: string): Promise<void> {
-    await Promise.all([isDead(task) ? this.#bury(task) : undefined, this.#tell(task, ending)]);
+    await Promise.all([isDead(task) ? this.#deadLetter(task) : undefined, this.#tell(task, ending)]);
   }
 
   async #tell(task: Task, ending: string): Promise<void> {
@@ -167,9 +167,9 @@ export class Delivery {
     const message = resultMessage(task, (path) => this.#refOf(path));
     // A worker that is not ours has sent its message itself.
     if (!message || isForeign(ending)) return this.#noteAnnounced(task, ending);
-    const outgoing = announcement(this.#names, this.#log.newId(), this.#options.clock(), reply_to, message, ending);
+    const publication = announcement(this.#names, this.#log.newId(), this.#options.clock(), reply_to, message, ending);
     try {
-      await this.#sendOrDeclare(outgoing, reply_to);
+      await this.#sendOrDeclare(publication, reply_to);
     } catch (error) {
       // A queue that we may not make, or that somebody has made otherwise, is not ours to put right.
       if (!(error instanceof AgentqError) || (error.code !== 'denied' && error.code !== 'topology')) throw error;
@@ -196,24 +196,24 @@ export class Delivery {
     }
   }
 
-  async #sendOrDeclare(outgoing: Outgoing, replyTo: string): Promise<void> {
-    if (await this.#send(outgoing)) return;
+  async #sendOrDeclare(publication: Publication, replyTo: string): Promise<void> {
+    if (await this.#send(publication)) return;
     const { replicated } = this.#options;
     const nothing = { exchanges: [], queues: [], bindings: [] };
-    await declare(this.#link, { ...nothing, ...resultsOf(replyTo, { names: this.#names, replicated }) });
-    await this.#send(outgoing);
+    await declare(this.#client, { ...nothing, ...resultsOf(replyTo, { names: this.#names, replicated }) });
+    await this.#send(publication);
   }
 
-  #bury(task: Task & { readonly status: 'failed' | 'expired' }): Promise<void> {
+  #deadLetter(task: Task & { readonly status: 'failed' | 'expired' }): Promise<void> {
     const reason = task.status === 'failed' ? task.reason : 'its TTL passed before anybody started it';
-    return this.bury(task.id, task.envelope.to, Buffer.from(JSON.stringify(task.envelope)), reason, {
+    return this.sendDeadLetter(task.id, task.envelope.to, Buffer.from(JSON.stringify(task.envelope)), reason, {
       'agentq-status': task.status,
       'agentq-attempts': task.attempts.length,
     });
   }
 
   /** Puts a message into the queue of dead letters, with the reason in its headers. */
-  async bury(
+  async sendDeadLetter(
     id: string,
     role: string,
     content: Buffer,
@@ -225,15 +225,15 @@ export class Delivery {
   }
 
   /** Takes what is no dead letter any more out of their queue, also what others have left there. */
-  async withdraw(): Promise<void> {
+  async removeRevived(): Promise<void> {
     await this.settled();
-    await this.#withdraw();
+    await this.#removeRevived();
   }
 
-  async #withdraw(): Promise<void> {
-    this.#withdrawing = false;
-    const { browse } = await import('./scan-queue.ts');
-    await browse(this.#link, this.#names.deadLetters, () => ({ headers }) => {
+  async #removeRevived(): Promise<void> {
+    this.#removing = false;
+    const { scanQueue } = await import('./scan-queue.ts');
+    await scanQueue(this.#client, this.#names.deadLetters, () => ({ headers }) => {
       const id = headers['agentq-task-id'];
       const task = typeof id === 'string' ? findRow(this.#cache.db, id)?.task : undefined;
       return task && !isDead(task) ? 'take' : 'leave';
@@ -275,9 +275,9 @@ export class Delivery {
    * due.
    * @returns whether a queue has taken it
    */
-  async #send(outgoing: Outgoing): Promise<boolean> {
+  async #send(publication: Publication): Promise<boolean> {
     try {
-      await this.#link.lasting(async (session) => session.publish(outgoing));
+      await this.#client.withConnection(async (connection) => connection.publish(publication));
       return true;
     } catch (error) {
       if (error instanceof Unroutable) return false;

@@ -37,7 +37,7 @@ export class OpenTasks {
    * by the word of a role's workers alone.
    * @param role the one whose tasks to look at; undefined for all
    */
-  async carry(role?: string): Promise<void> {
+  async republish(role?: string): Promise<void> {
     const { cache, clock, retention } = this.#parts;
     const now = clock();
     const old = now - (retention.days * DAY) / 3;

@@ -2,13 +2,13 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { GetMessage } from 'amqplib';
 import { ResultMessage } from '../../../core/result-message.ts';
 import { isMissing } from '../connection/broker-error.ts';
-import type { Link } from '../connection/reconnecting-client.ts';
+import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
 import { COMMON_LIMITS, parseBounded } from '../wire/bounded-json.ts';
 import { digestOf } from '../wire/decode.ts';
 import { lockOf } from '../wire/names.ts';
 import { monotonic } from '../connection/monotonic.ts';
-import { Held } from '../connection/unacked-messages.ts';
-import { closeQuietly, type Session } from '../connection/broker-connection.ts';
+import { UnackedMessages } from '../connection/unacked-messages.ts';
+import { closeQuietly, type BrokerConnection } from '../connection/broker-connection.ts';
 
 /** A result message that waits in its queue. */
 export interface Waiting {
@@ -44,16 +44,22 @@ const looking = new Map<string, Promise<unknown>>();
  * @param begin makes what looks; called again where the connection breaks and all begins anew
  * @returns what is still held
  */
-export async function browse(link: Link, queue: string, begin: () => Look): Promise<Held> {
+export async function scanQueue(
+  client: ReconnectingClient,
+  queue: string,
+  begin: () => Look,
+): Promise<UnackedMessages> {
   const before = looking.get(queue) ?? Promise.resolve();
-  const mine = before.catch(() => {}).then(() => link.lasting((session) => browseAlone(session, queue, begin())));
+  const mine = before
+    .catch(() => {})
+    .then(() => client.withConnection((connection) => scanAlone(connection, queue, begin())));
   looking.set(queue, mine);
   return mine.finally(() => looking.get(queue) === mine && looking.delete(queue));
 }
 
-async function browseAlone(session: Session, queue: string, look: Look): Promise<Held> {
-  const unlock = await lock(session, lockOf(queue));
-  const channel = await session.channel();
+async function scanAlone(connection: BrokerConnection, queue: string, look: Look): Promise<UnackedMessages> {
+  const unlock = await lock(connection, lockOf(queue));
+  const channel = await connection.channel();
   const held: GetMessage[] = [];
   const left: GetMessage[] = [];
   try {
@@ -65,16 +71,16 @@ async function browseAlone(session: Session, queue: string, look: Look): Promise
       else (fate === 'hold' ? held : left).push(message);
       if (fate === 'stop') break;
     }
-    if (held.length === 0) return new Held(session, channel, []);
+    if (held.length === 0) return new UnackedMessages(connection, channel, []);
     for (const message of left) channel.nack(message, false, true);
     // The answer tells that they lie there again.
     await channel.checkQueue(queue);
-    return new Held(session, channel, held);
+    return new UnackedMessages(connection, channel, held);
   } catch (error) {
     held.length = 0;
     // A queue that nobody has declared holds nothing.
     if (!isMissing(error)) throw error;
-    return new Held(session, channel, []);
+    return new UnackedMessages(connection, channel, []);
   } finally {
     if (held.length === 0) await closeQuietly(channel);
     await unlock();
@@ -85,9 +91,9 @@ async function browseAlone(session: Session, queue: string, look: Look): Promise
  * An exclusive queue is one connection's alone, and goes with it: a lock that no crash leaves behind. Where it can't
  * be had, for want of rights or of patience, it is done without.
  */
-async function lock(session: Session, name: string): Promise<() => Promise<void>> {
+async function lock(connection: BrokerConnection, name: string): Promise<() => Promise<void>> {
   for (const end = monotonic() + LONGEST_LOOK; monotonic() < end; await pause(ASK_EVERY)) {
-    const channel = await session.channel();
+    const channel = await connection.channel();
     try {
       await channel.assertQueue(name, { exclusive: true, durable: false });
     } catch (error) {
@@ -95,7 +101,7 @@ async function lock(session: Session, name: string): Promise<() => Promise<void>
       break;
     }
     return async () => {
-      if (session.closed) return;
+      if (connection.closed) return;
       await channel.deleteQueue(name);
       await channel.close();
     };

@@ -3,9 +3,10 @@ import type { CommandOf } from '../../../core/command.ts';
 import { AgentqError } from '../../../core/errors.ts';
 import type { EventOf } from '../../../core/event.ts';
 import { isMissing, isRefused, Unroutable } from '../connection/broker-error.ts';
-import type { Link } from '../connection/reconnecting-client.ts';
-import { type Names, RESERVED } from '../wire/names.ts';
-import { closeQuietly, type Session } from '../connection/broker-connection.ts';
+import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
+import type { Names } from '../wire/names.ts';
+import { RESERVED } from '../wire/routing-key.ts';
+import { closeQuietly, type BrokerConnection } from '../connection/broker-connection.ts';
 
 export function unknownRole(role: string): AgentqError {
   return new AgentqError(
@@ -25,7 +26,7 @@ const AGAIN = 200;
  */
 export async function routed<T>(
   { envelope }: EventOf<'submitted'>,
-  link: Link,
+  client: ReconnectingClient,
   names: Names,
   publish: () => Promise<T>,
 ): Promise<T> {
@@ -34,7 +35,7 @@ export async function routed<T>(
       return await publish();
     } catch (error) {
       if (!(error instanceof Unroutable)) throw error;
-      await checkRole(link, names, envelope.to);
+      await checkRole(client, names, envelope.to);
       if (tries === TRIES) throw unknownRole(envelope.to);
       await pause(AGAIN);
     }
@@ -42,16 +43,16 @@ export async function routed<T>(
 }
 
 /** @throws AgentqError `topology` where nobody has declared it */
-export async function checkRole(link: Link, names: Names, role: string): Promise<void> {
-  await link.lasting((session) => checkWorkQueue(session, names, role));
+export async function checkRole(client: ReconnectingClient, names: Names, role: string): Promise<void> {
+  await client.withConnection((connection) => checkWorkQueue(connection, names, role));
 }
 
 /**
  * The log may be bound to a role whose work queue was deleted: it would take a submit that no worker gets.
  * @throws AgentqError `topology` where there is no work queue of the role
  */
-export async function checkWorkQueue(session: Session, names: Names, role: string): Promise<void> {
-  const channel = await session.channel();
+export async function checkWorkQueue(connection: BrokerConnection, names: Names, role: string): Promise<void> {
+  const channel = await connection.channel();
   try {
     await channel.checkQueue(names.work(role));
   } catch (error) {

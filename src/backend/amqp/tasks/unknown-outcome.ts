@@ -30,7 +30,10 @@ export function changeOfAll(ids: readonly string[]): Change {
  * @param make is given what is to be called when it was sent
  * @throws AgentqError `outcome-unknown` in place of `unreachable` then
  */
-export async function knowing<T>({ name, hint }: Change, make: (onSent: () => void) => Promise<T>): Promise<T> {
+export async function reportingUnknownOutcome<T>(
+  { name, hint }: Change,
+  make: (onSent: () => void) => Promise<T>,
+): Promise<T> {
   let sent = false;
   try {
     return await make(() => (sent = true));

@@ -1,10 +1,10 @@
 import type { Channel, GetMessage } from 'amqplib';
 import type { EventOf } from '../../../core/event.ts';
 import { isMissing } from '../connection/broker-error.ts';
-import type { Link } from '../connection/reconnecting-client.ts';
+import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
 import { readToken } from '../wire/decode.ts';
 import type { Names } from '../wire/names.ts';
-import type { Session } from '../connection/broker-connection.ts';
+import type { BrokerConnection } from '../connection/broker-connection.ts';
 import { unknownRole } from './submit-rules.ts';
 
 /** A message of a work queue, in the hands of this process alone until it is taken out, or its connection ends. */
@@ -22,7 +22,7 @@ export interface Token {
 }
 
 export interface WorkQueueParts {
-  readonly link: Link;
+  readonly client: ReconnectingClient;
   readonly names: Names;
   readonly replicated: boolean;
   /** ms since 1970. */
@@ -31,14 +31,14 @@ export interface WorkQueueParts {
 
 /** The work queues, one token at a time: what is fetched ahead would be kept from others, and defeat priorities. */
 export class WorkQueues {
-  readonly #link: Link;
+  readonly #client: ReconnectingClient;
   readonly #names: Names;
   readonly #replicated: boolean;
   readonly #clock: () => number;
-  readonly #channels = new WeakMap<Session, Promise<Channel>>();
+  readonly #channels = new WeakMap<BrokerConnection, Promise<Channel>>();
 
-  constructor({ link, names, replicated, clock }: WorkQueueParts) {
-    this.#link = link;
+  constructor({ client, names, replicated, clock }: WorkQueueParts) {
+    this.#client = client;
     this.#names = names;
     this.#replicated = replicated;
     this.#clock = clock;
@@ -46,22 +46,22 @@ export class WorkQueues {
 
   /** The next token of a role. @throws AgentqError `topology` where nobody has declared the role */
   next(role: string): Promise<Token | undefined> {
-    return this.#link.lasting(async (session) => {
-      const channel = await this.#channel(session);
+    return this.#client.withConnection(async (connection) => {
+      const channel = await this.#channel(connection);
       try {
         for (const { queue } of this.#names.workQueues(role, this.#replicated)) {
           const message = await channel.get(queue, { noAck: false });
-          if (message) return this.#token(channel, queue, role, message, session);
+          if (message) return this.#token(channel, queue, role, message, connection);
         }
         return undefined;
       } catch (error) {
-        this.#channels.delete(session);
+        this.#channels.delete(connection);
         throw isMissing(error) ? unknownRole(role) : error;
       }
     });
   }
 
-  #token(channel: Channel, queue: string, role: string, message: GetMessage, session: Session): Token {
+  #token(channel: Channel, queue: string, role: string, message: GetMessage, connection: BrokerConnection): Token {
     return {
       submitted: readToken(message, role, this.#clock()),
       entry: entryOf(message),
@@ -69,23 +69,23 @@ export class WorkQueues {
       queue,
       take() {
         // Where the connection is gone, the token is back in its queue, and whoever gets it sees that it is stale.
-        if (session.closed) return;
+        if (connection.closed) return;
         settle(() => channel.ack(message));
       },
       back() {
-        if (!session.closed) settle(() => channel.nack(message, false, true));
+        if (!connection.closed) settle(() => channel.nack(message, false, true));
       },
     };
   }
 
-  #channel(session: Session): Promise<Channel> {
-    let channel = this.#channels.get(session);
+  #channel(connection: BrokerConnection): Promise<Channel> {
+    let channel = this.#channels.get(connection);
     if (!channel) {
-      channel = session.channel();
-      this.#channels.set(session, channel);
+      channel = connection.channel();
+      this.#channels.set(connection, channel);
       channel
-        .then((open) => open.on('close', () => this.#channels.delete(session)))
-        .catch(() => this.#channels.delete(session));
+        .then((open) => open.on('close', () => this.#channels.delete(connection)))
+        .catch(() => this.#channels.delete(connection));
     }
     return channel;
   }

@@ -2,8 +2,8 @@ import type { Channel } from 'amqplib';
 import { AgentqError } from '../../../core/errors.ts';
 import { argumentDifferences, namesArgument } from './argument-differences.ts';
 import { isMissing } from '../connection/broker-error.ts';
-import type { Link } from '../connection/reconnecting-client.ts';
-import type { Session } from '../connection/broker-connection.ts';
+import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
+import type { BrokerConnection } from '../connection/broker-connection.ts';
 import type { Arguments, Exchange, Queue, Topology } from './topology.ts';
 
 /** How many things are asked for at once, each on a channel of its own. */
@@ -20,39 +20,39 @@ export interface Difference {
  * @returns what is missing, and what is there otherwise
  */
 export async function compare(
-  link: Link,
+  client: ReconnectingClient,
   { exchanges, queues }: Topology,
 ): Promise<{ readonly missing: readonly string[]; readonly differences: readonly Difference[] }> {
-  return link.lasting(async (session) => {
+  return client.withConnection(async (connection) => {
     const missing: string[] = [];
     const differences: Difference[] = [];
     await inTurns(exchanges, async (exchange) => {
-      if (!(await isThere(session, (channel) => channel.checkExchange(exchange.name)))) missing.push(exchange.name);
-      else differences.push(...(await exchangeDifferences(session, exchange)));
+      if (!(await isThere(connection, (channel) => channel.checkExchange(exchange.name)))) missing.push(exchange.name);
+      else differences.push(...(await exchangeDifferences(connection, exchange)));
     });
     await inTurns(queues, async (queue) => {
-      if (!(await isThere(session, (channel) => channel.checkQueue(queue.name)))) missing.push(queue.name);
-      else differences.push(...(await queueDifferences(session, queue)));
+      if (!(await isThere(connection, (channel) => channel.checkQueue(queue.name)))) missing.push(queue.name);
+      else differences.push(...(await queueDifferences(connection, queue)));
     });
     return { missing, differences };
   });
 }
 
 /** Declares everything; what is there already is left as it is. */
-export async function declare(link: Link, { exchanges, queues, bindings }: Topology): Promise<void> {
-  await link.lasting(async (session) => {
-    await onChannels(session, exchanges, assertExchange);
-    await onChannels(session, queues, (channel, queue) => assertQueue(channel, queue.name, queue.arguments));
-    await onChannels(session, bindings, (channel, { source, destination, to, key }) =>
+export async function declare(client: ReconnectingClient, { exchanges, queues, bindings }: Topology): Promise<void> {
+  await client.withConnection(async (connection) => {
+    await onChannels(connection, exchanges, assertExchange);
+    await onChannels(connection, queues, (channel, queue) => assertQueue(channel, queue.name, queue.arguments));
+    await onChannels(connection, bindings, (channel, { source, destination, to, key }) =>
       to === 'queue' ? channel.bindQueue(destination, source, key) : channel.bindExchange(destination, source, key),
     );
   });
 }
 
-export async function remove(link: Link, { exchanges, queues }: Topology): Promise<void> {
-  await link.lasting(async (session) => {
-    await onChannels(session, queues, (channel, { name }) => channel.deleteQueue(name));
-    await onChannels(session, exchanges, (channel, { name }) => channel.deleteExchange(name));
+export async function remove(client: ReconnectingClient, { exchanges, queues }: Topology): Promise<void> {
+  await client.withConnection(async (connection) => {
+    await onChannels(connection, queues, (channel, { name }) => channel.deleteQueue(name));
+    await onChannels(connection, exchanges, (channel, { name }) => channel.deleteExchange(name));
   });
 }
 
@@ -63,8 +63,8 @@ const assertQueue = (channel: Channel, name: string, args: Arguments) =>
   channel.assertQueue(name, { durable: true, arguments: args });
 
 /** The broker closes a channel on which it had to refuse something: so each question has its own. */
-async function isThere(session: Session, ask: (channel: Channel) => Promise<unknown>): Promise<boolean> {
-  const channel = await session.channel();
+async function isThere(connection: BrokerConnection, ask: (channel: Channel) => Promise<unknown>): Promise<boolean> {
+  const channel = await connection.channel();
   try {
     await ask(channel);
     await channel.close();
@@ -78,11 +78,11 @@ async function isThere(session: Session, ask: (channel: Channel) => Promise<unkn
 }
 
 async function differencesOf(
-  session: Session,
+  connection: BrokerConnection,
   name: string,
   ask: (channel: Channel) => Promise<unknown>,
 ): Promise<Difference[]> {
-  const channel = await session.channel();
+  const channel = await connection.channel();
   try {
     await ask(channel);
     await channel.close();
@@ -96,8 +96,8 @@ async function differencesOf(
   }
 }
 
-async function exchangeDifferences(session: Session, exchange: Exchange): Promise<Difference[]> {
-  const found = await differencesOf(session, exchange.name, (channel) => assertExchange(channel, exchange));
+async function exchangeDifferences(connection: BrokerConnection, exchange: Exchange): Promise<Difference[]> {
+  const found = await differencesOf(connection, exchange.name, (channel) => assertExchange(channel, exchange));
   return found.map((difference) => inFull(difference, `a durable exchange of type ${exchange.type}`));
 }
 
@@ -108,9 +108,12 @@ function inFull(difference: Difference, wanted: string): Difference {
     : { ...difference, problem: `${difference.problem}: it should be ${wanted}` };
 }
 
-async function queueDifferences(session: Session, { name, arguments: wanted }: Queue): Promise<Difference[]> {
+async function queueDifferences(
+  connection: BrokerConnection,
+  { name, arguments: wanted }: Queue,
+): Promise<Difference[]> {
   const problems = await argumentDifferences(wanted, async (args) => {
-    const [difference] = await differencesOf(session, name, (channel) => assertQueue(channel, name, args));
+    const [difference] = await differencesOf(connection, name, (channel) => assertQueue(channel, name, args));
     return difference?.problem;
   });
   const all = Object.entries(wanted).map(([key, value]) => `${key} '${value}'`);
@@ -135,14 +138,14 @@ async function inTurns<T>(items: readonly T[], body: (item: T) => Promise<void>)
 }
 
 async function onChannels<T>(
-  session: Session,
+  connection: BrokerConnection,
   items: readonly T[],
   body: (channel: Channel, item: T) => Promise<unknown>,
 ): Promise<void> {
   const rest = [...items];
   await Promise.all(
     Array.from({ length: Math.min(AT_ONCE, items.length) }, async () => {
-      const channel = await session.channel();
+      const channel = await connection.channel();
       for (let item = rest.shift(); item !== undefined; item = rest.shift()) await body(channel, item);
       await channel.close();
     }),

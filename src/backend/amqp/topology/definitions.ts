@@ -1,5 +1,5 @@
 import { resultsQueue } from '../../../core/reply-to.ts';
-import { WORKER_SUBJECTS } from '../wire/routing-key.ts';
+import { WORKER_KEY_WORDS } from '../wire/routing-key.ts';
 import { DELAY_LEVELS, lockOf, type Names } from '../wire/names.ts';
 import type { Topology } from './topology.ts';
 
@@ -68,7 +68,7 @@ interface User {
   readonly keys: Readonly<Record<string, string>>;
 }
 
-const WORKER_SAYS = WORKER_SUBJECTS.join('|');
+const WORKER_SAYS = WORKER_KEY_WORDS.join('|');
 
 function usersOf({ names, roles, coordinators }: DefinitionsOptions): User[] {
   const { exchange, tokens, delays, log, deadLetters } = names;

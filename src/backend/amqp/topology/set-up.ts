@@ -1,10 +1,10 @@
 import { AgentqError } from '../../../core/errors.ts';
 import type { BackendOptions, BrokerOptions, BrokerReport, TopologyWish } from '../../options.ts';
-import { parseAddress } from '../connection/broker-url.ts';
+import { parseBrokerUrl } from '../connection/broker-url.ts';
 import { compare, declare, refuseDifferences, remove } from './declare.ts';
 import { definitionsOf } from './definitions.ts';
 import { guarantees, refuseOldBroker } from './guarantees.ts';
-import { Link } from '../connection/reconnecting-client.ts';
+import { ReconnectingClient } from '../connection/reconnecting-client.ts';
 import { Names } from '../wire/names.ts';
 import { noteMessage } from '../wire/encode.ts';
 import { type Topology, topologyOf } from './topology.ts';
@@ -19,26 +19,26 @@ export async function createAmqp(
   wish: TopologyWish,
 ): Promise<BrokerReport> {
   const { patience, say, replicated } = broker;
-  const link = new Link(parseAddress(broker.url), { patience, say, clock, random });
+  const client = new ReconnectingClient(parseBrokerUrl(broker.url), { patience, say, clock, random });
   try {
-    const product = await link.lasting(async (session) => session.product);
+    const product = await client.withConnection(async (connection) => connection.product);
     refuseOldBroker(product, replicated);
-    const names = new Names(link.address.prefix);
+    const names = new Names(client.address.prefix);
     const topology = wanted(broker, wish);
-    const { missing, differences } = await compare(link, topology);
-    refuseDifferences(differences, link.place);
+    const { missing, differences } = await compare(client, topology);
+    refuseDifferences(differences, client.place);
     try {
-      await declare(link, topology);
+      await declare(client, topology);
     } catch (error) {
       // Of those who may not declare anything it is enough that everything is there.
       if (missing.length > 0 || !(error instanceof AgentqError) || error.code !== 'denied') throw error;
     }
     // From then on the log knows the time, also for messages that do not say when they were published.
     const begin = noteMessage(names, `0-begin-${random().toString(36).slice(2)}`, clock(), {});
-    if (missing.includes(names.log)) await link.lasting(async (session) => session.publish(begin));
-    return { product, place: link.place, declared: [...missing], guarantees: [...guarantees(product, replicated)] };
+    if (missing.includes(names.log)) await client.withConnection(async (connection) => connection.publish(begin));
+    return { product, place: client.place, declared: [...missing], guarantees: [...guarantees(product, replicated)] };
   } finally {
-    await link.close();
+    await client.close();
   }
 }
 
@@ -49,24 +49,24 @@ export async function removeAmqp(
   wish: TopologyWish,
 ): Promise<void> {
   const { patience, say } = broker;
-  const link = new Link(parseAddress(broker.url), { patience, say, clock, random });
+  const client = new ReconnectingClient(parseBrokerUrl(broker.url), { patience, say, clock, random });
   try {
-    await remove(link, wanted(broker, wish));
+    await remove(client, wanted(broker, wish));
   } finally {
-    await link.close();
+    await client.close();
   }
 }
 
 /** What `createAmqp` would declare. */
 export function wanted({ url, replicated, retention }: BrokerOptions, { roles, coordinators }: TopologyWish): Topology {
-  const names = new Names(parseAddress(url).prefix);
+  const names = new Names(parseBrokerUrl(url).prefix);
   const replyTos = coordinators.map((agent) => `results.${agent}`);
   return topologyOf({ names, roles, replyTos, replicated, retention });
 }
 
 /** The same as RabbitMQ's definitions, with users and their rights. */
 export function wantedDefinitions(broker: BrokerOptions, wish: TopologyWish): object {
-  const { vhost, prefix } = parseAddress(broker.url);
+  const { vhost, prefix } = parseBrokerUrl(broker.url);
   return definitionsOf(
     { vhost, names: new Names(prefix), replicated: broker.replicated, ...wish },
     wanted(broker, wish),

@@ -1,5 +1,6 @@
 import type { Retention } from '../../options.ts';
-import { DELAY_LEVELS, type Names, RESERVED } from '../wire/names.ts';
+import { DELAY_LEVELS, type Names } from '../wire/names.ts';
+import { RESERVED } from '../wire/routing-key.ts';
 
 export type Arguments = Readonly<Record<string, string | number>>;
 

@@ -1,5 +1,5 @@
-import { DELAY_LEVELS, eventKey, type Names, RESERVED } from './names.ts';
-import { WORKER_SUBJECTS } from './routing-key.ts';
+import { DELAY_LEVELS, type Names } from './names.ts';
+import { eventKey, RESERVED, WORKER_KEY_WORDS } from './routing-key.ts';
 
 /**
  * Who can have written a message of the log, by the rights that `init --definitions` gives: `coordinator` for a key that
@@ -18,10 +18,10 @@ export function authorOf(key: string, exchange: string, names: Names): Author {
   return role === undefined ? 'anyone' : { role };
 }
 
-function authorOfEvent([subject, role, ...more]: readonly string[]): Author {
-  if (subject === undefined || !WORKER_SUBJECTS.includes(subject) || more.length > 0) return 'coordinator';
+function authorOfEvent([keyWord, role, ...more]: readonly string[]): Author {
+  if (keyWord === undefined || !WORKER_KEY_WORDS.includes(keyWord) || more.length > 0) return 'coordinator';
   if (role !== undefined) return { role };
-  return subject === 'note' ? 'anyone' : 'coordinator';
+  return keyWord === 'note' ? 'anyone' : 'coordinator';
 }
 
 /** The role in a key of work or of a delay: `agentq.work.ROLE.PRIORITY`. */

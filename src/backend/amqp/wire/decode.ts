@@ -27,9 +27,9 @@ import {
   saysNewer,
   textOf,
 } from './message-headers.ts';
-import { eventKey, type Names, RESERVED } from './names.ts';
+import type { Names } from './names.ts';
 import { isSound } from './sound-event.ts';
-import { FOREIGN_RESULT, FOUND, SKIP, subjectOf } from './routing-key.ts';
+import { eventKey, FOREIGN_RESULT, FOUND, RESERVED, SKIP, keyWordOf } from './routing-key.ts';
 
 /** One message of the log, read. */
 export type LogEntry = {
@@ -140,9 +140,9 @@ function readEvents(json: unknown, key: string, author: Author, limits: BodyLimi
   if (!parsed.success) return unreadable('it is no entry of the log');
   const { skip, role: speaker, v: _v, ...body } = parsed.data;
   const { events } = body;
-  const [subject, role] = key.slice(eventKey('').length).split('.');
-  if (subject === SKIP && skip !== undefined && events.length === 0) return () => ({ kind: 'skip', offset: skip });
-  const rightful = subject === FOUND ? role !== undefined && isFound(events) : subject === subjectOf(events);
+  const [keyWord, role] = key.slice(eventKey('').length).split('.');
+  if (keyWord === SKIP && skip !== undefined && events.length === 0) return () => ({ kind: 'skip', offset: skip });
+  const rightful = keyWord === FOUND ? role !== undefined && isFound(events) : keyWord === keyWordOf(events);
   if (!rightful) return unreadable('its key does not say what it holds');
   const single = events.length === 1 || events.every(({ type }) => type !== 'carried');
   if (!single || !events.every(isSound)) return unreadable('it holds an event that no agentq writes');

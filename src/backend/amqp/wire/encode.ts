@@ -6,9 +6,9 @@ import type { Task } from '../../../core/task.ts';
 import { authorOf } from './author.ts';
 import { COMMON_LIMITS, COORDINATOR_LIMITS } from './bounded-json.ts';
 import type { LogBody, Note } from './log-body.ts';
-import { FOREIGN_RESULT, subjectOf } from './routing-key.ts';
-import { delayKey, eventKey, LONGEST_DELAY, type Names, RESERVED, workKey } from './names.ts';
-import type { Outgoing } from './publication.ts';
+import { delayKey, eventKey, FOREIGN_RESULT, RESERVED, keyWordOf, workKey } from './routing-key.ts';
+import { LONGEST_DELAY, type Names } from './names.ts';
+import type { Publication } from './publication.ts';
 
 /** From what size on a message is compressed, in bytes, and how long it may be then: RabbitMQ 4 takes 16 MiB. */
 const COMPRESSED_FROM = 32 * 1024;
@@ -23,7 +23,7 @@ const json = (value: unknown) => Buffer.from(JSON.stringify(value));
  * The submit of one task: log and work queue, or log and delay, take one and the same message, the plain envelope.
  * @param now when it is published, ms since 1970: the log's time goes by that, and it may have been said long before
  */
-export function submitMessage(names: Names, id: string, event: EventOf<'submitted'>, now: number): Outgoing {
+export function submitMessage(names: Names, id: string, event: EventOf<'submitted'>, now: number): Publication {
   const { envelope, at, due_at } = event;
   const delay = due_at === undefined ? 0 : due_at - at;
   const ttl = envelope.ttl_seconds === undefined ? undefined : envelope.ttl_seconds * 1_000;
@@ -43,7 +43,7 @@ export function tokenMessage(
   event: EventOf<'submitted'>,
   delay: number,
   ttl?: number,
-): Outgoing {
+): Publication {
   const { envelope, at, context, due_at, max_attempts } = event;
   const { to, priority } = envelope;
   const seconds = Math.ceil(delay / 1_000);
@@ -68,14 +68,14 @@ export function tokenMessage(
   };
 }
 
-function common(id: string, at: number): Outgoing['options'] {
+function common(id: string, at: number): Publication['options'] {
   return { messageId: id, contentType: 'application/json', timestamp: Math.floor(at / 1_000) };
 }
 
 /** What the routing key of an entry says beside its events. */
 export interface Under {
   /** What it is about; that of its events where it is not said. */
-  readonly subject?: string | undefined;
+  readonly keyWord?: string | undefined;
   /** The role whose tasks it is about: that of the note where it names one alone, and none with `null`. */
   readonly role?: string | null | undefined;
 }
@@ -84,12 +84,12 @@ export interface Under {
  * Anything else for the log.
  * @throws AgentqError `too-large`
  */
-export function noteMessage(names: Names, id: string, at: number, note: Note, under: Under = {}): Outgoing {
+export function noteMessage(names: Names, id: string, at: number, note: Note, under: Under = {}): Publication {
   const { events = [], roles = [] } = note;
-  const { subject = subjectOf(events), role = roles.length === 1 ? roles[0] : null } = under;
+  const { keyWord = keyWordOf(events), role = roles.length === 1 ? roles[0] : null } = under;
   const body: LogBody = { ...note, v: 1, at, events, roles };
   const whole = json(body);
-  const key = eventKey([subject, ...(role === null ? [] : [role])].join('.'));
+  const key = eventKey([keyWord, ...(role === null ? [] : [role])].join('.'));
   const { bytes } = authorOf(key, names.exchange, names) === 'coordinator' ? COORDINATOR_LIMITS : COMMON_LIMITS;
   if (whole.length > bytes) {
     throw new AgentqError(
@@ -122,7 +122,7 @@ export function announcement(
   replyTo: string,
   message: ResultMessage,
   ending: string,
-): Outgoing {
+): Publication {
   return {
     exchange: names.exchange,
     key: replyTo,
@@ -135,7 +135,7 @@ export function announcement(
 }
 
 /** A result message that somebody wrote to its queue alone, for the log. */
-export function foreignMessage(names: Names, id: string, at: number, content: Buffer): Outgoing {
+export function foreignMessage(names: Names, id: string, at: number, content: Buffer): Publication {
   const options = { ...common(id, at), headers: { 'agentq-at': at } };
   return { exchange: names.exchange, key: eventKey(FOREIGN_RESULT), content, options };
 }
@@ -147,7 +147,7 @@ export function deadMessage(
   role: string,
   content: Buffer,
   headers: Readonly<Record<string, string | number>>,
-): Outgoing {
+): Publication {
   return { exchange: names.tokens, key: `${RESERVED}dead.${role}`, content, options: { messageId: id, headers } };
 }
 

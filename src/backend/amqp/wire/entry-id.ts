@@ -16,7 +16,7 @@ export function foreignEntry(id: string, digest: string): string {
 }
 
 /** The mark that the log has heard of a message with this SHA-256 at least once. */
-export const heard = (digest: string): string => `heard:${digest}`;
+export const digestMark = (digest: string): string => `heard:${digest}`;
 
 export const isForeign = (ending: string): boolean => ending.includes('#');
 

@@ -10,20 +10,6 @@ export const DELAY_LEVELS = 23;
 /** The longest delay that the broker keeps, in seconds: 97 days. */
 export const LONGEST_DELAY = 2 ** DELAY_LEVELS - 1;
 
-/**
- * The words of routing keys. What the keys of results begin with is free, since they are the names of queues that
- * submitters choose.
- */
-export const RESERVED = 'agentq.';
-export const eventKey = (what: string): string => `${RESERVED}event.${what}`;
-export const workKey = (role: string, priority: Priority): string => `${RESERVED}work.${role}.${priority}`;
-
-/** The binary digits of the seconds, highest first, and then where the message goes when they are over. */
-export function delayKey(seconds: number, role: string, priority: Priority): string {
-  const digits = seconds.toString(2).padStart(DELAY_LEVELS, '0').split('').join('.');
-  return `${RESERVED}delay.${digits}.${role}.${priority}`;
-}
-
 /** The queue that whoever looks at another one holds meanwhile. */
 export const lockOf = (queue: string): string => `${queue}.lock`;
 

@@ -1,7 +1,7 @@
 import type { Options } from 'amqplib';
 
 /** A message to be published. */
-export interface Outgoing {
+export interface Publication {
   readonly exchange: string;
   readonly key: string;
   readonly content: Buffer;

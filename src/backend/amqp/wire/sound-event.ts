@@ -5,7 +5,7 @@ import { type Evidence, isInStore } from '../../../core/evidence.ts';
 import { isName } from '../../../core/identifiers.ts';
 import { isMaxAttempts } from '../../../core/retry.ts';
 import { isFinished, isDead, type Task } from '../../../core/task.ts';
-import { RESERVED } from './names.ts';
+import { RESERVED } from './routing-key.ts';
 
 /** Whether an event says nothing that agentq never writes, beyond what its schema checks. */
 export function isSound(event: Event): boolean {
