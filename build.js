@@ -17,7 +17,7 @@ const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.
 const own = [
   /src\/cli\/(commands\/|batch-text\.|table\.|schemas\.|idle-memory\.)/,
   /src\/app\/(backup|batch|evidence-age|kept-batch|flush-outbox|dead-letters|doctor|inbox|near-ids|restore|worker|workspace-store|torture|hand-over|left-over-scratch|scratch)/,
-  /src\/backend\/(projection\/audit\.|sqlite\/(archive|noted-epoch|openers|overlay|replace-content|store-copy)\.|amqp\/)/,
+  /src\/backend\/(projection\/audit\.|sqlite\/(archive\/|overlay\.)|amqp\/)/,
   /src\/core\/secrets\/(?!find-secret)/,
   /src\/core\/(event|task-form|moment-form|evidence|result-message|sha256|idempotency-key)\./,
   /node_modules\/(?!commander|zod|nanoid)/,

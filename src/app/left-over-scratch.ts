@@ -4,7 +4,7 @@ import type { Task } from '../core/task.ts';
 import { rolePolicy } from './config.ts';
 import { attemptOfScratch } from './scratch.ts';
 import type { Services } from './services.ts';
-import { AttemptProcesses } from './worker/attempt-processes.ts';
+import { AttemptProcesses } from './worker/processes/attempt-processes.ts';
 import type { Workspace } from './workspace.ts';
 
 /** How long the child of a cancelled task may take to stop before its scratch counts as left over, in ms. */

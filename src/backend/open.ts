@@ -36,7 +36,7 @@ export async function openArchive(options: BackendOptions): Promise<Archive> {
       'docs/brokers.md; the evidence is plain files',
     );
   }
-  const { SqliteArchive } = await import('./sqlite/archive.ts');
+  const { SqliteArchive } = await import('./sqlite/archive/archive.ts');
   return new SqliteArchive(options);
 }
 

@@ -8,17 +8,17 @@ import { attemptFolder, prepareAttempt } from '../evidence-paths.ts';
 import { obey } from '../obey.ts';
 import { removeScratch, scratchFolder, scratchResult } from '../scratch.ts';
 import type { Services } from '../services.ts';
-import { AttemptProcesses } from './attempt-processes.ts';
+import { AttemptProcesses } from './processes/attempt-processes.ts';
 import type { AttemptReport, StopReason } from './attempt-report.ts';
 import { blame } from './blame.ts';
-import { Capture } from './capture.ts';
-import { childEnvironment, contextFile } from './child-environment.ts';
-import { feed } from './feed.ts';
-import { firstLine } from './first-line.ts';
-import { type Exit, ProcessGroup } from './process-group.ts';
+import { Capture } from './child/capture.ts';
+import { childEnvironment, contextFile } from './child/child-environment.ts';
+import { feed } from './child/feed.ts';
+import { firstLine } from './child/first-line.ts';
+import { type Exit, ProcessGroup } from './processes/process-group.ts';
 import type { RunOptions } from './run-options.ts';
 import { Settlement } from './settlement.ts';
-import { terminate } from './termination.ts';
+import { terminate } from './processes/termination.ts';
 
 /** EX_TEMPFAIL of sysexits.h: the child asks to be tried again later, at no cost to its attempts. */
 const TRY_LATER = 75;

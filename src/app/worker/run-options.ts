@@ -1,6 +1,6 @@
 import type { RolePolicy } from '../config.ts';
 import type { Ground } from './ground.ts';
-import type { Guard } from './guard.ts';
+import type { Guard } from './processes/guard.ts';
 
 /** How a worker runs its children. */
 export interface RunOptions {

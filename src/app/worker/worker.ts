@@ -7,7 +7,7 @@ import type { AttemptReport } from './attempt-report.ts';
 import { AttemptRun } from './attempt-run.ts';
 import { worded } from './blame.ts';
 import { Ground } from './ground.ts';
-import { Guard } from './guard.ts';
+import { Guard } from './processes/guard.ts';
 import type { RunOptions } from './run-options.ts';
 
 export interface WorkerOptions extends Omit<RunOptions, 'guard' | 'ground'> {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { BackendOptions } from '../options.ts';
 import { Connection } from '../projection/connection.ts';
 import { Doorbell } from './doorbell.ts';
-import { storeForm } from './form.ts';
+import { storeSchema } from './schema.ts';
 import { refuseNetworkFileSystem } from './file-system.ts';
 
 export const databaseIn = (dir: string) => join(dir, 'agentq.db');
@@ -14,6 +14,6 @@ export function createSqlite(options: BackendOptions): { readonly created: boole
   refuseNetworkFileSystem(options.dir);
   const created = !existsSync(databaseIn(options.dir));
   Doorbell.create(bellsIn(options.dir), options.folderMode);
-  Connection.create(databaseIn(options.dir), options.fileMode, storeForm).close();
+  Connection.create(databaseIn(options.dir), options.fileMode, storeSchema).close();
   return { created };
 }

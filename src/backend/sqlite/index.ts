@@ -3,7 +3,7 @@ import type { BackendOptions } from '../options.ts';
 import { Connection } from '../projection/connection.ts';
 import { bellsIn, databaseIn } from './create.ts';
 import { Doorbell } from './doorbell.ts';
-import { storeForm } from './form.ts';
+import { storeSchema } from './schema.ts';
 import { refuseNetworkFileSystem } from './file-system.ts';
 import { SqliteBackend } from './sqlite-backend.ts';
 
@@ -12,7 +12,7 @@ export { createSqlite } from './create.ts';
 export function openSqlite({ dir, fileMode, clock, random }: BackendOptions): Backend {
   refuseNetworkFileSystem(dir);
   return new SqliteBackend(
-    Connection.open(databaseIn(dir), storeForm),
+    Connection.open(databaseIn(dir), storeSchema),
     new Doorbell(bellsIn(dir), fileMode),
     clock,
     random,

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { rolePolicy } from '../../app/config.ts';
 import type { AttemptReport } from '../../app/worker/attempt-report.ts';
-import { checkProgram } from '../../app/worker/program.ts';
+import { checkProgram } from '../../app/worker/child/program.ts';
 import { Worker } from '../../app/worker/worker.ts';
 import { name } from '../../core/identifiers.ts';
 import { count, duration, leaseSpan, parseFlags, span } from '../flags.ts';

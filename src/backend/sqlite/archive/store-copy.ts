@@ -1,10 +1,10 @@
 import { chmodSync, closeSync, fsyncSync, openSync, rmSync } from 'node:fs';
-import type { Task } from '../../core/task.ts';
-import type { Listed, Listing, StoreCopy } from '../archive.ts';
-import { Connection } from '../projection/connection.ts';
-import { parseStored, type Stored } from '../projection/rows.ts';
+import type { Task } from '../../../core/task.ts';
+import type { Listed, Listing, StoreCopy } from '../../archive.ts';
+import { Connection } from '../../projection/connection.ts';
+import { parseStored, type Stored } from '../../projection/rows.ts';
 import { syncName } from './noted-epoch.ts';
-import { storeForm } from './form.ts';
+import { storeSchema } from '../schema.ts';
 
 /** What a backup holds besides the store. */
 const LISTING = `
@@ -39,13 +39,13 @@ export class SqliteCopy implements StoreCopy {
     closeSync(openSync(path, 'wx', mode));
     try {
       chmodSync(path, mode); // whatever the umask takes away
-      const from = Connection.open(source, storeForm);
+      const from = Connection.open(source, storeSchema);
       try {
         from.run('VACUUM INTO ?', path);
       } finally {
         from.close();
       }
-      return new SqliteCopy(path, Connection.open(path, storeForm));
+      return new SqliteCopy(path, Connection.open(path, storeSchema));
     } catch (error) {
       removeCopy(path);
       throw error;

@@ -1,6 +1,6 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
-import { AgentqError } from '../../core/errors.ts';
+import { AgentqError } from '../../../core/errors.ts';
 
 /**
  * Sees to it that the program is there before a task is claimed for it: a typing error must not cost every task an

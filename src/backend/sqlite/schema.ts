@@ -5,7 +5,7 @@ import { projectionSchema } from '../projection/schema.ts';
  * The store of a workspace: the events are the log and the truth. The work queue of a role is the index
  * `task_ready`; `mailbox` holds the result messages not yet collected, by the event that ended the task.
  */
-export const storeForm: Form = {
+export const storeSchema: Form = {
   application: 0x61677471, // "agtq" in ASCII
   version: 1,
   synchronous: 'FULL',

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { pipeline, type Writable } from 'node:stream';
-import type { Brief } from '../brief.ts';
+import type { Brief } from '../../brief.ts';
 
 /** Gives a child what it gets to read. A child that stops reading is not an error. */
 export function feed(stdin: Writable | undefined, brief: Brief): void {

@@ -1,19 +1,19 @@
 import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { AgentqError } from '../../core/errors.ts';
-import { decide } from '../../core/decide.ts';
-import type { Archive, Restored } from '../archive.ts';
-import type { BackendOptions } from '../options.ts';
-import { audit } from '../projection/audit.ts';
-import { Connection } from '../projection/connection.ts';
-import { type Stored, toRow } from '../projection/rows.ts';
-import { Doorbell } from './doorbell.ts';
-import { epochOf, writeEpoch } from './epoch.ts';
-import { storeForm } from './form.ts';
-import { bellsIn, createSqlite, databaseIn } from './create.ts';
+import { AgentqError } from '../../../core/errors.ts';
+import { decide } from '../../../core/decide.ts';
+import type { Archive, Restored } from '../../archive.ts';
+import type { BackendOptions } from '../../options.ts';
+import { audit } from '../../projection/audit.ts';
+import { Connection } from '../../projection/connection.ts';
+import { type Stored, toRow } from '../../projection/rows.ts';
+import { Doorbell } from '../doorbell.ts';
+import { epochOf, writeEpoch } from '../epoch.ts';
+import { storeSchema } from '../schema.ts';
+import { bellsIn, createSqlite, databaseIn } from '../create.ts';
 import { noteEpoch, notedEpoch, syncName } from './noted-epoch.ts';
 import { openersOf } from './openers.ts';
-import { record } from './record.ts';
+import { record } from '../record.ts';
 import { replaceContent } from './replace-content.ts';
 import { DROP_LISTING, SqliteCopy } from './store-copy.ts';
 
@@ -71,7 +71,7 @@ export class SqliteArchive implements Archive {
     const aside = `${this.#database}.before-${epoch}`;
     if (!present && existsSync(this.#database)) moveAside(this.#database, aside);
     createSqlite(this.#options);
-    const store = Connection.open(this.#database, storeForm);
+    const store = Connection.open(this.#database, storeSchema);
     try {
       replaceContent(store, copy.path, () => {
         if (epochOf(store) >= epoch)
@@ -92,7 +92,7 @@ export class SqliteArchive implements Archive {
   #usable(): Connection | undefined {
     let store: Connection | undefined;
     try {
-      store = Connection.open(this.#database, storeForm);
+      store = Connection.open(this.#database, storeSchema);
       const [found] = store.all<{ integrity_check: string }>('PRAGMA integrity_check(1)');
       if (found?.integrity_check === 'ok') return store;
     } catch (error) {

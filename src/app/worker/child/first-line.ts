@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs';
-import { findSecret } from '../../core/secrets/find-secret.ts';
+import { findSecret } from '../../../core/secrets/find-secret.ts';
 
 const HEAD = 4_096;
 const LONGEST = 200;

@@ -1,4 +1,4 @@
-import type { Connection } from '../projection/connection.ts';
+import type { Connection } from '../../projection/connection.ts';
 
 /**
  * Puts the tables of another file in the place of all that a store has, in one transaction: who has the store open

@@ -1,8 +1,8 @@
 import { closeSync, fstatSync, lstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { ArtifactStore } from '../../artifacts/store.ts';
-import type { Evidence } from '../../core/evidence.ts';
+import type { ArtifactStore } from '../../../artifacts/store.ts';
+import type { Evidence } from '../../../core/evidence.ts';
 
 /** How much of the end of a log is searched for a reason, in bytes. */
 const TAIL = 4_096;
