@@ -19,7 +19,7 @@ const own = [
   /src\/app\/(backup|batch|evidence-age|kept-batch|flush-outbox|dead-letters|doctor|inbox|near-ids|restore|worker|workspace-store|torture|hand-over|left-over-scratch|scratch)/,
   /src\/backend\/(projection\/audit\.|sqlite\/(archive\/|overlay\.)|amqp\/)/,
   /src\/core\/secrets\/(?!find-secret)/,
-  /src\/core\/(event|task-form|moment-form|evidence|result-message|sha256|idempotency-key)\./,
+  /src\/core\/(task\/(event|task-form)|evidence\/evidence|result\/result-message|envelope\/idempotency-key|moment-form|sha256)\./,
   /node_modules\/(?!commander|zod|nanoid)/,
   /zod\/.*(json-schema|locales|registries)/,
 ];

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { prepare } from '../src/app/submit.ts';
 import { openBackend } from '../src/backend/open.ts';
-import { parseSubmission } from '../src/core/submission.ts';
+import { parseSubmission } from '../src/core/envelope/submission.ts';
 import { agentq, instructions } from './agentq.ts';
 import { BrokerWorkspace } from './broker-workspace.ts';
 import { atMost, type Measure, ms } from './figure.ts';

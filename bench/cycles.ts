@@ -4,7 +4,7 @@ import { claim } from '../src/app/claim.ts';
 import { complete } from '../src/app/complete.ts';
 import type { Services } from '../src/app/services.ts';
 import { submit } from '../src/app/submit.ts';
-import { parseSubmission } from '../src/core/submission.ts';
+import { parseSubmission } from '../src/core/envelope/submission.ts';
 import { instructions, makeWorkspace, summary } from './agentq.ts';
 import { atLeast, type Measure, perSecond } from './figure.ts';
 import { alternate, median } from './measure.ts';

@@ -6,11 +6,11 @@ import { Names } from '../src/backend/amqp/wire/names.ts';
 import { entryTime } from '../src/backend/amqp/wire/entry-id.ts';
 import { noteMessage, submitMessage } from '../src/backend/amqp/wire/encode.ts';
 import type { Publication } from '../src/backend/amqp/wire/publication.ts';
-import type { Command } from '../src/core/command.ts';
-import { decide } from '../src/core/decide.ts';
-import type { Envelope } from '../src/core/envelope.ts';
-import { parseSubmission } from '../src/core/submission.ts';
-import type { Task } from '../src/core/task.ts';
+import type { Command } from '../src/core/task/command.ts';
+import { decide } from '../src/core/task/decide.ts';
+import type { Envelope } from '../src/core/envelope/envelope.ts';
+import { parseSubmission } from '../src/core/envelope/submission.ts';
+import type { Task } from '../src/core/task/task.ts';
 import { instructions, summary } from './agentq.ts';
 import { openOptions, openServices } from './services.ts';
 

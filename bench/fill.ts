@@ -1,8 +1,8 @@
 // node fill.ts WORKSPACE COUNT: puts so many finished tasks into the workspace.
 import { prepare } from '../src/app/submit.ts';
 import type { Request } from '../src/backend/backend.ts';
-import type { Envelope } from '../src/core/envelope.ts';
-import { parseSubmission } from '../src/core/submission.ts';
+import type { Envelope } from '../src/core/envelope/envelope.ts';
+import { parseSubmission } from '../src/core/envelope/submission.ts';
 import { instructions, summary } from './agentq.ts';
 import { openServices } from './services.ts';
 

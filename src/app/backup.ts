@@ -3,7 +3,7 @@ import { basename, dirname } from 'node:path';
 import type { ArtifactStore, Stored } from '../artifacts/store.ts';
 import type { Archive, StoreCopy } from '../backend/archive.ts';
 import { AgentqError } from '../core/errors.ts';
-import type { Drift, Evidence } from '../core/evidence.ts';
+import type { Drift, Evidence } from '../core/evidence/evidence.ts';
 import { evidenceOf, findDrift } from './verify.ts';
 import type { Workspace } from './workspace.ts';
 

@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { AgentqError, isAway } from '../core/errors.ts';
 import { MAX_BATCH_ROWS, MAX_ROW } from '../core/limits.ts';
-import { sameSubmit } from '../core/sameness.ts';
-import { parseSubmission, type Submission } from '../core/submission.ts';
+import { sameSubmit } from '../core/task/sameness.ts';
+import { parseSubmission, type Submission } from '../core/envelope/submission.ts';
 import { type CurrentFolder, locate } from './current-folder.ts';
 import { type Draft, keep, keepAgain, type Kept, prepare, type Prepared } from './submit.ts';
 import { isRefused, takeBackContext, takeBackUnheard } from './submit.ts';

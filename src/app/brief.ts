@@ -1,6 +1,6 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { ArtifactStore } from '../artifacts/store.ts';
-import type { Task } from '../core/task.ts';
+import type { Task } from '../core/task/task.ts';
 
 /** A context of more bytes is not held in memory. */
 const LARGE = 64 * 1024 * 1024;

@@ -1,5 +1,5 @@
 import type { ClaimRequest } from '../backend/backend.ts';
-import type { TaskIn } from '../core/task.ts';
+import type { TaskIn } from '../core/task/task.ts';
 import { patience, type Services } from './services.ts';
 
 /**

@@ -1,9 +1,9 @@
 import type { FileSource, Stored } from '../artifacts/store.ts';
-import type { CommandOf } from '../core/command.ts';
-import { type Decision, decide } from '../core/decide.ts';
+import type { CommandOf } from '../core/task/command.ts';
+import { type Decision, decide } from '../core/task/decide.ts';
 import { AgentqError, isAway } from '../core/errors.ts';
 import { INSISTING, refuseSecret } from '../core/secrets/find-secret.ts';
-import type { Task } from '../core/task.ts';
+import type { Task } from '../core/task/task.ts';
 import {
   type Brought,
   broughtArtifacts,

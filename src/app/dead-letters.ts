@@ -1,4 +1,4 @@
-import type { Task } from '../core/task.ts';
+import type { Task } from '../core/task/task.ts';
 import { everyTask } from './every-task.ts';
 import { obey } from './obey.ts';
 import type { Services } from './services.ts';

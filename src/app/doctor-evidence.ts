@@ -1,6 +1,6 @@
 import { describeDrift } from '../artifacts/store.ts';
 import { AgentqError } from '../core/errors.ts';
-import { isFinished } from '../core/task.ts';
+import { isFinished } from '../core/task/task.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import { everyTask } from './every-task.ts';
 import { EvidenceAge } from './evidence-age.ts';

@@ -1,5 +1,5 @@
 import type { Backend, Filter } from '../backend/backend.ts';
-import type { Task } from '../core/task.ts';
+import type { Task } from '../core/task/task.ts';
 
 const PAGE = 500;
 

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { nextAttempt, type Task } from '../core/task.ts';
+import { nextAttempt, type Task } from '../core/task/task.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import { taskOf } from './evidence-paths.ts';
 import type { Services } from './services.ts';

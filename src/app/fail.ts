@@ -1,6 +1,6 @@
-import type { Evidence } from '../core/evidence.ts';
+import type { Evidence } from '../core/evidence/evidence.ts';
 import { INSISTING, refuseSecret } from '../core/secrets/find-secret.ts';
-import type { Task } from '../core/task.ts';
+import type { Task } from '../core/task/task.ts';
 import { rolePolicy } from './config.ts';
 import { findTask, obey } from './obey.ts';
 import type { Services } from './services.ts';

@@ -1,5 +1,5 @@
 import { AgentqError } from '../core/errors.ts';
-import type { TaskIn } from '../core/task.ts';
+import type { TaskIn } from '../core/task/task.ts';
 import { obey } from './obey.ts';
 import type { Services } from './services.ts';
 

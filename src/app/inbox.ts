@@ -1,7 +1,7 @@
 import { type ArtifactStore, describeDrift } from '../artifacts/store.ts';
 import type { Taken } from '../backend/backend.ts';
-import { type ResultMessage, resultMessage } from '../core/result-message.ts';
-import type { Task } from '../core/task.ts';
+import { type ResultMessage, resultMessage } from '../core/result/result-message.ts';
+import type { Task } from '../core/task/task.ts';
 import { patience, type Services } from './services.ts';
 import { evidenceOf, findDrift } from './verify.ts';
 

@@ -1,6 +1,6 @@
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Task } from '../core/task.ts';
+import type { Task } from '../core/task/task.ts';
 import { rolePolicy } from './config.ts';
 import { attemptOfScratch } from './scratch.ts';
 import type { Services } from './services.ts';

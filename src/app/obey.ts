@@ -1,6 +1,6 @@
-import type { Command } from '../core/command.ts';
+import type { Command } from '../core/task/command.ts';
 import { AgentqError } from '../core/errors.ts';
-import type { Task } from '../core/task.ts';
+import type { Task } from '../core/task/task.ts';
 import { unknownTask } from './near-ids.ts';
 import type { Services } from './services.ts';
 

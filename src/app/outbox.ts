@@ -1,6 +1,6 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CommandOf } from '../core/command.ts';
+import type { CommandOf } from '../core/task/command.ts';
 import type { Workspace } from './workspace.ts';
 
 /** What can be said while nobody hears it. */

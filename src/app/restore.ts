@@ -3,7 +3,7 @@ import type { ArtifactStore } from '../artifacts/store.ts';
 import { describeDrift } from '../artifacts/store.ts';
 import type { Restored } from '../backend/archive.ts';
 import { AgentqError } from '../core/errors.ts';
-import type { Drift, Evidence } from '../core/evidence.ts';
+import type { Drift, Evidence } from '../core/evidence/evidence.ts';
 import { type BackupServices, contentOf, copyPieces, evidenceFolder, storageError } from './backup.ts';
 import { findDrift } from './verify.ts';
 

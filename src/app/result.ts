@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { type Content, describeDrift } from '../artifacts/store.ts';
 import { AgentqError } from '../core/errors.ts';
-import type { Evidence } from '../core/evidence.ts';
-import type { TaskIn } from '../core/task.ts';
+import type { Evidence } from '../core/evidence/evidence.ts';
+import type { TaskIn } from '../core/task/task.ts';
 import { MAX_JSON_RESULT_BYTES } from '../core/limits.ts';
 import { findTask } from './obey.ts';
 import type { Services } from './services.ts';

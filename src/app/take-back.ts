@@ -1,5 +1,5 @@
 import type { Stored } from '../artifacts/store.ts';
-import type { Task } from '../core/task.ts';
+import type { Task } from '../core/task/task.ts';
 import type { Services } from './services.ts';
 import { evidenceOf } from './verify.ts';
 

@@ -1,6 +1,6 @@
-import { nextDue } from '../core/due.ts';
+import { nextDue } from '../core/task/due.ts';
 import { AgentqError } from '../core/errors.ts';
-import { isFinished, type Task } from '../core/task.ts';
+import { isFinished, type Task } from '../core/task/task.ts';
 import { findTask } from './obey.ts';
 import { patience, type Services } from './services.ts';
 

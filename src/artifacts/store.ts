@@ -1,4 +1,4 @@
-import type { Drift, Evidence } from '../core/evidence.ts';
+import type { Drift, Evidence } from '../core/evidence/evidence.ts';
 
 /**
  * The port: where contexts, results and artifacts lie. Paths are relative to the store, with `/` between their

@@ -1,5 +1,5 @@
-import type { Evidence } from '../core/evidence.ts';
-import type { Task } from '../core/task.ts';
+import type { Evidence } from '../core/evidence/evidence.ts';
+import type { Task } from '../core/task/task.ts';
 
 /** The port of a backend whose store is a file: what a backup and a restore need of it. Moments in ms since 1970. */
 export interface Archive {

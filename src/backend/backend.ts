@@ -1,7 +1,7 @@
-import type { Command } from '../core/command.ts';
+import type { Command } from '../core/task/command.ts';
 import type { Refusal } from '../core/errors.ts';
-import type { Event } from '../core/event.ts';
-import type { Status, Task } from '../core/task.ts';
+import type { Event } from '../core/task/event.ts';
+import type { Status, Task } from '../core/task/task.ts';
 
 /**
  * The port: what agentq needs of a place that keeps tasks. It speaks of outcomes; log, projection, tokens and

@@ -20,7 +20,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { FsStore } from '../../src/artifacts/fs/fs-store.ts';
 import type { Source } from '../../src/artifacts/store.ts';
-import type { Evidence } from '../../src/core/evidence.ts';
+import type { Evidence } from '../../src/core/evidence/evidence.ts';
 import { Child } from '../backend/support/child.ts';
 import { scratchFolder } from '../backend/support/scratch.ts';
 

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Backend } from '../../src/backend/backend.ts';
-import type { Event } from '../../src/core/event.ts';
+import type { Event } from '../../src/core/task/event.ts';
 import { type RabbitMq, startRabbitMq } from '../broker/private-rabbitmq.ts';
 import { amqpUrl, otherBroker } from '../broker/shared-broker.ts';
 import { startProxy } from '../broker/tcp-proxy.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Backend } from '../../src/backend/backend.ts';
-import type { Envelope } from '../../src/core/envelope.ts';
+import type { Envelope } from '../../src/core/envelope/envelope.ts';
 import {
   ask,
   cancel,

@@ -7,7 +7,7 @@ import { exitCodes, INTERNAL_ERROR } from '../../src/cli/exit-codes.ts';
 import { outputs } from '../../src/cli/schemas.ts';
 import { LONGEST, parseDuration } from '../../src/core/duration.ts';
 import * as limits from '../../src/core/limits.ts';
-import { DEFAULT_MAX_ATTEMPTS } from '../../src/core/retry.ts';
+import { DEFAULT_MAX_ATTEMPTS } from '../../src/core/task/retry.ts';
 import { badMoments, strict } from './strict.ts';
 
 const read = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { Command } from '../../src/core/command.ts';
-import { MAX_STARTS } from '../../src/core/retry.ts';
-import type { Task, TaskIn } from '../../src/core/task.ts';
+import type { Command } from '../../src/core/task/command.ts';
+import { MAX_STARTS } from '../../src/core/task/retry.ts';
+import type { Task, TaskIn } from '../../src/core/task/task.ts';
 import {
   acknowledge,
   backoff,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { nextDue } from '../../src/core/due.ts';
-import { elapse } from '../../src/core/elapse.ts';
-import type { Task } from '../../src/core/task.ts';
+import { nextDue } from '../../src/core/task/due.ts';
+import { elapse } from '../../src/core/task/elapse.ts';
+import type { Task } from '../../src/core/task/task.ts';
 import {
   backoff,
   cancel,

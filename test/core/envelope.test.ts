@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkEnvelopeSize, envelopeSchema } from '../../src/core/envelope.ts';
+import { checkEnvelopeSize, envelopeSchema } from '../../src/core/envelope/envelope.ts';
 import { MAX_ENVELOPE_BYTES } from '../../src/core/limits.ts';
 import { envelope } from './tasks.ts';
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import type { Command } from '../../src/core/command.ts';
-import { decide } from '../../src/core/decide.ts';
-import { evolve } from '../../src/core/evolve.ts';
-import { MAX_STARTS } from '../../src/core/retry.ts';
-import { spentAttempts } from '../../src/core/task.ts';
+import type { Command } from '../../src/core/task/command.ts';
+import { decide } from '../../src/core/task/decide.ts';
+import { evolve } from '../../src/core/task/evolve.ts';
+import { MAX_STARTS } from '../../src/core/task/retry.ts';
+import { spentAttempts } from '../../src/core/task/task.ts';
 import {
   backoff,
   cancel,

@@ -1,4 +1,4 @@
-import type { EventType } from '../../src/core/event.ts';
+import type { EventType } from '../../src/core/task/event.ts';
 import {
   acknowledge,
   backoff,

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import type { Event, EventOf, EventType } from '../../src/core/event.ts';
-import { evolve } from '../../src/core/evolve.ts';
-import type { Task } from '../../src/core/task.ts';
+import type { Event, EventOf, EventType } from '../../src/core/task/event.ts';
+import { evolve } from '../../src/core/task/evolve.ts';
+import type { Task } from '../../src/core/task/task.ts';
 import { everyEvent } from './every-event.ts';
 import { deepFreeze } from './freeze.ts';
 import {

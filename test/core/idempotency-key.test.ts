@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { taskIdOfKey } from '../../src/core/idempotency-key.ts';
+import { taskIdOfKey } from '../../src/core/envelope/idempotency-key.ts';
 import { isName } from '../../src/core/identifiers.ts';
 
 test.for(['nightly', 'ünïcödé/../ any text', 'k'.repeat(200)])(

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Event, EventType } from '../../src/core/event.ts';
-import { evolve } from '../../src/core/evolve.ts';
-import type { Task } from '../../src/core/task.ts';
+import type { Event, EventType } from '../../src/core/task/event.ts';
+import { evolve } from '../../src/core/task/evolve.ts';
+import type { Task } from '../../src/core/task/task.ts';
 import { untouched } from './tasks.ts';
 import type { Turn } from './world.ts';
 

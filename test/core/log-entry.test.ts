@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { MAX_RECORDED_REFUSALS } from '../../src/core/decide.ts';
-import type { Event } from '../../src/core/event.ts';
-import { type Applied, applyEntry } from '../../src/core/log-entry.ts';
-import type { Task } from '../../src/core/task.ts';
+import { MAX_RECORDED_REFUSALS } from '../../src/core/task/decide.ts';
+import type { Event } from '../../src/core/task/event.ts';
+import { type Applied, applyEntry } from '../../src/core/task/apply-entry.ts';
+import type { Task } from '../../src/core/task/task.ts';
 import { deepFreeze } from './freeze.ts';
 import {
   cancel,

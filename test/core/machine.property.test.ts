@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decide } from '../../src/core/decide.ts';
-import { Event } from '../../src/core/event.ts';
-import { evolve } from '../../src/core/evolve.ts';
-import { type Status, statuses, type Task } from '../../src/core/task.ts';
+import { decide } from '../../src/core/task/decide.ts';
+import { Event } from '../../src/core/task/event.ts';
+import { evolve } from '../../src/core/task/evolve.ts';
+import { type Status, statuses, type Task } from '../../src/core/task/task.ts';
 import { everyEvent } from './every-event.ts';
 import { brokenBy, brokenIn } from './invariants.ts';
 import { beginnings, commandOf, live, steps } from './world.ts';

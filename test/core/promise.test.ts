@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { missingArtifacts, promisedArtifacts } from '../../src/core/promise.ts';
+import { missingArtifacts, promisedArtifacts } from '../../src/core/evidence/promise.ts';
 import { envelope, evidence } from './tasks.ts';
 
 test('an envelope promises the artifacts that it names, and else none', () => {

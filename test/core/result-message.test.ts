@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { ResultMessage, resultMessage } from '../../src/core/result-message.ts';
-import type { Status, Task } from '../../src/core/task.ts';
+import { ResultMessage, resultMessage } from '../../src/core/result/result-message.ts';
+import type { Status, Task } from '../../src/core/task/task.ts';
 import { backoff, cancel, claim, complete, elapse, evidence, fail, MINUTE, story, submit } from './tasks.ts';
 
 const refOf = (path: string) => `/store/${path}`;

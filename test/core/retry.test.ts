@@ -8,7 +8,7 @@ import {
   MAX_STARTS,
   maxAttempts,
   startsUsedUp,
-} from '../../src/core/retry.ts';
+} from '../../src/core/task/retry.ts';
 import { backoff, claim, fail, handBacks, MINUTE, release, SECOND, story, submit } from './tasks.ts';
 
 const runs = { numRuns: 300 };

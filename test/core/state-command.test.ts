@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import type { Command, CommandType } from '../../src/core/command.ts';
-import { decide } from '../../src/core/decide.ts';
+import type { Command, CommandType } from '../../src/core/task/command.ts';
+import { decide } from '../../src/core/task/decide.ts';
 import type { ErrorCode } from '../../src/core/errors.ts';
-import type { EventType } from '../../src/core/event.ts';
-import { evolve } from '../../src/core/evolve.ts';
-import type { Status, Task } from '../../src/core/task.ts';
+import type { EventType } from '../../src/core/task/event.ts';
+import { evolve } from '../../src/core/task/evolve.ts';
+import type { Status, Task } from '../../src/core/task/task.ts';
 import {
   acknowledge,
   backoff,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseSubmission } from '../../src/core/submission.ts';
+import { parseSubmission } from '../../src/core/envelope/submission.ts';
 
 function errorOf(json: unknown): unknown {
   try {

@@ -7,7 +7,7 @@ import {
   type Status,
   statuses,
   type Task,
-} from '../../src/core/task.ts';
+} from '../../src/core/task/task.ts';
 import {
   backoff,
   cancel,

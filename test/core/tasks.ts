@@ -1,11 +1,11 @@
-import type { Command, CommandOf } from '../../src/core/command.ts';
-import { type Decision, decide } from '../../src/core/decide.ts';
-import type { Envelope } from '../../src/core/envelope.ts';
-import type { Event } from '../../src/core/event.ts';
-import type { Evidence } from '../../src/core/evidence.ts';
-import { type Backoff, FREE_HAND_BACKS, handBackBackoff } from '../../src/core/retry.ts';
+import type { Command, CommandOf } from '../../src/core/task/command.ts';
+import { type Decision, decide } from '../../src/core/task/decide.ts';
+import type { Envelope } from '../../src/core/envelope/envelope.ts';
+import type { Event } from '../../src/core/task/event.ts';
+import type { Evidence } from '../../src/core/evidence/evidence.ts';
+import { type Backoff, FREE_HAND_BACKS, handBackBackoff } from '../../src/core/task/retry.ts';
 import { sha256Hex } from '../../src/core/sha256.ts';
-import type { Task } from '../../src/core/task.ts';
+import type { Task } from '../../src/core/task/task.ts';
 
 /** When every story begins. */
 export const T0 = Date.UTC(2027, 0, 31, 9);

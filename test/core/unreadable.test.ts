@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { decide } from '../../src/core/decide.ts';
-import { Event } from '../../src/core/event.ts';
-import { applyEntry } from '../../src/core/log-entry.ts';
-import { isDead, type Task } from '../../src/core/task.ts';
-import { UNREADABLE, unreadableEvents } from '../../src/core/unreadable.ts';
+import { decide } from '../../src/core/task/decide.ts';
+import { Event } from '../../src/core/task/event.ts';
+import { applyEntry } from '../../src/core/task/apply-entry.ts';
+import { isDead, type Task } from '../../src/core/task/task.ts';
+import { UNREADABLE, unreadableEvents } from '../../src/core/task/unreadable.ts';
 import { dismiss, retry, ROLE, SECOND, T0 } from './tasks.ts';
 
 const WHY = 'a message in agentq.work.implementer that is no task envelope';

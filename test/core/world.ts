@@ -1,11 +1,11 @@
 import * as fc from 'fast-check';
-import type { Command, CommandType } from '../../src/core/command.ts';
-import { type Decision, decide } from '../../src/core/decide.ts';
-import { elapse } from '../../src/core/elapse.ts';
-import { ATTEMPTS_PER_EPOCH } from '../../src/core/epoch.ts';
-import type { Event } from '../../src/core/event.ts';
-import { MAX_STARTS } from '../../src/core/retry.ts';
-import type { Task } from '../../src/core/task.ts';
+import type { Command, CommandType } from '../../src/core/task/command.ts';
+import { type Decision, decide } from '../../src/core/task/decide.ts';
+import { elapse } from '../../src/core/task/elapse.ts';
+import { ATTEMPTS_PER_EPOCH } from '../../src/core/task/epoch.ts';
+import type { Event } from '../../src/core/task/event.ts';
+import { MAX_STARTS } from '../../src/core/task/retry.ts';
+import type { Task } from '../../src/core/task/task.ts';
 import {
   backoff,
   claim,

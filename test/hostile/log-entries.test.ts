@@ -1,8 +1,8 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { ADDED_TABLES } from '../../src/backend/amqp/cache/schema.ts';
-import type { Event } from '../../src/core/event.ts';
-import type { Task } from '../../src/core/task.ts';
+import type { Event } from '../../src/core/task/event.ts';
+import type { Task } from '../../src/core/task/task.ts';
 import { envelope, type Forged, Machine, MINUTE, PaperLog, reading, SECOND, START } from './support/paper-log.ts';
 
 /** What the workers of role `r` may write, against tasks of role `s`. */

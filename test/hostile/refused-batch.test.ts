@@ -6,7 +6,7 @@ import { submit } from '../../src/app/submit.ts';
 import { FsStore } from '../../src/artifacts/fs/fs-store.ts';
 import type { Backend } from '../../src/backend/backend.ts';
 import { createBackend, openBackend } from '../../src/backend/open.ts';
-import { parseSubmission } from '../../src/core/submission.ts';
+import { parseSubmission } from '../../src/core/envelope/submission.ts';
 import { scratchFolder } from '../backend/support/scratch.ts';
 import { storeOptions } from '../backend/support/store-options.ts';
 import { fixtures, type Shell, type Shells } from '../cli/harness.ts';

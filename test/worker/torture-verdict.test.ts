@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { Ledger } from '../../src/app/torture/ledger.ts';
 import { seededRandom } from '../../src/app/torture/seeded-random.ts';
 import { judge } from '../../src/app/torture/verdict.ts';
-import type { Event, EventType } from '../../src/core/event.ts';
+import type { Event, EventType } from '../../src/core/task/event.ts';
 
 type Happening = { readonly type: EventType; readonly [field: string]: unknown };
 

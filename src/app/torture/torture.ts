@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Event } from '../../core/event.ts';
+import type { Event } from '../../core/task/event.ts';
 import { everyTask } from '../every-task.ts';
 import type { Services } from '../services.ts';
 import { claimer, deserter, LEASE, startWorker, submitter, worker } from './actors.ts';

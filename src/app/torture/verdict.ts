@@ -1,4 +1,4 @@
-import type { Event } from '../../core/event.ts';
+import type { Event } from '../../core/task/event.ts';
 import type { ConfirmedCompletion, Ledger } from './ledger.ts';
 
 export interface Verdict {

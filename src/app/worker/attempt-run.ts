@@ -1,8 +1,8 @@
 import { lstatSync, mkdirSync } from 'node:fs';
 import { AgentqError, isAway } from '../../core/errors.ts';
-import type { Evidence } from '../../core/evidence.ts';
+import type { Evidence } from '../../core/evidence/evidence.ts';
 import { findSecret } from '../../core/secrets/find-secret.ts';
-import type { Task, TaskIn } from '../../core/task.ts';
+import type { Task, TaskIn } from '../../core/task/task.ts';
 import { type Brief, brief } from '../brief.ts';
 import { attemptFolder, prepareAttempt } from '../evidence-paths.ts';
 import { obey } from '../obey.ts';

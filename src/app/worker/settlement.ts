@@ -1,6 +1,6 @@
 import { AgentqError, isBrokers } from '../../core/errors.ts';
-import type { Evidence } from '../../core/evidence.ts';
-import type { Attempt, Task, TaskIn } from '../../core/task.ts';
+import type { Evidence } from '../../core/evidence/evidence.ts';
+import type { Attempt, Task, TaskIn } from '../../core/task/task.ts';
 import { complete, completeLater, type CompleteRequest } from '../complete.ts';
 import { fail } from '../fail.ts';
 import { obey } from '../obey.ts';

@@ -2,7 +2,7 @@ import { closeSync, fstatSync, fsyncSync, lstatSync, renameSync, rmSync } from '
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { AgentqError } from '../../core/errors.ts';
-import type { Drift, Evidence } from '../../core/evidence.ts';
+import type { Drift, Evidence } from '../../core/evidence/evidence.ts';
 import {
   type ArtifactStore,
   type Content,

@@ -1,7 +1,7 @@
-import type { CommandOf } from '../../core/command.ts';
-import { decide } from '../../core/decide.ts';
-import type { Event } from '../../core/event.ts';
-import type { Task } from '../../core/task.ts';
+import type { CommandOf } from '../../core/task/command.ts';
+import { decide } from '../../core/task/decide.ts';
+import type { Event } from '../../core/task/event.ts';
+import type { Task } from '../../core/task/task.ts';
 import type {
   Backend,
   Claimed,

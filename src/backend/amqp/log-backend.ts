@@ -1,8 +1,8 @@
-import { type Circumstances, decide } from '../../core/decide.ts';
-import { elapse } from '../../core/elapse.ts';
+import { type Circumstances, decide } from '../../core/task/decide.ts';
+import { elapse } from '../../core/task/elapse.ts';
 import { AgentqError } from '../../core/errors.ts';
-import type { Event } from '../../core/event.ts';
-import type { Task } from '../../core/task.ts';
+import type { Event } from '../../core/task/event.ts';
+import type { Task } from '../../core/task/task.ts';
 import type {
   Backend,
   Claimed,

@@ -1,4 +1,4 @@
-import type { Circumstances } from '../../core/decide.ts';
+import type { Circumstances } from '../../core/task/decide.ts';
 import type { BackendOptions, BrokerOptions } from '../options.ts';
 import type { Listeners } from '../projection/listeners.ts';
 import { OutageGrace } from './log/outage-grace.ts';

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Event } from '../../core/event.ts';
-import { evolve } from '../../core/evolve.ts';
-import type { Task } from '../../core/task.ts';
+import { Event } from '../../core/task/event.ts';
+import { evolve } from '../../core/task/evolve.ts';
+import type { Task } from '../../core/task/task.ts';
 import type { Finding } from '../backend.ts';
 import type { Connection } from './connection.ts';
 import { columns, restore } from './rows.ts';

@@ -1,4 +1,4 @@
-import { statuses, type Status, type Task } from '../../core/task.ts';
+import { statuses, type Status, type Task } from '../../core/task/task.ts';
 import type { Counts, Filter, RoleCount, WorkerSeen } from '../backend.ts';
 import type { Connection } from './connection.ts';
 import { parseStored } from './rows.ts';

@@ -1,4 +1,4 @@
-import { isFinished, type Task } from '../../core/task.ts';
+import { isFinished, type Task } from '../../core/task/task.ts';
 import type { Topic } from '../backend.ts';
 
 /** The topics that changes are of interest to, to be rung once the changes are durable. */

@@ -1,7 +1,7 @@
-import { nextDue } from '../../core/due.ts';
+import { nextDue } from '../../core/task/due.ts';
 import { AgentqError } from '../../core/errors.ts';
-import { rankOf } from '../../core/priority.ts';
-import { isDead, type Task } from '../../core/task.ts';
+import { rankOf } from '../../core/envelope/priority.ts';
+import { isDead, type Task } from '../../core/task/task.ts';
 import type { Connection } from './connection.ts';
 
 /** A task with the number of its row, which is the order in which tasks were submitted. */

@@ -1,4 +1,4 @@
-import type { Task } from '../../core/task.ts';
+import type { Task } from '../../core/task/task.ts';
 import type { Taken } from '../backend.ts';
 import type { Connection } from '../projection/connection.ts';
 import { type Stored, toRow } from '../projection/rows.ts';

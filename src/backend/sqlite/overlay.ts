@@ -1,5 +1,5 @@
-import { elapse } from '../../core/elapse.ts';
-import { isFinished } from '../../core/task.ts';
+import { elapse } from '../../core/task/elapse.ts';
+import { isFinished } from '../../core/task/task.ts';
 import type { Connection } from '../projection/connection.ts';
 import { columns, type Stored, toRow } from '../projection/rows.ts';
 

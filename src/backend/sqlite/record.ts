@@ -1,5 +1,5 @@
-import type { Event } from '../../core/event.ts';
-import { isFinished, type Task } from '../../core/task.ts';
+import type { Event } from '../../core/task/event.ts';
+import { isFinished, type Task } from '../../core/task/task.ts';
 import type { Connection } from '../projection/connection.ts';
 import { change, insert, type Row } from '../projection/rows.ts';
 

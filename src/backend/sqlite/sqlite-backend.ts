@@ -1,9 +1,9 @@
-import type { Command } from '../../core/command.ts';
-import { type Circumstances, decide } from '../../core/decide.ts';
+import type { Command } from '../../core/task/command.ts';
+import { type Circumstances, decide } from '../../core/task/decide.ts';
 import { AgentqError } from '../../core/errors.ts';
-import type { Event } from '../../core/event.ts';
-import { countsFrom } from '../../core/moment.ts';
-import type { Task } from '../../core/task.ts';
+import type { Event } from '../../core/task/event.ts';
+import { countsFrom } from '../../core/task/moment.ts';
+import type { Task } from '../../core/task/task.ts';
 import type {
   Backend,
   Claimed,
@@ -205,7 +205,7 @@ export class SqliteBackend implements Backend {
   }
 
   async history(id: string): Promise<readonly Event[]> {
-    const { Event } = await import('../../core/event.ts');
+    const { Event } = await import('../../core/task/event.ts');
     const sql = 'SELECT body FROM event WHERE task = (SELECT n FROM task WHERE id = ?) ORDER BY seq';
     const rows = await this.#ask(() => this.#db.all<{ body: string }>(sql, id));
     return rows.map(({ body }) => {

@@ -7,7 +7,7 @@ import type { Services } from '../../app/services.ts';
 import { findDrift } from '../../app/verify.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { name } from '../../core/identifiers.ts';
-import type { TaskIn } from '../../core/task.ts';
+import type { TaskIn } from '../../core/task/task.ts';
 import type { Context } from '../context.ts';
 import { duration, leaseSpan, parseFlags } from '../flags.ts';
 import type { Define } from '../verb.ts';

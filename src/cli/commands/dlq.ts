@@ -4,7 +4,7 @@ import { findTask } from '../../app/obey.ts';
 import { formatMoment } from '../../core/duration.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { name } from '../../core/identifiers.ts';
-import { isDead, type Task } from '../../core/task.ts';
+import { isDead, type Task } from '../../core/task/task.ts';
 import type { Context } from '../context.ts';
 import { limitOf, parseFlags } from '../flags.ts';
 import type { Io } from '../io.ts';

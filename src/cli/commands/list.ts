@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 import { findTask } from '../../app/obey.ts';
 import { formatMoment } from '../../core/duration.ts';
 import { name } from '../../core/identifiers.ts';
-import { statuses, type Task } from '../../core/task.ts';
+import { statuses, type Task } from '../../core/task/task.ts';
 import { limitOf, names, parseFlags } from '../flags.ts';
 import type { Io } from '../io.ts';
 import type { Define } from '../verb.ts';

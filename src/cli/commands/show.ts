@@ -1,5 +1,5 @@
 import { findTask } from '../../app/obey.ts';
-import type { Event } from '../../core/event.ts';
+import type { Event } from '../../core/task/event.ts';
 import { formatDuration } from '../../core/duration.ts';
 import type { Define } from '../verb.ts';
 import type { Output } from '../schemas.ts';

@@ -4,7 +4,7 @@ import type { Services } from '../../app/services.ts';
 import { evidenceOf, findDrift } from '../../app/verify.ts';
 import type { Counts, RoleCount } from '../../backend/backend.ts';
 import { formatDuration, formatMoment } from '../../core/duration.ts';
-import type { Task } from '../../core/task.ts';
+import type { Task } from '../../core/task/task.ts';
 import { AgentqError } from '../../core/errors.ts';
 import type { Io } from '../io.ts';
 import type { Define } from '../verb.ts';

@@ -4,7 +4,7 @@ import { locate } from '../../app/current-folder.ts';
 import { submit } from '../../app/submit.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { MAX_STDIN_BYTES } from '../../core/limits.ts';
-import { parseSubmission, type Submission } from '../../core/submission.ts';
+import { parseSubmission, type Submission } from '../../core/envelope/submission.ts';
 import type { Context } from '../context.ts';
 import { count, duration, names, parseFlags, span } from '../flags.ts';
 import { bar } from '../line.ts';

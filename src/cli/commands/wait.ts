@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { waitFor } from '../../app/wait.ts';
 import { AgentqError, type ErrorCode } from '../../core/errors.ts';
-import { isFinished, type Status, type Task } from '../../core/task.ts';
+import { isFinished, type Status, type Task } from '../../core/task/task.ts';
 import { duration, parseFlags } from '../flags.ts';
 import type { Define } from '../verb.ts';
 import { untilSignal } from '../signals.ts';

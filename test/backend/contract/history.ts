@@ -1,10 +1,10 @@
 import * as fc from 'fast-check';
 import { expect } from 'vitest';
 import type { Backend } from '../../../src/backend/backend.ts';
-import type { Command } from '../../../src/core/command.ts';
-import { decide } from '../../../src/core/decide.ts';
-import type { Event } from '../../../src/core/event.ts';
-import type { Task } from '../../../src/core/task.ts';
+import type { Command } from '../../../src/core/task/command.ts';
+import { decide } from '../../../src/core/task/decide.ts';
+import type { Event } from '../../../src/core/task/event.ts';
+import type { Task } from '../../../src/core/task/task.ts';
 import type { Clock, Theme } from './harness.ts';
 import {
   claimed,

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { Backend, Filter } from '../../../src/backend/backend.ts';
-import { statuses } from '../../../src/core/task.ts';
+import { statuses } from '../../../src/core/task/task.ts';
 import type { Theme } from './harness.ts';
 import { cancel, claimed, complete, dismiss, done, fail, idsOf, MINUTE, retry, submit } from './say.ts';
 

@@ -1,7 +1,7 @@
 import type { Request } from '../../../src/backend/backend.ts';
-import type { Command, CommandOf } from '../../../src/core/command.ts';
-import type { Envelope } from '../../../src/core/envelope.ts';
-import type { Evidence } from '../../../src/core/evidence.ts';
+import type { Command, CommandOf } from '../../../src/core/task/command.ts';
+import type { Envelope } from '../../../src/core/envelope/envelope.ts';
+import type { Evidence } from '../../../src/core/evidence/evidence.ts';
 
 export const SECOND = 1_000;
 export const MINUTE = 60 * SECOND;

@@ -1,9 +1,9 @@
 import { expect } from 'vitest';
 import type { Backend, ClaimRequest, Outcome, Request } from '../../../src/backend/backend.ts';
 import type { ErrorCode, Refusal } from '../../../src/core/errors.ts';
-import type { Event } from '../../../src/core/event.ts';
-import { evolve } from '../../../src/core/evolve.ts';
-import type { Task, TaskIn } from '../../../src/core/task.ts';
+import type { Event } from '../../../src/core/task/event.ts';
+import { evolve } from '../../../src/core/task/evolve.ts';
+import type { Task, TaskIn } from '../../../src/core/task/task.ts';
 import { LEASE, QUEUE, ROLE } from './requests.ts';
 
 /** The short words in which the tests of the contract speak to a backend. */

@@ -12,9 +12,9 @@ import type { Note } from '../../../src/backend/amqp/wire/log-body.ts';
 import type { Publication } from '../../../src/backend/amqp/wire/publication.ts';
 import { Undated } from '../../../src/backend/amqp/log/undated.ts';
 import { list } from '../../../src/backend/projection/questions.ts';
-import type { Envelope } from '../../../src/core/envelope.ts';
-import type { Event } from '../../../src/core/event.ts';
-import type { Task } from '../../../src/core/task.ts';
+import type { Envelope } from '../../../src/core/envelope/envelope.ts';
+import type { Event } from '../../../src/core/task/event.ts';
+import type { Task } from '../../../src/core/task/task.ts';
 
 export const names = new Names('agentq');
 

@@ -2,7 +2,7 @@ import { closeSync, fstatSync, lstatSync, openSync, readSync, writeSync } from '
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { ArtifactStore } from '../../../artifacts/store.ts';
-import type { Evidence } from '../../../core/evidence.ts';
+import type { Evidence } from '../../../core/evidence/evidence.ts';
 
 /** How much of the end of a log is searched for a reason, in bytes. */
 const TAIL = 4_096;

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Task } from '../../../core/task.ts';
+import type { Task } from '../../../core/task/task.ts';
 import type { Brief } from '../../brief.ts';
 import type { Services } from '../../services.ts';
 

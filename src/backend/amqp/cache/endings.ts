@@ -1,4 +1,4 @@
-import type { Task } from '../../../core/task.ts';
+import type { Task } from '../../../core/task/task.ts';
 import { type Stored, toRow } from '../../projection/rows.ts';
 import type { Cache } from './cache.ts';
 

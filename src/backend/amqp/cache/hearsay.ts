@@ -1,4 +1,4 @@
-import type { Task } from '../../../core/task.ts';
+import type { Task } from '../../../core/task/task.ts';
 import type { Connection } from '../../projection/connection.ts';
 import type { Author } from '../wire/author.ts';
 

@@ -1,5 +1,5 @@
-import type { Event } from '../../../core/event.ts';
-import type { TaskIn } from '../../../core/task.ts';
+import type { Event } from '../../../core/task/event.ts';
+import type { TaskIn } from '../../../core/task/task.ts';
 import type { Connection } from '../../projection/connection.ts';
 import { type Stored, toRow } from '../../projection/rows.ts';
 import type { LogEntry } from '../wire/decode.ts';

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Event, EventOf } from '../../../core/event.ts';
-import { foreignEvent } from '../../../core/foreign-result.ts';
-import { applyEntry } from '../../../core/log-entry.ts';
-import { isFinished, type Task } from '../../../core/task.ts';
+import type { Event, EventOf } from '../../../core/task/event.ts';
+import { foreignEvent } from '../../../core/result/foreign-result.ts';
+import { applyEntry } from '../../../core/task/apply-entry.ts';
+import { isFinished, type Task } from '../../../core/task/task.ts';
 import type { Connection } from '../../projection/connection.ts';
 import { change, findRow, insert, type Row } from '../../projection/rows.ts';
 import type { Author } from '../wire/author.ts';

@@ -1,4 +1,4 @@
-import type { Event } from '../../../core/event.ts';
+import type { Event } from '../../../core/task/event.ts';
 import type { LogEntry } from '../wire/decode.ts';
 
 /** Who may want to look when an entry has come by. It may have had no effect: rings promise nothing. */

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Event } from '../../../core/event.ts';
+import type { Event } from '../../../core/task/event.ts';
 import { type Listeners, nameOf } from '../../projection/listeners.ts';
 import { confirmedAndSeen, notShown, RESEND } from './confirmed-and-seen.ts';
 import type { OutageGrace } from './outage-grace.ts';

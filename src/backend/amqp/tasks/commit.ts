@@ -1,10 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Circumstances, decide } from '../../../core/decide.ts';
-import type { Command } from '../../../core/command.ts';
+import { type Circumstances, decide } from '../../../core/task/decide.ts';
+import type { Command } from '../../../core/task/command.ts';
 import { AgentqError } from '../../../core/errors.ts';
-import type { Event } from '../../../core/event.ts';
-import { countsFrom } from '../../../core/moment.ts';
-import type { Task } from '../../../core/task.ts';
+import type { Event } from '../../../core/task/event.ts';
+import { countsFrom } from '../../../core/task/moment.ts';
+import type { Task } from '../../../core/task/task.ts';
 import type { Outcome, Request } from '../../backend.ts';
 import { findRow } from '../../projection/rows.ts';
 import type { OutageGrace } from '../log/outage-grace.ts';

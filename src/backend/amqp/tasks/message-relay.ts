@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { AgentqError } from '../../../core/errors.ts';
-import { nextDue } from '../../../core/due.ts';
-import { isDead, isFinished, type Task } from '../../../core/task.ts';
+import { nextDue } from '../../../core/task/due.ts';
+import { isDead, isFinished, type Task } from '../../../core/task/task.ts';
 import { findRow } from '../../projection/rows.ts';
 import { isDenied, Unroutable } from '../connection/broker-error.ts';
 import type { Cache } from '../cache/cache.ts';
@@ -162,7 +162,7 @@ export class MessageRelay {
   }
 
   async #tell(task: Task, ending: string): Promise<void> {
-    const { resultMessage } = await import('../../../core/result-message.ts');
+    const { resultMessage } = await import('../../../core/result/result-message.ts');
     const { reply_to } = task.envelope;
     const message = resultMessage(task, (path) => this.#refOf(path));
     // A worker that is not ours has sent its message itself.

@@ -1,4 +1,4 @@
-import type { EventOf } from '../../../core/event.ts';
+import type { EventOf } from '../../../core/task/event.ts';
 import { type Stored, toRow } from '../../projection/rows.ts';
 import type { Retention } from '../../options.ts';
 import { isDenied } from '../connection/broker-error.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { GetMessage } from 'amqplib';
-import { ResultMessage } from '../../../core/result-message.ts';
+import { ResultMessage } from '../../../core/result/result-message.ts';
 import { isMissing } from '../connection/broker-error.ts';
 import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
 import { COMMON_LIMITS, parseBounded } from '../wire/bounded-json.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { CommandOf } from '../../../core/command.ts';
+import type { CommandOf } from '../../../core/task/command.ts';
 import { AgentqError } from '../../../core/errors.ts';
-import type { EventOf } from '../../../core/event.ts';
+import type { EventOf } from '../../../core/task/event.ts';
 import { isMissing, isRefused, Unroutable } from '../connection/broker-error.ts';
 import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
 import type { Names } from '../wire/names.ts';

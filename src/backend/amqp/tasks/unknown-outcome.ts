@@ -1,4 +1,4 @@
-import type { Command } from '../../../core/command.ts';
+import type { Command } from '../../../core/task/command.ts';
 import { AgentqError } from '../../../core/errors.ts';
 
 /** What a change is called where it is not known whether it took effect, and what is to be done then. */

@@ -1,5 +1,5 @@
 import type { Channel, GetMessage } from 'amqplib';
-import type { EventOf } from '../../../core/event.ts';
+import type { EventOf } from '../../../core/task/event.ts';
 import { isMissing } from '../connection/broker-error.ts';
 import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
 import { readToken } from '../wire/decode.ts';

@@ -1,4 +1,4 @@
-import { resultsQueue } from '../../../core/reply-to.ts';
+import { resultsQueue } from '../../../core/envelope/reply-to.ts';
 import { WORKER_KEY_WORDS } from '../wire/routing-key.ts';
 import { DELAY_LEVELS, lockOf, type Names } from '../wire/names.ts';
 import type { Topology } from './topology.ts';

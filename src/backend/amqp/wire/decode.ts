@@ -1,12 +1,12 @@
 import { sha256Hex } from '../../../core/sha256.ts';
 import type { ConsumeMessage, MessageProperties } from 'amqplib';
 import * as z from 'zod/mini';
-import { DEFAULT_PRIORITY, DEFAULT_TYPE, type Envelope, envelopeSchema } from '../../../core/envelope.ts';
-import type { Event, EventOf } from '../../../core/event.ts';
-import { Evidence, isInStore } from '../../../core/evidence.ts';
-import { resultsQueue } from '../../../core/reply-to.ts';
-import { ResultMessage } from '../../../core/result-message.ts';
-import { UNREADABLE } from '../../../core/unreadable.ts';
+import { DEFAULT_PRIORITY, DEFAULT_TYPE, type Envelope, envelopeSchema } from '../../../core/envelope/envelope.ts';
+import type { Event, EventOf } from '../../../core/task/event.ts';
+import { Evidence, isInStore } from '../../../core/evidence/evidence.ts';
+import { resultsQueue } from '../../../core/envelope/reply-to.ts';
+import { ResultMessage } from '../../../core/result/result-message.ts';
+import { UNREADABLE } from '../../../core/task/unreadable.ts';
 import { type Author, authorOf, roleOf } from './author.ts';
 import {
   type BodyLimits,

@@ -1,8 +1,8 @@
 import { AgentqError } from '../../../core/errors.ts';
-import type { EventOf } from '../../../core/event.ts';
-import { rankOf } from '../../../core/priority.ts';
-import type { ResultMessage } from '../../../core/result-message.ts';
-import type { Task } from '../../../core/task.ts';
+import type { EventOf } from '../../../core/task/event.ts';
+import { rankOf } from '../../../core/envelope/priority.ts';
+import type { ResultMessage } from '../../../core/result/result-message.ts';
+import type { Task } from '../../../core/task/task.ts';
 import { authorOf } from './author.ts';
 import { COMMON_LIMITS, COORDINATOR_LIMITS } from './bounded-json.ts';
 import type { LogBody, Note } from './log-body.ts';

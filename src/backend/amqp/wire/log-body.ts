@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { Event } from '../../../core/event.ts';
+import { Event } from '../../../core/task/event.ts';
 import { moment } from '../../../core/moment-form.ts';
 
 /** What agentq itself writes to the log: the events of one decision, or a note of one of its processes. */

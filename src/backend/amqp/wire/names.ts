@@ -1,5 +1,5 @@
-import type { Priority } from '../../../core/priority.ts';
-import { priorities } from '../../../core/priority.ts';
+import type { Priority } from '../../../core/envelope/priority.ts';
+import { priorities } from '../../../core/envelope/priority.ts';
 
 /** What names begin with that a workspace does not say otherwise: several queues can share one virtual host. */
 export const DEFAULT_PREFIX = 'agentq';

@@ -1,5 +1,5 @@
-import type { Event } from '../../../core/event.ts';
-import type { Priority } from '../../../core/priority.ts';
+import type { Event } from '../../../core/task/event.ts';
+import type { Priority } from '../../../core/envelope/priority.ts';
 import { DELAY_LEVELS } from './names.ts';
 
 /**

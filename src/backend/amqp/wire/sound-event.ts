@@ -1,10 +1,10 @@
 import { LONGEST } from '../../../core/duration.ts';
-import type { Envelope } from '../../../core/envelope.ts';
-import type { Event } from '../../../core/event.ts';
-import { type Evidence, isInStore } from '../../../core/evidence.ts';
+import type { Envelope } from '../../../core/envelope/envelope.ts';
+import type { Event } from '../../../core/task/event.ts';
+import { type Evidence, isInStore } from '../../../core/evidence/evidence.ts';
 import { isName } from '../../../core/identifiers.ts';
-import { isMaxAttempts } from '../../../core/retry.ts';
-import { isFinished, isDead, type Task } from '../../../core/task.ts';
+import { isMaxAttempts } from '../../../core/task/retry.ts';
+import { isFinished, isDead, type Task } from '../../../core/task/task.ts';
 import { RESERVED } from './routing-key.ts';
 
 /** Whether an event says nothing that agentq never writes, beyond what its schema checks. */

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { AgentqError } from '../../../core/errors.ts';
-import { decide } from '../../../core/decide.ts';
+import { decide } from '../../../core/task/decide.ts';
 import type { Archive, Restored } from '../../archive.ts';
 import type { BackendOptions } from '../../options.ts';
 import { audit } from '../../projection/audit.ts';

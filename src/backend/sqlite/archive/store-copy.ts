@@ -1,5 +1,5 @@
 import { chmodSync, closeSync, fsyncSync, openSync, rmSync } from 'node:fs';
-import type { Task } from '../../../core/task.ts';
+import type { Task } from '../../../core/task/task.ts';
 import type { Listed, Listing, StoreCopy } from '../../archive.ts';
 import { Connection } from '../../projection/connection.ts';
 import { parseStored, type Stored } from '../../projection/rows.ts';

@@ -1,11 +1,11 @@
 import type { Command, CommandOf, CommandType } from './command.ts';
 import { elapse } from './elapse.ts';
-import type { Refusal } from './errors.ts';
+import type { Refusal } from '../errors.ts';
 import { ATTEMPTS_PER_EPOCH, beginEpoch } from './epoch.ts';
 import type { BareEvent, Event } from './event.ts';
 import { evolve } from './evolve.ts';
 import { holder } from './fencing.ts';
-import { missingArtifacts, promisedArtifacts } from './promise.ts';
+import { missingArtifacts, promisedArtifacts } from '../evidence/promise.ts';
 import { backoffDelay, FREE_HAND_BACKS, handBackBackoff, isLastAttempt, MAX_STARTS, startsUsedUp } from './retry.ts';
 import { sameOutcome, sameSubmit } from './sameness.ts';
 import type { AttemptOutcome, Task } from './task.ts';

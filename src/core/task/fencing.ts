@@ -1,5 +1,5 @@
 import type { Spoken } from './command.ts';
-import type { Refusal } from './errors.ts';
+import type { Refusal } from '../errors.ts';
 import type { Task, TaskIn } from './task.ts';
 import { isFinished } from './task.ts';
 

@@ -1,10 +1,10 @@
 import * as z from 'zod/mini';
-import { MAX_RECORDED_REFUSALS } from './decide.ts';
-import type { Event } from './event.ts';
-import { Evidence, isInStore } from './evidence.ts';
-import { missingArtifacts, promisedArtifacts } from './promise.ts';
+import { MAX_RECORDED_REFUSALS } from '../task/decide.ts';
+import type { Event } from '../task/event.ts';
+import { Evidence, isInStore } from '../evidence/evidence.ts';
+import { missingArtifacts, promisedArtifacts } from '../evidence/promise.ts';
 import type { ResultMessage } from './result-message.ts';
-import { isUnstarted, nextAttempt, type Task } from './task.ts';
+import { isUnstarted, nextAttempt, type Task } from '../task/task.ts';
 
 /**
  * The event for a plain result message that a third-party worker has published. It is accepted under the rule for

@@ -1,4 +1,4 @@
-import type { Envelope } from './envelope.ts';
+import type { Envelope } from '../envelope/envelope.ts';
 import type { Evidence } from './evidence.ts';
 
 /** The names of the artifacts that a completion must include. */

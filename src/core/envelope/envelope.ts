@@ -1,8 +1,8 @@
 import * as z from 'zod/mini';
-import { LONGEST } from './duration.ts';
-import { AgentqError } from './errors.ts';
-import { name } from './identifiers.ts';
-import { MAX_ENVELOPE_BYTES } from './limits.ts';
+import { LONGEST } from '../duration.ts';
+import { AgentqError } from '../errors.ts';
+import { name } from '../identifiers.ts';
+import { MAX_ENVELOPE_BYTES } from '../limits.ts';
 import { priorities } from './priority.ts';
 
 /** The defaults for fields that an envelope leaves out. */

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { isFinished, type Task } from './task.ts';
+import { isFinished, type Task } from '../task/task.ts';
 
 /** The message in a coordinator's inbox when a task has ended; the mission's second form. */
 export const ResultMessage = z.looseObject({

@@ -1,5 +1,5 @@
-import type { Envelope } from './envelope.ts';
-import type { Evidence } from './evidence.ts';
+import type { Envelope } from '../envelope/envelope.ts';
+import type { Evidence } from '../evidence/evidence.ts';
 
 /** All times are in milliseconds since 1970, UTC. */
 interface AttemptBase {

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
-import { loggedEnvelope } from './envelope.ts';
-import { Evidence } from './evidence.ts';
-import { moment } from './moment-form.ts';
+import { loggedEnvelope } from '../envelope/envelope.ts';
+import { Evidence } from '../evidence/evidence.ts';
+import { moment } from '../moment-form.ts';
 import type { Task } from './task.ts';
 import { isTask } from './task-form.ts';
 

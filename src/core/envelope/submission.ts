@@ -1,8 +1,8 @@
 import * as z from 'zod/mini';
 import { DEFAULT_PRIORITY, DEFAULT_TYPE, envelopeFields } from './envelope.ts';
-import { AgentqError } from './errors.ts';
-import { inputError } from './issue.ts';
-import { jsonProblem } from './plain-json.ts';
+import { AgentqError } from '../errors.ts';
+import { inputError } from '../issue.ts';
+import { jsonProblem } from '../plain-json.ts';
 
 type Fields = { readonly [F in keyof typeof envelopeFields]: z.infer<ReturnType<(typeof envelopeFields)[F]>> };
 type Certain = 'to' | 'type' | 'priority';

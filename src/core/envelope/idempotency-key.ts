@@ -1,4 +1,4 @@
-import { sha256Hex } from './sha256.ts';
+import { sha256Hex } from '../sha256.ts';
 
 /**
  * The task id for an idempotency key. It is the same on every machine. So a second submit with the same key finds the

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
-import { loggedEnvelope } from './envelope.ts';
-import { Evidence } from './evidence.ts';
-import { moment } from './moment-form.ts';
+import { loggedEnvelope } from '../envelope/envelope.ts';
+import { Evidence } from '../evidence/evidence.ts';
+import { moment } from '../moment-form.ts';
 
 /** Created when a task is first read, because few commands find one in the log. */
 let form: z.ZodMiniType | undefined;
