@@ -16,7 +16,8 @@ const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.
 /** Not for every command: the verbs, what only some of them use, and what makes schemas as soon as it is read. */
 const own = [
   /src\/cli\/(commands\/|batch-text\.|table\.|schemas\.|idle-memory\.)/,
-  /src\/app\/(backup|batch|evidence-age|kept-batch|flush-outbox|dead-letters|doctor|inbox|near-ids|restore|worker|workspace-store|torture|hand-over|left-over-scratch|scratch)/,
+  /src\/app\/(backup|doctor|torture|worker)\//,
+  /src\/app\/(dead-letters|hand-over|inbox|near-ids|scratch|evidence\/workspace-store|outbox\/flush-outbox|submit\/(batch|kept-batch))\./,
   /src\/backend\/(projection\/audit\.|sqlite\/(archive\/|overlay\.)|amqp\/)/,
   /src\/core\/secrets\/(?!find-secret)/,
   /src\/core\/(task\/(event|task-form)|evidence\/evidence|result\/result-message|envelope\/idempotency-key|moment-form|sha256)\./,

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { prepare } from '../src/app/submit.ts';
+import { prepare } from '../src/app/submit/submit.ts';
 import { openBackend } from '../src/backend/open.ts';
 import { parseSubmission } from '../src/core/envelope/submission.ts';
 import { agentq, instructions } from './agentq.ts';

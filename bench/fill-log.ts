@@ -1,6 +1,6 @@
 // node fill-log.ts WORKSPACE COUNT: publishes the log of so many finished tasks, and prints the id of the last one.
 import amqplib from 'amqplib';
-import { prepare } from '../src/app/submit.ts';
+import { prepare } from '../src/app/submit/submit.ts';
 import { parseBrokerUrl } from '../src/backend/amqp/connection/broker-url.ts';
 import { Names } from '../src/backend/amqp/wire/names.ts';
 import { entryTime } from '../src/backend/amqp/wire/entry-id.ts';

@@ -1,5 +1,5 @@
 // node fill.ts WORKSPACE COUNT: puts so many finished tasks into the workspace.
-import { prepare } from '../src/app/submit.ts';
+import { prepare } from '../src/app/submit/submit.ts';
 import type { Request } from '../src/backend/backend.ts';
 import type { Envelope } from '../src/core/envelope/envelope.ts';
 import { parseSubmission } from '../src/core/envelope/submission.ts';

@@ -1,6 +1,6 @@
-import { brokerPolicy } from '../src/app/config.ts';
-import type { Services } from '../src/app/services.ts';
-import { findWorkspace } from '../src/app/workspace.ts';
+import { brokerPolicy } from '../src/app/workspace/config.ts';
+import type { Services } from '../src/app/workspace/services.ts';
+import { findWorkspace } from '../src/app/workspace/workspace.ts';
 import { FsStore } from '../src/artifacts/fs/fs-store.ts';
 import { openBackend } from '../src/backend/open.ts';
 import type { BackendOptions } from '../src/backend/options.ts';

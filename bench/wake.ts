@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { resultPath } from '../src/app/evidence-paths.ts';
+import { resultPath } from '../src/app/evidence/evidence-paths.ts';
 import { agentq, instructions, makeWorkspace } from './agentq.ts';
 import { type Measure, ms, type Row } from './figure.ts';
 import { percentile } from './measure.ts';

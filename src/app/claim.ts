@@ -1,6 +1,6 @@
 import type { ClaimRequest } from '../backend/backend.ts';
 import type { TaskIn } from '../core/task/task.ts';
-import { patience, type Services } from './services.ts';
+import { patience, type Services } from './workspace/services.ts';
 
 /**
  * Claims the next ready task of a role, waiting for one until the deadline (by the monotonic clock).

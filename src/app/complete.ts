@@ -12,10 +12,10 @@ import {
   type NamedFile,
   pieceOf,
   unread,
-} from './brought-evidence.ts';
+} from './evidence/brought-evidence.ts';
 import { findTask, obey } from './obey.ts';
-import type { Services } from './services.ts';
-import { takeBack } from './take-back.ts';
+import type { Services } from './workspace/services.ts';
+import { takeBack } from './evidence/take-back.ts';
 
 export interface CompleteRequest {
   readonly id: string;

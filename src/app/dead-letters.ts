@@ -1,7 +1,7 @@
 import type { Task } from '../core/task/task.ts';
 import { everyTask } from './every-task.ts';
 import { obey } from './obey.ts';
-import type { Services } from './services.ts';
+import type { Services } from './workspace/services.ts';
 
 /**
  * Puts dead letters back into the queue, or takes them out of the list.

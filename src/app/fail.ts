@@ -1,9 +1,9 @@
 import type { Evidence } from '../core/evidence/evidence.ts';
 import { INSISTING, refuseSecret } from '../core/secrets/find-secret.ts';
 import type { Task } from '../core/task/task.ts';
-import { rolePolicy } from './config.ts';
+import { rolePolicy } from './workspace/config.ts';
 import { findTask, obey } from './obey.ts';
-import type { Services } from './services.ts';
+import type { Services } from './workspace/services.ts';
 
 export interface FailRequest {
   readonly id: string;

@@ -1,7 +1,7 @@
 import { AgentqError } from '../core/errors.ts';
 import type { TaskIn } from '../core/task/task.ts';
 import { obey } from './obey.ts';
-import type { Services } from './services.ts';
+import type { Services } from './workspace/services.ts';
 
 /**
  * Hands a task that was just claimed to its worker, or gives it back: a claim that its worker does not hear of would

@@ -2,8 +2,8 @@ import { type ArtifactStore, describeDrift } from '../artifacts/store.ts';
 import type { Taken } from '../backend/backend.ts';
 import { type ResultMessage, resultMessage } from '../core/result/result-message.ts';
 import type { Task } from '../core/task/task.ts';
-import { patience, type Services } from './services.ts';
-import { evidenceOf, findDrift } from './verify.ts';
+import { patience, type Services } from './workspace/services.ts';
+import { evidenceOf, findDrift } from './evidence/verify.ts';
 
 export interface Collected {
   readonly messages: readonly ResultMessage[];

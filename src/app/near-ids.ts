@@ -1,5 +1,5 @@
 import { AgentqError } from '../core/errors.ts';
-import type { Services } from './services.ts';
+import type { Services } from './workspace/services.ts';
 
 const CANDIDATES = 200;
 

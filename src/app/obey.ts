@@ -2,7 +2,7 @@ import type { Command } from '../core/task/command.ts';
 import { AgentqError } from '../core/errors.ts';
 import type { Task } from '../core/task/task.ts';
 import { unknownTask } from './near-ids.ts';
-import type { Services } from './services.ts';
+import type { Services } from './workspace/services.ts';
 
 /**
  * Carries out one command on one task.

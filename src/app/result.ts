@@ -5,9 +5,9 @@ import type { Evidence } from '../core/evidence/evidence.ts';
 import type { TaskIn } from '../core/task/task.ts';
 import { MAX_JSON_RESULT_BYTES } from '../core/limits.ts';
 import { findTask } from './obey.ts';
-import type { Services } from './services.ts';
-import { refuseLarger } from './text-file.ts';
-import { findDrift } from './verify.ts';
+import type { Services } from './workspace/services.ts';
+import { refuseLarger } from './workspace/text-file.ts';
+import { findDrift } from './evidence/verify.ts';
 
 export interface VerifiedResult {
   readonly task: TaskIn<'completed'>;

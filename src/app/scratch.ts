@@ -1,6 +1,6 @@
 import { chmodSync, lstatSync, readdirSync, renameSync, rmdirSync, rmSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Workspace } from './workspace.ts';
+import type { Workspace } from './workspace/workspace.ts';
 
 /** What begins the names of folders that are about to be removed. */
 const MOVED = '.agentq-removed-';

@@ -2,7 +2,7 @@ import { nextDue } from '../core/task/due.ts';
 import { AgentqError } from '../core/errors.ts';
 import { isFinished, type Task } from '../core/task/task.ts';
 import { findTask } from './obey.ts';
-import { patience, type Services } from './services.ts';
+import { patience, type Services } from './workspace/services.ts';
 
 export interface WaitRequest {
   readonly ids: readonly string[];

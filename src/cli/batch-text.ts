@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { locate } from '../app/current-folder.ts';
-import { readTextFile, textOf } from '../app/text-file.ts';
+import { locate } from '../app/workspace/current-folder.ts';
+import { readTextFile, textOf } from '../app/workspace/text-file.ts';
 import { MAX_BATCH_BYTES } from '../core/limits.ts';
 import { readAll } from './stdin.ts';
 import type { System } from './system.ts';

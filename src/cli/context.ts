@@ -1,10 +1,10 @@
 import { customAlphabet } from 'nanoid/non-secure';
 import * as z from 'zod/mini';
-import { brokerPolicy, type Config } from '../app/config.ts';
-import type { BackupServices } from '../app/backup.ts';
-import type { Services } from '../app/services.ts';
-import { waitingInOutbox } from '../app/outbox.ts';
-import { findWorkspace, type Workspace } from '../app/workspace.ts';
+import { brokerPolicy, type Config } from '../app/workspace/config.ts';
+import type { BackupServices } from '../app/backup/backup.ts';
+import type { Services } from '../app/workspace/services.ts';
+import { waitingInOutbox } from '../app/outbox/outbox.ts';
+import { findWorkspace, type Workspace } from '../app/workspace/workspace.ts';
 import { FsStore } from '../artifacts/fs/fs-store.ts';
 import {
   createBackend,
@@ -152,7 +152,7 @@ export class Context {
    * @throws AgentqError `storage` where another store lies there, or none
    */
   async settleStore(workspace: Workspace, isNew: boolean): Promise<boolean> {
-    const { findStore, takeStore } = await import('../app/workspace-store.ts');
+    const { findStore, takeStore } = await import('../app/evidence/workspace-store.ts');
     const store = storeOf(workspace);
     const { storeId } = workspace;
     if (storeId === undefined ? !isNew : store.identity() !== storeId)
@@ -201,7 +201,7 @@ export class Context {
   /** What was said while the broker was away goes before what is said now. */
   async #flushOutbox({ workspace, backend }: Services): Promise<void> {
     if (waitingInOutbox(workspace).length === 0) return;
-    const { flushOutbox } = await import('../app/flush-outbox.ts');
+    const { flushOutbox } = await import('../app/outbox/flush-outbox.ts');
     try {
       await flushOutbox(workspace, backend, (line) => this.io.talk(`agentq: ${line}`));
     } catch (error) {

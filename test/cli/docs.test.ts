@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod/mini';
-import { type Config, configSchema, rolePolicy } from '../../src/app/config.ts';
+import { type Config, configSchema, rolePolicy } from '../../src/app/workspace/config.ts';
 import { outcomes } from '../../src/app/worker/attempt-report.ts';
 import { exitCodes, INTERNAL_ERROR } from '../../src/cli/exit-codes.ts';
 import { outputs } from '../../src/cli/schemas.ts';

@@ -4,7 +4,7 @@ import { describe, expect, test as base } from 'vitest';
 import { blame } from '../../src/app/worker/blame.ts';
 import { Ground } from '../../src/app/worker/ground.ts';
 import { AgentqError } from '../../src/core/errors.ts';
-import { findWorkspace } from '../../src/app/workspace.ts';
+import { findWorkspace } from '../../src/app/workspace/workspace.ts';
 import { FsStore } from '../../src/artifacts/fs/fs-store.ts';
 import { fixtures, type Shell, type Shells } from '../cli/harness.ts';
 

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, test as base } from 'vitest';
-import { submitBatch } from '../../src/app/batch.ts';
-import type { Services } from '../../src/app/services.ts';
-import { submit } from '../../src/app/submit.ts';
+import { submitBatch } from '../../src/app/submit/batch.ts';
+import type { Services } from '../../src/app/workspace/services.ts';
+import { submit } from '../../src/app/submit/submit.ts';
 import { FsStore } from '../../src/artifacts/fs/fs-store.ts';
 import type { Backend } from '../../src/backend/backend.ts';
 import { createBackend, openBackend } from '../../src/backend/open.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Event } from '../../core/task/event.ts';
 import { everyTask } from '../every-task.ts';
-import type { Services } from '../services.ts';
+import type { Services } from '../workspace/services.ts';
 import { claimer, deserter, LEASE, startWorker, submitter, worker } from './actors.ts';
 import type { TorturedBroker } from './broker.ts';
 import { Ledger } from './ledger.ts';

@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { AgentqError } from '../../core/errors.ts';
-import type { Services } from '../services.ts';
-import type { Workspace } from '../workspace.ts';
+import type { Services } from '../workspace/services.ts';
+import type { Workspace } from '../workspace/workspace.ts';
 
 /** Where attempts are made. */
 type Place = Pick<Services, 'workspace' | 'store'>;

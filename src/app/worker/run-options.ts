@@ -1,4 +1,4 @@
-import type { RolePolicy } from '../config.ts';
+import type { RolePolicy } from '../workspace/config.ts';
 import type { Ground } from './ground.ts';
 import type { Guard } from './processes/guard.ts';
 

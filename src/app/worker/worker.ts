@@ -1,8 +1,8 @@
 import type { Claimed, ClaimRequest } from '../../backend/backend.ts';
 import { AgentqError, isAway, isBrokers } from '../../core/errors.ts';
 import { everyTask } from '../every-task.ts';
-import { flushOutbox } from '../flush-outbox.ts';
-import { patience, type Services } from '../services.ts';
+import { flushOutbox } from '../outbox/flush-outbox.ts';
+import { patience, type Services } from '../workspace/services.ts';
 import type { AttemptReport } from './attempt-report.ts';
 import { AttemptRun } from './attempt-run.ts';
 import { worded } from './blame.ts';

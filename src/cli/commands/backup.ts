@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
-import { backup } from '../../app/backup.ts';
-import { locate } from '../../app/current-folder.ts';
+import { backup } from '../../app/backup/backup.ts';
+import { locate } from '../../app/workspace/current-folder.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { parseFlags } from '../flags.ts';
 import type { Define } from '../verb.ts';

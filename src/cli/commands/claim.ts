@@ -1,10 +1,10 @@
 import * as z from 'zod/mini';
 import { claim } from '../../app/claim.ts';
-import { rolePolicy } from '../../app/config.ts';
-import { prepareAttempt, resultPath } from '../../app/evidence-paths.ts';
+import { rolePolicy } from '../../app/workspace/config.ts';
+import { prepareAttempt, resultPath } from '../../app/evidence/evidence-paths.ts';
 import { handOver } from '../../app/hand-over.ts';
-import type { Services } from '../../app/services.ts';
-import { findDrift } from '../../app/verify.ts';
+import type { Services } from '../../app/workspace/services.ts';
+import { findDrift } from '../../app/evidence/verify.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { name } from '../../core/identifiers.ts';
 import type { TaskIn } from '../../core/task/task.ts';

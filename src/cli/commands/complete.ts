@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
-import type { NamedFile } from '../../app/brought-evidence.ts';
+import type { NamedFile } from '../../app/evidence/brought-evidence.ts';
 import { complete } from '../../app/complete.ts';
-import { type CurrentFolder, locate } from '../../app/current-folder.ts';
+import { type CurrentFolder, locate } from '../../app/workspace/current-folder.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { checkName } from '../../core/identifiers.ts';
 import { parseFlags, text } from '../flags.ts';

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
-import type { Diagnosis } from '../../app/diagnosis.ts';
-import { diagnose } from '../../app/doctor.ts';
+import type { Diagnosis } from '../../app/doctor/diagnosis.ts';
+import { diagnose } from '../../app/doctor/doctor.ts';
 import type { Backend } from '../../backend/backend.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { parseFlags } from '../flags.ts';

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { existingWorkspace, initWorkspace, newConfig } from '../../app/workspace.ts';
+import { existingWorkspace, initWorkspace, newConfig } from '../../app/workspace/workspace.ts';
 import { checkName } from '../../core/identifiers.ts';
 import type { Context, TopologyWish } from '../context.ts';
 import { names, parseFlags } from '../flags.ts';

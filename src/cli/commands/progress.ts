@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { rolePolicy } from '../../app/config.ts';
+import { rolePolicy } from '../../app/workspace/config.ts';
 import { findTask, obey } from '../../app/obey.ts';
 import { refuseSecret } from '../../core/secrets/find-secret.ts';
 import { leaseSpan, parseFlags, percent } from '../flags.ts';

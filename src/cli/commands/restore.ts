@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
-import { restore } from '../../app/restore.ts';
-import { locate } from '../../app/current-folder.ts';
+import { restore } from '../../app/backup/restore.ts';
+import { locate } from '../../app/workspace/current-folder.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { parseFlags } from '../flags.ts';
 import type { Define } from '../verb.ts';

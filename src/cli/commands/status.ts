@@ -1,7 +1,7 @@
 import { describeDrift } from '../../artifacts/store.ts';
 import { findTask } from '../../app/obey.ts';
-import type { Services } from '../../app/services.ts';
-import { evidenceOf, findDrift } from '../../app/verify.ts';
+import type { Services } from '../../app/workspace/services.ts';
+import { evidenceOf, findDrift } from '../../app/evidence/verify.ts';
 import type { Counts, RoleCount } from '../../backend/backend.ts';
 import { formatDuration, formatMoment } from '../../core/duration.ts';
 import type { Task } from '../../core/task/task.ts';

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import type { Source } from '../../artifacts/store.ts';
-import { locate } from '../../app/current-folder.ts';
-import { submit } from '../../app/submit.ts';
+import { locate } from '../../app/workspace/current-folder.ts';
+import { submit } from '../../app/submit/submit.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { MAX_STDIN_BYTES } from '../../core/limits.ts';
 import { parseSubmission, type Submission } from '../../core/envelope/submission.ts';
@@ -104,7 +104,7 @@ async function readContext(cli: Context, file: string): Promise<Source> {
 }
 
 async function submitRows(cli: Context, flags: Flags, batch: string): Promise<void> {
-  const { BadBatch, submitBatch } = await import('../../app/batch.ts');
+  const { BadBatch, submitBatch } = await import('../../app/submit/batch.ts');
   const { readBatch } = await import('../batch-text.ts');
   const alone = ['file', 'instructions', 'id', 'idempotencyKey'].filter((name) => flags[name] !== undefined);
   if (alone.length > 0) {

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { rolePolicy } from '../../app/config.ts';
+import { rolePolicy } from '../../app/workspace/config.ts';
 import type { AttemptReport } from '../../app/worker/attempt-report.ts';
 import { checkProgram } from '../../app/worker/child/program.ts';
 import { Worker } from '../../app/worker/worker.ts';

@@ -1,5 +1,5 @@
-import type { ArtifactStore } from '../artifacts/store.ts';
-import type { Backend } from '../backend/backend.ts';
+import type { ArtifactStore } from '../../artifacts/store.ts';
+import type { Backend } from '../../backend/backend.ts';
 import type { Workspace } from './workspace.ts';
 
 /** What a use case works with. Clock and randomness are injected, so that a test can hold them still. */

@@ -1,21 +1,21 @@
 import { extname, parse } from 'node:path';
-import type { ArtifactStore, Source, Stored } from '../artifacts/store.ts';
-import type { CommandOf } from '../core/task/command.ts';
-import type { Request } from '../backend/backend.ts';
-import { checkEnvelopeSize, type Envelope } from '../core/envelope/envelope.ts';
-import { decide } from '../core/task/decide.ts';
-import { AgentqError, type ErrorCode, isAway, MayTakeEffect } from '../core/errors.ts';
-import type { Evidence } from '../core/evidence/evidence.ts';
-import { checkName } from '../core/identifiers.ts';
-import { resultsQueue } from '../core/envelope/reply-to.ts';
-import type { Submission } from '../core/envelope/submission.ts';
-import type { Task } from '../core/task/task.ts';
-import { rolePolicy } from './config.ts';
-import { obey } from './obey.ts';
-import { keepInOutbox } from './outbox.ts';
-import type { Services } from './services.ts';
+import type { ArtifactStore, Source, Stored } from '../../artifacts/store.ts';
+import type { CommandOf } from '../../core/task/command.ts';
+import type { Request } from '../../backend/backend.ts';
+import { checkEnvelopeSize, type Envelope } from '../../core/envelope/envelope.ts';
+import { decide } from '../../core/task/decide.ts';
+import { AgentqError, type ErrorCode, isAway, MayTakeEffect } from '../../core/errors.ts';
+import type { Evidence } from '../../core/evidence/evidence.ts';
+import { checkName } from '../../core/identifiers.ts';
+import { resultsQueue } from '../../core/envelope/reply-to.ts';
+import type { Submission } from '../../core/envelope/submission.ts';
+import type { Task } from '../../core/task/task.ts';
+import { rolePolicy } from '../workspace/config.ts';
+import { obey } from '../obey.ts';
+import { keepInOutbox } from '../outbox/outbox.ts';
+import type { Services } from '../workspace/services.ts';
 import { findSecretInFile, refuseSecretFields } from './submission-secrets.ts';
-import { takeBack } from './take-back.ts';
+import { takeBack } from '../evidence/take-back.ts';
 
 export interface Draft {
   readonly submission: Submission;
@@ -163,7 +163,7 @@ async function chooseId(submission: Submission, place: string | undefined): Prom
   }
   if (id !== undefined) return id;
   if (idempotency_key === undefined) return undefined;
-  const { taskIdOfKey } = await import('../core/envelope/idempotency-key.ts');
+  const { taskIdOfKey } = await import('../../core/envelope/idempotency-key.ts');
   return taskIdOfKey(idempotency_key);
 }
 

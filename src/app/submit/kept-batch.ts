@@ -1,7 +1,7 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { AgentqError } from '../core/errors.ts';
-import type { Workspace } from './workspace.ts';
+import { AgentqError } from '../../core/errors.ts';
+import type { Workspace } from '../workspace/workspace.ts';
 
 /** A row as it was submitted. */
 export interface SubmittedRow {

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
-import type { ArtifactStore } from '../artifacts/store.ts';
-import type { Backend } from '../backend/backend.ts';
-import { AgentqError } from '../core/errors.ts';
-import { everyTask } from './every-task.ts';
-import type { Services } from './services.ts';
+import type { ArtifactStore } from '../../artifacts/store.ts';
+import type { Backend } from '../../backend/backend.ts';
+import { AgentqError } from '../../core/errors.ts';
+import { everyTask } from '../every-task.ts';
+import type { Services } from '../workspace/services.ts';
 import { evidenceOf } from './verify.ts';
-import { noteStore, type Workspace } from './workspace.ts';
+import { noteStore, type Workspace } from '../workspace/workspace.ts';
 
 /**
  * For a workspace that has recorded nothing yet: takes the store that lies in its place, or makes one there.

@@ -1,12 +1,12 @@
 import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
-import type { Backend, Request } from '../backend/backend.ts';
-import { loggedEnvelope } from '../core/envelope/envelope.ts';
-import { AgentqError, type Refusal } from '../core/errors.ts';
-import { Evidence } from '../core/evidence/evidence.ts';
+import type { Backend, Request } from '../../backend/backend.ts';
+import { loggedEnvelope } from '../../core/envelope/envelope.ts';
+import { AgentqError, type Refusal } from '../../core/errors.ts';
+import { Evidence } from '../../core/evidence/evidence.ts';
 import { type Kept, REFUSED, waitingInOutbox } from './outbox.ts';
-import type { Workspace } from './workspace.ts';
+import type { Workspace } from '../workspace/workspace.ts';
 
 const text = z.optional(z.string());
 const spoken = { by: z.string(), attempt: z.optional(z.number()) };

@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { AgentqError } from '../core/errors.ts';
+import { AgentqError } from '../../core/errors.ts';
 import { type Config, readConfig } from './config.ts';
 import { type CurrentFolder, locate } from './current-folder.ts';
 import { unreadable } from './text-file.ts';

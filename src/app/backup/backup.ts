@@ -1,11 +1,11 @@
 import { existsSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import type { ArtifactStore, Stored } from '../artifacts/store.ts';
-import type { Archive, StoreCopy } from '../backend/archive.ts';
-import { AgentqError } from '../core/errors.ts';
-import type { Drift, Evidence } from '../core/evidence/evidence.ts';
-import { evidenceOf, findDrift } from './verify.ts';
-import type { Workspace } from './workspace.ts';
+import type { ArtifactStore, Stored } from '../../artifacts/store.ts';
+import type { Archive, StoreCopy } from '../../backend/archive.ts';
+import { AgentqError } from '../../core/errors.ts';
+import type { Drift, Evidence } from '../../core/evidence/evidence.ts';
+import { evidenceOf, findDrift } from '../evidence/verify.ts';
+import type { Workspace } from '../workspace/workspace.ts';
 
 /** What backups are made with. */
 export interface BackupServices {

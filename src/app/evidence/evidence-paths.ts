@@ -1,6 +1,6 @@
 import { parse } from 'node:path';
-import type { ArtifactStore } from '../artifacts/store.ts';
-import type { Attempt, TaskIn } from '../core/task/task.ts';
+import type { ArtifactStore } from '../../artifacts/store.ts';
+import type { Attempt, TaskIn } from '../../core/task/task.ts';
 
 /**
  * Where an attempt leaves its evidence in the store. Every attempt has places of its own, so that a worker that

@@ -1,6 +1,6 @@
-import type { ArtifactStore } from '../artifacts/store.ts';
-import type { Drift, Evidence } from '../core/evidence/evidence.ts';
-import type { Task } from '../core/task/task.ts';
+import type { ArtifactStore } from '../../artifacts/store.ts';
+import type { Drift, Evidence } from '../../core/evidence/evidence.ts';
+import type { Task } from '../../core/task/task.ts';
 
 /** Every file that the task's history vouches for. */
 export function evidenceOf(task: Task): readonly Evidence[] {

@@ -1,10 +1,10 @@
 import { lstatSync, statSync } from 'node:fs';
 import { parse } from 'node:path';
-import type { ArtifactStore, FileSource, Piece } from '../artifacts/store.ts';
-import { AgentqError } from '../core/errors.ts';
-import type { Evidence } from '../core/evidence/evidence.ts';
-import { checkName, nearestArtifactName } from '../core/identifiers.ts';
-import type { Attempt } from '../core/task/task.ts';
+import type { ArtifactStore, FileSource, Piece } from '../../artifacts/store.ts';
+import { AgentqError } from '../../core/errors.ts';
+import type { Evidence } from '../../core/evidence/evidence.ts';
+import { checkName, nearestArtifactName } from '../../core/identifiers.ts';
+import type { Attempt } from '../../core/task/task.ts';
 import { artifactsFolder, attemptFolder, claimOf, resultPath, taskOf } from './evidence-paths.ts';
 
 export interface NamedFile {

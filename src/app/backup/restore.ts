@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
-import type { ArtifactStore } from '../artifacts/store.ts';
-import { describeDrift } from '../artifacts/store.ts';
-import type { Restored } from '../backend/archive.ts';
-import { AgentqError } from '../core/errors.ts';
-import type { Drift, Evidence } from '../core/evidence/evidence.ts';
+import type { ArtifactStore } from '../../artifacts/store.ts';
+import { describeDrift } from '../../artifacts/store.ts';
+import type { Restored } from '../../backend/archive.ts';
+import { AgentqError } from '../../core/errors.ts';
+import type { Drift, Evidence } from '../../core/evidence/evidence.ts';
 import { type BackupServices, contentOf, copyPieces, evidenceFolder, storageError } from './backup.ts';
-import { findDrift } from './verify.ts';
+import { findDrift } from '../evidence/verify.ts';
 
 export interface RestoreReport extends Restored {
   /** When the backup was made, ms since 1970; absent for a plain copy of a database. */

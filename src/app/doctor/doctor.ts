@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import type { Diagnosis } from './diagnosis.ts';
 import { diagnoseEvidence } from './doctor-evidence.ts';
 import { leftOverScratch } from './left-over-scratch.ts';
-import { removeScratch } from './scratch.ts';
-import type { Services } from './services.ts';
-import { refusedInOutbox, waitingInOutbox } from './outbox.ts';
+import { removeScratch } from '../scratch.ts';
+import type { Services } from '../workspace/services.ts';
+import { refusedInOutbox, waitingInOutbox } from '../outbox/outbox.ts';
 
 /** For how long a worker that asked for work counts as present, in ms. */
 const PRESENT = 900_000;

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { isUtf8 } from 'node:buffer';
-import { AgentqError } from '../core/errors.ts';
+import { AgentqError } from '../../core/errors.ts';
 
 /**
  * Reads a regular file of UTF-8 text. A fifo or a device is refused and not waited for.

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { nextAttempt, type Task } from '../core/task/task.ts';
+import { nextAttempt, type Task } from '../../core/task/task.ts';
 import type { Diagnosis } from './diagnosis.ts';
-import { taskOf } from './evidence-paths.ts';
-import type { Services } from './services.ts';
-import { evidenceOf } from './verify.ts';
+import { taskOf } from '../evidence/evidence-paths.ts';
+import type { Services } from '../workspace/services.ts';
+import { evidenceOf } from '../evidence/verify.ts';
 
 /**
  * Whether the log and the evidence are of different ages: an older database lies beside a newer store, or a newer one

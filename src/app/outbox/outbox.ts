@@ -1,7 +1,7 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CommandOf } from '../core/task/command.ts';
-import type { Workspace } from './workspace.ts';
+import type { CommandOf } from '../../core/task/command.ts';
+import type { Workspace } from '../workspace/workspace.ts';
 
 /** What can be said while nobody hears it. */
 export type KeptCommand = CommandOf<'submit' | 'complete' | 'fail'>;

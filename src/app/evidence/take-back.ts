@@ -1,6 +1,6 @@
-import type { Stored } from '../artifacts/store.ts';
-import type { Task } from '../core/task/task.ts';
-import type { Services } from './services.ts';
+import type { Stored } from '../../artifacts/store.ts';
+import type { Task } from '../../core/task/task.ts';
+import type { Services } from '../workspace/services.ts';
 import { evidenceOf } from './verify.ts';
 
 /**

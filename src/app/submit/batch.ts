@@ -1,12 +1,12 @@
 import { fileURLToPath } from 'node:url';
-import { AgentqError, isAway } from '../core/errors.ts';
-import { MAX_BATCH_ROWS, MAX_ROW } from '../core/limits.ts';
-import { sameSubmit } from '../core/task/sameness.ts';
-import { parseSubmission, type Submission } from '../core/envelope/submission.ts';
-import { type CurrentFolder, locate } from './current-folder.ts';
+import { AgentqError, isAway } from '../../core/errors.ts';
+import { MAX_BATCH_ROWS, MAX_ROW } from '../../core/limits.ts';
+import { sameSubmit } from '../../core/task/sameness.ts';
+import { parseSubmission, type Submission } from '../../core/envelope/submission.ts';
+import { type CurrentFolder, locate } from '../workspace/current-folder.ts';
 import { type Draft, keep, keepAgain, type Kept, prepare, type Prepared } from './submit.ts';
 import { isRefused, takeBackContext, takeBackUnheard } from './submit.ts';
-import type { Services } from './services.ts';
+import type { Services } from '../workspace/services.ts';
 
 export interface BatchRow {
   /** Counted from 1, as editors do. */

@@ -1,12 +1,12 @@
-import { describeDrift } from '../artifacts/store.ts';
-import { AgentqError } from '../core/errors.ts';
-import { isFinished } from '../core/task/task.ts';
+import { describeDrift } from '../../artifacts/store.ts';
+import { AgentqError } from '../../core/errors.ts';
+import { isFinished } from '../../core/task/task.ts';
 import type { Diagnosis } from './diagnosis.ts';
-import { everyTask } from './every-task.ts';
+import { everyTask } from '../every-task.ts';
 import { EvidenceAge } from './evidence-age.ts';
-import { taskOf } from './evidence-paths.ts';
-import type { Services } from './services.ts';
-import { evidenceOf } from './verify.ts';
+import { taskOf } from '../evidence/evidence-paths.ts';
+import type { Services } from '../workspace/services.ts';
+import { evidenceOf } from '../evidence/verify.ts';
 
 /** From what age on a temporary file is left over, in ms. */
 const ABANDONED = 3_600_000;

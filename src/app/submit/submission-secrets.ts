@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import { envelopeFields } from '../core/envelope/envelope.ts';
-import { findSecret, findSecretIn, INSISTING, refuseSecret } from '../core/secrets/find-secret.ts';
-import type { Submission } from '../core/envelope/submission.ts';
+import { envelopeFields } from '../../core/envelope/envelope.ts';
+import { findSecret, findSecretIn, INSISTING, refuseSecret } from '../../core/secrets/find-secret.ts';
+import type { Submission } from '../../core/envelope/submission.ts';
 
 /** @throws AgentqError `secret` that names the first field that seems to hold a credential, or has it as its name */
 export async function refuseSecretFields(submission: Submission): Promise<void> {

@@ -1,11 +1,11 @@
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Task } from '../core/task/task.ts';
-import { rolePolicy } from './config.ts';
-import { attemptOfScratch } from './scratch.ts';
-import type { Services } from './services.ts';
-import { AttemptProcesses } from './worker/processes/attempt-processes.ts';
-import type { Workspace } from './workspace.ts';
+import type { Task } from '../../core/task/task.ts';
+import { rolePolicy } from '../workspace/config.ts';
+import { attemptOfScratch } from '../scratch.ts';
+import type { Services } from '../workspace/services.ts';
+import { AttemptProcesses } from '../worker/processes/attempt-processes.ts';
+import type { Workspace } from '../workspace/workspace.ts';
 
 /** How long the child of a cancelled task may take to stop before its scratch counts as left over, in ms. */
 const STOPPING = 3_600_000;

@@ -1,9 +1,9 @@
 import * as z from 'zod/mini';
-import { formatDuration, parseDuration } from '../core/duration.ts';
-import { AgentqError } from '../core/errors.ts';
-import { name } from '../core/identifiers.ts';
-import { MAX_CONFIG_BYTES, MIN_LEASE } from '../core/limits.ts';
-import { type Backoff, defaultBackoff } from '../core/task/retry.ts';
+import { formatDuration, parseDuration } from '../../core/duration.ts';
+import { AgentqError } from '../../core/errors.ts';
+import { name } from '../../core/identifiers.ts';
+import { MAX_CONFIG_BYTES, MIN_LEASE } from '../../core/limits.ts';
+import { type Backoff, defaultBackoff } from '../../core/task/retry.ts';
 import { readTextFile } from './text-file.ts';
 
 const span = (least = 1) => {
