@@ -15,7 +15,7 @@ const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.
 
 /** Not for every command: the verbs, what only some of them use, and what makes schemas as soon as it is read. */
 const own = [
-  /src\/cli\/(commands\/|batch-text\.|table\.|schemas\.|idle-memory\.)/,
+  /src\/cli\/(commands\/|input\/batch-text\.|output\/(table|schemas)\.|process\/idle-memory\.)/,
   /src\/app\/(backup|doctor|torture|worker)\//,
   /src\/app\/(dead-letters|hand-over|inbox|near-ids|scratch|evidence\/workspace-store|outbox\/flush-outbox|submit\/(batch|kept-batch))\./,
   /src\/backend\/(projection\/audit\.|sqlite\/(archive\/|overlay\.)|amqp\/)/,

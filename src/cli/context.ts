@@ -19,11 +19,11 @@ import { AgentqError, isAway } from '../core/errors.ts';
 import { name } from '../core/identifiers.ts';
 import { inputError } from '../core/issue.ts';
 import { refuseSecret } from '../core/secrets/find-secret.ts';
-import { count, duration, parseFlags } from './flags.ts';
-import type { GlobalOptions } from './global-options.ts';
-import { Io } from './io.ts';
-import type { Output } from './output.ts';
-import type { System } from './system.ts';
+import { count, duration, parseFlags } from './input/flags.ts';
+import type { GlobalOptions } from './input/global-options.ts';
+import { Io } from './output/io.ts';
+import type { Output } from './output/output.ts';
+import type { System } from './process/system.ts';
 
 export type { TopologyWish } from '../backend/options.ts';
 

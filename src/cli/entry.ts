@@ -1,9 +1,9 @@
 import { fstatSync, writeSync } from 'node:fs';
 import { AgentqError } from '../core/errors.ts';
 import { main } from './main.ts';
-import { report } from './error-report.ts';
-import { hangupIgnored } from './hangup.ts';
-import { OutputClosed, type Sink, type System } from './system.ts';
+import { report } from './errors/error-report.ts';
+import { hangupIgnored } from './process/hangup.ts';
+import { OutputClosed, type Sink, type System } from './process/system.ts';
 
 /**
  * Runs the program in this process.

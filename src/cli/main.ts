@@ -1,11 +1,11 @@
 import { Command } from 'commander';
 import { Context } from './context.ts';
-import { report } from './error-report.ts';
-import { addGlobalOptions, globalOptions } from './global-options.ts';
-import { Output } from './output.ts';
-import type { System } from './system.ts';
+import { report } from './errors/error-report.ts';
+import { addGlobalOptions, globalOptions } from './input/global-options.ts';
+import { Output } from './output/output.ts';
+import type { System } from './process/system.ts';
 import type { Verb } from './verb.ts';
-import { VERSION } from './version.ts';
+import { VERSION } from './process/version.ts';
 
 const verbs: readonly Verb[] = [
   ['init', 'make a workspace here', () => import('./commands/init.ts')],

@@ -4,7 +4,7 @@ import { findTask } from '../app/obey.ts';
 import { AgentqError } from '../core/errors.ts';
 import { name } from '../core/identifiers.ts';
 import type { Context } from './context.ts';
-import { count } from './flags.ts';
+import { count } from './input/flags.ts';
 
 /** The options of every command by which a worker speaks of the task that it holds. */
 export const speakerFlags = () => ({ from: z.optional(name('agent name')), attempt: z.optional(count()) });

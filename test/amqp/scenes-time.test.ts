@@ -1,5 +1,5 @@
 import { describe, expect } from 'vitest';
-import type { Output } from '../../src/cli/schemas.ts';
+import type { Output } from '../../src/cli/output/schemas.ts';
 import { BrokerHand } from '../backend/support/broker-hand.ts';
 import { test } from './fixture.ts';
 import { SLOW } from './site.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect } from 'vitest';
-import type { Output } from '../../src/cli/schemas.ts';
+import type { Output } from '../../src/cli/output/schemas.ts';
 import { gone, hasProc } from '../worker/harness.ts';
 import { test } from './fixture.ts';
 import { PATIENCE, ROLES, SHORT_LEASE, SLOW } from './site.ts';

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { describe, expect, test as base } from 'vitest';
-import { exitCodes } from '../../src/cli/exit-codes.ts';
+import { exitCodes } from '../../src/cli/errors/exit-codes.ts';
 import { AgentqError } from '../../src/core/errors.ts';
 import { type Shell, type Shells, fixtures } from './harness.ts';
 

@@ -4,7 +4,7 @@ import { join, relative } from 'node:path';
 import { Readable } from 'node:stream';
 import type { TestContext } from 'vitest';
 import { main } from '../../src/cli/main.ts';
-import type { Sink, System } from '../../src/cli/system.ts';
+import type { Sink, System } from '../../src/cli/process/system.ts';
 
 /** What one command line did. */
 export interface Ran {

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { describe, expect, test as base } from 'vitest';
 import * as z from 'zod/mini';
-import { outputs } from '../../src/cli/schemas.ts';
+import { outputs } from '../../src/cli/output/schemas.ts';
 import { fixtures, type Ran, type Shell, type Shells } from './harness.ts';
 import { badMoments, strict } from './strict.ts';
 

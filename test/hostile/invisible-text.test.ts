@@ -1,5 +1,5 @@
 import { describe, expect, test as base } from 'vitest';
-import { visible, visibleJson, visibleText } from '../../src/cli/visible.ts';
+import { visible, visibleJson, visibleText } from '../../src/cli/output/visible.ts';
 import { fixtures, type Shells } from '../cli/harness.ts';
 
 const test = base.extend<Shells>(fixtures);

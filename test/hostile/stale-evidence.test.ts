@@ -1,7 +1,7 @@
 import { mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, expect } from 'vitest';
-import type { Output } from '../../src/cli/schemas.ts';
+import type { Output } from '../../src/cli/output/schemas.ts';
 import { PATIENTLY, type Sandbox, test } from '../worker/harness.ts';
 
 /** Puts files into the places that the first attempt at the task `t` would have: an older database had a task `t`. */

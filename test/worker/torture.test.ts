@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync } from 'node:fs';
 import { expect } from 'vitest';
-import type { Output } from '../../src/cli/schemas.ts';
+import type { Output } from '../../src/cli/output/schemas.ts';
 import { PATIENTLY, test } from './harness.ts';
 
 test(

@@ -2,11 +2,11 @@ import * as z from 'zod/mini';
 import { backup } from '../../app/backup/backup.ts';
 import { locate } from '../../app/workspace/current-folder.ts';
 import { AgentqError } from '../../core/errors.ts';
-import { parseFlags } from '../flags.ts';
+import { parseFlags } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../schemas.ts';
-import { driftView } from '../views.ts';
-import { visible } from '../visible.ts';
+import type { Output } from '../output/schemas.ts';
+import { driftView } from '../output/views.ts';
+import { visible } from '../output/visible.ts';
 
 const Flags = z.object({ withEvidence: z.optional(z.boolean()), force: z.optional(z.boolean()) });
 

@@ -2,9 +2,9 @@ import * as z from 'zod/mini';
 import { obey } from '../../app/obey.ts';
 import { refuseSecret } from '../../core/secrets/find-secret.ts';
 import { name } from '../../core/identifiers.ts';
-import { parseFlags, text } from '../flags.ts';
+import { parseFlags, text } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../schemas.ts';
+import type { Output } from '../output/schemas.ts';
 
 const Flags = z.object({ from: z.optional(name('agent name')), reason: z.optional(text()) });
 

@@ -9,12 +9,12 @@ import { AgentqError } from '../../core/errors.ts';
 import { name } from '../../core/identifiers.ts';
 import type { TaskIn } from '../../core/task/task.ts';
 import type { Context } from '../context.ts';
-import { duration, leaseSpan, parseFlags } from '../flags.ts';
+import { duration, leaseSpan, parseFlags } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../schemas.ts';
-import { untilSignal } from '../signals.ts';
-import { driftView, iso } from '../views.ts';
-import { visible, visibleText } from '../visible.ts';
+import type { Output } from '../output/schemas.ts';
+import { untilSignal } from '../process/signals.ts';
+import { driftView, iso } from '../output/views.ts';
+import { visible, visibleText } from '../output/visible.ts';
 
 const Flags = z.object({
   as: name('role'),

@@ -4,9 +4,9 @@ import { complete } from '../../app/complete.ts';
 import { type CurrentFolder, locate } from '../../app/workspace/current-folder.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { checkName } from '../../core/identifiers.ts';
-import { parseFlags, text } from '../flags.ts';
+import { parseFlags, text } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../schemas.ts';
+import type { Output } from '../output/schemas.ts';
 import { addSpeakerOptions, speaker, speakerFlags } from '../speaker.ts';
 
 const Flags = z.object({

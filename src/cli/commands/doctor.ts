@@ -3,10 +3,10 @@ import type { Diagnosis } from '../../app/doctor/diagnosis.ts';
 import { diagnose } from '../../app/doctor/doctor.ts';
 import type { Backend } from '../../backend/backend.ts';
 import { AgentqError } from '../../core/errors.ts';
-import { parseFlags } from '../flags.ts';
+import { parseFlags } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../schemas.ts';
-import { visible } from '../visible.ts';
+import type { Output } from '../output/schemas.ts';
+import { visible } from '../output/visible.ts';
 
 const Flags = z.object({
   repair: z.optional(z.boolean()),

@@ -1,10 +1,10 @@
 import * as z from 'zod/mini';
 import { fail } from '../../app/fail.ts';
-import { parseFlags, text } from '../flags.ts';
+import { parseFlags, text } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../schemas.ts';
+import type { Output } from '../output/schemas.ts';
 import { addSpeakerOptions, speaker, speakerFlags } from '../speaker.ts';
-import { iso } from '../views.ts';
+import { iso } from '../output/views.ts';
 
 const Flags = z.object({
   ...speakerFlags(),

@@ -4,12 +4,12 @@ import { AgentqError } from '../../core/errors.ts';
 import { name } from '../../core/identifiers.ts';
 import { resultsQueue } from '../../core/envelope/reply-to.ts';
 import type { ResultMessage } from '../../core/result/result-message.ts';
-import { duration, limitOf, parseFlags } from '../flags.ts';
-import type { Io } from '../io.ts';
+import { duration, limitOf, parseFlags } from '../input/flags.ts';
+import type { Io } from '../output/io.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../schemas.ts';
-import { untilSignal } from '../signals.ts';
-import { visible } from '../visible.ts';
+import type { Output } from '../output/schemas.ts';
+import { untilSignal } from '../process/signals.ts';
+import { visible } from '../output/visible.ts';
 
 const Flags = z.object({
   as: z.optional(name('agent name')),

@@ -2,10 +2,10 @@ import * as z from 'zod/mini';
 import { existingWorkspace, initWorkspace, newConfig } from '../../app/workspace/workspace.ts';
 import { checkName } from '../../core/identifiers.ts';
 import type { Context, TopologyWish } from '../context.ts';
-import { names, parseFlags } from '../flags.ts';
+import { names, parseFlags } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../schemas.ts';
-import { visible } from '../visible.ts';
+import type { Output } from '../output/schemas.ts';
+import { visible } from '../output/visible.ts';
 
 const Flags = z.object({
   store: z.optional(z.string()),

@@ -3,13 +3,13 @@ import { findTask } from '../../app/obey.ts';
 import { formatMoment } from '../../core/duration.ts';
 import { name } from '../../core/identifiers.ts';
 import { statuses, type Task } from '../../core/task/task.ts';
-import { limitOf, names, parseFlags } from '../flags.ts';
-import type { Io } from '../io.ts';
+import { limitOf, names, parseFlags } from '../input/flags.ts';
+import type { Io } from '../output/io.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../schemas.ts';
-import { colourOf, headline } from '../task-text.ts';
-import { printTable } from '../table.ts';
-import { taskView } from '../views.ts';
+import type { Output } from '../output/schemas.ts';
+import { colourOf, headline } from '../output/task-text.ts';
+import { printTable } from '../output/table.ts';
+import { taskView } from '../output/views.ts';
 
 const Flags = z.object({
   from: z.optional(name('agent name')),

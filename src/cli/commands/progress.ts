@@ -2,11 +2,11 @@ import * as z from 'zod/mini';
 import { rolePolicy } from '../../app/workspace/config.ts';
 import { findTask, obey } from '../../app/obey.ts';
 import { refuseSecret } from '../../core/secrets/find-secret.ts';
-import { leaseSpan, parseFlags, percent } from '../flags.ts';
+import { leaseSpan, parseFlags, percent } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../schemas.ts';
+import type { Output } from '../output/schemas.ts';
 import { addSpeakerOptions, speaker, speakerFlags } from '../speaker.ts';
-import { iso } from '../views.ts';
+import { iso } from '../output/views.ts';
 
 const Flags = z.object({
   ...speakerFlags(),

@@ -1,9 +1,9 @@
 import * as z from 'zod/mini';
 import { obey } from '../../app/obey.ts';
 import { refuseSecret } from '../../core/secrets/find-secret.ts';
-import { parseFlags, text } from '../flags.ts';
+import { parseFlags, text } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../schemas.ts';
+import type { Output } from '../output/schemas.ts';
 import { addSpeakerOptions, speaker, speakerFlags } from '../speaker.ts';
 
 const Flags = z.object({ ...speakerFlags(), reason: z.optional(text()) });

@@ -2,11 +2,11 @@ import * as z from 'zod/mini';
 import { restore } from '../../app/backup/restore.ts';
 import { locate } from '../../app/workspace/current-folder.ts';
 import { AgentqError } from '../../core/errors.ts';
-import { parseFlags } from '../flags.ts';
+import { parseFlags } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../schemas.ts';
-import { driftView, iso } from '../views.ts';
-import { visible } from '../visible.ts';
+import type { Output } from '../output/schemas.ts';
+import { driftView, iso } from '../output/views.ts';
+import { visible } from '../output/visible.ts';
 
 const Flags = z.object({ force: z.optional(z.boolean()) });
 

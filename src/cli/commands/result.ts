@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import { readResult, wholeContent } from '../../app/result.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../schemas.ts';
-import { fileView } from '../views.ts';
-import { visibleText } from '../visible.ts';
+import type { Output } from '../output/schemas.ts';
+import { fileView } from '../output/views.ts';
+import { visibleText } from '../output/visible.ts';
 
 export const define: Define = (command, context) =>
   command.argument('<id>').action(async (id: string) => {

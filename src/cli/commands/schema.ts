@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { AgentqError } from '../../core/errors.ts';
 import type { Define } from '../verb.ts';
-import { outputs } from '../schemas.ts';
+import { outputs } from '../output/schemas.ts';
 
 export const define: Define = (command, context) =>
   command

@@ -2,10 +2,10 @@ import { findTask } from '../../app/obey.ts';
 import type { Event } from '../../core/task/event.ts';
 import { formatDuration } from '../../core/duration.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../schemas.ts';
-import { taskLines } from '../task-text.ts';
-import { iso, taskView } from '../views.ts';
-import { visible } from '../visible.ts';
+import type { Output } from '../output/schemas.ts';
+import { taskLines } from '../output/task-text.ts';
+import { iso, taskView } from '../output/views.ts';
+import { visible } from '../output/visible.ts';
 
 export const define: Define = (command, context) =>
   command.argument('<id>').action(async (id: string) => {

@@ -6,14 +6,14 @@ import type { Counts, RoleCount } from '../../backend/backend.ts';
 import { formatDuration, formatMoment } from '../../core/duration.ts';
 import type { Task } from '../../core/task/task.ts';
 import { AgentqError } from '../../core/errors.ts';
-import type { Io } from '../io.ts';
+import type { Io } from '../output/io.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../schemas.ts';
-import { bar } from '../line.ts';
-import { printTable } from '../table.ts';
-import { taskLines } from '../task-text.ts';
-import { driftView, iso, taskView } from '../views.ts';
-import { visible } from '../visible.ts';
+import type { Output } from '../output/schemas.ts';
+import { bar } from '../output/line.ts';
+import { printTable } from '../output/table.ts';
+import { taskLines } from '../output/task-text.ts';
+import { driftView, iso, taskView } from '../output/views.ts';
+import { visible } from '../output/visible.ts';
 
 /** How many running tasks the overview shows, and out of how many it chooses them. */
 const SHOWN = 10;

@@ -6,11 +6,11 @@ import { AgentqError } from '../../core/errors.ts';
 import { MAX_STDIN_BYTES } from '../../core/limits.ts';
 import { parseSubmission, type Submission } from '../../core/envelope/submission.ts';
 import type { Context } from '../context.ts';
-import { count, duration, names, parseFlags, span } from '../flags.ts';
-import { bar } from '../line.ts';
+import { count, duration, names, parseFlags, span } from '../input/flags.ts';
+import { bar } from '../output/line.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../schemas.ts';
-import { readAll } from '../stdin.ts';
+import type { Output } from '../output/schemas.ts';
+import { readAll } from '../input/stdin.ts';
 
 /** What goes into the envelope as it is, is checked there. */
 const Flags = z.looseObject({
@@ -105,7 +105,7 @@ async function readContext(cli: Context, file: string): Promise<Source> {
 
 async function submitRows(cli: Context, flags: Flags, batch: string): Promise<void> {
   const { BadBatch, submitBatch } = await import('../../app/submit/batch.ts');
-  const { readBatch } = await import('../batch-text.ts');
+  const { readBatch } = await import('../input/batch-text.ts');
   const alone = ['file', 'instructions', 'id', 'idempotencyKey'].filter((name) => flags[name] !== undefined);
   if (alone.length > 0) {
     throw new AgentqError(

@@ -10,9 +10,9 @@ import { removeScratch } from '../../app/scratch.ts';
 import { initWorkspace, type Workspace } from '../../app/workspace/workspace.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { Context } from '../context.ts';
-import { count, parseFlags } from '../flags.ts';
+import { count, parseFlags } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../schemas.ts';
+import type { Output } from '../output/schemas.ts';
 
 const Flags = z.object({
   seconds: z.optional(count()),

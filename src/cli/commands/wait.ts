@@ -2,11 +2,11 @@ import * as z from 'zod/mini';
 import { waitFor } from '../../app/wait.ts';
 import { AgentqError, type ErrorCode } from '../../core/errors.ts';
 import { isFinished, type Status, type Task } from '../../core/task/task.ts';
-import { duration, parseFlags } from '../flags.ts';
+import { duration, parseFlags } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
-import { untilSignal } from '../signals.ts';
-import type { Output } from '../schemas.ts';
-import { taskView } from '../views.ts';
+import { untilSignal } from '../process/signals.ts';
+import type { Output } from '../output/schemas.ts';
+import { taskView } from '../output/views.ts';
 
 const Flags = z.object({
   any: z.optional(z.boolean()),

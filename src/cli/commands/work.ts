@@ -4,10 +4,10 @@ import type { AttemptReport } from '../../app/worker/attempt-report.ts';
 import { checkProgram } from '../../app/worker/child/program.ts';
 import { Worker } from '../../app/worker/worker.ts';
 import { name } from '../../core/identifiers.ts';
-import { count, duration, leaseSpan, parseFlags, span } from '../flags.ts';
-import { giveMemoryBack } from '../idle-memory.ts';
+import { count, duration, leaseSpan, parseFlags, span } from '../input/flags.ts';
+import { giveMemoryBack } from '../process/idle-memory.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../schemas.ts';
+import type { Output } from '../output/schemas.ts';
 
 const Flags = z.object({
   as: name('role'),

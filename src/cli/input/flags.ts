@@ -1,8 +1,8 @@
 import * as z from 'zod/mini';
-import { formatDuration, parseDuration } from '../core/duration.ts';
-import type { AgentqError } from '../core/errors.ts';
-import { inputError } from '../core/issue.ts';
-import { MAX_LIST, MAX_TEXT, MIN_LEASE } from '../core/limits.ts';
+import { formatDuration, parseDuration } from '../../core/duration.ts';
+import type { AgentqError } from '../../core/errors.ts';
+import { inputError } from '../../core/issue.ts';
+import { MAX_LIST, MAX_TEXT, MIN_LEASE } from '../../core/limits.ts';
 
 /** Text of the command line, read by a function that throws where it can't. */
 function read<T>(from: (text: string) => T) {

@@ -1,12 +1,12 @@
 import { CommanderError } from 'commander';
-import { AgentqError } from '../core/errors.ts';
-import { machineErrors } from '../core/machine-errors.ts';
+import { AgentqError } from '../../core/errors.ts';
+import { machineErrors } from '../../core/machine-errors.ts';
 import { exitCodes, INTERNAL_ERROR } from './exit-codes.ts';
 import { keepInternalError } from './internal-error.ts';
-import { shorten } from './line.ts';
-import { Output } from './output.ts';
-import type { System } from './system.ts';
-import { visible, visibleJson } from './visible.ts';
+import { shorten } from '../output/line.ts';
+import { Output } from '../output/output.ts';
+import type { System } from '../process/system.ts';
+import { visible, visibleJson } from '../output/visible.ts';
 
 interface Told {
   readonly code: string;

@@ -1,6 +1,6 @@
 import { readdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { VERSION } from './version.ts';
+import { VERSION } from '../process/version.ts';
 
 /** How many of these files are kept. */
 const KEPT = 20;

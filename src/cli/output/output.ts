@@ -1,5 +1,5 @@
-import type { AgentqError } from '../core/errors.ts';
-import { OutputClosed, type Sink } from './system.ts';
+import type { AgentqError } from '../../core/errors.ts';
+import { OutputClosed, type Sink } from '../process/system.ts';
 
 /**
  * An output of one command. A write never throws: the command does its work and ends with its own exit code, whether

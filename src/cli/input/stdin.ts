@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { refuseLarger, unreadable } from '../app/workspace/text-file.ts';
+import { refuseLarger, unreadable } from '../../app/workspace/text-file.ts';
 
 /**
  * Everything that a stream holds.

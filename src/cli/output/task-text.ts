@@ -1,6 +1,6 @@
-import { formatDuration, formatMoment } from '../core/duration.ts';
-import { maxAttempts } from '../core/task/retry.ts';
-import type { Attempt, Task } from '../core/task/task.ts';
+import { formatDuration, formatMoment } from '../../core/duration.ts';
+import { maxAttempts } from '../../core/task/retry.ts';
+import type { Attempt, Task } from '../../core/task/task.ts';
 import type { Style } from './io.ts';
 import { bar, shorten } from './line.ts';
 import { visible } from './visible.ts';

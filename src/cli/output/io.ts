@@ -1,7 +1,7 @@
 import type { ChalkInstance } from 'chalk';
-import type { AgentqError } from '../core/errors.ts';
+import type { AgentqError } from '../../core/errors.ts';
 import { Output } from './output.ts';
-import type { System } from './system.ts';
+import type { System } from '../process/system.ts';
 import { visible, visibleJson } from './visible.ts';
 
 export type Style = Pick<ChalkInstance, 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan'>;

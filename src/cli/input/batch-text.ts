@@ -1,10 +1,10 @@
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { locate } from '../app/workspace/current-folder.ts';
-import { readTextFile, textOf } from '../app/workspace/text-file.ts';
-import { MAX_BATCH_BYTES } from '../core/limits.ts';
+import { locate } from '../../app/workspace/current-folder.ts';
+import { readTextFile, textOf } from '../../app/workspace/text-file.ts';
+import { MAX_BATCH_BYTES } from '../../core/limits.ts';
 import { readAll } from './stdin.ts';
-import type { System } from './system.ts';
+import type { System } from '../process/system.ts';
 
 /** How a shell names what it has opened itself: `<(…)` gives a pipe of such a name. */
 const OPENED = /^\/(dev\/(stdin|fd\/\d+)|proc\/self\/fd\/\d+)$/;

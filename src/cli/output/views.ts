@@ -1,8 +1,8 @@
-import type { ArtifactStore } from '../artifacts/store.ts';
-import { nextDue } from '../core/task/due.ts';
-import type { Drift, Evidence } from '../core/evidence/evidence.ts';
-import { maxAttempts } from '../core/task/retry.ts';
-import type { Attempt, Task } from '../core/task/task.ts';
+import type { ArtifactStore } from '../../artifacts/store.ts';
+import { nextDue } from '../../core/task/due.ts';
+import type { Drift, Evidence } from '../../core/evidence/evidence.ts';
+import { maxAttempts } from '../../core/task/retry.ts';
+import type { Attempt, Task } from '../../core/task/task.ts';
 import type { DriftView, FileView, TaskView } from './schemas.ts';
 
 /** A moment in ms as ISO 8601, UTC. */

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../core/errors.ts';
+import type { ErrorCode } from '../../core/errors.ts';
 
 /** Something that agentq did not foresee: a bug. */
 export const INTERNAL_ERROR = 1;

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
-import { envelopeSchema } from '../core/envelope/envelope.ts';
-import { ResultMessage } from '../core/result/result-message.ts';
-import { statuses } from '../core/task/task.ts';
+import { envelopeSchema } from '../../core/envelope/envelope.ts';
+import { ResultMessage } from '../../core/result/result-message.ts';
+import { statuses } from '../../core/task/task.ts';
 
 /**
  * What every command prints with --json, as a contract with the programs that read it: fields may be added, none
