@@ -5,15 +5,15 @@ import { AgentqError, isAway } from '../core/errors.ts';
 import { INSISTING, refuseSecret } from '../core/secrets/find-secret.ts';
 import type { Task } from '../core/task/task.ts';
 import {
-  type Brought,
-  broughtArtifacts,
-  broughtResult,
+  type PendingEvidence,
+  pendingArtifacts,
+  pendingResult,
   ownResult,
   type NamedFile,
   pieceOf,
   unread,
-} from './evidence/brought-evidence.ts';
-import { findTask, obey } from './obey.ts';
+} from './evidence/pending-evidence.ts';
+import { findTask, applyCommand } from './apply-command.ts';
 import type { Services } from './workspace/services.ts';
 import { takeBack } from './evidence/take-back.ts';
 
@@ -39,11 +39,11 @@ export async function complete(
   request: CompleteRequest,
 ): Promise<{ task: Task; changed: boolean }> {
   const task = await findTask(services, request.id);
-  const brought = await bring(services, task, request);
+  const pending = await findEvidence(services, task, request);
 
   // What a completed task says depends on the content of the evidence; all else can be said at once.
   if (task.status !== 'completed') {
-    const { refusal } = outlook(services, task, brought);
+    const { refusal } = outlook(services, task, pending);
     if (refusal?.code === 'conflict' || refusal?.code === 'cancelled') {
       const { by, attempt } = request;
       const command = { type: 'note-refusal', of: 'complete', by, attempt, reason: refusal.message } as const;
@@ -54,7 +54,7 @@ export async function complete(
 
   const stored: Stored[] = [];
   try {
-    return await obey(services, task.id, await store(services, brought, stored));
+    return await applyCommand(services, task.id, await store(services, pending, stored));
   } catch (error) {
     // Where the queue can't be asked, it may know of the evidence all the same.
     if (!isAway(error)) await takeBack(services, task.id, stored, (settled) => settled?.status === 'completed');
@@ -72,30 +72,30 @@ export async function completeLater(
   task: Task,
   request: CompleteRequest,
 ): Promise<CommandOf<'complete'>> {
-  const brought = await bring(services, task, request);
-  const { refusal } = outlook(services, task, brought);
+  const pending = await findEvidence(services, task, request);
+  const { refusal } = outlook(services, task, pending);
   if (refusal?.code === 'missing-artifacts') throw AgentqError.of(refusal);
-  return store(services, brought, []);
+  return store(services, pending, []);
 }
 
 /** What a completion brings, before anything of it is stored. */
 interface Completing {
   readonly spoken: Pick<CommandOf<'complete'>, 'type' | 'by' | 'attempt' | 'summary'>;
-  readonly artifacts: readonly Brought[];
-  readonly result: Brought | undefined;
+  readonly artifacts: readonly PendingEvidence[];
+  readonly result: PendingEvidence | undefined;
 }
 
-async function bring({ store }: Services, task: Task, request: CompleteRequest): Promise<Completing> {
+async function findEvidence({ store }: Services, task: Task, request: CompleteRequest): Promise<Completing> {
   store.attend();
   const { id, by, attempt, summary, resultFile, warn } = request;
   if (!request.allowSecret) await refuseSecret(summary, 'the summary', INSISTING);
   if (!request.allowSecret)
     for (const { name } of request.artifacts) await refuseSecret(name, 'the name of an artifact', INSISTING);
   const number = attempt ?? (task.attempts.at(-1)?.number || 1);
-  const bringer = { id, number, warn, attempt: task.attempts.find((one) => one.number === number) };
-  const artifacts = await broughtArtifacts(store, bringer, request.artifacts);
-  const given = resultFile ?? (await ownResult(store, bringer));
-  const result = given && (await broughtResult(store, bringer, given));
+  const owner = { id, number, warn, attempt: task.attempts.find((one) => one.number === number) };
+  const artifacts = await pendingArtifacts(store, owner, request.artifacts);
+  const given = resultFile ?? (await ownResult(store, owner));
+  const result = given && (await pendingResult(store, owner, given));
   return { spoken: { type: 'complete', by, attempt, ...(summary !== undefined && { summary }) }, artifacts, result };
 }
 

@@ -1,6 +1,6 @@
 import type { Task } from '../core/task/task.ts';
 import { everyTask } from './every-task.ts';
-import { obey } from './obey.ts';
+import { applyCommand } from './apply-command.ts';
 import type { Services } from './workspace/services.ts';
 
 /**
@@ -15,7 +15,7 @@ export async function* commitEach(
   by: string,
 ): AsyncGenerator<{ readonly task: Task; readonly changed: boolean }> {
   if (ids) {
-    for (const id of ids) yield await obey(services, id, { type, by });
+    for (const id of ids) yield await applyCommand(services, id, { type, by });
     return;
   }
   // All of them first: those that are done fall out of the list.

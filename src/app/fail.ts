@@ -2,7 +2,7 @@ import type { Evidence } from '../core/evidence/evidence.ts';
 import { INSISTING, refuseSecret } from '../core/secrets/find-secret.ts';
 import type { Task } from '../core/task/task.ts';
 import { rolePolicy } from './workspace/config.ts';
-import { findTask, obey } from './obey.ts';
+import { findTask, applyCommand } from './apply-command.ts';
 import type { Services } from './workspace/services.ts';
 
 export interface FailRequest {
@@ -20,9 +20,9 @@ export async function fail(services: Services, request: FailRequest): Promise<{ 
   const { id, by, attempt, reason, retry, artifacts = [], allowSecret } = request;
   if (!allowSecret) await refuseSecret(reason, 'the reason', INSISTING);
   const command = { type: 'fail', by, attempt, reason, artifacts } as const;
-  if (!retry) return obey(services, id, command);
+  if (!retry) return applyCommand(services, id, command);
   const { envelope } = await findTask(services, id);
-  return obey(services, id, {
+  return applyCommand(services, id, {
     ...command,
     backoff: rolePolicy(services.workspace.config, envelope.to).backoff,
   });

@@ -1,6 +1,6 @@
 import { AgentqError } from '../core/errors.ts';
 import type { TaskIn } from '../core/task/task.ts';
-import { obey } from './obey.ts';
+import { applyCommand } from './apply-command.ts';
 import type { Services } from './workspace/services.ts';
 
 /**
@@ -30,7 +30,7 @@ export async function handOver(
 async function giveBack(services: Services, { id, envelope, lease }: TaskIn<'working'>, why: string): Promise<string> {
   const { attempt, expires_at } = lease;
   try {
-    await obey(services, id, { type: 'release', by: envelope.to, attempt, reason: `its claim failed: ${why}` });
+    await applyCommand(services, id, { type: 'release', by: envelope.to, attempt, reason: `its claim failed: ${why}` });
     return `${id} was given back`;
   } catch (error) {
     const until = new Date(expires_at).toISOString();

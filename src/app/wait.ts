@@ -1,7 +1,7 @@
 import { nextDue } from '../core/task/due.ts';
 import { AgentqError } from '../core/errors.ts';
 import { isFinished, type Task } from '../core/task/task.ts';
-import { findTask } from './obey.ts';
+import { findTask } from './apply-command.ts';
 import { patience, type Services } from './workspace/services.ts';
 
 export interface WaitRequest {

@@ -5,7 +5,7 @@ import type { Backend, Request } from '../../backend/backend.ts';
 import { loggedEnvelope } from '../../core/envelope/envelope.ts';
 import { AgentqError, type Refusal } from '../../core/errors.ts';
 import { Evidence } from '../../core/evidence/evidence.ts';
-import { type Kept, REFUSED, waitingInOutbox } from './outbox.ts';
+import { type OutboxEntry, REFUSED, waitingInOutbox } from './outbox.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
 const text = z.optional(z.string());
@@ -77,7 +77,7 @@ async function tell(backend: Backend, request: Request): Promise<Refusal | undef
 }
 
 /** Undefined where it is none of ours. */
-function read(path: string): Kept | undefined {
+function read(path: string): OutboxEntry | undefined {
   let json: unknown;
   try {
     json = JSON.parse(readFileSync(path, 'utf8'));

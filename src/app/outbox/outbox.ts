@@ -4,14 +4,14 @@ import type { CommandOf } from '../../core/task/command.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
 /** What can be said while nobody hears it. */
-export type KeptCommand = CommandOf<'submit' | 'complete' | 'fail'>;
+export type OutboxCommand = CommandOf<'submit' | 'complete' | 'fail'>;
 
 /** One file of the outbox. `at`: when it was said, ms since 1970. */
-export interface Kept {
+export interface OutboxEntry {
   readonly v: 1;
   readonly at: number;
   readonly task_id: string;
-  readonly command: KeptCommand;
+  readonly command: OutboxCommand;
 }
 
 export const REFUSED = '.refused';
@@ -20,13 +20,13 @@ export const REFUSED = '.refused';
  * Keeps a command on the local disk until the broker hears it: durably, so that what was promised holds.
  * @param at when it was said, ms since 1970: it counts from then, as far as nobody was faster
  */
-export function keepInOutbox({ dir, modes }: Workspace, task_id: string, command: KeptCommand, at: number): void {
+export function keepInOutbox({ dir, modes }: Workspace, task_id: string, command: OutboxCommand, at: number): void {
   const folder = join(dir, 'outbox');
   if (!existsSync(folder)) mkdirSync(folder, { mode: modes.folder, recursive: true });
   const name = `${String(at).padStart(15, '0')}-${task_id}-${command.type}.json`;
   const staged = join(folder, `.${name}.${process.pid}`);
   const fd = openSync(staged, 'w', modes.file);
-  writeFileSync(fd, JSON.stringify({ v: 1, at, task_id, command } satisfies Kept));
+  writeFileSync(fd, JSON.stringify({ v: 1, at, task_id, command } satisfies OutboxEntry));
   fsyncSync(fd);
   closeSync(fd);
   renameSync(staged, join(folder, name));

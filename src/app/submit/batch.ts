@@ -4,7 +4,7 @@ import { MAX_BATCH_ROWS, MAX_ROW } from '../../core/limits.ts';
 import { sameSubmit } from '../../core/task/sameness.ts';
 import { parseSubmission, type Submission } from '../../core/envelope/submission.ts';
 import { type CurrentFolder, locate } from '../workspace/current-folder.ts';
-import { type Draft, keep, keepAgain, type Kept, prepare, type Prepared } from './submit.ts';
+import { type Draft, keep, keepAgain, type StagedSubmit, prepare, type Prepared } from './submit.ts';
 import { isRefused, takeBackContext, takeBackUnheard } from './submit.ts';
 import type { Services } from '../workspace/services.ts';
 
@@ -85,7 +85,7 @@ interface Row {
 }
 
 async function submitAll(services: Services, prepared: readonly Row[], total: number): Promise<BatchResult> {
-  const kept = new Map<Prepared, Kept>();
+  const kept = new Map<Prepared, StagedSubmit>();
   try {
     await keepAll(services, prepared, total, kept);
   } catch (error) {
@@ -120,7 +120,7 @@ async function keepAll(
   services: Services,
   prepared: readonly Row[],
   total: number,
-  kept: Map<Prepared, Kept>,
+  kept: Map<Prepared, StagedSubmit>,
 ): Promise<void> {
   const refused: BatchRow[] = [];
   const stores = prepared.some(({ row }) => row.context);
@@ -136,7 +136,7 @@ async function keepAll(
 }
 
 /** @throws AgentqError `outcome-unknown` that says how the same batch is submitted again */
-async function commitAll(services: Services, prepared: readonly Row[], requests: readonly Kept[]) {
+async function commitAll(services: Services, prepared: readonly Row[], requests: readonly StagedSubmit[]) {
   const { backend, workspace, clock } = services;
   try {
     return await backend.commit(requests);

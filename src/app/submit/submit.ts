@@ -11,7 +11,7 @@ import { resultsQueue } from '../../core/envelope/reply-to.ts';
 import type { Submission } from '../../core/envelope/submission.ts';
 import type { Task } from '../../core/task/task.ts';
 import { rolePolicy } from '../workspace/config.ts';
-import { obey } from '../obey.ts';
+import { applyCommand } from '../apply-command.ts';
 import { keepInOutbox } from '../outbox/outbox.ts';
 import type { Services } from '../workspace/services.ts';
 import { findSecretInFile, refuseSecretFields } from './submission-secrets.ts';
@@ -39,7 +39,7 @@ export async function submit(services: Services, draft: Draft): Promise<Submitte
   const request = await keep(services, prepared);
   const { task_id, command, warnings } = request;
   try {
-    const { task, changed } = await obey(services, task_id, command);
+    const { task, changed } = await applyCommand(services, task_id, command);
     if (!changed) await takeBackContext(services, request);
     else await keepAgain(services, prepared, request);
     return { task, created: changed, kept: false, warnings };
@@ -52,7 +52,7 @@ export async function submit(services: Services, draft: Draft): Promise<Submitte
 }
 
 /** The task as it will be once the queue hears of it, if its id stands for no other. */
-function submitLater({ workspace, clock }: Services, { task_id, command }: Kept): Omit<Submitted, 'warnings'> {
+function submitLater({ workspace, clock }: Services, { task_id, command }: StagedSubmit): Omit<Submitted, 'warnings'> {
   const { fresh: _fresh, ...kept } = command;
   const now = clock();
   keepInOutbox(workspace, task_id, kept, now);
@@ -86,14 +86,14 @@ export async function prepare(services: Services, { submission, context, allowSe
 }
 
 /** What the backend is asked, and what was stored for it. */
-export interface Kept extends Request {
+export interface StagedSubmit extends Request {
   readonly command: CommandOf<'submit'>;
   readonly stored?: Stored | undefined;
   readonly warnings: readonly string[];
 }
 
 /** Stores the context, if there is one: the last thing before the queue hears of the task. */
-export async function keep(services: Services, { envelope, context, place, fresh }: Prepared): Promise<Kept> {
+export async function keep(services: Services, { envelope, context, place, fresh }: Prepared): Promise<StagedSubmit> {
   const { store, workspace } = services;
   const task_id = envelope.task_id;
   const max_attempts = rolePolicy(workspace.config, envelope.to).maxAttempts;
@@ -110,7 +110,7 @@ export async function keep(services: Services, { envelope, context, place, fresh
 }
 
 /** For a submit that was refused because its id stands for another task: whose context that is, is settled. */
-export function takeBackContext(services: Services, { task_id, stored }: Kept): Promise<void> {
+export function takeBackContext(services: Services, { task_id, stored }: StagedSubmit): Promise<void> {
   return takeBack(services, task_id, stored ? [stored] : [], (task) => task !== undefined);
 }
 
@@ -118,7 +118,7 @@ export function takeBackContext(services: Services, { task_id, stored }: Kept): 
  * For submits of which it is sure that nobody has heard, whether or not there is a task of their id. Never throws: the
  * error that led here is what counts, and what stays is no harm.
  */
-export async function takeBackUnheard(services: Services, requests: Iterable<Kept>): Promise<void> {
+export async function takeBackUnheard(services: Services, requests: Iterable<StagedSubmit>): Promise<void> {
   try {
     for (const { task_id, stored } of requests) await takeBack(services, task_id, stored ? [stored] : [], () => true);
   } catch {
@@ -139,7 +139,7 @@ export function isRefused(error: unknown): boolean {
 export async function keepAgain(
   { store }: Services,
   { context, place }: Prepared,
-  { task_id, stored }: Kept,
+  { task_id, stored }: StagedSubmit,
 ): Promise<void> {
   if (!context || !stored || stored.created || place?.startsWith('tasks/')) return;
   if (await store.check(stored.evidence)) await keepContext(store, task_id, context, place);

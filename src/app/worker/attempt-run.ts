@@ -5,7 +5,7 @@ import { findSecret } from '../../core/secrets/find-secret.ts';
 import type { Task, TaskIn } from '../../core/task/task.ts';
 import { type Brief, brief } from '../brief.ts';
 import { attemptFolder, prepareAttempt } from '../evidence/evidence-paths.ts';
-import { obey } from '../obey.ts';
+import { applyCommand } from '../apply-command.ts';
 import { removeScratch, scratchFolder, scratchResult } from '../scratch.ts';
 import type { Services } from '../workspace/services.ts';
 import { AttemptProcesses } from './processes/attempt-processes.ts';
@@ -169,7 +169,7 @@ export class AttemptRun {
     const { lease } = this.#options.policy;
     const renew = async () => {
       try {
-        await obey(this.#services, this.id, { type: 'renew', lease, ...this.#settlement.spoken });
+        await applyCommand(this.#services, this.id, { type: 'renew', lease, ...this.#settlement.spoken });
       } catch (error) {
         const { code, message } = error as AgentqError;
         if (code === 'cancelled' || code === 'conflict') return await this.recheck();

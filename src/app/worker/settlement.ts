@@ -3,8 +3,8 @@ import type { Evidence } from '../../core/evidence/evidence.ts';
 import type { Attempt, Task, TaskIn } from '../../core/task/task.ts';
 import { complete, completeLater, type CompleteRequest } from '../complete.ts';
 import { fail } from '../fail.ts';
-import { obey } from '../obey.ts';
-import { keepInOutbox, type KeptCommand } from '../outbox/outbox.ts';
+import { applyCommand } from '../apply-command.ts';
+import { keepInOutbox, type OutboxCommand } from '../outbox/outbox.ts';
 import type { Services } from '../workspace/services.ts';
 import type { AttemptReport } from './attempt-report.ts';
 import { blame } from './blame.ts';
@@ -66,7 +66,12 @@ export class Settlement {
   async release(reason: string, later: boolean): Promise<AttemptReport> {
     const { backoff } = this.#options.policy;
     return await this.#settle(undefined, async () => {
-      await obey(this.#services, this.#id, { type: 'release', reason, ...(later && { backoff }), ...this.spoken });
+      await applyCommand(this.#services, this.#id, {
+        type: 'release',
+        reason,
+        ...(later && { backoff }),
+        ...this.spoken,
+      });
       return this.report(later ? 'deferred' : 'handed-back', reason);
     });
   }
@@ -76,7 +81,7 @@ export class Settlement {
     if (!(await this.#stopProcesses())) return this.report('cancelled', 'a process that it started is still there');
     const { attempt, worker } = this.#task.lease;
     try {
-      await obey(this.#services, this.#id, { type: 'acknowledge-cancel', by: worker, attempt });
+      await applyCommand(this.#services, this.#id, { type: 'acknowledge-cancel', by: worker, attempt });
     } catch (error) {
       if (!isBrokers(error)) throw error;
     }
@@ -95,7 +100,7 @@ export class Settlement {
    * @param later what the queue is to be told then; undefined where the end of the lease tells as much
    */
   async #settle(
-    later: (() => Promise<KeptCommand>) | undefined,
+    later: (() => Promise<OutboxCommand>) | undefined,
     end: () => Promise<AttemptReport>,
   ): Promise<AttemptReport> {
     const { backend, clock } = this.#services;

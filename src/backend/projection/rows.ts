@@ -10,7 +10,7 @@ export interface Row {
   readonly task: Task;
 }
 
-export interface Stored {
+export interface StoredRow {
   readonly n: number;
   readonly state: string;
 }
@@ -24,12 +24,12 @@ export function parseStored(text: string): unknown {
   }
 }
 
-export function toRow({ n, state }: Stored): Row {
+export function toRow({ n, state }: StoredRow): Row {
   return { n, task: parseStored(state) as Task };
 }
 
 export function findRow(db: Connection, id: string): Row | undefined {
-  const stored = db.get<Stored>('SELECT n, state FROM task WHERE id = ?', id);
+  const stored = db.get<StoredRow>('SELECT n, state FROM task WHERE id = ?', id);
   return stored && toRow(stored);
 }
 

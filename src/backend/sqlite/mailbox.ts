@@ -1,7 +1,7 @@
 import type { Task } from '../../core/task/task.ts';
 import type { Taken } from '../backend.ts';
 import type { Connection } from '../projection/connection.ts';
-import { type Stored, toRow } from '../projection/rows.ts';
+import { type StoredRow, toRow } from '../projection/rows.ts';
 
 /** How long messages that were shown to one reader are hidden from the others, in ms. */
 const HIDDEN = 60_000;
@@ -10,7 +10,7 @@ const WAITING = 'SELECT event, n, state FROM mailbox JOIN task ON task.n = mailb
 
 const SHOWN = 'CREATE TABLE IF NOT EXISTS inbox_shown (event INTEGER PRIMARY KEY, until INTEGER NOT NULL) STRICT';
 
-interface Waiting extends Stored {
+interface Waiting extends StoredRow {
   /** The event that ended the task. */
   readonly event: number;
 }

@@ -1,7 +1,7 @@
 import { elapse } from '../../core/task/elapse.ts';
 import { isFinished } from '../../core/task/task.ts';
 import type { Connection } from '../projection/connection.ts';
-import { columns, type Stored, toRow } from '../projection/rows.ts';
+import { columns, type StoredRow, toRow } from '../projection/rows.ts';
 
 /** Tables of this connection alone, in memory, and views that stand before the tables of the file. */
 const LAYER = `
@@ -21,7 +21,7 @@ const LAYER = `
  */
 export function askOverlay<T>(db: Connection, now: number, ask: () => T): T {
   return db.overlaid(() => {
-    const due = db.all<Stored>('SELECT n, state FROM main.task WHERE due_at <= ?', now).map(toRow);
+    const due = db.all<StoredRow>('SELECT n, state FROM main.task WHERE due_at <= ?', now).map(toRow);
     let seq = db.get<{ seq: number | null }>('SELECT max(seq) AS seq FROM main.event')!.seq ?? 0;
     db.execute(LAYER);
     for (const { n, task: before } of due) {

@@ -23,7 +23,7 @@ import type { Doorbell } from './doorbell.ts';
 import { epochOf } from './epoch.ts';
 import { Mailbox } from './mailbox.ts';
 import { record } from './record.ts';
-import { findRow, parseStored, restore, type Row, type Stored, toRow } from '../projection/rows.ts';
+import { findRow, parseStored, restore, type Row, type StoredRow, toRow } from '../projection/rows.ts';
 import { counts, list } from '../projection/questions.ts';
 
 /** How many tasks one transaction moves on because of time alone; the rest follow in the next. */
@@ -67,7 +67,7 @@ export class SqliteBackend implements Backend {
         const row = findRow(this.#db, task_id);
         if (!row) epoch ??= epochOf(this.#db);
         const now = countsFrom(row?.task, at, this.#given.now);
-        const { outcome, written } = this.#obey(row, command, rings, now, epoch);
+        const { outcome, written } = this.#apply(row, command, rings, now, epoch);
         outcomes.push(outcome);
         writes += written;
       }
@@ -80,7 +80,7 @@ export class SqliteBackend implements Backend {
   }
 
   /** Within the caller's transaction. @returns the outcome, and how much was written */
-  #obey(row: Row | undefined, command: Command, rings: Rings, now = this.#given.now, epoch = 0): Obeyed {
+  #apply(row: Row | undefined, command: Command, rings: Rings, now = this.#given.now, epoch = 0): WrittenOutcome {
     const { random } = this.#given;
     const { events, task, changed, refusal } = decide(row?.task, command, { now, random, epoch });
     const outcome = { task, changed, ...(refusal && { refusal }) };
@@ -114,7 +114,7 @@ export class SqliteBackend implements Backend {
       const { worker, lease } = request;
       for (let row = this.#ready(request.role); row; row = this.#ready(request.role)) {
         // At the moment of the claim it may turn out to have expired: then the next one.
-        const { outcome, written: more } = this.#obey(row, { type: 'claim', worker, lease }, rings);
+        const { outcome, written: more } = this.#apply(row, { type: 'claim', worker, lease }, rings);
         written += more;
         if (outcome.task?.status === 'working') return { task: outcome.task, keep: true };
         if (more === 0)
@@ -127,7 +127,7 @@ export class SqliteBackend implements Backend {
   }
 
   #ready(role: string): Row | undefined {
-    const stored = this.#db.get<Stored>(
+    const stored = this.#db.get<StoredRow>(
       `SELECT n, state FROM task INDEXED BY task_ready
        WHERE role = ? AND status = 'queued' ORDER BY rank DESC, n LIMIT 1`,
       role,
@@ -149,9 +149,13 @@ export class SqliteBackend implements Backend {
 
   /** Makes events of what time alone has brought about. Within the caller's transaction. */
   #sweep(now: number, rings: Rings): number {
-    const due = this.#db.all<Stored>('SELECT n, state FROM task WHERE due_at <= ? ORDER BY due_at LIMIT ?', now, SWEEP);
+    const due = this.#db.all<StoredRow>(
+      'SELECT n, state FROM task WHERE due_at <= ? ORDER BY due_at LIMIT ?',
+      now,
+      SWEEP,
+    );
     for (const row of due.map(toRow)) {
-      const { written } = this.#obey(row, { type: 'elapse' }, rings, now);
+      const { written } = this.#apply(row, { type: 'elapse' }, rings, now);
       // A row that is due by its columns and not by its state would be found again and again.
       if (written === 0) restore(this.#db, row.n, row.task);
     }
@@ -254,7 +258,7 @@ export class SqliteBackend implements Backend {
   async leave(): Promise<void> {}
 }
 
-interface Obeyed {
+interface WrittenOutcome {
   readonly outcome: Outcome;
   readonly written: number;
 }

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { obey } from '../../app/obey.ts';
+import { applyCommand } from '../../app/apply-command.ts';
 import { refuseSecret } from '../../core/secrets/find-secret.ts';
 import { name } from '../../core/identifiers.ts';
 import { parseFlags, text } from '../input/flags.ts';
@@ -22,7 +22,7 @@ export const define: Define = (command, context) =>
       const tasks: Output<'cancel'>['tasks'] = [];
       try {
         for (const id of ids) {
-          const { task, changed } = await obey(services, id, { type: 'cancel', by, ...(reason && { reason }) });
+          const { task, changed } = await applyCommand(services, id, { type: 'cancel', by, ...(reason && { reason }) });
           tasks.push({ task_id: id, status: task.status, changed });
           if (!cli.io.json) cli.io.line(`${id} ${task.status}`);
         }

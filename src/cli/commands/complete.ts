@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import type { NamedFile } from '../../app/evidence/brought-evidence.ts';
+import type { NamedFile } from '../../app/evidence/pending-evidence.ts';
 import { complete } from '../../app/complete.ts';
 import { type CurrentFolder, locate } from '../../app/workspace/current-folder.ts';
 import { AgentqError } from '../../core/errors.ts';

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import { commitEach } from '../../app/dead-letters.ts';
-import { findTask } from '../../app/obey.ts';
+import { findTask } from '../../app/apply-command.ts';
 import { formatMoment } from '../../core/duration.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { name } from '../../core/identifiers.ts';

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { findTask } from '../../app/obey.ts';
+import { findTask } from '../../app/apply-command.ts';
 import { formatMoment } from '../../core/duration.ts';
 import { name } from '../../core/identifiers.ts';
 import { statuses, type Task } from '../../core/task/task.ts';

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import { rolePolicy } from '../../app/workspace/config.ts';
-import { findTask, obey } from '../../app/obey.ts';
+import { findTask, applyCommand } from '../../app/apply-command.ts';
 import { refuseSecret } from '../../core/secrets/find-secret.ts';
 import { leaseSpan, parseFlags, percent } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
@@ -29,7 +29,7 @@ export const define: Define = (command, context) =>
       const lease =
         flags.lease ?? rolePolicy(services.workspace.config, (await findTask(services, id)).envelope.to).lease;
       const { percent, note } = flags;
-      const { task } = await obey(services, id, {
+      const { task } = await applyCommand(services, id, {
         type: 'renew',
         by,
         attempt,

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { obey } from '../../app/obey.ts';
+import { applyCommand } from '../../app/apply-command.ts';
 import { refuseSecret } from '../../core/secrets/find-secret.ts';
 import { parseFlags, text } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
@@ -16,7 +16,7 @@ export const define: Define = (command, context) =>
       await refuseSecret(reason, 'the reason');
       const cli = context();
       const { id, by, attempt } = await speaker(cli, { id: named, ...flags });
-      const { task, changed } = await obey(await cli.services(), id, {
+      const { task, changed } = await applyCommand(await cli.services(), id, {
         type: 'release',
         by,
         attempt,

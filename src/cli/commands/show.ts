@@ -1,4 +1,4 @@
-import { findTask } from '../../app/obey.ts';
+import { findTask } from '../../app/apply-command.ts';
 import type { Event } from '../../core/task/event.ts';
 import { formatDuration } from '../../core/duration.ts';
 import type { Define } from '../verb.ts';

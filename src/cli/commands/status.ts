@@ -1,5 +1,5 @@
 import { describeDrift } from '../../artifacts/store.ts';
-import { findTask } from '../../app/obey.ts';
+import { findTask } from '../../app/apply-command.ts';
 import type { Services } from '../../app/workspace/services.ts';
 import { evidenceOf, findDrift } from '../../app/evidence/verify.ts';
 import type { Counts, RoleCount } from '../../backend/backend.ts';

@@ -7,7 +7,7 @@ import { evolve } from './evolve.ts';
 import { holder } from './fencing.ts';
 import { missingArtifacts, promisedArtifacts } from '../evidence/promise.ts';
 import { backoffDelay, FREE_HAND_BACKS, handBackBackoff, isLastAttempt, MAX_STARTS, startsUsedUp } from './retry.ts';
-import { sameOutcome, sameSubmit } from './sameness.ts';
+import { sameCompletion, sameSubmit } from './sameness.ts';
 import type { AttemptOutcome, Task } from './task.ts';
 import { isFinished, nextAttempt } from './task.ts';
 import { UNREADABLE } from './unreadable.ts';
@@ -145,7 +145,7 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
   complete(task, command) {
     const { by, summary, result, artifacts } = command;
     if (task.status === 'completed') {
-      if (sameOutcome(task.completion, command)) return nothing;
+      if (sameCompletion(task.completion, command)) return nothing;
       return refuse(
         'conflict',
         `${task.id} was already completed by ${task.completion.by}, with another outcome`,

@@ -10,7 +10,7 @@ function canonical(value: unknown): string {
   );
 }
 
-export interface Submitted {
+export interface ComparedSubmit {
   readonly envelope: Envelope;
   readonly context?: Evidence | undefined;
 }
@@ -19,8 +19,8 @@ export interface Submitted {
  * Whether two submits are equal: all fields from the submitter and the content of the context file. The path of that
  * file is not compared.
  */
-export function sameSubmit(a: Submitted, b: Submitted): boolean {
-  const said = ({ envelope, context }: Submitted) =>
+export function sameSubmit(a: ComparedSubmit, b: ComparedSubmit): boolean {
+  const said = ({ envelope, context }: ComparedSubmit) =>
     canonical({
       ...envelope,
       task_id: undefined,
@@ -29,15 +29,15 @@ export function sameSubmit(a: Submitted, b: Submitted): boolean {
   return said(a) === said(b);
 }
 
-export interface Outcome {
+export interface ComparedCompletion {
   readonly summary?: string | undefined;
   readonly result?: Evidence | undefined;
   readonly artifacts: readonly Evidence[];
 }
 
 /** Whether two completions are equal: the summary, and the names and contents of the evidence. */
-export function sameOutcome(a: Outcome, b: Outcome): boolean {
-  const said = ({ summary, result, artifacts }: Outcome) =>
+export function sameCompletion(a: ComparedCompletion, b: ComparedCompletion): boolean {
+  const said = ({ summary, result, artifacts }: ComparedCompletion) =>
     canonical({
       summary,
       result: result?.sha256,

@@ -1,5 +1,5 @@
 import type { Task } from '../../../core/task/task.ts';
-import { type Stored, toRow } from '../../projection/rows.ts';
+import { type StoredRow, toRow } from '../../projection/rows.ts';
 import type { Cache } from './cache.ts';
 
 /** A task, and the entry that ended it. */
@@ -30,7 +30,7 @@ export function overdue(cache: Cache, now: number, role?: string): readonly Ende
 /** Tasks of whose end nobody is known to have told. */
 function unannounced(cache: Cache, at: string, ...values: (number | string | null)[]): readonly Ended[] {
   return cache.db
-    .all<Stored & { id: string }>(
+    .all<StoredRow & { id: string }>(
       `SELECT n, state, ending.id AS id FROM ending JOIN task ON task.n = ending.task
        WHERE announced = 0 AND ${at} ORDER BY at LIMIT 100`,
       ...values,

@@ -1,7 +1,7 @@
 import type { Event } from '../../../core/task/event.ts';
 import type { TaskIn } from '../../../core/task/task.ts';
 import type { Connection } from '../../projection/connection.ts';
-import { type Stored, toRow } from '../../projection/rows.ts';
+import { type StoredRow, toRow } from '../../projection/rows.ts';
 import type { LogEntry } from '../wire/decode.ts';
 import { type RoleClocks, SHORTEST } from './role-clocks.ts';
 
@@ -74,7 +74,7 @@ export class Outages {
   }
 
   #move(entry: string, at: number, span: number, concerns: (task: Working) => boolean): void {
-    const working = this.#db.all<Stored>("SELECT n, state FROM task WHERE status = 'working'");
+    const working = this.#db.all<StoredRow>("SELECT n, state FROM task WHERE status = 'working'");
     for (const task of working.map((stored) => toRow(stored).task)) {
       if (task.status !== 'working' || task.lease.expires_at <= at || !concerns(task)) continue;
       const { attempt, expires_at } = task.lease;

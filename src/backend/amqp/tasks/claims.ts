@@ -2,7 +2,7 @@ import type { EventOf } from '../../../core/task/event.ts';
 import type { Task } from '../../../core/task/task.ts';
 import { unreadableEvents } from '../../../core/task/unreadable.ts';
 import type { Claimed, ClaimRequest } from '../../backend.ts';
-import { type Stored, toRow } from '../../projection/rows.ts';
+import { type StoredRow, toRow } from '../../projection/rows.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { TaskCommits } from './commit.ts';
 import type { MessageRelay } from './message-relay.ts';
@@ -129,7 +129,7 @@ export class Claims {
   async #withoutToken(request: ClaimRequest): Promise<Working | undefined> {
     const { cache, clock, tokenGrace } = this.#parts;
     for (;;) {
-      const stored = cache.db.get<Stored>(
+      const stored = cache.db.get<StoredRow>(
         `SELECT n, state FROM task INDEXED BY task_ready
          WHERE role = ? AND status = 'queued' AND ready_at <= ? ORDER BY rank DESC, n LIMIT 1`,
         request.role,
@@ -157,7 +157,7 @@ export class Claims {
   /** The token of a delay that is just over may be on its way; not every broker tells the log when it arrives. */
   #onItsWay(role: string): number | undefined {
     const { cache, clock } = this.#parts;
-    const stored = cache.db.get<Stored>(
+    const stored = cache.db.get<StoredRow>(
       `SELECT n, state FROM task INDEXED BY task_ready
        WHERE role = ? AND status = 'queued' AND ready_at > ? ORDER BY ready_at DESC LIMIT 1`,
       role,

@@ -1,5 +1,5 @@
 import { AgentqError } from '../../../core/errors.ts';
-import { type Stored, toRow } from '../../projection/rows.ts';
+import { type StoredRow, toRow } from '../../projection/rows.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { TaskCommits } from './commit.ts';
 
@@ -27,7 +27,7 @@ export class DueTasks {
     const now = clock();
     for (;;) {
       const due = cache.db
-        .all<Stored>(
+        .all<StoredRow>(
           `SELECT n, state FROM task WHERE due_at <= ?1 AND (?2 IS NULL OR role = ?2) ORDER BY due_at LIMIT ${SWEEP}`,
           now,
           role ?? null,

@@ -1,6 +1,6 @@
 import type { Task } from '../../../core/task/task.ts';
 import type { Taken } from '../../backend.ts';
-import { type Stored, toRow } from '../../projection/rows.ts';
+import { type StoredRow, toRow } from '../../projection/rows.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Log } from '../log/log.ts';
 import type { Names } from '../wire/names.ts';
@@ -104,7 +104,7 @@ async function trueTask(
   if (!message) return 'unknown';
   const { cache, log } = parts;
   if (announces === undefined && cache.outcome(digestMark(digest)) === undefined) await log.tell(content);
-  const known = cache.db.get<Stored & { ending: string | null }>(
+  const known = cache.db.get<StoredRow & { ending: string | null }>(
     'SELECT n, state, ending.id AS ending FROM task LEFT JOIN ending ON ending.task = task.n WHERE task.id = ?',
     message.task_id,
   );

@@ -1,5 +1,5 @@
 import type { EventOf } from '../../../core/task/event.ts';
-import { type Stored, toRow } from '../../projection/rows.ts';
+import { type StoredRow, toRow } from '../../projection/rows.ts';
 import type { Retention } from '../../options.ts';
 import { isDenied } from '../connection/broker-error.ts';
 import type { Cache } from '../cache/cache.ts';
@@ -60,7 +60,7 @@ export class OpenTasks {
     const { cache } = this.#parts;
     return ['queued', 'scheduled', 'working', 'failed', 'expired']
       .flatMap((status) =>
-        cache.db.all<Stored>(
+        cache.db.all<StoredRow>(
           `SELECT n, state FROM task
            WHERE status = ?1 AND status <> 'completed' AND (dead = 1 OR status NOT IN ('failed', 'expired'))
              AND (?2 IS NULL OR role = ?2) AND ${which}

@@ -6,7 +6,7 @@ import type { Archive, Restored } from '../../archive.ts';
 import type { BackendOptions } from '../../options.ts';
 import { audit } from '../../projection/audit.ts';
 import { Connection } from '../../projection/connection.ts';
-import { type Stored, toRow } from '../../projection/rows.ts';
+import { type StoredRow, toRow } from '../../projection/rows.ts';
 import { Doorbell } from '../doorbell.ts';
 import { epochOf, writeEpoch } from '../epoch.ts';
 import { storeSchema } from '../schema.ts';
@@ -161,7 +161,7 @@ function beginEpoch(
   let leases_ended = 0;
   const { n: tasks } = db.get<{ n: number }>('SELECT count(*) AS n FROM task')!;
   db.transaction(() => {
-    for (const row of db.all<Stored>("SELECT n, state FROM task WHERE status <> 'completed'").map(toRow)) {
+    for (const row of db.all<StoredRow>("SELECT n, state FROM task WHERE status <> 'completed'").map(toRow)) {
       const { events, task } = decide(row.task, { type: 'restore', epoch, since }, { now, random: () => 0 });
       if (row.task.status === 'working') leases_ended++;
       if (task && events.length > 0) record(db, row, task, events);

@@ -2,7 +2,7 @@ import { chmodSync, closeSync, fsyncSync, openSync, rmSync } from 'node:fs';
 import type { Task } from '../../../core/task/task.ts';
 import type { Listed, Listing, StoreCopy } from '../../archive.ts';
 import { Connection } from '../../projection/connection.ts';
-import { parseStored, type Stored } from '../../projection/rows.ts';
+import { parseStored, type StoredRow } from '../../projection/rows.ts';
 import { syncName } from './noted-epoch.ts';
 import { storeSchema } from '../schema.ts';
 
@@ -53,7 +53,7 @@ export class SqliteCopy implements StoreCopy {
   }
 
   *tasks(): Generator<Task> {
-    for (const { state } of this.db.each<Stored>('SELECT n, state FROM task ORDER BY n'))
+    for (const { state } of this.db.each<StoredRow>('SELECT n, state FROM task ORDER BY n'))
       yield parseStored(state) as Task;
   }
 

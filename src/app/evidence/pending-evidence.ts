@@ -14,7 +14,7 @@ export interface NamedFile {
 }
 
 /** A piece of evidence that a worker brings, before it is stored and hashed. */
-export interface Brought extends FileSource {
+export interface PendingEvidence extends FileSource {
   readonly name: string;
   /** Where it is to lie in the store. */
   readonly path: string;
@@ -24,7 +24,7 @@ export interface Brought extends FileSource {
 }
 
 /** Whose evidence is looked for: an attempt that was claimed, or one that only names what it brings. */
-export interface Bringer {
+export interface EvidenceOwner {
   readonly id: string;
   readonly number: number;
   /** Absent where it was not claimed. */
@@ -38,34 +38,34 @@ export interface Bringer {
  * stem of their name. What lay there before, and what lies elsewhere, may be another attempt's: it must be named.
  * @throws AgentqError `unreadable-file`, `invalid-name`, `usage`
  */
-export async function broughtArtifacts(
+export async function pendingArtifacts(
   store: ArtifactStore,
-  bringer: Bringer,
+  owner: EvidenceOwner,
   named: readonly NamedFile[],
-): Promise<Brought[]> {
-  const { id, number } = bringer;
-  const brought = new Map<string, Brought>();
+): Promise<PendingEvidence[]> {
+  const { id, number } = owner;
+  const pending = new Map<string, PendingEvidence>();
   for (const { name, file } of named) {
     checkName('artifact name', name);
-    if (brought.has(name))
+    if (pending.has(name))
       throw new AgentqError('usage', `the artifact ${name} is named twice`, 'give each its own name');
     const place = store.pathOf(file);
     const inPlace = place?.startsWith(`${artifactsFolder(id)}/`) ?? false;
     const path = inPlace ? place! : `${attemptFolder(id, number)}/${name}${parse(file).ext}`;
-    brought.set(name, { name, file, path, inPlace, size: await sizeOf(store, { file }) });
+    pending.set(name, { name, file, path, inPlace, size: await sizeOf(store, { file }) });
   }
-  const taken = new Set([...brought.values()].map(({ path }) => path));
-  for (const [name, path] of await found(store, bringer, taken)) {
-    if (taken.has(path) || brought.has(name)) continue;
+  const taken = new Set([...pending.values()].map(({ path }) => path));
+  for (const [name, path] of await found(store, owner, taken)) {
+    if (taken.has(path) || pending.has(name)) continue;
     const source = { file: store.locate(path), own: true };
-    brought.set(name, { name, ...source, path, inPlace: true, size: await sizeOf(store, source) });
+    pending.set(name, { name, ...source, path, inPlace: true, size: await sizeOf(store, source) });
   }
-  return [...brought.values()];
+  return [...pending.values()];
 }
 
 /** The result that the attempt wrote where its claim said; undefined where it wrote none. */
-export async function ownResult(store: ArtifactStore, bringer: Bringer): Promise<FileSource | undefined> {
-  const { id, number, attempt, warn } = bringer;
+export async function ownResult(store: ArtifactStore, owner: EvidenceOwner): Promise<FileSource | undefined> {
+  const { id, number, attempt, warn } = owner;
   const path = resultPath(id, number);
   const file = store.locate(path);
   if (!(lstatSync(file, { throwIfNoEntry: false })?.size ?? 0)) return undefined;
@@ -76,11 +76,11 @@ export async function ownResult(store: ArtifactStore, bringer: Bringer): Promise
 }
 
 /** @throws AgentqError `unreadable-file` */
-export async function broughtResult(
+export async function pendingResult(
   store: ArtifactStore,
-  { id, number }: Bringer,
+  { id, number }: EvidenceOwner,
   source: FileSource,
-): Promise<Brought> {
+): Promise<PendingEvidence> {
   const place = store.pathOf(source.file);
   const inPlace = place !== undefined && parse(place).dir === 'results' && taskOf(place) === id;
   const path = inPlace ? place : resultPath(id, number);
@@ -88,12 +88,12 @@ export async function broughtResult(
 }
 
 /** How the store is asked to keep it. */
-export function pieceOf({ name, file, own, path, inPlace }: Brought): Piece {
+export function pieceOf({ name, file, own, path, inPlace }: PendingEvidence): Piece {
   return { name, path, ...(!inPlace && { source: { file, ...(own && { own }) } }) };
 }
 
 /** What it will be as evidence, as far as that can be said before it is read. */
-export function unread({ name, path, size }: Brought): Evidence {
+export function unread({ name, path, size }: PendingEvidence): Evidence {
   return { name, path, size, sha256: '' };
 }
 
@@ -107,8 +107,8 @@ async function sizeOf(store: ArtifactStore, source: FileSource): Promise<number>
  * @param named what needs no look, because it is named
  * @throws AgentqError `unreadable-file` where a part of the folder can't be read
  */
-async function found(store: ArtifactStore, bringer: Bringer, named: Set<string>): Promise<Map<string, string>> {
-  const { id, number, attempt, warn } = bringer;
+async function found(store: ArtifactStore, owner: EvidenceOwner, named: Set<string>): Promise<Map<string, string>> {
+  const { id, number, attempt, warn } = owner;
   const folder = attemptFolder(id, number);
   const { paths, closed, unnamed } = await store.scan(folder);
   const [first] = closed;
@@ -125,7 +125,7 @@ async function found(store: ArtifactStore, bringer: Bringer, named: Set<string>)
   return namesOf(own, folder);
 }
 
-function warnOf(paths: readonly string[], attempt: Attempt | undefined, warn: Bringer['warn']): void {
+function warnOf(paths: readonly string[], attempt: Attempt | undefined, warn: EvidenceOwner['warn']): void {
   if (paths.length > 0) warn(`${few(paths)}: left out, ${leftOut(attempt)}; --artifact NAME=PATH brings it`);
 }
 

@@ -9,7 +9,7 @@ import type { Services } from './workspace/services.ts';
  * @returns the task afterwards, and whether anything changed
  * @throws AgentqError with the refusal, where it is refused
  */
-export async function obey(
+export async function applyCommand(
   services: Services,
   id: string,
   command: Command,
