@@ -1,4 +1,4 @@
-/** All failures of a command. Their exit codes are defined in one place, cli/exit-codes.ts. */
+/** All failures of a command. Their exit codes are defined in one place, cli/errors/exit-codes.ts. */
 export type ErrorCode =
   | 'usage' // an unknown option, or a value that is missing or malformed
   | 'not-found' // no such task
