@@ -32,7 +32,7 @@ export interface BrokerOptions {
   readonly retention: Retention;
   /** How long a task may be ready before a worker takes it that finds no token of it, in ms. */
   readonly tokenGrace?: number | undefined;
-  /** How long to wait for word of an absence of the broker before a lease is ended that was over meanwhile, in ms. */
+  /** How long to wait for word of an outage before a lease is ended that was over meanwhile, in ms. */
   readonly outageGrace?: number | undefined;
 }
 

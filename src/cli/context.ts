@@ -22,7 +22,7 @@ import { refuseSecret } from '../core/secrets/find-secret.ts';
 import { count, duration, parseFlags } from './input/flags.ts';
 import type { GlobalOptions } from './input/global-options.ts';
 import { Io } from './output/io.ts';
-import type { Output } from './output/output.ts';
+import type { OutputStream } from './output/output-stream.ts';
 import type { System } from './process/system.ts';
 
 export type { TopologyWish } from '../backend/options.ts';
@@ -36,12 +36,12 @@ const freshId = customAlphabet('23456789abcdefghjkmnpqrstuvwxyz', 12);
 /** What a command is given: where to write, who speaks, and the queue, opened when it is first asked for. */
 export class Context {
   readonly system: System;
-  readonly output: Output;
+  readonly output: OutputStream;
   readonly io: Io;
   readonly #options: GlobalOptions;
   #services: Services | undefined;
 
-  constructor(system: System, output: Output, options: GlobalOptions) {
+  constructor(system: System, output: OutputStream, options: GlobalOptions) {
     this.system = system;
     this.output = output;
     this.#options = options;

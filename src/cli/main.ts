@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { Context } from './context.ts';
 import { report } from './errors/error-report.ts';
 import { addGlobalOptions, globalOptions } from './input/global-options.ts';
-import { Output } from './output/output.ts';
+import { OutputStream } from './output/output-stream.ts';
 import type { System } from './process/system.ts';
 import type { Verb } from './verb.ts';
 import { VERSION } from './process/version.ts';
@@ -38,7 +38,7 @@ const everyVerb = [...verbs, ...hiddenVerbs];
 
 /** Runs one command line. @returns the exit code; never throws, never exits */
 export async function main(system: System): Promise<number> {
-  const output = new Output(system.stdout);
+  const output = new OutputStream(system.stdout);
   const { program, invocation } = build(system, output);
   const errors: unknown[] = [];
   await program.parseAsync(system.args, { from: 'user' }).catch((error: unknown) => errors.push(error));
@@ -54,7 +54,7 @@ interface Invocation {
   context?: Context;
 }
 
-function build(system: System, output: Output): { program: Command; invocation: Invocation } {
+function build(system: System, output: OutputStream): { program: Command; invocation: Invocation } {
   const invocation: Invocation = {};
   const context = () =>
     (invocation.context ??= new Context(system, output, globalOptions(invocation.called ?? program)));

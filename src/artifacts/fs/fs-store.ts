@@ -27,7 +27,7 @@ import {
 import { checkSource, readable } from './source-error.ts';
 import { storeFolder } from './store-folder.ts';
 import { checkStore, FOLDERS, makeStore, storeId } from './store-marker.ts';
-import { type Modes, openToReaders } from './store-modes.ts';
+import { type StoreModes, openToReaders } from './store-modes.ts';
 import { numbered, pathInside } from './store-path.ts';
 import { halfWritten, scanFolder } from './store-scan.ts';
 
@@ -37,7 +37,7 @@ const WHOLE = 1024 ** 3;
 /** A store on a local or shared disk. A shared one may be a network folder: it holds files, not the database. */
 export class FsStore implements ArtifactStore {
   readonly #root: string;
-  readonly #modes: Modes;
+  readonly #modes: StoreModes;
   readonly #id: string | undefined;
   /** What is noted of evidence that is recorded here. */
   readonly #origin: Pick<Evidence, 'store'>;

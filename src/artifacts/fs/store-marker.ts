@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { AgentqError } from '../../core/errors.ts';
 import { place, readRegular, stageSync, syncFolder } from './durable-file.ts';
 import { storeFolder } from './store-folder.ts';
-import type { Modes } from './store-modes.ts';
+import type { StoreModes } from './store-modes.ts';
 
 export const FOLDERS = ['tasks', 'results', 'artifacts'];
 
@@ -26,7 +26,7 @@ export function storeId(root: string): string | undefined {
  * @returns the id that the store has then
  * @throws AgentqError `storage`
  */
-export function makeStore(root: string, id: string, modes: Modes): string {
+export function makeStore(root: string, id: string, modes: StoreModes): string {
   try {
     makeRoot(root, modes.folder);
     for (const folder of FOLDERS) storeFolder(root, folder, modes.folder);

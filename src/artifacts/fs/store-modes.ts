@@ -2,7 +2,7 @@ import { chmodSync, fchmodSync, fchownSync, fstatSync, lstatSync, statSync } fro
 import { dirname, join } from 'node:path';
 
 /** What an owner may give away about files: their modes, and their group. */
-export interface Modes {
+export interface StoreModes {
   readonly file: number;
   readonly folder: number;
 }
@@ -14,7 +14,7 @@ const GROUP = 0o070;
  * worker's umask must not hide from a group what the group shares. What belongs to another user is left alone.
  * @param path of the file, relative to the store
  */
-export function openToReaders(root: string, path: string, fd: number, modes: Modes): void {
+export function openToReaders(root: string, path: string, fd: number, modes: StoreModes): void {
   const { uid, gid, mode } = fstatSync(fd);
   if (uid !== process.getuid?.()) return;
   if ((modes.file & GROUP) !== 0) shareWithGroup(fd, uid, gid, statSync(root).gid);

@@ -4,7 +4,7 @@ import { machineErrors } from '../../core/machine-errors.ts';
 import { exitCodes, INTERNAL_ERROR } from './exit-codes.ts';
 import { keepInternalError } from './internal-error.ts';
 import { shorten } from '../output/line.ts';
-import { Output } from '../output/output.ts';
+import { OutputStream } from '../output/output-stream.ts';
 import type { System } from '../process/system.ts';
 import { visible, visibleJson } from '../output/visible.ts';
 
@@ -30,7 +30,7 @@ export function report(error: unknown, system: System): number {
   const line = ours.includes('--json')
     ? visibleJson(JSON.stringify({ error: { code, exit, message, hint } }))
     : `agentq: ${exit === INTERNAL_ERROR ? 'internal error: ' : ''}${visible(message)}${hint === undefined ? '' : ` (${visible(hint)})`}`;
-  new Output(system.stderr).write(`${line}\n`);
+  new OutputStream(system.stderr).write(`${line}\n`);
   return exit;
 }
 

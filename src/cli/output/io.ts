@@ -1,6 +1,6 @@
 import type { ChalkInstance } from 'chalk';
 import type { AgentqError } from '../../core/errors.ts';
-import { Output } from './output.ts';
+import { OutputStream } from './output-stream.ts';
 import type { System } from '../process/system.ts';
 import { visible, visibleJson } from './visible.ts';
 
@@ -12,14 +12,14 @@ const plain: Style = { bold: same, dim: same, red: same, green: same, yellow: sa
 /** Data goes to standard output, talk to standard error; in JSON mode the talk that would be in the way is left out. */
 export class Io {
   readonly json: boolean;
-  readonly #out: Output;
-  readonly #err: Output;
+  readonly #out: OutputStream;
+  readonly #err: OutputStream;
   readonly #colours: boolean;
 
-  constructor(system: System, output: Output, options: { readonly json: boolean; readonly color: boolean }) {
+  constructor(system: System, output: OutputStream, options: { readonly json: boolean; readonly color: boolean }) {
     this.json = options.json;
     this.#out = output;
-    this.#err = new Output(system.stderr);
+    this.#err = new OutputStream(system.stderr);
     this.#colours = options.color && !system.env['NO_COLOR'] && system.env['TERM'] !== 'dumb';
   }
 

@@ -3,7 +3,7 @@ import type { Connection } from '../../projection/connection.ts';
 import type { Author } from '../wire/author.ts';
 
 /** Where the log last spoke of an unknown task: where its beginning has fallen out, or somebody invents it. */
-export type Speaker = Author | { readonly from: string };
+export type EntrySource = Author | { readonly from: string };
 
 /**
  * Tasks that the cache knows by the word of one role's workers alone: their submit has fallen out of the log, or never
@@ -43,7 +43,7 @@ export class Hearsay {
   }
 
   /** The log has spoken of a task that is not known. What a role's workers say counts for tasks of this role alone. */
-  mentioned(id: string, speaker: Speaker, offset: number): void {
+  mentioned(id: string, speaker: EntrySource, offset: number): void {
     this.#db.run('INSERT OR REPLACE INTO orphan (id, last) VALUES (?, ?)', orphanId(id, speaker), offset);
   }
 
@@ -67,7 +67,7 @@ export class Hearsay {
 }
 
 /** A space is in no task id. */
-function orphanId(id: string, speaker: Speaker): string {
+function orphanId(id: string, speaker: EntrySource): string {
   if (typeof speaker === 'string') return id;
   return `${id} ${'role' in speaker ? speaker.role : speaker.from}`;
 }

@@ -7,7 +7,7 @@ import type { Connection } from '../../projection/connection.ts';
 import { change, findRow, insert, type Row } from '../../projection/rows.ts';
 import type { Author } from '../wire/author.ts';
 import { endingOf, foreignEntry, digestMark, isForeign } from '../wire/entry-id.ts';
-import { Hearsay, type Speaker } from './hearsay.ts';
+import { Hearsay, type EntrySource } from './hearsay.ts';
 import type { LogEntry } from '../wire/decode.ts';
 import { Outages } from './outages.ts';
 import { RoleClocks, TOLERANCE } from './role-clocks.ts';
@@ -133,7 +133,7 @@ export class Projector {
     if (!first) return undefined;
     if (first.type === 'carried') {
       const rightful = role === undefined || first.task.envelope.to === role;
-      return rightful && this.#carry(entry.id, author, first, entry.after ?? -1);
+      return rightful && this.#adopt(entry.id, author, first, entry.after ?? -1);
     }
     return this.#apply(entry.id, author, entry.events, role);
   }
@@ -173,7 +173,7 @@ export class Projector {
     if (accepted) for (const task of displaced) this.#forget(task);
     this.#db.run('INSERT INTO entry (id, accepted) VALUES (?, ?)', id, accepted ? 1 : 0);
     for (const [task, after] of tasks) this.#set(task, after, id);
-    if (!accepted) for (const { task_id } of events) if (!this.#find(task_id)) this.#speakOf(task_id, author);
+    if (!accepted) for (const { task_id } of events) if (!this.#find(task_id)) this.#mention(task_id, author);
     for (const event of kept) {
       this.#db.run('INSERT INTO event (task, body) VALUES (?, ?)', this.#find(event.task_id)!.n, JSON.stringify(event));
     }
@@ -181,7 +181,7 @@ export class Projector {
     return accepted;
   }
 
-  #speakOf(id: string, author: Speaker): void {
+  #mention(id: string, author: EntrySource): void {
     this.#hearsay.mentioned(id, author, this.#offset);
   }
 
@@ -206,7 +206,7 @@ export class Projector {
    * the task since its state was taken.
    * @param after how far the log was read when the state was taken
    */
-  #carry(id: string, author: Author, event: EventOf<'carried'>, after: number): boolean {
+  #adopt(id: string, author: Author, event: EventOf<'carried'>, after: number): boolean {
     if (after >= this.#offset) return false;
     const { task, task_id } = event;
     const known = this.#find(task_id);

@@ -5,7 +5,7 @@ import { OutputClosed, type Sink } from '../process/system.ts';
  * An output of one command. A write never throws: the command does its work and ends with its own exit code, whether
  * or not its output arrives. What could not be written is remembered here.
  */
-export class Output implements Sink {
+export class OutputStream implements Sink {
   readonly #sink: Sink;
   #closed = false;
   #failure: AgentqError | undefined;
