@@ -7,7 +7,7 @@ import type { Services } from './workspace/services.ts';
 /**
  * Carries out one command on one task.
  * @returns the task afterwards, and whether anything changed
- * @throws AgentqError with the refusal, where it is refused
+ * @throws AgentqError with the refusal, if it is refused
  */
 export async function applyCommand(
   services: Services,

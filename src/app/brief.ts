@@ -2,16 +2,16 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import type { ArtifactStore } from '../artifacts/store.ts';
 import type { Task } from '../core/task/task.ts';
 
-/** A context of more bytes is not held in memory. */
+/** The maximum size of a context in memory, in bytes. */
 const LARGE = 64 * 1024 * 1024;
 
-/** What a worker gets to read: as it is, or in a file. */
+/** The brief for a worker: as text or as a file. */
 export type Brief = Uint8Array | { readonly file: string };
 
 /**
  * The instructions, and the context file below them.
- * @param file where it is written if it is large, and more than a file of the store
- * @throws AgentqError `drift` where the context is not what was submitted
+ * @param file the path for a large brief that is more than one file of the store
+ * @throws AgentqError `drift` if the context differs from the submitted one
  */
 export async function brief(store: ArtifactStore, { envelope, context }: Task, file: string): Promise<Brief> {
   const { instructions } = envelope;
@@ -19,7 +19,7 @@ export async function brief(store: ArtifactStore, { envelope, context }: Task, f
   if (!context || context.size <= LARGE)
     return Buffer.concat([Buffer.from(above), ...(context ? [await store.read(context)] : [])]);
   if (instructions === undefined) {
-    await store.readInto(context, () => {}); // is it what was submitted?
+    await store.readInto(context, () => {}); // checks the hash
     return { file: store.locate(context.path) };
   }
   const sink = openSync(file, 'wx', 0o600);

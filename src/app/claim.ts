@@ -4,7 +4,7 @@ import { patience, type Services } from './workspace/services.ts';
 
 /**
  * Claims the next ready task of a role, waiting for one until the deadline (by the monotonic clock).
- * @returns undefined where none came
+ * @returns undefined if there was none
  */
 export async function claim(
   services: Services,

@@ -22,17 +22,17 @@ export interface CompleteRequest {
   readonly by: string;
   readonly attempt?: number | undefined;
   readonly summary?: string | undefined;
-  /** A file of the local disk; where none is given, what the attempt wrote in its own place. */
+  /** A file on the local disk. If absent, the file that the attempt wrote in its own place. */
   readonly resultFile?: FileSource | undefined;
   readonly artifacts: readonly NamedFile[];
   readonly allowSecret: boolean;
-  /** Is told what lies near and is not taken for evidence. */
+  /** Receives a warning for each nearby file that is not recorded. */
   readonly warn: (line: string) => void;
 }
 
 /**
- * Records the outcome of an attempt: first the evidence, durably in its place, then the event that names it. A
- * completion that can't be accepted is refused before anything of it is stored.
+ * Records the outcome of an attempt: first it stores the evidence durably, then it records the event that names it. A
+ * completion that cannot be accepted is refused before any file is stored.
  */
 export async function complete(
   services: Services,
@@ -41,7 +41,7 @@ export async function complete(
   const task = await findTask(services, request.id);
   const pending = await findEvidence(services, task, request);
 
-  // What a completed task says depends on the content of the evidence; all else can be said at once.
+  // For a completed task, the decision depends on the content of the evidence. All other cases can be decided now.
   if (task.status !== 'completed') {
     const { refusal } = outlook(services, task, pending);
     if (refusal?.code === 'conflict' || refusal?.code === 'cancelled') {
@@ -56,16 +56,16 @@ export async function complete(
   try {
     return await applyCommand(services, task.id, await store(services, pending, stored));
   } catch (error) {
-    // Where the queue can't be asked, it may know of the evidence all the same.
+    // If the queue is not reachable, it may still have recorded the evidence.
     if (!isAway(error)) await takeBack(services, task.id, stored, (settled) => settled?.status === 'completed');
     throw error;
   }
 }
 
 /**
- * The same where the queue can't be asked: what it will hear when it can. Whether it accepts it, it says then.
- * @param task as it was when it was last seen
- * @throws AgentqError with the refusal, where it is sure already
+ * The same during an outage: returns the command for the outbox. The queue accepts or refuses it later.
+ * @param task its last known state
+ * @throws AgentqError with the refusal, if it is already certain
  */
 export async function completeLater(
   services: Services,
@@ -78,7 +78,7 @@ export async function completeLater(
   return store(services, pending, []);
 }
 
-/** What a completion brings, before anything of it is stored. */
+/** The content of a completion, before any file is stored. */
 interface Completing {
   readonly spoken: Pick<CommandOf<'complete'>, 'type' | 'by' | 'attempt' | 'summary'>;
   readonly artifacts: readonly PendingEvidence[];
@@ -99,12 +99,12 @@ async function findEvidence({ store }: Services, task: Task, request: CompleteRe
   return { spoken: { type: 'complete', by, attempt, ...(summary !== undefined && { summary }) }, artifacts, result };
 }
 
-/** What would become of it, as far as that can be said before the evidence is read. */
+/** The decision on the completion, as far as it is known before the evidence is read. */
 function outlook({ clock }: Services, task: Task, { spoken, artifacts }: Completing): Decision {
   return decide(task, { ...spoken, artifacts: artifacts.map(unread) }, { now: clock(), random: () => 0 });
 }
 
-/** Stores the evidence. @param stored takes what was stored, also where it breaks off */
+/** Stores the evidence. @param stored receives each stored file, also if a later one fails */
 async function store(
   services: Services,
   { spoken, artifacts, result }: Completing,

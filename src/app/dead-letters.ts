@@ -4,9 +4,9 @@ import { applyCommand } from './apply-command.ts';
 import type { Services } from './workspace/services.ts';
 
 /**
- * Puts dead letters back into the queue, or takes them out of the list.
- * @param ids undefined for all that there are
- * @throws AgentqError at the first that is no dead letter; those before it are done
+ * Returns dead letters to the queue, or removes them from the list.
+ * @param ids undefined for all dead letters
+ * @throws AgentqError at the first task that is not a dead letter; the ones before it have been changed
  */
 export async function* commitEach(
   services: Services,
@@ -18,12 +18,12 @@ export async function* commitEach(
     for (const id of ids) yield await applyCommand(services, id, { type, by });
     return;
   }
-  // All of them first: those that are done fall out of the list.
+  // Collects all ids first, because changed tasks leave the list.
   const dead: string[] = [];
   for await (const { id } of everyTask(services.backend, { dead: true })) dead.push(id);
   for (const id of dead) {
     const [outcome] = await services.backend.commit([{ task_id: id, command: { type, by } }]);
-    // Somebody else may have taken it meanwhile: of all that there are, it is one no more.
+    // Another process may have changed it meanwhile. For a request for all dead letters, this is not an error.
     if (outcome?.task && !outcome.refusal) yield { task: outcome.task, changed: outcome.changed };
   }
 }

@@ -3,7 +3,7 @@ import type { Task } from '../core/task/task.ts';
 
 const PAGE = 500;
 
-/** Every task that the filter lets through, newest first, a page at a time. */
+/** Every task that matches the filter, newest first, page by page. */
 export async function* everyTask(
   backend: Backend,
   filter: Omit<Filter, 'limit' | 'before'> = {},

@@ -10,7 +10,7 @@ export interface FailRequest {
   readonly by: string;
   readonly attempt?: number | undefined;
   readonly reason: string;
-  /** Whether a further attempt may follow, as long as the task has any left. */
+  /** Whether another attempt may follow, if the task has one left. */
   readonly retry: boolean;
   readonly artifacts?: readonly Evidence[];
   readonly allowSecret: boolean;

@@ -4,10 +4,10 @@ import { applyCommand } from './apply-command.ts';
 import type { Services } from './workspace/services.ts';
 
 /**
- * Hands a task that was just claimed to its worker, or gives it back: a claim that its worker does not hear of would
+ * Delivers a task that was just claimed to its worker, or releases it. Without the release, an undelivered claim would
  * hold the task until the end of its lease.
- * @param hand resolves to whether the worker has it; may throw
- * @throws AgentqError `storage` where the worker has not heard of it; what `hand` throws, once the task is given back
+ * @param hand delivers the task; resolves to whether the worker has received it; may throw
+ * @throws AgentqError `storage` if the worker has not received it; errors of `hand`, after the release
  */
 export async function handOver(
   services: Services,
@@ -26,7 +26,7 @@ export async function handOver(
   throw new AgentqError('storage', `the claim could not be printed; ${became}`);
 }
 
-/** @returns what has become of the task, for people */
+/** @returns the new status of the task, as text for people */
 async function giveBack(services: Services, { id, envelope, lease }: TaskIn<'working'>, why: string): Promise<string> {
   const { attempt, expires_at } = lease;
   try {

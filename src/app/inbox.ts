@@ -7,16 +7,16 @@ import { evidenceOf, findDrift } from './evidence/verify.ts';
 
 export interface Collected {
   readonly messages: readonly ResultMessage[];
-  /** Takes the messages out of the queue; to be called once they have arrived where they were wanted. */
+  /** Takes the messages out of the queue. Call it after they were delivered. */
   readonly acknowledge: () => Promise<void>;
-  /** Shows them again at once, to the next reader. */
+  /** Makes them available to the next reader at once. */
   readonly release: () => Promise<void>;
 }
 
 export interface Collecting {
   readonly queue: string;
   readonly limit: number;
-  /** Whether to look only: then others are shown the same, and nothing is to be acknowledged. */
+  /** Whether to only read: other readers then get the same messages, and nothing is acknowledged. */
   readonly keep: boolean;
   /** How long to wait for the first message, by the monotonic clock. */
   readonly deadline: number;
@@ -24,8 +24,8 @@ export interface Collecting {
 }
 
 /**
- * The result messages of a queue, in this reader's hands: others are not shown them, until they are given back or this
- * process is not heard of for a while.
+ * Takes the result messages of a queue for this reader. Other readers do not get them until they are given back or this
+ * process has shown no activity for some time.
  */
 export async function collect(services: Services, request: Collecting): Promise<Collected> {
   const { queue, limit, keep, deadline, signal } = request;
@@ -50,7 +50,7 @@ async function inHand(store: ArtifactStore, taken: Taken): Promise<Collected> {
 
 const looked = (tasks: readonly Task[]): Taken => ({ tasks, async acknowledge() {}, async release() {} });
 
-/** With what is no longer what was recorded, where there is any: the message itself would still vouch for it. */
+/** Adds the drift of evidence, if there is any, because the message itself does not show it. */
 async function messageOf(store: ArtifactStore, task: Task): Promise<ResultMessage> {
   const message = resultMessage(task, (path) => store.refOf(path))!;
   const drifts = await findDrift(store, evidenceOf(task));

@@ -3,10 +3,10 @@ import type { Services } from './workspace/services.ts';
 
 const CANDIDATES = 200;
 
-/** A shorter beginning may be that of every task there is. */
+/** A shorter prefix could match every task. */
 const SHORTEST = 7;
 
-/** The error for an id that nobody submitted, with the known ids that look like it. */
+/** The error for an unknown id, with similar known ids. */
 export async function unknownTask({ backend }: Services, id: string): Promise<AgentqError> {
   const { distance } = await import('fastest-levenshtein');
   const beginning = id.slice(0, Math.max(SHORTEST, Math.ceil(id.length / 2)));

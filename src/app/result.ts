@@ -11,16 +11,16 @@ import { findDrift } from './evidence/verify.ts';
 
 export interface VerifiedResult {
   readonly task: TaskIn<'completed'>;
-  /** Absent where the worker gave a summary alone. */
+  /** Absent if the worker gave only a summary. */
   readonly content?: Content;
-  /** Whether nobody has hashed the content: its worker was not ours. */
+  /** Whether the content has no recorded hash, because it comes from a third-party worker. */
   readonly unverified?: boolean;
 }
 
 /**
- * The result of a completed task, after a look at every file that the completion vouched for.
- * @throws AgentqError `drift` that names each file that is not what was recorded; `failed`, `cancelled`,
- *   `expired` for a task that ended so; `not-finished`; `not-found`; `storage` where the store is not there
+ * The result of a completed task, after a check of every file in its completion.
+ * @throws AgentqError `drift`, naming each file that does not match its record; `failed`, `cancelled` or `expired` for
+ *   a task with that status; `not-finished`; `not-found`; `storage` if the store is missing
  */
 export async function readResult(services: Services, id: string): Promise<VerifiedResult> {
   const { store } = services;
@@ -55,7 +55,7 @@ export async function readResult(services: Services, id: string): Promise<Verifi
 
 /**
  * The content as a whole.
- * @throws AgentqError `too-large` where it has more bytes than can be held
+ * @throws AgentqError `too-large` if it is too large for memory
  */
 export async function wholeContent(id: string, { size, readInto }: Content): Promise<Buffer> {
   const hint = `agentq result ${id} > FILE writes it as it is; agentq show ${id} names its file`;
@@ -65,14 +65,14 @@ export async function wholeContent(id: string, { size, readInto }: Content): Pro
   return Buffer.concat(pieces);
 }
 
-/** What the result rests on: not the logs of attempts that failed before. */
+/** The files of the result, without the logs of earlier failed attempts. */
 function vouchedFor({ context, completion: { result, artifacts } }: TaskIn<'completed'>): readonly Evidence[] {
   return [...(context ? [context] : []), ...(result ? [result] : []), ...artifacts];
 }
 
 /**
- * What a worker that is not ours says is its result. Only a file of the store is read: it could name any file, and
- * whoever asks may read files that are none of its business.
+ * The result file of a third-party worker. It is read only if it is in the store: the worker could name any file, and
+ * the user of this command may have access to files that the worker must not publish.
  */
 function foreignContent({ store }: Services, ref: string): Content | undefined {
   try {

@@ -2,32 +2,32 @@ import { chmodSync, lstatSync, readdirSync, renameSync, rmdirSync, rmSync, unlin
 import { join } from 'node:path';
 import type { Workspace } from './workspace/workspace.ts';
 
-/** What begins the names of folders that are about to be removed. */
+/** The prefix of folders that are being removed. */
 const MOVED = '.agentq-removed-';
 
-/** What says where scratch lies. */
+/** The location of scratch folders. */
 type Place = Pick<Workspace, 'runDir'>;
 
-/** The scratch folder of an attempt: a folder of `run/`, made before the child starts and removed after it. */
+/** The scratch folder of an attempt: a folder in `run/`, created before the child starts and removed after it ends. */
 export function scratchFolder({ runDir }: Place, id: string, attempt: number): string {
   return join(runDir, `${id}~${attempt}`);
 }
 
 /**
- * Where an attempt's child may write its result: into its scratch folder until the result is recorded, so that a
- * child that lost its task and writes on can't reach what was recorded meanwhile.
+ * The path for the result of an attempt's child. It is in the scratch folder until the result is recorded, so that a
+ * child that has lost its task and still writes cannot change recorded files.
  */
 export function scratchResult(place: Place, id: string, attempt: number): string {
   return join(scratchFolder(place, id, attempt), 'result.md');
 }
 
-/** Whose scratch a name in `run/` is: `~` is in no id. Undefined for anything else that lies there. */
+/** The attempt of a scratch folder, from its name in `run/`: no id contains `~`. Undefined for any other name. */
 export function attemptOfScratch(name: string): { readonly id: string; readonly attempt: number } | undefined {
   const [, id, attempt] = /^(.+)~([1-9]\d*)$/.exec(name) ?? [];
   return id === undefined ? undefined : { id, attempt: Number(attempt) };
 }
 
-/** Removes a scratch folder, or one of many, whatever a child left in it. None there is none to remove. */
+/** Removes a scratch folder with everything that a child left in it. It does nothing if the folder does not exist. */
 export function removeScratch(folder: string): void {
   try {
     rmSync(folder, { recursive: true, force: true });
@@ -39,8 +39,8 @@ export function removeScratch(folder: string): void {
 }
 
 /**
- * Empties a folder, also of folders that nobody has rights to, or that are nested so deep that no path leads there:
- * the folders in a folder are moved up before it is removed. Follows no link.
+ * Empties a folder. This also works for folders without access rights and for folders nested deeper than the maximum
+ * path length, because inner folders are moved up before the outer one is removed. It follows no link.
  */
 function empty(top: string): void {
   chmodSync(top, 0o700);
@@ -53,7 +53,7 @@ function empty(top: string): void {
         unlinkSync(path);
         continue;
       }
-      chmodSync(path, 0o700); // to move a folder is to write into it
+      chmodSync(path, 0o700); // moving a folder writes into it
       const up = Buffer.from(`${top}/${MOVED}${moved++}`);
       renameSync(path, up);
       folders.push(up);

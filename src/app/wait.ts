@@ -13,16 +13,16 @@ export interface WaitRequest {
   readonly signal?: AbortSignal;
 }
 
-/** What a question is given at least, in ms: one that is asked just before the deadline is answered as well. */
+/** The minimum time for a query, in ms, so that a query just before the deadline still gets its answer. */
 const FAIR = 1_000;
 
-/** The longest span that a timer of Node.js can hold, in ms. */
+/** The longest duration of a Node.js timer, in ms. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 /**
- * Sleeps until the tasks have ended.
- * @returns the tasks as they are then, in the order of the ids; some unfinished if the deadline came first
- * @throws AgentqError `not-found`; `unreachable` where the queue has not answered by the deadline
+ * Waits until the tasks have ended.
+ * @returns the current tasks in the order of the ids; some are unfinished if the deadline came first
+ * @throws AgentqError `not-found`; `unreachable` if the queue has not answered by the deadline
  */
 export async function waitFor(services: Services, request: WaitRequest): Promise<readonly Task[]> {
   const { ids, until, deadline, signal } = request;

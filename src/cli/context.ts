@@ -28,12 +28,12 @@ import type { System } from './process/system.ts';
 export type { TopologyWish } from '../backend/options.ts';
 
 /**
- * Letters and digits that nobody takes for one another, 59 bits of them. Not the secure generator: an id is no
- * secret, a clash is noticed, and to load OpenSSL costs every call 4 ms.
+ * Creates ids of 59 bits from letters and digits that look different from each other. It does not use the secure
+ * generator: an id is not a secret, a collision is noticed, and loading OpenSSL costs every call 4 ms.
  */
 const freshId = customAlphabet('23456789abcdefghjkmnpqrstuvwxyz', 12);
 
-/** What a command is given: where to write, who speaks, and the queue, opened when it is first asked for. */
+/** The context of a command: its output, the identity of the caller, and the queue, which is opened on first use. */
 export class Context {
   readonly system: System;
   readonly output: OutputStream;
@@ -67,8 +67,8 @@ export class Context {
   }
 
   /**
-   * The same for a name that the log is to keep.
-   * @throws AgentqError `secret` where it seems to hold a credential
+   * The same for a name that is recorded in the log.
+   * @throws AgentqError `secret` if it seems to contain a credential
    */
   async author(named: string | undefined): Promise<string | undefined> {
     const identity = this.identity(named);
@@ -77,9 +77,9 @@ export class Context {
   }
 
   /**
-   * The task that a worker's command is about, and the attempt that speaks: what the command line says, else what
-   * the runner set for its child.
-   * @throws AgentqError `usage` where neither names a task
+   * The task and the attempt of a worker's command: from the command line, or else from the environment that the runner
+   * gave to its child.
+   * @throws AgentqError `usage` if neither names a task
    */
   spokenOf(
     id: string | undefined,
@@ -92,7 +92,7 @@ export class Context {
     return { id: chosen, attempt: this.#environment('AGENTQ_ATTEMPT', count) };
   }
 
-  /** `--url` alone: what is said on the command line of init is kept. */
+  /** Only `--url`: init saves the URL of its command line. */
   get urlOption(): string | undefined {
     return this.#options.url;
   }
@@ -110,7 +110,7 @@ export class Context {
       : parseFlags(z.object({ brokerTimeout: duration() }), { brokerTimeout }).brokerTimeout;
   }
 
-  /** Where the queue lies on a broker; undefined where it lies in the workspace. */
+  /** The broker of the queue; undefined if the queue is in the workspace. */
   #broker(config: Config, refOf = (path: string) => path): BrokerOptions | undefined {
     const url = this.namedUrl ?? config.url;
     if (url === undefined) return undefined;
@@ -126,19 +126,19 @@ export class Context {
     };
   }
 
-  /** Declares on the broker what a workspace of this config needs there. @returns undefined where it needs none */
+  /** Declares the topology for a workspace with this config on the broker. @returns undefined if it needs no broker */
   async declareTopology(config: Config, topology: TopologyWish): Promise<BrokerReport | undefined> {
     const broker = this.#broker(config);
     return broker && declareTopology(broker, this.system, topology);
   }
 
-  /** Removes it again, with everything in it. */
+  /** Removes the topology with everything in it. */
   async removeTopology(config: Config, topology: TopologyWish): Promise<void> {
     const broker = this.#broker(config);
     if (broker) await removeTopology(broker, this.system, topology);
   }
 
-  /** What would be declared on the named broker. */
+  /** The topology that would be declared on the named broker. */
   plannedTopology(config: Config, topology: TopologyWish, as: 'topology' | 'definitions'): Promise<object> {
     const broker = this.#broker(config);
     if (!broker) throw new AgentqError('usage', 'there is no broker to plan for', 'give --url amqp://…');
@@ -146,10 +146,10 @@ export class Context {
   }
 
   /**
-   * Sees to it that the workspace has its store: makes what is missing of it, and marks it.
+   * Makes sure that the workspace has its store: creates missing parts and marks it.
    * @param isNew whether the workspace has recorded nothing yet
-   * @returns whether the store is marked; one of an older version is so where evidence that was recorded lies there
-   * @throws AgentqError `storage` where another store lies there, or none
+   * @returns whether the store is marked; a store of an older version is marked if it contains recorded evidence
+   * @throws AgentqError `storage` if another store or no store is there
    */
   async settleStore(workspace: Workspace, isNew: boolean): Promise<boolean> {
     const { findStore, takeStore } = await import('../app/evidence/workspace-store.ts');
@@ -162,8 +162,8 @@ export class Context {
   }
 
   /**
-   * What backups are made of and restored to. The queue need not be there, or be whole.
-   * @throws AgentqError `no-workspace`, or `usage` where the queue lies on a broker
+   * The archive for backup and restore. The queue may be missing or damaged.
+   * @throws AgentqError `no-workspace`, or `usage` if the queue is on a broker
    */
   async backupServices(): Promise<BackupServices> {
     const workspace = findWorkspace(this.namedDir, this.system);
@@ -173,7 +173,7 @@ export class Context {
     return { workspace, archive, store: storeOf(workspace), storeIn, clock: this.system.clock };
   }
 
-  /** Makes what the workspace's backend needs. @returns whether anything was made */
+  /** Creates the files of the workspace's backend. @returns whether anything was created */
   createBackend(workspace: Workspace): Promise<{ readonly created: boolean }> {
     return createBackend(this.#backendOptions(workspace));
   }
@@ -185,7 +185,7 @@ export class Context {
     return { dir, fileMode: modes.file, folderMode: modes.folder, clock, random, broker };
   }
 
-  /** @throws AgentqError `no-workspace`, and whatever the store has to say */
+  /** @throws AgentqError `no-workspace`, and errors of the store */
   async services(): Promise<Services> {
     if (this.#services) return this.#services;
     const workspace = findWorkspace(this.namedDir, this.system);
@@ -198,7 +198,7 @@ export class Context {
     return this.#services;
   }
 
-  /** What was said while the broker was away goes before what is said now. */
+  /** Commands from the outbox are sent before the current command. */
   async #flushOutbox({ workspace, backend }: Services): Promise<void> {
     if (waitingInOutbox(workspace).length === 0) return;
     const { flushOutbox } = await import('../app/outbox/flush-outbox.ts');

@@ -11,7 +11,7 @@ import { OutputClosed, type Sink, type System } from './process/system.ts';
  * @returns the exit code; bin/agentq.cjs exits with it
  */
 export function run(cacheFolder?: string): Promise<number> {
-  // What is called with a URL may be called with a password, and everybody on the machine may read command lines.
+  // A URL may contain a password, and all users of the machine can read command lines.
   if (process.argv.some((arg) => /^(--url=)?amqps?:/.test(arg))) process.title = 'agentq';
   const system: System = {
     args: process.argv.slice(2),
@@ -25,7 +25,7 @@ export function run(cacheFolder?: string): Promise<number> {
       }
     },
     get stdin() {
-      // Node.js takes a folder for a stream that has ended.
+      // Node.js treats a folder as a stream that has ended.
       if (fstatSync(0).isDirectory())
         throw new AgentqError('unreadable-file', 'standard input is a folder', 'redirect it from a file');
       return process.stdin;
@@ -35,7 +35,7 @@ export function run(cacheFolder?: string): Promise<number> {
     hostname: () => process.getBuiltinModule('node:os').hostname(),
     pid: process.pid,
     clock: Date.now,
-    // Not performance.now(), which costs a one-shot command 0.7 ms when it is first asked.
+    // It does not use performance.now(), whose first call costs a one-shot command 0.7 ms.
     monotonic: () => process.uptime() * 1_000,
     random: Math.random,
     endsProcess: true,
@@ -45,20 +45,20 @@ export function run(cacheFolder?: string): Promise<number> {
       const heard = (signal: NodeJS.Signals) => {
         if (signal !== 'SIGHUP' || !ignored) listener(signal);
       };
-      // Also where SIGHUP is to be ignored: without a listener it would end the process.
+      // Also if SIGHUP must be ignored: without a listener it would end the process.
       for (const signal of signals) process.on(signal, heard);
       return () => signals.forEach((signal) => process.off(signal, heard));
     },
   };
-  // What is thrown outside of the command, or rejected without a handler, ends the process at once.
+  // An error outside of the command, or a rejection without a handler, ends the process at once.
   const { promise: crashed, resolve: crash } = Promise.withResolvers<number>();
   process.on('uncaughtException', (error) => crash(report(error, system)));
   return Promise.race([main(system), crashed]);
 }
 
 /**
- * A standard stream, written synchronously: what was written is out when the process exits. Node's own stream is
- * asked only about what may be a terminal, because to make it costs 2 ms.
+ * A standard stream with synchronous writes, so that all output is written when the process exits. The stream of
+ * Node.js is created only if the output may be a terminal, because its creation costs 2 ms.
  */
 function standard(fd: 1 | 2, stream: () => NodeJS.WriteStream): Sink {
   return {

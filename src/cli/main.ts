@@ -43,12 +43,13 @@ export async function main(system: System): Promise<number> {
   const errors: unknown[] = [];
   await program.parseAsync(system.args, { from: 'user' }).catch((error: unknown) => errors.push(error));
   await invocation.context?.close(system.endsProcess).catch((error: unknown) => errors.push(error));
-  // The command's own code goes before that of its output: the last line on standard error is about the code.
+  // The exit code of the command overrides the code of its output. The last line on standard error explains the exit
+  // code.
   const lost = output.failure && report(output.failure, system);
   return (errors.length > 0 && report(errors[0], system)) || (lost ?? 0);
 }
 
-/** What a command line has come to: the command that it calls, and what that works with. */
+/** The state of one invocation: the called command and its context. */
 interface Invocation {
   called?: Command;
   context?: Context;
@@ -80,7 +81,7 @@ function build(system: System, output: OutputStream): { program: Command; invoca
     .hook('preAction', (_program, command) => {
       invocation.called = command;
     });
-  // The verb that is called is enough; the others are made where somebody may want to read about them.
+  // Only the called verb is created. All verbs are created if the output may list them.
   const called = everyVerb.filter(([name]) => name === firstOperand(system.args));
   for (const verb of called.length > 0 ? called : everyVerb) {
     const [name, summary] = verb;
@@ -90,7 +91,7 @@ function build(system: System, output: OutputStream): { program: Command; invoca
   return { program, invocation };
 }
 
-/** The options before a verb that are followed by a value. */
+/** The options before a verb that take a value. */
 const withValue = new Set(['--dir', '--url', '--broker-timeout']);
 
 function firstOperand(args: readonly string[]): string | undefined {

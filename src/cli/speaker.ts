@@ -6,7 +6,7 @@ import { name } from '../core/identifiers.ts';
 import type { Context } from './context.ts';
 import { count } from './input/flags.ts';
 
-/** The options of every command by which a worker speaks of the task that it holds. */
+/** The options of all commands of a worker about the task that it holds. */
 export const speakerFlags = () => ({ from: z.optional(name('agent name')), attempt: z.optional(count()) });
 
 export function addSpeakerOptions(command: Command): Command {
@@ -26,8 +26,9 @@ export interface Speaker {
 }
 
 /**
- * Who speaks of which attempt of which task. Whoever knows the attempt, or only reports, need not say its role.
- * @throws AgentqError `usage` where it must, and does not
+ * The caller, task and attempt of a worker's command. The role may be missing if the attempt is known, or if the
+ * command only reports.
+ * @throws AgentqError `usage` if the role is required and missing
  */
 export async function speaker(
   cli: Context,

@@ -7,12 +7,12 @@ import type { Drift, Evidence } from '../../core/evidence/evidence.ts';
 import { evidenceOf, findDrift } from '../evidence/verify.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
-/** What backups are made with. */
+/** The services for a backup. */
 export interface BackupServices {
   readonly workspace: Workspace;
   readonly archive: Archive;
   readonly store: ArtifactStore;
-  /** Evidence in another folder, laid out as in a store. */
+  /** Opens evidence in another folder with the layout of a store. */
   readonly storeIn: (folder: string) => ArtifactStore;
   /** ms since 1970. */
   readonly clock: () => number;
@@ -22,28 +22,29 @@ export interface BackupRequest {
   /** An absolute path. */
   readonly file: string;
   readonly withEvidence: boolean;
-  /** Whether a backup of that name may be replaced. */
+  /** Whether an existing backup with that name may be replaced. */
   readonly force: boolean;
 }
 
 export interface BackupReport {
   readonly tasks: number;
   readonly evidence: readonly Evidence[];
-  /** Where the evidence was copied to. */
+  /** The folder of the copied evidence. */
   readonly folder?: string;
-  /** What could not be copied, because it is not what was recorded. */
+  /** Evidence that was not copied because it does not match its record. */
   readonly drift: readonly Drift[];
 }
 
-/** Where the evidence of a backup lies. */
+/** The evidence folder of a backup. */
 export function evidenceFolder(file: string): string {
   return `${file}.evidence`;
 }
 
 /**
- * Copies the store into one file, while work goes on: what was answered before it began is in it. Evidence is listed
- * with its hashes, and copied if wanted. The backup has its name once it is whole and on the disk.
- * @throws AgentqError `conflict` where there is a file of that name, `storage`, `corrupt`
+ * Copies the queue into one file while other processes continue. It contains every change that was confirmed before it
+ * began. Evidence is listed with its hashes, and copied on request. The backup gets its name when it is complete and on
+ * the disk.
+ * @throws AgentqError `conflict` if a file with that name exists, `storage`, `corrupt`
  */
 export async function backup(services: BackupServices, request: BackupRequest): Promise<BackupReport> {
   refuseTarget(services.workspace, request);
@@ -68,7 +69,7 @@ export async function backup(services: BackupServices, request: BackupRequest): 
   }
 }
 
-/** How many tasks there are, and each piece of evidence once. */
+/** The number of tasks, and each piece of evidence once. */
 export function contentOf(copy: StoreCopy): { tasks: number; evidence: readonly Evidence[] } {
   const byPath = new Map<string, Evidence>();
   let tasks = 0;
@@ -90,14 +91,14 @@ function refuseTarget({ dir }: Workspace, { file, force }: BackupRequest): void 
     throw new AgentqError('conflict', `${file} is there already`, 'name another file, or replace it: --force');
 }
 
-/** Copies what still is what was recorded; hashed as it is copied. */
+/** Copies the files that match their record. They are hashed during the copy. */
 async function copyEvidence(
   { store, storeIn }: BackupServices,
   evidence: readonly Evidence[],
   folder: string,
 ): Promise<readonly Drift[]> {
   const copied = storeIn(folder);
-  // The same store, as far as a workspace can tell: the folder may be put in its place.
+  // The copy gets the id of the store, so that it can replace the store.
   copied.make(store.identity() ?? 'backup');
   const drift = await findDrift(store, evidence);
   const lost = new Set(drift.map((one) => one.evidence));
@@ -105,7 +106,9 @@ async function copyEvidence(
   return [...drift, ...(await copyPieces(store, copied, pieces))];
 }
 
-/** Copies evidence from one store to the same places in another. @returns what is not what was recorded */
+/**
+ * Copies evidence from one store to the same places in another. @returns the evidence that does not match its record
+ */
 export async function copyPieces(
   from: ArtifactStore,
   to: ArtifactStore,

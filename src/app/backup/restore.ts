@@ -11,18 +11,18 @@ export interface RestoreReport extends Restored {
   /** When the backup was made, ms since 1970; absent for a plain copy of a database. */
   readonly made_at?: number;
   readonly evidence: readonly Evidence[];
-  /** How many pieces of it were missing and are there again. */
+  /** The number of missing pieces that were restored. */
   readonly brought_back: number;
-  /** What the log names and is missing, or is not what was recorded. */
+  /** Evidence in the log that is missing or does not match its record. */
   readonly drift: readonly Drift[];
 }
 
 /**
- * Puts a backup in the place of the workspace's queue, and begins a new epoch: all leases end, and no worker that
- * claimed before is believed. Nothing is changed before the backup is verified. Evidence that is missing comes from
- * beside the backup; what lies in the store is never overwritten.
- * @param force whether a queue that is there may be replaced, and evidence beside the backup may be damaged
- * @throws AgentqError `conflict` where there is a queue, `corrupt` where the backup is damaged, `drift`
+ * Replaces the workspace's queue by a backup and starts a new epoch: all leases end, and workers that claimed before
+ * are refused. Nothing is changed before the backup is verified. Missing evidence is copied from the folder beside the
+ * backup. Files in the store are never overwritten.
+ * @param force whether an existing queue may be replaced, and damaged evidence beside the backup is accepted
+ * @throws AgentqError `conflict` if there is a queue, `corrupt` if the backup is damaged, `drift`
  */
 export async function restore(
   services: BackupServices,
@@ -53,7 +53,7 @@ export async function restore(
   }
 }
 
-/** @returns those that are what was listed. @throws AgentqError `drift` where not all are, unless that is accepted */
+/** @returns the files that match the list. @throws AgentqError `drift` if one does not, unless that is accepted */
 async function verified(beside: ArtifactStore, kept: readonly Evidence[], accept: boolean): Promise<Evidence[]> {
   const drift = await findDrift(beside, kept);
   const [first] = drift;

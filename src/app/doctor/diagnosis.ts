@@ -2,7 +2,7 @@
 export interface Diagnosis {
   readonly subject: string;
   readonly problem: string;
-  /** `advice` is worth knowing and not wrong. */
+  /** `advice` is information and not a problem. */
   readonly severity: 'problem' | 'advice';
   readonly repaired: boolean;
 }

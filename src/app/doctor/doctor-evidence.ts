@@ -8,12 +8,12 @@ import { taskOf } from '../evidence/evidence-paths.ts';
 import type { Services } from '../workspace/services.ts';
 import { evidenceOf } from '../evidence/verify.ts';
 
-/** From what age on a temporary file is left over, in ms. */
+/** The age from which a temporary file counts as left over, in ms. */
 const ABANDONED = 3_600_000;
 
 /**
- * Cross-checks every piece of evidence with its record, and the folders of the store with both. With `repair`, removes
- * what a killed process left half-written; evidence itself is never touched.
+ * Cross-checks every piece of evidence with its record, and the folders of the store with both. With `repair`, it
+ * removes incomplete files of killed processes. It never changes evidence.
  */
 export async function diagnoseEvidence(services: Services, repair: boolean): Promise<readonly Diagnosis[]> {
   const { workspace, store } = services;
@@ -58,7 +58,7 @@ function advice(subject: string, what: string): Diagnosis {
   return { subject, problem: what, severity: 'advice', repaired: false };
 }
 
-/** Why the store is not the one that the workspace was made with; undefined where it is. */
+/** The reason why the store is not the store of the workspace; undefined if it is. */
 function awayStore({ store }: Services): string | undefined {
   try {
     store.attend();
@@ -69,20 +69,20 @@ function awayStore({ store }: Services): string | undefined {
   }
 }
 
-/** A worker that wrote its result and never said so. A task that is open may still be about to. */
+/** A result file without a completion. The task may still be open and complete later. */
 async function unrecordedResults({ store }: Services, recorded: Set<string>, open: Set<string>): Promise<Diagnosis[]> {
   return (await store.scan('results')).paths
     .filter((path) => !recorded.has(path) && !open.has(taskOf(path)))
     .map((path) => advice(path, 'no completion speaks of this result'));
 }
 
-/** Folders of the store that this user can't look into, or that are none. */
+/** Folders of the store that are not readable for this user, or are not folders. */
 async function closedFolders({ store }: Services): Promise<Diagnosis[]> {
   const scans = await Promise.all(['tasks', 'results', 'artifacts'].map((folder) => store.scan(folder)));
   return scans.flatMap(({ closed }) => closed).map((folder) => problem(folder.path, folder.problem));
 }
 
-/** What a process that was killed while it stored a file left behind. */
+/** Incomplete files of processes that were killed while they stored a file. */
 async function halfWritten({ store, clock }: Services, repair: boolean): Promise<Diagnosis[]> {
   const found: Diagnosis[] = [];
   for (const path of await store.leftovers(clock() - ABANDONED)) {

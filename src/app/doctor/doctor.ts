@@ -7,13 +7,13 @@ import { removeScratch } from '../scratch.ts';
 import type { Services } from '../workspace/services.ts';
 import { refusedInOutbox, waitingInOutbox } from '../outbox/outbox.ts';
 
-/** For how long a worker that asked for work counts as present, in ms. */
+/** How long a worker counts as present after its last request for work, in ms. */
 const PRESENT = 900_000;
 
 /**
- * Cross-checks the store's file, the projection against the log, every piece of evidence against its record, and
- * the folders against both. With `repair`, does what can lose nothing: derives rows anew from the log, removes
- * scratch that no attempt uses, takes away rights that were never given. Evidence is never touched.
+ * Cross-checks the store's file, the projection against the log, every piece of evidence against its record, and the
+ * folders against both. With `repair`, it makes the repairs that cannot lose data: it rebuilds rows from the log,
+ * removes unused scratch folders, and removes access rights that were never granted. It never changes evidence.
  */
 export async function diagnose(services: Services, repair: boolean): Promise<readonly Diagnosis[]> {
   const found: Diagnosis[] = (await services.backend.audit(repair)).map((finding) => ({
@@ -29,10 +29,10 @@ export async function diagnose(services: Services, repair: boolean): Promise<rea
   return found;
 }
 
-/** How many unreadable entries of the log are named. */
+/** The maximum number of unreadable log entries in the report. */
 const NAMED = 10;
 
-/** Unreadable entries that others wrote to the log, with who sent them. Readers pass over them. */
+/** Unreadable entries of the log, with their senders. Readers skip them. */
 async function passedOver({ backend }: Services): Promise<Diagnosis[]> {
   const all = (await backend.passedOver?.()) ?? [];
   const named = all.slice(0, NAMED).map(({ offset, key, user, reason }): Diagnosis => {
@@ -45,7 +45,7 @@ async function passedOver({ backend }: Services): Promise<Diagnosis[]> {
   return [...named, { subject: 'log', problem, severity: 'advice', repaired: false }];
 }
 
-/** Roles whose tasks wait while nobody asks for them. */
+/** Roles with waiting tasks and without a worker. */
 async function deserted({ backend, clock }: Services): Promise<Diagnosis[]> {
   const { roles, workers } = await backend.counts();
   const present = new Set(workers.filter((worker) => clock() - worker.seen_at < PRESENT).map((worker) => worker.role));
@@ -59,7 +59,7 @@ async function deserted({ backend, clock }: Services): Promise<Diagnosis[]> {
     }));
 }
 
-/** Scratch that no attempt uses. It may belong to another user, whose doctor has to remove it. */
+/** Scratch that no attempt uses. It may belong to another user, who must run doctor to remove it. */
 async function unusedScratch(services: Services, repair: boolean): Promise<Diagnosis[]> {
   return (await leftOverScratch(services)).map((name) => {
     const kept = repair ? problemOf(() => removeScratch(join(services.workspace.runDir, name))) : undefined;
@@ -77,7 +77,7 @@ function problemOf(run: () => void): string | undefined {
   }
 }
 
-/** What was said while the broker was away, and is not known to the queue. */
+/** Commands in the outbox that have not reached the queue. */
 function unheard({ workspace }: Services): Diagnosis[] {
   const about = (names: readonly string[], problem: string, severity: Diagnosis['severity']) =>
     names.map((name) => ({ subject: `outbox/${name}`, problem, severity, repaired: false }));
@@ -92,7 +92,7 @@ function openRights({ workspace }: Services, repair: boolean): Diagnosis[] {
   return paths.flatMap((path) => {
     const mode = statSync(path, { throwIfNoEntry: false })?.mode;
     if (mode === undefined || (mode & 0o777 & ~workspace.modes.file) === 0) return [];
-    // Only the owner may: to others it stays a problem.
+    // Only the owner can repair it. For other users it remains a problem.
     const kept = repair ? problemOf(() => chmodSync(path, mode & workspace.modes.file)) : undefined;
     const problem = `mode ${(mode & 0o777).toString(8)} lets others in; it was made ${workspace.modes.file.toString(8)}`;
     return [{ subject: path, problem, severity: 'problem', repaired: repair && kept === undefined } as const];

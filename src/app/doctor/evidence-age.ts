@@ -7,8 +7,8 @@ import type { Services } from '../workspace/services.ts';
 import { evidenceOf } from '../evidence/verify.ts';
 
 /**
- * Whether the log and the evidence are of different ages: an older database lies beside a newer store, or a newer one
- * beside an older store. Each is shown every task, and says then what it found.
+ * Detects a difference in age between the log and the evidence: an older database with a newer store, or a newer
+ * database with an older store. Each check receives every task and then returns its findings.
  */
 export class EvidenceAge {
   /** When each piece was recorded, by its path: ms since 1970. */
@@ -28,7 +28,7 @@ export class EvidenceAge {
 
   async diagnose(services: Services): Promise<readonly Diagnosis[]> {
     const { workspace, store } = services;
-    // The log on a broker forgets what ended long ago: that it does not know some evidence says nothing there.
+    // The log on a broker does not contain tasks that ended long ago, so unknown evidence is normal there.
     if (!existsSync(join(workspace.dir, 'agentq.db'))) return [];
     const scans = await Promise.all(['tasks', 'results', 'artifacts'].map((folder) => store.scan(folder)));
     const paths = scans.flatMap((scan) => scan.paths);
@@ -59,21 +59,21 @@ export class EvidenceAge {
     ];
   }
 
-  /** Files that an attempt left which the log does not know. */
+  /** Files of attempts that the log does not know. */
   async #unknown({ backend }: Services, paths: readonly string[]): Promise<string[]> {
     const last = new Map<string, number>();
     const unknown: string[] = [];
     for (const path of paths) {
       const attempt = this.#recorded.has(path) ? undefined : attemptOf(path);
       if (!attempt) continue;
-      // Asked only now: it may have begun since the tasks were looked through.
+      // Asked only now, because the attempt may have started after the tasks were read.
       if (!last.has(attempt.id)) last.set(attempt.id, lastAttempt(await backend.task(attempt.id)));
       if (attempt.number > last.get(attempt.id)!) unknown.push(path);
     }
     return unknown;
   }
 
-  /** How many files are missing, where they are the last that were recorded; else 0. */
+  /** The number of missing files if they are the most recently recorded ones; otherwise 0. */
   #lastMissing(present: ReadonlySet<string>): number {
     const missing = [...this.#recorded].filter(([path]) => !present.has(path)).map(([, at]) => at);
     const there = [...this.#recorded].filter(([path]) => present.has(path)).map(([, at]) => at);
@@ -83,14 +83,14 @@ export class EvidenceAge {
 }
 
 /**
- * The highest number that the log has given out, or never will. An attempt that is not begun yet may have written: a
- * worker writes without a claim.
+ * The highest attempt number that may have files. It is at least 1 for a known task, because a worker may write files
+ * without a claim.
  */
 function lastAttempt(task: Task | undefined): number {
   return task ? Math.max(1, nextAttempt(task) - 1) : 0;
 }
 
-/** Whose evidence the file is by its name; undefined for what is no attempt's. */
+/** The attempt of a file, from its name; undefined for other files. */
 function attemptOf(path: string): { readonly id: string; readonly number: number } | undefined {
   const [folder, id = '', number = ''] = path.split('/');
   if (folder === 'artifacts' && /^\d+$/.test(number)) return { id, number: Number(number) };

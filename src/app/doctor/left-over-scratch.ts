@@ -7,12 +7,12 @@ import type { Services } from '../workspace/services.ts';
 import { AttemptProcesses } from '../worker/processes/attempt-processes.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
-/** How long the child of a cancelled task may take to stop before its scratch counts as left over, in ms. */
+/** How long the child of a cancelled task may take to stop before its scratch folder counts as unused, in ms. */
 const STOPPING = 3_600_000;
 
 /**
- * The names in `run/` of scratch folders that no attempt uses: their worker was killed before it could remove them.
- * Left out are those of an attempt that holds its lease, that has a process, or that changed within a lease.
+ * The names of unused scratch folders in `run/`: their worker was killed before it could remove them. Excluded are
+ * folders of an attempt that holds its lease or has a process, and folders that changed within the length of a lease.
  */
 export async function leftOverScratch(services: Services): Promise<readonly string[]> {
   const found: string[] = [];
@@ -36,14 +36,14 @@ async function isLeftOver(
   return !new AttemptProcesses(workspace, id, (one) => one === attempt).signal(0);
 }
 
-/** How long scratch must not have changed before it counts as left over, in ms. */
+/** How long a scratch folder must be unchanged before it counts as unused, in ms. */
 function quiet({ config }: Workspace, task: Task | undefined): number {
   const { lease } = rolePolicy(config, task?.envelope.to ?? '');
   const stopping = task?.status === 'cancelled' && task.stopped_at === undefined;
   return stopping ? Math.max(lease, STOPPING) : lease;
 }
 
-/** When the folder, or what lies directly in it, last changed: ms since 1970. Undefined where it is gone. */
+/** The latest change of the folder or of a direct entry, in ms since 1970. Undefined if it is gone. */
 function lastChange(folder: string): number | undefined {
   const moments = [folder, ...namesIn(folder).map((name) => join(folder, name))].map((path) => {
     try {
@@ -55,7 +55,7 @@ function lastChange(folder: string): number | undefined {
   return moments[0] === undefined ? undefined : Math.max(...moments.map((moment) => moment ?? 0));
 }
 
-/** Empty for a folder that is missing or can't be read. */
+/** Empty if the folder is missing or not readable. */
 function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder);

@@ -3,14 +3,14 @@ import type { ArtifactStore } from '../../artifacts/store.ts';
 import type { Attempt, TaskIn } from '../../core/task/task.ts';
 
 /**
- * Where an attempt leaves its evidence in the store. Every attempt has places of its own, so that a worker that
- * lost its lease and writes on can't touch what its successor writes.
+ * The places of an attempt's evidence in the store. Every attempt has its own places, so that a worker that lost its
+ * lease and still writes cannot change the files of the next attempt.
  */
 export function resultPath(id: string, attempt: number): string {
   return attempt === 1 ? `results/${id}.md` : `results/${id}@${attempt}.md`;
 }
 
-/** Whose result a path of `results/` is: neither `@` nor `~` is in any id. */
+/** The attempt of a path in `results/`: no id contains `@` or `~`. */
 export function taskOf(path: string): string {
   return parse(path).name.split(/[@~]/)[0]!;
 }
@@ -23,15 +23,15 @@ export function attemptFolder(id: string, attempt: number): string {
   return `${artifactsFolder(id)}/${attempt}`;
 }
 
-/** Says which claim an attempt began with; an attempt of an older database with the same number began with another. */
+/** Identifies the claim of an attempt. An attempt with the same number in an older database has another claim. */
 export function claimOf({ number, worker, started_at }: Attempt): string {
   return `${number} ${worker} ${started_at}`;
 }
 
 /**
- * Gives the attempt that was just claimed its places.
+ * Creates the places of an attempt that was just claimed.
  * @returns the folder of its artifacts on the local disk
- * @throws AgentqError `storage`; `unreadable-file` where an earlier attempt has put something into its way
+ * @throws AgentqError `storage`; `unreadable-file` if a file or link of an earlier attempt blocks the path
  */
 export function prepareAttempt(store: ArtifactStore, { id, attempts, lease }: TaskIn<'working'>): Promise<string> {
   const attempt = attempts.find(({ number }) => number === lease.attempt)!;

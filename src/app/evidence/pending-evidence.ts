@@ -13,29 +13,29 @@ export interface NamedFile {
   readonly file: string;
 }
 
-/** A piece of evidence that a worker brings, before it is stored and hashed. */
+/** A piece of evidence from a worker, before it is stored and hashed. */
 export interface PendingEvidence extends FileSource {
   readonly name: string;
-  /** Where it is to lie in the store. */
+  /** Its path in the store. */
   readonly path: string;
-  /** Whether it lies there already. */
+  /** Whether it is already there. */
   readonly inPlace: boolean;
   readonly size: number;
 }
 
-/** Whose evidence is looked for: an attempt that was claimed, or one that only names what it brings. */
+/** The attempt whose evidence is collected. It was claimed, or it only names its files. */
 export interface EvidenceOwner {
   readonly id: string;
   readonly number: number;
-  /** Absent where it was not claimed. */
+  /** Absent if it was not claimed. */
   readonly attempt?: Attempt | undefined;
-  /** Is told what lies near and is left out. */
+  /** Receives a warning for each nearby file that is left out. */
   readonly warn: (line: string) => void;
 }
 
 /**
- * The artifacts that are named, and those that the attempt wrote into its own folder since it was claimed, by the
- * stem of their name. What lay there before, and what lies elsewhere, may be another attempt's: it must be named.
+ * The named artifacts, and the files that the attempt wrote into its own folder since its claim, named by the stem of
+ * the file name. Older files and files in other places may belong to another attempt, so they must be named.
  * @throws AgentqError `unreadable-file`, `invalid-name`, `usage`
  */
 export async function pendingArtifacts(
@@ -63,7 +63,7 @@ export async function pendingArtifacts(
   return [...pending.values()];
 }
 
-/** The result that the attempt wrote where its claim said; undefined where it wrote none. */
+/** The result file at the path from the claim; undefined if the attempt wrote none. */
 export async function ownResult(store: ArtifactStore, owner: EvidenceOwner): Promise<FileSource | undefined> {
   const { id, number, attempt, warn } = owner;
   const path = resultPath(id, number);
@@ -87,12 +87,12 @@ export async function pendingResult(
   return { name: 'result', ...source, path, inPlace, size: await sizeOf(store, source) };
 }
 
-/** How the store is asked to keep it. */
+/** The request to the store. */
 export function pieceOf({ name, file, own, path, inPlace }: PendingEvidence): Piece {
   return { name, path, ...(!inPlace && { source: { file, ...(own && { own }) } }) };
 }
 
-/** What it will be as evidence, as far as that can be said before it is read. */
+/** The expected record, as far as it is known before the file is read. */
 export function unread({ name, path, size }: PendingEvidence): Evidence {
   return { name, path, size, sha256: '' };
 }
@@ -103,9 +103,9 @@ async function sizeOf(store: ArtifactStore, source: FileSource): Promise<number>
 }
 
 /**
- * What the attempt wrote into its folder, by name.
- * @param named what needs no look, because it is named
- * @throws AgentqError `unreadable-file` where a part of the folder can't be read
+ * The files that the attempt wrote into its folder, by name.
+ * @param named files that are skipped, because they are named
+ * @throws AgentqError `unreadable-file` if a part of the folder is not readable
  */
 async function found(store: ArtifactStore, owner: EvidenceOwner, named: Set<string>): Promise<Map<string, string>> {
   const { id, number, attempt, warn } = owner;
@@ -138,7 +138,10 @@ function few(paths: readonly string[]): string {
   return paths.slice(0, 3).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
-/** By the stem of the file's name; where two have the same, the second by its whole name; else by a number. */
+/**
+ * Names an artifact by the stem of its file name. If two have the same stem, the second gets its whole name, or else a
+ * number.
+ */
 function namesOf(paths: readonly string[], folder: string): Map<string, string> {
   const names = new Map<string, string>();
   for (const path of paths) {

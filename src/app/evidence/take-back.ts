@@ -4,9 +4,9 @@ import type { Services } from '../workspace/services.ts';
 import { evidenceOf } from './verify.ts';
 
 /**
- * Takes back the files that were stored for a change which was refused, once it is settled what the task vouches
- * for: before that, another process may be about to record the very same file. What stays is no harm.
- * @param settled whether that is settled; undefined stands for a task that is not there
+ * Removes the files that were stored for a refused change, after it is certain which files the task has recorded.
+ * Before that, another process may be about to record the same file. A file that remains does no harm.
+ * @param settled whether that is certain; the argument is undefined if the task does not exist
  */
 export async function takeBack(
   { backend, store }: Services,

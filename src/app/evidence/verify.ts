@@ -2,7 +2,7 @@ import type { ArtifactStore } from '../../artifacts/store.ts';
 import type { Drift, Evidence } from '../../core/evidence/evidence.ts';
 import type { Task } from '../../core/task/task.ts';
 
-/** Every file that the task's history vouches for. */
+/** Every file that is recorded in the task's history. */
 export function evidenceOf(task: Task): readonly Evidence[] {
   const ofAttempts = task.attempts.flatMap((attempt) =>
     attempt.outcome === undefined ? [] : (attempt.artifacts ?? []),
@@ -16,7 +16,7 @@ export function evidenceOf(task: Task): readonly Evidence[] {
   ];
 }
 
-/** Looks at every piece of evidence and says which are no longer what was recorded. */
+/** Checks every piece of evidence and returns those that differ from their record. */
 export async function findDrift(store: ArtifactStore, evidence: readonly Evidence[]): Promise<readonly Drift[]> {
   const drifts: Drift[] = [];
   for (const one of evidence) {

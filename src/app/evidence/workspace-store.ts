@@ -8,8 +8,8 @@ import { evidenceOf } from './verify.ts';
 import { noteStore, type Workspace } from '../workspace/workspace.ts';
 
 /**
- * For a workspace that has recorded nothing yet: takes the store that lies in its place, or makes one there.
- * @param freshId of a store that is made
+ * For a workspace without recorded tasks: uses the existing store at its path, or creates one.
+ * @param freshId the id for a new store
  * @throws AgentqError `storage`
  */
 export function takeStore(workspace: Workspace, store: ArtifactStore, freshId: string): void {
@@ -17,11 +17,11 @@ export function takeStore(workspace: Workspace, store: ArtifactStore, freshId: s
 }
 
 /**
- * For a workspace that has tasks: sees to it that the store in its place is the one that it was made with. A store
- * without a marker is marked where evidence lies that the log knows, and not in an empty folder: that could be the
- * mount point of a disk that is away.
+ * For a workspace with tasks: checks that the store at its path is its own store. A store without a marker is marked
+ * only if it contains evidence that the log knows. An empty folder is not marked, because it could be the mount point
+ * of an unmounted disk.
  * @returns whether the store is marked
- * @throws AgentqError `storage` where another store lies there, or none
+ * @throws AgentqError `storage` if another store or no store is there
  */
 export async function findStore({ workspace, store, backend }: Services, freshId: string): Promise<boolean> {
   const found = store.identity();
@@ -42,8 +42,8 @@ export async function findStore({ workspace, store, backend }: Services, freshId
 }
 
 /**
- * For a workspace whose store has no marker any more, where no evidence tells which store it is.
- * @throws AgentqError `storage` where a folder lies in its place that holds no store
+ * For a workspace whose store has lost its marker and has no evidence that identifies it.
+ * @throws AgentqError `storage` if the folder at its path is not a store
  */
 function refuseEmpty({ dir, storeDir }: Workspace, store: ArtifactStore): void {
   if (storeDir === dir || existsSync(store.locate('tasks'))) return;
@@ -55,8 +55,8 @@ function refuseEmpty({ dir, storeDir }: Workspace, store: ArtifactStore): void {
 }
 
 /**
- * Where the evidence lies that the log knows. One piece is enough; `none`: the log knows of none, `empty`: not even
- * of a task.
+ * Finds evidence that the log knows. One piece is sufficient. `none`: the log knows no evidence. `empty`: the log knows
+ * no task.
  */
 async function recordedEvidence(
   store: ArtifactStore,

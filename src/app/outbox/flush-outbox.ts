@@ -39,9 +39,9 @@ const KeptSchema = z.object({
 });
 
 /**
- * Tells the queue what waits in the outbox, oldest first. Two processes may do so at once: each command says the same
- * a second time, which changes nothing.
- * @throws AgentqError `unreachable` where the broker is still away; what is left waits on
+ * Sends the waiting commands of the outbox to the queue, oldest first. Two processes may do this at the same time: a
+ * repeated command changes nothing.
+ * @throws AgentqError `unreachable` if the outage continues; the remaining commands stay in the outbox
  */
 export async function flushOutbox(workspace: Workspace, backend: Backend, say: (line: string) => void): Promise<void> {
   for (const name of waitingInOutbox(workspace)) {
@@ -65,7 +65,7 @@ export async function flushOutbox(workspace: Workspace, backend: Backend, say: (
   }
 }
 
-/** What can't be told at all must not be in the way of what comes after it. @returns why it is refused, if it is */
+/** A command that is refused must not block the next ones. @returns the reason if it is refused */
 async function tell(backend: Backend, request: Request): Promise<Refusal | undefined> {
   try {
     return (await backend.commit([request]))[0]?.refusal;
@@ -76,7 +76,7 @@ async function tell(backend: Backend, request: Request): Promise<Refusal | undef
   }
 }
 
-/** Undefined where it is none of ours. */
+/** Undefined if it is not a file of the outbox. */
 function read(path: string): OutboxEntry | undefined {
   let json: unknown;
   try {

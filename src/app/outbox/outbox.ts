@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import type { CommandOf } from '../../core/task/command.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
-/** What can be said while nobody hears it. */
+/** The commands that the outbox can hold. */
 export type OutboxCommand = CommandOf<'submit' | 'complete' | 'fail'>;
 
-/** One file of the outbox. `at`: when it was said, ms since 1970. */
+/** One file of the outbox. `at`: when it was issued, ms since 1970. */
 export interface OutboxEntry {
   readonly v: 1;
   readonly at: number;
@@ -17,8 +17,8 @@ export interface OutboxEntry {
 export const REFUSED = '.refused';
 
 /**
- * Keeps a command on the local disk until the broker hears it: durably, so that what was promised holds.
- * @param at when it was said, ms since 1970: it counts from then, as far as nobody was faster
+ * Saves a command durably on the local disk until it can be sent to the broker.
+ * @param at when it was issued, ms since 1970. It counts from then, unless another change came first.
  */
 export function keepInOutbox({ dir, modes }: Workspace, task_id: string, command: OutboxCommand, at: number): void {
   const folder = join(dir, 'outbox');
@@ -37,12 +37,12 @@ export function keepInOutbox({ dir, modes }: Workspace, task_id: string, command
   }
 }
 
-/** What waits in the outbox, oldest first. */
+/** The waiting commands, oldest first. */
 export function waitingInOutbox({ dir }: Workspace): readonly string[] {
   return filesIn(dir).filter((name) => name.endsWith('.json'));
 }
 
-/** What the queue refused when it heard of it; each a file that a person may read and delete. */
+/** The commands that the queue has refused. Each is a file that a person may read and delete. */
 export function refusedInOutbox({ dir }: Workspace): readonly string[] {
   return filesIn(dir).filter((name) => name.endsWith(REFUSED));
 }

@@ -14,7 +14,7 @@ export interface BatchRow {
   readonly problem: string;
 }
 
-/** A batch that holds bad rows. Nothing of it was submitted. */
+/** A batch with invalid rows. No row was submitted. */
 export class BadBatch extends AgentqError {
   readonly rows: readonly BatchRow[];
 
@@ -29,10 +29,10 @@ export class BadBatch extends AgentqError {
 }
 
 export interface BatchOptions {
-  /** Fields that hold for every row that does not set them. */
+  /** Default values of fields, for rows that do not set them. */
   readonly defaults: Partial<Submission>;
   readonly allowSecret: boolean;
-  /** What `file` and relative paths in rows are relative to. */
+  /** The base folder of `file` and of relative paths in rows. */
   readonly from: CurrentFolder;
   readonly onProgress?: (done: number, all: number) => void;
 }
@@ -44,9 +44,9 @@ export interface BatchResult {
 }
 
 /**
- * Submits a file of JSON rows, one submission a line, in one transaction: all of it, or nothing. A row may name a
- * context file in `file`, or by a file:// URL in `context_ref`.
- * @throws BadBatch with every bad row
+ * Submits a file of JSON rows, one submission per line, in one transaction: all rows or none. A row may name a context
+ * file in `file`, or by a file:// URL in `context_ref`.
+ * @throws BadBatch with every invalid row
  */
 export async function submitBatch(services: Services, text: string, options: BatchOptions): Promise<BatchResult> {
   const bad: BatchRow[] = [];
@@ -80,7 +80,7 @@ export async function submitBatch(services: Services, text: string, options: Bat
 interface Row {
   readonly line: number;
   readonly row: Prepared;
-  /** What it says, with the defaults. */
+  /** The fields of the row, with the defaults. */
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
@@ -112,9 +112,8 @@ async function submitAll(services: Services, prepared: readonly Row[], total: nu
 }
 
 /**
- * Stores all contexts, first those whose id stands for a task already: where one contradicts it, nothing of the others
- * is stored.
- * @param kept takes what was stored, also where it breaks off
+ * Stores all contexts, first those of existing tasks. If one conflicts with its task, no other context is stored.
+ * @param kept receives each stored context, also if a later one fails
  */
 async function keepAll(
   services: Services,
@@ -135,7 +134,7 @@ async function keepAll(
   for (const { row } of prepared) if (!kept.has(row)) kept.set(row, await keep(services, row));
 }
 
-/** @throws AgentqError `outcome-unknown` that says how the same batch is submitted again */
+/** @throws AgentqError `outcome-unknown`; its hint says how to repeat the batch */
 async function commitAll(services: Services, prepared: readonly Row[], requests: readonly StagedSubmit[]) {
   const { backend, workspace, clock } = services;
   try {
@@ -149,7 +148,7 @@ async function commitAll(services: Services, prepared: readonly Row[], requests:
   }
 }
 
-/** What the command line calls a field that a row calls otherwise. */
+/** The command line names of fields that have another name in a row. */
 const fieldOf: ReadonlyMap<string, string> = new Map([
   ['id', 'task_id'],
   ['ttl', 'ttl_seconds'],

@@ -7,16 +7,16 @@ import type { Workspace } from '../workspace/workspace.ts';
 export interface SubmittedRow {
   readonly fields: Readonly<Record<string, unknown>>;
   readonly task_id: string;
-  /** Whether the id was drawn for this submit: then the same row would be another task the next time. */
+  /** Whether the id was created for this submit. Without this id, a repeat of the row would create another task. */
   readonly fresh: boolean;
 }
 
 /**
- * Keeps the rows of a batch of which it is not known whether it was submitted, each with the id that it was given:
- * submitted once more, they are the same tasks.
+ * Saves the rows of a batch with an unknown outcome, each with its id. A repeat of the submit with these rows creates
+ * no second tasks.
  * @param at ms since 1970
- * @param unknown what the queue said
- * @returns the error to tell of, whose hint names the file
+ * @param unknown the error of the queue
+ * @returns the error to report; its hint names the file
  */
 export function keepBatch(
   { dir, modes }: Workspace,

@@ -3,10 +3,10 @@ import { envelopeFields } from '../../core/envelope/envelope.ts';
 import { findSecret, findSecretIn, INSISTING, refuseSecret } from '../../core/secrets/find-secret.ts';
 import type { Submission } from '../../core/envelope/submission.ts';
 
-/** @throws AgentqError `secret` that names the first field that seems to hold a credential, or has it as its name */
+/** @throws AgentqError `secret`; it names the first field whose value or name seems to contain a credential */
 export async function refuseSecretFields(submission: Submission): Promise<void> {
   const texts = textsOf(submission);
-  // Almost always none of them does, and one search tells.
+  // Almost always no field has one, and one search shows this.
   if ((await findSecret(texts.map(({ text }) => text).join('\n'))) === undefined) return;
   for (const { where, text } of texts) await refuseSecret(text, where, INSISTING);
 }
@@ -33,14 +33,17 @@ function textsOf(submission: Submission): Field[] {
   return [...names, ...texts];
 }
 
-/** What kind of credential a file seems to hold. It is read in parts: a context may be larger than the memory. */
+/**
+ * The kind of credential that a file seems to contain. The file is read in parts, because a context may be larger than
+ * the memory.
+ */
 export function findSecretInFile(path: string): Promise<string | undefined> {
   return findSecretIn(partsOf(path));
 }
 
 const PART = 256 * 1024;
 
-/** As Latin-1: the forms of credentials are ASCII, and no character is cut in two. */
+/** Decoded as Latin-1: credentials are ASCII, and no character is cut in two. */
 function* partsOf(path: string): Generator<string> {
   const fd = openSync(path, 'r');
   try {

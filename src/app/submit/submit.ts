@@ -21,15 +21,15 @@ export interface Draft {
   readonly submission: Submission;
   readonly context?: Source;
   readonly allowSecret: boolean;
-  /** Whether to keep it in the outbox where the broker is away. */
+  /** Whether to save it in the outbox during an outage. */
   readonly offlineOk?: boolean | undefined;
 }
 
 export interface Submitted {
   readonly task: Task;
-  /** False where the very same task was there already. */
+  /** False if the same task already existed. */
   readonly created: boolean;
-  /** Whether it waits in the outbox, because the broker is away. */
+  /** Whether it waits in the outbox during an outage. */
   readonly kept: boolean;
   readonly warnings: readonly string[];
 }
@@ -51,7 +51,7 @@ export async function submit(services: Services, draft: Draft): Promise<Submitte
   }
 }
 
-/** The task as it will be once the queue hears of it, if its id stands for no other. */
+/** The task as it will be after its submit from the outbox, if its id is not used by another task. */
 function submitLater({ workspace, clock }: Services, { task_id, command }: StagedSubmit): Omit<Submitted, 'warnings'> {
   const { fresh: _fresh, ...kept } = command;
   const now = clock();
@@ -59,17 +59,17 @@ function submitLater({ workspace, clock }: Services, { task_id, command }: Stage
   return { task: decide(undefined, kept, { now, random: () => 0 }).task!, created: true, kept: true };
 }
 
-/** A submission that was found good, before anything of it is stored. */
+/** A valid submission, before any part of it is stored. */
 export interface Prepared {
   readonly envelope: Envelope;
   readonly context?: Source | undefined;
-  /** Where the context lies in the store already. */
+  /** The path of the context if it is already in the store. */
   readonly place?: string | undefined;
-  /** Whether the id was drawn for this submit. */
+  /** Whether the id was created for this submit. */
   readonly fresh: boolean;
 }
 
-/** Checks a draft and fills it in. Nothing is stored, so that a bad row of a batch leaves nothing behind. */
+/** Checks a draft and adds the defaults. It stores nothing, so that an invalid row of a batch leaves no files. */
 export async function prepare(services: Services, { submission, context, allowSecret }: Draft): Promise<Prepared> {
   if (!allowSecret) await refuseSecretFields(submission);
   const place = context && 'file' in context ? services.store.pathOf(context.file) : undefined;
@@ -85,14 +85,14 @@ export async function prepare(services: Services, { submission, context, allowSe
   return { envelope, context, place, fresh: chosen === undefined };
 }
 
-/** What the backend is asked, and what was stored for it. */
+/** The request to the backend, and the file that was stored for it. */
 export interface StagedSubmit extends Request {
   readonly command: CommandOf<'submit'>;
   readonly stored?: Stored | undefined;
   readonly warnings: readonly string[];
 }
 
-/** Stores the context, if there is one: the last thing before the queue hears of the task. */
+/** Stores the context, if there is one. This is the last step before the request to the backend. */
 export async function keep(services: Services, { envelope, context, place, fresh }: Prepared): Promise<StagedSubmit> {
   const { store, workspace } = services;
   const task_id = envelope.task_id;
@@ -109,32 +109,34 @@ export async function keep(services: Services, { envelope, context, place, fresh
   };
 }
 
-/** For a submit that was refused because its id stands for another task: whose context that is, is settled. */
+/**
+ * For a submit that was refused because its id belongs to another task. It is then certain which context is recorded.
+ */
 export function takeBackContext(services: Services, { task_id, stored }: StagedSubmit): Promise<void> {
   return takeBack(services, task_id, stored ? [stored] : [], (task) => task !== undefined);
 }
 
 /**
- * For submits of which it is sure that nobody has heard, whether or not there is a task of their id. Never throws: the
- * error that led here is what counts, and what stays is no harm.
+ * For submits that certainly had no effect, whether or not a task with their id exists. It never throws, because the
+ * original error must be reported, and a remaining file does no harm.
  */
 export async function takeBackUnheard(services: Services, requests: Iterable<StagedSubmit>): Promise<void> {
   try {
     for (const { task_id, stored } of requests) await takeBack(services, task_id, stored ? [stored] : [], () => true);
   } catch {
-    // A context that no task names.
+    // A context without a task remains.
   }
 }
 
-/** Whether the queue has refused a submit before anybody could hear of it. */
+/** Whether the queue has refused a submit before it could have any effect. */
 export function isRefused(error: unknown): boolean {
   const refusals: readonly ErrorCode[] = ['topology', 'denied', 'too-large', 'invalid-name'];
   return error instanceof AgentqError && !(error instanceof MayTakeEffect) && refusals.includes(error.code);
 }
 
 /**
- * For a submit that was accepted and found its context stored already: another submit of the same id may have stored
- * it, been refused, and taken it back meanwhile.
+ * For an accepted submit whose context was already stored. Another submit with the same id may have stored the context,
+ * been refused, and removed it meanwhile.
  */
 export async function keepAgain(
   { store }: Services,
@@ -145,7 +147,7 @@ export async function keepAgain(
   if (await store.check(stored.evidence)) await keepContext(store, task_id, context, place);
 }
 
-/** The name of a file in the store's own tasks/ folder, else `task_id`, else the key's; undefined for a fresh one. */
+/** The name of a file in the store's own tasks/ folder, else `task_id`, else the key's; undefined for a new id. */
 async function chooseId(submission: Submission, place: string | undefined): Promise<string | undefined> {
   const inTasks = place !== undefined && /^tasks\/[^/]+$/.test(place);
   const named = inTasks ? checkName('task id', parse(place).name) : undefined;

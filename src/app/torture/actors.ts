@@ -2,18 +2,22 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { childScript, idOf, type OddChild, oddKinds } from './odd-children.ts';
 import { going, risk, type Stage, start, unheard } from './processes.ts';
 
-/** How long a task is held, in ms: short, so that leases end within the run. */
+/** The length of a lease, in ms. It is short, so that leases end within the run. */
 export const LEASE = 1_000;
 
-/** How often a task is one that an odd child works on. */
+/** The proportion of tasks with an odd child. */
 const ODDITY = 0.3;
 
-/** How often a task may fail: one that works well is killed often, one of an odd child may never succeed. */
+/**
+ * How often a task may fail. A task with a normal child is killed often; a task with an odd child may never succeed.
+ */
 const MAX_ATTEMPTS = { plain: 1_000, odd: 5 };
 
-/** Submits tasks, one at a time or by the batch; one whose submit was killed is submitted again under its id. */
+/**
+ * Submits tasks, one at a time or by the batch; if the submit was killed, the task is submitted again with the same id.
+ */
 export async function submitter(stage: Stage, name: string): Promise<void> {
-  // Every kind has its turn, also in a short run.
+  // Each kind occurs, also in a short run.
   let turn = Math.floor(stage.random() * oddKinds.length);
   const kind = (): OddChild | 'plain' => (stage.random() < ODDITY ? oddKinds[turn++ % oddKinds.length]! : 'plain');
   for (let n = 0; going(stage); n++) {
@@ -39,7 +43,10 @@ function taskOf(name: string, n: number, kind: OddChild | 'plain', i: number) {
   return { task_id, instructions: `do ${task_id}`, max_attempts: MAX_ATTEMPTS[kind === 'plain' ? kind : 'odd'] };
 }
 
-/** Claims by hand, and then does as careless agents do: completes, completes late or twice, fails, forgets. */
+/**
+ * Claims with one-shot commands, and then acts like a careless agent: completes, completes late or twice, fails, or
+ * forgets the task.
+ */
 export async function claimer(stage: Stage, name: string): Promise<void> {
   while (going(stage)) {
     const claimed = await risk(stage, [
@@ -66,14 +73,14 @@ export async function claimer(stage: Stage, name: string): Promise<void> {
   }
 }
 
-/** A runner that is killed again and again while its children work. */
+/** A runner that is killed repeatedly while its children work. */
 export async function worker(stage: Stage, name: string): Promise<void> {
   while (going(stage)) {
     const { child, ended } = startWorker(stage, name);
     await Promise.race([pause(200 + stage.random() * 2_000), ended]);
     if (child.exitCode === null && child.kill('SIGKILL')) stage.ledger.countKill();
     const { code, complaint } = await ended;
-    // Whatever its children do, no worker ends before it is told to.
+    // No worker may end before it is stopped, whatever its children do.
     if (code !== null && !stage.brokerDies)
       stage.ledger.noteFault(
         `a worker ended by itself, with exit code ${code}: ${complaint.trim().split('\n').at(-1)}`,
@@ -86,10 +93,13 @@ export function startWorker(stage: Stage, name: string, ...more: string[]): Retu
   return start(stage, ['work', ...options, '--', '/bin/sh', '-c', childScript]);
 }
 
-/** How long the tasks that are to be cancelled are kept from the workers. */
+/** The delay of tasks that will be cancelled, so that no worker takes them first. */
 const DELAY = '3s';
 
-/** A reader that goes away before it is told anything, as `agentq cancel a b c | true` does: what was done must be done. */
+/**
+ * Cancels with a reader that goes away before any output, as in `agentq cancel a b c | true`. The cancel must still
+ * take effect.
+ */
 export async function deserter(stage: Stage, name: string): Promise<void> {
   for (let n = 0; going(stage); n++) {
     const ids = Array.from({ length: 4 }, (_, i) => idOf(name, n, 'plain', i));

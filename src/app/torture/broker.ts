@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Ledger } from './ledger.ts';
 
-/** How long the broker lives between two kills, and how long it stays away, in ms, at least and at most. */
+/** The time between two kills of the broker, and the time until its restart, in ms: minimum and maximum. */
 const LIFE = [4_000, 12_000] as const;
 const DEATH = [0, 3_000] as const;
 
-/** A broker that was started here, and may therefore be killed: a command that runs it in the foreground. */
+/** A broker that this program starts and may kill: a command that runs it in the foreground. */
 export class TorturedBroker {
   readonly #command: string;
   #child: ChildProcess;
@@ -23,7 +23,7 @@ export class TorturedBroker {
     return child;
   }
 
-  /** Kills it as a power cut would, again and again; when the time is over, it runs. */
+  /** Kills it repeatedly, as a power cut would. At the end of the time it runs. */
   async torture(random: () => number, deadline: number, ledger: Ledger): Promise<void> {
     const between = ([least, most]: readonly [number, number]) => least + random() * (most - least);
     for (;;) {

@@ -1,4 +1,4 @@
-/** What the processes were told: only what a command confirmed by exiting 0 is owed to anyone. */
+/** The changes that commands have confirmed with exit code 0. Only these must survive. */
 export class Ledger {
   readonly #submitted = new Set<string>();
   readonly #completed: ConfirmedCompletion[] = [];
@@ -18,7 +18,7 @@ export class Ledger {
     this.#cancelled.add(id);
   }
 
-  /** What no process may do, whatever is done to it. */
+  /** Forbidden behaviour of processes, which no kill excuses. */
   noteFault(fault: string): void {
     this.#faults.add(fault);
   }

@@ -1,6 +1,6 @@
 /**
- * What children do that worked well in all tests and then met a machine. Each is a shell script that a runner starts
- * for a task; whatever it does, its task must end, and neither its worker nor its neighbours may.
+ * Unusual behaviour of children, as seen on real machines. Each is a shell script that a runner starts for a task. Its
+ * task must end; its worker and other tasks must not be affected.
  */
 export const oddChildren = {
   'scratch-gone': 'rm -rf "$(dirname "$AGENTQ_RESULT_FILE")"; echo done',
@@ -34,7 +34,7 @@ export type OddChild = keyof typeof oddChildren;
 
 export const oddKinds = Object.keys(oddChildren) as readonly OddChild[];
 
-/** How the id of a task tells what its child is to do: ids with dots, as people give them to versions. */
+/** The id of a task selects the behaviour of its child. The ids contain dots, as version numbers do. */
 export const idOf = (submitter: string, n: number, kind: OddChild | 'plain', i: number): string =>
   `${submitter}-${n}.${kind}.${i}`;
 

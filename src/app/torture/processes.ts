@@ -9,7 +9,7 @@ export interface Stage {
   readonly dir: string;
   readonly env: NodeJS.ProcessEnv;
   readonly role: string;
-  /** Whether it is away at times, so that a command may say that and end. */
+  /** Whether the broker is down at times, so that a command may report this and end. */
   readonly brokerDies: boolean;
   readonly random: () => number;
   readonly ledger: Ledger;
@@ -17,24 +17,24 @@ export interface Stage {
   readonly deadline: number;
 }
 
-/** How often a one-shot command is killed before it can end by itself. */
+/** The proportion of one-shot commands that are killed before they end. */
 const MORTALITY = 0.3;
 
-/** The longest that a command which is to be killed may live, in ms: about as long as one takes. */
+/** The maximum life of a command that will be killed, in ms: about the normal duration of a command. */
 const SHORT_LIFE = 60;
 
-/** How much is kept of what a process says on standard error, in characters. */
+/** How much of the standard error of a process is kept, in characters. */
 const COMPLAINT = 2_000;
 
 interface Ended {
   /** null: it was killed. */
   readonly code: number | null;
   readonly stdout: string;
-  /** The last that it said on standard error. */
+  /** The end of its standard error. */
   readonly complaint: string;
 }
 
-/** Starts the program. That it met something which it did not foresee is a fault, whatever it was doing. */
+/** Starts the program. An internal error of the program is always a fault. */
 export function start(
   stage: Stage,
   args: readonly string[],

@@ -15,7 +15,7 @@ export interface TortureOptions {
   /** Workspaces of one queue, as of several machines; the actors take them in turn. */
   readonly dirs: readonly string[];
   readonly env: NodeJS.ProcessEnv;
-  /** The broker, where it is to be killed as well. */
+  /** The broker, if it is killed as well. */
   readonly broker?: TorturedBroker | undefined;
   readonly seconds: number;
   readonly workers: number;
@@ -27,18 +27,18 @@ export interface TortureReport extends Verdict {
   readonly kills: number;
   /** How many tasks an odd child was started for. */
   readonly odd: number;
-  /** What the audit found, and what no process may do. */
+  /** Problems from the audit, and forbidden behaviour of processes. */
   readonly findings: readonly string[];
 }
 
 const ROLE = 'tortured';
 
-/** How long the tasks that are left may take to end once nobody is killed any more, in ms. */
+/** The maximum time for the remaining tasks after the last kill, in ms. */
 const DRAINING = 120_000;
 
 /**
- * Submits, works, and kills -9 submitters, claimers, completers and workers at random moments; then lets the rest
- * be worked off in peace, and judges the log. The seed determines what is done, not when the system does it.
+ * Submits and does tasks, and kills submitters, claimers, completers and workers with `kill -9` at random moments. Then
+ * it lets workers finish the remaining tasks and checks the log. The seed determines the actions, not their timing.
  */
 export async function torture(services: Services, options: TortureOptions): Promise<TortureReport> {
   const { program, dirs, env, broker, seconds, workers, seed, onPhase } = options;

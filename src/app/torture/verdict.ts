@@ -7,13 +7,13 @@ export interface Verdict {
   /** Tasks whose submit was confirmed and that are not in the log, or did not end; completions and cancels likewise. */
   readonly lost: readonly string[];
   readonly completedTwice: readonly string[];
-  /** Changes by an attempt whose lease was over by then. */
+  /** Changes by an attempt whose lease had already ended. */
   readonly staleAccepted: readonly string[];
 }
 
 /**
- * Reads the bare log and judges it by rules of its own: were it to ask the state machine, it would find the state
- * machine right.
+ * Reads the log directly and checks it with its own rules. It does not use the state machine, because it tests the
+ * state machine.
  * @param histories the events of every task in log order, by task id
  */
 export function judge(histories: ReadonlyMap<string, readonly Event[]>, ledger: Ledger): Verdict {
@@ -47,7 +47,7 @@ function isThatCompletion(event: Event, { attempt, summary }: ConfirmedCompletio
   return event.type === 'completed' && event.attempt === attempt && event.summary === summary;
 }
 
-/** Whether anything was changed in the name of an attempt that did not hold the task at that moment. */
+/** Whether an attempt changed the task at a time when it did not hold it. */
 function hasStaleChange(events: readonly Event[]): boolean {
   let holder: { attempt: number; until: number } | undefined;
   let latest = 0;

@@ -1,10 +1,7 @@
-/** Why a child is stopped before it ends by itself. */
+/** The reason for stopping a child before it ends by itself. */
 export type StopReason = 'cancelled' | 'lease-lost' | 'timeout' | 'handed-back' | 'worker-fault';
 
-/**
- * What can become of an attempt. `kept`: it has ended, and the queue can't be told yet; the outbox holds what it will be
- * told.
- */
+/** The possible outcomes of an attempt. `kept`: it has ended during an outage; its outcome is in the outbox. */
 export const outcomes = [
   'completed',
   'failed',
@@ -16,7 +13,7 @@ export const outcomes = [
   'kept',
 ] as const;
 
-/** What became of an attempt. */
+/** The outcome of an attempt. */
 export interface AttemptReport {
   readonly id: string;
   readonly attempt: number;

@@ -20,16 +20,16 @@ import type { RunOptions } from './run-options.ts';
 import { Settlement } from './settlement.ts';
 import { terminate } from './processes/termination.ts';
 
-/** EX_TEMPFAIL of sysexits.h: the child asks to be tried again later, at no cost to its attempts. */
+/** EX_TEMPFAIL of sysexits.h: the child asks for a later try that does not count as an attempt. */
 const TRY_LATER = 75;
 
-/** The longest span that a timer of Node.js can hold, in ms. */
+/** The longest duration of a Node.js timer, in ms. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
-/** How long a child that is handed back gets to end by itself, in ms. */
+/** How long a child may run after SIGTERM when its task is released, in ms. */
 const HAND_BACK_GRACE = 2_000;
 
-/** One attempt at one task: a child process, its lease, and what becomes of them. */
+/** One attempt at one task: its child process, its lease and its outcome. */
 export class AttemptRun {
   readonly id: string;
   readonly done: Promise<AttemptReport>;
@@ -41,7 +41,7 @@ export class AttemptRun {
   readonly #stopping = Promise.withResolvers<StopReason>();
   readonly #timers: NodeJS.Timeout[] = [];
   #log: readonly Evidence[] = [];
-  #fault = ''; // what keeps this worker from working, whatever the task
+  #fault = ''; // the reason why this worker cannot do any task
 
   constructor(services: Services, task: TaskIn<'working'>, options: RunOptions) {
     this.id = task.id;
@@ -58,13 +58,15 @@ export class AttemptRun {
     this.#stopping.resolve(reason);
   }
 
-  /** Looks whether the task is still ours, and stops the child if it is not. A store that is busy is asked again. */
+  /**
+   * Checks whether the attempt still holds the task, and stops the child if it does not. It asks a busy store again.
+   */
   async recheck(): Promise<void> {
     let task: Task | undefined;
     try {
       task = await this.#services.backend.task(this.id);
     } catch (error) {
-      // That the broker is away was said already.
+      // The outage was already reported.
       if (!isAway(error)) this.#options.warn(`${this.id}: ${(error as Error).message}; looking again later`);
       return;
     }
@@ -72,7 +74,7 @@ export class AttemptRun {
     if (task?.status === 'cancelled') return this.stop('cancelled');
     if (own && own.outcome === undefined) return;
     if (!own || own.outcome === 'lease-expired') return this.stop('lease-lost');
-    // The child has ended its task itself, by agentq complete, fail or release: then it may also end by itself.
+    // The child has ended its task with agentq complete, fail or release. It may continue until it ends by itself.
     this.#timers.push(setTimeout(() => this.stop('lease-lost'), this.#options.killGrace));
   }
 
@@ -90,7 +92,8 @@ export class AttemptRun {
     } catch (error) {
       const fault = blame(error, ground);
       if (fault.on === 'attempt') return await this.#settlement.fail(fault.reason, fault.retry, this.#log);
-      // The next one would meet the same: the task goes back unharmed, and the worker ends.
+      // The next task would fail in the same way. The task returns to the queue without a counted attempt, and the
+      // worker ends.
       await this.#giveBack(fault.error);
       throw fault.error;
     } finally {
@@ -99,7 +102,8 @@ export class AttemptRun {
   }
 
   /**
-   * What is left of earlier attempts, whose worker and guard were both killed, would work beside this one.
+   * Ends the remaining processes of earlier attempts. They exist if both worker and guard were killed, and would work
+   * at the same time as this attempt.
    * @returns whether nothing is left
    */
   async #endEarlierAttempts(): Promise<boolean> {
@@ -108,12 +112,12 @@ export class AttemptRun {
     return await terminate([earlier], this.#options.killGrace);
   }
 
-  /** Runs the child and says what became of it. */
+  /** Runs the child and returns the outcome. */
   async #attend(scratch: string): Promise<AttemptReport> {
     const { store, workspace } = this.#services;
     const { ground, warn } = this.#options;
     store.attend();
-    // A folder that lies there already is not this attempt's: what is in it is not its result.
+    // An existing folder does not belong to this attempt: its content is not the result.
     removeScratch(scratch);
     mkdirSync(workspace.runDir, { recursive: true, mode: workspace.modes.folder });
     mkdirSync(scratch, { mode: workspace.modes.folder });
@@ -125,7 +129,7 @@ export class AttemptRun {
     });
     try {
       const ending = await this.#supervise(capture, input, folder, scratch);
-      // Before anything is written to where the workspace was.
+      // Checked before anything is written to the old path of the workspace.
       const broken = ground.fault();
       if (broken) throw broken;
       this.#log = await capture.keepLog(store, `${attemptFolder(this.id, this.#attempt)}/log.txt`, (problem) =>
@@ -156,7 +160,7 @@ export class AttemptRun {
     const said = group.streams && capture.follow(group.streams, group.exit);
     const ending = await Promise.race([group.exit, this.#stopping.promise]);
     this.#settlement.endedAt = this.#services.clock();
-    // A child that ends by itself may leave a daemon behind; one that is stopped may not.
+    // A child that ends by itself may leave a daemon. A stopped child may not.
     const all = typeof ending === 'string' ? [group, this.#processes] : [group];
     await terminate(all, ending === 'handed-back' ? Math.min(killGrace, HAND_BACK_GRACE) : killGrace);
     await group.exit;
@@ -193,7 +197,7 @@ export class AttemptRun {
       case 'timeout':
         return await settlement.fail('it took longer than its timeout', true, this.#log);
     }
-    // The child may have ended its attempt by itself, with agentq complete, fail or release.
+    // The child may have ended its attempt with agentq complete, fail or release.
     const itself = await settlement.ended();
     if (itself) return itself;
     if (ending.kind === 'not-started') {
@@ -224,7 +228,7 @@ export class AttemptRun {
     return await this.#settlement.complete({ resultFile: { file, own: true }, summary: await firstLine(file) });
   }
 
-  /** Where not even that can be said, the end of the lease says it. */
+  /** If this cannot be recorded either, the end of the lease has the same effect. */
   async #giveBack({ message }: Error): Promise<void> {
     try {
       await this.#settlement.release(`its worker cannot work: ${message}`, false);
@@ -233,7 +237,7 @@ export class AttemptRun {
     }
   }
 
-  /** Scratch that can't be removed is left to doctor. */
+  /** doctor removes scratch folders that cannot be removed here. */
   #removeScratch(scratch: string): void {
     try {
       removeScratch(scratch);

@@ -2,14 +2,19 @@ import { AgentqError, type ErrorCode } from '../../core/errors.ts';
 import { machineErrors } from '../../core/machine-errors.ts';
 import type { Ground } from './ground.ts';
 
-/** Whose fault it is that an attempt can't go on, and so what becomes of it. */
+/** The cause of a failure of an attempt, which determines its outcome. */
 export type Blame =
-  /** What the task or its child can cause: the attempt has failed, and that counts. */
+  /** Caused by the task or its child: the attempt has failed, and it counts. */
   | { readonly on: 'attempt'; readonly reason: string; readonly retry: boolean }
-  /** What every other attempt would meet as well: the task goes back unharmed, and the worker ends. */
+  /**
+   * Would affect every other attempt too: the task returns to the queue, no attempt is counted, and the worker ends.
+   */
   | { readonly on: 'machine'; readonly error: Error };
 
-/** Of an error of agentq. `cause`: the error of the system behind it tells. `final`: another attempt would meet the same. */
+/**
+ * The classification of an AgentqError. `cause`: the system error behind it decides. `final`: another attempt would
+ * fail in the same way.
+ */
 const blamed: Readonly<Record<ErrorCode, 'attempt' | 'final' | 'machine' | 'cause'>> = {
   usage: 'attempt',
   'not-found': 'attempt',
@@ -41,9 +46,9 @@ const blamed: Readonly<Record<ErrorCode, 'attempt' | 'final' | 'machine' | 'caus
 };
 
 /**
- * The one place that says whose fault an error around an attempt is: of a raw error of the file system as of one that
- * agentq has put into words. Where the workspace or the store itself can't be used, it is the machine's, whatever the
- * error. A mistake in the program is the attempt's: it must not end the worker once for every restart.
+ * The only place that classifies errors of an attempt, both raw file system errors and AgentqErrors. If the workspace
+ * or the store itself is not usable, the cause is the machine, for every error. A bug in agentq counts against the
+ * attempt, because otherwise it would end the worker after each restart.
  */
 export function blame(error: unknown, ground: Ground): Blame {
   const broken = ground.fault();
@@ -55,7 +60,7 @@ export function blame(error: unknown, ground: Ground): Blame {
   return { on: 'attempt', reason: message, retry: on !== 'final' };
 }
 
-/** An error of the system as one of agentq; any other stays what it is. */
+/** Converts a system error into an AgentqError; other errors stay unchanged. */
 export function worded<E extends Error>(error: E): E | AgentqError {
   if (error instanceof AgentqError || !isSystems(error)) return error;
   return new AgentqError('storage', error.message, 'look at the disk and at the limits of this machine', error);
@@ -63,7 +68,7 @@ export function worded<E extends Error>(error: E): E | AgentqError {
 
 function isMachines(error: unknown): boolean {
   const system = error instanceof AgentqError ? error.cause : error;
-  // Storage trouble that no error of the file system stands behind: the database, the outbox.
+  // Storage errors without a file system error: the database, the outbox.
   if (!isSystems(system)) return error instanceof AgentqError && error.code === 'storage';
   return machineErrors.has(system.code!);
 }

@@ -3,13 +3,16 @@ import { AgentqError } from '../../core/errors.ts';
 import type { Services } from '../workspace/services.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
-/** Where attempts are made. */
+/** The folders of attempts. */
 type Place = Pick<Services, 'workspace' | 'store'>;
 
-/** The folders of the store that every attempt needs: where its evidence goes. */
+/** The folders of the store that every attempt needs for its evidence. */
 const needed = ['results', 'artifacts'];
 
-/** What all attempts of a worker stand on: its workspace, which is the one that it began in, and its store. */
+/**
+ * The conditions for all attempts of a worker: the workspace is still the one in which the worker started, and the
+ * store is usable.
+ */
 export class Ground {
   readonly #services: Place;
   readonly #workspace: string;
@@ -19,7 +22,7 @@ export class Ground {
     this.#workspace = identity(services.workspace.dir);
   }
 
-  /** Why no attempt can be made at all; undefined where nothing is known to keep one from it. */
+  /** The reason why no attempt is possible; undefined if none is known. */
   fault(): AgentqError | undefined {
     const { workspace, store } = this.#services;
     try {
@@ -46,12 +49,15 @@ function moved({ dir }: Workspace): AgentqError {
   return new AgentqError('storage', `the workspace ${dir} was moved or removed`, 'start the worker where it is now');
 }
 
-/** A folder that is missing is made when it is needed. @throws the error of the system where it is closed */
+/**
+ * A missing folder is no error: it is created when it is needed. @throws the system error if the folder is not
+ * accessible
+ */
 function checkOpen(folder: string): void {
   if (existsSync(folder)) accessSync(folder, constants.W_OK | constants.X_OK);
 }
 
-/** Which folder lies at a path. */
+/** The identity of the folder at a path. */
 function identity(folder: string): string {
   const { dev, ino } = statSync(folder);
   return `${dev}:${ino}`;

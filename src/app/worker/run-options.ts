@@ -2,7 +2,7 @@ import type { RolePolicy } from '../workspace/config.ts';
 import type { Ground } from './ground.ts';
 import type { Guard } from './processes/guard.ts';
 
-/** How a worker runs its children. */
+/** The settings with which a worker runs its children. */
 export interface RunOptions {
   readonly command: string;
   readonly args: readonly string[];

@@ -10,23 +10,23 @@ import type { AttemptReport } from './attempt-report.ts';
 import { blame } from './blame.ts';
 import type { RunOptions } from './run-options.ts';
 
-/** How often, and at which interval in ms, a store is asked again that can't be written just now. */
+/** How often, and at which interval in ms, a change is tried again if the store cannot be written. */
 const PATIENCE = 30;
 const PAUSE = 1_000;
 
-/** What a child hands in. */
+/** The evidence of a child. */
 export type HandedIn = Pick<CompleteRequest, 'resultFile' | 'summary'>;
 
-/** Tells the queue how an attempt ended, and says what became of it. */
+/** Records the end of an attempt in the queue and returns its outcome. */
 export class Settlement {
   readonly #services: Services;
   readonly #task: TaskIn<'working'>;
   readonly #options: RunOptions;
   readonly #stopProcesses: () => Promise<boolean>;
-  /** When the child ended, ms since 1970: what is said of it then counts from then. */
+  /** When the child ended, ms since 1970. The outcome counts from this time. */
   endedAt: number | undefined;
 
-  /** @param stopProcesses ends what is left of the attempt's processes; resolves to whether nothing is left */
+  /** @param stopProcesses ends the remaining processes of the attempt; resolves to whether none is left */
   constructor(services: Services, task: TaskIn<'working'>, options: RunOptions, stopProcesses: () => Promise<boolean>) {
     this.#services = services;
     this.#task = task;
@@ -62,7 +62,7 @@ export class Settlement {
     });
   }
 
-  /** Gives the task back. @param later whether it is to wait, as the child asked for */
+  /** Returns the task to the queue. @param later whether the task must wait, as the child requested */
   async release(reason: string, later: boolean): Promise<AttemptReport> {
     const { backoff } = this.#options.policy;
     return await this.#settle(undefined, async () => {
@@ -76,7 +76,7 @@ export class Settlement {
     });
   }
 
-  /** Says that the processes of a cancelled attempt are gone, once they are. */
+  /** Reports that the processes of a cancelled attempt are gone, as soon as they are. */
   async acknowledge(): Promise<AttemptReport> {
     if (!(await this.#stopProcesses())) return this.report('cancelled', 'a process that it started is still there');
     const { attempt, worker } = this.#task.lease;
@@ -88,16 +88,16 @@ export class Settlement {
     return this.report('cancelled');
   }
 
-  /** What became of an attempt that no longer holds its task: what its child did itself, or that its lease was lost. */
+  /** The outcome of an attempt that no longer holds its task: either the child ended it, or the lease was lost. */
   async surrender(): Promise<AttemptReport> {
     return (await this.ended()) ?? this.report('lease-lost');
   }
 
   /**
-   * Ends the attempt in the queue. A store that can't be written just now is tried again: the work is done and
-   * paid for. Where the task is no longer ours, says what it has become. Where the broker is away, it is kept on the
-   * disk until it is back, and at once where that is known: this process may not live so long.
-   * @param later what the queue is to be told then; undefined where the end of the lease tells as much
+   * Ends the attempt in the queue. If the store cannot be written, it tries again, because the work is already done. If
+   * the attempt no longer holds the task, it returns the outcome of the task. During an outage the change is saved in
+   * the outbox; if the outage is already known, at once, because this process may end before the broker is back.
+   * @param later the change for the outbox; undefined if the end of the lease has the same effect
    */
   async #settle(
     later: (() => Promise<OutboxCommand>) | undefined,
@@ -126,7 +126,7 @@ export class Settlement {
     }
   }
 
-  /** What the queue says about how the attempt ended; undefined where it has not ended, or the queue can't be asked. */
+  /** The outcome of the attempt according to the queue; undefined if it has not ended or the queue is not reachable. */
   async ended(): Promise<AttemptReport | undefined> {
     if (this.#services.backend.away) return undefined;
     const task = await this.#services.backend.task(this.#id).catch((error: unknown) => {

@@ -16,21 +16,21 @@ export interface WorkerOptions extends Omit<RunOptions, 'guard' | 'ground'> {
   readonly concurrency: number;
   /** Ends when no task of the role is ready, being retried, or running here. */
   readonly untilEmpty: boolean;
-  /** Ends after having had nothing to do for so long, in ms. */
+  /** Ends after it has had no task for this time, in ms. */
   readonly idleExit?: number | undefined;
-  /** Called when it has had nothing to do for a second after it worked. */
+  /** Called when it has had no task for one second after its last task. */
   readonly onIdle: () => void;
   readonly onStart: (id: string, attempt: number) => void;
   readonly onEnd: (report: AttemptReport) => void;
 }
 
-/** How long it has nothing to do before it counts as idle, in ms. */
+/** The time without a task after which it counts as idle, in ms. */
 const REST = 1_000;
 
-/** How long to wait before asking a store again that could not answer, in ms. */
+/** The wait before the next try after a store could not answer, in ms. */
 const STORE_TROUBLE = 1_000;
 
-/** Pulls the tasks of a role and runs a child for each, as many at once as it may. */
+/** Claims the tasks of a role and runs a child for each, up to `concurrency` at the same time. */
 export class Worker {
   readonly #services: Services;
   readonly #options: WorkerOptions;
@@ -53,21 +53,21 @@ export class Worker {
     this.#lastBusy = services.monotonic();
   }
 
-  /** No new task from now on; running ones finish. */
+  /** Claims no new tasks; running ones finish. */
   drain(): void {
     this.#draining = true;
     this.#wake.abort();
   }
 
-  /** Stops the running children and gives their tasks back. */
+  /** Stops the running children and returns their tasks to the queue. */
   handBack(): void {
     this.drain();
     for (const run of this.#running) run.stop('handed-back');
   }
 
   /**
-   * Resolves when it has drained, or has nothing to do and was told to end then.
-   * @throws AgentqError `storage` where it can't work at all; its tasks are back in the queue
+   * Resolves when it has drained, or when it has no task and was configured to end then.
+   * @throws AgentqError `storage` if it cannot work at all; its tasks are back in the queue
    */
   async run(): Promise<void> {
     const { backend, monotonic } = this.#services;
@@ -93,7 +93,7 @@ export class Worker {
     }
   }
 
-  /** Claims until every slot is taken or nothing is ready. @returns when time alone may make something ready */
+  /** Claims until every slot is in use or no task is ready. @returns the next time at which a task may become ready */
   async #fill(): Promise<number | undefined> {
     const { role, worker, concurrency, policy, warn } = this.#options;
     await flushOutbox(this.#services.workspace, this.#services.backend, warn);
@@ -116,7 +116,7 @@ export class Worker {
     return undefined;
   }
 
-  /** A queue that was there, and was deleted meanwhile, is waited for: one that never was there is a mistake. */
+  /** Waits for a queue that existed and was deleted. A queue that never existed is an error. */
   async #claim(request: ClaimRequest): Promise<Claimed> {
     try {
       const claimed = await this.#services.backend.claim(request);
@@ -132,7 +132,7 @@ export class Worker {
     }
   }
 
-  /** A store that is busy, or away, is asked again later: the children that run are not to pay for it. */
+  /** Asks a busy or unreachable store again later, so that running children are not affected. */
   async #patiently<T>(ask: () => Promise<T>): Promise<T | number> {
     try {
       return await ask();
@@ -141,10 +141,10 @@ export class Worker {
       if (!(error instanceof AgentqError)) throw worded(error as Error);
       if (error.code !== 'busy' && !isAway(error) && !refused) throw error;
       if (refused && this.#running.size === 0) throw error;
-      // What is refused now would be refused later: nothing new is begun.
+      // A later try would be refused too, so no new task is started.
       if (refused) this.#fault ??= error;
       this.#draining ||= refused;
-      // That the broker is away was said already.
+      // The outage was already reported.
       if (!isAway(error)) this.#options.warn(`${error.message}; ${refused ? 'ending with what runs' : 'trying again'}`);
       return this.#services.clock() + STORE_TROUBLE;
     }
@@ -161,7 +161,7 @@ export class Worker {
       this.#wake.abort();
     };
     run.done.then(ended, (error: Error) => {
-      // What keeps one attempt from being made would keep the next one too.
+      // The cause would also prevent the next attempt.
       this.#fault ??= worded(error);
       this.#draining = true;
       ended();

@@ -39,17 +39,17 @@ const roleSettings = () =>
 type RoleSettings = z.infer<ReturnType<typeof roleSettings>>;
 
 /**
- * The schema of a `config.json`. `defaults` hold for every role, `roles` for one. Made of what the file holds,
- * since every command pays for it, and most files hold next to nothing.
+ * The schema of a `config.json`. `defaults` apply to every role, `roles` to one. The schema covers only the fields in
+ * the file, because every command creates it and most files have few fields.
  */
 export const configSchema = (holds: object) =>
   z.strictObject({
     version: z.literal(1),
-    /** Where the artifact store lies, absolute or relative to the workspace; the workspace itself where it is left out. */
+    /** The folder of the artifact store, absolute or relative to the workspace. Default: the workspace itself. */
     store: z.optional(z.string()),
     /** Whether the group may read and write too. */
     shared: z.optional(z.boolean()),
-    /** The broker that the queue lies on; in the workspace itself where it is left out. */
+    /** The broker of the queue. Without it, the queue is in the workspace. */
     url: z.optional(z.string()),
     ...('broker' in holds && { broker: brokerSettings() }),
     ...('defaults' in holds && { defaults: roleSettings() }),
@@ -62,7 +62,7 @@ const brokerSettings = () =>
     replicated: z.optional(z.boolean()),
     /** How long a command waits for the broker. */
     timeout: z.optional(span()),
-    /** How long a task may be ready before a worker takes it that finds no message of it. */
+    /** How long a task must be ready before a worker may take it without a message in the work queue. */
     token_grace: z.optional(span()),
     /** How much of the log is kept at least. */
     retention: z.optional(
@@ -84,9 +84,9 @@ export interface Config {
   readonly roles?: Readonly<Record<string, RoleSettings>> | undefined;
 }
 
-/** What holds for a role, with every default filled in. Spans in milliseconds. */
+/** The settings of a role, with all defaults. Durations in milliseconds. */
 export interface RolePolicy {
-  /** Absent: the envelope's own, or the core's default. */
+  /** If absent, the value in the envelope or the default of the core applies. */
   readonly maxAttempts?: number | undefined;
   readonly lease: number;
   readonly timeout?: number | undefined;
@@ -96,7 +96,7 @@ export interface RolePolicy {
 
 const DEFAULT_LEASE = 300_000;
 
-/** What holds for the broker, with every default filled in. Spans in milliseconds. */
+/** The settings of the broker, with all defaults. Durations in milliseconds. */
 export interface BrokerPolicy {
   readonly replicated: boolean;
   readonly timeout: number;
@@ -114,7 +114,7 @@ export function brokerPolicy({ broker = {} }: Config): BrokerPolicy {
   };
 }
 
-/** @throws AgentqError `unreadable-file`, `too-large`, or `usage` where the file is not a valid config. */
+/** @throws AgentqError `unreadable-file`, `too-large`, or `usage` if the file is not a valid config. */
 export function readConfig(path: string): Config {
   const text = readTextFile(path, MAX_CONFIG_BYTES);
   let json: unknown;
@@ -129,7 +129,7 @@ export function readConfig(path: string): Config {
   throw new AgentqError('usage', `${path}: ${issue.path.join('.') || 'it'}: ${issue.message}`, 'see docs/config.md');
 }
 
-/** Where the error is, without the text around it, which may hold a password. */
+/** The position of the error, without the text around it, which may contain a password. */
 function placeIn({ message }: Error): string {
   const place = /at position \d+( \(line \d+ column \d+\))?/.exec(message);
   return place ? ` ${place[0]}` : /JSON/.test(message) ? '' : `: ${message}`;

@@ -1,8 +1,8 @@
 import { isAbsolute, resolve } from 'node:path';
 
-/** Where relative paths begin. Asked for only where there is one: the folder may be gone. */
+/** The base of relative paths. It is read only for a relative path, because the folder may be gone. */
 export interface CurrentFolder {
-  /** @throws AgentqError where it is gone */
+  /** @throws AgentqError if it is gone */
   readonly cwd: string;
 }
 

@@ -2,24 +2,26 @@ import type { ArtifactStore } from '../../artifacts/store.ts';
 import type { Backend } from '../../backend/backend.ts';
 import type { Workspace } from './workspace.ts';
 
-/** What a use case works with. Clock and randomness are injected, so that a test can hold them still. */
+/** The services of a use case. Clock and randomness are parameters, so that a test can control them. */
 export interface Services {
   readonly workspace: Workspace;
   readonly backend: Backend;
   readonly store: ArtifactStore;
   /** ms since 1970. */
   readonly clock: () => number;
-  /** ms since some moment; no setting of the clock changes it. For deadlines. */
+  /**
+   * The monotonic clock in ms, from an arbitrary start. Changes of the system clock do not affect it. For deadlines.
+   */
   readonly monotonic: () => number;
   readonly newId: () => string;
 }
 
-/** How long a waiting process relies on the doorbell before it looks by itself, in ms. */
+/** The poll interval of a waiting process, in ms, in case a doorbell ring is lost. */
 const SLOW_POLL = 10_000;
 
 /**
  * How long to wait for a ring, in ms.
- * @param nextDue when time alone may change something, by the clock
+ * @param nextDue the next time at which a task may change, by the clock
  * @param deadline when to give up, by the monotonic clock
  */
 export function patience({ clock, monotonic }: Services, nextDue: number | undefined, deadline = Infinity): number {

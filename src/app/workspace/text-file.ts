@@ -3,8 +3,8 @@ import { isUtf8 } from 'node:buffer';
 import { AgentqError } from '../../core/errors.ts';
 
 /**
- * Reads a regular file of UTF-8 text. A fifo or a device is refused and not waited for.
- * @param most the most bytes that it may have
+ * Reads a regular file of UTF-8 text. A FIFO or a device is refused at once.
+ * @param most the maximum size in bytes
  * @throws AgentqError `unreadable-file`, or `too-large`
  */
 export function readTextFile(path: string, most: number): string {
@@ -12,9 +12,9 @@ export function readTextFile(path: string, most: number): string {
 }
 
 /**
- * Text out of bytes. A byte order mark at the beginning is left out.
- * @param what how the error calls the bytes
- * @throws AgentqError `unreadable-file` where the bytes are no UTF-8
+ * Decodes bytes as text. A byte order mark at the beginning is removed.
+ * @param what the name of the input in the error
+ * @throws AgentqError `unreadable-file` if the bytes are not UTF-8
  */
 export function textOf(bytes: Buffer, what: string): string {
   if (!isUtf8(bytes))
@@ -33,7 +33,7 @@ function readRegularFile(path: string, most: number): Buffer {
   try {
     const stat = fstatSync(fd);
     if (!stat.isFile()) throw new AgentqError('unreadable-file', `${path} is not a regular file`, 'name a file');
-    // One byte more than is allowed: a file that grows meanwhile is noticed.
+    // One byte more than allowed, so that a growing file is noticed.
     const bytes = Buffer.allocUnsafe(Math.min(stat.size, most) + 1);
     const size = readUpTo(fd, bytes);
     refuseLarger(Math.max(stat.size, size), most, path, 'split it');
@@ -63,7 +63,7 @@ function open(path: string): number {
   }
 }
 
-/** What a failed read says, as an AgentqError; what is one already stays as it is. */
+/** The error of a failed read as an AgentqError. An AgentqError stays unchanged. */
 export function unreadable(error: unknown, path: string): unknown {
   const { code, message } = error as NodeJS.ErrnoException;
   if (error instanceof AgentqError) return error;

@@ -23,12 +23,12 @@ import { unreadable } from './text-file.ts';
 export interface Workspace {
   readonly dir: string;
   readonly config: Config;
-  /** Where tasks/, results/ and artifacts/ lie. */
+  /** The folder of tasks/, results/ and artifacts/. */
   readonly storeDir: string;
-  /** Scratch space of running attempts, of this machine alone. */
+  /** The scratch folders of running attempts on this machine. */
   readonly runDir: string;
   readonly modes: Modes;
-  /** Which store it was made with; undefined in a workspace of an older version. */
+  /** The id of its store; undefined in a workspace of an older version. */
   readonly storeId?: string;
 }
 
@@ -37,7 +37,7 @@ export interface Modes {
   readonly folder: number;
 }
 
-/** What a workspace can be made with. */
+/** The options for a new workspace. */
 export interface Wanted {
   readonly store?: string | undefined;
   readonly shared?: boolean | undefined;
@@ -49,15 +49,15 @@ export interface Wanted {
 const FOLDER = '.agentq';
 const CONFIG = 'config.json';
 
-/** Beside the config, since an older version takes no field of the config that it does not know. */
+/** Beside the config, because older versions refuse unknown config fields. */
 const STORE = 'store.json';
 
 const modesOf = (shared: boolean): Modes => (shared ? { file: 0o660, folder: 0o2770 } : { file: 0o600, folder: 0o700 });
 
 /**
- * @param named `--dir` or AGENTQ_DIR: the workspace itself, or the folder that holds its `.agentq`
- * @param from where the search upwards begins otherwise
- * @throws AgentqError `no-workspace`; `unreadable-file` where it may not be looked into
+ * @param named `--dir` or AGENTQ_DIR: the workspace itself, or the folder that contains its `.agentq`
+ * @param from the start of the upward search if `named` is absent
+ * @throws AgentqError `no-workspace`; `unreadable-file` if it is not readable
  */
 export function findWorkspace(named: string | undefined, from: CurrentFolder): Workspace {
   const place = named === undefined ? undefined : locate(from, named);
@@ -75,7 +75,7 @@ function searchUpwards(from: string): string | undefined {
   }
 }
 
-/** @throws AgentqError `unreadable-file` where the rights to look are missing */
+/** @throws AgentqError `unreadable-file` if the access rights are missing */
 function isWorkspace(dir: string): boolean {
   const config = join(dir, CONFIG);
   try {
@@ -85,7 +85,7 @@ function isWorkspace(dir: string): boolean {
   }
 }
 
-/** The nearest folder above a path that is known to be there: where rights are missing, they are missing in it. */
+/** The nearest existing folder above a path. If access rights are missing, they are missing in this folder. */
 function firstAbove(path: string): string {
   const above = dirname(path);
   try {
@@ -109,7 +109,7 @@ function openWorkspace(dir: string): Workspace {
   };
 }
 
-/** Notes durably which store the workspace works with. */
+/** Records the id of the workspace's store durably. */
 export function noteStore({ dir, modes, storeId }: Workspace, id: string): void {
   if (storeId === id) return;
   rmSync(join(dir, STORE), { force: true });
@@ -117,7 +117,7 @@ export function noteStore({ dir, modes, storeId }: Workspace, id: string): void 
   syncFolder(dir);
 }
 
-/** @throws AgentqError `corrupt` where it can't be told: to go on could mean to work with another store */
+/** @throws AgentqError `corrupt` if the id is unreadable: to continue could mean to use another store */
 function notedStore(dir: string): string | undefined {
   const path = join(dir, STORE);
   try {
@@ -129,12 +129,12 @@ function notedStore(dir: string): string | undefined {
   throw new AgentqError('corrupt', `${path} does not name a store`, 'delete it, then: agentq init');
 }
 
-/** Whether `initWorkspace` would find a workspace. */
+/** Whether `initWorkspace` would find an existing workspace. */
 export function existingWorkspace(named: string | undefined, from: CurrentFolder): boolean {
   return isWorkspace(placeOf(named, from));
 }
 
-/** The config of a workspace that is made with this. */
+/** The config of a new workspace with these options. */
 export function newConfig({ store, shared = false, url, replicated = false }: Wanted): Config {
   return {
     version: 1,
@@ -146,8 +146,8 @@ export function newConfig({ store, shared = false, url, replicated = false }: Wa
 }
 
 /**
- * Makes the folder and the config, but not the store; what is there already is left as it is.
- * @throws AgentqError `storage` where a folder can't be made
+ * Creates the folder and the config, but not the store. Existing parts stay unchanged.
+ * @throws AgentqError `storage` if a folder cannot be created
  */
 export function initWorkspace(named: string | undefined, from: CurrentFolder, wanted: Wanted): Workspace {
   const dir = placeOf(named, from);
@@ -168,7 +168,7 @@ export function initWorkspace(named: string | undefined, from: CurrentFolder, wa
   }
 }
 
-/** What a workspace was made with is not changed by making it again. */
+/** A repeated init does not change the options of a workspace. */
 function refuseOther(
   { dir, storeDir, config }: Workspace,
   from: CurrentFolder,
@@ -196,7 +196,7 @@ function refuseOther(
   );
 }
 
-/** The folder that is named, the workspace in it, or `.agentq` here. */
+/** The named folder, the workspace in it, or `.agentq` in the current folder. */
 function placeOf(named: string | undefined, from: CurrentFolder): string {
   if (named === undefined) return join(from.cwd, FOLDER);
   const dir = locate(from, named);
@@ -215,7 +215,7 @@ function writeWorkspace(dir: string, from: CurrentFolder, wanted: Wanted): void 
   if (basename(dir) === FOLDER) writeWhole(join(dir, '.gitignore'), '*\n', modes.file);
 }
 
-/** Durably and whole, or not at all; a file that another process has made meanwhile is left as it is. */
+/** Writes the complete file durably or nothing. A file that another process has created meanwhile stays unchanged. */
 function writeWhole(path: string, text: string, mode: number): void {
   const staged = `${path}.${process.pid}`;
   const fd = openSync(staged, 'w', mode);
@@ -239,7 +239,7 @@ function syncFolder(path: string): void {
   closeSync(fd);
 }
 
-/** A folder that was there before keeps its mode: it may be somebody's home. */
+/** An existing folder keeps its mode, because it may be a home folder. */
 function makeFolder(path: string, modes: Modes): void {
   if (existsSync(path)) return;
   mkdirSync(path, { recursive: true, mode: modes.folder });

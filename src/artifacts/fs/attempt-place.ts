@@ -4,17 +4,17 @@ import { readRegular } from './durable-file.ts';
 import { storeFolder } from './store-folder.ts';
 import { scanFolder } from './store-scan.ts';
 
-/** What lay in the places of an attempt when they were given to it. */
+/** The files that were in the places of an attempt when its claim received them. */
 interface Snapshot {
-  /** Which claim they were given to. */
+  /** The claim that received the places. */
   readonly claim: string;
-  /** Which file each path was, and when that was last changed. */
+  /** The identity and the last change time of the file at each path. */
   readonly before: Readonly<Record<string, string>>;
 }
 
 /**
- * Gives a folder to an attempt, and notes what lies in it and in the other places of the attempt already: an older
- * database may have had an attempt of the same name.
+ * Creates the folder of an attempt, and records the files that are already in it and in the other places of the
+ * attempt: an older database may have had an attempt with the same name.
  * @param others paths outside of the folder that the attempt may write as well
  * @returns where the folder lies
  */
@@ -35,11 +35,11 @@ export function giveFolder(
   const note = noteOf(above, folder);
   rmSync(note, { force: true, recursive: true });
   writeFileSync(note, JSON.stringify({ claim, before } satisfies Snapshot), { flag: 'wx', mode: modes.file });
-  chmodSync(note, modes.file); // whatever the umask takes away
+  chmodSync(note, modes.file); // independent of the umask
   return path;
 }
 
-/** Which of the paths were written since the folder was given to that claim; none where it was not. */
+/** The paths that were written since that claim received the folder; empty if it did not receive it. */
 export function writtenSince(root: string, folder: string, claim: string, paths: readonly string[]): string[] {
   const snapshot = readSnapshot(root, folder);
   if (snapshot?.claim !== claim) return [];
@@ -59,14 +59,15 @@ function readSnapshot(root: string, folder: string): Snapshot | undefined {
   }
 }
 
-/** Beside the folder, which a program may empty before it writes. */
+/** Beside the folder, because a program may empty the folder before it writes. */
 function noteOf(above: string, folder: string): string {
   return join(above, `.agentq-claim-${folder.slice(folder.lastIndexOf('/') + 1)}`);
 }
 
 /**
- * Tells a file from another at its path, and from itself before a write: no program can set the time of change.
- * @returns undefined where no file is to be seen
+ * Identifies a file and its version: it differs for another file at the same path, and after each write. No program can
+ * set the change time.
+ * @returns undefined if there is no visible file
  */
 function fileAt(root: string, path: string): string | undefined {
   try {

@@ -17,8 +17,8 @@ import { dirname, join } from 'node:path';
 import type { Source } from '../store.ts';
 
 /**
- * Files of up to so many bytes are read and written at once and synchronously, which costs a one-shot command the
- * least; larger ones in pieces that block nobody.
+ * Files up to this size, in bytes, are read and written at once and synchronously, which is the fastest for a one-shot
+ * command. Larger files are handled in pieces, so that the rest of the process continues.
  */
 const SMALL = 1024 * 1024;
 
@@ -27,7 +27,7 @@ export interface Measured {
   readonly size: number;
 }
 
-/** Names that only agentq uses, for files that are not yet whole. */
+/** Temporary names for incomplete files. Only agentq uses them. */
 export const TEMPORARY = '.agentq-tmp-';
 
 /** A unique name beside the target. */
@@ -35,12 +35,12 @@ export function temporaryName(target: string): string {
   return join(dirname(target), `${TEMPORARY}${process.pid}-${Math.random().toString(36).slice(2)}`);
 }
 
-/** What was opened is no regular file: a folder, a fifo, a device. */
+/** The opened file is not a regular file: a folder, a FIFO, a device. */
 export class NotAFile extends Error {}
 
 /**
- * Opens a regular file, and waits for nobody: to open a fifo would.
- * @param follow whether a symbolic link may stand for the file
+ * Opens a regular file without blocking: opening a FIFO would block.
+ * @param follow whether the path may be a symbolic link
  */
 export function openRegular(path: string, follow: boolean): number {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | (follow ? 0 : constants.O_NOFOLLOW));
@@ -49,7 +49,7 @@ export function openRegular(path: string, follow: boolean): number {
   throw new NotAFile(`${path} is not a regular file`);
 }
 
-/** The content of a regular file of less than 2 GiB; a symbolic link is none. */
+/** The content of a regular file of less than 2 GiB. A symbolic link is refused. */
 export function readRegular(path: string): Buffer {
   const fd = openRegular(path, false);
   try {
@@ -59,7 +59,7 @@ export function readRegular(path: string): Buffer {
   }
 }
 
-/** Measures a regular file; a symbolic link is none. */
+/** SHA-256 and size of a regular file. A symbolic link is refused. */
 export async function measureFile(path: string): Promise<Measured> {
   const fd = openRegular(path, false);
   try {
@@ -71,7 +71,7 @@ export async function measureFile(path: string): Promise<Measured> {
 
 /**
  * Reads an open file to its end.
- * @param take is given what was read, piece by piece
+ * @param take receives the content, piece by piece
  */
 export async function readAll(fd: number, take?: (bytes: Uint8Array) => void): Promise<Measured> {
   if (fstatSync(fd).size > SMALL) return await pump(fd, take);
@@ -128,7 +128,7 @@ export async function stage(
   }
 }
 
-/** The same at once, for what is short. @returns the temporary path */
+/** The same at once, for short content. @returns the temporary path */
 export function stageSync(target: string, bytes: Uint8Array, mode: number): string {
   const { staged, sink } = openStaged(target, mode);
   try {
@@ -140,7 +140,7 @@ export function stageSync(target: string, bytes: Uint8Array, mode: number): stri
   return staged;
 }
 
-/** Makes a file beside the target and removes it again. @throws the error of the system where none can be made */
+/** Creates a file beside the target and removes it again. @throws the system error if that fails */
 export function tryStage(target: string, mode: number): void {
   const { staged, sink } = openStaged(target, mode);
   try {
@@ -154,13 +154,13 @@ export function tryStage(target: string, mode: number): void {
 function openStaged(target: string, mode: number): { readonly staged: string; readonly sink: number } {
   const staged = temporaryName(target);
   const sink = openSync(staged, 'wx', mode);
-  fchmodSync(sink, mode); // whatever the umask takes away
+  fchmodSync(sink, mode); // independent of the umask
   return { staged, sink };
 }
 
 /**
- * Gives the staged file its name, unless that name is taken. A link rather than a rename, because a rename would
- * overwrite in silence. The name is durable once its folder is synced.
+ * Gives the staged file its name, unless the name exists. It uses a link, because a rename would overwrite without an
+ * error. The name is durable after a sync of its folder.
  * @returns whether the name was free
  */
 export function place(staged: string, target: string): boolean {
@@ -187,7 +187,7 @@ export function syncFile(path: string): void {
   }
 }
 
-/** Makes the names in a folder durable; some systems can't sync a folder, and need not. */
+/** Makes the names in a folder durable. Some systems cannot sync a folder and do not need to. */
 export function syncFolder(folder: string): void {
   try {
     syncFile(folder);

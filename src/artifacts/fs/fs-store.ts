@@ -31,7 +31,7 @@ import { type StoreModes, openToReaders } from './store-modes.ts';
 import { numbered, pathInside } from './store-path.ts';
 import { halfWritten, scanFolder } from './store-scan.ts';
 
-/** The longest content that is read as a whole, in bytes: Node.js reads no longer file at once than 2 GiB. */
+/** The maximum size of content that is read as a whole, in bytes. Node.js cannot read more than 2 GiB at once. */
 const WHOLE = 1024 ** 3;
 
 /** A store on a local or shared disk. A shared one may be a network folder: it holds files, not the database. */
@@ -39,10 +39,10 @@ export class FsStore implements ArtifactStore {
   readonly #root: string;
   readonly #modes: StoreModes;
   readonly #id: string | undefined;
-  /** What is noted of evidence that is recorded here. */
+  /** The store id in the records of evidence in this store. */
   readonly #origin: Pick<Evidence, 'store'>;
 
-  /** @param id of the store that the workspace was made with; undefined where none was noted */
+  /** @param id the id of the workspace's store; undefined if none was recorded */
   constructor(root: string, fileMode: number, folderMode: number, id?: string) {
     this.#root = resolve(root);
     this.#modes = { file: fileMode, folder: folderMode };
@@ -56,7 +56,7 @@ export class FsStore implements ArtifactStore {
 
   locate(path: string): string {
     const place = join(this.#root, path);
-    // Names are checked where they come in; this is the second wall.
+    // Names are checked at their input; this is a second check.
     if (relative(this.#root, place).startsWith('..')) {
       throw new AgentqError('corrupt', `${path} lies outside of the store`, 'look at who wrote it: agentq show');
     }
@@ -93,7 +93,7 @@ export class FsStore implements ArtifactStore {
       stored.push(one);
       for (let path = one.evidence.path; path !== '.';) folders.add((path = dirname(path)));
     }
-    // Once for all: the names on the way to each file, also in folders that a worker made.
+    // Syncs each folder once for all files, also the folders that a worker created.
     for (const folder of folders) {
       await readable({ bytes: new Uint8Array() }, async () => syncFolder(this.locate(folder)));
       if (pieces.length > 1) await othersRun();
@@ -110,7 +110,7 @@ export class FsStore implements ArtifactStore {
     }
   }
 
-  /** Gives what is staged the first name that is free, or that holds the same already. */
+  /** Gives the staged file the first name that is free or already has the same content. */
   async #place(staged: string, { path, ...measured }: Evidence): Promise<Stored> {
     for (let n = 1; ; n++) {
       const evidence = { ...measured, path: numbered(path, n) };
@@ -276,7 +276,7 @@ async function readFile(file: string, take: (bytes: Uint8Array) => void): Promis
   });
 }
 
-/** Lets timers and other work of this process run: a lease is to be renewed also while much is stored. */
+/** Lets timers and other work of this process run, so that a lease is renewed while many files are stored. */
 function othersRun(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

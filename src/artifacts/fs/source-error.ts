@@ -3,7 +3,7 @@ import { AgentqError } from '../../core/errors.ts';
 import type { FileSource, Source } from '../store.ts';
 import { NotAFile } from './durable-file.ts';
 
-/** Says what is wrong with a source, or with the store, in one line, whatever the system calls it. */
+/** Describes the problem of a source or of the store in one line. */
 export async function readable<T>(source: Source, run: () => Promise<T>): Promise<T> {
   if ('file' in source) checkSource(source);
   try {
@@ -19,7 +19,7 @@ export async function readable<T>(source: Source, run: () => Promise<T>): Promis
   }
 }
 
-/** @throws AgentqError `unreadable-file` where the source can't be read */
+/** @throws AgentqError `unreadable-file` if the source is not readable */
 export function checkSource({ file, own = false }: FileSource): void {
   try {
     const info = own ? lstatSync(file) : statSync(file);

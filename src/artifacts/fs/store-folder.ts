@@ -2,18 +2,18 @@ import { accessSync, chmodSync, constants, lstatSync, mkdirSync, type Stats } fr
 import { join } from 'node:path';
 import { AgentqError } from '../../core/errors.ts';
 
-/** How many parts of a path agentq makes for itself: `artifacts/ID`. What is below belongs to a worker. */
+/** The number of path parts that agentq creates itself: `artifacts/ID`. Folders below belong to a worker. */
 const OWN_PARTS = 1;
 
 /**
- * Looks at a folder of the store, part by part. Every part below the root must be a real folder: a link could lead
- * out of the store. The root itself may be a link, that is the operator's choice.
+ * Checks the path of a folder in the store, part by part. Every part below the root must be a real folder, because a
+ * link could lead out of the store. The root itself may be a link; the operator decides that.
  * @param root an absolute path
  * @param folder relative to the root, with `/` between its parts; `.` is the root
- * @param mode where it is given, parts that are missing are made with it, whatever the umask
+ * @param mode if given, missing parts are created with this mode, independent of the umask
  * @returns where the folder lies
- * @throws AgentqError `unreadable-file` where a part is a link, is no folder, or was closed by a worker; the error of
- *   the system where a part is missing, or where the store itself can't be used
+ * @throws AgentqError `unreadable-file` if a part is a link, is not a folder, or a worker removed its rights; the
+ *   system error if a part is missing or the store itself is not usable
  */
 export function storeFolder(root: string, folder: string, mode?: number): string {
   const parts = folder === '.' ? [] : folder.split('/');
@@ -32,7 +32,7 @@ export function storeFolder(root: string, folder: string, mode?: number): string
   return path;
 }
 
-/** Makes the folder, unless something has its name. */
+/** Creates the folder, unless the name exists. */
 function madeFolder(path: string, mode: number): Stats {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found) return found;
@@ -40,13 +40,13 @@ function madeFolder(path: string, mode: number): Stats {
     mkdirSync(path, { mode });
     chmodSync(path, mode);
   } catch (error) {
-    // Another process has made it meanwhile.
+    // Another process has created it meanwhile.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
   return lstatSync(path);
 }
 
-/** @throws AgentqError `unreadable-file` where nothing can be written into the folder */
+/** @throws AgentqError `unreadable-file` if the folder is not writable */
 function checkOpen(path: string): void {
   try {
     accessSync(path, constants.W_OK | constants.X_OK);
@@ -55,7 +55,7 @@ function checkOpen(path: string): void {
   }
 }
 
-/** The error of what is a link or a file and should be a folder. */
+/** The error for a link or a file in the place of a folder. */
 export function notAFolder(path: string, info: Stats): AgentqError {
   return new AgentqError(
     'unreadable-file',
@@ -64,7 +64,7 @@ export function notAFolder(path: string, info: Stats): AgentqError {
   );
 }
 
-/** The error of a folder that a worker's program may have closed. */
+/** The error for a folder whose rights a worker's program may have removed. */
 export function closedFolder(path: string, error: unknown): unknown {
   const { code } = error as NodeJS.ErrnoException;
   if (code !== 'EACCES' && code !== 'EPERM') return error;

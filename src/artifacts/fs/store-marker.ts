@@ -7,10 +7,10 @@ import type { StoreModes } from './store-modes.ts';
 
 export const FOLDERS = ['tasks', 'results', 'artifacts'];
 
-/** The file in a store that says which store it is: an empty mount point has none. */
+/** The file that contains the id of the store. An empty mount point has none. */
 const MARKER = '.agentq-store';
 
-/** The id in the store; undefined where there is none. */
+/** The id in the store; undefined if there is none. */
 export function storeId(root: string): string | undefined {
   try {
     const { id } = JSON.parse(readRegular(join(root, MARKER)).toString('utf8')) as { id?: unknown };
@@ -21,9 +21,9 @@ export function storeId(root: string): string | undefined {
 }
 
 /**
- * Makes what is missing of a store, and marks it durably unless it is marked. A root that was there keeps its mode:
- * it may be somebody's home.
- * @returns the id that the store has then
+ * Creates the missing parts of a store, and marks it durably if it has no marker. An existing root keeps its mode,
+ * because it may be a home folder.
+ * @returns the id of the store
  * @throws AgentqError `storage`
  */
 export function makeStore(root: string, id: string, modes: StoreModes): string {
@@ -43,18 +43,18 @@ export function makeStore(root: string, id: string, modes: StoreModes): string {
   }
 }
 
-/** The root of a store and what is missing above it. */
+/** The root of a store and the missing folders above it. */
 function makeRoot(root: string, mode: number): void {
   const first = mkdirSync(root, { recursive: true, mode });
   for (let made = first && root; made; made = made === first ? undefined : dirname(made)) chmodSync(made, mode);
 }
 
 /**
- * @param expected the id of the store that the workspace was made with; undefined where none was noted
- * @throws AgentqError `storage` where another store lies there, or none
+ * @param expected the id of the workspace's store; undefined if none was recorded
+ * @throws AgentqError `storage` if another store or no store is there
  */
 export function checkStore(root: string, expected: string | undefined): void {
-  // A store of an older version has no marker, but the folders that init has made.
+  // A store of an older version has no marker, but it has the folders that init created.
   if (expected === undefined && FOLDERS.some((folder) => existsSync(join(root, folder)))) return;
   const found = expected === undefined ? undefined : storeId(root);
   if (found !== undefined && found === expected) return;

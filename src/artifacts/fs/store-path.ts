@@ -2,8 +2,8 @@ import { realpathSync } from 'node:fs';
 import { basename, dirname, join, parse, relative, resolve, sep } from 'node:path';
 
 /**
- * The path in a store of a file of the local disk, with `/` between its parts; undefined where the file lies
- * elsewhere.
+ * The path in a store of a file of the local disk, with `/` between its parts; undefined if the file is not in the
+ * store.
  */
 export function pathInside(root: string, file: string): string | undefined {
   const inside = relative(realFolder(root), realParent(file));
@@ -11,7 +11,7 @@ export function pathInside(root: string, file: string): string | undefined {
   return inside.split(sep).join('/');
 }
 
-/** `results/a.md` for 1, `results/a~2.md` for 2: `~` is in no task id, so no other task's file is meant. */
+/** `results/a.md` for 1, `results/a~2.md` for 2: no task id contains `~`, so the name cannot belong to another task. */
 export function numbered(path: string, n: number): string {
   if (n === 1) return path;
   const { dir, name, ext } = parse(path);

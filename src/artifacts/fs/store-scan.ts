@@ -10,8 +10,8 @@ import { notAFolder, storeFolder } from './store-folder.ts';
 const RESERVED = '.agentq-';
 
 /**
- * The regular files below a folder, in order. Links are not followed, and what can't be read is named, not thrown:
- * one closed folder must not hide what lies beside it.
+ * The regular files below a folder, in order. Links are not followed. Unreadable folders are listed in the result and
+ * cause no error, so that one unreadable folder does not hide the others.
  */
 export function scanFolder(root: string, folder: string): Scan {
   const scan = walk(root, folder);
@@ -19,14 +19,14 @@ export function scanFolder(root: string, folder: string): Scan {
   return { ...scan, paths: paths.toSorted() };
 }
 
-/** Files that a killed process left half-written, not touched since `before` (ms since 1970). */
+/** Incomplete files of killed processes, not changed since `before` (ms since 1970). */
 export function halfWritten(root: string, folders: readonly string[], before: number): string[] {
   return folders
     .flatMap((folder) => walk(root, folder).paths)
     .filter((path) => nameOf(path).startsWith(TEMPORARY) && touchedAt(join(root, path)) < before);
 }
 
-/** When a file was last written, in ms; Infinity where that can't be seen. */
+/** When a file was last written, in ms; Infinity if unknown. */
 function touchedAt(file: string): number {
   try {
     return lstatSync(file).mtimeMs;
@@ -36,8 +36,9 @@ function touchedAt(file: string): number {
 }
 
 /**
- * Not readdir's own recursion, which follows links. A stack of its own: folders can be nested without limit. Each folder
- * is looked at once, after those above it: part by part from the root, 2,000 nested ones would take minutes.
+ * It does not use the recursion of readdir, which follows links. It uses its own stack, because folders can be nested
+ * without limit. Each folder is looked at once, after those above it: part by part from the root, 2,000 nested ones
+ * would take minutes.
  */
 function walk(root: string, top: string): Mutable<Scan> {
   const scan: Mutable<Scan> = { paths: [], closed: [], unnamed: [] };
@@ -69,7 +70,7 @@ function entriesOf(root: string, top: string, folder: string, closed: Scan['clos
   }
 }
 
-/** The path. @throws AgentqError `unreadable-file` where a link or a file lies there by now */
+/** The path. @throws AgentqError `unreadable-file` if a link or a file is there now */
 function realFolder(path: string): string {
   const info = lstatSync(path);
   if (!info.isDirectory()) throw notAFolder(path, info);

@@ -27,7 +27,7 @@ export const define: Define = (command, context) =>
           if (!cli.io.json) cli.io.line(`${id} ${task.status}`);
         }
       } finally {
-        // Where one is refused, it is still said which were cancelled before it.
+        // If one is refused, the tasks that were cancelled before it are still printed.
         if (cli.io.json) cli.io.data({ tasks } satisfies Output<'cancel'>);
       }
     });

@@ -34,12 +34,12 @@ export const define: Define = (command, context) =>
       const cli = context();
       const services = await cli.services();
       const { workspace, store, monotonic } = services;
-      // What every claim needs is looked at before the claim, which others see.
+      // Checks the needs of every claim before the claim, because other processes see the claim.
       await store.probe();
       const lease = flags.lease ?? rolePolicy(workspace.config, flags.as).lease;
       const worker = (await cli.author(flags.worker)) ?? `${flags.as}@${cli.system.hostname()}`;
       const request = { role: flags.as, worker, lease };
-      // A signal ends the wait; it must not end the process between the claim and what is printed of it.
+      // A signal ends the wait. It must not end the process between the claim and its output.
       await untilSignal(cli.system, async (signal) => {
         const task = await claim(services, request, monotonic() + (flags.wait ?? 0), signal);
         if (!task) throw new AgentqError('empty', cli.io.json ? `no task is ready for ${flags.as}` : '');
@@ -65,7 +65,7 @@ async function print(cli: Context, services: Services, task: TaskIn<'working'>, 
   for (const { name, kind } of view.drift)
     cli.io.talk(`agentq: warning: its ${name} is ${kind} since it was submitted`);
   if (cli.io.json) return cli.io.data(view);
-  // In one write: a reader that takes the first line and goes (head -1) has heard of its claim.
+  // In one write, so that a reader that takes only the first line (head -1) has received its claim.
   cli.io.line(
     [
       `${task.id}  attempt ${attempt}, yours until ${view.lease.expires_at} unless renewed`,

@@ -97,7 +97,7 @@ async function change(
       if (!cli.io.json) cli.io.line(`${task.id} ${type === 'retry' ? task.status : 'purged'}`);
     }
   } finally {
-    // Where one is refused, it is still said what was done before it.
+    // If one is refused, the changes before it are still printed.
     if (cli.io.json) cli.io.data({ tasks } satisfies Output<'dlq retry'>);
   }
 }

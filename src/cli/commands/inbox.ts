@@ -40,7 +40,7 @@ export const define: Define = (command, context) =>
         print(cli.io, messages);
         arrived = cli.io.delivered;
       } finally {
-        // What did not arrive is shown again.
+        // Messages that could not be printed are available again.
         await (arrived ? acknowledge() : release());
       }
       if (arrived && messages.length === limit && !cli.io.json) cli.io.talk('there may be more: agentq inbox');

@@ -33,7 +33,7 @@ export const define: Define = (command, context) =>
       if (flags.dryRun || flags.definitions) return plan(cli, flags);
       const wanted = { ...flags, url: cli.urlOption };
       const make = () => initWorkspace(cli.namedDir, cli.system, wanted);
-      // A workspace that is to be made is made when the broker has agreed: a wrong URL is not kept.
+      // A new workspace is created only after the broker has answered, so that a wrong URL is not saved.
       const existed = existingWorkspace(cli.namedDir, cli.system);
       const config = existed ? make().config : newConfig(wanted);
       const broker = await cli.declareTopology(config, wishOf(cli, flags));
@@ -66,7 +66,7 @@ function wishOf(cli: Context, { workers = [], coordinators }: Flags): TopologyWi
   return { roles: workers, coordinators: agents };
 }
 
-/** Without a broker, and without a workspace: whoever runs the broker may be somebody else. */
+/** Needs no broker and no workspace, because the operator of the broker may use another machine. */
 async function plan(cli: Context, flags: Flags): Promise<void> {
   const as = flags.definitions ? 'definitions' : 'topology';
   const planned = await cli.plannedTopology(newConfig(flags), wishOf(cli, flags), as);

@@ -29,7 +29,7 @@ export const define: Define = (command, context) =>
     else await content.readInto((bytes) => io.bytes(bytes));
   });
 
-/** The content as it is: text as text, other bytes in Base64. */
+/** The content unchanged: text as text, other bytes in Base64. */
 function contentView(content: Buffer): Pick<Output<'result'>, 'content' | 'content_base64'> {
   return isUtf8(content) ? { content: content.toString('utf8') } : { content_base64: content.toString('base64') };
 }

@@ -33,7 +33,7 @@ export const define: Define = (command, context) =>
     }
   });
 
-/** Every moment of an event is called `at`, or `…_at`; one that will not come is left out. */
+/** Every time in an event is called `at` or `…_at`. A time that is null is left out. */
 function eventView({ v: _v, task_id: _id, ...event }: Event): Output<'show'>['events'][number] {
   const fields = Object.entries(event)
     .filter(([, value]) => value !== null)

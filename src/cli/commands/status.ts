@@ -15,11 +15,11 @@ import { taskLines } from '../output/task-text.ts';
 import { driftView, iso, taskView } from '../output/views.ts';
 import { visible } from '../output/visible.ts';
 
-/** How many running tasks the overview shows, and out of how many it chooses them. */
+/** The number of running tasks in the overview, and the number of tasks from which it selects them. */
 const SHOWN = 10;
 const MANY = 1_000;
 
-/** For how long a worker that asked for work is shown as seen, in ms. */
+/** How long a worker is shown after its last request for work, in ms. */
 const SEEN = 3_600_000;
 
 export const define: Define = (command, context) =>
@@ -85,7 +85,7 @@ function workersOf({ workers }: Counts, role: string, now: number): string {
 }
 
 async function printRunning(io: Io, tasks: readonly Task[], now: number): Promise<void> {
-  // Those first that have been at it the longest: there lies what is stuck.
+  // The longest-running tasks come first, because they may be stuck.
   const working = tasks
     .filter((task) => task.status === 'working')
     .toSorted((a, b) => a.attempts.at(-1)!.started_at - b.attempts.at(-1)!.started_at)

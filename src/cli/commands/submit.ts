@@ -12,7 +12,7 @@ import type { Define } from '../verb.ts';
 import type { Output } from '../output/schemas.ts';
 import { readAll } from '../input/stdin.ts';
 
-/** What goes into the envelope as it is, is checked there. */
+/** Fields that go into the envelope unchanged are checked there. */
 const Flags = z.looseObject({
   file: z.optional(z.string()),
   batch: z.optional(z.string()),
@@ -66,7 +66,7 @@ async function submitOne(cli: Context, flags: Flags): Promise<void> {
   else cli.io.line(task.id);
 }
 
-/** How the command line calls the fields of a submission. */
+/** The command line names of the fields of a submission. */
 const optionOf: ReadonlyMap<PropertyKey | undefined, string> = new Map([
   ['task_id', '--id'],
   ['ttl_seconds', '--ttl'],

@@ -22,7 +22,7 @@ const Flags = z.object({
   broker: z.optional(z.string()),
 });
 
-/** Failures are tried again at once: a run has no time for a wait of minutes. */
+/** Failed attempts are retried at once, because a run has no time for waits of minutes. */
 const config: Config = {
   version: 1,
   broker: { timeout: '60s', token_grace: '5s' },
@@ -45,7 +45,7 @@ export const define: Define = (command, context) =>
       const { io, output, system, namedUrl } = context();
       const dir = mkdtempSync(join(locate(system, on ?? tmpdir()), 'agentq-torture-'));
       const chosen = seed ?? Math.floor(system.random() * 1_000_000) + 1;
-      // Of its own on the broker too, so that nobody's tasks are in the way.
+      // The run has its own queues on the broker too, separate from other tasks.
       const url = namedUrl && withPrefix(namedUrl, `torture-${chosen}-${system.pid}`);
       const dirs = (url === undefined ? ['one'] : ['one', 'two']).map((name) => join(dir, name));
       const workspaces = dirs.map((one) => makeWorkspace(one, join(dir, 'store'), system));

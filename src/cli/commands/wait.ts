@@ -14,7 +14,7 @@ const Flags = z.object({
   timeout: z.optional(duration()),
 });
 
-/** How each end is told by the exit code. */
+/** The exit code for each final status. */
 const codeOf: Partial<Record<Status, ErrorCode>> = {
   failed: 'failed',
   cancelled: 'cancelled',
@@ -47,7 +47,7 @@ export const define: Define = (command, context) =>
       tell(done, ended);
     });
 
-/** Nothing is said beyond the exit code: whoever waits asks `status` or `result` next. */
+/** Prints nothing and sets only the exit code: `status` and `result` show the details. */
 function tell(done: boolean, ended: readonly Task[]): void {
   if (!done) throw new AgentqError('timeout', '');
   const bad = ended.map((task) => codeOf[task.status]).find((code) => code !== undefined);

@@ -26,7 +26,7 @@ export const define: Define = (command, context) =>
   command
     .argument('<program>')
     .argument('[args...]')
-    .passThroughOptions() // what follows the program is the program's
+    .passThroughOptions() // arguments after the program belong to the program
     .usage('--as <role> [options] -- <program> [args...]')
     .requiredOption('--as <role>', 'the role whose work to do')
     .option('--worker <name>', 'the name of this worker (AGENTQ_AGENT, else ROLE@HOST:PID)')
@@ -42,7 +42,7 @@ export const define: Define = (command, context) =>
       const cli = context();
       const { io, system } = cli;
 
-      // What it reads later it reads now: a worker may outlive an upgrade of the program that it runs.
+      // It loads all late code now, because a worker may run longer than the installed version of agentq.
       await import('../../core/sha256.ts');
       await import('../../core/secrets/search.ts');
       const services = await cli.services();
@@ -74,7 +74,7 @@ export const define: Define = (command, context) =>
       });
       let signals = 0;
       const release = system.onSignal((signal) => {
-        // A terminal that went away can't be asked twice.
+        // SIGHUP counts as two signals: a closed terminal cannot send a second one.
         signals += signal === 'SIGHUP' ? 2 : 1;
         io.talk(
           signals === 1

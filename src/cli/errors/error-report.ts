@@ -16,8 +16,8 @@ interface Told {
 }
 
 /**
- * Tells of an error in one line on standard error: the one place where an error becomes an exit code. What is no
- * AgentqError is a bug; its details go into a file.
+ * Reports an error in one line on standard error. This is the only place where an error becomes an exit code. An error
+ * that is not an AgentqError is a bug; its details go into a file.
  * @returns the exit code
  */
 export function report(error: unknown, system: System): number {
@@ -38,7 +38,7 @@ function refusal({ code, message, hint }: AgentqError): Omit<Told, 'exit'> {
   return { code, message, hint };
 }
 
-/** A stack, and the source that Node.js quotes, are of no use at a terminal, and may quote what is confidential. */
+/** A stack trace and the source lines of Node.js do not help at a terminal, and may contain confidential text. */
 function bug(error: unknown, { cacheFolder, clock }: System): Told {
   const { name, message } = error instanceof Error ? error : { name: typeof error, message: String(error) };
   const file = keepInternalError(cacheFolder, error, clock());
@@ -50,7 +50,7 @@ function bug(error: unknown, { cacheFolder, clock }: System): Told {
   };
 }
 
-/** What the disk or the rights on it refused, and nothing below has put into words, is no bug. */
+/** A raw error of the disk or of its access rights is not a bug. */
 function fromSystem(error: unknown): unknown {
   const { code, syscall, message } = Object(error) as NodeJS.ErrnoException;
   if (code === undefined || syscall === undefined) return error;
@@ -60,7 +60,7 @@ function fromSystem(error: unknown): unknown {
 
 const REFUSED: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENAMETOOLONG']);
 
-/** Help and version are no errors, though commander throws them. */
+/** Help and version are not errors, although commander throws them. */
 function fromCommander({ code, message }: CommanderError): AgentqError | undefined {
   if (code === 'commander.helpDisplayed' || code === 'commander.version' || code === 'commander.help') return undefined;
   return new AgentqError('usage', message.replace(/^error: /, '').replace(/\n/g, ' '), 'agentq --help');

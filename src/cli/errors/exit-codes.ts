@@ -1,9 +1,9 @@
 import type { ErrorCode } from '../../core/errors.ts';
 
-/** Something that agentq did not foresee: a bug. */
+/** An unexpected error: a bug. */
 export const INTERNAL_ERROR = 1;
 
-/** The one place that turns errors into exit codes. Documented in docs/exit-codes.md; a test holds the two together. */
+/** The exit code of each error. Documented in docs/exit-codes.md; a test compares both. */
 export const exitCodes: Readonly<Record<ErrorCode, number>> = {
   usage: 2,
   'not-found': 3,

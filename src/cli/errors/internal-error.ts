@@ -8,10 +8,10 @@ const KEPT = 20;
 const PREFIX = 'internal-error-';
 
 /**
- * Keeps the details of a bug in a file that its owner alone may read.
+ * Saves the details of a bug in a file that only its owner can read.
  * @param folder the user's own cache folder
  * @param at ms since 1970
- * @returns the file's path; undefined where none can be written
+ * @returns the file's path; undefined if it cannot be written
  */
 export function keepInternalError(folder: string | undefined, error: unknown, at: number): string | undefined {
   if (folder === undefined) return undefined;

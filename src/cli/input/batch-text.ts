@@ -6,11 +6,11 @@ import { MAX_BATCH_BYTES } from '../../core/limits.ts';
 import { readAll } from './stdin.ts';
 import type { System } from '../process/system.ts';
 
-/** How a shell names what it has opened itself: `<(…)` gives a pipe of such a name. */
+/** The path of a file that the shell has opened: `<(…)` gives a pipe with such a path. */
 const OPENED = /^\/(dev\/(stdin|fd\/\d+)|proc\/self\/fd\/\d+)$/;
 
 /**
- * The text of a batch: of a file, of what the shell has opened, or of standard input.
+ * The text of a batch: from a file, from a pipe that the shell has opened, or from standard input.
  * @param path `-` for standard input
  * @throws AgentqError `unreadable-file`, or `too-large`
  */

@@ -4,7 +4,7 @@ import type { AgentqError } from '../../core/errors.ts';
 import { inputError } from '../../core/issue.ts';
 import { MAX_LIST, MAX_TEXT, MIN_LEASE } from '../../core/limits.ts';
 
-/** Text of the command line, read by a function that throws where it can't. */
+/** A schema for text of the command line, parsed by a function that throws if the text is invalid. */
 function read<T>(from: (text: string) => T) {
   return z.pipe(
     z.string(),
@@ -27,9 +27,9 @@ function wholeNumber(text: string, least: number): number {
   return Number(text);
 }
 
-// Each a function: a one-shot command pays for every schema that it makes, so it makes those that it uses.
+// Each is a function, so that a one-shot command creates only the schemas that it uses.
 
-/** A summary or a reason: what is longer belongs into a file. */
+/** A summary or a reason. Longer text belongs in a file. */
 export const text = () =>
   z
     .string()
@@ -41,7 +41,7 @@ export const text = () =>
 /** `90s`, `10m`; milliseconds. */
 export const duration = () => read((given) => parseDuration(given));
 
-/** A duration of more than nothing. */
+/** A duration greater than zero. */
 export const span = () =>
   read((given) => {
     const ms = parseDuration(given);
@@ -59,7 +59,7 @@ export const leaseSpan = () =>
 
 export const count = () => read((given) => wholeNumber(given, 1));
 
-/** How many of something to print. */
+/** The maximum number of items to print. */
 export const limitOf = () =>
   read((given) => {
     const number = wholeNumber(given, 1);
@@ -84,7 +84,7 @@ export const names = () =>
 
 /**
  * Checks the options that a command was given.
- * @throws AgentqError `usage` or `invalid-name` that calls the option by its name on the command line
+ * @throws AgentqError `usage` or `invalid-name`, with the name of the option on the command line
  */
 export function parseFlags<T extends z.ZodMiniType>(schema: T, options: unknown): z.output<T> {
   const parsed = schema.safeParse(options);

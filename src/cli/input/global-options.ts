@@ -5,7 +5,7 @@ export interface GlobalOptions {
   readonly json?: boolean;
   readonly url?: string;
   readonly brokerTimeout?: string;
-  /** False where it was said that there are to be none. */
+  /** False if the user has disabled them. */
   readonly color?: boolean;
 }
 
@@ -20,7 +20,7 @@ export function addGlobalOptions(command: Command): Command {
     .option('--no-color', 'print without colours (NO_COLOR)');
 }
 
-/** What was said at the command or above it; where both say something, the command. */
+/** The options of the command and of its parents. The options of the command override the others. */
 export function globalOptions(command: Command): GlobalOptions {
   const own = command.opts<GlobalOptions>();
   if (!command.parent) return own;

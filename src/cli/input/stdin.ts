@@ -2,8 +2,8 @@ import type { Readable } from 'node:stream';
 import { refuseLarger, unreadable } from '../../app/workspace/text-file.ts';
 
 /**
- * Everything that a stream holds.
- * @param most the most bytes that it may have; no more than that, and a piece, is read
+ * The whole content of a stream.
+ * @param most the maximum size in bytes; it reads at most this and one more chunk
  * @throws AgentqError `too-large`, or `unreadable-file`
  */
 export async function readAll(stream: Readable, most: number, what: string, hint: string): Promise<Buffer> {

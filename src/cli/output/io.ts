@@ -9,7 +9,10 @@ export type Style = Pick<ChalkInstance, 'bold' | 'dim' | 'red' | 'green' | 'yell
 const same = ((text: string) => text) as unknown as ChalkInstance;
 const plain: Style = { bold: same, dim: same, red: same, green: same, yellow: same, cyan: same };
 
-/** Data goes to standard output, talk to standard error; in JSON mode the talk that would be in the way is left out. */
+/**
+ * Data goes to standard output, messages to standard error. In JSON mode, messages that would disturb a program are
+ * left out.
+ */
 export class Io {
   readonly json: boolean;
   readonly #out: OutputStream;
@@ -23,7 +26,7 @@ export class Io {
     this.#colours = options.color && !system.env['NO_COLOR'] && system.env['TERM'] !== 'dumb';
   }
 
-  /** Whether a person sees standard output directly. */
+  /** Whether standard output is a terminal. */
   get terminal(): boolean {
     return this.#out.isTTY;
   }
@@ -33,8 +36,8 @@ export class Io {
   }
 
   /**
-   * Whether all that was written to standard output has arrived: false once its reader has gone, or its disk is full.
-   * For what must not be recorded before it was told.
+   * Whether all data to standard output has been written: false after its reader has gone away or its disk is full. For
+   * changes that must not be recorded before their output is written.
    */
   get delivered(): boolean {
     return this.#out.delivered;
@@ -53,24 +56,24 @@ export class Io {
   }
 
   /**
-   * One record of a run that goes on whether or not it arrives.
-   * @returns why it did not arrive; undefined also where the reader has gone
+   * Writes one record of a run that continues even if the write fails.
+   * @returns why the write failed; undefined also if the reader has gone away
    */
   record(value: unknown): AgentqError | undefined {
     return this.#out.record(`${visibleJson(JSON.stringify(value))}\n`);
   }
 
-  /** One line of talk, safe whatever it quotes. Where it can't be written, it is dropped. */
+  /** One message line, with control characters escaped. It is dropped if it cannot be written. */
   talk(text: string): void {
     this.#err.record(`${visible(text)}\n`);
   }
 
-  /** Writes over its last state; only a terminal gets to see it. */
+  /** Overwrites its last state; printed only on a terminal. */
   progress(text: string): void {
     if (this.#err.isTTY) this.#err.record(`\r\u001b[K${text}`);
   }
 
-  /** Colours for standard output: none where nobody would see them. */
+  /** Colours for standard output, only on a terminal. */
   async style(): Promise<Style> {
     if (!this.#colours || !this.terminal) return plain;
     const { Chalk } = await import('chalk');

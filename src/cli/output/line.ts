@@ -4,7 +4,7 @@ export function bar(percent: number, width = 20): string {
   return `[${'#'.repeat(full)}${'-'.repeat(width - full)}] ${Math.round(percent)}%`;
 }
 
-/** Cuts a line of text for a cell. */
+/** Shortens a line of text for a table cell. */
 export function shorten(text: string, most: number): string {
   return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
 }

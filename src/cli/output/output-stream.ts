@@ -2,8 +2,8 @@ import type { AgentqError } from '../../core/errors.ts';
 import { OutputClosed, type Sink } from '../process/system.ts';
 
 /**
- * An output of one command. A write never throws: the command does its work and ends with its own exit code, whether
- * or not its output arrives. What could not be written is remembered here.
+ * An output of one command. A write never throws: the command does its work and ends with its own exit code, even if
+ * its output cannot be written. This class records the failure.
  */
 export class OutputStream implements Sink {
   readonly #sink: Sink;
@@ -14,26 +14,26 @@ export class OutputStream implements Sink {
     this.#sink = sink;
   }
 
-  /** Writes, unless an earlier write failed: what follows a gap is of no use. */
+  /** Writes, unless an earlier write failed: output after a gap is useless. */
   write(data: string | Uint8Array): void {
     if (this.delivered) this.#failure = this.#attempt(data);
   }
 
   /**
-   * Writes one record of a long run, also after an earlier one failed: a disk may have room again. A failure is the
-   * caller's to tell; the exit code does not tell it.
-   * @returns why the record did not arrive; undefined where it did, or where the reader has gone
+   * Writes one record of a long run, also after an earlier one failed: a disk may have room again. The caller must
+   * report a failure; it does not change the exit code.
+   * @returns why the write failed; undefined if it succeeded or the reader has gone away
    */
   record(line: string): AgentqError | undefined {
     return this.#attempt(line);
   }
 
-  /** Whether all that was written has arrived. */
+  /** Whether all writes have succeeded. */
   get delivered(): boolean {
     return !this.#closed && this.#failure === undefined;
   }
 
-  /** Why output was lost; undefined where the reader has gone, which is its own choice. */
+  /** Why output was lost; undefined if the reader has gone away, because that is not an error. */
   get failure(): AgentqError | undefined {
     return this.#failure;
   }

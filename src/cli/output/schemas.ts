@@ -4,8 +4,8 @@ import { ResultMessage } from '../../core/result/result-message.ts';
 import { statuses } from '../../core/task/task.ts';
 
 /**
- * What every command prints with --json, as a contract with the programs that read it: fields may be added, none
- * renamed or removed. Moments are ISO 8601, UTC.
+ * The output of every command with --json. It is a contract with the programs that read it: fields may be added, but
+ * not renamed or removed. Times are ISO 8601, UTC.
  */
 const Moment = z.iso.datetime();
 const Status = z.enum(statuses);
@@ -47,12 +47,12 @@ export const TaskView = z.object({
   updated_at: Moment,
   max_attempts: z.number(),
   attempts: z.array(AttemptView),
-  /** Changes that came too late or from the wrong hands. */
+  /** The number of refused changes: too late, or not from the holder of the task. */
   refused: z.number(),
   context: z.optional(FileView),
   /** queued */
   ready_at: z.optional(Moment),
-  /** queued with a TTL, scheduled: when time alone changes it */
+  /** queued with a TTL, scheduled: the next time at which it changes by itself */
   due_at: z.optional(Moment),
   /** scheduled */
   why: z.optional(z.enum(['delay', 'backoff'])),
@@ -63,7 +63,7 @@ export const TaskView = z.object({
   summary: text,
   completed_by: text,
   result: z.optional(FileView),
-  /** Of a worker that is not ours: nobody has hashed it. */
+  /** From a third-party worker: it has no recorded hash. */
   result_ref: text,
   artifacts: z.optional(z.array(FileView)),
   /** completed, failed, cancelled, expired */
@@ -92,7 +92,7 @@ export const outputs = {
     dir: z.string(),
     store: z.string(),
     created: z.boolean(),
-    /** Where the queue lies on one. */
+    /** Present if the queue is on a broker. */
     broker: z.optional(
       z.object({
         product: z.object({ name: z.string(), version: z.string() }),
@@ -106,7 +106,7 @@ export const outputs = {
     task_id: z.string(),
     status: Status,
     created: z.boolean(),
-    /** It waits in the outbox: the broker is away. */
+    /** It waits in the outbox during an outage. */
     kept: z.optional(z.boolean()),
   }),
   'submit --batch': z.object({ task_ids: z.array(z.string()), created: z.number() }),
@@ -118,10 +118,10 @@ export const outputs = {
     by: z.string(),
     summary: text,
     result: z.optional(FileView),
-    /** Of a worker that is not ours: nobody has hashed it, and the content is what lies there now. */
+    /** From a third-party worker: it has no recorded hash, and `content` is the current content of the file. */
     result_ref: text,
     content: text,
-    /** In place of `content`, where the bytes are no UTF-8 text. */
+    /** Instead of `content`, if the bytes are not UTF-8 text. */
     content_base64: text,
     artifacts: z.array(FileView),
   }),
@@ -165,7 +165,7 @@ export const outputs = {
     file: z.string(),
     tasks: z.number(),
     evidence: z.object({ listed: z.number(), bytes: z.number() }),
-    /** With --with-evidence: where it was copied to. */
+    /** With --with-evidence: the folder of the copies. */
     evidence_dir: text,
     drift: z.array(DriftView),
   }),
@@ -176,7 +176,7 @@ export const outputs = {
     epoch: z.number(),
     /** Absent for a plain copy of a database. */
     backup_made_at: z.optional(Moment),
-    /** The file that the queue from before is kept in. */
+    /** The file with the previous queue. */
     replaced: text,
     evidence: z.object({ listed: z.number(), brought_back: z.number() }),
     drift: z.array(DriftView),

@@ -6,10 +6,10 @@ export interface Column<Row> {
   readonly align?: 'right';
 }
 
-/** Rows under aligned titles, for people. */
+/** A table with aligned columns, for people. */
 export async function printTable<Row>(io: Io, rows: readonly Row[], columns: readonly Column<Row>[]): Promise<void> {
   const style = await io.style();
-  // Loaded here: its tables of wide characters take 10 ms.
+  // Loaded here, because its tables of wide characters take 10 ms.
   const { default: stringWidth } = await import('string-width');
   const cells = rows.map((row) => columns.map(({ cell }) => cell(row, style)));
   const titles = columns.map(({ title }) => title);

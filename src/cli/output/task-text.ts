@@ -19,7 +19,7 @@ export function colourOf(style: Style, task: Task): (text: string) => string {
   return style[colours[task.status]];
 }
 
-/** What a task is about, or what became of it, in one line of at most `most` characters. */
+/** The content of a task, or its outcome, in one line of at most `most` characters. */
 export function headline(task: Task, most: number): string {
   const { instructions, context_ref } = task.envelope;
   const outcome =
@@ -27,7 +27,7 @@ export function headline(task: Task, most: number): string {
   return shorten(visible(outcome ?? instructions ?? context_ref ?? ''), most);
 }
 
-/** A task in full, a fact a line. */
+/** All data of a task, one item per line. */
 export function taskLines(task: Task, now: number, style: Style): string[] {
   const { envelope } = task;
   const fact = (name: string, value: string) => `${style.dim(name.padEnd(10))} ${visible(value)}`;

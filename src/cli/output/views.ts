@@ -5,7 +5,7 @@ import { maxAttempts } from '../../core/task/retry.ts';
 import type { Attempt, Task } from '../../core/task/task.ts';
 import type { DriftView, FileView, TaskView } from './schemas.ts';
 
-/** A moment in ms as ISO 8601, UTC. */
+/** A time in ms as ISO 8601, UTC. */
 export function iso(at: number): string {
   return new Date(at).toISOString();
 }
@@ -18,7 +18,7 @@ export function driftView(store: ArtifactStore, { kind, evidence }: Drift): Drif
   return { name: evidence.name, ref: store.refOf(evidence.path), kind };
 }
 
-/** A task as programs see it. */
+/** A task in the form of the JSON output. */
 export function taskView(store: ArtifactStore, task: Task): TaskView {
   const { id, envelope, context } = task;
   const due = nextDue(task);

@@ -5,10 +5,10 @@ import { basename } from 'node:path';
 const HANGUP = 1n;
 
 /**
- * Whether this process was started with SIGHUP ignored, as `nohup` does and `trap '' HUP` in a shell. Node.js sets each
- * signal back to its default when it starts, so it can only be told by what is around the process: `nohup` is in `_`
- * where a shell has started it, or gave a standard input that can't be read; a parent that ignores the signal passes
- * that on.
+ * Whether this process was started with SIGHUP ignored, as `nohup` does and `trap '' HUP` in a shell. Node.js resets
+ * each signal to its default when it starts, so this is detected from the environment of the process. A shell that
+ * started `nohup` has put it into `_`; `nohup` provides a standard input that is not readable; a parent that ignores
+ * the signal passes this on.
  */
 export function hangupIgnored(env: NodeJS.ProcessEnv): boolean {
   return basename(env['_'] ?? '') === 'nohup' || parentIgnores() || inputOfNohup();
@@ -19,7 +19,7 @@ function parentIgnores(): boolean {
   return ignored !== undefined && (BigInt(`0x${ignored}`) & HANGUP) !== 0n;
 }
 
-/** GNU nohup puts /dev/null, open for writing alone, in the place of a terminal. */
+/** GNU nohup replaces a terminal by /dev/null, opened only for writing. */
 function inputOfNohup(): boolean {
   const flags = /^flags:\s*([0-7]+)/m.exec(contentOf('/proc/self/fdinfo/0'))?.[1];
   return flags !== undefined && (Number.parseInt(flags, 8) & 3) === 1 && isNull(0);

@@ -2,8 +2,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 /**
- * Gives the memory that the process no longer uses back to the system. V8 keeps what it once had, three times what
- * an idle worker needs after thousands of children, and does so for as long as nothing presses it.
+ * Returns unused memory of the process to the system. Without memory pressure, V8 keeps all memory that it has once
+ * used: after thousands of children, three times the need of an idle worker.
  */
 export function giveMemoryBack(): void {
   setFlagsFromString('--expose-gc');

@@ -1,6 +1,6 @@
 import type { System } from './system.ts';
 
-/** Runs something that waits, and tells it when somebody asks this process to end. */
+/** Runs an operation that waits, and aborts it when this process gets a signal to end. */
 export async function untilSignal<T>(system: System, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
   const release = system.onSignal(() => controller.abort());

@@ -4,10 +4,10 @@ import type { Readable } from 'node:stream';
 import type { ArtifactStore } from '../../../artifacts/store.ts';
 import type { Evidence } from '../../../core/evidence/evidence.ts';
 
-/** How much of the end of a log is searched for a reason, in bytes. */
+/** The length of the end of a log that is searched for a reason, in bytes. */
 const TAIL = 4_096;
 
-/** The longest reason that is taken from a log, in characters. */
+/** The maximum length of a reason from a log, in characters. */
 const LONGEST = 200;
 
 interface Streams {
@@ -16,9 +16,9 @@ interface Streams {
 }
 
 /**
- * Keeps what a child says: both its streams in the log, its standard output also by itself, since that is the
- * result of a child that writes no result file. Files, not memory: a child may say much. Everything passes through
- * here, so that what a left-over grandchild says later can't change what was recorded.
+ * Saves the output of a child: both streams in the log, and standard output also separately, because it is the result
+ * of a child that writes no result file. It uses files, because the output may be large. All output passes through this
+ * class, so that later output of a remaining grandchild cannot change the record.
  */
 export class Capture {
   readonly #log: number;
@@ -30,7 +30,7 @@ export class Capture {
 
   /**
    * @param scratch the folder of the files, which the child can reach
-   * @param onTrouble called once, where what the child says can't be kept: the disk is full, say
+   * @param onTrouble called once if the output cannot be saved, for example on a full disk
    */
   constructor(scratch: string, mode: number, onTrouble: (problem: string) => void) {
     this.#onTrouble = onTrouble;
@@ -40,24 +40,24 @@ export class Capture {
     this.#stdout = openSync(this.stdoutFile, 'wx', mode);
   }
 
-  /** Whether the files are still those that were written: a child may remove or replace what lies in its scratch. */
+  /** Whether the files are still those that were written: a child may remove or replace files in its scratch folder. */
   get intact(): boolean {
     return isAt(this.logFile, this.#log) && isAt(this.stdoutFile, this.#stdout);
   }
 
-  /** Whether the child said anything at all. */
+  /** Whether the child printed anything. */
   get spoke(): boolean {
     return fstatSync(this.#log).size > 0;
   }
 
-  /** Whether the child said anything on its standard output. */
+  /** Whether the child printed anything to standard output. */
   get answered(): boolean {
     return fstatSync(this.#stdout).size > 0;
   }
 
   /**
-   * Puts the log into its place in the store, once the child says no more. The work is done and paid for: it does
-   * not fail for its log.
+   * Puts the log into its place in the store after the output has ended. A problem with the log does not fail the
+   * attempt, because the work is done.
    */
   async keepLog(store: ArtifactStore, path: string, onLoss: (problem: string) => void): Promise<readonly Evidence[]> {
     if (!this.spoke) return [];
@@ -93,7 +93,7 @@ export class Capture {
     }
   }
 
-  /** The line of the log's end that says why: the last one that speaks of an error, else the last one. */
+  /** The line at the end of the log with the reason: the last line that mentions an error, or else the last line. */
   complaint(): string | undefined {
     const tail = Buffer.alloc(TAIL);
     const { size } = fstatSync(this.#log);
@@ -113,7 +113,7 @@ export class Capture {
   }
 }
 
-/** Whether the open file is the one that lies at the path. */
+/** Whether the open file is the file at the path. */
 function isAt(path: string, fd: number): boolean {
   const open = fstatSync(fd);
   const there = lstatSync(path, { throwIfNoEntry: false });

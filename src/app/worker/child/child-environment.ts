@@ -5,20 +5,20 @@ import type { Brief } from '../../brief.ts';
 import type { Services } from '../../workspace/services.ts';
 
 export interface Places {
-  /** Scratch space of the attempt, removed after it. */
+  /** The scratch folder of the attempt, removed after its end. */
   readonly scratch: string;
   readonly resultFile: string;
   readonly artifactsDir: string;
 }
 
-/** Where a context is written out that is more than a file of the store, or too large to be held in memory. */
+/** The path for a context that is more than one file of the store, or is too large for memory. */
 export function contextFile(scratch: string): string {
   return join(scratch, 'context.md');
 }
 
 /**
- * What a child finds in its environment, beside what it inherits. A context that is nothing but a file is named
- * where it lies; any other is written out first.
+ * The variables that are added to the environment of a child. If the context is one file, its path is passed; otherwise
+ * the context is written to a file first.
  */
 export function childEnvironment(
   { store, workspace }: Services,

@@ -4,7 +4,7 @@ import { findSecret } from '../../../core/secrets/find-secret.ts';
 const HEAD = 4_096;
 const LONGEST = 200;
 
-/** The first line of a file that says anything, as a summary; none where it seems to hold a secret. A link is no file. */
+/** The first non-empty line of a file, as a summary; undefined if it seems to contain a secret. Links are not read. */
 export async function firstLine(path: string): Promise<string | undefined> {
   const head = Buffer.alloc(HEAD);
   const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);

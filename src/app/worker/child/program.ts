@@ -3,8 +3,7 @@ import { delimiter, join, resolve } from 'node:path';
 import { AgentqError } from '../../../core/errors.ts';
 
 /**
- * Sees to it that the program is there before a task is claimed for it: a typing error must not cost every task an
- * attempt.
+ * Checks that the program exists before a task is claimed for it, so that a typing error costs no task an attempt.
  * @throws AgentqError `usage`
  */
 export function checkProgram(command: string, cwd: string, path: string | undefined): void {

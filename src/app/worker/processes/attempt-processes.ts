@@ -5,16 +5,16 @@ import type { Workspace } from '../../workspace/workspace.ts';
 import type { Signallable } from './termination.ts';
 
 /**
- * The processes that still run of attempts at one task, also those that left their process group (setsid, a double
- * fork). They are found by the environment that the runner gave to the child, which each of its descendants inherits.
- * Linux alone shows it: elsewhere, and of a process that cleared its environment, nothing is found.
+ * The running processes of attempts at one task, also those that left their process group (setsid, a double fork). They
+ * are found by the environment that the runner gave to the child and that its descendants inherit. This works only on
+ * Linux, and not for a process that cleared its environment.
  */
 export class AttemptProcesses implements Signallable {
   readonly #workspace: Workspace;
   readonly #id: string;
   readonly #whose: (attempt: number) => boolean;
 
-  /** @param whose which attempts at the task are meant */
+  /** @param whose selects the attempts at the task */
   constructor(workspace: Workspace, id: string, whose: (attempt: number) => boolean) {
     this.#workspace = workspace;
     this.#id = id;
@@ -22,8 +22,8 @@ export class AttemptProcesses implements Signallable {
   }
 
   /**
-   * Looks for the processes and signals each as soon as it is recognised, so that its process id is not yet another's.
-   * This process and those that it descends from are left out: a worker may run inside an attempt.
+   * Searches the processes and signals each as soon as it is found, so that its process id cannot yet belong to another
+   * process. This process and its parent processes are excluded, because a worker may run inside an attempt.
    * @returns whether there was any
    */
   signal(signal: NodeJS.Signals | 0): boolean {
@@ -42,16 +42,18 @@ export class AttemptProcesses implements Signallable {
       const runDir = join(dir, basename(this.#workspace.runDir));
       return (
         valueOf(environment, 'AGENTQ_TASK_ID') === this.#id &&
-        // Set by the runner alone: a shell in which the others were exported by hand is left alone.
+        // Only the runner sets this variable. So a shell in which a user has exported the others is not affected.
         valueOf(environment, 'AGENTQ_RESULT_FILE') === scratchResult({ runDir }, this.#id, attempt) &&
         this.#isOurs(pid, dir)
       );
     } catch {
-      return false; // it has ended, or is another user's
+      return false; // it has ended, or belongs to another user
     }
   }
 
-  /** Whether a path is the workspace as the process sees it: the same path may be another folder in a container. */
+  /**
+   * Whether a path is the workspace from the view of the process: in a container the same path may be another folder.
+   */
   #isOurs(pid: number, dir: string): boolean {
     const own = statSync(this.#workspace.dir, { throwIfNoEntry: false });
     if (!own) return dir === this.#workspace.dir;
@@ -74,7 +76,7 @@ function processIds(): number[] {
   }
 }
 
-/** This process and all that it descends from. */
+/** This process and all its parent processes. */
 function lineage(): ReadonlySet<number> {
   const found = new Set<number>();
   for (let pid = process.pid; pid > 0 && !found.has(pid); pid = parentOf(pid)) found.add(pid);
@@ -84,7 +86,7 @@ function lineage(): ReadonlySet<number> {
 function parentOf(pid: number): number {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The name before it is in parentheses, and may hold anything.
+    // The name before it is in parentheses and may contain any characters.
     return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
   } catch {
     return 0;

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 
 /**
- * Reads `+ GROUP FILE` and `- GROUP` lines; at the end of its input, which comes however the worker dies, it stops the
- * groups that are left, and on Linux what has the result file of one in its environment: that left its group.
+ * Reads `+ GROUP FILE` and `- GROUP` lines; at the end of its input, which also comes if the worker is killed, it stops
+ * the remaining groups. On Linux it also stops processes that left their group: they have the result file of a group in
+ * their environment.
  */
 const script = `
   nl='
@@ -31,19 +32,19 @@ const script = `
   signal KILL
 `;
 
-/** What tells a child of a runner from other processes: the guard of a worker inside a child is no part of it. */
+/** Identifies a child of a runner among other processes. The guard of a worker inside a child is excluded. */
 const own: ReadonlySet<string> = new Set(['AGENTQ_TASK_ID', 'AGENTQ_ATTEMPT', 'AGENTQ_RESULT_FILE']);
 
-/** A child that is guarded: its process group, and the result file that its environment names. */
+/** A guarded child: its process group and the result file in its environment. */
 export interface Guarded {
   readonly group: number;
   readonly resultFile: string;
 }
 
 /**
- * Sees to it that no child outlives its worker: after a kill -9 of the worker, a child that went on would do,
- * unseen, what the next worker is about to do again. A shell, since it is the smallest process that can wait;
- * started with the first child, so that an idle worker has none.
+ * Makes sure that no child outlives its worker. After a `kill -9` of the worker, a remaining child would do the same
+ * work as the next worker, without control. The guard is a shell, because that is the smallest process that can wait.
+ * It is started with the first child, so that an idle worker has none.
  */
 export class Guard {
   readonly #env: NodeJS.ProcessEnv;
@@ -54,13 +55,13 @@ export class Guard {
     this.#env = Object.fromEntries(Object.entries(env).filter(([name]) => !own.has(name)));
   }
 
-  /** Sees to it that the shell runs: before a child is started, so that there is no moment without a guard. */
+  /** Makes sure that the shell runs. Call it before a child is started, so that no child is ever without a guard. */
   open(): void {
     if (this.#shell && this.#shell.exitCode === null && this.#shell.signalCode === null) return;
     const stdio = ['pipe', 'ignore', 'ignore'] as const;
     this.#shell = spawn('/bin/sh', ['-c', script], { env: this.#env, detached: true, stdio: [...stdio] });
     this.#shell.on('error', () => {});
-    this.#shell.stdin?.on('error', () => {}); // missing where the process has no more file descriptors
+    this.#shell.stdin?.on('error', () => {}); // missing if the process has no more file descriptors
     this.#shell.unref();
     for (const one of this.#guarded.values()) this.#tell(added(one));
   }
@@ -83,7 +84,7 @@ export class Guard {
   }
 }
 
-/** A path with a line end can't be told in a line: of such a child the group alone is guarded. */
+/** A path with a line break cannot be sent in a line. For such a child only the process group is guarded. */
 function added({ group, resultFile }: Guarded): string {
   return `+ ${group} ${resultFile.includes('\n') ? '' : resultFile}`;
 }

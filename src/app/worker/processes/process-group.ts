@@ -14,7 +14,7 @@ export type Exit =
   | { readonly kind: 'signalled'; readonly signal: NodeJS.Signals }
   | { readonly kind: 'not-started'; readonly problem: string };
 
-/** A child that leads a process group of its own, so that all it starts can be stopped with it. */
+/** A child that leads its own process group, so that its descendants can be stopped with it. */
 export class ProcessGroup implements Signallable {
   readonly #child: ChildProcess | undefined;
   readonly exit: Promise<Exit>;
@@ -23,7 +23,7 @@ export class ProcessGroup implements Signallable {
     const started = start(spawning);
     this.#child = started instanceof Error ? undefined : started;
     this.exit = started instanceof Error ? Promise.resolve(notStarted(started)) : exitOf(started);
-    // A child that does not read its standard input is not an error of ours.
+    // It is not an error if the child does not read its standard input.
     this.#child?.stdin?.on('error', () => {});
   }
 
@@ -31,7 +31,7 @@ export class ProcessGroup implements Signallable {
     return this.#child?.pid;
   }
 
-  /** Its standard streams; undefined where it could not be started. */
+  /** Its standard streams; undefined if it could not be started. */
   get streams(): { readonly stdin: Writable; readonly stdout: Readable; readonly stderr: Readable } | undefined {
     const { stdin, stdout, stderr } = this.#child ?? {};
     return stdin && stdout && stderr ? { stdin, stdout, stderr } : undefined;
@@ -47,7 +47,10 @@ export class ProcessGroup implements Signallable {
   }
 }
 
-/** Most reasons why a child can't be started are told by an event, some are thrown: an environment that is too large. */
+/**
+ * Most start failures of a child are reported by an event. Some are thrown, for example if the environment is too
+ * large.
+ */
 function start({ command, args, cwd, env }: Spawning): ChildProcess | Error {
   try {
     return spawn(command, args, { cwd, env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });

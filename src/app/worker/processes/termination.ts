@@ -1,20 +1,19 @@
 /** How long after a SIGKILL to wait for the end, in ms. */
 const UNBURIED = 1_000;
 
-/** How often to look whether something has ended, in ms: often at first, since most end at once. */
+/** The intervals of the checks for the end, in ms. They are short at first, because most processes end at once. */
 const FIRST_LOOK = 20;
 const SLOWEST_LOOK = 200;
 
 /** Processes that can be signalled together. */
 export interface Signallable {
-  /** Signal 0 asks only. @returns whether any was there to be signalled */
+  /** Signal 0 only tests. @returns whether there was any process to signal */
   signal(signal: NodeJS.Signals | 0): boolean;
 }
 
 /**
- * SIGTERM to all of them; SIGKILL to what is left after `grace` ms.
- * Resolves when they are gone, or soon after the SIGKILL: a process that is not reaped, as in a container without an init, still
- * counts as there.
+ * Sends SIGTERM to all of them, and SIGKILL to the remaining ones after `grace` ms. Resolves when they are gone, or
+ * soon after the SIGKILL: a process that is not reaped, as in a container without an init, still counts as running.
  * @returns whether they are gone
  */
 export async function terminate(processes: readonly Signallable[], grace: number): Promise<boolean> {
