@@ -98,6 +98,18 @@ describe('a store that is away', PATIENTLY, () => {
     expect((await q.agentq('result', ...HERE, 'before')).code).toBe(22);
   });
 
+  test('is no drift of a task', async ({ q }) => {
+    await stored(q);
+    unmount(q);
+    const { code, stdout, stderr } = await q.agentq('status', ...HERE, 'before');
+    expect({ code, stdout, stderr }).toEqual({
+      code: 22,
+      stdout: expect.not.stringMatching(/drift|missing/),
+      stderr: expect.stringContaining('the store is not there'),
+    });
+    expect((await q.agentq('status', ...HERE, 'before', '--json')).stdout).toContain('"drift":[]');
+  });
+
   test('is told from another that lies in its place', async ({ q }) => {
     await stored(q);
     renameSync(q.path('store'), q.path('disk'));

@@ -8,6 +8,7 @@ import { test } from './support/unprivileged.ts';
 const locked: readonly { readonly what: string; readonly path: string; readonly says: RegExp }[] = [
   { what: 'the workspace', path: '.agentq', says: /\.agentq is not yours to read/ },
   { what: 'its config', path: '.agentq/config.json', says: /config\.json is not yours to read/ },
+  { what: 'its note of the store', path: '.agentq/store.json', says: /store\.json is not yours to read/ },
 ];
 
 describe('without rights', () => {
@@ -28,6 +29,20 @@ describe('without rights', () => {
     const ran = await q.agentq('status', '--dir', q.path('.agentq'));
     chmodSync(q.folder, 0o700);
     expect(ran).toMatchObject({ code: 12, stderr: expect.stringContaining(`${q.folder} is not yours to read`) });
+  });
+
+  test('the marker of the store is not called missing', async ({ q }) => {
+    chmodSync(q.path('.agentq/.agentq-store'), 0);
+    const ran = await q.agentq('claim', '--as', 'r');
+    expect(ran).toMatchObject({ code: 22, stderr: expect.stringContaining('.agentq-store is not yours to read') });
+  });
+
+  test('the epoch is not taken for none by restore', async ({ q }) => {
+    await q.ok('backup', 'b.db');
+    q.write('.agentq/epoch', '7\n');
+    chmodSync(q.path('.agentq/epoch'), 0);
+    const ran = await q.agentq('restore', 'b.db', '--force');
+    expect(ran).toMatchObject({ code: 12, stderr: expect.stringContaining('the epoch cannot be read') });
   });
 
   test('the database is not called an internal error', async ({ q }) => {

@@ -1,12 +1,11 @@
 import { describeDrift } from '../../artifacts/store.ts';
-import { AgentqError } from '../../core/errors.ts';
 import { isFinished } from '../../core/task/task.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import { everyTask } from '../every-task.ts';
 import { EvidenceAge } from './evidence-age.ts';
 import { taskOf } from '../evidence/evidence-paths.ts';
 import type { Services } from '../workspace/services.ts';
-import { evidenceOf } from '../evidence/verify.ts';
+import { awayStore, evidenceOf } from '../evidence/verify.ts';
 
 /** The age from which a temporary file counts as left over, in ms. */
 const ABANDONED = 3_600_000;
@@ -17,8 +16,8 @@ const ABANDONED = 3_600_000;
  */
 export async function diagnoseEvidence(services: Services, repair: boolean): Promise<readonly Diagnosis[]> {
   const { workspace, store } = services;
-  const away = awayStore(services);
-  if (away !== undefined) return [problem(workspace.storeDir, away)];
+  const away = awayStore(store);
+  if (away) return [problem(workspace.storeDir, `${away.message} (${away.hint})`)];
   const recorded = new Set<string>();
   const open = new Set<string>();
   const age = new EvidenceAge();
@@ -56,17 +55,6 @@ function problem(subject: string, what: string, repaired = false): Diagnosis {
 
 function advice(subject: string, what: string): Diagnosis {
   return { subject, problem: what, severity: 'advice', repaired: false };
-}
-
-/** The reason why the store is not the store of the workspace; undefined if it is. */
-function awayStore({ store }: Services): string | undefined {
-  try {
-    store.attend();
-    return undefined;
-  } catch (error) {
-    if (error instanceof AgentqError) return `${error.message} (${error.hint})`;
-    throw error;
-  }
 }
 
 /** A result file without a completion. The task may still be open and complete later. */

@@ -1,4 +1,5 @@
 import type { ArtifactStore } from '../../artifacts/store.ts';
+import { AgentqError } from '../../core/errors.ts';
 import type { Drift, Evidence } from '../../core/evidence/evidence.ts';
 import type { Task } from '../../core/task/task.ts';
 
@@ -14,6 +15,17 @@ export function evidenceOf(task: Task): readonly Evidence[] {
     ...(completion?.result ? [completion.result] : []),
     ...(completion?.artifacts ?? []),
   ];
+}
+
+/** The error of a store that is missing or is not the store of the workspace; undefined if it is there. */
+export function awayStore(store: ArtifactStore): AgentqError | undefined {
+  try {
+    store.attend();
+    return undefined;
+  } catch (error) {
+    if (error instanceof AgentqError) return error;
+    throw error;
+  }
 }
 
 /** Checks every piece of evidence and returns those that differ from their record. */

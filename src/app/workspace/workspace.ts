@@ -117,14 +117,20 @@ export function noteStore({ dir, modes, storeId }: Workspace, id: string): void 
   syncFolder(dir);
 }
 
-/** @throws AgentqError `corrupt` if the id is unreadable: to continue could mean to use another store */
+/**
+ * @returns undefined if there is no file
+ * @throws AgentqError `unreadable-file`; `corrupt` if the file contains no id: to continue could mean to use another
+ *   store
+ */
 function notedStore(dir: string): string | undefined {
   const path = join(dir, STORE);
   try {
     const { id } = JSON.parse(readFileSync(path, 'utf8')) as { id?: unknown };
     if (typeof id === 'string' && id !== '') return id;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return undefined;
+    if (code !== undefined) throw unreadable(error, path);
   }
   throw new AgentqError('corrupt', `${path} does not name a store`, 'delete it, then: agentq init');
 }

@@ -10,13 +10,18 @@ export const FOLDERS = ['tasks', 'results', 'artifacts'];
 /** The file that contains the id of the store. An empty mount point has none. */
 const MARKER = '.agentq-store';
 
-/** The id in the store; undefined if there is none. */
+/**
+ * The id in the store; undefined if there is none.
+ * @throws AgentqError `storage` if this user may not read it
+ */
 export function storeId(root: string): string | undefined {
   try {
     const { id } = JSON.parse(readRegular(join(root, MARKER)).toString('utf8')) as { id?: unknown };
     return typeof id === 'string' && id !== '' ? id : undefined;
-  } catch {
-    return undefined;
+  } catch (error) {
+    const { code, path } = error as NodeJS.ErrnoException;
+    if (code !== 'EACCES' && code !== 'EPERM') return undefined;
+    throw new AgentqError('storage', `${path} is not yours to read`, 'check its owner and mode, and those above it');
   }
 }
 

@@ -1,7 +1,7 @@
 import { describeDrift } from '../../artifacts/store.ts';
 import { findTask } from '../../app/apply-command.ts';
 import type { Services } from '../../app/workspace/services.ts';
-import { evidenceOf, findDrift } from '../../app/evidence/verify.ts';
+import { awayStore, evidenceOf, findDrift } from '../../app/evidence/verify.ts';
 import type { Counts, RoleCount } from '../../backend/backend.ts';
 import { formatDuration, formatMoment } from '../../core/duration.ts';
 import type { Task } from '../../core/task/task.ts';
@@ -32,7 +32,9 @@ export const define: Define = (command, context) =>
 async function oneTask(services: Services, io: Io, id: string): Promise<void> {
   const { store, clock } = services;
   const task = await findTask(services, id);
-  const drifts = await findDrift(store, evidenceOf(task));
+  const differing = await findDrift(store, evidenceOf(task));
+  const away = differing.length > 0 ? awayStore(store) : undefined;
+  const drifts = away ? [] : differing;
   if (io.json) {
     io.data({
       ...taskView(store, task),
@@ -43,6 +45,7 @@ async function oneTask(services: Services, io: Io, id: string): Promise<void> {
     for (const line of taskLines(task, clock(), style)) io.line(line);
     for (const drift of drifts) io.line(style.red(`drift      ${visible(describeDrift(drift))}`));
   }
+  if (away) throw away;
   if (drifts.length > 0) {
     throw new AgentqError('drift', `${id}: ${drifts.map(describeDrift).join('; ')}`, 'do not trust it: agentq doctor');
   }
