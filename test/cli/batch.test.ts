@@ -98,6 +98,18 @@ describe('a batch with bad rows', () => {
     expect(q.stored()).toEqual([]);
   });
 
+  for (const flags of [[], ['--json']]) {
+    test(`lists only the first of many, and counts the others: ${flags.join('') || 'text'}`, async ({ q }) => {
+      q.write('b.jsonl', rows(...Array.from({ length: 300 }, () => ({ to: 'r' })), { to: 'r', instructions: 'x' }));
+      const { code, stderr } = await q.run('submit', '--batch', 'b.jsonl', ...flags);
+      expect(code).toBe(14);
+      const lines = stderr.trimEnd().split('\n');
+      expect(lines).toHaveLength(21);
+      expect(lines[19]).toMatch(/^(row |\{"line":)20\b/);
+      expect(lines[20]).toContain('300 of 301 rows are bad, and 280 of them are not listed; nothing was submitted');
+    });
+  }
+
   for (const [what, row, problem] of [
     ['no role', { instructions: 'x' }, /to/],
     ['nothing to do', { to: 'r' }, /nothing to do/],

@@ -14,17 +14,22 @@ export interface BatchRow {
   readonly problem: string;
 }
 
+/** How many bad rows are listed: a wrong file may hold hundreds of thousands. */
+const SHOWN_ROWS = 20;
+
 /** A batch with invalid rows. No row was submitted. */
 export class BadBatch extends AgentqError {
+  /** The first of the bad rows. */
   readonly rows: readonly BatchRow[];
 
   constructor(rows: readonly BatchRow[], total: number) {
+    const more = rows.length - SHOWN_ROWS;
     super(
       'bad-batch',
-      `${rows.length} of ${total} rows are bad; nothing was submitted`,
+      `${rows.length} of ${total} rows are bad${more > 0 ? `, and ${more} of them are not listed` : ''}; nothing was submitted`,
       'mend these rows and submit the file again',
     );
-    this.rows = rows;
+    this.rows = rows.slice(0, SHOWN_ROWS);
   }
 }
 
@@ -46,7 +51,7 @@ export interface BatchResult {
 /**
  * Submits a file of JSON rows, one submission per line, in one transaction: all rows or none. A row may name a context
  * file in `file`, or by a file:// URL in `context_ref`.
- * @throws BadBatch with every invalid row
+ * @throws BadBatch with the first invalid rows and their number
  */
 export async function submitBatch(services: Services, text: string, options: BatchOptions): Promise<BatchResult> {
   const bad: BatchRow[] = [];
