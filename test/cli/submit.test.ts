@@ -109,6 +109,24 @@ describe('an idempotent submit', () => {
     expect(tasks[0].submitted_at).toBe(new Date(BEGINNING).toISOString());
   });
 
+  test('says that a task that ended without a result is not submitted anew', async ({ q }) => {
+    const again = () => q.run('submit', '--to', 'r', '--id', 't', '--instructions', 'x');
+    expect(await again()).toMatchObject({ code: 0, stderr: '' });
+    expect(await again()).toMatchObject({ code: 0, stdout: 't\n', stderr: '' });
+    await q.ok('cancel', 't');
+    const note = 'agentq: t is cancelled: nothing was submitted anew\n';
+    expect(await again()).toMatchObject({ code: 0, stdout: 't\n', stderr: note });
+    const json = await q.run('submit', '--to', 'r', '--id', 't', '--instructions', 'x', '--json');
+    expect(json.stderr).toBe('');
+  });
+
+  test('names an empty path', async ({ q }) => {
+    expect(await q.refused('submit', '--to', 'r', '--file', '')).toMatchObject({
+      exit: 2,
+      message: expect.stringContaining('path is empty'),
+    });
+  });
+
   test('says in --json that nothing was made', async ({ q }) => {
     await q.submit('t');
     const again = await q.json('submit', '--to', 'r', '--id', 't', '--instructions', 'do t');

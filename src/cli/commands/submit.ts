@@ -61,10 +61,15 @@ async function submitOne(cli: Context, flags: Flags): Promise<void> {
   const { task, created, kept, warnings } = await submit(services, draft);
   for (const warning of warnings) cli.io.talk(`agentq: warning: ${warning}`);
   if (kept) cli.io.talk(`agentq: the broker is away: ${task.id} waits in the outbox, and the next command submits it`);
+  if (!created && ENDED.has(task.status) && !cli.io.json)
+    cli.io.talk(`agentq: ${task.id} is ${task.status}: nothing was submitted anew`);
   if (cli.io.json)
     cli.io.data({ task_id: task.id, status: task.status, created, ...(kept && { kept }) } satisfies Output<'submit'>);
   else cli.io.line(task.id);
 }
+
+/** Ends without a result: a second submit of such a task starts no work. */
+const ENDED: ReadonlySet<string> = new Set(['cancelled', 'failed', 'expired']);
 
 /** The command line names of the fields of a submission. */
 const optionOf: ReadonlyMap<PropertyKey | undefined, string> = new Map([
