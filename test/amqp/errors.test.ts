@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { describe, expect } from 'vitest';
 import { freePort } from '../broker/free-port.ts';
 import { startProxy } from '../broker/tcp-proxy.ts';
@@ -12,6 +15,18 @@ const SECRET = 'hunter2%40';
 const nowhere = async () => `amqp://agent:${SECRET}@127.0.0.1:${await freePort()}/%2f`;
 
 const linesOf = (text: string) => text.trimEnd().split('\n');
+
+describe('an endpoint that is no AMQP broker', () => {
+  test('is named as such', async ({ cast: { lead }, onTestFinished }) => {
+    const server = createServer().listen(0, '127.0.0.1');
+    onTestFinished(() => void server.close());
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const web = lead.with({ AGENTQ_URL: `amqp://agent:${SECRET}@127.0.0.1:${port}/%2f` });
+    const refused = await web.refused('status', '--broker-timeout', '700ms');
+    expect(refused).toMatchObject({ exit: 25, message: expect.stringContaining('is no AMQP 0-9-1 broker') });
+  });
+});
 
 describe('a broker that is away', { timeout: SLOW }, () => {
   test('is waited for as long as --broker-timeout says, and told of in one line', async ({ cast: { lead } }) => {

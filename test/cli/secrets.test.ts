@@ -20,7 +20,7 @@ describe('instructions that hold a secret', () => {
     test(`are refused and told to hold ${what}, which is not repeated`, async ({ q }) => {
       const ran = await q.run('submit', '--to', 'r', '--instructions', `use ${value} please`);
       expect(ran).toMatchObject({ code: 17, stdout: '' });
-      expect(ran.stderr).toMatch(/^agentq: the instructions [^\n]+\n$/);
+      expect(ran.stderr).toMatch(/^agentq: there seems to be [^\n]+ in the instructions [^\n]+\n$/);
       expect(ran.stderr).toContain(`(${what})`);
       expect(ran.stderr).toContain('--allow-secret');
       expect(ran.stderr).not.toContain(value);
@@ -38,7 +38,7 @@ describe('instructions that hold a secret', () => {
     q.write('b.jsonl', `{"to":"r","instructions":"fine"}\n{"to":"r","instructions":"${secret}"}`);
     const ran = await q.run('submit', '--batch', 'b.jsonl');
     expect(ran.code).toBe(14);
-    expect(ran.stderr).toMatch(/^row 2: the instructions .*\(github-token\)/);
+    expect(ran.stderr).toMatch(/^row 2: there seems to be a credential \(github-token\) in the instructions/);
     expect(ran.stderr).not.toContain(secret);
     expect((await q.json('list')).tasks).toEqual([]);
     await q.ok('submit', '--batch', 'b.jsonl', '--allow-secret');
@@ -58,7 +58,7 @@ describe('a secret in another field of a submit is refused', () => {
     const words = ['submit', '--to', 'r', '--instructions', 'x', option!, secret];
     const ran = await q.run(...words);
     expect(ran).toMatchObject({ code: 17, stdout: '' });
-    expect(ran.stderr).toContain(`the field ${field} seems to hold a credential (github-token)`);
+    expect(ran.stderr).toContain(`there seems to be a credential (github-token) in the field ${field}`);
     expect(ran.stderr).not.toContain(secret);
     expect((await q.json('list')).tasks).toEqual([]);
     await q.ok(...words, '--allow-secret');
@@ -75,7 +75,7 @@ describe('a secret in another field of a submit is refused', () => {
     q.write('b.jsonl', JSON.stringify({ to: 'r', instructions: 'x', ...fields }));
     const ran = await q.run('submit', '--batch', 'b.jsonl');
     expect(ran.code).toBe(14);
-    expect(ran.stderr).toContain(`row 1: ${where} seems to hold a credential`);
+    expect(ran.stderr).toMatch(new RegExp(`^row 1: there seems to be a credential \\(.*\\) in ${where}\n`));
     expect(ran.stderr).not.toContain(secret);
     expect((await q.json('list')).tasks).toEqual([]);
   });
@@ -95,7 +95,7 @@ describe('a secret as the name of an agent is refused', () => {
     const before = await q.task('t');
     const ran = await q.run(...words);
     expect(ran.code).toBe(17);
-    expect(ran.stderr).toContain('the agent name seems to hold');
+    expect(ran.stderr).toContain('in the agent name');
     expect(ran.stderr).not.toContain(secret);
     expect(await q.task('t')).toEqual(before);
   });

@@ -144,7 +144,7 @@ describe('status ID', () => {
     await q.submit('t');
     await q.ok('complete', 't', '--from', 'r', '--summary', 'one');
     await q.run('complete', 't', '--from', 'r', '--summary', 'two');
-    expect(await q.ok('status', 't')).toContain('refused    1 changes: agentq show t');
+    expect(await q.ok('status', 't')).toContain('refused    changes: 1 (agentq show t)');
   });
 
   test('names every drift, and ends with a code of its own', async ({ q }) => {

@@ -76,7 +76,9 @@ describe.for(spoken)('%s', ([, say]) => {
   });
 
   test('is refused with a number that was never given out', () => {
-    expect(conflict(begun, say({ attempt: 2 }))).toMatch(/attempt 2 of task-1/);
+    expect(conflict(begun, say({ attempt: 2 }))).toMatch(/^there is no attempt 2 of task-1; attempt 1 holds it now/);
+    expect(conflict(passedOn, say({ attempt: 3 }))).toMatch(/^there is no attempt 3 of task-1; attempt 2 holds it now/);
+    expect(conflict(ended, say({ attempt: 7 }))).toMatch(/there is no attempt 7/);
   });
 
   test('is refused of anybody else', () => {
@@ -207,7 +209,7 @@ describe('without a claim', () => {
   });
 
   test('nobody speaks for an attempt that was never given out', () => {
-    expect(conflict(queued, complete({ attempt: 1 }))).toMatch(/attempt 1 no longer holds it/);
+    expect(conflict(queued, complete({ attempt: 1 }))).toMatch(/there is no attempt 1/);
   });
 
   test('the role does not complete a task that was begun before', () => {

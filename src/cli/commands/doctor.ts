@@ -35,7 +35,7 @@ export const define: Define = (command, context) =>
       if (left.length > 0) {
         throw new AgentqError(
           'unhealthy',
-          `${left.length} problems found`,
+          `problems found: ${left.length}`,
           repair ? 'these need a person' : 'agentq doctor --repair',
         );
       }

@@ -42,7 +42,7 @@ export function taskLines(task: Task, now: number, style: Style): string[] {
   if (expected_output?.artifacts) lines.push(fact('expects', expected_output.artifacts.join(', ')));
   if (task.context) lines.push(fact('context', `${task.context.path}, ${task.context.size} bytes`));
   lines.push(...statusLines(task, now).map(([name, value]) => fact(name, value)));
-  if (task.refused > 0) lines.push(fact('refused', `${task.refused} changes: agentq show ${task.id}`));
+  if (task.refused > 0) lines.push(fact('refused', `changes: ${task.refused} (agentq show ${task.id})`));
   for (const attempt of task.attempts) lines.push(fact(`attempt ${attempt.number}`, attemptLine(attempt, now)));
   return lines;
 }

@@ -71,7 +71,7 @@ export async function refuseSecret(text: string | undefined, where: string, insi
   if (found === undefined) return;
   throw new AgentqError(
     'secret',
-    `${where} seems to hold ${found}`,
+    `there seems to be ${found} in ${where}`,
     `messages are kept and shown to many: hand secrets over another way${insisting}`,
   );
 }

@@ -1,7 +1,7 @@
 import type { Spoken } from './command.ts';
 import type { Refusal } from '../errors.ts';
 import type { Task, TaskIn } from './task.ts';
-import { isFinished } from './task.ts';
+import { isFinished, nextAttempt } from './task.ts';
 
 /**
  * The attempt that the caller may act for, or the reason for a refusal. A command without an attempt number is accepted
@@ -20,7 +20,12 @@ export function holder(task: Task, { by, attempt }: Spoken): number | Refusal {
   if (task.status === 'working') return leaseHolder(task, by, attempt);
   if (!mayKnow(task, by)) return wrongSpeaker(task, by);
   if (attempt === undefined && task.attempts.length === 0 && task.attempts_above === undefined) return 1;
-  const lost = attempt === undefined ? 'its last lease is gone' : `attempt ${attempt} no longer holds it`;
+  const lost =
+    attempt === undefined
+      ? 'its last lease is gone'
+      : attempt < nextAttempt(task)
+        ? `attempt ${attempt} no longer holds it`
+        : `there is no attempt ${attempt}`;
   return refuse(
     'conflict',
     `${task.id} is ${task.status}: ${lost}`,
@@ -43,7 +48,11 @@ function leaseHolder(task: TaskIn<'working'>, by: string, attempt: number | unde
     );
   }
   if (attempt !== undefined && attempt !== lease.attempt) {
-    return refuse('conflict', `attempt ${attempt} of ${task.id} lost its lease; attempt ${lease.attempt} holds it now`);
+    const lost =
+      attempt < nextAttempt(task)
+        ? `attempt ${attempt} of ${task.id} lost its lease`
+        : `there is no attempt ${attempt} of ${task.id}`;
+    return refuse('conflict', `${lost}; attempt ${lease.attempt} holds it now`);
   }
   return lease.attempt;
 }

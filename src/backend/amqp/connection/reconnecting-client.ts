@@ -249,8 +249,12 @@ export class ReconnectingClient {
   }
 }
 
+/** How the driver reports bytes that are no AMQP frame, such as the answer of a web server. */
+const NO_AMQP = /^(Frame size \d+ exceeds maxFrameSize|Invalid frame|Unknown frame type)/;
+
 function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
+  if (NO_AMQP.test(message)) return 'what answers there is no AMQP 0-9-1 broker';
   const first = error instanceof AggregateError ? (error.errors[0] as Error | undefined)?.message : undefined;
   return typeof code === 'string' && message === '' ? (first ?? code) : message.split('\n')[0]!;
 }
