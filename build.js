@@ -17,7 +17,7 @@ const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.
 const own = [
   /src\/cli\/(commands\/|input\/batch-text\.|output\/(table|schemas)\.|process\/idle-memory\.)/,
   /src\/app\/(backup|doctor|torture|worker)\//,
-  /src\/app\/(dead-letters|hand-over|inbox|near-ids|scratch|evidence\/workspace-store|outbox\/flush-outbox|submit\/(batch|kept-batch))\./,
+  /src\/app\/(dead-letters|hand-over|inbox|near-ids|scratch|workspace\/config-error|evidence\/workspace-store|outbox\/flush-outbox|submit\/(batch|kept-batch))\./,
   /src\/backend\/(projection\/audit\.|sqlite\/(archive\/|overlay\.)|amqp\/)/,
   /src\/core\/secrets\/(?!find-secret)/,
   /src\/core\/(task\/(event|task-form)|evidence\/evidence|result\/result-message|envelope\/idempotency-key|moment-form|sha256)\./,

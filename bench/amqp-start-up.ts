@@ -57,7 +57,7 @@ export const amqpStartUp: Measure = async ({ dir, quick, broker }) => {
 async function otherMachine(folder: string): Promise<{ submit(tasks: number): Promise<void> } & AsyncDisposable> {
   const dir = join(folder, 'elsewhere');
   mkdirSync(dir);
-  const backend = await openBackend({ ...openOptions(folder), dir });
+  const backend = await openBackend({ ...(await openOptions(folder)), dir });
   const services = { ...(await openServices(folder)), backend };
   const submission = parseSubmission({ to: 'bench', from: 'coordinator', instructions });
   const { envelope } = await prepare(services, { submission, allowSecret: false });

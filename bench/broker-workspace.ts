@@ -43,7 +43,7 @@ export class BrokerWorkspace implements AsyncDisposable {
 
   /** Takes everything off the broker: it may be somebody's. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const options = openOptions(this.folder);
+    const options = await openOptions(this.folder);
     await removeTopology(options.broker!, options, wish);
   }
 }

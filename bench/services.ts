@@ -1,6 +1,6 @@
 import { brokerPolicy } from '../src/app/workspace/config.ts';
 import type { Services } from '../src/app/workspace/services.ts';
-import { findWorkspace } from '../src/app/workspace/workspace.ts';
+import { findWorkspace, type Workspace } from '../src/app/workspace/workspace.ts';
 import { FsStore } from '../src/artifacts/fs/fs-store.ts';
 import { openBackend } from '../src/backend/open.ts';
 import type { BackendOptions } from '../src/backend/options.ts';
@@ -9,19 +9,20 @@ const LETTERS = '23456789abcdefghjkmnpqrstuvwxyz';
 
 /** The use cases' services on a workspace, put together as the command line does it. */
 export async function openServices(folder: string): Promise<Services> {
-  const workspace = findWorkspace(folder, { cwd: folder });
-  const backend = await openBackend(openOptions(folder));
-  return { workspace, backend, store: storeOf(folder), clock: Date.now, monotonic: () => performance.now(), newId };
+  const workspace = await findWorkspace(folder, { cwd: folder });
+  const backend = await openBackend(await openOptions(folder));
+  return { workspace, backend, store: storeOf(workspace), clock: Date.now, monotonic: () => performance.now(), newId };
 }
 
 /** What a workspace's backend is opened with. */
-export function openOptions(folder: string): BackendOptions {
-  const { dir, modes, config } = findWorkspace(folder, { cwd: folder });
+export async function openOptions(folder: string): Promise<BackendOptions> {
+  const workspace = await findWorkspace(folder, { cwd: folder });
+  const { dir, modes, config } = workspace;
   const options = { dir, fileMode: modes.file, folderMode: modes.folder, clock: Date.now, random: Math.random };
   const { url } = config;
   if (url === undefined) return options;
   const { replicated, timeout, tokenGrace, retention } = brokerPolicy(config);
-  const store = storeOf(folder);
+  const store = storeOf(workspace);
   return {
     ...options,
     broker: {
@@ -36,8 +37,7 @@ export function openOptions(folder: string): BackendOptions {
   };
 }
 
-function storeOf(folder: string): FsStore {
-  const { storeDir, modes } = findWorkspace(folder, { cwd: folder });
+function storeOf({ storeDir, modes }: Workspace): FsStore {
   return new FsStore(storeDir, modes.file, modes.folder);
 }
 

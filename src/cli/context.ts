@@ -166,7 +166,7 @@ export class Context {
    * @throws AgentqError `no-workspace`, or `usage` if the queue is on a broker
    */
   async backupServices(): Promise<BackupServices> {
-    const workspace = findWorkspace(this.namedDir, this.system);
+    const workspace = await findWorkspace(this.namedDir, this.system);
     const archive = await openArchive(this.#backendOptions(workspace));
     const { file, folder } = workspace.modes;
     const storeIn = (dir: string) => new FsStore(dir, file, folder);
@@ -188,7 +188,7 @@ export class Context {
   /** @throws AgentqError `no-workspace`, and errors of the store */
   async services(): Promise<Services> {
     if (this.#services) return this.#services;
-    const workspace = findWorkspace(this.namedDir, this.system);
+    const workspace = await findWorkspace(this.namedDir, this.system);
     const store = storeOf(workspace);
     const backend = await openBackend(this.#backendOptions(workspace));
     const { clock, monotonic } = this.system;

@@ -232,10 +232,22 @@ describe('a store that cannot be used', () => {
   });
 
   for (const [what, config, field] of [
-    ['an unknown field', { version: 1, colour: 'red' }, /it: |colour/],
-    ['a span that is none', { version: 1, defaults: { lease: 'soon' } }, /defaults\.lease/],
-    ['a bad role', { version: 1, roles: { 'a b': {} } }, /roles/],
-    ['another version', { version: 2 }, /version/],
+    ['an unknown field', { version: 1, colour: 'red' }, /there is no setting colour$/],
+    ['a misspelt field', { version: 1, leese: '5m' }, /no setting leese; did you mean defaults\.lease\?/],
+    ['a misspelt field of a role', { version: 1, roles: { r: { leese: '5m' } } }, /did you mean roles\.r\.lease\?/],
+    ['a misspelt group', { version: 1, rolls: {} }, /did you mean roles\?/],
+    [
+      'a number in words',
+      { version: 1, defaults: { max_attempts: 'three' } },
+      /defaults\.max_attempts must be a number/,
+    ],
+    ['half an attempt', { version: 1, defaults: { max_attempts: 1.5 } }, /max_attempts must be a whole number/],
+    ['no attempt', { version: 1, defaults: { max_attempts: 0 } }, /max_attempts must be more than 0/],
+    ['too much jitter', { version: 1, defaults: { backoff: { jitter: 3 } } }, /backoff\.jitter must be at most 1/],
+    ['no object', [], /its content must be an object/],
+    ['a span that is none', { version: 1, defaults: { lease: 'soon' } }, /defaults\.lease must be a duration/],
+    ['a bad role', { version: 1, roles: { 'a b': {} } }, /roles\.a b is not a valid role: letters/],
+    ['another version', { version: 2 }, /version must be 1/],
   ] as const) {
     test(`because its config has ${what} is refused, and the place is named`, async ({ q }) => {
       q.write('.agentq/config.json', JSON.stringify(config));

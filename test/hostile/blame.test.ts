@@ -10,8 +10,8 @@ import { fixtures, type Shell, type Shells } from '../cli/harness.ts';
 
 const test = base.extend<Shells>(fixtures);
 
-const groundOf = (q: Shell) => {
-  const workspace = findWorkspace(undefined, { cwd: q.cwd });
+const groundOf = async (q: Shell) => {
+  const workspace = await findWorkspace(undefined, { cwd: q.cwd });
   return new Ground({ workspace, store: new FsStore(workspace.storeDir, 0o600, 0o700) });
 };
 
@@ -39,21 +39,28 @@ describe("an error that a child can cause is its attempt's", () => {
     'ENAMETOOLONG',
   ] as const;
 
-  test.for(errors)('%s', (code, { q }) => {
+  test.for(errors)('%s', async (code, { q }) => {
     for (const error of [system(code), wrapped(code), new AgentqError('unreadable-file', 'x', 'y', system(code))])
-      expect(blame(error, groundOf(q))).toEqual({ on: 'attempt', reason: error.message, retry: true });
+      expect(blame(error, await groundOf(q))).toEqual({ on: 'attempt', reason: error.message, retry: true });
   });
 
-  test.for(['unreadable-file', 'missing-artifacts', 'invalid-name', 'too-large'] as const)('%s', (code, { q }) => {
-    expect(blame(new AgentqError(code, 'said'), groundOf(q))).toEqual({ on: 'attempt', reason: 'said', retry: true });
+  test.for(['unreadable-file', 'missing-artifacts', 'invalid-name', 'too-large'] as const)(
+    '%s',
+    async (code, { q }) => {
+      expect(blame(new AgentqError(code, 'said'), await groundOf(q))).toEqual({
+        on: 'attempt',
+        reason: 'said',
+        retry: true,
+      });
+    },
+  );
+
+  test('a mistake in the program', async ({ q }) => {
+    expect(blame(new TypeError('x is not y'), await groundOf(q))).toMatchObject({ on: 'attempt', retry: true });
   });
 
-  test('a mistake in the program', ({ q }) => {
-    expect(blame(new TypeError('x is not y'), groundOf(q))).toMatchObject({ on: 'attempt', retry: true });
-  });
-
-  test('a context that has drifted, and no attempt would do better', ({ q }) => {
-    expect(blame(new AgentqError('drift', 'said'), groundOf(q))).toEqual({
+  test('a context that has drifted, and no attempt would do better', async ({ q }) => {
+    expect(blame(new AgentqError('drift', 'said'), await groundOf(q))).toEqual({
       on: 'attempt',
       reason: 'said',
       retry: false,
@@ -64,23 +71,23 @@ describe("an error that a child can cause is its attempt's", () => {
 describe("an error of the machine is the machine's", () => {
   test.for(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO', 'EMFILE', 'ENFILE', 'ENOMEM', 'ESTALE'] as const)(
     '%s',
-    (code, { q }) => {
+    async (code, { q }) => {
       for (const error of [system(code), wrapped(code), new AgentqError('unreadable-file', 'x', 'y', system(code))])
-        expect(blame(error, groundOf(q))).toMatchObject({ on: 'machine', error: { message: error.message } });
+        expect(blame(error, await groundOf(q))).toMatchObject({ on: 'machine', error: { message: error.message } });
     },
   );
 
-  test.for(['storage', 'busy', 'corrupt', 'newer-schema', 'no-workspace'] as const)('%s', (code, { q }) => {
+  test.for(['storage', 'busy', 'corrupt', 'newer-schema', 'no-workspace'] as const)('%s', async (code, { q }) => {
     const error = new AgentqError(code, 'said');
-    expect(blame(error, groundOf(q))).toEqual({ on: 'machine', error });
+    expect(blame(error, await groundOf(q))).toEqual({ on: 'machine', error });
   });
 
-  test('a raw one is put into words', ({ q }) => {
-    expect(blame(system('ENOSPC'), groundOf(q))).toMatchObject({ error: { code: 'storage' } });
+  test('a raw one is put into words', async ({ q }) => {
+    expect(blame(system('ENOSPC'), await groundOf(q))).toMatchObject({ error: { code: 'storage' } });
   });
 
-  test('any, where the workspace was moved', ({ q }) => {
-    const ground = groundOf(q);
+  test('any, where the workspace was moved', async ({ q }) => {
+    const ground = await groundOf(q);
     renameSync(q.path('.agentq'), q.path('moved'));
     expect(blame(system('ENOENT'), ground)).toMatchObject({ on: 'machine', error: { code: 'storage' } });
   });

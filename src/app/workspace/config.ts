@@ -115,7 +115,7 @@ export function brokerPolicy({ broker = {} }: Config): BrokerPolicy {
 }
 
 /** @throws AgentqError `unreadable-file`, `too-large`, or `usage` if the file is not a valid config. */
-export function readConfig(path: string): Config {
+export async function readConfig(path: string): Promise<Config> {
   const text = readTextFile(path, MAX_CONFIG_BYTES);
   let json: unknown;
   try {
@@ -125,8 +125,8 @@ export function readConfig(path: string): Config {
   }
   const parsed = configSchema(Object(json) as object).safeParse(json);
   if (parsed.success) return parsed.data as Config;
-  const issue = parsed.error.issues[0]!;
-  throw new AgentqError('usage', `${path}: ${issue.path.join('.') || 'it'}: ${issue.message}`, 'see docs/config.md');
+  const { configError } = await import('./config-error.ts');
+  throw configError(path, parsed.error.issues[0]!, configSchema({ broker: {}, defaults: {}, roles: {} }));
 }
 
 /** The position of the error, without the text around it, which may contain a password. */

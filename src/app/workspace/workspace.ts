@@ -59,10 +59,10 @@ const modesOf = (shared: boolean): Modes => (shared ? { file: 0o660, folder: 0o2
  * @param from the start of the upward search if `named` is absent
  * @throws AgentqError `no-workspace`; `unreadable-file` if it is not readable
  */
-export function findWorkspace(named: string | undefined, from: CurrentFolder): Workspace {
+export async function findWorkspace(named: string | undefined, from: CurrentFolder): Promise<Workspace> {
   const place = named === undefined ? undefined : locate(from, named);
   const dir = place === undefined ? searchUpwards(from.cwd) : [join(place, FOLDER), place].find(isWorkspace);
-  if (dir !== undefined) return openWorkspace(dir);
+  if (dir !== undefined) return await openWorkspace(dir);
   const where = place ?? `${from.cwd} or any folder above it`;
   throw new AgentqError('no-workspace', `no agentq workspace in ${where}`, 'make one: agentq init');
 }
@@ -96,8 +96,8 @@ function firstAbove(path: string): string {
   }
 }
 
-function openWorkspace(dir: string): Workspace {
-  const config = readConfig(join(dir, CONFIG));
+async function openWorkspace(dir: string): Promise<Workspace> {
+  const config = await readConfig(join(dir, CONFIG));
   const storeId = notedStore(dir);
   return {
     dir,
@@ -155,11 +155,15 @@ export function newConfig({ store, shared = false, url, replicated = false }: Wa
  * Creates the folder and the config, but not the store. Existing parts stay unchanged.
  * @throws AgentqError `storage` if a folder cannot be created
  */
-export function initWorkspace(named: string | undefined, from: CurrentFolder, wanted: Wanted): Workspace {
+export async function initWorkspace(
+  named: string | undefined,
+  from: CurrentFolder,
+  wanted: Wanted,
+): Promise<Workspace> {
   const dir = placeOf(named, from);
   try {
     if (!isWorkspace(dir)) writeWorkspace(dir, from, wanted);
-    const workspace = openWorkspace(dir);
+    const workspace = await openWorkspace(dir);
     refuseOther(workspace, from, wanted);
     makeFolder(workspace.runDir, workspace.modes);
     for (const folder of [dir, dirname(dir)]) syncFolder(folder);

@@ -35,9 +35,9 @@ export const define: Define = (command, context) =>
       const make = () => initWorkspace(cli.namedDir, cli.system, wanted);
       // A new workspace is created only after the broker has answered, so that a wrong URL is not saved.
       const existed = existingWorkspace(cli.namedDir, cli.system);
-      const config = existed ? make().config : newConfig(wanted);
+      const config = existed ? (await make()).config : newConfig(wanted);
       const broker = await cli.declareTopology(config, wishOf(cli, flags));
-      const workspace = make();
+      const workspace = await make();
       const made = await cli.createBackend(workspace);
       const here = !existed || made.created;
       if (!(await cli.settleStore(workspace, here))) cli.io.talk(`agentq: warning: ${UNMARKED}`);

@@ -48,7 +48,7 @@ export const define: Define = (command, context) =>
       // The run has its own queues on the broker too, separate from other tasks.
       const url = namedUrl && withPrefix(namedUrl, `torture-${chosen}-${system.pid}`);
       const dirs = (url === undefined ? ['one'] : ['one', 'two']).map((name) => join(dir, name));
-      const workspaces = dirs.map((one) => makeWorkspace(one, join(dir, 'store'), system));
+      const workspaces = await Promise.all(dirs.map((one) => makeWorkspace(one, join(dir, 'store'), system)));
       const [workspace] = workspaces;
       if (command !== undefined && url === undefined) {
         throw new AgentqError('usage', 'a broker is killed only where there is one', 'give --url as well');
@@ -87,8 +87,8 @@ export const define: Define = (command, context) =>
       }
     });
 
-function makeWorkspace(dir: string, store: string, from: CurrentFolder): Workspace {
-  const workspace = initWorkspace(dir, from, { store });
+async function makeWorkspace(dir: string, store: string, from: CurrentFolder): Promise<Workspace> {
+  const workspace = await initWorkspace(dir, from, { store });
   writeFileSync(join(workspace.dir, 'config.json'), JSON.stringify({ ...config, store: workspace.config.store }));
   return workspace;
 }

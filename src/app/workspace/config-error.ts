@@ -1,0 +1,70 @@
+import { distance } from 'fastest-levenshtein';
+import * as z from 'zod/mini';
+import { AgentqError } from '../../core/errors.ts';
+
+/**
+ * The error for an invalid config: which setting, and what it must be. For an unknown setting, the nearest known one.
+ * @param schema the schema with all its settings
+ */
+export function configError(file: string, issue: z.core.$ZodIssue, schema: z.core.$ZodType): AgentqError {
+  const path = issue.path.map(String);
+  const problem =
+    issue.code === 'unrecognized_keys'
+      ? unknownSetting([...path, issue.keys[0]!], schema)
+      : `${path.join('.') || 'its content'} ${demandOf(issue)}`;
+  return new AgentqError('usage', `${file}: ${problem}`, 'see docs/config.md');
+}
+
+function unknownSetting(path: readonly string[], schema: z.core.$ZodType): string {
+  const name = path.at(-1)!;
+  const parent = path.slice(0, -1).join('.');
+  const role = path[0] === 'roles' ? path[1] : undefined;
+  const near = settingsIn(schema, [], role)
+    .map((known) => ({ known, far: distance(known.at(-1)!, name) }))
+    .filter(({ far }) => far <= Math.max(2, name.length / 4))
+    .map(({ known, far }) => ({ known: known.join('.'), far, away: known.slice(0, -1).join('.') === parent ? 0 : 1 }))
+    .toSorted((a, b) => a.far - b.far || a.away - b.away);
+  return `there is no setting ${path.join('.')}${near[0] ? `; did you mean ${near[0].known}?` : ''}`;
+}
+
+/**
+ * The paths of all settings.
+ * @param role stands for each role; undefined leaves the settings of roles out
+ */
+function settingsIn(schema: z.core.$ZodType, above: readonly string[], role: string | undefined): string[][] {
+  if (schema instanceof z.ZodMiniOptional) return settingsIn(schema._zod.def.innerType, above, role);
+  if (schema instanceof z.ZodMiniRecord)
+    return role === undefined ? [] : settingsIn(schema._zod.def.valueType, [...above, role], role);
+  if (!(schema instanceof z.ZodMiniObject)) return [];
+  return Object.entries(schema.shape).flatMap(([name, inner]) => {
+    const path = [...above, name];
+    return [path, ...settingsIn(inner, path, role)];
+  });
+}
+
+const FORMS: Readonly<Record<string, string>> = {
+  string: 'a string',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  object: 'an object',
+  record: 'an object',
+};
+
+/** What the value must be. The schema's own words, if it has any. */
+function demandOf(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `must be ${FORMS[issue.expected] ?? issue.expected}`;
+    case 'invalid_value':
+      return `must be ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}`;
+    case 'too_small':
+      return `must be ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`;
+    case 'too_big':
+      return `must be ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}`;
+    case 'invalid_key':
+      return issue.issues[0]?.message ?? issue.message;
+    default:
+      return issue.message;
+  }
+}
