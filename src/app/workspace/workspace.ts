@@ -249,9 +249,20 @@ function syncFolder(path: string): void {
   closeSync(fd);
 }
 
-/** An existing folder keeps its mode, because it may be a home folder. */
+/**
+ * Creates the folder and the missing folders above it. An existing folder keeps its mode, because it may be a home
+ * folder.
+ */
 function makeFolder(path: string, modes: Modes): void {
+  // Not mkdir's `recursive`: it never ends in a file system that makes no folders, such as /proc.
   if (existsSync(path)) return;
-  mkdirSync(path, { recursive: true, mode: modes.folder });
+  makeFolder(dirname(path), modes);
+  try {
+    mkdirSync(path, { mode: modes.folder });
+  } catch (error) {
+    // Another process has created it meanwhile.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return;
+  }
   chmodSync(path, modes.folder);
 }

@@ -33,7 +33,7 @@ export function storeFolder(root: string, folder: string, mode?: number): string
 }
 
 /** Creates the folder, unless the name exists. */
-function madeFolder(path: string, mode: number): Stats {
+export function madeFolder(path: string, mode: number): Stats {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found) return found;
   try {

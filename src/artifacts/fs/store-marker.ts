@@ -1,8 +1,8 @@
-import { chmodSync, existsSync, mkdirSync, unlinkSync } from 'node:fs';
+import { existsSync, statSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { AgentqError } from '../../core/errors.ts';
 import { place, readRegular, stageSync, syncFolder } from './durable-file.ts';
-import { storeFolder } from './store-folder.ts';
+import { madeFolder, storeFolder } from './store-folder.ts';
 import type { StoreModes } from './store-modes.ts';
 
 export const FOLDERS = ['tasks', 'results', 'artifacts'];
@@ -29,11 +29,12 @@ export function storeId(root: string): string | undefined {
  * Creates the missing parts of a store, and marks it durably if it has no marker. An existing root keeps its mode,
  * because it may be a home folder.
  * @returns the id of the store
- * @throws AgentqError `storage`
+ * @throws AgentqError `storage`; `usage` if the root is not a folder
  */
 export function makeStore(root: string, id: string, modes: StoreModes): string {
   try {
     makeRoot(root, modes.folder);
+    if (!statSync(root).isDirectory()) throw new AgentqError('usage', `${root} is not a directory`, 'name a folder');
     for (const folder of FOLDERS) storeFolder(root, folder, modes.folder);
     const marker = join(root, MARKER);
     if (!existsSync(marker)) {
@@ -50,8 +51,10 @@ export function makeStore(root: string, id: string, modes: StoreModes): string {
 
 /** The root of a store and the missing folders above it. */
 function makeRoot(root: string, mode: number): void {
-  const first = mkdirSync(root, { recursive: true, mode });
-  for (let made = first && root; made; made = made === first ? undefined : dirname(made)) chmodSync(made, mode);
+  // Not mkdir's `recursive`: it never ends in a file system that makes no folders, such as /proc.
+  if (existsSync(root)) return;
+  makeRoot(dirname(root), mode);
+  madeFolder(root, mode);
 }
 
 /**
