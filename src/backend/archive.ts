@@ -30,6 +30,8 @@ export interface StoreCopy extends Disposable {
   tasks(): Iterable<Task>;
   /** What was listed when the backup was made; undefined where it is a plain copy of a database. */
   readonly listing: Listing | undefined;
+  /** Whether the file that it was copied from contains everything by itself, without a write-ahead log. */
+  readonly selfContained: boolean;
   /** Notes which evidence belongs to the backup, and ends the copying: it is on the disk then. */
   list(listing: Listing): void;
 }

@@ -266,6 +266,17 @@ describe('restore', () => {
     expect(stdout).toContain('not a backup');
   });
 
+  test('undoes a restore with the file that it kept, which lacks nothing', async ({ q }) => {
+    await busy(q);
+    await q.ok('backup', 'b.db');
+    await q.submit('later');
+    const { replaced } = await q.json('restore', 'b.db', '--force');
+    expect((await q.json('list')).tasks).toHaveLength(4);
+    const { stdout } = await q.run('restore', replaced!, '--force');
+    expect(stdout).toMatch(/^tasks restored .*: 5$/m);
+    expect(stdout).not.toContain('may be missing');
+  });
+
   test('replaces a queue that is damaged, which is kept with the files beside it', async ({ q }) => {
     await busy(q);
     await q.ok('backup', 'b.db');

@@ -45,6 +45,13 @@ describe('without rights', () => {
     expect(ran).toMatchObject({ code: 12, stderr: expect.stringContaining('the epoch cannot be read') });
   });
 
+  test('a backup is not taken for a fault of the disk', async ({ q }) => {
+    await q.ok('backup', 'b.db');
+    chmodSync(q.path('b.db'), 0);
+    const ran = await q.agentq('restore', 'b.db');
+    expect(ran).toMatchObject({ code: 12, stderr: expect.stringContaining('b.db is not yours to read') });
+  });
+
   test('the database is not called an internal error', async ({ q }) => {
     const files = readdirSync(q.path('.agentq')).filter((name) => /\.db/.test(name));
     expect(files).not.toEqual([]);

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import type { ArtifactStore } from '../../artifacts/store.ts';
 import { describeDrift } from '../../artifacts/store.ts';
 import type { Restored } from '../../backend/archive.ts';
@@ -10,6 +9,8 @@ import { findDrift } from '../evidence/verify.ts';
 export interface RestoreReport extends Restored {
   /** When the backup was made, ms since 1970; absent for a plain copy of a database. */
   readonly made_at?: number;
+  /** Whether the file needed no -wal file: nothing can be missing that a -wal file contained. */
+  readonly self_contained: boolean;
   readonly evidence: readonly Evidence[];
   /** The number of missing pieces that were restored. */
   readonly brought_back: number;
@@ -29,7 +30,7 @@ export async function restore(
   { file, force }: { readonly file: string; readonly force: boolean },
 ): Promise<RestoreReport> {
   const { archive, store, storeIn, workspace } = services;
-  if (!existsSync(file)) throw new AgentqError('unreadable-file', `${file} does not exist`, 'check the path');
+  await store.examine({ file });
   if (!force && archive.occupied) {
     throw new AgentqError(
       'conflict',
@@ -40,14 +41,14 @@ export async function restore(
   try {
     using copy = archive.load(file);
     const { evidence } = contentOf(copy);
-    const { listing } = copy;
+    const { listing, selfContained: self_contained } = copy;
     const beside = storeIn(evidenceFolder(file));
     const kept = (listing?.evidence ?? []).filter((one) => one.kept);
     const usable = await verified(beside, kept, force);
     const brought_back = await bringBack(beside, store, usable);
     const restored = archive.restore(copy);
     const drift = await findDrift(store, evidence);
-    return { ...restored, ...(listing && { made_at: listing.made_at }), evidence, brought_back, drift };
+    return { ...restored, ...(listing && { made_at: listing.made_at }), self_contained, evidence, brought_back, drift };
   } catch (error) {
     throw storageError(error);
   }

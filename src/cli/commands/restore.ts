@@ -19,7 +19,7 @@ export const define: Define = (command, context) =>
       const cli = context();
       const services = await cli.backupServices();
       const report = await restore(services, { file: locate(cli.system, named), force });
-      const { tasks, leases_ended, epoch, made_at, replaced, evidence, brought_back, drift } = report;
+      const { tasks, leases_ended, epoch, made_at, self_contained, replaced, evidence, brought_back, drift } = report;
       if (cli.io.json) {
         cli.io.data({
           dir: services.workspace.dir,
@@ -34,7 +34,7 @@ export const define: Define = (command, context) =>
       } else {
         const when = made_at === undefined ? '' : ` as of ${iso(made_at)}`;
         cli.io.line(visible(`tasks restored${when} into ${services.workspace.dir}: ${tasks}`));
-        if (made_at === undefined)
+        if (made_at === undefined && !self_contained)
           cli.io.line('it is a plain copy of a database, not a backup: what its -wal file held may be missing');
         cli.io.line(`epoch ${epoch}: no attempt from before is believed; leases ended: ${leases_ended}`);
         if (replaced !== undefined) cli.io.line(visible(`what was there before is kept as ${replaced}`));

@@ -23,9 +23,11 @@ export class SqliteCopy implements StoreCopy {
   readonly path: string;
   readonly db: Connection;
   readonly listing: Listing | undefined;
+  readonly selfContained: boolean;
 
-  private constructor(path: string, db: Connection) {
+  private constructor(path: string, db: Connection, selfContained: boolean) {
     this.path = path;
+    this.selfContained = selfContained;
     this.db = db;
     this.listing = readListing(db);
   }
@@ -40,12 +42,14 @@ export class SqliteCopy implements StoreCopy {
     try {
       chmodSync(path, mode); // whatever the umask takes away
       const from = Connection.open(source, storeSchema);
+      let selfContained: boolean;
       try {
+        selfContained = from.get<{ journal_mode: string }>('PRAGMA journal_mode')?.journal_mode !== 'wal';
         from.run('VACUUM INTO ?', path);
       } finally {
         from.close();
       }
-      return new SqliteCopy(path, Connection.open(path, storeSchema));
+      return new SqliteCopy(path, Connection.open(path, storeSchema), selfContained);
     } catch (error) {
       removeCopy(path);
       throw error;
