@@ -128,6 +128,8 @@ export interface Taken {
 export interface Finding {
   readonly subject: string;
   readonly problem: string;
+  /** Whether `audit` can repair it. */
+  readonly repairable: boolean;
   readonly repaired: boolean;
 }
 

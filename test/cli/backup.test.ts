@@ -272,7 +272,7 @@ describe('restore', () => {
     await q.submit('later');
     const { replaced } = await q.json('restore', 'b.db', '--force');
     expect((await q.json('list')).tasks).toHaveLength(4);
-    const { stdout } = await q.run('restore', replaced!, '--force');
+    const { stdout } = await q.run('restore', replaced, '--force');
     expect(stdout).toMatch(/^tasks restored .*: 5$/m);
     expect(stdout).not.toContain('may be missing');
   });

@@ -47,6 +47,16 @@ describe('doctor', () => {
     expect(await q.json('doctor')).toEqual({ healthy: true, findings: [] });
   });
 
+  test('hints at --repair only where it can repair something', async ({ q }) => {
+    await completed(q);
+    rmSync(q.path('.agentq/results/t.md'));
+    const hint = async (...more: string[]) => (await q.refused('doctor', ...more)).hint;
+    expect(await hint()).toBe('these need a person');
+    meddle(q, "UPDATE task SET status = 'queued'");
+    expect(await hint()).toBe('agentq doctor --repair');
+    expect(await hint('--repair')).toBe('these need a person');
+  });
+
   test('finds nothing wrong after a life of every kind', async ({ q }) => {
     await completed(q);
     for (const id of ['a', 'b', 'c']) await q.submit(id);

@@ -4,5 +4,7 @@ export interface Diagnosis {
   readonly problem: string;
   /** `advice` is information and not a problem. */
   readonly severity: 'problem' | 'advice';
+  /** Whether `doctor --repair` can repair it; absent: no. */
+  readonly repairable?: boolean;
   readonly repaired: boolean;
 }

@@ -49,8 +49,8 @@ export async function diagnoseEvidence(services: Services, repair: boolean): Pro
   return found;
 }
 
-function problem(subject: string, what: string, repaired = false): Diagnosis {
-  return { subject, problem: what, severity: 'problem', repaired };
+function problem(subject: string, what: string): Diagnosis {
+  return { subject, problem: what, severity: 'problem', repaired: false };
 }
 
 function advice(subject: string, what: string): Diagnosis {
@@ -75,7 +75,7 @@ async function halfWritten({ store, clock }: Services, repair: boolean): Promise
   const found: Diagnosis[] = [];
   for (const path of await store.leftovers(clock() - ABANDONED)) {
     const removed = repair && (await store.removeLeftover(path));
-    found.push(problem(path, 'half-written by a process that was killed', removed));
+    found.push({ ...problem(path, 'half-written by a process that was killed'), repairable: true, repaired: removed });
   }
   return found;
 }

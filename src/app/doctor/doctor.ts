@@ -64,7 +64,13 @@ async function unusedScratch(services: Services, repair: boolean): Promise<Diagn
   return (await leftOverScratch(services)).map((name) => {
     const kept = repair ? problemOf(() => removeScratch(join(services.workspace.runDir, name))) : undefined;
     const problem = `scratch of an attempt that is over${kept === undefined ? '' : `; it cannot be removed: ${kept}`}`;
-    return { subject: `run/${name}`, problem, severity: 'problem', repaired: repair && kept === undefined } as const;
+    return {
+      subject: `run/${name}`,
+      problem,
+      severity: 'problem',
+      repairable: true,
+      repaired: repair && kept === undefined,
+    } as const;
   });
 }
 
@@ -95,6 +101,14 @@ function openRights({ workspace }: Services, repair: boolean): Diagnosis[] {
     // Only the owner can repair it. For other users it remains a problem.
     const kept = repair ? problemOf(() => chmodSync(path, mode & workspace.modes.file)) : undefined;
     const problem = `mode ${(mode & 0o777).toString(8)} lets others in; it was made ${workspace.modes.file.toString(8)}`;
-    return [{ subject: path, problem, severity: 'problem', repaired: repair && kept === undefined } as const];
+    return [
+      {
+        subject: path,
+        problem,
+        severity: 'problem',
+        repairable: true,
+        repaired: repair && kept === undefined,
+      } as const,
+    ];
   });
 }

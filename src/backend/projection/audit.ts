@@ -16,15 +16,15 @@ export function audit(db: Connection, repair: boolean): Finding[] {
   const findings: Finding[] = db
     .all<{ integrity_check: string }>('PRAGMA integrity_check(20)')
     .filter((row) => row.integrity_check !== 'ok')
-    .map((row) => ({ subject: 'database', problem: row.integrity_check, repaired: false }));
+    .map((row) => ({ subject: 'database', problem: row.integrity_check, repairable: false, repaired: false }));
   const wrong: number[] = [];
   for (const { n, stored } of everyRow(db)) {
     const folded = fold(db, n);
     if (typeof folded === 'string') {
-      findings.push({ subject: stored?.id ?? `row ${n}`, problem: folded, repaired: false });
+      findings.push({ subject: stored?.id ?? `row ${n}`, problem: folded, repairable: false, repaired: false });
     } else if (!stored || !agrees(stored, columns(folded))) {
       const problem = stored ? 'its row is not what its events fold to' : 'its row is missing';
-      findings.push({ subject: folded.id, problem, repaired: repair });
+      findings.push({ subject: folded.id, problem, repairable: true, repaired: repair });
       wrong.push(n);
     }
   }

@@ -24,7 +24,8 @@ export const define: Define = (command, context) =>
       if (skip !== undefined) await passOver(services.backend, Number(skip));
       const findings = await diagnose(services, repair);
       const left = findings.filter(({ severity, repaired }) => severity === 'problem' && !repaired);
-      if (cli.io.json) cli.io.data({ healthy: left.length === 0, findings: [...findings] } satisfies Output<'doctor'>);
+      if (cli.io.json)
+        cli.io.data({ healthy: left.length === 0, findings: findings.map(findingView) } satisfies Output<'doctor'>);
       else {
         const style = await cli.io.style();
         const mark = ({ severity, repaired }: Diagnosis) =>
@@ -36,10 +37,14 @@ export const define: Define = (command, context) =>
         throw new AgentqError(
           'unhealthy',
           `problems found: ${left.length}`,
-          repair ? 'these need a person' : 'agentq doctor --repair',
+          !repair && left.some(({ repairable }) => repairable) ? 'agentq doctor --repair' : 'these need a person',
         );
       }
     });
+
+function findingView({ subject, problem, severity, repaired }: Diagnosis): Output<'doctor'>['findings'][number] {
+  return { subject, problem, severity, repaired };
+}
 
 async function passOver(backend: Backend, offset: number): Promise<void> {
   if (!backend.skip)
