@@ -42,11 +42,12 @@ export async function findStore({ workspace, store, backend }: Services, freshId
 }
 
 /**
- * For a workspace whose store has lost its marker and has no evidence that identifies it.
+ * For a workspace whose store has lost its marker and has no evidence that identifies it. If the config names a new
+ * place, the user wants the store there.
  * @throws AgentqError `storage` if the folder at its path is not a store
  */
-function refuseEmpty({ dir, storeDir }: Workspace, store: ArtifactStore): void {
-  if (storeDir === dir || existsSync(store.locate('tasks'))) return;
+function refuseEmpty({ dir, storeDir, storeMoved }: Workspace, store: ArtifactStore): void {
+  if (storeDir === dir || storeMoved || existsSync(store.locate('tasks'))) return;
   throw new AgentqError(
     'storage',
     `the store is not there: ${storeDir}`,

@@ -30,6 +30,8 @@ export interface Workspace {
   readonly modes: Modes;
   /** The id of its store; undefined in a workspace of an older version. */
   readonly storeId?: string;
+  /** Whether the config names another place for the store than when the id was recorded. */
+  readonly storeMoved: boolean;
 }
 
 export interface Modes {
@@ -98,10 +100,11 @@ function firstAbove(path: string): string {
 
 async function openWorkspace(dir: string): Promise<Workspace> {
   const config = await readConfig(join(dir, CONFIG));
-  const storeId = notedStore(dir);
+  const noted = notedStore(dir);
   return {
     dir,
-    ...(storeId !== undefined && { storeId }),
+    ...(noted && { storeId: noted.id }),
+    storeMoved: noted?.place !== undefined && noted.place !== storePlace(config),
     config,
     storeDir: config.store === undefined ? dir : resolve(dir, config.store),
     runDir: join(dir, 'run'),
@@ -109,11 +112,16 @@ async function openWorkspace(dir: string): Promise<Workspace> {
   };
 }
 
-/** Records the id of the workspace's store durably. */
-export function noteStore({ dir, modes, storeId }: Workspace, id: string): void {
-  if (storeId === id) return;
+/** The place of the store as the config names it. */
+function storePlace({ store }: Config): string {
+  return store ?? '.';
+}
+
+/** Records the id and the place of the workspace's store durably. */
+export function noteStore({ dir, modes, storeId, storeMoved, config }: Workspace, id: string): void {
+  if (storeId === id && !storeMoved) return;
   rmSync(join(dir, STORE), { force: true });
-  writeWhole(join(dir, STORE), `${JSON.stringify({ format: 1, id })}\n`, modes.file);
+  writeWhole(join(dir, STORE), `${JSON.stringify({ format: 1, id, place: storePlace(config) })}\n`, modes.file);
   syncFolder(dir);
 }
 
@@ -122,11 +130,11 @@ export function noteStore({ dir, modes, storeId }: Workspace, id: string): void 
  * @throws AgentqError `unreadable-file`; `corrupt` if the file contains no id: to continue could mean to use another
  *   store
  */
-function notedStore(dir: string): string | undefined {
+function notedStore(dir: string): { readonly id: string; readonly place?: string } | undefined {
   const path = join(dir, STORE);
   try {
-    const { id } = JSON.parse(readFileSync(path, 'utf8')) as { id?: unknown };
-    if (typeof id === 'string' && id !== '') return id;
+    const { id, place } = JSON.parse(readFileSync(path, 'utf8')) as { id?: unknown; place?: unknown };
+    if (typeof id === 'string' && id !== '') return { id, ...(typeof place === 'string' && { place }) };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return undefined;
