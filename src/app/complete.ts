@@ -1,7 +1,7 @@
 import type { FileSource, Stored } from '../artifacts/store.ts';
 import type { CommandOf } from '../core/task/command.ts';
 import { type Decision, decide } from '../core/task/decide.ts';
-import { AgentqError, isAway } from '../core/errors.ts';
+import { AgentqError, isAway, type Refusal } from '../core/errors.ts';
 import { INSISTING, refuseSecret } from '../core/secrets/find-secret.ts';
 import type { Task } from '../core/task/task.ts';
 import {
@@ -49,7 +49,7 @@ export async function complete(
       const command = { type: 'note-refusal', of: 'complete', by, attempt, reason: refusal.message } as const;
       await services.backend.commit([{ task_id: task.id, command }]);
     }
-    if (refusal) throw AgentqError.of(refusal);
+    if (refusal) throw refused(refusal, pending);
   }
 
   const stored: Stored[] = [];
@@ -74,7 +74,7 @@ export async function completeLater(
 ): Promise<CommandOf<'complete'>> {
   const pending = await findEvidence(services, task, request);
   const { refusal } = outlook(services, task, pending);
-  if (refusal?.code === 'missing-artifacts') throw AgentqError.of(refusal);
+  if (refusal?.code === 'missing-artifacts') throw refused(refusal, pending);
   return store(services, pending, []);
 }
 
@@ -83,6 +83,8 @@ interface Completing {
   readonly spoken: Pick<CommandOf<'complete'>, 'type' | 'by' | 'attempt' | 'summary'>;
   readonly artifacts: readonly PendingEvidence[];
   readonly result: PendingEvidence | undefined;
+  /** Names what was left out because it is no regular file. */
+  readonly irregular: string | undefined;
 }
 
 async function findEvidence({ store }: Services, task: Task, request: CompleteRequest): Promise<Completing> {
@@ -92,11 +94,24 @@ async function findEvidence({ store }: Services, task: Task, request: CompleteRe
   if (!request.allowSecret)
     for (const { name } of request.artifacts) await refuseSecret(name, 'the name of an artifact', INSISTING);
   const number = attempt ?? (task.attempts.at(-1)?.number || 1);
-  const owner = { id, number, warn, attempt: task.attempts.find((one) => one.number === number) };
+  let irregular: string | undefined;
+  const onIrregular = (line: string) => warn((irregular = line));
+  const owner = { id, number, warn, onIrregular, attempt: task.attempts.find((one) => one.number === number) };
   const artifacts = await pendingArtifacts(store, owner, request.artifacts);
   const given = resultFile ?? (await ownResult(store, owner));
   const result = given && (await pendingResult(store, owner, given));
-  return { spoken: { type: 'complete', by, attempt, ...(summary !== undefined && { summary }) }, artifacts, result };
+  return {
+    spoken: { type: 'complete', by, attempt, ...(summary !== undefined && { summary }) },
+    artifacts,
+    result,
+    irregular,
+  };
+}
+
+/** The error for a refusal. For a missing artifact, it says that a link or the like lies in its place. */
+function refused(refusal: Refusal, { irregular }: Completing): AgentqError {
+  if (refusal.code !== 'missing-artifacts' || irregular === undefined) return AgentqError.of(refusal);
+  return AgentqError.of({ ...refusal, message: `${refusal.message}; ${irregular}` });
 }
 
 /** The decision on the completion, as far as it is known before the evidence is read. */

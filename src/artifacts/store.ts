@@ -113,6 +113,8 @@ export interface Scan {
   readonly closed: readonly { readonly path: string; readonly problem: string }[];
   /** Files without a path, because their name is not UTF-8; the name in readable form. */
   readonly unnamed: readonly string[];
+  /** Entries that are neither files nor folders: links, FIFOs, sockets and devices. */
+  readonly irregular: readonly { readonly path: string; readonly kind: string }[];
 }
 
 export interface Stored {

@@ -55,6 +55,19 @@ describe('a file that a worker left', PATIENTLY, () => {
     expect(content).toBe('done\n');
   });
 
+  for (const [kind, make] of [
+    ['a link', 'echo x > real.diff; ln -s real.diff patch.diff'],
+    ['a FIFO', 'mkfifo patch.diff'],
+  ] as const) {
+    test(`that is ${kind} is left out with a warning, and the reason of the failure names it`, async ({ q }) => {
+      await q.submit('--id', 't', '--expect', 'patch', '--max-attempts', '1');
+      const worker = await q.workOff(`cd "$AGENTQ_ARTIFACTS_DIR"; ${make}; echo done`);
+      const named = `left out, because only regular files are kept: artifacts/t/1/patch.diff (${kind})`;
+      expect(worker.stderr).toContain(`t: ${named}`);
+      expect((await q.task('t')).attempts[0]?.reason).toContain(`missing or empty: patch; ${named}`);
+    });
+  }
+
   test('in folders beyond any path that can be named fails the attempt, and not the worker', async ({ q }) => {
     await q.submit('--id', 'deep', '--max-attempts', '1');
     await q.submit('--id', 'next');

@@ -31,6 +31,8 @@ export interface EvidenceOwner {
   readonly attempt?: Attempt | undefined;
   /** Receives a warning for each nearby file that is left out. */
   readonly warn: (line: string) => void;
+  /** Receives links and other entries that are no regular files, if the attempt left any. */
+  readonly onIrregular: (line: string) => void;
 }
 
 /**
@@ -108,9 +110,9 @@ async function sizeOf(store: ArtifactStore, source: FileSource): Promise<number>
  * @throws AgentqError `unreadable-file` if a part of the folder is not readable
  */
 async function found(store: ArtifactStore, owner: EvidenceOwner, named: Set<string>): Promise<Map<string, string>> {
-  const { id, number, attempt, warn } = owner;
+  const { id, number, attempt, warn, onIrregular } = owner;
   const folder = attemptFolder(id, number);
-  const { paths, closed, unnamed } = await store.scan(folder);
+  const { paths, closed, unnamed, irregular } = await store.scan(folder);
   const [first] = closed;
   if (attempt && first) throw new AgentqError('unreadable-file', `${first.path}: ${first.problem}`, 'check its mode');
   const own = attempt ? await store.writtenSince(folder, claimOf(attempt), paths) : [];
@@ -122,6 +124,8 @@ async function found(store: ArtifactStore, owner: EvidenceOwner, named: Set<stri
     warn,
   );
   if (unnamed.length > 0) warn(`left out, because their names are no UTF-8: ${few(unnamed)}`);
+  const odd = irregular.filter(({ path }) => !named.has(path)).map(({ path, kind }) => `${path} (${kind})`);
+  if (odd.length > 0) onIrregular(`left out, because only regular files are kept: ${few(odd)}`);
   return namesOf(own, folder);
 }
 

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { lstatSync, readdirSync } from 'node:fs';
+import { type Dirent, lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { AgentqError } from '../../core/errors.ts';
 import type { Scan } from '../store.ts';
@@ -41,7 +41,7 @@ function touchedAt(file: string): number {
  * would take minutes.
  */
 function walk(root: string, top: string): Mutable<Scan> {
-  const scan: Mutable<Scan> = { paths: [], closed: [], unnamed: [] };
+  const scan: Mutable<Scan> = { paths: [], closed: [], unnamed: [], irregular: [] };
   const folders = [top];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     for (const entry of entriesOf(root, top, folder, scan.closed)) {
@@ -49,9 +49,16 @@ function walk(root: string, top: string): Mutable<Scan> {
       if (!isUtf8(entry.name)) scan.unnamed.push(path);
       else if (entry.isDirectory()) folders.push(path);
       else if (entry.isFile()) scan.paths.push(path);
+      else scan.irregular.push({ path, kind: kindOf(entry) });
     }
   }
   return scan;
+}
+
+function kindOf(entry: Dirent<Buffer>): string {
+  if (entry.isSymbolicLink()) return 'a link';
+  if (entry.isFIFO()) return 'a FIFO';
+  return entry.isSocket() ? 'a socket' : 'a device';
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer U)[] ? U[] : T[K] };
