@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { AgentqError } from '../../core/errors.ts';
+import { Additions } from './additions.ts';
 import { type Config, readConfig } from './config.ts';
 import { type CurrentFolder, locate } from './current-folder.ts';
 import { unreadable } from './text-file.ts';
@@ -65,6 +66,7 @@ export async function findWorkspace(named: string | undefined, from: CurrentFold
   const place = named === undefined ? undefined : locate(from, named);
   const dir = place === undefined ? searchUpwards(from.cwd) : [join(place, FOLDER), place].find(isWorkspace);
   if (dir !== undefined) return await openWorkspace(dir);
+  if (place !== undefined) for (const folder of [join(place, FOLDER), place]) refuseLostConfig(folder);
   const where = place ?? `${from.cwd} or any folder above it`;
   throw new AgentqError('no-workspace', `no agentq workspace in ${where}`, 'make one: agentq init');
 }
@@ -73,8 +75,19 @@ function searchUpwards(from: string): string | undefined {
   for (let dir = resolve(from); ; dir = dirname(dir)) {
     const found = join(dir, FOLDER);
     if (isWorkspace(found)) return found;
+    refuseLostConfig(found);
     if (dirname(dir) === dir) return undefined;
   }
+}
+
+/** @throws AgentqError `no-workspace` if the folder has the database or the note of a workspace without its config */
+function refuseLostConfig(dir: string): void {
+  if (![STORE, 'agentq.db'].some((name) => existsSync(join(dir, name)))) return;
+  throw new AgentqError(
+    'no-workspace',
+    `${join(dir, CONFIG)} is missing, and the rest of a workspace is there`,
+    'put the file back, or run agentq init with the same options as before (--store, --shared, --url)',
+  );
 }
 
 /** @throws AgentqError `unreadable-file` if the access rights are missing */
@@ -159,6 +172,11 @@ export function newConfig({ store, shared = false, url, replicated = false }: Wa
   };
 }
 
+/** What an init adds in the place of a new workspace and of its store. Begin before `initWorkspace`. */
+export function newAdditions(named: string | undefined, from: CurrentFolder, { store }: Wanted): Additions {
+  return new Additions([placeOf(named, from), ...(store === undefined ? [] : [locate(from, store)])]);
+}
+
 /**
  * Creates the folder and the config, but not the store. Existing parts stay unchanged.
  * @throws AgentqError `storage` if a folder cannot be created
@@ -167,10 +185,12 @@ export async function initWorkspace(
   named: string | undefined,
   from: CurrentFolder,
   wanted: Wanted,
+  additions?: Additions,
 ): Promise<Workspace> {
   const dir = placeOf(named, from);
   try {
-    if (!isWorkspace(dir)) writeWorkspace(dir, from, wanted);
+    if (isWorkspace(dir)) additions?.keep();
+    else writeWorkspace(dir, from, wanted, additions);
     const workspace = await openWorkspace(dir);
     refuseOther(workspace, from, wanted);
     makeFolder(workspace.runDir, workspace.modes);
@@ -221,20 +241,20 @@ function placeOf(named: string | undefined, from: CurrentFolder): string {
   return isWorkspace(join(dir, FOLDER)) ? join(dir, FOLDER) : dir;
 }
 
-function writeWorkspace(dir: string, from: CurrentFolder, wanted: Wanted): void {
+function writeWorkspace(dir: string, from: CurrentFolder, wanted: Wanted, additions?: Additions): void {
   if (existsSync(dir) && !statSync(dir).isDirectory()) {
     throw new AgentqError('usage', `${dir} is not a directory`, 'name a folder');
   }
   const modes = modesOf(wanted.shared ?? false);
   makeFolder(dir, modes);
   const config = newConfig({ ...wanted, store: wanted.store === undefined ? undefined : locate(from, wanted.store) });
-  writeWhole(join(dir, CONFIG), `${JSON.stringify(config, null, 2)}\n`, modes.file);
+  if (!writeWhole(join(dir, CONFIG), `${JSON.stringify(config, null, 2)}\n`, modes.file)) additions?.keep();
   // An agent's `git add -A` must not commit the queue.
   if (basename(dir) === FOLDER) writeWhole(join(dir, '.gitignore'), '*\n', modes.file);
 }
 
-/** Writes the complete file durably or nothing. A file that another process has created meanwhile stays unchanged. */
-function writeWhole(path: string, text: string, mode: number): void {
+/** Writes the complete file durably or nothing. A file that another process has created meanwhile stays unchanged: false. */
+function writeWhole(path: string, text: string, mode: number): boolean {
   const staged = `${path}.${process.pid}`;
   const fd = openSync(staged, 'w', mode);
   writeFileSync(fd, text);
@@ -243,8 +263,10 @@ function writeWhole(path: string, text: string, mode: number): void {
   closeSync(fd);
   try {
     linkSync(staged, path);
+    return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return false;
   } finally {
     unlinkSync(staged);
   }

@@ -1,5 +1,11 @@
 import * as z from 'zod/mini';
-import { existingWorkspace, initWorkspace, newConfig } from '../../app/workspace/workspace.ts';
+import {
+  existingWorkspace,
+  initWorkspace,
+  newAdditions,
+  newConfig,
+  type Wanted,
+} from '../../app/workspace/workspace.ts';
 import { checkName } from '../../core/identifiers.ts';
 import type { Context, TopologyWish } from '../context.ts';
 import { names, parseFlags } from '../input/flags.ts';
@@ -37,10 +43,8 @@ export const define: Define = (command, context) =>
       const existed = existingWorkspace(cli.namedDir, cli.system);
       const config = existed ? (await make()).config : newConfig(wanted);
       const broker = await cli.declareTopology(config, wishOf(cli, flags));
-      const workspace = await make();
-      const made = await cli.createBackend(workspace);
-      const here = !existed || made.created;
-      if (!(await cli.settleStore(workspace, here))) cli.io.talk(`agentq: warning: ${UNMARKED}`);
+      const { workspace, here, marked } = await furnish(cli, wanted, existed);
+      if (!marked) cli.io.talk(`agentq: warning: ${UNMARKED}`);
       const created = here || (broker?.declared.length ?? 0) > 0;
       const { dir, storeDir: store } = workspace;
       if (cli.io.json) return cli.io.data({ dir, store, created, ...(broker && { broker }) } satisfies Output<'init'>);
@@ -51,6 +55,22 @@ export const define: Define = (command, context) =>
       for (const { promise, by, how } of broker.guarantees)
         cli.io.line(`  ${promise.padEnd(14)}  ${by.padEnd(17)}  ${how}`);
     });
+
+/** Creates what is missing. If that fails for a new workspace, what was created is removed. */
+async function furnish(cli: Context, wanted: Wanted, existed: boolean) {
+  const additions = existed ? undefined : newAdditions(cli.namedDir, cli.system, wanted);
+  try {
+    const workspace = await initWorkspace(cli.namedDir, cli.system, wanted, additions);
+    // The database of a new workspace comes last: other processes use it from then on.
+    const early = !existed && workspace.storeId === undefined && (await cli.settleStore(workspace, true));
+    const { created } = await cli.createBackend(workspace);
+    const here = !existed || created;
+    return { workspace, here, marked: early || (await cli.settleStore(workspace, here)) };
+  } catch (error) {
+    additions?.takeBack();
+    throw error;
+  }
+}
 
 const UNMARKED =
   'the store is not marked, since no evidence that was recorded lies there: that its disk is away will not be noticed';
