@@ -49,9 +49,19 @@ export interface Backend {
   watch(topic: Topic): Watch;
   /** Whether it is known that it can't be asked just now, and whoever asks all the same would wait for it. */
   readonly away: boolean;
+  /** Which queue of a broker it is. Absent where the queue lies in the workspace. */
+  readonly place?: QueuePlace;
   close(): Promise<void>;
   /** For a process that ends now: closes only what others would notice, because to close files costs more than to commit. */
   leave(): Promise<void>;
+}
+
+/**
+ * What tells one queue of a broker from another. Host and port are left out: the broker may move, or have several names.
+ */
+export interface QueuePlace {
+  readonly vhost: string;
+  readonly prefix: string;
 }
 
 export interface Request {

@@ -2,10 +2,10 @@ import { chmodSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Diagnosis } from './diagnosis.ts';
 import { diagnoseEvidence } from './doctor-evidence.ts';
+import { diagnoseOutbox } from './doctor-outbox.ts';
 import { leftOverScratch } from './left-over-scratch.ts';
 import { removeScratch } from '../scratch.ts';
 import type { Services } from '../workspace/services.ts';
-import { refusedInOutbox, waitingInOutbox } from '../outbox/outbox.ts';
 
 /** How long a worker counts as present after its last request for work, in ms. */
 const PRESENT = 900_000;
@@ -24,7 +24,7 @@ export async function diagnose(services: Services, repair: boolean): Promise<rea
   found.push(...(await diagnoseEvidence(services, repair)));
   found.push(...(await deserted(services)));
   found.push(...(await unusedScratch(services, repair)));
-  found.push(...unheard(services));
+  found.push(...diagnoseOutbox(services));
   found.push(...openRights(services, repair));
   return found;
 }
@@ -81,16 +81,6 @@ function problemOf(run: () => void): string | undefined {
   } catch (error) {
     return (error as Error).message;
   }
-}
-
-/** Commands in the outbox that have not reached the queue. */
-function unheard({ workspace }: Services): Diagnosis[] {
-  const about = (names: readonly string[], problem: string, severity: Diagnosis['severity']) =>
-    names.map((name) => ({ subject: `outbox/${name}`, problem, severity, repaired: false }));
-  return [
-    ...about(waitingInOutbox(workspace), 'waits until the broker hears of it', 'advice'),
-    ...about(refusedInOutbox(workspace), 'was refused by the queue: read it, and delete it', 'advice'),
-  ];
 }
 
 function openRights({ workspace }: Services, repair: boolean): Diagnosis[] {

@@ -1,97 +1,118 @@
-import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import * as z from 'zod/mini';
-import type { Backend, Request } from '../../backend/backend.ts';
-import { loggedEnvelope } from '../../core/envelope/envelope.ts';
-import { AgentqError, type Refusal } from '../../core/errors.ts';
-import { Evidence } from '../../core/evidence/evidence.ts';
-import { type OutboxEntry, REFUSED, waitingInOutbox } from './outbox.ts';
+import type { Backend, QueuePlace, Request } from '../../backend/backend.ts';
+import { AgentqError, type ErrorCode, type Refusal } from '../../core/errors.ts';
 import type { Workspace } from '../workspace/workspace.ts';
+import { type OutboxCommand, type OutboxEntry, REFUSED, waitingInOutbox, writeInOutbox } from './outbox.ts';
+import { readEntry } from './read-entry.ts';
 
-const text = z.optional(z.string());
-const spoken = { by: z.string(), attempt: z.optional(z.number()) };
-const KeptSchema = z.object({
-  v: z.literal(1),
-  at: z.number(),
-  task_id: z.string(),
-  command: z.discriminatedUnion('type', [
-    z.object({
-      type: z.literal('submit'),
-      envelope: loggedEnvelope(),
-      context: z.optional(Evidence),
-      max_attempts: z.optional(z.number()),
-    }),
-    z.object({
-      type: z.literal('complete'),
-      ...spoken,
-      summary: text,
-      result: z.optional(Evidence),
-      artifacts: z.readonly(z.array(Evidence)),
-    }),
-    z.object({
-      type: z.literal('fail'),
-      ...spoken,
-      reason: z.string(),
-      artifacts: z.readonly(z.array(Evidence)),
-      backoff: z.optional(z.object({ base: z.number(), factor: z.number(), max: z.number(), jitter: z.number() })),
-    }),
-  ]),
-});
+/** The reason why each file waits, by file name. A worker flushes often and prints each reason once. */
+const reasons = new WeakMap<Workspace, ReadonlyMap<string, string>>();
+
+/** Why a file of the outbox waits, according to the last flush of this process. */
+export function whyWaiting(workspace: Workspace, name: string): string | undefined {
+  return reasons.get(workspace)?.get(name);
+}
 
 /**
  * Sends the waiting commands of the outbox to the queue, oldest first. Two processes may do this at the same time: a
- * repeated command changes nothing.
+ * repeated command changes nothing. An entry for another queue stays in the outbox, and so does an entry that the
+ * broker does not accept because of the login, a right or a missing queue. The next entries are sent.
  * @throws AgentqError `unreachable` if the outage continues; the remaining commands stay in the outbox
  */
 export async function flushOutbox(workspace: Workspace, backend: Backend, say: (line: string) => void): Promise<void> {
+  const waiting = new Map<string, Waiting>();
+  // The same obstacle holds up the next entries of the same type and role, and the next entries of the same task.
+  const obstacles = new Map<string, string>();
   for (const name of waitingInOutbox(workspace)) {
     const path = join(workspace.dir, 'outbox', name);
-    if (!existsSync(path)) continue; // another process was faster
-    const kept = read(path);
-    if (!kept) {
-      say(`${path} is not readable: it is left as it is`);
+    const entry = readEntry(path);
+    if (!entry) {
+      // A file that is gone was sent by another process.
+      if (existsSync(path)) waiting.set(name, { subject: path, reason: 'the file is not readable' });
       continue;
     }
-    const { task_id, command, at } = kept;
-    const refusal = await tell(backend, { task_id, command, at });
-    const done = command.type === 'submit' ? 'submitted' : command.type === 'complete' ? 'completed' : 'failed';
-    if (refusal) {
-      renameIfThere(path, `${path}${REFUSED}`);
-      say(`${task_id} was ${done} while the broker was away, and that is refused now: ${refusal.message}`);
-    } else {
-      rmSync(path, { force: true });
-      say(`${task_id} was ${done} while the broker was away, and the queue knows it now`);
+    const { task_id, command } = entry;
+    const keys = [`task ${task_id}`, `${command.type} ${roleOf(command)}`];
+    const elsewhere = otherQueue(entry, backend);
+    const known = elsewhere ?? keys.map((key) => obstacles.get(key)).find((reason) => reason);
+    const told = known === undefined ? await tell(backend, entry) : { waits: known };
+    if (told?.waits !== undefined) {
+      waiting.set(name, { subject: task_id, reason: told.waits });
+      if (elsewhere === undefined) for (const key of keys) obstacles.set(key, told.waits);
+      continue;
     }
+    if (told?.refusal) putAside(workspace, name, entry, told.refusal);
+    rmSync(path, { force: true });
+    const done = command.type === 'submit' ? 'submitted' : command.type === 'complete' ? 'completed' : 'failed';
+    const outcome = told?.refusal ? `that is refused now: ${told.refusal.message}` : 'the queue knows it now';
+    say(`${task_id} was ${done} while the broker was away, and ${outcome}`);
   }
+  sayNew(workspace, waiting, say);
 }
 
-/** A command that is refused must not block the next ones. @returns the reason if it is refused */
-async function tell(backend: Backend, request: Request): Promise<Refusal | undefined> {
+interface Waiting {
+  readonly subject: string;
+  readonly reason: string;
+}
+
+/** One line for each reason that is new. */
+function sayNew(workspace: Workspace, waiting: ReadonlyMap<string, Waiting>, say: (line: string) => void): void {
+  const fresh = [...waiting].filter(([name, { reason }]) => whyWaiting(workspace, name) !== reason);
+  for (const [reason, of] of Map.groupBy(fresh, ([, { reason }]) => reason)) {
+    const subject = of[0]![1].subject;
+    const more = of.length - 1;
+    say(`${more === 0 ? `${subject} waits` : `${subject} and ${more} more wait`} in the outbox: ${reason}`);
+  }
+  reasons.set(workspace, new Map([...waiting].map(([name, { reason }]) => [name, reason])));
+}
+
+function roleOf(command: OutboxCommand): string {
+  return command.type === 'submit' ? command.envelope.to : command.by;
+}
+
+/** Why an entry is not for this queue; undefined if it is. */
+export function otherQueue({ place }: OutboxEntry, backend: Backend): string | undefined {
+  if (!place || (place.vhost === backend.place?.vhost && place.prefix === backend.place.prefix)) return undefined;
+  return `it is for another queue: ${inWords(place)}`;
+}
+
+function inWords({ vhost, prefix }: QueuePlace): string {
+  return `virtual host ${vhost}, prefix ${prefix}`;
+}
+
+/** A refusal in one line. */
+export function withHint({ message, hint }: { readonly message: string; readonly hint?: string | undefined }): string {
+  return hint === undefined ? message : `${message} (${hint})`;
+}
+
+/** Errors caused by the login, the rights or the queues of the broker. The entry is not the cause. */
+const obstructing: ReadonlySet<ErrorCode> = new Set(['denied', 'topology']);
+
+/** Errors caused by the content of the entry. */
+const refusing: ReadonlySet<ErrorCode> = new Set(['invalid-name', 'too-large']);
+
+/** @returns why it is refused, or why it has to wait; undefined if the queue has accepted it */
+async function tell(
+  backend: Backend,
+  { task_id, command, at }: Request,
+): Promise<{ readonly refusal?: Refusal; readonly waits?: string } | undefined> {
   try {
-    return (await backend.commit([request]))[0]?.refusal;
+    const refusal = (await backend.commit([{ task_id, command, at }]))[0]?.refusal;
+    return refusal && { refusal };
   } catch (error) {
-    const final = ['topology', 'denied', 'invalid-name', 'too-large'];
-    if (error instanceof AgentqError && final.includes(error.code)) return error;
+    if (!(error instanceof AgentqError)) throw error;
+    if (obstructing.has(error.code)) return { waits: withHint(error) };
+    if (refusing.has(error.code)) return { refusal: error };
     throw error;
   }
 }
 
-/** Undefined if it is not a file of the outbox. */
-function read(path: string): OutboxEntry | undefined {
-  let json: unknown;
+/** Saves a refused entry with the reason under a name that a flush ignores. */
+function putAside(workspace: Workspace, name: string, entry: OutboxEntry, { message, hint }: Refusal): void {
   try {
-    json = JSON.parse(readFileSync(path, 'utf8'));
-  } catch {
-    return undefined;
-  }
-  const parsed = KeptSchema.safeParse(json);
-  return parsed.success ? parsed.data : undefined;
-}
-
-function renameIfThere(from: string, to: string): void {
-  try {
-    renameSync(from, to);
+    writeInOutbox(workspace, `${name}${REFUSED}`, { ...entry, refused: { message, hint } });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw new AgentqError('storage', (error as Error).message);
+    throw new AgentqError('storage', (error as Error).message);
   }
 }

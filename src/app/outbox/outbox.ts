@@ -1,17 +1,24 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { QueuePlace } from '../../backend/backend.ts';
 import type { CommandOf } from '../../core/task/command.ts';
+import type { Services } from '../workspace/services.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
 /** The commands that the outbox can hold. */
 export type OutboxCommand = CommandOf<'submit' | 'complete' | 'fail'>;
 
-/** One file of the outbox. `at`: when it was issued, ms since 1970. */
+/** One file of the outbox. */
 export interface OutboxEntry {
   readonly v: 1;
+  /** When it was issued, ms since 1970. */
   readonly at: number;
   readonly task_id: string;
   readonly command: OutboxCommand;
+  /** The queue that it is for. Older entries have none: they are for the queue of the workspace. */
+  readonly place?: QueuePlace | undefined;
+  /** Why the queue refused it. Absent in a file that still waits, and in a file of an older version. */
+  readonly refused?: { readonly message: string; readonly hint?: string | undefined } | undefined;
 }
 
 export const REFUSED = '.refused';
@@ -20,13 +27,23 @@ export const REFUSED = '.refused';
  * Saves a command durably on the local disk until it can be sent to the broker.
  * @param at when it was issued, ms since 1970. It counts from then, unless another change came first.
  */
-export function keepInOutbox({ dir, modes }: Workspace, task_id: string, command: OutboxCommand, at: number): void {
+export function keepInOutbox(
+  { workspace, backend }: Pick<Services, 'workspace' | 'backend'>,
+  task_id: string,
+  command: OutboxCommand,
+  at: number,
+): void {
+  const name = `${String(at).padStart(15, '0')}-${task_id}-${command.type}.json`;
+  writeInOutbox(workspace, name, { v: 1, at, task_id, command, place: backend.place });
+}
+
+/** Writes a file of the outbox durably and atomically. */
+export function writeInOutbox({ dir, modes }: Workspace, name: string, entry: OutboxEntry): void {
   const folder = join(dir, 'outbox');
   if (!existsSync(folder)) mkdirSync(folder, { mode: modes.folder, recursive: true });
-  const name = `${String(at).padStart(15, '0')}-${task_id}-${command.type}.json`;
   const staged = join(folder, `.${name}.${process.pid}`);
   const fd = openSync(staged, 'w', modes.file);
-  writeFileSync(fd, JSON.stringify({ v: 1, at, task_id, command } satisfies OutboxEntry));
+  writeFileSync(fd, JSON.stringify(entry));
   fsyncSync(fd);
   closeSync(fd);
   renameSync(staged, join(folder, name));

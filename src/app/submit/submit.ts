@@ -52,10 +52,10 @@ export async function submit(services: Services, draft: Draft): Promise<Submitte
 }
 
 /** The task as it will be after its submit from the outbox, if its id is not used by another task. */
-function submitLater({ workspace, clock }: Services, { task_id, command }: StagedSubmit): Omit<Submitted, 'warnings'> {
+function submitLater(services: Services, { task_id, command }: StagedSubmit): Omit<Submitted, 'warnings'> {
   const { fresh: _fresh, ...kept } = command;
-  const now = clock();
-  keepInOutbox(workspace, task_id, kept, now);
+  const now = services.clock();
+  keepInOutbox(services, task_id, kept, now);
   return { task: decide(undefined, kept, { now, random: () => 0 }).task!, created: true, kept: true };
 }
 

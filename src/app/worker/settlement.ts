@@ -106,7 +106,7 @@ export class Settlement {
     const { backend, clock } = this.#services;
     const at = this.endedAt ?? clock();
     const keep = async (why: string) => {
-      if (later) keepInOutbox(this.#services.workspace, this.#id, await later(), at);
+      if (later) keepInOutbox(this.#services, this.#id, await later(), at);
       return this.report('kept', why);
     };
     if (later && backend.away) return await keep('the broker is away');

@@ -11,6 +11,7 @@ import type {
   Finding,
   Outcome,
   PassedOver,
+  QueuePlace,
   Request,
   Taken,
   Topic,
@@ -150,6 +151,11 @@ export class AmqpBackend implements Backend {
 
   get away(): boolean {
     return this.#client.away;
+  }
+
+  get place(): QueuePlace {
+    const { vhost, prefix } = this.#client.address;
+    return { vhost, prefix };
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs';
+import * as z from 'zod/mini';
+import { loggedEnvelope } from '../../core/envelope/envelope.ts';
+import { Evidence } from '../../core/evidence/evidence.ts';
+import type { OutboxEntry } from './outbox.ts';
+
+const text = z.optional(z.string());
+const spoken = { by: z.string(), attempt: z.optional(z.number()) };
+const KeptSchema = z.object({
+  v: z.literal(1),
+  at: z.number(),
+  task_id: z.string(),
+  place: z.optional(z.object({ vhost: z.string(), prefix: z.string() })),
+  refused: z.optional(z.object({ message: z.string(), hint: text })),
+  command: z.discriminatedUnion('type', [
+    z.object({
+      type: z.literal('submit'),
+      envelope: loggedEnvelope(),
+      context: z.optional(Evidence),
+      max_attempts: z.optional(z.number()),
+    }),
+    z.object({
+      type: z.literal('complete'),
+      ...spoken,
+      summary: text,
+      result: z.optional(Evidence),
+      artifacts: z.readonly(z.array(Evidence)),
+    }),
+    z.object({
+      type: z.literal('fail'),
+      ...spoken,
+      reason: z.string(),
+      artifacts: z.readonly(z.array(Evidence)),
+      backoff: z.optional(z.object({ base: z.number(), factor: z.number(), max: z.number(), jitter: z.number() })),
+    }),
+  ]),
+});
+
+/** Reads a file of the outbox. @returns undefined if it is gone, or is not an entry of the outbox */
+export function readEntry(path: string): OutboxEntry | undefined {
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    return undefined;
+  }
+  const parsed = KeptSchema.safeParse(json);
+  return parsed.success ? parsed.data : undefined;
+}

@@ -1,0 +1,130 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { describe, expect, onTestFinished } from 'vitest';
+import type { Output } from '../../src/cli/output/schemas.ts';
+import { amqpUrl } from '../broker/shared-broker.ts';
+import { freePort } from '../broker/free-port.ts';
+import { test } from '../amqp/fixture.ts';
+import { type Machine, Site, SLOW } from '../amqp/site.ts';
+
+/** The URL of the site with something else in it. */
+function changed(site: Site, change: (url: URL) => void): { readonly AGENTQ_URL: string } {
+  const url = new URL(site.url);
+  change(url);
+  return { AGENTQ_URL: url.href };
+}
+
+/** Puts a completion into the outbox, as a worker does whose broker is away. An older one names no queue. */
+function keepCompletion(machine: Machine, id: string, more: object = {}): string {
+  const name = `${String(Date.now()).padStart(15, '0')}-${id}-complete.json`;
+  const command = { type: 'complete', by: 'r', attempt: 1, summary: 'finished', artifacts: [] };
+  mkdirSync(machine.path('.agentq', 'outbox'), { recursive: true });
+  writeFileSync(outbox(machine, name), JSON.stringify({ v: 1, at: Date.now(), task_id: id, command, ...more }));
+  return name;
+}
+
+const outbox = (machine: Machine, name: string) => machine.path('.agentq', 'outbox', name);
+
+/** Submits while the broker is away: as if its host had moved to where nothing listens. */
+async function submitOffline(site: Site, machine: Machine, id: string, to = 'r'): Promise<void> {
+  const port = `${await freePort()}`;
+  await machine
+    .with(changed(site, (url) => void (url.port = port)))
+    .ok('submit', '--to', to, '--id', id, '--instructions', 'x', '--offline-ok', '--broker-timeout', '300ms');
+}
+
+const waitLines = (stderr: string) => stderr.split('\n').filter((line) => line.includes('in the outbox'));
+
+/** What doctor says of the outbox. */
+async function outboxAdvice(machine: Machine): Promise<readonly string[]> {
+  const { findings } = await machine.json<Output<'doctor'>>('doctor');
+  return findings.filter(({ subject }) => subject.startsWith('outbox/')).map(({ problem }) => problem);
+}
+
+/** What may be wrong with a URL, the exit code, and how to make it so. */
+const unusable: readonly (readonly [string, number, (url: URL) => void])[] = [
+  ['a wrong password', 26, (url: URL) => void (url.password = 'wrong')],
+  ['a virtual host that does not exist', 26, (url: URL) => void (url.pathname = '/nowhere')],
+  ['a prefix that nobody declared', 27, (url: URL) => url.searchParams.set('prefix', 'undeclared')],
+];
+
+describe('the outbox', { timeout: SLOW }, () => {
+  test.for(unusable)('%s leaves it as it is', async ([, exit, change], { cast: { site, lead, one } }) => {
+    await lead.submit('a');
+    await lead.submit('b');
+    await one.ok('claim', '--as', 'r');
+    await one.ok('claim', '--as', 'r');
+    const files = [keepCompletion(one, 'a'), keepCompletion(one, 'b')].toSorted();
+    const { code, stderr } = await one.with(changed(site, change)).run('status');
+    expect(code).toBe(exit);
+    expect(one.files('outbox')).toEqual(files);
+    expect(waitLines(stderr)).toEqual([expect.stringMatching(/ a and 1 more wait in the outbox: /)]);
+    expect(await one.run('status')).toMatchObject({ code: 0, stderr: expect.stringContaining('a was completed') });
+    expect(one.files('outbox')).toEqual([]);
+    expect(await lead.task('b')).toMatchObject({ status: 'completed' });
+  });
+
+  test('an entry whose role has no queue waits, and those behind it are told', async ({ cast: { site, lead } }) => {
+    await lead.submit('a');
+    await lead.ok('claim', '--as', 'r');
+    await submitOffline(site, lead, 'p', 'nobody');
+    await submitOffline(site, lead, 'q', 'nobody');
+    keepCompletion(lead, 'a');
+    const { code, stderr } = await lead.run('status');
+    expect(code).toBe(0);
+    expect(stderr).toContain('a was completed while the broker was away, and the queue knows it now');
+    expect(waitLines(stderr)).toEqual([expect.stringMatching(/ p and 1 more wait in the outbox: .*nobody/)]);
+    expect(lead.files('outbox')).toHaveLength(2);
+    const advice = expect.stringMatching(/^waits .*: .*nobody/);
+    expect(await outboxAdvice(lead)).toEqual([advice, advice]);
+    const worker = lead.work('true');
+    await lead.submit('c');
+    await lead.submit('d');
+    expect(await lead.wait('c', 'd')).toBe(0);
+    worker.signal('SIGTERM');
+    await worker.finished();
+    expect(waitLines(worker.stderr)).toHaveLength(1);
+    await lead.ok('init', '--workers', 'nobody');
+    expect(await lead.run('status')).toMatchObject({ code: 0, stderr: expect.stringContaining('q was submitted') });
+    expect(lead.files('outbox')).toEqual([]);
+  });
+
+  test('an entry for another queue waits for that one', async ({ cast: { site, lead } }) => {
+    const other = new Site(amqpUrl());
+    onTestFinished(() => other.close());
+    await other.machine('lead');
+    await submitOffline(site, lead, 'a');
+    const [file] = lead.files('outbox');
+    const text = readFileSync(outbox(lead, file!), 'utf8');
+    expect(JSON.parse(text)).toMatchObject({ place: { prefix: site.names.prefix } });
+    const { hostname, port, username, password } = new URL(site.url);
+    for (const part of [`${hostname}:${port}`, `${username}:${password}`]) expect(text).not.toContain(part);
+    const elsewhere = lead.with({ AGENTQ_URL: other.url });
+    const { code, stderr } = await elsewhere.run('status');
+    expect(code).toBe(0);
+    expect(waitLines(stderr)).toEqual([expect.stringContaining(`prefix ${site.names.prefix}`)]);
+    expect(lead.files('outbox')).toEqual([file]);
+    expect(await outboxAdvice(elsewhere)).toEqual([expect.stringContaining(`prefix ${site.names.prefix}`)]);
+    expect(await lead.run('status')).toMatchObject({ stderr: expect.stringContaining('a was submitted') });
+    expect(lead.files('outbox')).toEqual([]);
+    expect(await lead.json('status', 'a')).toMatchObject({ status: 'queued' });
+  });
+
+  test('what the queue refused says why, and can be told again', async ({ cast: { site, lead } }) => {
+    await lead.submit('a');
+    await lead.ok('cancel', 'a');
+    const name = keepCompletion(lead, 'a');
+    await lead.submit('b');
+    await submitOffline(site, lead, 'b', 's');
+    await lead.ok('status');
+    const [first, second] = lead.files('outbox');
+    expect([first, second]).toEqual([`${name}.refused`, expect.stringMatching(/-b-submit\.json\.refused$/)]);
+    const { refused } = JSON.parse(readFileSync(outbox(lead, first!), 'utf8')) as { refused: { message: string } };
+    expect(refused.message).toContain('cancelled');
+    expect(await outboxAdvice(lead)).toEqual([
+      expect.stringMatching(/cancelled.*remove \.refused.*agentq complete a --from r .*Otherwise delete it/),
+      expect.stringMatching(/refused by the queue: .*b.*remove \.refused.*agentq submit --to s .*Otherwise delete it/),
+    ]);
+    renameSync(outbox(lead, first!), outbox(lead, name));
+    expect(await lead.run('status')).toMatchObject({ stderr: expect.stringContaining('refused now') });
+  });
+});
