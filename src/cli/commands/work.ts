@@ -93,4 +93,5 @@ AGENTQ_TASK_ID, AGENTQ_ATTEMPT, AGENTQ_ROLE, AGENTQ_CONTEXT_FILE, AGENTQ_RESULT_
 Exit 0 completes the task with the result file, or with what it printed where it wrote none; exit 75 tries it again
 later, at no cost to its attempts; any other exit fails the attempt. What it prints is kept as the artifact "log".
 A first SIGTERM or SIGINT drains, a second hands running tasks back. SIGHUP hands them back at once; a worker that was
-started by nohup ignores it.`;
+started by nohup ignores it. It cannot see a nohup in a script of /bin/sh, such as dash: use setsid agentq work there,
+or systemd.`;
