@@ -82,7 +82,7 @@ describe('doctor', () => {
       const ran = await q.run('doctor');
       expect(ran.code).toBe(24);
       expect(ran.stdout).toBe(`problem   t: ${name} was changed since it was recorded\n`);
-      expect(ran.stderr).toMatch(/^agentq: 1 problems? found \(.*\)\n$/);
+      expect(ran.stderr).toMatch(/^agentq: problems found: 1 \(.*\)\n$/);
       rmSync(q.path(path));
       const repaired = await q.run('doctor', '--repair', '--json');
       expect(repaired.code).toBe(24);
