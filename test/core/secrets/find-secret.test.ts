@@ -134,7 +134,7 @@ describe('a text with a secret', () => {
     const refusal = refuseSecret(`the token ${secret} and more`, 'the summary');
     await expect(refusal).rejects.toMatchObject({
       code: 'secret',
-      message: 'the summary seems to hold a credential (github-token)',
+      message: 'there seems to be a credential (github-token) in the summary',
     });
   });
 
