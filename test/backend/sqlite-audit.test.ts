@@ -56,9 +56,13 @@ for (const [what, id, change] of [
     tamper(`UPDATE task SET ${change} ${row(id)}`);
     // A row that was renamed may be called by either name.
     const subject: unknown = expect.stringMatching(new RegExp(`^(${id}|renamed)$`));
-    expect(await backend.audit(false)).toEqual([{ subject, problem: expect.any(String), repaired: false }]);
+    expect(await backend.audit(false)).toEqual([
+      { subject, problem: expect.any(String), repairable: true, repaired: false },
+    ]);
     expect(await backend.audit(false)).toHaveLength(1);
-    expect(await backend.audit(true)).toEqual([{ subject, problem: expect.any(String), repaired: true }]);
+    expect(await backend.audit(true)).toEqual([
+      { subject, problem: expect.any(String), repairable: true, repaired: true },
+    ]);
     expect(await backend.audit(false)).toEqual([]);
     expect(await everything(backend)).toEqual(before);
   });
@@ -71,7 +75,7 @@ test('a row that claims to be long due is found, and is derived anew from the lo
   // In a process of its own, which can be killed: an audit that never ends must not take the tests with it.
   const findings = await new Child(new URL('processes/audit.ts', import.meta.url), [dir], 10_000).output();
   expect(findings.map((line) => JSON.parse(line) as unknown)).toEqual([
-    { subject: 'queued', problem: expect.any(String), repaired: true },
+    { subject: 'queued', problem: expect.any(String), repairable: true, repaired: true },
   ]);
   expect(await everything(backend)).toEqual(before);
 });
@@ -107,7 +111,7 @@ for (const [what, change] of Object.entries({
     tamper(change);
     for (const repair of [false, true, false]) {
       expect(await backend.audit(repair)).toEqual([
-        { subject: 'failed', problem: expect.stringContaining('event'), repaired: false },
+        { subject: 'failed', problem: expect.stringContaining('event'), repairable: false, repaired: false },
       ]);
     }
     expect(await backend.list({ limit: 10 })).toEqual(before);
@@ -119,15 +123,22 @@ test('an event that is unreadable does not keep other rows from being repaired',
   tamper(`UPDATE event SET body = 'x' ${eventsOf('failed')}; UPDATE task SET status = 'failed' ${row('queued')}`);
   const findings = await backend.audit(true);
   expect(findings).toHaveLength(2);
-  expect(findings).toContainEqual({ subject: 'failed', problem: expect.any(String), repaired: false });
-  expect(findings).toContainEqual({ subject: 'queued', problem: expect.any(String), repaired: true });
+  expect(findings).toContainEqual({
+    subject: 'failed',
+    problem: expect.any(String),
+    repairable: false,
+    repaired: false,
+  });
+  expect(findings).toContainEqual({ subject: 'queued', problem: expect.any(String), repairable: true, repaired: true });
   expect(await idsOf(backend.list({ statuses: ['queued'], limit: 10 }))).toEqual(['queued']);
 });
 
 test('a task whose events are gone is named, and stays', async () => {
   const { backend, tamper } = await store();
   tamper(`DELETE FROM event ${eventsOf('queued')}`);
-  expect(await backend.audit(true)).toEqual([{ subject: 'queued', problem: expect.any(String), repaired: false }]);
+  expect(await backend.audit(true)).toEqual([
+    { subject: 'queued', problem: expect.any(String), repairable: false, repaired: false },
+  ]);
   expect(await backend.task('queued')).toMatchObject({ status: 'queued' });
 });
 
