@@ -71,7 +71,7 @@ const others: readonly Case[] = [
   ['a reply queue with a blank', 'invalid-name', submit('--reply-to', 'a b'), /--reply-to/],
   ['a file below a file', 'unreadable-file', ['submit', '--to', 'r', '--file', 'context.md/x'], /does not exist/],
   ['a file that is a device', 'unreadable-file', ['submit', '--to', 'r', '--file', '/dev/null'], /not a regular file/],
-  ['an empty path', 'usage', ['submit', '--to', 'r', '--file', ''], /--file/],
+  ['an empty path', 'usage', ['submit', '--to', 'r', '--file', ''], /the path is empty/],
   [
     'an envelope over 64 KiB beside a file',
     'too-large',
