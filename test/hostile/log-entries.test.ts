@@ -3,7 +3,17 @@ import { describe, expect, test } from 'vitest';
 import { ADDED_TABLES } from '../../src/backend/amqp/cache/schema.ts';
 import type { Event } from '../../src/core/task/event.ts';
 import type { Task } from '../../src/core/task/task.ts';
-import { envelope, type Forged, Machine, MINUTE, PaperLog, reading, SECOND, START } from './support/paper-log.ts';
+import {
+  envelope,
+  type Forged,
+  Machine,
+  MINUTE,
+  PaperLog,
+  queued,
+  reading,
+  SECOND,
+  START,
+} from './support/paper-log.ts';
 
 /** What the workers of role `r` may write, against tasks of role `s`. */
 
@@ -19,20 +29,6 @@ const claimedEvent = (task_id: string, more: object = {}) => ({
   attempt: 1,
   worker: 'r-1',
   expires_at: START + MINUTE,
-  ...more,
-});
-
-/** A task as one that is open is said again. */
-const queued = (id: string, role: string, more: object = {}) => ({
-  id,
-  envelope: envelope(id, role),
-  submitted_at: START,
-  updated_at: START,
-  attempts: [],
-  forgiven: 0,
-  refused: 0,
-  status: 'queued',
-  ready_at: START,
   ...more,
 });
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { WORKER_KEY_WORDS } from '../../../src/backend/amqp/wire/routing-key.ts';
-import { envelope, type Forged, MINUTE, names, START } from './paper-log.ts';
+import { envelope, type Forged, MINUTE, names, queued, START } from './paper-log.ts';
 
 const YEAR_2200 = Date.UTC(2200, 0, 1);
 /** The tasks of each role. */
@@ -28,17 +28,7 @@ const anyTask = fc.record({
 });
 
 /** A whole and coherent task, which is the most that a forger can hope to be believed. */
-const coherentTask = fc.tuple(anyId, anyRole).map(([id, role]) => ({
-  id,
-  envelope: envelope(id, role),
-  submitted_at: START,
-  updated_at: START,
-  attempts: [],
-  forgiven: 0,
-  refused: 0,
-  status: 'queued',
-  ready_at: START,
-}));
+const coherentTask = fc.tuple(anyId, anyRole).map(([id, role]) => queued(id, role));
 
 const anyEvent = fc
   .record({

@@ -45,6 +45,20 @@ export const envelope = (id: string, to: string, more: Partial<Envelope> = {}): 
   ...more,
 });
 
+/** An open task, as the log repeats it. */
+export const queued = (id: string, role: string, more: object = {}) => ({
+  id,
+  envelope: envelope(id, role),
+  submitted_at: START,
+  updated_at: START,
+  attempts: [],
+  forgiven: 0,
+  refused: 0,
+  status: 'queued',
+  ready_at: START,
+  ...more,
+});
+
 /** A log without a broker: what agentq writes, and what a user forges, in one order. */
 export class PaperLog {
   readonly #messages: ConsumeMessage[] = [];
