@@ -9,17 +9,17 @@ import { TOLERANCE } from './role-clocks.ts';
 import type { LogEntry } from '../wire/decode.ts';
 import type { LogMessage } from '../wire/log-message.ts';
 
-/** How far the cache has come in the log. */
+/** How far the cache has read the log. */
 export interface Position {
-  /** The offset of the last message that was folded; -1 where there was none. */
+  /** The offset of the last message that was folded; -1 if there is none. */
   readonly last: number;
   readonly id: string;
   readonly at: number;
-  /** How long the log is up to it. */
+  /** The length of the log up to this message. */
   readonly bytes: number;
 }
 
-/** What came of one message: whether it took effect, and undefined where it had none to take. */
+/** The result of folding one message: whether it took effect; undefined if it can have no effect. */
 export type Folded = boolean | undefined;
 
 export interface FoldedEntry {
@@ -27,44 +27,44 @@ export interface FoldedEntry {
   readonly folded: Folded;
 }
 
-/** The longest that a file name may be, less its ends, in bytes. */
+/** The maximum length of a file name without its endings, in bytes. */
 const LONGEST_NAME = 200;
 
-/** What a broker stores beside the content of a message, about, in bytes. */
+/** The approximate storage that a broker needs for a message besides its content, in bytes. */
 const OVERHEAD = 400;
 
-/** The steps in which it is remembered how long the log was, in bytes. */
+/** The interval at which the length of the log is recorded, in bytes. */
 const MILESTONE = 100_000;
 
-/** How much of an error is remembered as the reason why an entry was passed over, in characters. */
+/** The maximum length of the recorded reason why an entry was passed over, in characters. */
 const LONGEST_REASON = 200;
 
-/** From how old on an entry can't be published again, in ms: what is known of it is forgotten. */
+/** An entry of this age can't be published again, and its record is deleted, in ms. */
 const REMEMBERED = 86_400_000;
 
 /**
- * The cache of one log, in a file of its own: two brokers, or two virtual hosts, never share one. It is opened when it
- * is first asked: who submits one task under a fresh id asks nothing.
+ * The cache of one log, in its own file: two brokers, or two virtual hosts, never share one. It is opened on first use:
+ * the submit of one task under a fresh id does not read it.
  */
 export class Cache {
   readonly #path: string;
   readonly #mode: number;
   #db: Connection | undefined;
-  /** Of the file that is open, or was found damaged. */
+  /** The inode of the file that is open, or was found damaged. */
   #inode: number | undefined;
 
-  /** @param identity what tells this log from others */
+  /** @param identity distinguishes this log from others */
   constructor(dir: string, identity: string, mode: number) {
     this.#path = join(dir, `cache-${encodeURIComponent(identity).slice(0, LONGEST_NAME)}.db`);
     this.#mode = mode;
   }
 
-  /** Opens it, so that it is open when somebody asks. */
+  /** Opens the cache ahead of the first read. */
   begin(): void {
     try {
       this.position();
     } catch {
-      // Whoever asks is told what is wrong.
+      // The next read gets the error.
     }
   }
 
@@ -90,7 +90,7 @@ export class Cache {
     return db;
   }
 
-  /** Whether the file itself is at fault, where something was. */
+  /** Whether the file itself is the cause, if there was an error. */
   isDamaged(): boolean {
     try {
       const { quick_check: verdict } = this.db.get<{ quick_check: string }>('PRAGMA quick_check(1)')!;
@@ -100,13 +100,13 @@ export class Cache {
     }
   }
 
-  /** Begins with an empty file: the log tells everything again, and nothing here is worth a person's time. */
+  /** Starts with an empty file. The log contains everything again, so the user need not act. */
   remake(): void {
     this.close();
     this.#remove();
   }
 
-  /** Unless another process has done so, and made a new one: what is its own must not be taken from it. */
+  /** Removes the file, unless another process has already replaced it: the new file belongs to that process. */
   #remove(): void {
     if (statSync(this.#path, { throwIfNoEntry: false })?.ino !== this.#inode) return;
     for (const end of ['-wal', '-shm', '']) rmSync(`${this.#path}${end}`, { force: true });
@@ -116,16 +116,16 @@ export class Cache {
     return this.db.get<Position & object>('SELECT last, id, at, bytes FROM log')!;
   }
 
-  /** What came of an entry that was folded, here or by another process. */
+  /** The result of an entry that this process or another one has folded. */
   outcome(id: string): Folded {
     const known = this.db.get<{ accepted: number }>('SELECT accepted FROM entry WHERE id = ?', id);
     return known && known.accepted === 1;
   }
 
   /**
-   * Folds messages that follow one another in the log; those that another process has folded meanwhile are passed by.
+   * Folds consecutive messages of the log. Messages that another process has folded meanwhile are skipped.
    * @param after the offset of the message before them
-   * @returns undefined where the cache was emptied meanwhile, and they do not follow what is in it
+   * @returns undefined if the cache was emptied meanwhile, so that the messages do not follow its content
    */
   fold(messages: readonly LogMessage[], after: number): readonly FoldedEntry[] | undefined {
     try {
@@ -133,7 +133,7 @@ export class Cache {
     } catch (error) {
       if (!isUnfoldable(error)) throw error;
     }
-    // One of them is not what it seems: each by itself, and that one as what it is, unreadable.
+    // One of the messages is malformed: fold each one alone, and that one as unreadable.
     const all: FoldedEntry[] = [];
     for (const message of messages) {
       const folded = this.#foldAlone(message, all.length === 0 ? after : messages[all.length - 1]!.offset);
@@ -161,7 +161,7 @@ export class Cache {
     return this.db.transaction(() => {
       const before = this.position();
       if (before.last < after) return { keep: false, outcome: undefined };
-      // An older agentq that emptied the cache has left these.
+      // An older agentq emptied the cache and left the rows of these tables.
       if (before.last < 0) this.#empty(ADDED_TABLES);
       const projector = new Projector(this.db, before.at);
       let { bytes } = before;
@@ -186,7 +186,7 @@ export class Cache {
     }).outcome;
   }
 
-  /** Remembers how long the log has become, for whoever must know how soon it forgets. */
+  /** Records the length of the log, from which the time until the log drops an entry is estimated. */
   #remember(before: number, now: number, at: number): void {
     if (Math.floor(now / MILESTONE) > Math.floor(before / MILESTONE)) {
       this.db.run('INSERT OR IGNORE INTO milestone (bytes, at) VALUES (?, ?)', now, at);
@@ -194,8 +194,8 @@ export class Cache {
   }
 
   /**
-   * When the log was shorter by so many bytes than now, ms since 1970; undefined where it never was so long.
-   * @param now ms since 1970: somebody may have said a later time
+   * When the log was shorter than now by this number of bytes, ms since 1970; undefined if it never was that long.
+   * @param now ms since 1970: an entry may have stated a later time
    */
   whenShorterBy(bytes: number, now: number): number | undefined {
     return this.db.get<{ at: number }>(
@@ -207,8 +207,8 @@ export class Cache {
   }
 
   /**
-   * Forgets everything: the log is not the one that was folded here.
-   * @param seen how far the cache had come when that was noticed: another process may have done it since
+   * Deletes all content: the log is not the one that was folded here.
+   * @param seen how far the cache had read the log when this was noticed: another process may have cleared it since
    */
   clear(seen: Position = this.position()): void {
     this.db.transaction(() => {
@@ -230,7 +230,7 @@ export class Cache {
     this.db.run('DELETE FROM entry WHERE id < ?', entryTime(now - REMEMBERED));
   }
 
-  /** The role whose workers alone have told of the task; undefined where the log has shown its submit. */
+  /** The role if only its workers have mentioned the task; undefined if the log has shown the task's submit. */
   hearsayOf(id: string): string | undefined {
     return this.db.get<{ role: string }>('SELECT role FROM hearsay WHERE id = ?', id)?.role;
   }
@@ -242,20 +242,20 @@ export class Cache {
 }
 
 /**
- * When a message was published. One that does not say it is of the time of the next that does, but not of a time long
- * before the log's own; where none does, it is of the log's own.
+ * When a message was published. A message without a time gets the time of the next message with one, but no time long
+ * before the time of the log. If no later message has one, it gets the time of the log.
  * @param reached the time that the log has reached before it
  */
 function timeOf({ at, next }: LogMessage, reached: number): number {
   return at ?? Math.max(next ?? reached, reached - TOLERANCE);
 }
 
-/** Primary result codes of SQLite for a value that a column does not take: TOOBIG, CONSTRAINT, MISMATCH, RANGE. */
+/** Primary result codes of SQLite for a value that a column rejects: TOOBIG, CONSTRAINT, MISMATCH, RANGE. */
 const REFUSED = new Set([18, 19, 20, 25]);
 
 /**
- * Whether somebody has written what no agentq writes, rather than that anything is wrong here: what is wrong with the
- * file or the disk is an AgentqError.
+ * Whether the error comes from content that no agentq writes, and not from a local fault. A fault of the file or the
+ * disk is an AgentqError.
  */
 function isUnfoldable(error: unknown): boolean {
   const { errcode } = error as { errcode?: number };

@@ -8,26 +8,25 @@ export interface Ended {
   readonly ending: string;
 }
 
-/** How long whoever ended a task has to send its messages, before somebody else does, in ms. */
+/** How long the process that ended a task has to send its messages before another process sends them, in ms. */
 export const OVERDUE = 5_000;
 
-/** Tasks whose messages somebody should be sending just now. @param now ms since 1970 */
+/** Tasks whose messages a process should be sending at this moment. @param now ms since 1970 */
 export function justEnded(cache: Cache, now: number): readonly Ended[] {
   return unannounced(cache, 'at >= ?1 AND at < ?2', now - OVERDUE, now + OVERDUE);
 }
 
 /**
- * Tasks whose messages somebody should have sent and has not. Where the end was dated long after now, that is wrong, and
- * they are overdue as well.
+ * Tasks whose messages are overdue. An end that is dated long after now has a wrong time, and is overdue as well.
  * @param now ms since 1970
- * @param role the one whose tasks to look at; undefined for all
+ * @param role the role whose tasks to return; undefined for all
  */
 export function overdue(cache: Cache, now: number, role?: string): readonly Ended[] {
   const at = '(at < ?1 OR at >= ?2) AND (?3 IS NULL OR role = ?3)';
   return unannounced(cache, at, now - OVERDUE, now + OVERDUE, role ?? null);
 }
 
-/** Tasks of whose end nobody is known to have told. */
+/** Ended tasks without a record that their messages were sent. */
 function unannounced(cache: Cache, at: string, ...values: (number | string | null)[]): readonly Ended[] {
   return cache.db
     .all<StoredRow & { id: string }>(

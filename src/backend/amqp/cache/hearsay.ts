@@ -2,12 +2,12 @@ import type { Task } from '../../../core/task/task.ts';
 import type { Connection } from '../../projection/connection.ts';
 import type { Author } from '../wire/author.ts';
 
-/** Where the log last spoke of an unknown task: where its beginning has fallen out, or somebody invents it. */
+/** Where the log last mentioned an unknown task: the log has dropped its beginning, or the task is invented. */
 export type EntrySource = Author | { readonly from: string };
 
 /**
- * Tasks that the cache knows by the word of one role's workers alone: their submit has fallen out of the log, or never
- * was in it. Such a word is believed until a coordinator speaks of the same task.
+ * Tasks that the cache knows only from the workers of one role: the log has dropped their submit, or never contained
+ * it. These statements are valid until a coordinator states something about the same task.
  */
 export class Hearsay {
   readonly #db: Connection;
@@ -16,12 +16,12 @@ export class Hearsay {
     this.#db = db;
   }
 
-  /** The role by whose word the task is known; undefined where the log itself has shown it. */
+  /** The role whose workers alone have mentioned the task; undefined if the log itself has shown it. */
   roleOf(id: string): string | undefined {
     return this.#row(id)?.role;
   }
 
-  /** Where the log last changed such a task: the offset; -1 for others. */
+  /** The offset at which the log last changed such a task; -1 for other tasks. */
   changedAt(id: string): number {
     return this.#row(id)?.last ?? -1;
   }
@@ -42,12 +42,15 @@ export class Hearsay {
     this.#db.run('DELETE FROM hearsay WHERE id = ?', id);
   }
 
-  /** The log has spoken of a task that is not known. What a role's workers say counts for tasks of this role alone. */
+  /**
+   * Records that the log has mentioned an unknown task. A statement of a role's workers counts only for tasks of this
+   * role.
+   */
   mentioned(id: string, speaker: EntrySource, offset: number): void {
     this.#db.run('INSERT OR REPLACE INTO orphan (id, last) VALUES (?, ?)', orphanId(id, speaker), offset);
   }
 
-  /** Whether the log has spoken of an unknown task after an offset, so that a state of then is out of date. */
+  /** Whether the log has mentioned an unknown task after an offset, so that a state from that offset is out of date. */
   isOutdated(task: Task, after: number): boolean {
     return this.#orphanIds(task).some((id) => {
       const orphan = this.#db.get<{ last: number }>('SELECT last FROM orphan WHERE id = ?', id);
@@ -55,7 +58,7 @@ export class Hearsay {
     });
   }
 
-  /** The task is known from now on. */
+  /** Records that the task is now known. */
   adopted(task: Task): void {
     for (const id of this.#orphanIds(task)) this.#db.run('DELETE FROM orphan WHERE id = ?', id);
   }
@@ -66,7 +69,7 @@ export class Hearsay {
   }
 }
 
-/** A space is in no task id. */
+/** A task id contains no space. */
 function orphanId(id: string, speaker: EntrySource): string {
   if (typeof speaker === 'string') return id;
   return `${id} ${'role' in speaker ? speaker.role : speaker.from}`;

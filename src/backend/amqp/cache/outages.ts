@@ -5,10 +5,10 @@ import { type StoredRow, toRow } from '../../projection/rows.ts';
 import type { LogEntry } from '../wire/decode.ts';
 import { type RoleClocks, SHORTEST } from './role-clocks.ts';
 
-/** The longest outage that is believed, in ms. */
+/** The longest outage that is accepted, in ms. */
 const LONGEST = 7 * 86_400_000;
 
-/** How many times of silence are remembered. */
+/** How many periods of silence are kept. */
 const SILENCES = 100;
 
 interface Outage {
@@ -19,9 +19,10 @@ interface Outage {
 type Working = TaskIn<'working'>;
 
 /**
- * While nobody could reach the broker, no worker could renew its lease: no lease runs on meanwhile. Several tell of one
- * outage, each in its own words. What was counted before does not count again, and neither does the time when the log
- * heard others, so that only the teller was cut off. An outage counts from when it began: by then the leases were live.
+ * During an outage of the broker no worker can renew its lease, so the leases are extended by the length of the outage.
+ * Several processes report the same outage with different times. Time that was already counted does not count again.
+ * Time in which the log contains entries of others does not count either: then only the reporting process was
+ * disconnected. An outage counts from its beginning: the leases were live then.
  */
 export class Outages {
   readonly #db: Connection;
@@ -35,21 +36,21 @@ export class Outages {
     this.#renew = renew;
   }
 
-  /** Remembers a time when nobody at all was heard. */
+  /** Records a period in which the log received no entry. */
   notice(before: number, at: number): void {
     if (before === 0 || at - before < SHORTEST) return;
     this.#db.run('INSERT INTO silence (began, ended) VALUES (?, ?)', before, at);
     this.#db.run('DELETE FROM silence WHERE rowid <= (SELECT max(rowid) FROM silence) - ?', SILENCES);
   }
 
-  /** Moves leases by the part of an outage that the log shows as silence. The cache must hold every task's state. */
+  /** Extends leases by the part of an outage that the log shows as silence. The cache must hold every task's state. */
   stretch({ id, at, author }: LogEntry, outage: Outage): void {
     if (outage.to > at || outage.to - outage.from > LONGEST) return;
     if (author === 'anyone') this.#stretchUnsigned(id, outage);
     else if (author !== 'coordinator') this.#stretchOf(author.role, id, outage);
   }
 
-  /** A note under a role's key moves the leases of this role. */
+  /** A note under a role's key extends the leases of this role. */
   #stretchOf(role: string, id: string, { from, to }: Outage): void {
     const began = Math.max(from, this.#clocks.awayUntil(role));
     const silent = this.#clocks.silence(role, { began, ended: to });
@@ -58,7 +59,7 @@ export class Outages {
     this.#move(id, began, silent, (task) => task.envelope.to === role);
   }
 
-  /** Older programs do not say for which role they speak: that counts for roles that only such programs work for. */
+  /** Older programs do not name their role. Their notes count for roles that only such programs work for. */
   #stretchUnsigned(id: string, { from, to }: Outage): void {
     const { away_until } = this.#db.get<{ away_until: number }>('SELECT away_until FROM log')!;
     const began = Math.max(from, away_until);

@@ -12,27 +12,27 @@ import type { LogEntry } from '../wire/decode.ts';
 import { Outages } from './outages.ts';
 import { RoleClocks, TOLERANCE } from './role-clocks.ts';
 
-/** How many of the entries that could not be read are remembered. */
+/** How many of the unreadable entries are kept. */
 const PASSED_OVER = 100;
 
 /**
  * Folds entries into the cache, within the caller's transaction. Rows are written at the end of it: most tasks are
- * touched several times in a row.
+ * changed several times in a row.
  */
 export class Projector {
   readonly #db: Connection;
   /** By task id; undefined for one that is not in the cache. */
   readonly #tasks = new Map<string, Row | undefined>();
   readonly #changed = new Set<string>();
-  /** Those of them that have no row yet. */
+  /** The ids of the tasks in the map that have no row yet. */
   readonly #new = new Set<string>();
-  /** The number of the newest task; undefined until one is new. */
+  /** The number of the newest task; undefined until a task is new. */
   #last: number | undefined;
   readonly #clocks: RoleClocks;
   readonly #outages: Outages;
   readonly #hearsay: Hearsay;
   #at: number;
-  /** Of the message that is being folded. */
+  /** The offset of the message that is being folded. */
   #offset = -1;
 
   constructor(db: Connection, at: number) {
@@ -48,10 +48,10 @@ export class Projector {
     return this.#at;
   }
 
-  /** @returns whether it took effect; undefined for one that could not */
+  /** @returns whether the entry took effect; undefined if it can have no effect */
   add(entry: LogEntry, offset: number): boolean | undefined {
     this.#offset = offset;
-    // What says no time has that of the next entry, and what cannot be read is nobody's word.
+    // An entry without a time has the time of the next entry, and an unreadable entry has no author.
     if (entry.kind !== 'unreadable' && entry.kind !== 'newer') this.#notice(entry);
     return this.#add(entry);
   }
@@ -61,13 +61,13 @@ export class Projector {
     this.#outages.notice(this.#at, at);
     this.#clocks.advance(author, at);
     if (entry.kind === 'events') this.#noteSigned(entry);
-    // Only a coordinator can say that the time which others have said has not come yet.
+    // Only a coordinator can correct a time of others that is in the future.
     const ahead = author === 'coordinator' && this.#at > at + TOLERANCE;
     if (ahead) this.#db.run('DELETE FROM silence WHERE ended > ?', at + TOLERANCE);
     this.#at = ahead ? at : Math.max(this.#at, at);
   }
 
-  /** Only programs that sign their notes say an open task again under the key of coordinators. */
+  /** Only programs that sign their notes republish an open task under the key of coordinators. */
   #noteSigned({ signed, role, author, events: [first] }: LogEntry & { kind: 'events' }): void {
     if (signed && typeof author !== 'string') this.#clocks.sign(author.role);
     if (author === 'coordinator' && role === undefined && first?.type === 'carried')
@@ -138,14 +138,14 @@ export class Projector {
     return this.#apply(entry.id, author, entry.events, role);
   }
 
-  /** A result message has been sent, where the task wants it. */
+  /** A result message has been sent, if the task asks for one. */
   #announced(task: Task, ending: string, key: string): undefined {
     if (key === task.envelope.reply_to) this.#setAnnounced(task.id, ending);
   }
 
   /**
-   * Somebody says that the messages of an ended task are out. It must be the task's role that says so. Where a worker
-   * that is not ours has sent its message itself, there is nothing to rob anybody of.
+   * Records that the messages of an ended task are sent. Only the role of the task can state it. An end by a
+   * third-party worker is the exception: that worker has sent its message itself, so a false note suppresses no message.
    */
   #noteAnnounced(ending: string, role: string | undefined): void {
     const id = ending.slice(0, ending.indexOf('/'));
@@ -157,7 +157,7 @@ export class Projector {
     this.#db.run('UPDATE ending SET announced = 1 WHERE id = ? AND task = ?', ending, this.#find(id)!.n);
   }
 
-  /** @param role the one whose tasks it may be about; undefined for all */
+  /** @param role the role whose tasks the entry may change; undefined for all */
   #apply(id: string, author: Author, events: readonly Event[], role?: string): boolean {
     const known = this.#db.get<{ accepted: number }>('SELECT accepted FROM entry WHERE id = ?', id);
     if (known) return known.accepted === 1;
@@ -185,13 +185,13 @@ export class Projector {
     this.#hearsay.mentioned(id, author, this.#offset);
   }
 
-  /** A task has become known, by this author's word. */
+  /** Records that a task has become known, by an entry of this author. */
   #learn(id: string, author: Author): void {
     if (typeof author === 'string') this.#hearsay.confirmed(id);
     else this.#hearsay.learned(id, author.role, this.#offset);
   }
 
-  /** Tasks that a role's workers have made up under an id that a coordinator now gives to a task of another role. */
+  /** Tasks that a role's workers have invented under an id that a coordinator now gives to a task of another role. */
   #displacedBy(events: readonly Event[]): ReadonlySet<string> {
     const displaced = events.filter((event) => {
       const role = event.type === 'submitted' ? this.#hearsay.roleOf(event.task_id) : undefined;
@@ -201,9 +201,9 @@ export class Projector {
   }
 
   /**
-   * An open task, said again before the log forgets its beginning. Whoever knows the task notes when it was said, if
-   * it still is so. Whoever does not, because the log begins later, learns it from here: unless the log has spoken of
-   * the task since its state was taken.
+   * Folds an open task that was republished before the log drops its beginning. A cache that knows the task records
+   * when it was republished, if its state is still the same. A cache that does not know it, because its log begins
+   * later, takes the state from this entry, unless the log has mentioned the task since the state was taken.
    * @param after how far the log was read when the state was taken
    */
   #adopt(id: string, author: Author, event: EventOf<'carried'>, after: number): boolean {
@@ -225,7 +225,7 @@ export class Projector {
     return this.#noteCarried(this.#find(task_id)!.n, author, event.at);
   }
 
-  /** Whether a coordinator says of a task that only a role's workers have told of that it is otherwise. */
+  /** Whether a coordinator corrects the state of a task that only a role's workers have mentioned. */
   #isCorrected(known: Task, author: Author, task: Task, after: number): boolean {
     if (author !== 'coordinator' || this.#hearsay.roleOf(known.id) === undefined) return false;
     return task.envelope.to !== known.envelope.to || this.#hearsay.changedAt(known.id) <= after;
@@ -237,7 +237,7 @@ export class Projector {
     return true;
   }
 
-  /** Removes a task that never was. */
+  /** Removes a task that never existed. */
   #forget(id: string): void {
     const { n } = this.#find(id)!;
     this.write();
@@ -248,7 +248,7 @@ export class Projector {
     this.#hearsay.confirmed(id);
   }
 
-  /** Whose tasks they are about; undefined for a task that there is not. */
+  /** The role of each event's task; undefined for a task that does not exist. */
   #rolesOf(events: readonly Event[]): readonly (string | undefined)[] {
     const fresh = new Map(
       events.flatMap((event) => (event.type === 'submitted' ? [[event.task_id, event.envelope.to]] : [])),

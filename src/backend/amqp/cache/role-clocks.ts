@@ -1,16 +1,18 @@
 import type { Connection } from '../../projection/connection.ts';
 import type { Author } from '../wire/author.ts';
 
-/** The shortest silence that counts, in ms: what is left of an outage that was told before is none. */
+/**
+ * The shortest silence that counts, in ms. A shorter remainder of an outage that was already reported does not count.
+ */
 export const SHORTEST = 1_000;
 
-/** How many times of silence are remembered of each role. */
+/** How many periods of silence are kept for each role. */
 const SILENCES = 100;
 
-/** How far the clocks of machines may differ, in ms. */
+/** How far the clocks of two machines may differ, in ms. */
 export const TOLERANCE = 60_000;
 
-/** The clock of all coordinators stands under this name. */
+/** The clock of all coordinators is stored under this name. */
 const COORDINATORS = '';
 
 interface Clock {
@@ -27,8 +29,9 @@ interface Span {
 const NEVER: Clock = { at: 0, signed: false, away_until: 0 };
 
 /**
- * The time that the log has reached, for each role by itself: only what its own workers and coordinators say moves it.
- * So a worker that says a wrong time cannot move the time of others. A coordinator puts right what is ahead of it.
+ * The time that the log has reached, separately for each role: only entries of the role's own workers and of
+ * coordinators advance it. So a worker with a wrong time cannot advance the clock of other roles. A coordinator
+ * corrects a clock that is ahead of its own.
  */
 export class RoleClocks {
   readonly #db: Connection;
@@ -43,7 +46,7 @@ export class RoleClocks {
     );
   }
 
-  /** Somebody has spoken. */
+  /** Advances the author's clock. */
   advance(author: Author, at: number): void {
     if (author === 'anyone') return;
     if (author === 'coordinator') this.#correct(at);
@@ -53,17 +56,17 @@ export class RoleClocks {
     if (at > clock.at) this.#set(role, { ...clock, at });
   }
 
-  /** Programs that say in their notes for which role they work are at work for this one. */
+  /** Records that programs which name their role in their notes work for this role. */
   sign(role: string): void {
     if (!this.isSigned(role)) this.#set(role, { ...this.#of(role), signed: true });
   }
 
-  /** Whether the role's workers say in their notes for which role they work: then no other note counts for it. */
+  /** Whether the role's workers name their role in their notes: then no other note counts for it. */
   isSigned(role: string): boolean {
     return this.#of(role).signed;
   }
 
-  /** Up to when outages of the role are accounted for, ms since 1970. */
+  /** Up to when outages of the role are counted, ms since 1970. */
   awayUntil(role: string): number {
     return this.#of(role).away_until;
   }
@@ -72,7 +75,7 @@ export class RoleClocks {
     this.#set(role, { ...this.#of(role), away_until });
   }
 
-  /** For how long neither the role's workers nor a coordinator was heard in a span of time, in ms. */
+  /** How long the log contains no entry of the role's workers or of a coordinator, within a span of time, in ms. */
   silence(role: string, span: Span): number {
     const coordinators = this.#silencesOf(COORDINATORS);
     return this.#silencesOf(role)
@@ -80,7 +83,7 @@ export class RoleClocks {
       .reduce((sum, { began, ended }) => sum + Math.max(0, ended - began), 0);
   }
 
-  /** Those that are over, and the one since the last word. */
+  /** The periods that are over, and the current one since the last entry. */
   #silencesOf(role: string): readonly Span[] {
     const { at } = this.#of(role);
     return [
@@ -89,7 +92,7 @@ export class RoleClocks {
     ];
   }
 
-  /** No role is ahead of a coordinator, who has spoken later. */
+  /** Sets back each role's clock that is ahead of a later entry of a coordinator. */
   #correct(at: number): void {
     for (const [role, clock] of this.#clocks) {
       if (role === COORDINATORS || clock.at <= at + TOLERANCE) continue;

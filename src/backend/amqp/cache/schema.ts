@@ -2,18 +2,18 @@ import type { Form } from '../../projection/connection.ts';
 import { projectionSchema } from '../../projection/schema.ts';
 
 /**
- * What a machine knows of the broker's log: a cache, which may be deleted at any time. `log` is one row: the last
- * message that was folded, by its offset and id, and the time that the log had reached. `entry` remembers which
- * entries were folded, and what came of them, so that one that was published twice counts once. `ending` holds by
- * which entry a task has ended, and whether its messages are known to be out. `silence` says when nobody was heard.
- * For the forgetting of the log: `carried` says when an open task was last said again; `orphan` where the log last spoke
- * of a task whose beginning it has forgotten; `milestone` how long the log was at which time.
+ * What a machine knows of the broker's log. It is a cache, which may be deleted at any time. `log` is one row: the last
+ * message that was folded, by its offset and id, and the time that the log had reached. `entry` records which entries
+ * were folded, and their result, so that an entry that was published twice counts once. `ending` records which entry
+ * ended a task, and whether its messages are known to be sent. `silence` records the periods without entries. Three
+ * tables serve the retention of the log: `carried` records when an open task was last republished; `orphan` where the
+ * log last mentioned a task whose beginning it has dropped; `milestone` the length of the log at certain times.
  *
- * The additions hold what tells hostile entries from others. `role_clock` is the time that the workers of a role have
- * said last, and that of coordinators under the empty name; `signed` whether they say in notes for which role they
- * work; `role_silence` when they were not heard. `hearsay` names the tasks that are known by the word of one role's
- * workers alone, and where the log last changed them; `vouched` when a coordinator last said an open task again;
- * `passed_over` the last entries that could not be read.
+ * The additions distinguish hostile entries from others. `role_clock` is the last time that the workers of a role have
+ * stated, and that of coordinators under the empty name; `signed` whether they name their role in notes; `role_silence`
+ * the periods without their entries. `hearsay` names the tasks that only one role's workers have mentioned, and
+ * where the log last changed them; `vouched` when a coordinator last republished an open task; `passed_over` the last
+ * unreadable entries.
  */
 export const cacheSchema: Form = {
   application: 0x61677463, // "agtc" in ASCII
@@ -98,5 +98,5 @@ export const cacheSchema: Form = {
 `,
 };
 
-/** The tables of {@link cacheSchema} that its additions make. */
+/** The tables of {@link cacheSchema} that its additions create. */
 export const ADDED_TABLES = ['role_clock', 'role_silence', 'hearsay', 'vouched', 'passed_over'];
