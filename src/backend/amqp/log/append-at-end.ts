@@ -8,17 +8,20 @@ import { closeQuietly, type BrokerConnection } from '../connection/broker-connec
 export interface Appending {
   /** How long to wait for it, in ms. */
   readonly patience: number;
-  /** What must be true before it is published. */
+  /** Must resolve before the message is published. */
   readonly ready?: Promise<void>;
-  /** Makes what is published behind it where it is published again: the log must not show that alone. */
+  /**
+   * Creates a marker, which is published after the message when the message is published again. If the log shows the
+   * marker without the message, the message does not reach the log.
+   */
   readonly marker?: () => Publication;
 }
 
 /**
- * Publishes, and resolves when the log has it, for a process that wants to know of nothing but that. The broker's word
- * alone is not enough: docs/architecture.md.
- * @returns the offset that it has in the log
- * @throws Unroutable; AgentqError `topology` where the log is not bound to it; `unreachable`
+ * Publishes a message, and resolves when the log has it. For a process that reads nothing else of the log. The broker's
+ * confirm alone is not enough: see docs/architecture.md.
+ * @returns the offset of the message in the log
+ * @throws Unroutable; AgentqError `topology` if the log is not bound to it; `unreachable`
  */
 export async function appendAtEnd(
   connection: BrokerConnection,
@@ -33,8 +36,9 @@ export async function appendAtEnd(
   failed.promise.catch(() => {});
   channel.on('error', (error: Error) => failed.reject(error));
   await Promise.all([channel.prefetch(100), ready]);
-  // The broker does what is asked of one channel in order: what is published next comes after it. The driver does not:
-  // it asks one thing at a time, and would publish first if it still waited for an answer.
+  // The broker processes the requests of one channel in order: a message that is published next comes after this
+  // request. The driver does not keep this order: it sends one request at a time, and would publish first if it still
+  // waited for an answer.
   const consuming = channel.consume(
     names.log,
     (arrived) => {
@@ -58,7 +62,7 @@ export async function appendAtEnd(
       }
       const offset = await confirmedAndSeen(either, published, left > 0 ? Math.min(wait, left) : wait);
       if (offset !== undefined) return offset;
-      // Where it is not even confirmed, the connection tells what is wrong.
+      // Without a confirm, the connection reports the cause.
       if (confirmed && left <= wait) throw notShown();
     }
   } finally {

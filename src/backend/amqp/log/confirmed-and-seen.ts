@@ -1,6 +1,9 @@
 import { AgentqError } from '../../../core/errors.ts';
 
-/** How long to wait until what was confirmed comes by in the log, before it is published again, in ms. Doubled each time. */
+/**
+ * How long to wait until a confirmed message appears in the log, before it is published again, in ms. Doubled each
+ * time.
+ */
 export const RESEND = 2_000;
 
 export function notShown(): AgentqError {
@@ -9,11 +12,11 @@ export function notShown(): AgentqError {
 }
 
 /**
- * Waits until what is published is confirmed and was seen, but for no longer than `ms`: a broker that has no room left
- * confirms nothing, and says nothing either. Both are needed: the one tells that every queue has it, the other that
- * the log does.
- * @returns undefined where it takes longer
- * @throws what either throws
+ * Waits until a message is confirmed and has appeared in the log, for at most `ms`: a broker without free space sends
+ * neither a confirm nor an error. Both are needed: the confirm proves that every queue has the message, its appearance
+ * that the log has it.
+ * @returns undefined if it takes longer
+ * @throws the error of either promise
  */
 export function confirmedAndSeen<T>(seen: Promise<T>, published: Promise<void>, ms: number): Promise<T | undefined> {
   return new Promise((resolve, reject) => {

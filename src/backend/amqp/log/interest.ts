@@ -1,7 +1,7 @@
 import type { Event } from '../../../core/task/event.ts';
 import type { LogEntry } from '../wire/decode.ts';
 
-/** Who may want to look when an entry has come by. It may have had no effect: rings promise nothing. */
+/** The roles and topics to wake when an entry has appeared. It may have had no effect: a ring guarantees no change. */
 export function interestOf(entry: LogEntry): { readonly roles: readonly string[]; readonly finished: boolean } {
   switch (entry.kind) {
     case 'due':
@@ -14,7 +14,7 @@ export function interestOf(entry: LogEntry): { readonly roles: readonly string[]
       return { roles: [], finished: false };
     case 'events': {
       const { events, roles } = entry;
-      // A note without events that names a role tells that a token is there.
+      // A note without events that names a role states that a token is in the queue.
       const ready = events.length === 0 || events.some(makesReady);
       return { roles: ready ? roles : [], finished: events.some(ends) };
     }

@@ -11,22 +11,22 @@ import { Roadblock } from './roadblock.ts';
 import { closeQuietly, type BrokerConnection } from '../connection/broker-connection.ts';
 import { Undated } from './undated.ts';
 
-/** How many messages the broker sends ahead of acknowledgements. */
+/** How many unacknowledged messages the broker sends. */
 const AHEAD = 2_000;
 
-/** How late a message is acknowledged at most, in ms: a broker closes the channel of one that waits for half an hour. */
+/** The longest delay of an acknowledgement, in ms: a broker closes a channel that has waited half an hour for one. */
 const ACKNOWLEDGE_AFTER = 1_000;
 
-/** How much may be read at once, in bytes: what is decompressed and parsed is kept until it is folded. */
+/** How much is read at once, in bytes: decompressed and parsed content stays in memory until it is folded. */
 const AT_ONCE = 64 * 1024 * 1024;
 
-/** What the follower of a log is told: what came by, in order, after it was folded. */
+/** Called for each entry, in order, after it was folded. */
 export type OnEntry = (entry: LogEntry, folded: Folded) => void;
 
 /**
- * Follows the log on one connection, from where the cache has come, and folds what comes by. Before anything new it
- * sees the last message that the cache knows once more: if that is another one, or gone, then the log is not the one
- * that was folded, or has lost what should come next; the cache is emptied, and everything is folded again.
+ * Follows the log on one connection, from the position of the cache, and folds new entries. First it reads the last
+ * message that the cache knows again. If this message differs or is missing, the log is another one, or has lost the
+ * messages that come next. Then the cache is emptied, and the whole log is folded again.
  */
 export class LogReader {
   readonly #cache: Cache;
@@ -37,25 +37,25 @@ export class LogReader {
   readonly #waiting = new Map<string, { resolve: (folded: Folded) => void; reject: (error: unknown) => void }>();
   #problem: unknown;
   readonly #failed = Promise.withResolvers<never>();
-  /** Rejects when there is no more to be read on this connection. */
+  /** Rejects when nothing more can be read on this connection. */
   readonly failed = this.#failed.promise;
-  /** Resolves when the broker has begun to send; rejects where it does not. */
+  /** Resolves when the broker has begun to send; rejects if it does not. */
   readonly attached: Promise<void>;
   #channel: Channel | undefined;
   #heardAt = monotonic();
   #batch: ConsumeMessage[] = [];
   readonly #undated = new Undated();
-  /** What was folded since the last acknowledgement, and the last of it. */
+  /** The number of messages that were folded since the last acknowledgement, and the last of them. */
   #unacknowledged = 0;
   #latest: ConsumeMessage | undefined;
   #soon: NodeJS.Timeout | undefined;
-  /** The offset before the first of the batch; undefined until the last known message was seen. */
+  /** The offset before the first message of the batch; undefined until the last known message was seen. */
   #after: number | undefined;
   #distrusted = false;
   readonly #roadblock = new Roadblock();
   #expected: Position = { last: -1, id: '', at: 0, bytes: 0 };
 
-  /** Begins to read. Whoever publishes meanwhile finds what it has published in the log. */
+  /** Begins to read. Messages that are published from then on appear in the log. */
   constructor(connection: BrokerConnection, cache: Cache, names: Names, onEntry: OnEntry) {
     this.#connection = connection;
     this.#cache = cache;
@@ -66,10 +66,10 @@ export class LogReader {
     this.attached.catch((error: unknown) => this.#fail(error));
   }
 
-  /** Begins where the cache has come to, whatever was read before. */
+  /** Begins at the position of the cache, even if other messages were read before. */
   async attach(): Promise<void> {
     this.#detach();
-    // Before anybody publishes: what another process folds from then on is seen here as well.
+    // Before any message is published: entries that another process folds from now on are read here as well.
     const expected = this.#cache.position();
     const channel = await this.#connection.channel();
     this.#detach();
@@ -84,7 +84,7 @@ export class LogReader {
     try {
       await this.#begin(channel, expected.last < 0 ? 'first' : expected.last);
     } catch (error) {
-      // Where it has begun anew meanwhile, this is the end of the old one.
+      // If the reader has attached again meanwhile, the error is the end of the old channel.
       if (channel === this.#channel) throw error;
     }
   }
@@ -101,14 +101,14 @@ export class LogReader {
       arguments: { 'x-stream-offset': from },
     });
     begun.catch(() => {});
-    // The broker takes its time to find the place: what is needed to read is loaded meanwhile.
+    // The broker needs time to find the position: load the modules for reading meanwhile.
     await this.#connection.written();
     this.#reading ??= await import('../wire/log-message.ts');
     this.#digest(channel);
     await begun;
   }
 
-  /** Resolves once the entry has come by and is folded. */
+  /** Resolves once the entry has appeared and is folded. */
   appeared(id: string): Promise<Folded> {
     return new Promise((resolve, reject) => {
       if (this.#problem !== undefined) return reject(this.#problem);
@@ -116,12 +116,12 @@ export class LogReader {
     });
   }
 
-  /** How long nothing has come by, in ms. */
+  /** The time since the last message, in ms. */
   get silence(): number {
     return monotonic() - this.#heardAt;
   }
 
-  /** Whether the last message that the cache knows was seen again: it is the log that was folded. */
+  /** Whether the last message that the cache knows was seen again: the log is the one that was folded. */
   get verified(): boolean {
     return this.#after !== undefined;
   }
@@ -149,13 +149,14 @@ export class LogReader {
     }
     this.#unacknowledged += batch.length;
     this.#latest = batch.at(-1)!;
-    // LavinMQ leaves Nagle's algorithm on: the confirm that follows a message waits 40 ms unless something goes back.
+    // LavinMQ leaves Nagle's algorithm on: the confirm that follows a message is delayed by 40 ms unless the client
+    // sends something.
     const atOnce = this.#connection.product.name === 'LavinMQ';
     if (atOnce || this.#unacknowledged >= AHEAD / 4) this.#acknowledge(channel);
     else this.#soon ??= setTimeout(() => this.#acknowledge(channel), ACKNOWLEDGE_AFTER).unref();
   }
 
-  /** The broker sends more as these are acknowledged; a connection that is gone does not matter here. */
+  /** The broker sends more after an acknowledgement. A lost connection can be ignored here. */
   #acknowledge(channel: Channel): void {
     clearTimeout(this.#soon);
     this.#soon = undefined;
@@ -164,8 +165,8 @@ export class LogReader {
   }
 
   /**
-   * LavinMQ, whose offsets begin at 1, counts one short for a consumer that came before there was any message (2.9.1):
-   * one that begins to read now counts right.
+   * LavinMQ (2.9.1), whose offsets begin at 1, counts one too few for a consumer that attached before the first
+   * message. A consumer that attaches now gets the right offsets.
    */
   #countsOneShort({ offset }: LogMessage): boolean {
     const short = offset === 0 && !this.#distrusted && this.#connection.product.name === 'LavinMQ';
@@ -178,12 +179,12 @@ export class LogReader {
     return this.#reading!.logMessageOf(message, offset, this.#names);
   }
 
-  /** @returns whether it follows what the cache holds */
+  /** @returns whether the batch follows the content of the cache */
   #fold(batch: readonly LogMessage[]): boolean {
     let messages: readonly LogMessage[] = batch;
     if (this.#after === undefined) {
       const { last, id } = this.#expected;
-      // A broker may begin a little before the offset that was asked for.
+      // A broker may begin slightly before the requested offset.
       const first = batch.find(({ offset }) => offset >= last);
       if (!first) return true;
       const entry = first.read(0);
@@ -201,7 +202,7 @@ export class LogReader {
     return !this.#roadblock.isUp || !this.#lookAhead(waiting.slice(ready.length));
   }
 
-  /** @returns whether they follow what the cache holds */
+  /** @returns whether the messages follow the content of the cache */
   #foldReady(ready: readonly LogMessage[]): boolean {
     const folded = this.#cache.fold(ready, this.#after!);
     if (!folded) return false;
@@ -211,9 +212,9 @@ export class LogReader {
   }
 
   /**
-   * Behind an entry that stops the reading nothing is folded: it is only looked for the word of a coordinator that the
-   * entry is to be passed over. Whoever waits for something behind it is told what stops the reading.
-   * @returns whether the word has come, so that the reading can go on
+   * Nothing is folded after an entry that stops the reading. The messages after it are only searched for a
+   * coordinator's entry which says that every reader passes over it. Callers that wait for a later entry get the error.
+   * @returns whether this entry was found, so that the reading can continue
    */
   #lookAhead(messages: readonly LogMessage[]): boolean {
     for (const message of messages) {
@@ -224,14 +225,14 @@ export class LogReader {
     return false;
   }
 
-  /** Whoever waits for something that is kept back is told at once. */
+  /** Notifies callers at once that wait for an entry which is held back. */
   #hold(messages: readonly LogMessage[]): readonly LogMessage[] {
     const ready = this.#undated.pass(messages);
     for (const message of this.#undated.held) if (messages.includes(message)) this.#onEntry(message.read(0), undefined);
     return ready;
   }
 
-  /** What comes after something that could not be folded must not be folded either. */
+  /** Messages after one that could not be folded must not be folded either. */
   #fail(error: unknown): void {
     this.#detach();
     this.#batch = [];
@@ -252,7 +253,7 @@ export class LogReader {
   }
 }
 
-/** In order, as many together as may be read at once. */
+/** In order, in parts that may be read at once. */
 function partsOf(messages: readonly LogMessage[]): readonly (readonly LogMessage[])[] {
   const parts: LogMessage[][] = [];
   let sum = Infinity;

@@ -18,17 +18,17 @@ import type { Names } from '../wire/names.ts';
 import type { Publication } from '../wire/publication.ts';
 import type { BrokerConnection } from '../connection/broker-connection.ts';
 
-/** From what length on an outage is told of, in ms. */
+/** The shortest outage that is reported, in ms. */
 const SHORTEST_OUTAGE = 1_000;
 
 export interface Publishing extends Under {
-  /** Called when it is on its way. */
+  /** Called when the message was sent. */
   readonly onSent?: (() => void) | undefined;
 }
 
 /**
- * The log as the one truth: what is appended has happened when it has come by again, and been folded into the
- * cache; only then is known whether it took effect.
+ * The log is the only truth: an appended entry has happened when it has appeared in the log and was folded into the
+ * cache. Only then is it known whether it took effect.
  */
 export class Log {
   readonly #client: ReconnectingClient;
@@ -38,7 +38,7 @@ export class Log {
   readonly #random: () => number;
   readonly #listeners: Listeners;
   readonly #readers = new WeakMap<BrokerConnection, Promise<LogReader>>();
-  /** The ids of what this process appends just now. */
+  /** The ids of the entries that this process is appending. */
   readonly #own = new Set<string>();
   /** The roles that this process works for. */
   readonly #roles = new Set<string>();
@@ -69,9 +69,10 @@ export class Log {
   }
 
   /**
-   * Publishes an entry, again where it is not known to have arrived.
-   * @param make what is published under that id; asked when there is a connection, so that it may say when that was
-   * @param onSent called when it is on its way
+   * Publishes an entry, and publishes it again if its arrival is not known.
+   * @param make returns what is published under that id; called when there is a connection, so that the entry can
+   * contain the time of it
+   * @param onSent called when the message was sent
    * @returns whether it took effect
    * @throws Unroutable; AgentqError `unreachable`, `denied`, `topology`, `newer-schema`
    */
@@ -92,7 +93,7 @@ export class Log {
     });
     const unbinding = Promise.withResolvers<never>();
     const seen = Promise.race([appeared, unbinding.promise]);
-    seen.catch(() => {}); // where publishing fails, that is what is told
+    seen.catch(() => {}); // if publishing fails, the caller gets that error
     const { patience } = this.#client;
     const begun = monotonic();
     const left = () => patience - Math.min(reader.silence, monotonic() - begun);
@@ -101,7 +102,7 @@ export class Log {
       const published = connection.publish(message).then(
         () => void (confirmed = true),
         async (error: unknown) => {
-          // Where the log cannot be read, that says more.
+          // If the log cannot be read, that error is more specific.
           await reader.attached;
           throw error;
         },
@@ -117,15 +118,18 @@ export class Log {
     }
   }
 
-  /** Resolves when a marker has come by: what was confirmed before comes before it, if it reaches the log at all. */
+  /**
+   * Resolves when a marker has appeared: every message that was confirmed before comes before it, if it reaches the log
+   * at all.
+   */
   async #marked(connection: BrokerConnection, reader: LogReader): Promise<void> {
     const marker = noteMessage(this.#names, this.newId(), this.#clock(), {});
     await Promise.all([reader.appeared(marker.options.messageId), connection.publish(marker)]);
   }
 
   /**
-   * A log that was made anew, and is shorter than the one that was folded, shows nothing where that one had its end.
-   * What is written to it now tells where its own end is.
+   * A log that was created again, and is shorter than the one that was folded, returns nothing from the old position. A
+   * new entry shows where its end is.
    */
   async #lookForOtherLog(connection: BrokerConnection, reader: LogReader): Promise<void> {
     const marker = noteMessage(this.#names, this.newId(), this.#clock(), {});
@@ -136,7 +140,7 @@ export class Log {
     await reader.attach();
   }
 
-  /** Appends what agentq alone writes: events, or a note. */
+  /** Appends what only agentq writes: events, or a note. */
   note(
     note: Note,
     { id = this.newId(), onSent, ...under }: Publishing & { readonly id?: string } = {},
@@ -144,7 +148,7 @@ export class Log {
     return this.append(id, () => noteMessage(this.#names, id, this.#clock(), note, under), onSent);
   }
 
-  /** Makes events happen. @returns whether they did */
+  /** Appends events. @returns whether they took effect */
   async happen(events: readonly Event[], roles: readonly string[], id: string, more?: Publishing): Promise<boolean> {
     const [role] = roles;
     const claims = role !== undefined && events.some(({ type }) => type === 'claimed');
@@ -153,20 +157,20 @@ export class Log {
     return (await this.note(note, { ...more, id })) === true;
   }
 
-  /** Tells the log of a result message that was written past it. */
+  /** Adds a result message to the log that was written only to its queue. */
   async tell(content: Buffer): Promise<void> {
     const id = this.newId();
     await this.append(id, () => foreignMessage(this.#names, id, this.#clock(), content));
   }
 
-  /** After this the cache holds everything that was confirmed before. */
+  /** Afterwards the cache holds everything that was confirmed before. */
   async catchUp(): Promise<void> {
     await this.note({});
   }
 
   /**
-   * The same, in the name of a role that this process works for.
-   * @param worker the one that asks for work, where its presence is to be told
+   * Same as {@link catchUp}, for a role that this process works for.
+   * @param worker the worker that asks for work, if its presence is to be recorded
    */
   async catchUpFor(role: string, worker?: string): Promise<void> {
     this.#roles.add(role);
@@ -199,11 +203,11 @@ export class Log {
     return reader;
   }
 
-  /** Before anything else is said on a new connection, the log hears for how long there was none. */
+  /** Writes the length of the outage to the log, before any other entry on a new connection. */
   async #recordOutage(connection: BrokerConnection, reader: LogReader): Promise<void> {
     const from = connection.lostBefore;
     if (from === undefined) return;
-    // A broker that has just started lets one in before its log is up.
+    // A broker that has just started accepts connections before its log is available.
     await reader.attached;
     const to = this.#clock();
     if (to - from >= SHORTEST_OUTAGE) {
@@ -211,7 +215,7 @@ export class Log {
       for (const role of this.#rolesAtWork()) {
         const message = noteMessage(this.#names, this.newId(), to, { away, role }, { role });
         await this.#appendOn(connection, reader, message).catch((error: unknown) => {
-          // Of other roles their own workers tell, and coordinators.
+          // The workers of other roles, and coordinators, report the outage for those.
           if (!isRefused(error)) throw error;
         });
       }
@@ -219,7 +223,7 @@ export class Log {
     this.#client.outageIsRecorded();
   }
 
-  /** Those that this process works for, and those whose leases an outage concerns. */
+  /** The roles that this process works for, and those whose leases an outage affects. */
   #rolesAtWork(): ReadonlySet<string> {
     const working = this.#cache.db.all<{ role: string }>("SELECT DISTINCT role FROM task WHERE status = 'working'");
     return new Set([...this.#roles, ...working.map(({ role }) => role)]);
@@ -233,7 +237,7 @@ export class Log {
     if (finished) this.#listeners.ring(nameOf('finished'));
   }
 
-  /** Reads the log as long as anybody waits for something, through whatever becomes of the broker. */
+  /** Reads the log as long as a caller waits, and continues after each loss of the connection. */
   async follow(): Promise<void> {
     if (this.#following) return;
     this.#following = true;
@@ -243,7 +247,7 @@ export class Log {
         const reader = await this.#reader(connection);
         await Promise.race([connection.lost, reader.failed]);
       } catch {
-        // Whoever asks something next is told what is wrong; here it is only tried again.
+        // The next call gets the error; here the reader only tries again.
         await pause(RESEND / 4, undefined, { ref: false });
       }
     }

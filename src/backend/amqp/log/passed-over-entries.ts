@@ -25,16 +25,16 @@ export class PassedOverEntries {
     this.#parts = parts;
   }
 
-  /** The last entries of the log that could not be read and were passed over, the latest first. */
+  /** The last unreadable entries of the log that were passed over, the latest first. */
   passedOver(): readonly PassedOver[] {
     const sql = 'SELECT offset, key, user, reason FROM passed_over ORDER BY offset DESC';
     return this.#parts.cache.db.all<PassedOver & object>(sql);
   }
 
   /**
-   * Tells all readers of the log to pass over the entry that stops them, because it says that a newer agentq wrote it.
-   * @throws AgentqError `usage` where the entry at this offset does not stop the reading; `denied` where the user may
-   * not say so: only coordinators may
+   * Makes all readers of the log pass over the entry that stops them because it states that a newer agentq wrote it.
+   * @throws AgentqError `usage` if the entry at this offset does not stop the reading; `denied` if the user is not a
+   * coordinator
    */
   async skip(offset: number): Promise<void> {
     const { log, client, names, clock } = this.#parts;

@@ -2,7 +2,7 @@ import { AgentqError } from '../../../core/errors.ts';
 import type { LogEntry } from '../wire/decode.ts';
 import type { LogMessage } from '../wire/log-message.ts';
 
-/** Says of a `newer-schema` error which entry of the log it is about. */
+/** A `newer-schema` error that names the entry of the log which caused it. */
 export class StoppedAt extends AgentqError {
   readonly offset: number;
 
@@ -16,14 +16,17 @@ export class StoppedAt extends AgentqError {
   }
 }
 
-/** Who published a message, as far as the broker tells: by its routing key, and its user where it names one. */
+/**
+ * The publisher of a message, as far as the broker reports it: its routing key, and its user if the message names one.
+ */
 export function senderOf(key: string, user: string | null | undefined): string {
   return `key ${key}${user ? `, user ${user}` : ''}`;
 }
 
 /**
- * An entry that stops the reading of the log, because a newer agentq says that it wrote it: until a coordinator says,
- * further on in the log, that every reader passes over it. What is skipped is found anew by whoever reads the log.
+ * An entry that stops the reading of the log because it states that a newer agentq wrote it. It stops the reading until
+ * a later entry of a coordinator makes every reader pass over it. Each reader of the log searches for that later entry
+ * itself.
  */
 export class Roadblock {
   readonly #skipped = new Set<number>();
@@ -37,12 +40,12 @@ export class Roadblock {
     return this.#stopped!;
   }
 
-  /** The reading begins anew. */
+  /** The reading begins again. */
   lift(): void {
     this.#stopped = undefined;
   }
 
-  /** Those before the first that stops the reading. */
+  /** The messages before the first that stops the reading. */
   before(messages: readonly LogMessage[]): readonly LogMessage[] {
     for (const [i, { offset, read }] of messages.entries()) {
       const entry = this.#skipped.has(offset) ? undefined : read(0);
@@ -53,7 +56,7 @@ export class Roadblock {
     return messages;
   }
 
-  /** Whether this is the word that the entry is passed over. */
+  /** Whether this entry states that the stopping entry is passed over. */
   isLiftedBy(entry: LogEntry): boolean {
     if (entry.kind !== 'skip' || entry.offset !== this.#stopped?.offset) return false;
     this.#skipped.add(entry.offset);

@@ -1,28 +1,28 @@
 import type { LogMessage } from '../wire/log-message.ts';
 
-/** How much is kept back at most, in bytes. */
+/** How much is held back at most, in bytes. */
 const MOST_HELD = 64 * 1024 * 1024;
 
 /**
- * Keeps back messages that do not say when they were published, until something comes by that does: they are of that
- * time, for all who read the log. Where that becomes too much, they are of the time that the log has reached.
+ * Holds back messages without a time of publication until a message with one appears. They get its time, for all
+ * readers of the log. If the limit is exceeded, they get the time that the log has reached.
  */
 export class Undated {
   #held: LogMessage[] = [];
   #cost = 0;
 
-  /** What is kept back now. */
+  /** The messages that are held back now. */
   get held(): readonly LogMessage[] {
     return this.#held;
   }
 
-  /** The reading begins anew. */
+  /** The reading begins again. */
   reset(): void {
     this.#held = [];
     this.#cost = 0;
   }
 
-  /** @returns those whose time is known now, in order */
+  /** @returns the messages whose time is now known, in order */
   pass(messages: readonly LogMessage[]): readonly LogMessage[] {
     const ready: LogMessage[] = [];
     for (const message of messages) {
