@@ -2,9 +2,9 @@ import { DELAY_LEVELS, type Names } from './names.ts';
 import { eventKey, RESERVED, WORKER_KEY_WORDS } from './routing-key.ts';
 
 /**
- * Who can have written a message of the log, by the rights that `init --definitions` gives: `coordinator` for a key that
- * only coordinators may use, a role for a key that the workers of this role may use as well, `anyone` for a key that
- * every user may use.
+ * Who can have written a message of the log, by the permissions that `init --definitions` grants: `coordinator` for a
+ * key that only coordinators may use, a role for a key that the workers of this role may use as well, `anyone` for a
+ * key that every user may use.
  */
 export type Author = 'coordinator' | 'anyone' | { readonly role: string };
 
@@ -12,7 +12,8 @@ export type Author = 'coordinator' | 'anyone' | { readonly role: string };
 export function authorOf(key: string, exchange: string, names: Names): Author {
   if (key.startsWith(eventKey(''))) return authorOfEvent(key.slice(eventKey('').length).split('.'));
   if (!key.startsWith(RESERVED)) return 'anyone';
-  // What comes out of the delay levels went into them past the main exchange, or by it: workers may do the former.
+  // Messages from the delay levels were published to them directly, or by the main exchange: workers may publish
+  // directly.
   if (exchange === names.exchange) return 'coordinator';
   const role = roleOf(key);
   return role === undefined ? 'anyone' : { role };

@@ -1,20 +1,20 @@
-/** What the body of a message may be at most. One that exceeds a limit is not parsed. */
+/** The limits of the body of a message. A body that exceeds one is not parsed. */
 export interface BodyLimits {
   /** Its length in bytes, after decompression. */
   readonly bytes: number;
   /** How deep arrays and objects are nested. */
   readonly depth: number;
-  /** How many values it holds, about. */
+  /** The approximate number of values in it. */
   readonly values: number;
-  /** The length of its longest string, in bytes, and how much white space it holds between others. */
+  /** The length of its longest string, in bytes, and of the white space between tokens. */
   readonly text: number;
-  /** How many events one entry holds. */
+  /** The number of events in one entry. */
   readonly events: number;
 }
 
 const MIB = 1024 * 1024;
 
-/** For whatever a user may write who is no coordinator. Such entries speak of one decision about one task. */
+/** For entries of users who are not coordinators. Such an entry contains one decision about one task. */
 export const COMMON_LIMITS: BodyLimits = {
   bytes: 16 * MIB,
   depth: 100,
@@ -36,8 +36,8 @@ export type Parsed =
   { readonly json: unknown; readonly problem?: never } | { readonly json?: never; readonly problem: string };
 
 /**
- * Parses the JSON body of a message that anybody may have written. The limits are checked before and while it is
- * decompressed, and on its bytes before it is parsed, so that a hostile body costs no more memory than its limit.
+ * Parses the JSON body of a message that any user may have written. The limits are checked before and during
+ * decompression, and on the bytes before they are parsed, so that a hostile body takes no more memory than its limit.
  * @param encoding the AMQP content encoding; `gzip` is decompressed, any other is ignored
  */
 export function parseBounded(content: Buffer, encoding: unknown, limits: BodyLimits): Parsed {
@@ -62,26 +62,26 @@ export function parseBounded(content: Buffer, encoding: unknown, limits: BodyLim
   return json === undefined ? { problem: 'its body is no JSON' } : { json };
 }
 
-/** From what size on memory is given back at once, in bytes. */
+/** The size from which memory is freed at once, in bytes. */
 const LARGE = MIB;
 
 /**
- * Gives the memory of a large buffer back now, which nobody reads any more: the garbage collector would let many of
- * them pile up. What shares its memory with others is left alone.
+ * Frees the memory of a large buffer that is no longer read: the garbage collector would let many of them accumulate. A
+ * buffer that shares its memory with others is not freed.
  */
 export function giveBack({ buffer, byteLength }: Buffer): void {
   const alone = buffer instanceof ArrayBuffer && buffer.byteLength === byteLength;
   if (alone && byteLength >= LARGE) buffer.transfer(0);
 }
 
-/** How long a gzip body says that it becomes, in its last four bytes: https://www.rfc-editor.org/rfc/rfc1952 */
+/** The uncompressed length that a gzip body states in its last four bytes: https://www.rfc-editor.org/rfc/rfc1952 */
 function lengthIn(content: Buffer): number {
   return content.length < 4 ? 0 : content.readUInt32LE(content.length - 4);
 }
 
 const tooLong = ({ bytes }: BodyLimits) => ({ problem: `its body is longer than ${bytes / MIB} MiB` });
 
-/** @returns undefined where it is no JSON */
+/** @returns undefined if it is not JSON */
 export function safeJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -99,7 +99,7 @@ const CLOSE_ARRAY = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
-/** Which limit JSON text exceeds, as far as its bytes show. Takes no memory. */
+/** The limit that JSON text exceeds, as far as its bytes show. Allocates no memory. */
 function exceeded(bytes: Buffer, limits: BodyLimits): string | undefined {
   let depth = 0;
   let values = 0;

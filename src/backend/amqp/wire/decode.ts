@@ -31,20 +31,20 @@ import type { Names } from './names.ts';
 import { isSound } from './sound-event.ts';
 import { eventKey, FOREIGN_RESULT, FOUND, RESERVED, SKIP, keyWordOf } from './routing-key.ts';
 
-/** One message of the log, read. */
+/** One message of the log, decoded. */
 export type LogEntry = {
   readonly id: string;
   readonly at: number;
   readonly author: Author;
-  /** Its routing key, and the user that published it where it says so: the broker has checked that. */
+  /** Its routing key, and the user that published it if the message names one: the broker has checked that. */
   readonly key: string;
   readonly user: string | undefined;
 } & (
   | ({
       readonly kind: 'events';
-      /** The one whose tasks it may be about; undefined for all. */
+      /** The role whose tasks it may be about; undefined for all. */
       readonly role: string | undefined;
-      /** Whether its writer says, as its key does, for which role it works. */
+      /** Whether its writer names the role that it works for in the body, as in the key. */
       readonly signed: boolean;
     } & Omit<LogBody, 'v' | 'at' | 'role' | 'skip'>)
   /** A delayed token has arrived. */
@@ -52,28 +52,28 @@ export type LogEntry = {
   | {
       readonly kind: 'result';
       readonly message: ResultMessage;
-      /** The entry that ended the task, where the message is ours. */
+      /** The entry that ended the task, if agentq wrote the message. */
       readonly announces: string | undefined;
       readonly digest: string;
     }
   /** Every reader passes over the entry at this offset. */
   | { readonly kind: 'skip'; readonly offset: number }
-  /** A newer agentq wrote it: to pass over it would be to answer wrongly. */
+  /** A newer agentq wrote it: a reader that skipped it would return wrong answers. */
   | { readonly kind: 'newer' }
-  /** Not ours, and nothing that we know how to read. */
+  /** A third-party message in an unknown format. */
   | { readonly kind: 'unreadable'; readonly reason: string }
 );
 
 type Variant<E> = E extends LogEntry ? Omit<E, 'id' | 'at' | 'author' | 'key' | 'user'> : never;
 
-/** What a message holds; `at` and `id` where they are other than its headers say. Takes the time of the message. */
+/** The content of a message; `at` and `id` if they differ from its headers. Takes the time of the message. */
 type Content = (at: number, said: number) => Variant<LogEntry> & { readonly at?: number; readonly id?: string };
 
 /**
- * Reads a message of the log once, for any time that it may be of. Anybody who may publish can have written it: what
- * is not as it must be is unreadable.
- * @param id for one that has none
- * @returns makes the entry; takes the time of a message that does not say its own, ms since 1970
+ * Decodes a message of the log once, for any time that it may get. Any user who may publish can have written it: a
+ * malformed message is unreadable.
+ * @param id for a message that has none
+ * @returns a function that creates the entry; takes the time of a message without one, ms since 1970
  */
 export function readLogMessage(message: ConsumeMessage, names: Names, id: string): (at: number) => LogEntry {
   const { fields, properties } = message;
@@ -93,7 +93,9 @@ const unreadable =
   (reason: string): Content =>
   () => ({ kind: 'unreadable', reason });
 
-/** What says that a newer agentq wrote it: that is believed of those alone who may change the format. */
+/**
+ * A message which states that a newer agentq wrote it. This is accepted only from authors who may change the format.
+ */
 const fromNewer = (author: Author): Content =>
   author === 'coordinator' ? () => ({ kind: 'newer' }) : unreadable('it says that a newer agentq wrote it');
 
@@ -117,7 +119,7 @@ function readContent(
   if (!key.startsWith(RESERVED)) return readResult(json, content, textOf(headers['agentq-announces']));
   const envelope = readEnvelope(json, roleOf(key));
   if (!envelope) return unreadable('it is no task envelope for the role of its key');
-  // What comes out of the delay levels passes by a second time.
+  // A message from the delay levels appears in the log for the second time.
   if (fields.exchange !== names.exchange) {
     const due = readMoment(headers['agentq-due-at']);
     const { task_id, to: role } = envelope;
@@ -149,7 +151,7 @@ function readEvents(json: unknown, key: string, author: Author, limits: BodyLimi
   return () => ({ ...body, kind: 'events', role, signed: speaker !== undefined && speaker === role });
 }
 
-/** A task that lay in the work queue alone, or a message that is none. */
+/** A task that was only in the work queue, or a message that is not a task. */
 function isFound([first, second, ...more]: readonly Event[]): boolean {
   if (first?.type !== 'submitted' || more.length > 0) return false;
   return second === undefined || (second.type === 'attempt-failed' && first.envelope.type === UNREADABLE);
@@ -175,8 +177,8 @@ function isNewer(json: unknown): boolean {
 const EnvelopeSchema = envelopeSchema();
 
 /**
- * An envelope, with what a foreign submitter left out filled in; undefined where it is not as it must be, or is
- * another role's.
+ * An envelope, with defaults for the fields that a third-party submitter omitted; undefined if it is malformed, or
+ * belongs to another role.
  */
 function readEnvelope(json: unknown, role: string | undefined): Envelope | undefined {
   if (json === null || typeof json !== 'object') return undefined;
@@ -207,15 +209,15 @@ function submittedOf(envelope: Envelope, headers: Headers, at: number): EventOf<
   };
 }
 
-/** When a foreign submitter wants it to begin, who did not send it through the delay. */
+/** The start time that a third-party submitter asks for if it did not publish to the delay. */
 function askedFor({ delay_seconds, not_before }: Envelope, at: number): number | undefined {
   if (not_before !== undefined) return Date.parse(not_before);
   return delay_seconds === undefined ? undefined : at + Math.ceil(delay_seconds * 1_000);
 }
 
 /**
- * The submit that a message of a work queue stands for; undefined where nobody can read it.
- * @param now ms since 1970, for one that does not say when it was published
+ * The submit that a message of a work queue contains; undefined if the message is unreadable.
+ * @param now ms since 1970, for a message without a time of publication
  */
 export function readToken(
   { content, properties }: { readonly content: Buffer; readonly properties: MessageProperties },

@@ -10,18 +10,19 @@ import { delayKey, eventKey, FOREIGN_RESULT, RESERVED, keyWordOf, workKey } from
 import { LONGEST_DELAY, type Names } from './names.ts';
 import type { Publication } from './publication.ts';
 
-/** From what size on a message is compressed, in bytes, and how long it may be then: RabbitMQ 4 takes 16 MiB. */
+/** The size from which a message is compressed, and its maximum size then, in bytes: RabbitMQ 4 accepts 16 MiB. */
 const COMPRESSED_FROM = 32 * 1024;
 const LONGEST_MESSAGE = 15 * 1024 * 1024;
 
-/** The longest TTL that a broker takes, in ms. */
+/** The longest TTL that a broker accepts, in ms. */
 const LONGEST_TTL = 2 ** 32 - 1;
 
 const json = (value: unknown) => Buffer.from(JSON.stringify(value));
 
 /**
- * The submit of one task: log and work queue, or log and delay, take one and the same message, the plain envelope.
- * @param now when it is published, ms since 1970: the log's time goes by that, and it may have been said long before
+ * The submit of one task. The log and the work queue, or the log and the delay, get the same message: the plain
+ * envelope.
+ * @param now when it is published, ms since 1970: it sets the time of the log, and the event may be much older
  */
 export function submitMessage(names: Names, id: string, event: EventOf<'submitted'>, now: number): Publication {
   const { envelope, at, due_at } = event;
@@ -33,8 +34,8 @@ export function submitMessage(names: Names, id: string, event: EventOf<'submitte
 }
 
 /**
- * The same envelope for the work queue alone, or for the delay levels.
- * @param delay in ms; 0 for now
+ * The same envelope for the work queue only, or for the delay levels.
+ * @param delay in ms; 0 for none
  * @param ttl in ms, from when it is ready
  */
 export function tokenMessage(
@@ -47,7 +48,8 @@ export function tokenMessage(
   const { envelope, at, context, due_at, max_attempts } = event;
   const { to, priority } = envelope;
   const seconds = Math.ceil(delay / 1_000);
-  // The time that it waits in the delay would count against it there: whoever claims it looks at the clock.
+  // The broker would count the time in the delay against the TTL: the worker that claims the task checks the time
+  // instead.
   const expiration = seconds > 0 || ttl === undefined || ttl > LONGEST_TTL ? undefined : Math.max(1, Math.ceil(ttl));
   return {
     exchange: seconds > 0 ? names.delays : names.tokens,
@@ -72,16 +74,16 @@ function common(id: string, at: number): Publication['options'] {
   return { messageId: id, contentType: 'application/json', timestamp: Math.floor(at / 1_000) };
 }
 
-/** What the routing key of an entry says beside its events. */
+/** What the routing key of an entry states in addition to its events. */
 export interface Under {
-  /** What it is about; that of its events where it is not said. */
+  /** What the entry is about; the key word of its events if this is absent. */
   readonly keyWord?: string | undefined;
-  /** The role whose tasks it is about: that of the note where it names one alone, and none with `null`. */
+  /** The role whose tasks it is about. If absent: the role of the note if it names exactly one. `null` for none. */
   readonly role?: string | null | undefined;
 }
 
 /**
- * Anything else for the log.
+ * Any other message for the log.
  * @throws AgentqError `too-large`
  */
 export function noteMessage(names: Names, id: string, at: number, note: Note, under: Under = {}): Publication {
@@ -114,7 +116,7 @@ export function noteMessage(names: Names, id: string, at: number, note: Note, un
   };
 }
 
-/** The plain result message of a task; the log hears that it is out. */
+/** The plain result message of a task. The log gets it too, as a record that it was sent. */
 export function announcement(
   names: Names,
   id: string,
@@ -134,7 +136,7 @@ export function announcement(
   };
 }
 
-/** A result message that somebody wrote to its queue alone, for the log. */
+/** A result message that was written only to its queue, for the log. */
 export function foreignMessage(names: Names, id: string, at: number, content: Buffer): Publication {
   const options = { ...common(id, at), headers: { 'agentq-at': at } };
   return { exchange: names.exchange, key: eventKey(FOREIGN_RESULT), content, options };
@@ -151,12 +153,12 @@ export function deadMessage(
   return { exchange: names.tokens, key: `${RESERVED}dead.${role}`, content, options: { messageId: id, headers } };
 }
 
-/** Where the broker can't keep it so long, the log alone knows of the task until it is due. */
+/** Whether the delay is too long for the broker: then only the log contains the task until it is due. */
 export function isTooLong({ due_at, at }: EventOf<'submitted'>): boolean {
   return due_at !== undefined && due_at - at > LONGEST_DELAY * 1_000;
 }
 
-/** The submit of a task as a token tells of it. */
+/** The submit of a task as a token contains it. */
 export function submissionOf(task: Task): EventOf<'submitted'> {
   const { id, envelope, context, max_attempts, submitted_at } = task;
   return {

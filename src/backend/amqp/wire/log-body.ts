@@ -6,18 +6,18 @@ import { moment } from '../../../core/moment-form.ts';
 export const LogBody = z.object({
   v: z.literal(1),
   at: moment(),
-  /** Whom the events concern. */
+  /** The roles that the events affect. */
   roles: z.array(z.string()),
   events: z.array(Event),
   /** A worker asked for work. */
   seen: z.optional(z.object({ worker: z.string(), role: z.string() })),
-  /** The entry that ended a task, whose messages are out now. */
+  /** The entry that ended a task whose messages are now sent. */
   announced: z.optional(z.string()),
-  /** Nobody could reach the broker meanwhile. */
+  /** A period in which the broker was unreachable. */
   away: z.optional(z.object({ from: moment(), to: moment() })),
-  /** How far its writer had read the log, for what is only true of that. */
+  /** How far its writer had read the log, for statements that depend on this position. */
   after: z.optional(z.int()),
-  /** The role that its writer works for, as its key says too. Notes of older programs do not say it. */
+  /** The role that its writer works for, as in the key. Notes of older programs do not contain it. */
   role: z.optional(z.string()),
   /** The offset of an entry that every reader passes over. */
   skip: z.optional(z.int().check(z.gte(0))),

@@ -9,19 +9,19 @@ export interface LogMessage {
   readonly offset: number;
   /** Its length in bytes. */
   readonly size: number;
-  /** How much memory it may take to read it, in bytes. */
+  /** The approximate memory that it takes to decode it, in bytes. */
   readonly cost: number;
-  /** When it was published, as far as it says: ms since 1970. */
+  /** When it was published, if the message states it: ms since 1970. */
   readonly at: number | undefined;
-  /** Where it does not say it: when the next message was published that does. */
+  /** If it does not: when the next message with a time was published. */
   readonly next?: number;
-  /** @param at for a message that does not say when it was published */
+  /** @param at for a message without a time of publication */
   readonly read: (at: number) => LogEntry;
 }
 
 /**
- * A message of the log, which is read when it is first asked for. What is compressed may become as long as its key
- * allows to one who is no coordinator; longer batches are rare.
+ * A message of the log, which is decoded on first use. A compressed message may expand to the limit that its key allows
+ * to users who are not coordinators; longer batches are rare.
  */
 export function logMessageOf(message: ConsumeMessage, offset: number, names: Names): LogMessage {
   const { content, properties } = message;

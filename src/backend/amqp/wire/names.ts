@@ -1,19 +1,19 @@
 import type { Priority } from '../../../core/envelope/priority.ts';
 import { priorities } from '../../../core/envelope/priority.ts';
 
-/** What names begin with that a workspace does not say otherwise: several queues can share one virtual host. */
+/** The default prefix of names, unless the workspace sets another: several queues can share one virtual host. */
 export const DEFAULT_PREFIX = 'agentq';
 
-/** How many levels of delay there are: level k holds a message for 2^k seconds. The highest fits a broker's TTL. */
+/** The number of delay levels: level k holds a message for 2^k seconds. The highest fits a broker's TTL. */
 export const DELAY_LEVELS = 23;
 
 /** The longest delay that the broker keeps, in seconds: 97 days. */
 export const LONGEST_DELAY = 2 ** DELAY_LEVELS - 1;
 
-/** The queue that whoever looks at another one holds meanwhile. */
+/** The queue that a process holds as a lock while it looks at another queue. */
 export const lockOf = (queue: string): string => `${queue}.lock`;
 
-/** How the exchanges and queues of one queue are called on the broker. */
+/** The names of the exchanges and queues of one queue on the broker. */
 export class Names {
   readonly prefix: string;
 
@@ -21,27 +21,27 @@ export class Names {
     this.prefix = prefix;
   }
 
-  /** Takes everything that is published: the log and the queues are bound to it. */
+  /** Receives every published message: the log and the queues are bound to it. */
   get exchange(): string {
     return this.prefix;
   }
 
-  /** Puts tokens into work queues past the log. */
+  /** Puts tokens into work queues without the log. */
   get tokens(): string {
     return `${this.prefix}.tokens`;
   }
 
-  /** Takes what comes out of the delay levels. */
+  /** Receives the messages that leave the delay levels. */
   get due(): string {
     return `${this.prefix}.due`;
   }
 
-  /** Exchange and queue of a level are called alike. */
+  /** The exchange and the queue of a level have the same name. */
   delay(level: number): string {
     return `${this.prefix}.delay.${String(level).padStart(2, '0')}`;
   }
 
-  /** Where a delay begins. */
+  /** The exchange where a delay begins. */
   get delays(): string {
     return this.delay(DELAY_LEVELS - 1);
   }
@@ -59,8 +59,8 @@ export class Names {
   }
 
   /**
-   * The queues that hold a role's tokens, in the order in which claims look into them. A replicated (quorum) queue
-   * has no priorities that hold on every version, so there is one a priority.
+   * The queues that hold a role's tokens, in the order in which claims read them. The priorities of a replicated
+   * (quorum) queue are not reliable on every version, so there is one queue per priority.
    */
   workQueues(role: string, replicated: boolean): readonly { queue: string; priority: Priority | '*' }[] {
     if (!replicated) return [{ queue: this.work(role), priority: '*' }];
@@ -70,7 +70,7 @@ export class Names {
     }));
   }
 
-  /** A `reply_to` names its queue itself, but where another prefix asks for room. */
+  /** A `reply_to` is the name of its queue, unless another prefix requires a different one. */
   results(replyTo: string): string {
     return this.prefix === DEFAULT_PREFIX ? replyTo : `${this.prefix}.${replyTo}`;
   }

@@ -6,6 +6,6 @@ export interface Publication {
   readonly key: string;
   readonly content: Buffer;
   readonly options: Options.Publish & { readonly messageId: string };
-  /** Called when it is on its way: from then on the broker may take it, whatever becomes of the connection. */
+  /** Called when it was sent: from then on the broker may accept it, even if the connection is lost. */
   readonly onSent?: (() => void) | undefined;
 }

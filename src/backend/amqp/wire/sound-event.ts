@@ -7,12 +7,12 @@ import { isMaxAttempts } from '../../../core/task/retry.ts';
 import { isFinished, isDead, type Task } from '../../../core/task/task.ts';
 import { RESERVED } from './routing-key.ts';
 
-/** Whether an event says nothing that agentq never writes, beyond what its schema checks. */
+/** Whether an event contains only what agentq can write, beyond the check of its schema. */
 export function isSound(event: Event): boolean {
-  // Names and paths end up in folders, queue names and routing keys, whoever wrote them.
+  // Names and paths become parts of folders, queue names and routing keys, from any author.
   if (!isName('task id', event.task_id)) return false;
   switch (event.type) {
-    case 'restored': // what lies on a broker is not restored from a backup
+    case 'restored': // a queue on a broker is not restored from a backup
       return false;
     case 'submitted': {
       const { task_id, envelope, context, max_attempts, attempts_above } = event;
@@ -39,7 +39,7 @@ function isSoundEnvelope(id: string, envelope: Envelope): boolean {
   return task_id === id && named && !reply_to.startsWith(RESERVED) && lives && tries;
 }
 
-/** Only what is open, or lies among the dead letters, is said again. */
+/** Only tasks that are open, or among the dead letters, are republished. */
 function isSoundTask(id: string, task: Task): boolean {
   const { context, attempts } = task;
   const evidence: readonly Evidence[] = [

@@ -1,7 +1,7 @@
 import type { ConsumeMessage } from 'amqplib';
 import { AgentqError } from '../../../core/errors.ts';
 
-/** Where a message lies in the log. */
+/** The position of a message in the log. */
 export function offsetOf({ properties }: ConsumeMessage): number {
   const offset = Number(properties.headers?.['x-stream-offset']);
   if (Number.isInteger(offset)) return offset;
