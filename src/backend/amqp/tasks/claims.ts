@@ -13,14 +13,14 @@ import { FOUND } from '../wire/routing-key.ts';
 import type { OpenTasks } from './retention.ts';
 import { type Token, type WorkQueueParts, WorkQueues } from './work-queue.ts';
 
-/** How long a token may be on its way from a delay, and how often to look for it, in ms. */
+/** How long a token may be in transit from a delay, and how often to look for it, in ms. */
 const ON_ITS_WAY = 5_000;
 const LOOK_AGAIN = 250;
 
-/** How often a worker's presence is told, in ms. */
+/** How often a worker's presence is recorded, in ms. */
 const PRESENCE_EVERY = 60_000;
 
-/** How much of a message that is no task goes to the dead letters, in bytes. */
+/** The maximum length of the content that a dead letter keeps of a message that is not a task, in bytes. */
 const LONGEST_DEAD_LETTER = 1024 * 1024;
 
 export interface ClaimParts extends WorkQueueParts {
@@ -30,14 +30,14 @@ export interface ClaimParts extends WorkQueueParts {
   readonly dueTasks: DueTasks;
   readonly openTasks: OpenTasks;
   readonly relay: MessageRelay;
-  /** How long a task may be ready without a token that anybody finds, before a claim does without, in ms. */
+  /** How long a task may be ready without a token that a claim finds, before a claim takes it without one, in ms. */
   readonly tokenGrace: number;
 }
 
 /**
- * Gives out tasks. A token says which task may be ready; the log decides who gets it. Tokens may be doubled, late or
- * stale: those are taken out and forgotten. A task that is ready and has no token that anybody finds is given out
- * without one, once it has been ready for some time.
+ * Gives out tasks. A token names a task that may be ready; the log decides which claim gets it. Tokens may be
+ * duplicated, late or stale: those are removed and dropped. A ready task without a token that a claim finds is given
+ * out without one, once it has been ready for some time.
  */
 export class Claims {
   readonly #parts: ClaimParts;
@@ -54,7 +54,7 @@ export class Claims {
     if (byToken) return { task: byToken };
     await this.#parts.log.catchUpFor(request.role, this.#isToBeSeen(request) ? request.worker : undefined);
     await this.#parts.dueTasks.elapse(request.role);
-    // What time has made ready now has a token as well; what has waited in vain for one comes first.
+    // A task that has just become ready has a token as well; a task that has waited too long for one comes first.
     const task = (await this.#withoutToken(request)) ?? (await this.#byToken(request));
     if (task) return { task };
     await this.#parts.relay.tidy(request.role);
@@ -98,13 +98,13 @@ export class Claims {
       await relay.postpone(task);
       return undefined;
     }
-    // The log does not know it: whoever published it wrote to the queue alone, or the log lost it. Under the id that
-    // it has, so that its submitter, who may be publishing it again, finds that it has happened.
+    // The log does not contain it: the submitter published only to the queue, or the log lost it. It is added under the
+    // id that it has. Its submitter may be publishing it again, and then finds that the submit has happened.
     const accepted = await log.happen([submitted], [request.role], entry ?? log.newId(), { keyWord: FOUND });
     return accepted ? (await this.#claim(request, id)).got : undefined;
   }
 
-  /** @returns the task where this very call got it, and else what it is */
+  /** @returns the task in `got` if this call got it, else its state */
   async #claim({ worker, lease }: ClaimRequest, id: string): Promise<{ got?: Working; task: Task | undefined }> {
     const { task, changed } = await this.#parts.commits.commitOne({
       task_id: id,
@@ -113,7 +113,7 @@ export class Claims {
     return changed && task?.status === 'working' ? { got: task, task } : { task };
   }
 
-  /** What nobody can read becomes a dead letter, so that it stops no worker and people see it. */
+  /** An unreadable message becomes a dead letter, so that it blocks no worker and users see it. */
   async #deadLetter(role: string, { content, queue }: Token): Promise<undefined> {
     const { log, relay, clock } = this.#parts;
     const { sha256Hex } = await import('../../../core/sha256.ts');
@@ -142,7 +142,7 @@ export class Claims {
     }
   }
 
-  /** When it is worth to ask again without having been woken. */
+  /** When to ask again without a ring. */
   #nothing(role: string): Claimed {
     const { cache, tokenGrace } = this.#parts;
     const due = cache.db.get<{ at: number | null }>('SELECT min(due_at) AS at FROM task WHERE role = ?', role)!.at;
@@ -154,7 +154,9 @@ export class Claims {
     return { task: undefined, ...(next < Infinity && { next_due: next }) };
   }
 
-  /** The token of a delay that is just over may be on its way; not every broker tells the log when it arrives. */
+  /**
+   * The token of a delay that has just ended may still be in transit; not every broker reports its arrival in the log.
+   */
   #onItsWay(role: string): number | undefined {
     const { cache, clock } = this.#parts;
     const stored = cache.db.get<StoredRow>(
@@ -168,7 +170,7 @@ export class Claims {
     return delayed ? clock() + LOOK_AGAIN : undefined;
   }
 
-  /** Whether the worker's presence was not told of late. */
+  /** Whether the worker's presence was not recorded recently. */
   #isToBeSeen({ role, worker }: ClaimRequest): boolean {
     const now = this.#parts.clock();
     const key = `${role} ${worker}`;

@@ -17,7 +17,7 @@ import { changeOf, changeOfAll, reportingUnknownOutcome } from './unknown-outcom
 import { isTooLong, submitMessage } from '../wire/encode.ts';
 import { checkRole, refuseReserved, routed } from './submit-rules.ts';
 
-/** How often a change is tried again that others were faster than. */
+/** How often a change is tried again after another process was faster. */
 const TRIES = 100;
 
 export interface CommitParts {
@@ -30,7 +30,8 @@ export interface CommitParts {
 }
 
 /**
- * Changes tasks: decides on what the cache knows and appends. If another process was faster, it decides again on what\n * is known then.
+ * Changes tasks: decides on the state in the cache and appends. If another process was faster, it decides again on the
+ * new state.
  */
 export class TaskCommits {
   readonly #parts: CommitParts;
@@ -41,7 +42,7 @@ export class TaskCommits {
     this.#given = given;
   }
 
-  /** Several requests are kept together, or not at all. */
+  /** Several requests are committed together, or none of them. */
   async commit(requests: readonly Request[]): Promise<readonly Outcome[]> {
     for (const { command } of requests) if (command.type === 'submit') refuseReserved(command);
     const [only] = requests;
@@ -49,7 +50,7 @@ export class TaskCommits {
     return requests.length === 1 ? [await this.commitOne(only)] : this.#commitAll(requests);
   }
 
-  /** @param current whether the cache has caught up with the log just now */
+  /** @param current whether the cache has just caught up with the log */
   async commitOne({ task_id, command, at }: Request, current = false): Promise<Outcome> {
     let remembered = false;
     for (let tries = 0; tries < TRIES; tries++) {
@@ -57,8 +58,8 @@ export class TaskCommits {
       const { events, ...decided } = decide(base, command, this.#circumstances(base, at));
       const endsLease = events.some(({ type }) => type === 'lease-expired');
       if (!current && (decided.refusal || events.length === 0 || endsLease)) {
-        // What is to be refused, has no effect, or takes a task from its worker, is so only if nothing has happened
-        // that is not known here.
+        // A command that is refused, has no effect, or takes a task from its worker, must be decided on the latest
+        // state of the log.
         await this.#parts.log.catchUp();
         current = true;
         continue;
@@ -67,7 +68,7 @@ export class TaskCommits {
       const said: readonly Event[] = remembered ? events.filter(({ type }) => type !== 'refused') : events;
       if (said.length === 0) return decided;
       const append = (onSent?: () => void) => this.#append(said, base, decided.task, onSent);
-      // What time brings about is nobody's command: whoever asks later tells of it as well.
+      // An event that results from time has no command: a later call reports it as well.
       const accepted =
         command.type === 'elapse' ? append() : reportingUnknownOutcome(changeOf(task_id, command), append);
       if (await accepted) return decided;
@@ -77,7 +78,10 @@ export class TaskCommits {
     throw new AgentqError('busy', `others keep changing ${task_id}`, 'try again');
   }
 
-  /** Before leases are ended that may have stood still. @returns whether it has waited, and things may have changed */
+  /**
+   * Called before leases are ended that an outage may have extended. @returns whether it has waited, so that the state
+   * may have changed
+   */
   async waitedForOutageNotes(tasks: readonly Task[]): Promise<boolean> {
     const { outageGrace, log } = this.#parts;
     const patience = tasks.map((task) => (task.status === 'working' ? outageGrace.patience(task.lease.expires_at) : 0));
@@ -113,14 +117,14 @@ export class TaskCommits {
     return accepted;
   }
 
-  /** Several changes are one entry of the log, which is accepted whole or not at all. */
+  /** Several changes are one entry of the log, which is accepted as a whole or rejected. */
   async #commitAll(requests: readonly Request[]): Promise<readonly Outcome[]> {
     const { log, relay } = this.#parts;
     for (let tries = 0; tries < TRIES; tries++) {
       if (tries === 0) await log.catchUp();
       const { outcomes, events, before, after } = this.#decideAll(requests);
       if (events.length === 0 || outcomes.some((outcome) => outcome.refusal)) {
-        // Of a batch that is undone, nothing has changed.
+        // Nothing has changed in a batch that is undone.
         return outcomes.map((outcome) => ({ ...outcome, changed: false }));
       }
       const ended = events.filter(({ type }) => type === 'lease-expired').map(({ task_id }) => before.get(task_id)!);
@@ -156,7 +160,9 @@ export class TaskCommits {
     return { outcomes, events, before, after };
   }
 
-  /** A task that another role's workers have made up under this id does not keep a coordinator from using it. */
+  /**
+   * A task that another role's workers have invented under this id does not prevent a coordinator from using the id.
+   */
   #base(id: string, command: Command): Task | undefined {
     const task = this.#find(id);
     const claimed = command.type === 'submit' && task && task.envelope.to !== command.envelope.to;

@@ -3,7 +3,7 @@ import { type StoredRow, toRow } from '../../projection/rows.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { TaskCommits } from './commit.ts';
 
-/** How many tasks are moved on at once because of time alone. */
+/** The maximum number of tasks that one call changes because of time alone. */
 const SWEEP = 500;
 
 export interface DueTaskParts {
@@ -13,7 +13,7 @@ export interface DueTaskParts {
   readonly clock: () => number;
 }
 
-/** Tasks that time alone changes: a delay is over, a TTL has passed, a lease has ended. */
+/** Tasks that change because of time alone: a delay is over, a TTL has passed, a lease has ended. */
 export class DueTasks {
   readonly #parts: DueTaskParts;
 
@@ -40,7 +40,7 @@ export class DueTasks {
           due.map((task) => commits.commitOne({ task_id: task.id, command: { type: 'elapse' }, at: now }, true)),
         );
       } catch (error) {
-        // A worker's user may not write down what becomes of other roles' tasks; others will.
+        // A worker's user may not write events about other roles' tasks. Other processes do.
         if (error instanceof AgentqError && error.code === 'denied') return;
         throw error;
       }

@@ -17,9 +17,9 @@ export interface InboxParts {
 }
 
 /**
- * The result messages that wait in a queue, each as its task is. Those that are no longer true, because the task was
- * taken back meanwhile, are taken out; those of workers that are not ours, and wrote to the queue alone, are told to
- * the log first.
+ * The result messages that wait in a queue, each with the state of its task. Messages that are no longer true, because
+ * the task was taken back meanwhile, are removed. Messages of third-party workers that wrote only to the queue are
+ * first added to the log.
  */
 export class Inbox {
   readonly #parts: InboxParts;
@@ -32,7 +32,7 @@ export class Inbox {
     return (await collect(this.#parts, replyTo, limit, 'leave')).tasks;
   }
 
-  /** The same, and keeps them from others, as long as this connection lives. */
+  /** Same, and hides them from other readers as long as this connection lives. */
   async take(replyTo: string, limit: number): Promise<Taken> {
     const { client } = this.#parts;
     const { tasks, copies, unacked, queue } = await collect(this.#parts, replyTo, limit, 'hold');
@@ -41,7 +41,7 @@ export class Inbox {
       tasks,
       async acknowledge() {
         if (done) return;
-        // Where the connection broke meanwhile, they lie in their queue again.
+        // If the connection was lost meanwhile, the messages are in their queue again.
         if (!(await unacked.take(client))) await takeOut(client, queue, copies);
         done = true;
       },
@@ -56,7 +56,7 @@ export class Inbox {
 interface Collected {
   readonly queue: string;
   readonly tasks: readonly Task[];
-  /** How often each message lies there, by id: one that was confirmed to nobody may lie there twice. */
+  /** How many copies of each message the queue holds, by id: a message without a confirm may be there twice. */
   readonly copies: ReadonlyMap<string, number>;
   readonly unacked: UnackedMessages;
 }
@@ -72,7 +72,7 @@ async function collect(parts: InboxParts, replyTo: string, limit: number, found:
       if (tasks.size >= limit) return 'stop';
       const task = await trueTask(parts, waiting);
       if (!task) return 'take';
-      // It may be of a task that has fallen out of the log, or of no agentq at all: it is not ours to throw away.
+      // Its task may have fallen out of the log, or the message may be third-party: agentq must not delete it.
       if (task === 'unknown') return 'leave';
       copies.set(waiting.id, (copies.get(waiting.id) ?? 0) + 1);
       tasks.set(task.id, task);
@@ -96,7 +96,7 @@ async function takeOut(client: ReconnectingClient, queue: string, copies: Readon
   });
 }
 
-/** The task whose end the message tells of; undefined where it tells of no end that stands. */
+/** The task whose end the message reports; undefined if that end is not in effect. */
 async function trueTask(
   parts: InboxParts,
   { message, announces, content, digest }: Waiting,

@@ -16,10 +16,10 @@ import { LONGEST_DELAY, type Names } from '../wire/names.ts';
 import type { Publication } from '../wire/publication.ts';
 import { resultsOf } from '../topology/topology.ts';
 
-/** How many messages may be on their way to the broker before the next one waits. */
+/** The maximum number of unconfirmed messages before the next one waits. */
 const MOST_UNCONFIRMED = 100;
 
-/** How often to look whether a message has arrived, in ms. */
+/** How often to check whether a message has arrived, in ms. */
 const LOOK_AGAIN = 10;
 
 export interface RelayOptions {
@@ -30,9 +30,9 @@ export interface RelayOptions {
 }
 
 /**
- * Brings messages where the log says that they belong: tokens into work queues and delays, result messages to those
- * who wait for them, dead letters into their queue. Each is sent once its event is known to have taken effect; what
- * a process that was killed in between has not sent, others send.
+ * Sends the messages that follow from the log: tokens to work queues and delays, result messages to their `reply_to`
+ * queues, dead letters to their queue. Each is sent once its event is known to have taken effect. If a process was
+ * killed before it sent them, other processes send them.
  */
 export class MessageRelay {
   readonly #client: ReconnectingClient;
@@ -40,13 +40,13 @@ export class MessageRelay {
   readonly #cache: Cache;
   readonly #names: Names;
   readonly #options: RelayOptions;
-  /** What is sent while others go on: one after the other, in the order in which tasks ended. */
+  /** What is sent in the background: one after the other, in the order in which tasks ended. */
   #underway: Promise<void> = Promise.resolve();
-  /** Of that, what is sent and not confirmed yet. */
+  /** The part of it that is sent and not confirmed yet. */
   readonly #unconfirmed = new Set<Promise<void>>();
   /** The queues that a message has reached. */
   readonly #writtenTo = new Set<string>();
-  /** Whether dead letters are to be withdrawn as part of that. */
+  /** Whether the removal of dead letters is scheduled as part of it. */
   #removing = false;
 
   constructor(client: ReconnectingClient, log: Log, cache: Cache, names: Names, options: RelayOptions) {
@@ -58,7 +58,8 @@ export class MessageRelay {
   }
 
   /**
-   * What follows from a change. That a task has ended is told while others go on: {@link settled} waits for that.
+   * Sends the messages that follow from a change. The end of a task is announced in the background: {@link settled}
+   * waits for that.
    * @param entry the id of the entry that made it
    * @param hasToken whether the entry itself went into the work queue, or the delay
    */
@@ -68,7 +69,7 @@ export class MessageRelay {
       this.#meanwhile(task.id, () => this.#announceInOrder(task, endingOf(task.id, entry)));
     else if (moved) await this.#later(task.id, () => this.#sendToken(before, task, hasToken));
     if (!before || !isDead(before) || isDead(task) || this.#removing) return;
-    // Once for all that come back before it begins: each time it looks at every dead letter.
+    // Once for all tasks that are revived before it begins: each removal reads every dead letter.
     this.#removing = true;
     this.#meanwhile(task.id, () => this.#removeRevived());
   }
@@ -77,7 +78,7 @@ export class MessageRelay {
     this.#underway = this.#underway.then(() => this.#quietly(what, send));
   }
 
-  /** Where nobody waits who could be told of a fault of ours otherwise. */
+  /** For work without a caller that could get an internal error. */
   async #quietly(what: string, send: () => Promise<void>): Promise<void> {
     try {
       await this.#later(what, send);
@@ -86,15 +87,15 @@ export class MessageRelay {
     }
   }
 
-  /** Resolves when everything is sent that is to be sent. */
+  /** Resolves when all pending messages are sent. */
   async settled(): Promise<void> {
     await this.#underway;
     await Promise.all(this.#unconfirmed);
   }
 
   /**
-   * Many may end at once, and a broker may take long to confirm: only who is first to write to a queue, which may have
-   * to be made, is waited for before the next is sent.
+   * Many tasks may end at once, and a broker may be slow to confirm. Only the first message to a queue, which may have
+   * to be declared, is awaited before the next is sent.
    */
   async #announceInOrder(task: Task, ending: string): Promise<void> {
     const { reply_to } = task.envelope;
@@ -108,7 +109,7 @@ export class MessageRelay {
     void sending.finally(() => this.#unconfirmed.delete(sending));
   }
 
-  /** What has happened has happened: that its messages could not be sent is no failure of who has brought it about. */
+  /** The change has already happened: a failure to send its messages is not a failure of the command. */
   async #later(what: string, send: () => Promise<void>): Promise<void> {
     try {
       await send();
@@ -120,13 +121,13 @@ export class MessageRelay {
 
   async #sendToken(before: Task | undefined, task: Task, hasToken: boolean): Promise<void> {
     if (hasToken || task.status === 'working') return;
-    // The token of a delay that is over comes out of the delay by itself.
+    // The broker moves the token of a delay that is over out of the delay.
     const kept = before?.status === 'scheduled' && before.due_at - before.updated_at <= LONGEST_DELAY * 1_000;
     if (task.status === 'queued' && !kept) await this.#offer([task]);
     if (task.status === 'scheduled') await this.#delay(task);
   }
 
-  /** Puts tokens of ready tasks into their work queues, and tells those who wait. */
+  /** Puts tokens of ready tasks into their work queues, and wakes the processes that wait. */
   async offer(tasks: readonly Task[]): Promise<void> {
     await this.#later('a batch', () => this.#offer(tasks));
   }
@@ -145,13 +146,13 @@ export class MessageRelay {
 
   async #delay(task: Task & { readonly status: 'scheduled' }): Promise<void> {
     const delay = task.due_at - this.#options.clock();
-    // Longer than the broker can keep it: agentq's workers look at the clock, and offer it then.
+    // Longer than the broker can keep it: agentq's workers check the time, and offer it when it is due.
     if (Math.ceil(delay / 1_000) > LONGEST_DELAY) return;
     if (delay <= 0) return this.#offer([task]);
     await this.#send(tokenMessage(this.#names, this.#log.newId(), submissionOf(task), delay));
   }
 
-  /** Puts a token that came too early back into the delay. */
+  /** Puts a token that arrived too early back into the delay. */
   async postpone(task: Task): Promise<void> {
     if (task.status === 'scheduled') await this.#delay(task);
   }
@@ -165,20 +166,20 @@ export class MessageRelay {
     const { resultMessage } = await import('../../../core/result/result-message.ts');
     const { reply_to } = task.envelope;
     const message = resultMessage(task, (path) => this.#refOf(path));
-    // A worker that is not ours has sent its message itself.
+    // A third-party worker has sent its message itself.
     if (!message || isForeign(ending)) return this.#noteAnnounced(task, ending);
     const publication = announcement(this.#names, this.#log.newId(), this.#options.clock(), reply_to, message, ending);
     try {
       await this.#sendOrDeclare(publication, reply_to);
     } catch (error) {
-      // A queue that we may not make, or that somebody has made otherwise, is not ours to put right.
+      // If a queue may not be declared by this user, or exists with other arguments, agentq cannot correct it.
       if (!(error instanceof AgentqError) || (error.code !== 'denied' && error.code !== 'topology')) throw error;
       this.#options.say(`the result message of ${task.id} cannot be sent: ${error.message}`);
       await this.#noteAnnounced(task, ending);
     }
   }
 
-  /** Under the key of the task's role. A user who may not say so leaves it to others. */
+  /** Under the key of the task's role. If the user may not write it, other processes do. */
   async #noteAnnounced({ envelope }: Task, ending: string): Promise<void> {
     try {
       await this.#log.note({ announced: ending }, { role: envelope.to });
@@ -187,7 +188,7 @@ export class MessageRelay {
     }
   }
 
-  /** What can't be referred to must not keep the message from being sent. */
+  /** A path without a reference must not prevent the message. */
   #refOf(path: string): string {
     try {
       return this.#options.refOf(path);
@@ -224,7 +225,10 @@ export class MessageRelay {
     await this.#send(deadMessage(this.#names, this.#log.newId(), role, content, headers));
   }
 
-  /** Takes what is no dead letter any more out of their queue, also what others have left there. */
+  /**
+   * Removes from the queue of dead letters what is no longer a dead letter, including what other processes have left
+   * there.
+   */
   async removeRevived(): Promise<void> {
     await this.settled();
     await this.#removeRevived();
@@ -241,8 +245,8 @@ export class MessageRelay {
   }
 
   /**
-   * Sends what somebody should have sent and has not.
-   * @param role the one whose tasks to look at; undefined for all
+   * Sends overdue messages.
+   * @param role the role whose tasks to check; undefined for all
    */
   async tidy(role?: string): Promise<void> {
     await this.settled();
@@ -251,13 +255,13 @@ export class MessageRelay {
     await Promise.all(
       overdue(this.#cache, now, role).map(async ({ task, ending }) => {
         await this.announce(task, ending);
-        // Where the log is not bound to the queue, it did not hear of it.
+        // If the log is not bound to the queue, it did not get the message.
         await this.#noteAnnounced(task, ending);
       }),
     );
   }
 
-  /** Waits for the messages of tasks that have ended just now: whoever ended them is sending those. */
+  /** Waits for the messages of tasks that have just ended: the processes that ended them are sending those. */
   async arrived(replyTo: string): Promise<void> {
     const now = this.#options.clock();
     let underway = justEnded(this.#cache, now).filter(
@@ -271,9 +275,8 @@ export class MessageRelay {
   }
 
   /**
-   * What no queue takes is not sent, and that is no harm: of a token and of a message the log remembers that they are
-   * due.
-   * @returns whether a queue has taken it
+   * A message that no queue accepts is not sent. This is harmless: the log records that a token or a message is due.
+   * @returns whether a queue has accepted it
    */
   async #send(publication: Publication): Promise<boolean> {
     try {

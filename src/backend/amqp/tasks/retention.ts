@@ -9,7 +9,7 @@ import { TOLERANCE } from '../cache/role-clocks.ts';
 
 const DAY = 86_400_000;
 
-/** How many tasks one process says again at a time. */
+/** How many tasks one process republishes at a time. */
 const MOST = 20;
 
 export interface OpenTaskParts {
@@ -20,7 +20,7 @@ export interface OpenTaskParts {
   readonly clock: () => number;
 }
 
-/** Says open tasks again before the log forgets them. */
+/** Republishes open tasks before the log drops them. */
 export class OpenTasks {
   readonly #parts: OpenTaskParts;
   /** Whether the user may not write under the key of coordinators. */
@@ -31,11 +31,11 @@ export class OpenTasks {
   }
 
   /**
-   * The log forgets what is older than its retention. What is still open, or lies among the dead letters, is said again
-   * in time: once it was last said a third of the retention ago, so that there are two more chances. Where the user may,
-   * it is said under the key of coordinators, which is believed before that of a role; but not of a task that is known
-   * by the word of a role's workers alone.
-   * @param role the one whose tasks to look at; undefined for all
+   * The log drops entries that are older than its retention. A task that is open, or among the dead letters, is
+   * republished when a third of the retention has passed since the last time, so that there are two more chances. If
+   * the user may, it is republished under the key of coordinators, which takes precedence over the key of a role. A
+   * task that is known only from a role's workers is not republished under the key of coordinators.
+   * @param role the role whose tasks to check; undefined for all
    */
   async republish(role?: string): Promise<void> {
     const { cache, clock, retention } = this.#parts;
@@ -76,7 +76,7 @@ export class OpenTasks {
       .map((task) => ({ v: 1, type: 'carried', task_id: task.id, at: now, task }));
   }
 
-  /** @returns whether the user may say it */
+  /** @returns whether the user may write it */
   async #tell(event: EventOf<'carried'>, under: Under): Promise<boolean> {
     const { log, cache } = this.#parts;
     const after = cache.position().last;
@@ -85,7 +85,7 @@ export class OpenTasks {
       await log.note({ events: [event], roles: [role], after, ...(under.role === undefined && { role }) }, under);
       return true;
     } catch (error) {
-      // A worker's user speaks of its own role's tasks alone.
+      // A worker's user may write only about its own role's tasks.
       if (isDenied(error)) return false;
       throw error;
     }

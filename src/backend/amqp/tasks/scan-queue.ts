@@ -12,11 +12,11 @@ import { closeQuietly, type BrokerConnection } from '../connection/broker-connec
 
 /** A result message that waits in its queue. */
 export interface Waiting {
-  /** The same however often it is read. */
+  /** The same at every read. */
   readonly id: string;
-  /** Undefined for what nobody can read. */
+  /** Undefined for an unreadable message. */
   readonly message: ResultMessage | undefined;
-  /** The entry that ended the task, where the message is ours. */
+  /** The entry that ended the task, if agentq wrote the message. */
   readonly announces: string | undefined;
   readonly headers: Readonly<Record<string, unknown>>;
   readonly content: Buffer;
@@ -24,25 +24,28 @@ export interface Waiting {
   readonly digest: string;
 }
 
-/** What is to become of a message that was looked at. `hold`: nobody else sees it for now. `stop`: it stays, and so do those behind it. */
+/**
+ * What happens to a message after it was looked at. `hold`: it is hidden from other readers for now. `stop`: it stays,
+ * and so do the messages behind it.
+ */
 export type Fate = 'take' | 'leave' | 'hold' | 'stop';
 export type Look = (waiting: Waiting) => Fate | Promise<Fate>;
 
-/** How long to wait until somebody else has looked, in ms, and how often to ask. */
+/** How long to wait until another process has looked, in ms, and how often to ask. */
 const LONGEST_LOOK = 5_000;
 const ASK_EVERY = 25;
 
 const RESOURCE_LOCKED = 405;
 
-/** Those of this process who look at a queue, one after another. */
+/** The scans of this process, one after another for each queue. */
 const looking = new Map<string, Promise<unknown>>();
 
 /**
- * Looks at the messages of a queue, oldest first. Those that are not taken out lie there as before, in their order,
- * when it is done: they are held unacknowledged meanwhile, and given back. Whoever looks at the same time would see an
- * empty queue, and so waits.
- * @param begin makes what looks; called again where the connection breaks and all begins anew
- * @returns what is still held
+ * Looks at the messages of a queue, oldest first. Messages that are not removed stay in the queue in their order: they
+ * are held unacknowledged during the scan, and then given back. A second process would see an empty queue meanwhile,
+ * and so waits.
+ * @param begin creates the callback for the messages; called again if the connection is lost and the scan starts again
+ * @returns the messages that are still held
  */
 export async function scanQueue(
   client: ReconnectingClient,
@@ -73,12 +76,12 @@ async function scanAlone(connection: BrokerConnection, queue: string, look: Look
     }
     if (held.length === 0) return new UnackedMessages(connection, channel, []);
     for (const message of left) channel.nack(message, false, true);
-    // The answer tells that they lie there again.
+    // The answer confirms that the messages are in the queue again.
     await channel.checkQueue(queue);
     return new UnackedMessages(connection, channel, held);
   } catch (error) {
     held.length = 0;
-    // A queue that nobody has declared holds nothing.
+    // A queue that was never declared holds nothing.
     if (!isMissing(error)) throw error;
     return new UnackedMessages(connection, channel, []);
   } finally {
@@ -88,8 +91,8 @@ async function scanAlone(connection: BrokerConnection, queue: string, look: Look
 }
 
 /**
- * An exclusive queue is one connection's alone, and goes with it: a lock that no crash leaves behind. Where it can't
- * be had, for want of rights or of patience, it is done without.
+ * An exclusive queue belongs to one connection, and is deleted with it: a lock that is released after a crash. Without
+ * the permission, or after a timeout, the scan runs without the lock.
  */
 async function lock(connection: BrokerConnection, name: string): Promise<() => Promise<void>> {
   for (const end = monotonic() + LONGEST_LOOK; monotonic() < end; await pause(ASK_EVERY)) {

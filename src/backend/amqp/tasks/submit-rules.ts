@@ -16,13 +16,13 @@ export function unknownRole(role: string): AgentqError {
   );
 }
 
-/** How often a submit is published again that its queue does not take though it is there, and how soon, in ms. */
+/** How often a submit is published again if its existing queue does not accept it, and after what wait, in ms. */
 const TRIES = 20;
 const AGAIN = 200;
 
 /**
- * Publishes a submit. A queue that is there and takes nothing is coming up.
- * @throws AgentqError `topology` where nobody has declared the role
+ * Publishes a submit. A queue that exists and accepts nothing is starting up.
+ * @throws AgentqError `topology` if the role is not declared
  */
 export async function routed<T>(
   { envelope }: EventOf<'submitted'>,
@@ -42,28 +42,28 @@ export async function routed<T>(
   }
 }
 
-/** @throws AgentqError `topology` where nobody has declared it */
+/** @throws AgentqError `topology` if the role is not declared */
 export async function checkRole(client: ReconnectingClient, names: Names, role: string): Promise<void> {
   await client.withConnection((connection) => checkWorkQueue(connection, names, role));
 }
 
 /**
- * The log may be bound to a role whose work queue was deleted: it would take a submit that no worker gets.
- * @throws AgentqError `topology` where there is no work queue of the role
+ * The log may be bound to a role whose work queue was deleted: it would accept a submit that no worker gets.
+ * @throws AgentqError `topology` if the role has no work queue
  */
 export async function checkWorkQueue(connection: BrokerConnection, names: Names, role: string): Promise<void> {
   const channel = await connection.channel();
   try {
     await channel.checkQueue(names.work(role));
   } catch (error) {
-    // Whoever may not even ask may submit all the same.
+    // A user without the permission to check may still submit.
     if (isRefused(error)) return;
     throw isMissing(error) ? unknownRole(role) : error;
   }
   void closeQuietly(channel);
 }
 
-/** Such a queue name would be taken for a routing key of ours. */
+/** Such a queue name would be read as one of agentq's routing keys. */
 export function refuseReserved({ envelope }: CommandOf<'submit'>): void {
   if (!envelope.reply_to.startsWith(RESERVED)) return;
   throw new AgentqError(

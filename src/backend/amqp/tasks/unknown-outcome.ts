@@ -1,7 +1,7 @@
 import type { Command } from '../../../core/task/command.ts';
 import { AgentqError } from '../../../core/errors.ts';
 
-/** What a change is called where it is not known whether it took effect, and what is to be done then. */
+/** How messages name a change whose effect is unknown, and what to do then. */
 export interface Change {
   readonly name: string;
   readonly hint: string;
@@ -26,8 +26,8 @@ export function changeOfAll(ids: readonly string[]): Change {
 }
 
 /**
- * Makes a change. Once it was sent, a broker that does not answer may have taken it, or take it later.
- * @param make is given what is to be called when it was sent
+ * Makes a change. Once it was sent, a broker that does not answer may have accepted it, or accept it later.
+ * @param make receives a callback to call when it was sent
  * @throws AgentqError `outcome-unknown` in place of `unreachable` then
  */
 export async function reportingUnknownOutcome<T>(

@@ -7,17 +7,17 @@ import type { Names } from '../wire/names.ts';
 import type { BrokerConnection } from '../connection/broker-connection.ts';
 import { unknownRole } from './submit-rules.ts';
 
-/** A message of a work queue, in the hands of this process alone until it is taken out, or its connection ends. */
+/** A message of a work queue that only this process holds until it is removed, or its connection ends. */
 export interface Token {
-  /** The submit that it stands for; undefined where it is not readable. */
+  /** The submit that it contains; undefined if it is unreadable. */
   readonly submitted: EventOf<'submitted'> | undefined;
-  /** The entry of the log that it is, or should be, where it is one of ours. */
+  /** The entry of the log that it is, or should be, if agentq wrote it. */
   readonly entry: string | undefined;
   readonly content: Buffer;
   readonly queue: string;
-  /** Takes it out of the queue for good. */
+  /** Removes it from the queue for good. */
   readonly take: () => void;
-  /** Gives it back. */
+  /** Returns it to the queue. */
   readonly back: () => void;
 }
 
@@ -29,7 +29,9 @@ export interface WorkQueueParts {
   readonly clock: () => number;
 }
 
-/** The work queues, one token at a time: what is fetched ahead would be kept from others, and defeat priorities. */
+/**
+ * The work queues, one token at a time: a prefetched token would be hidden from other workers, and bypass priorities.
+ */
 export class WorkQueues {
   readonly #client: ReconnectingClient;
   readonly #names: Names;
@@ -44,7 +46,7 @@ export class WorkQueues {
     this.#clock = clock;
   }
 
-  /** The next token of a role. @throws AgentqError `topology` where nobody has declared the role */
+  /** The next token of a role. @throws AgentqError `topology` if the role is not declared */
   next(role: string): Promise<Token | undefined> {
     return this.#client.withConnection(async (connection) => {
       const channel = await this.#channel(connection);
@@ -68,7 +70,7 @@ export class WorkQueues {
       content: message.content,
       queue,
       take() {
-        // Where the connection is gone, the token is back in its queue, and whoever gets it sees that it is stale.
+        // If the connection is lost, the token is back in its queue, and the worker that gets it finds it stale.
         if (connection.closed) return;
         settle(() => channel.ack(message));
       },
@@ -91,12 +93,12 @@ export class WorkQueues {
   }
 }
 
-/** On a channel that the broker has closed there is nothing to settle: what it held is back in its queue. */
+/** On a channel that the broker has closed there is nothing to settle: its messages are back in their queue. */
 function settle(say: () => void): void {
   try {
     say();
   } catch {
-    // So it is.
+    // The channel was closed.
   }
 }
 
