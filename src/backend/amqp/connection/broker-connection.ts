@@ -5,12 +5,12 @@ import { Pulse } from './pulse.ts';
 import { Publisher } from './publisher.ts';
 import type { Publication } from '../wire/publication.ts';
 
-/** How long to wait for the broker to take leave, in ms. */
+/** How long to wait for the broker to close the connection, in ms. */
 const FAREWELL = 1_000;
 
 /** One connection, from its beginning to its end, and the channels on it. */
 export class BrokerConnection {
-  /** Since when there had been none before this one, where there was one: ms since 1970. */
+  /** When the previous connection was lost, if there was one: ms since 1970. */
   readonly lostBefore: number | undefined;
   readonly #model: ChannelModel;
   readonly #pulse: Pulse;
@@ -32,8 +32,8 @@ export class BrokerConnection {
   }
 
   /**
-   * Waits for something, or for the end of the connection. Not a race with one promise of its end: that would keep
-   * every result of a long life.
+   * Waits for a promise, or for the end of the connection. Promise.race with one shared promise of the end would keep
+   * every result in memory as long as the connection lives.
    * @throws ConnectionLost
    */
   until<T>(work: Promise<T>): Promise<T> {
@@ -43,7 +43,7 @@ export class BrokerConnection {
     });
   }
 
-  /** Resolves when the connection has gone. */
+  /** Resolves when the connection is lost. */
   get lost(): Promise<void> {
     if (this.#closed) return Promise.resolve();
     return new Promise((resolve) => this.#model.once('close', () => resolve()));
@@ -53,12 +53,12 @@ export class BrokerConnection {
     return this.#closed;
   }
 
-  /** Grows as long as the broker answers, or takes what waits to be sent. Its heartbeats do not count. */
+  /** Grows as long as the broker answers, or accepts data that waits to be sent. Its heartbeats do not count. */
   get beats(): number {
     return this.#pulse.beats;
   }
 
-  /** Why the broker takes nothing that is published just now; undefined where it does. */
+  /** Why the broker currently accepts no messages; undefined if it does. */
   get blocked(): string | undefined {
     return this.#blocked;
   }
@@ -68,22 +68,22 @@ export class BrokerConnection {
     return { name: product, version };
   }
 
-  /** A channel of its own. Whoever opens it must bear that it is closed by the broker. */
+  /** A separate channel. The caller must handle that the broker closes it. */
   async channel(): Promise<Channel> {
     const channel = await this.#model.createChannel();
     channel.on('error', () => {});
     return channel;
   }
 
-  /** A channel of its own with publisher confirms, for one who reads and publishes in that order. */
+  /** A separate channel with publisher confirms, for a caller that reads and publishes in that order. */
   async sole(): Promise<{ readonly channel: Channel; readonly publisher: Publisher }> {
     const channel = await this.#model.createConfirmChannel();
     return { channel, publisher: new Publisher(channel) };
   }
 
   /**
-   * Publishes on a channel that all share. Where the broker closes it, because of what somebody else has published, it
-   * is published again, by itself: what has an id does no harm twice.
+   * Publishes on a shared channel. If the broker closes it because of another caller's message, this message is
+   * published again: a duplicate of a message with an id is harmless.
    * @throws Unroutable; ConnectionLost
    */
   async publish(message: Publication): Promise<void> {
@@ -97,7 +97,7 @@ export class BrokerConnection {
     }
   }
 
-  /** One for all, also for those who ask while it is being opened; a new one where the broker has closed the last. */
+  /** One shared publisher, also for calls while it is being opened; a new one if the broker has closed the last. */
   #shared(): Promise<Publisher> {
     if (this.#publisher) return this.#publisher;
     const opening = this.sole().then(({ channel, publisher }) => {
@@ -112,22 +112,22 @@ export class BrokerConnection {
     return opening;
   }
 
-  /** Whether an error came from the end of the connection, rather than from what was asked. */
+  /** Whether an error came from the end of the connection, and not from the request. */
   async isLost(error: unknown): Promise<boolean> {
     if (error instanceof ConnectionLost) return true;
-    // A channel hears of the end of its connection a moment before the connection tells.
+    // A channel gets the end of its connection shortly before the connection reports it.
     await new Promise((resolve) => setImmediate(resolve));
     return this.#closed;
   }
 
-  /** Says goodbye and does not wait for the answer: for one who has nothing out that is not confirmed. */
+  /** Sends the close and does not wait for the answer: for a caller without unconfirmed messages. */
   async leave(): Promise<void> {
     this.#closed = true;
     this.#model.close().catch(() => {});
     await this.written();
   }
 
-  /** Resolves when what was said has been given to the system: the driver writes a turn later. */
+  /** Resolves when the data was passed to the system: the driver writes one event-loop turn later. */
   async written(): Promise<void> {
     for (let turns = 0; turns < 2; turns++) await new Promise((resolve) => setImmediate(resolve));
   }
@@ -136,19 +136,19 @@ export class BrokerConnection {
     const lost = this.lost;
     this.#closed = true;
     try {
-      // A broker that has no room left does not even say goodbye.
+      // A broker without free space does not even answer a close.
       await Promise.race([this.#model.close(), lost, pause(FAREWELL, undefined, { ref: false })]);
     } catch {
-      // It was gone already.
+      // The connection was already closed.
     }
   }
 }
 
-/** Closes a channel that the broker may have closed already. */
+/** Closes a channel that the broker may already have closed. */
 export async function closeQuietly(channel: Channel): Promise<void> {
   try {
     await channel.close();
   } catch {
-    // So it was.
+    // The channel was already closed.
   }
 }

@@ -1,10 +1,10 @@
 import { AgentqError, MayTakeEffect } from '../../../core/errors.ts';
 import { eventKey } from '../wire/routing-key.ts';
 
-/** The connection is gone; whether what was under way has happened is not known. */
+/** The connection is lost; it is unknown whether the pending operation took effect. */
 export class ConnectionLost extends Error {}
 
-/** A message that no queue takes: the broker has returned it. */
+/** A message that no queue accepts: the broker has returned it. */
 export class Unroutable extends Error {
   readonly key: string;
 
@@ -15,8 +15,8 @@ export class Unroutable extends Error {
 }
 
 /**
- * What the log must get, and no binding brings it there. A submit may lie in its work queue, whose worker tells the log
- * of it.
+ * A message for the log that no binding routes to it. A submit may be in its work queue; then the worker that takes it
+ * adds it to the log.
  */
 export function unbound(key: string): AgentqError {
   const role = /^agentq\.(?:work|delay\.[01.]+)\.(.*)\.[a-z]+$/.exec(key)?.[1];
@@ -27,29 +27,29 @@ export function unbound(key: string): AgentqError {
 }
 
 /**
- * Whether the broker will have it in a moment: right after a start its queues, the log above all, come up one after
- * the other. Until then they are not found, and what is published to them is returned.
+ * Whether the queue will be available in a moment: right after a start, the broker's queues, especially the log, become
+ * available one after another. Until then they are not found, and messages to them are returned.
  */
 export function isComingUp(error: unknown): boolean {
   if (error instanceof Unroutable) return error.key.startsWith(eventKey(''));
   const { code, message = '', name } = error as { code?: unknown; message?: string; name?: string };
-  // A queue that could not take it just now, or a channel that the broker has closed because of something else.
+  // A queue that could not accept the message now, or a channel that the broker closed for another reason.
   if (code === undefined && (name === 'IllegalOperationError' || /nacked|Channel (closed|ended)/i.test(message)))
     return true;
   return (code === NOT_FOUND && /down or inaccessible/.test(message)) || /does not have a replica/.test(message);
 }
 
-/** Whether there is no such thing on the broker. */
+/** Whether the object does not exist on the broker. */
 export function isMissing(error: unknown): boolean {
   return (error as { code?: unknown }).code === NOT_FOUND && !isComingUp(error);
 }
 
-/** Whether the user may not do it. */
+/** Whether the user lacks the permission. */
 export function isRefused(error: unknown): boolean {
   return (error as { code?: unknown }).code === ACCESS_REFUSED || isDenied(error);
 }
 
-/** The same of an error that was explained. */
+/** Same, for an error from {@link explain}. */
 export function isDenied(error: unknown): boolean {
   return error instanceof AgentqError && error.code === 'denied';
 }
@@ -60,10 +60,10 @@ const NOT_FOUND = 404;
 const PRECONDITION_FAILED = 406;
 const NOT_ALLOWED = 530;
 
-/** What the driver makes of a connection that the broker closes because of its virtual host. */
+/** The driver's error if the broker closes a connection because of its virtual host. */
 const NO_VHOST = /Expected ConnectionOpenOk; got <ConnectionClose/;
 
-/** Whether trying again would meet the same. */
+/** Whether another try would fail in the same way. */
 export function isFinal(error: unknown): boolean {
   if (error instanceof AgentqError) return true;
   const { code, message = '' } = error as { code?: unknown; message?: string };
@@ -72,7 +72,7 @@ export function isFinal(error: unknown): boolean {
   return typeof code === 'string' && /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/.test(code);
 }
 
-/** What an error of the driver means to a person. It never quotes what the broker was told to log in with. */
+/** What an error of the driver means to a user. The result never contains the login data. */
 export function explain(error: unknown, place: string): unknown {
   if (error instanceof AgentqError || error instanceof Unroutable) return error;
   const { code, message = '' } = error as { code?: unknown; message?: string };

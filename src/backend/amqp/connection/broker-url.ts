@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { AgentqError } from '../../../core/errors.ts';
 import { DEFAULT_PREFIX } from '../wire/names.ts';
 
-/** Where a broker is, and as whom to speak to it. */
+/** The address of a broker, and the login. */
 export interface BrokerUrl {
   readonly secure: boolean;
   readonly host: string;
@@ -22,13 +22,13 @@ export interface BrokerUrl {
   };
 }
 
-/** Short, so that a broker which says nothing any more is noticed about as soon as a command gives up on it. */
+/** Short, so that a silent broker is noticed at about the time when a command gives up. */
 const DEFAULT_HEARTBEAT = 5;
 
 /**
- * Reads a URL as https://www.rabbitmq.com/docs/uri-spec and https://www.rabbitmq.com/docs/uri-query-parameters say,
- * with one parameter of our own, `prefix`, which names begin with instead of `agentq`.
- * @throws AgentqError `usage`, `unreadable-file`; neither repeats the URL, which may hold a password
+ * Reads a URL as https://www.rabbitmq.com/docs/uri-spec and https://www.rabbitmq.com/docs/uri-query-parameters specify,
+ * with agentq's own parameter `prefix`: names begin with it instead of `agentq`.
+ * @throws AgentqError `usage`, `unreadable-file`; neither repeats the URL, which may contain a password
  */
 export function parseBrokerUrl(text: string): BrokerUrl {
   let url: URL;
@@ -39,13 +39,13 @@ export function parseBrokerUrl(text: string): BrokerUrl {
   }
   const secure = url.protocol === 'amqps:';
   if (!secure && url.protocol !== 'amqp:') {
-    // What is before a colon may be a user, where the scheme is missing.
+    // If the scheme is missing, the text before a colon may be a user.
     throw wrong(text.includes('://') ? `it begins with ${url.protocol}//` : 'it does not begin with amqp://');
   }
   if (url.hostname === '') throw wrong('it names no host');
   const query = url.searchParams;
   const unknown = [...query.keys()].find((key) => !known.has(key));
-  // Not quoted: it may be the rest of a password that holds a question mark.
+  // Not quoted: it may be the rest of a password that contains a question mark.
   if (unknown !== undefined) throw wrong('it holds an unknown parameter after the question mark');
   const prefix = query.get('prefix') ?? DEFAULT_PREFIX;
   if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/.test(prefix)) throw wrong('its prefix is no name');
@@ -96,7 +96,7 @@ function fileOf(query: URLSearchParams, parameter: string): Buffer | undefined {
   const path = query.get(parameter);
   if (path === null) return undefined;
   try {
-    // To read a fifo or a device might never end.
+    // A read of a FIFO or a device might never end.
     if (!statSync(path).isFile()) throw new Error(`${path} is not a regular file`);
     return readFileSync(path);
   } catch (error) {
@@ -104,7 +104,7 @@ function fileOf(query: URLSearchParams, parameter: string): Buffer | undefined {
   }
 }
 
-/** The address without its secrets, for people: where it is, and which virtual host. */
+/** The address without its secrets, for messages: the host, the port and the virtual host. */
 export function placeOf({ host, port, vhost }: BrokerUrl): string {
   return `${host}:${port}${vhost === '/' ? '' : `/${vhost}`}`;
 }

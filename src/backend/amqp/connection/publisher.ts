@@ -2,7 +2,7 @@ import type { ConfirmChannel } from 'amqplib';
 import type { Publication } from '../wire/publication.ts';
 import { ConnectionLost, Unroutable } from './broker-error.ts';
 
-/** Publishes with confirms: every queue that takes the message has it before it is confirmed. */
+/** Publishes with confirms: before the confirm, every queue that accepts the message has it. */
 export class Publisher {
   readonly #channel: ConfirmChannel;
   readonly #returned = new Set<string>();
@@ -11,7 +11,7 @@ export class Publisher {
 
   constructor(channel: ConfirmChannel) {
     this.#channel = channel;
-    // A message that nobody takes is returned first, and confirmed all the same.
+    // A message that no queue accepts is returned first, and then still confirmed.
     channel.on('return', ({ properties }) => this.#returned.add(String(properties.messageId)));
     channel.on('error', (error: Error) => (this.#problem = error));
     channel.on('close', () => (this.#closed = true));
@@ -23,7 +23,7 @@ export class Publisher {
 
   /**
    * Resolves when the broker has confirmed.
-   * @throws Unroutable where no queue takes it; ConnectionLost where nobody will ever know
+   * @throws Unroutable if no queue accepts it; ConnectionLost if the outcome can never be known
    */
   publish({ exchange, key, content, options, onSent }: Publication): Promise<void> {
     if (this.#closed) return Promise.reject(this.#problem ?? new ConnectionLost('the channel is closed'));

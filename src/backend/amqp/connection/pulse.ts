@@ -1,15 +1,17 @@
 import type { Socket } from 'node:net';
 import type { ChannelModel } from 'amqplib';
 
-/** What the driver calls for every frame that arrives, and the socket that it writes to. Its types name neither. */
+/**
+ * The driver's callback for every incoming frame, and the socket that it writes to. The driver's types contain neither.
+ */
 interface Driver {
   accept: (frame: { readonly channel: number }) => void;
   readonly stream: Socket;
 }
 
 /**
- * Whether the broker does anything on a connection. Heartbeats do not count, which come on channel 0: a broker may send
- * them and answer nothing.
+ * Whether the broker is active on a connection. Heartbeats, which use channel 0, do not count: a broker may send them
+ * and answer no request.
  */
 export class Pulse {
   readonly #stream: Socket;
@@ -26,11 +28,11 @@ export class Pulse {
     };
   }
 
-  /** Grows with every answer, and where some of a backlog was taken since the last look. */
+  /** Grows with every answer, and when a part of a backlog was accepted since the last look. */
   get beats(): number {
     const { bytesWritten, writableLength } = this.#stream;
     const taken = bytesWritten - writableLength;
-    // What fits into the buffers of the system goes there whether or not anybody reads it.
+    // Data that fits into the system's buffers is accepted even if the broker does not read it.
     if (writableLength > 0 && taken > this.#taken) this.#beats++;
     this.#taken = taken;
     return this.#beats;

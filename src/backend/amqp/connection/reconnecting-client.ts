@@ -6,9 +6,9 @@ import { monotonic } from './monotonic.ts';
 import { BrokerConnection } from './broker-connection.ts';
 
 export interface ClientOptions {
-  /** How long to go on trying where the broker does not answer, in ms. */
+  /** How long to try again while the broker does not answer, in ms. */
   readonly patience: number;
-  /** Tells a person, in one line, that the broker is away or back. */
+  /** Prints one line for the user that the broker is unavailable or available again. */
   readonly say: (line: string) => void;
   /** ms since 1970. */
   readonly clock: () => number;
@@ -16,25 +16,28 @@ export interface ClientOptions {
   readonly random: () => number;
 }
 
-/** The waits between two tries to connect, in ms: growing, and strayed so that workers do not come all at once. */
+/**
+ * The waits between two tries to connect, in ms: growing, and with random jitter so that workers do not connect all at
+ * once.
+ */
 const FIRST_WAIT = 100;
 const LONGEST_WAIT = 1_000;
 
-/** How long to wait where it was waited in vain before, in ms. */
+/** How long to wait if an earlier wait failed, in ms. */
 const ONE_TRY = 500;
 
-/** How often to look whether the broker has brought its queues up, in ms. */
+/** How often to check whether the broker's queues are available, in ms. */
 const COMING_UP = 200;
 
-/** How often to look whether the patience with a broker that does not answer is over, in ms. */
+/** How often to check whether the patience with a silent broker has ended, in ms. */
 const STILL_SILENT = 100;
 
 /** How long one try to connect may take, in ms. */
 const LONGEST_TRY = 10_000;
 
 /**
- * Connects to a broker when a connection is first needed, and again when it was lost. What was under way when
- * it was lost is done again: everything that is asked here must bear that.
+ * Connects to a broker when a connection is first needed, and again after it was lost. An operation that was pending
+ * then is repeated: every operation here must allow that.
  */
 export class ReconnectingClient {
   readonly address: BrokerUrl;
@@ -42,14 +45,14 @@ export class ReconnectingClient {
   #connection: Promise<BrokerConnection> | undefined;
   #current: BrokerConnection | undefined;
   #away = false;
-  /** Whether the broker does not answer on a connection that is open. */
+  /** Whether the broker does not answer on an open connection. */
   #silent = false;
   #gaveUp = false;
   #problem = 'it does not answer';
-  /** When the most patient of those who wait gives up, by monotonic(). */
+  /** The latest deadline of all waiting callers, by monotonic(). */
   #until = 0;
   #closed = false;
-  /** Since when there was no connection, until that has been told: ms since 1970. */
+  /** When the connection was lost, until the log contains the outage: ms since 1970. */
   #lostAt: number | undefined;
 
   constructor(address: BrokerUrl, options: ClientOptions) {
@@ -61,22 +64,22 @@ export class ReconnectingClient {
     return placeOf(this.address);
   }
 
-  /** Begins to connect, so that it is done when somebody asks for it. */
+  /** Begins to connect ahead of the first request. */
   begin(): void {
-    // Whoever asks is told what is wrong.
+    // The next request gets the error.
     this.connection(monotonic() + this.#options.patience).catch(() => {});
   }
 
-  /** How long one who asks now waits for the broker, in ms. Who has waited in vain does not wait as long again. */
+  /** How long a new request waits for the broker, in ms. After a wait that failed, it is shorter. */
   get patience(): number {
     return this.#gaveUp ? Math.min(ONE_TRY, this.#options.patience) : this.#options.patience;
   }
 
   /**
-   * Does something on a connection, and does it again on the next one where it breaks meanwhile. It may take longer than
-   * the patience as long as the broker goes on answering.
-   * @throws AgentqError `unreachable` where there has been no connection, or no answer, for as long as the patience
-   *   lasts; `denied`; `topology`
+   * Runs an operation on a connection, and repeats it on the next one if the connection is lost. It may take longer
+   * than the patience as long as the broker continues to answer.
+   * @throws AgentqError `unreachable` if there was no connection, or no answer, for the whole patience; `denied`;
+   * `topology`
    */
   async withConnection<T>(body: (connection: BrokerConnection) => Promise<T>): Promise<T> {
     const { patience } = this;
@@ -96,7 +99,7 @@ export class ReconnectingClient {
     }
   }
 
-  /** A broker that is short of memory or disk holds up what is published, and one that is frozen says nothing at all. */
+  /** A broker that is short of memory or disk blocks publishing, and a frozen one sends nothing. */
   async #unlessSilent<T>(
     connection: BrokerConnection,
     deadline: number,
@@ -105,7 +108,7 @@ export class ReconnectingClient {
   ): Promise<T> {
     const over = Promise.withResolvers<never>();
     let { beats } = connection;
-    // Counted in looks, not in time: a process that stands still itself has not heard what has arrived.
+    // Counted in checks, not in time: a process that was suspended has not read what has arrived.
     let silence = 0;
     const looking = setInterval(() => {
       silence = connection.beats === beats ? silence + STILL_SILENT : 0;
@@ -133,20 +136,20 @@ export class ReconnectingClient {
   }
 
   #inVain(error: Error): AgentqError {
-    // The log can be read, and what is published for it is returned: it is not coming up.
+    // The log can be read, and a message for it is returned: the cause is not a start of the broker.
     if (error instanceof Unroutable) return unbound(error.key);
     return this.#unreachable(error.message);
   }
 
-  /** Whether it is known that nothing can be published just now. */
+  /** Whether it is known that publishing is currently impossible. */
   get away(): boolean {
     return this.#away || this.#silent || this.#current?.blocked !== undefined;
   }
 
-  /** @param deadline by monotonic(); Infinity to go on for ever */
+  /** @param deadline by monotonic(); Infinity to try without end */
   async connection(deadline: number): Promise<BrokerConnection> {
     if (this.#current && !this.#current.closed) return this.#current;
-    // One is at it for all, as long as anybody has patience.
+    // One loop connects for all callers, until the latest deadline.
     this.#until = Math.max(this.#until, deadline);
     this.#connection ??= this.#connect().finally(() => {
       this.#connection = undefined;
@@ -199,7 +202,7 @@ export class ReconnectingClient {
     this.#options.say(`no broker at ${this.place} (${this.#problem}); trying again${span}`);
   }
 
-  /** The log knows of the outage before this connection. */
+  /** The log contains the outage before this connection. */
   outageIsRecorded(): void {
     this.#lostAt = undefined;
   }
@@ -226,7 +229,7 @@ export class ReconnectingClient {
       },
       { noDelay: true, timeout, clientProperties: { connection_name: 'agentq' }, ...(secure && tls) },
     );
-    // An error is followed by a close, and that is listened to.
+    // After an error the driver emits a close, which is handled.
     model.on('error', () => {});
     return model;
   }
@@ -240,7 +243,10 @@ export class ReconnectingClient {
     );
   }
 
-  /** @param waiting whether to wait until the broker has taken leave, and with it what was acknowledged before */
+  /**
+   * @param waiting whether to wait until the broker has closed the connection, and so has processed earlier
+   * acknowledgements
+   */
   async close(waiting = true): Promise<void> {
     this.#closed = true;
     const connection = this.#current;
@@ -249,7 +255,7 @@ export class ReconnectingClient {
   }
 }
 
-/** How the driver reports bytes that are no AMQP frame, such as the answer of a web server. */
+/** The driver's error for bytes that are no AMQP frame, such as the answer of a web server. */
 const NO_AMQP = /^(Frame size \d+ exceeds maxFrameSize|Invalid frame|Unknown frame type)/;
 
 function reasonOf(error: unknown): string {

@@ -2,7 +2,7 @@ import type { Channel, GetMessage } from 'amqplib';
 import type { ReconnectingClient } from './reconnecting-client.ts';
 import { closeQuietly, type BrokerConnection } from './broker-connection.ts';
 
-/** Messages of a queue in the hands of one connection. Should it end, the broker gives them to others. */
+/** Messages of a queue that one connection holds. If it ends, the broker delivers them to other connections. */
 export class UnackedMessages {
   readonly #connection: BrokerConnection;
   readonly #channel: Channel;
@@ -14,24 +14,24 @@ export class UnackedMessages {
     this.#messages = messages;
   }
 
-  /** Takes them out of their queue. @returns false where they were not held any more */
+  /** Removes them from their queue. @returns false if they were no longer held */
   take(client: ReconnectingClient): Promise<boolean> {
     return client.withConnection(async (connection) => {
       if (connection !== this.#connection) return false;
       try {
         for (const message of this.#messages) this.#channel.ack(message);
-        // The broker does what is asked of one channel in order.
+        // The broker processes the requests of one channel in order.
         await this.#channel.close();
         return true;
       } catch (error) {
         if (await connection.isLost(error)) throw error;
-        // The broker has closed the channel, for they were held for too long.
+        // The broker has closed the channel because they were held too long.
         return false;
       }
     });
   }
 
-  /** Gives them back to their queue. */
+  /** Returns them to their queue. */
   release(client: ReconnectingClient): Promise<void> {
     return client.withConnection(async (connection) => {
       if (connection === this.#connection) await closeQuietly(this.#channel);
