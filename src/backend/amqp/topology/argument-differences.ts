@@ -1,20 +1,20 @@
 import type { Arguments } from './topology.ts';
 
-/** How RabbitMQ names a difference. */
+/** RabbitMQ's error text for a difference. */
 const NAMED = /arg '([^']+)'.*received (.*) but current is (.*?)$/;
 
-/** How often one queue is asked about before its further differences are left unsaid. */
+/** How many times one queue is declared for comparison before its further differences are omitted. */
 const MOST_DIFFERENCES = 8;
 
-/** Whether the broker has said which argument differs. LavinMQ says only that something does. */
+/** Whether the error names the argument that differs. LavinMQ only reports that one does. */
 export function namesArgument(problem: string): boolean {
   return NAMED.test(problem);
 }
 
 /**
- * RabbitMQ names one difference at a time: once it is told the value that it has, it names the next one.
- * @param ask declares the queue with these arguments, and returns what the broker has against them
- * @returns what it says of each argument that differs, each argument once
+ * RabbitMQ names one difference at a time: a declaration with the existing value gets the next one.
+ * @param ask declares the queue with these arguments, and returns the broker's objection
+ * @returns the objection to each argument that differs, each argument once
  */
 export async function argumentDifferences(
   wanted: Arguments,
@@ -26,7 +26,7 @@ export async function argumentDifferences(
   while (told.size < MOST_DIFFERENCES) {
     const problem = await ask(args);
     const [, about] = /arg '([^']+)'/.exec(problem ?? '') ?? [];
-    // The broker does not take its own value from us: then it names the same argument for ever.
+    // If the broker rejects its own value, it would name the same argument without end.
     if (problem === undefined || (about !== undefined && told.has(about))) break;
     found.push(problem);
     const [, name, , current] = NAMED.exec(problem) ?? [];
@@ -40,13 +40,13 @@ export async function argumentDifferences(
 function withCurrent(args: Arguments, name: string, current: string): Arguments {
   const { [name]: own, ...rest } = args;
   const value = /'([^']*)'/.exec(current)?.[1];
-  if (value === undefined) return rest; // it has none
+  if (value === undefined) return rest; // the queue has no value for it
   return { ...rest, [name]: asDeclared(own, value) };
 }
 
 /**
- * The value as a client has to declare it. RabbitMQ 4.3 compares spans such as 30D in milliseconds, and names them so,
- * but takes only text with a unit.
+ * The value as a client has to declare it. RabbitMQ 4.3 compares durations such as 30D in milliseconds, and reports
+ * them so, but accepts only text with a unit.
  */
 function asDeclared(own: string | number | undefined, value: string): string | number {
   const digits = /^\d+$/.test(value);

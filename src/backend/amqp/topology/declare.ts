@@ -6,18 +6,18 @@ import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
 import type { BrokerConnection } from '../connection/broker-connection.ts';
 import type { Arguments, Exchange, Queue, Topology } from './topology.ts';
 
-/** How many things are asked for at once, each on a channel of its own. */
+/** How many requests run at once, each on its own channel. */
 const AT_ONCE = 8;
 
-/** Something that is on the broker otherwise than agentq needs it. */
+/** An object on the broker that differs from what agentq needs. */
 export interface Difference {
   readonly name: string;
   readonly problem: string;
 }
 
 /**
- * Looks what there is, and changes nothing.
- * @returns what is missing, and what is there otherwise
+ * Compares the topology with the broker, and changes nothing.
+ * @returns what is missing, and what differs
  */
 export async function compare(
   client: ReconnectingClient,
@@ -38,7 +38,7 @@ export async function compare(
   });
 }
 
-/** Declares everything; what is there already is left as it is. */
+/** Declares everything; existing objects are left as they are. */
 export async function declare(client: ReconnectingClient, { exchanges, queues, bindings }: Topology): Promise<void> {
   await client.withConnection(async (connection) => {
     await onChannels(connection, exchanges, assertExchange);
@@ -62,7 +62,7 @@ const assertExchange = (channel: Channel, { name, type }: Exchange) =>
 const assertQueue = (channel: Channel, name: string, args: Arguments) =>
   channel.assertQueue(name, { durable: true, arguments: args });
 
-/** The broker closes a channel on which it had to refuse something: so each question has its own. */
+/** The broker closes a channel after it refuses a request: so each request has its own. */
 async function isThere(connection: BrokerConnection, ask: (channel: Channel) => Promise<unknown>): Promise<boolean> {
   const channel = await connection.channel();
   try {
@@ -72,7 +72,7 @@ async function isThere(connection: BrokerConnection, ask: (channel: Channel) => 
   } catch (error) {
     const { code } = error as { code?: number };
     if (isMissing(error)) return false;
-    if (code === 405) return true; // of another connection alone
+    if (code === 405) return true; // exclusive to another connection
     throw error;
   }
 }
@@ -88,7 +88,7 @@ async function differencesOf(
     await channel.close();
     return [];
   } catch (error) {
-    // Whoever may not declare it can't compare it either: that it is there must do.
+    // A user who may not declare it cannot compare it either: its existence is enough.
     if ((error as { code?: number }).code === 403) return [];
     const problem = refusedAs(error);
     if (problem === undefined) throw error;
@@ -101,7 +101,7 @@ async function exchangeDifferences(connection: BrokerConnection, exchange: Excha
   return found.map((difference) => inFull(difference, `a durable exchange of type ${exchange.type}`));
 }
 
-/** LavinMQ only says that there is a difference: then it is said what should be there. */
+/** LavinMQ reports only that there is a difference: add the arguments that it should have. */
 function inFull(difference: Difference, wanted: string): Difference {
   return namesArgument(difference.problem)
     ? difference
@@ -120,7 +120,7 @@ async function queueDifferences(
   return problems.map((problem) => inFull({ name, problem }, `a durable queue with ${all.join(', ')}`));
 }
 
-/** What a 406 says, without what everybody knows; undefined for any other error. */
+/** The text of a 406 error without its fixed parts; undefined for any other error. */
 function refusedAs(error: unknown): string | undefined {
   const { code, message = '' } = error as { code?: number; message?: string };
   if (code === 405) return 'it belongs to another connection alone';

@@ -12,10 +12,10 @@ export interface DefinitionsOptions {
 }
 
 /**
- * The topology as `rabbitmqctl import_definitions` takes it (https://www.rabbitmq.com/docs/definitions), with a user
- * for each role and each coordinator, who has no password yet, and may do what it needs and no more
- * (https://www.rabbitmq.com/docs/access-control): a worker reads the work of its own role alone, submits nothing and
- * cancels nothing.
+ * The topology in the format of `rabbitmqctl import_definitions` (https://www.rabbitmq.com/docs/definitions), with a
+ * user for each role and each coordinator. These users have no password yet, and only the permissions that they need
+ * (https://www.rabbitmq.com/docs/access-control): a worker reads only the work of its own role, and cannot submit or
+ * cancel.
  */
 export function definitionsOf(options: DefinitionsOptions, { exchanges, queues, bindings }: Topology): object {
   const { vhost } = options;
@@ -64,7 +64,7 @@ interface User {
   readonly configure: string;
   readonly write: string;
   readonly read: string;
-  /** The routing keys that it may publish, by exchange. */
+  /** The routing keys that the user may publish with, by exchange. */
   readonly keys: Readonly<Record<string, string>>;
 }
 
@@ -102,7 +102,7 @@ function usersOf({ names, roles, coordinators }: DefinitionsOptions): User[] {
   ];
 }
 
-/** A pattern that takes these names and no others. */
+/** A pattern that matches exactly these names. */
 function oneOf(these: readonly string[]): string {
   return `^(${these.map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|')})$`;
 }

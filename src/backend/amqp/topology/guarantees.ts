@@ -1,6 +1,6 @@
 import { AgentqError } from '../../../core/errors.ts';
 
-/** Something that agentq promises, and who sees to it on a certain broker. */
+/** A guarantee of agentq, and what provides it on a certain broker. */
 export interface Guarantee {
   readonly promise: 'durability' | 'priority' | 'ttl' | 'delay' | 'dead-lettering' | 'replication';
   readonly by: 'broker' | 'agentq' | 'broker and agentq' | 'nobody';
@@ -12,10 +12,10 @@ export interface Product {
   readonly version: string;
 }
 
-/** Streams came with RabbitMQ 3.9; quorum queues that carry TTLs with 3.10. */
+/** RabbitMQ has streams since 3.9, and quorum queues with message TTLs since 3.10. */
 const OLDEST = { stream: [3, 9], replicated: [3, 10] } as const;
 
-/** @throws AgentqError `topology` where the broker is too old */
+/** @throws AgentqError `topology` if the broker is too old */
 export function refuseOldBroker({ name, version }: Product, replicated: boolean): void {
   if (name !== 'RabbitMQ') return;
   const oldest = replicated ? OLDEST.replicated : OLDEST.stream;

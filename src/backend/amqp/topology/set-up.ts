@@ -10,8 +10,8 @@ import { noteMessage } from '../wire/encode.ts';
 import { type Topology, topologyOf } from './topology.ts';
 
 /**
- * Declares what the queue needs on the broker; does no harm where it is there.
- * @throws AgentqError `topology` that names what is there otherwise; then nothing was changed
+ * Declares what the queue needs on the broker. Repeating it is harmless.
+ * @throws AgentqError `topology` that names the objects which differ; then nothing was changed
  */
 export async function createAmqp(
   broker: BrokerOptions,
@@ -30,10 +30,10 @@ export async function createAmqp(
     try {
       await declare(client, topology);
     } catch (error) {
-      // Of those who may not declare anything it is enough that everything is there.
+      // For users who may not declare anything, it is enough that everything exists.
       if (missing.length > 0 || !(error instanceof AgentqError) || error.code !== 'denied') throw error;
     }
-    // From then on the log knows the time, also for messages that do not say when they were published.
+    // From then on the log has a time, also for messages without a time of publication.
     const begin = noteMessage(names, `0-begin-${random().toString(36).slice(2)}`, clock(), {});
     if (missing.includes(names.log)) await client.withConnection(async (connection) => connection.publish(begin));
     return { product, place: client.place, declared: [...missing], guarantees: [...guarantees(product, replicated)] };
@@ -42,7 +42,7 @@ export async function createAmqp(
   }
 }
 
-/** Deletes everything that `createAmqp` declares for the same wish, with all messages. */
+/** Deletes everything that `createAmqp` declares for the same wish, including all messages. */
 export async function removeAmqp(
   broker: BrokerOptions,
   { clock, random }: Pick<BackendOptions, 'clock' | 'random'>,
@@ -64,7 +64,7 @@ export function wanted({ url, replicated, retention }: BrokerOptions, { roles, c
   return topologyOf({ names, roles, replyTos, replicated, retention });
 }
 
-/** The same as RabbitMQ's definitions, with users and their rights. */
+/** The same topology in the format of RabbitMQ's definitions, with users and their permissions. */
 export function wantedDefinitions(broker: BrokerOptions, wish: TopologyWish): object {
   const { vhost, prefix } = parseBrokerUrl(broker.url);
   return definitionsOf(

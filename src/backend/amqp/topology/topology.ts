@@ -23,7 +23,7 @@ export interface Binding {
   readonly key: string;
 }
 
-/** Everything that agentq needs of a broker; all of it durable. */
+/** Everything that agentq needs on a broker; all of it durable. */
 export interface Topology {
   readonly exchanges: readonly Exchange[];
   readonly queues: readonly Queue[];
@@ -33,9 +33,9 @@ export interface Topology {
 export interface TopologyOptions {
   readonly names: Names;
   readonly roles: readonly string[];
-  /** The `reply_to` queues to make before anybody needs them. */
+  /** The `reply_to` queues to declare in advance. */
   readonly replyTos: readonly string[];
-  /** Quorum queues instead of classic ones. */
+  /** Use quorum queues in place of classic ones. */
   readonly replicated: boolean;
   readonly retention: Retention;
 }
@@ -43,10 +43,13 @@ export interface TopologyOptions {
 /** The highest of `priorities`, as a queue's x-max-priority. */
 const HIGHEST = 2;
 
-/** A level's TTL ends this many levels below, in ms. */
+/** The TTL of a level, in ms. */
 const ttlOf = (level: number) => 2 ** level * 1_000;
 
-/** What `init` declares, for these roles. The log is bound to each of them by name: so a message to a role that nobody declared has nowhere to go, and is returned. */
+/**
+ * What `init` declares for these roles. The log is bound to each role by name: a message to an undeclared role matches
+ * no binding, and is returned.
+ */
 export function topologyOf(options: TopologyOptions): Topology {
   const { names, roles, replyTos } = options;
   const parts = [
@@ -68,7 +71,7 @@ export function topologyOf(options: TopologyOptions): Topology {
 const levels = () => Array.from({ length: DELAY_LEVELS }, (_, level) => level);
 
 function typeOf({ replicated }: Pick<TopologyOptions, 'replicated'>): Arguments {
-  // A look at a queue counts as a delivery of all that lies there; nothing is to be dropped for it.
+  // A scan of a queue counts as a delivery of each of its messages; none must be dropped for that.
   return replicated ? { 'x-queue-type': 'quorum', 'x-delivery-limit': 2 ** 31 - 1 } : { 'x-queue-type': 'classic' };
 }
 
@@ -143,7 +146,7 @@ function workOf(role: string, options: TopologyOptions): Partial<Topology> {
   };
 }
 
-/** A queue that result messages go to; the log hears of them too, and so of those that are not ours. */
+/** A queue for result messages. The log receives them too, including those of third-party workers. */
 export function resultsOf(replyTo: string, options: Pick<TopologyOptions, 'names' | 'replicated'>): Partial<Topology> {
   const { names } = options;
   const name = names.results(replyTo);
@@ -159,8 +162,8 @@ export function resultsOf(replyTo: string, options: Pick<TopologyOptions, 'names
 }
 
 /**
- * A cascade of queues with TTLs of 1, 2, 4, … seconds: a message waits in those whose digit of its key is 1, and
- * passes by the others, down to the exchange that gives it to its role.
+ * A cascade of queues with TTLs of 1, 2, 4, … seconds: a message waits in the queues whose digit in its key is 1, and
+ * skips the others, down to the exchange that routes it to its role.
  */
 function delays(options: TopologyOptions): Partial<Topology> {
   const { names } = options;
