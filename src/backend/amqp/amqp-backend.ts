@@ -30,8 +30,8 @@ import { checkWorkQueue, refuseReserved, routed } from './tasks/submit-rules.ts'
 import { appendAtEnd } from './log/append-at-end.ts';
 
 /**
- * A submit under a fresh id needs nothing but the broker, and a one-shot command makes no other: what reads the log is
- * loaded when something else is asked.
+ * A submit under a fresh id needs only the broker, and a one-shot command makes no other request: the modules that read
+ * the log are loaded when another request needs them.
  */
 export class AmqpBackend implements Backend {
   readonly #options: BackendOptions;
@@ -40,7 +40,7 @@ export class AmqpBackend implements Backend {
   readonly #client: ReconnectingClient;
   readonly #listeners = new Listeners();
   #log: Promise<LogBackend> | undefined;
-  /** Whether tokens were taken out: that is not confirmed. */
+  /** Whether tokens were removed from a queue: that has no confirm. */
   #claimed = false;
 
   constructor(options: BackendOptions, broker: BrokerOptions) {
@@ -59,7 +59,7 @@ export class AmqpBackend implements Backend {
   }
 
   async #openLog(): Promise<LogBackend> {
-    // The broker is greeted first, and answers while this is loaded.
+    // The connection is started first, so that the broker answers while this is loaded.
     await new Promise((resolve) => setImmediate(resolve));
     const { openLog } = await import('./open-log.ts');
     return openLog(this.#options, this.#broker, this.#client, this.#names, this.#listeners);
@@ -76,8 +76,8 @@ export class AmqpBackend implements Backend {
   }
 
   /**
-   * The id was drawn for this task alone: nobody can have been faster, and what happened before does not matter.
-   * @returns undefined where the log has to be asked after all
+   * The id was generated for this task only: no other process can have been faster, and earlier entries are irrelevant.
+   * @returns undefined if the log must be read
    */
   async #submitFresh(command: CommandOf<'submit'>, now: number): Promise<Outcome | undefined> {
     refuseReserved(command);
@@ -90,7 +90,7 @@ export class AmqpBackend implements Backend {
     const marker = () => noteMessage(names, entryId(clock(), random), clock(), {});
     const publish = (onSent: () => void) =>
       this.#client.withConnection((connection) => {
-        // Asked while the channel is made.
+        // Checked while the channel is opened.
         const ready = checkWorkQueue(connection, names, command.envelope.to);
         ready.catch(() => {});
         const message = { ...submitMessage(names, id, submitted, clock()), onSent };

@@ -36,7 +36,7 @@ export interface LogBackendParts {
   readonly dueTasks: DueTasks;
   readonly openTasks: OpenTasks;
   readonly relay: MessageRelay;
-  /** Loads what few commands need, when it is first needed. */
+  /** Loads the modules that few commands need, on first use. */
   readonly load: {
     readonly claims: () => Promise<Claims>;
     readonly inbox: () => Promise<Inbox>;
@@ -45,9 +45,9 @@ export interface LogBackendParts {
 }
 
 /**
- * The log is a stream on the broker; this machine's projection of it is a cache. A change is decided on the cache,
- * appended, and has happened when it has come by in the log and was accepted; where somebody else was faster, it is
- * decided anew on what is now known.
+ * The log is a stream on the broker; this machine's projection of it is a cache. A change is decided on the cache and
+ * appended. It has happened when it has appeared in the log and was accepted. If another process was faster, it is
+ * decided again on the new state.
  */
 export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away'> {
   readonly #parts: LogBackendParts;
@@ -67,13 +67,16 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away'> {
     return this.#mending(() => claims.claim(request));
   }
 
-  /** Every question is asked of a cache that knows all that was confirmed before, and that time has caught up with. */
+  /**
+   * Called before every query: afterwards the cache holds everything that was confirmed before, and events that are due
+   * are appended.
+   */
   async #catchUp(): Promise<void> {
     await this.#parts.log.catchUp();
     await this.#parts.dueTasks.elapse();
   }
 
-  /** A cache that turns out to be damaged is made anew from the log, and asked again. */
+  /** If the cache turns out to be damaged, it is rebuilt from the log, and the query is repeated. */
   async #mending<T>(ask: () => Promise<T>): Promise<T> {
     try {
       return await ask();
@@ -124,7 +127,7 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away'> {
       await this.#catchUp();
       const { cache, given } = this.#parts;
       const { workers, ...others } = counts(cache.db);
-      // A presence in the future is none: somebody has dated it wrongly.
+      // A presence in the future has a wrong time.
       return { ...others, workers: workers.filter(({ seen_at }) => seen_at <= given.now + TOLERANCE) };
     });
   }
@@ -145,7 +148,7 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away'> {
     });
   }
 
-  /** Sees to it that the messages of everything that has ended are in the queue. */
+  /** Ensures that the messages of all ended tasks are in the queue. */
   async #arrived(queue: string): Promise<void> {
     await this.#catchUp();
     await this.settled();
@@ -162,7 +165,7 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away'> {
     if (!repair) return findings;
     await relay.removeRevived();
     if (findings.length === 0) return findings;
-    // It is a cache: the log tells everything anew.
+    // It is a cache: the log contains everything again.
     cache.clear();
     await log.readAnew();
     const left = new Set(audit(cache.db, false).map(({ subject }) => subject));
@@ -177,12 +180,12 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away'> {
     await (await this.#parts.load.care()).skip(offset);
   }
 
-  /** Reads the log as long as anybody waits for what comes by. */
+  /** Reads the log as long as a caller waits for new entries. */
   follow(): void {
     void this.#parts.log.follow();
   }
 
-  /** Resolves when nothing is to be sent any more. */
+  /** Resolves when all pending messages are sent. */
   settled(): Promise<void> {
     return this.#parts.relay.settled();
   }

@@ -14,10 +14,13 @@ import type { Names } from './wire/names.ts';
 
 const DEFAULT_TOKEN_GRACE = 60_000;
 
-/** Longer than workers wait between two tries to connect, and the broker needs to bring its log up. */
+/**
+ * Longer than the wait of workers between two tries to connect, and longer than the broker needs to make its log
+ * available.
+ */
 const DEFAULT_OUTAGE_GRACE = 5_000;
 
-/** Puts together what reads the log. */
+/** Assembles the parts that read the log. */
 export function openLog(
   { dir, fileMode, clock, random }: BackendOptions,
   broker: BrokerOptions,
@@ -34,7 +37,7 @@ export function openLog(
     outageGrace = DEFAULT_OUTAGE_GRACE,
   } = broker;
   const cache = new Cache(dir, `${client.place} ${names.prefix}`, fileMode);
-  // While the broker is being reached there is time for it.
+  // Uses the time in which the connection is opened.
   setImmediate(() => cache.begin());
   const grace = new OutageGrace(outageGrace, cache, clock);
   const log = new Log(client, cache, names, listeners, clock, random, grace);
