@@ -9,7 +9,7 @@ import { refuseNetworkFileSystem } from './file-system.ts';
 export const databaseIn = (dir: string) => join(dir, 'agentq.db');
 export const bellsIn = (dir: string) => join(dir, 'bells');
 
-/** Creates what is missing; does no harm where nothing is. */
+/** Creates the parts that are missing. Harmless if all exist. */
 export function createSqlite(options: BackendOptions): { readonly created: boolean } {
   refuseNetworkFileSystem(options.dir);
   const created = !existsSync(databaseIn(options.dir));

@@ -14,12 +14,13 @@ import { join } from 'node:path';
 import type { Topic, Watch } from '../backend.ts';
 import { Listeners, nameOf } from '../projection/listeners.ts';
 
-/** How often to look where the system can give no file watch (its limit is reached), in ms. */
+/** How often to check if the system provides no file watch (its limit is reached), in ms. */
 const UNWATCHED_POLL = 500;
 
 /**
- * Wakes the processes that wait for a topic: a file a topic, written after a commit, watched by who waits. It
- * promises nothing: a ring can be lost, and whoever waits must look from time to time by itself.
+ * Wakes the processes that wait for a topic. Each topic has a file, which is written after a commit and watched by the
+ * waiting processes. It guarantees nothing: a ring can be lost, and a waiting process must also check from time to
+ * time.
  */
 export class Doorbell {
   readonly #dir: string;
@@ -43,18 +44,18 @@ export class Doorbell {
     try {
       writeSync(this.#bell(nameOf(topic)), '.', 0);
     } catch {
-      // Who waits will see the change at its next slow look.
+      // Waiting processes see the change at their next slow check.
     }
   }
 
-  /** Open bells are kept, and never truncated: both would cost more than the ring. */
+  /** Open files are kept, and never truncated: to open or truncate costs more than the ring. */
   #bell(name: string): number {
     let bell = this.#bells.get(name);
     if (bell === undefined) {
       const path = join(this.#dir, name);
       const fresh = !existsSync(path);
       bell = openSync(path, constants.O_WRONLY | constants.O_CREAT, this.#fileMode);
-      if (fresh) fchmodSync(bell, this.#fileMode); // whatever the umask takes away
+      if (fresh) fchmodSync(bell, this.#fileMode); // overrides the umask
       this.#bells.set(name, bell);
     }
     return bell;

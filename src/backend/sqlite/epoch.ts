@@ -2,7 +2,7 @@ import type { Connection } from '../projection/connection.ts';
 
 /** How often the store was restored from a backup. */
 export function epochOf(db: Connection): number {
-  // A store that was never restored has no such table: an older agentq made stores without it, and so does this one.
+  // A store that was never restored has no such table: neither an older agentq nor this one creates it in a new store.
   if (!db.get("SELECT 1 FROM sqlite_schema WHERE name = 'epoch'")) return 0;
   return db.get<{ n: number | null }>('SELECT max(n) AS n FROM epoch')!.n ?? 0;
 }

@@ -1,7 +1,10 @@
 import { statfsSync } from 'node:fs';
 import { AgentqError } from '../../core/errors.ts';
 
-/** Magic numbers of statfs(2), from linux/magic.h: file systems whose locks or shared memory SQLite's WAL can't trust. */
+/**
+ * Magic numbers of statfs(2), from linux/magic.h: file systems whose locks or shared memory are unreliable for SQLite's
+ * WAL.
+ */
 const networked: ReadonlyMap<number, string> = new Map([
   [0x6969, 'NFS'],
   [0x517b, 'SMB'],

@@ -3,7 +3,7 @@ import type { Taken } from '../backend.ts';
 import type { Connection } from '../projection/connection.ts';
 import { type StoredRow, toRow } from '../projection/rows.ts';
 
-/** How long messages that were shown to one reader are hidden from the others, in ms. */
+/** How long messages that one reader has taken are hidden from the others, in ms. */
 const HIDDEN = 60_000;
 
 const WAITING = 'SELECT event, n, state FROM mailbox JOIN task ON task.n = mailbox.task WHERE queue = ?';
@@ -16,8 +16,8 @@ interface Waiting extends StoredRow {
 }
 
 /**
- * The result messages that are not acknowledged yet. Those in one reader's hands stand in `inbox_shown` as well, with
- * the moment from which on others may see them again: its reader may have died. An older agentq passes that table by.
+ * The result messages that are not acknowledged yet. Messages that a reader has taken are in `inbox_shown` as well,
+ * with the time from which others may read them again: the reader may have died. An older agentq ignores that table.
  */
 export class Mailbox {
   readonly #db: Connection;
@@ -29,13 +29,13 @@ export class Mailbox {
     this.#clock = clock;
   }
 
-  /** The oldest that wait in a queue and are in no reader's hands. Writes nothing. */
+  /** The oldest messages in a queue that no reader has taken. Writes nothing. */
   look(queue: string, limit: number): readonly Waiting[] {
     if (!this.#db.get("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'inbox_shown'")) {
       return this.#db.all<Waiting>(`${WAITING} ORDER BY event LIMIT ?`, queue, limit);
     }
     const now = this.#clock();
-    // A clock that was set back must not hide anything for longer.
+    // If the clock was set back, a message must not be hidden for longer.
     const shown = 'SELECT event FROM inbox_shown WHERE until > ? AND until <= ?';
     return this.#db.all<Waiting>(
       `${WAITING} AND event NOT IN (${shown}) ORDER BY event LIMIT ?`,
@@ -46,7 +46,7 @@ export class Mailbox {
     );
   }
 
-  /** Takes the oldest into this reader's hands. */
+  /** Takes the oldest messages for this reader. */
   take(queue: string, limit: number): Taken {
     if (this.look(queue, 1).length === 0) return inHand([], () => {});
     const until = this.#clock() + HIDDEN;
@@ -65,10 +65,11 @@ export class Mailbox {
     );
   }
 
-  /** @param until tells this reader from a later one, who is shown the same */
+  /** @param until distinguishes this reader from a later one that takes the same messages */
   #letGo(rows: readonly Waiting[], until: number, done: boolean): void {
     this.#db.transaction(() => {
-      // The queue may have been restored from a backup since: without this table, and with another message of the number.
+      // The store may have been restored from a backup since: without this table, and with another message under the
+      // same number.
       this.#db.run(SHOWN);
       for (const row of rows) {
         const { event } = row;

@@ -3,7 +3,7 @@ import { isFinished } from '../../core/task/task.ts';
 import type { Connection } from '../projection/connection.ts';
 import { columns, type StoredRow, toRow } from '../projection/rows.ts';
 
-/** Tables of this connection alone, in memory, and views that stand before the tables of the file. */
+/** Temporary tables of this connection, in memory, and views that shadow the tables of the file. */
 const LAYER = `
   CREATE TEMP TABLE elapsed_task AS SELECT * FROM main.task WHERE false;
   CREATE TEMP TABLE elapsed_event AS SELECT * FROM main.event WHERE false;
@@ -15,8 +15,8 @@ const LAYER = `
 `;
 
 /**
- * Asks a question of the store as it would be if what time alone has brought about were written down. For a store
- * that can't be written: its disk is full or read-only. Costs a look at each task that is due, and no disk space.
+ * Runs a query on the store as if the events that result from time alone were written. For a store that cannot be
+ * written: its disk is full or read-only. Costs one read of each task that is due, and no disk space.
  * @param now ms since 1970
  */
 export function askOverlay<T>(db: Connection, now: number, ask: () => T): T {

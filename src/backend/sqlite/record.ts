@@ -4,9 +4,9 @@ import type { Connection } from '../projection/connection.ts';
 import { change, insert, type Row } from '../projection/rows.ts';
 
 /**
- * Appends events to the log and writes the state that they fold to. The result message of a task that they
- * finished goes into its mailbox; that of a task which they took back, and which nobody has read, goes out of it.
- * Within the caller's transaction.
+ * Appends events to the log and writes the state that results from them. The result message of a task that they finish
+ * is added to its mailbox. The result message of a task that they take back, and that was not read yet, is removed from
+ * it. Runs within the caller's transaction.
  */
 export function record(db: Connection, before: Row | undefined, after: Task, events: readonly Event[]): void {
   const n = before ? change(db, before.n, after) : insert(db, after);

@@ -2,8 +2,8 @@ import type { Form } from '../projection/connection.ts';
 import { projectionSchema } from '../projection/schema.ts';
 
 /**
- * The store of a workspace: the events are the log and the truth. The work queue of a role is the index
- * `task_ready`; `mailbox` holds the result messages not yet collected, by the event that ended the task.
+ * The store of a workspace: the events are the log and the truth. The work queue of a role is the index `task_ready`;
+ * `mailbox` holds the result messages that were not collected yet, by the event that ended the task.
  */
 export const storeSchema: Form = {
   application: 0x61677471, // "agtq" in ASCII

@@ -26,7 +26,7 @@ import { record } from './record.ts';
 import { findRow, parseStored, restore, type Row, type StoredRow, toRow } from '../projection/rows.ts';
 import { counts, list } from '../projection/questions.ts';
 
-/** How many tasks one transaction moves on because of time alone; the rest follow in the next. */
+/** How many tasks one transaction changes because of time alone; the next transaction continues. */
 const SWEEP = 500;
 
 /** How often a worker's presence is written, in ms, and how long it is kept. */
@@ -34,8 +34,8 @@ const PRESENCE_EVERY = 15_000;
 const PRESENCE_KEPT = 86_400_000;
 
 /**
- * Log, projection and queue in one SQLite file. One IMMEDIATE transaction reads, decides, appends and folds;
- * SQLite's one writer at a time is what makes two claims of a task impossible.
+ * Log, projection and queue in one SQLite file. One IMMEDIATE transaction reads, decides, appends and folds. SQLite
+ * allows one writer at a time, so two workers cannot claim the same task.
  */
 export class SqliteBackend implements Backend {
   readonly #db: Connection;
@@ -75,11 +75,11 @@ export class SqliteBackend implements Backend {
       return { outcomes, keep: writes > 0 && !undone };
     });
     if (keep) rings.ring(this.#doorbell);
-    // Of a batch that is undone, nothing has changed.
+    // Nothing has changed in a batch that is undone.
     return keep ? outcomes : outcomes.map((outcome) => ({ ...outcome, changed: false }));
   }
 
-  /** Within the caller's transaction. @returns the outcome, and how much was written */
+  /** Within the caller's transaction. @returns the outcome, and how many events were written */
   #apply(row: Row | undefined, command: Command, rings: Rings, now = this.#given.now, epoch = 0): WrittenOutcome {
     const { random } = this.#given;
     const { events, task, changed, refusal } = decide(row?.task, command, { now, random, epoch });
@@ -95,7 +95,7 @@ export class SqliteBackend implements Backend {
       return this.#take(request);
     } catch (error) {
       if (!isUnwritable(error)) throw error;
-      // What can't be written can't be given out. Where there is nothing to give out, that can be said.
+      // A claim that cannot be written cannot be made. If no task is ready, the answer needs no write.
       return this.#askOverlay(() => {
         if (this.#ready(request.role)) throw error;
         return this.#nothing(request.role);
@@ -113,7 +113,7 @@ export class SqliteBackend implements Backend {
       if (announced) written += this.#writePresence(request, now);
       const { worker, lease } = request;
       for (let row = this.#ready(request.role); row; row = this.#ready(request.role)) {
-        // At the moment of the claim it may turn out to have expired: then the next one.
+        // The task may prove expired at the moment of the claim: then the next one is tried.
         const { outcome, written: more } = this.#apply(row, { type: 'claim', worker, lease }, rings);
         written += more;
         if (outcome.task?.status === 'working') return { task: outcome.task, keep: true };
@@ -147,7 +147,7 @@ export class SqliteBackend implements Backend {
     return this.#db.get('SELECT 1 FROM task WHERE due_at <= ? LIMIT 1', now) !== undefined;
   }
 
-  /** Makes events of what time alone has brought about. Within the caller's transaction. */
+  /** Appends the events that result from time alone. Within the caller's transaction. */
   #sweep(now: number, rings: Rings): number {
     const due = this.#db.all<StoredRow>(
       'SELECT n, state FROM task WHERE due_at <= ? ORDER BY due_at LIMIT ?',
@@ -156,13 +156,16 @@ export class SqliteBackend implements Backend {
     );
     for (const row of due.map(toRow)) {
       const { written } = this.#apply(row, { type: 'elapse' }, rings, now);
-      // A row that is due by its columns and not by its state would be found again and again.
+      // A row that is due by its columns but not by its state would be found again and again.
       if (written === 0) restore(this.#db, row.n, row.task);
     }
     return due.length;
   }
 
-  /** Every question is asked of a store that time has caught up with: in the file, or in memory where it can't be written. */
+  /**
+   * Every query runs on a store that contains the events which are due: in the file, or in memory if the file cannot be
+   * written.
+   */
   async #ask<T>(question: () => T): Promise<T> {
     try {
       this.#catchUp();
@@ -188,7 +191,7 @@ export class SqliteBackend implements Backend {
   }
 
   #announce({ role, worker }: ClaimRequest, now: number): boolean {
-    // A clock that was set back must not silence it.
+    // If the clock was set back, presence must still be written.
     return Math.abs(now - (this.#present.get(`${role} ${worker}`) ?? 0)) >= PRESENCE_EVERY;
   }
 

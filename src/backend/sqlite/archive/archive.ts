@@ -19,7 +19,7 @@ import { DROP_LISTING, SqliteCopy } from './store-copy.ts';
 
 const SCRATCH = 'agentq.db.restoring-';
 
-/** Backups of a store in one SQLite file, and what is restored from them. */
+/** Backups of a store in one SQLite file, and the restore from them. */
 export class SqliteArchive implements Archive {
   readonly #options: BackendOptions;
   readonly #database: string;
@@ -48,7 +48,7 @@ export class SqliteArchive implements Archive {
     syncName(file);
   }
 
-  /** Where this process puts what it restores, until it is done. */
+  /** Where this process writes a restored store until it is complete. */
   get #scratch(): string {
     return join(this.#options.dir, `${SCRATCH}${process.pid}`);
   }
@@ -88,7 +88,7 @@ export class SqliteArchive implements Archive {
     return { epoch, ...begun, ...(existsSync(aside) && { replaced: aside }) };
   }
 
-  /** The store, open; undefined where there is none, or it is damaged. */
+  /** The store, open; undefined if there is none, or it is damaged. */
   #usable(): Connection | undefined {
     let store: Connection | undefined;
     try {
@@ -102,7 +102,7 @@ export class SqliteArchive implements Archive {
     return undefined;
   }
 
-  /** Who waits looks at what is there now. */
+  /** Wakes the waiting processes, which then read the restored store. */
   #ring(store: Connection): void {
     const bell = new Doorbell(bellsIn(this.#options.dir), this.#options.fileMode);
     for (const { role } of store.all<{ role: string }>('SELECT DISTINCT role FROM task')) bell.ring({ role });
@@ -111,7 +111,7 @@ export class SqliteArchive implements Archive {
   }
 }
 
-/** @throws AgentqError `corrupt` where it is damaged, or its log does not make sense */
+/** @throws AgentqError `corrupt` if the copy is damaged, or its log is inconsistent */
 function whole(copy: SqliteCopy, source: string): SqliteCopy {
   const wrong = audit(copy.db, true).filter(({ repaired }) => !repaired);
   if (wrong.length === 0) return copy;
@@ -124,7 +124,7 @@ function whole(copy: SqliteCopy, source: string): SqliteCopy {
   );
 }
 
-/** What restores that were killed have left. */
+/** Removes the files that killed restores have left. */
 function removeLeftovers(dir: string): void {
   for (const name of readdirSync(dir)) {
     const pid = name.startsWith(SCRATCH) ? Number.parseInt(name.slice(SCRATCH.length)) : process.pid;
@@ -141,7 +141,9 @@ function isRunning(pid: number): boolean {
   }
 }
 
-/** A damaged file is moved aside: who has it open would go on writing to it. @throws AgentqError `busy` */
+/**
+ * A damaged file is moved aside: a process that has it open would continue to write to it. @throws AgentqError `busy`
+ */
 function refuseOpen(path: string): void {
   const openers = existsSync(path) ? openersOf(path) : [];
   if (openers.length === 0) return;
@@ -152,7 +154,7 @@ function refuseOpen(path: string): void {
   );
 }
 
-/** Ends all leases, and raises the numbers of the attempts to come. */
+/** Ends all leases, and raises the numbers of future attempts. */
 function beginEpoch(
   db: Connection,
   { epoch, since }: { readonly epoch: number; readonly since: number },
@@ -173,7 +175,7 @@ function beginEpoch(
   return { tasks, leases_ended };
 }
 
-/** With the files beside it, without which it may lack its last changes. */
+/** Moves the file and the files beside it, without which it may lack its last changes. */
 function moveAside(path: string, aside: string): void {
   for (const end of ['-wal', '-shm', '']) {
     if (existsSync(`${path}${end}`)) renameSync(`${path}${end}`, `${aside}${end}`);

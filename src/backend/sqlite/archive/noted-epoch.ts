@@ -5,7 +5,7 @@ import { AgentqError } from '../../../core/errors.ts';
 const fileIn = (dir: string) => join(dir, 'epoch');
 
 /**
- * The last epoch that was begun in the workspace, as it is noted beside the store: the same backup may be restored a
+ * The last epoch that was begun in the workspace, as recorded beside the store: the same backup may be restored a
  * second time, after the store that was restored first is lost.
  * @returns 0 if there is no file
  * @throws AgentqError `unreadable-file`: without the number, an epoch number could be used twice
@@ -21,7 +21,7 @@ export function notedEpoch(dir: string): number {
   }
 }
 
-/** Notes it durably, before anything is given out in it. */
+/** Records it durably, before any task is given out in the epoch. */
 export function noteEpoch(dir: string, n: number, mode: number): void {
   const staged = `${fileIn(dir)}.${process.pid}`;
   const fd = openSync(staged, 'w', mode);

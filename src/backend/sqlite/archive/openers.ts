@@ -1,6 +1,6 @@
 import { readdirSync, readlinkSync, realpathSync } from 'node:fs';
 
-/** The other processes that have the file open, as far as the system shows them: on Linux those of the same user. */
+/** The other processes that have the file open, as far as the system lists them: on Linux those of the same user. */
 export function openersOf(path: string): readonly number[] {
   const file = realpathSync(path);
   return entries('/proc')
@@ -9,7 +9,7 @@ export function openersOf(path: string): readonly number[] {
     .map(Number);
 }
 
-/** None in a folder that is gone, or that this user may not look into. */
+/** Empty for a folder that no longer exists, or that this user may not read. */
 function entries(folder: string): string[] {
   try {
     return readdirSync(folder);

@@ -1,9 +1,9 @@
 import type { Connection } from '../../projection/connection.ts';
 
 /**
- * Puts the tables of another file in the place of all that a store has, in one transaction: who has the store open
- * sees all of it from then on, and none of it before. So no process goes on with a file that is no longer the store.
- * @param before called when other processes can't write any more and nothing is changed yet
+ * Replaces all tables of a store by those of another file, in one transaction: a process that has the store open sees
+ * either the old or the new content as a whole. So no process continues with a file that is no longer the store.
+ * @param before called when other processes can no longer write and nothing is changed yet
  */
 export function replaceContent(store: Connection, file: string, before: () => void): void {
   store.run('ATTACH DATABASE ? AS copy', file);
@@ -32,7 +32,7 @@ function tablesOf(db: Connection, schema: 'main' | 'copy'): string[] {
     .map(({ name }) => name);
 }
 
-/** Those that SQLite makes by itself, for UNIQUE, have no text. */
+/** The indexes that SQLite creates itself, for UNIQUE, have no SQL text. */
 function definitions(db: Connection, type: 'table' | 'index'): { sql: string }[] {
   return db.all(
     `SELECT sql FROM copy.sqlite_schema WHERE type = ? AND sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'`,

@@ -6,7 +6,7 @@ import { parseStored, type StoredRow } from '../../projection/rows.ts';
 import { syncName } from './noted-epoch.ts';
 import { storeSchema } from '../schema.ts';
 
-/** What a backup holds besides the store. */
+/** What a backup contains besides the store. */
 const LISTING = `
   CREATE TABLE backup (made_at INTEGER NOT NULL) STRICT;
   CREATE TABLE backup_evidence (
@@ -18,7 +18,7 @@ const LISTING = `
   ) STRICT, WITHOUT ROWID;
 `;
 
-/** A store in a file that this process alone uses: without a write-ahead log, it is whole by itself. */
+/** A store in a file that only this process uses. It has no write-ahead log, so the file alone is complete. */
 export class SqliteCopy implements StoreCopy {
   readonly path: string;
   readonly db: Connection;
@@ -33,14 +33,14 @@ export class SqliteCopy implements StoreCopy {
   }
 
   /**
-   * Copies a store as it is now, with what is in its write-ahead log, while others go on.
+   * Copies a store as it is now, including its write-ahead log, while other processes continue.
    * @param mode of the new file
    */
   static of(source: string, path: string, mode: number): SqliteCopy {
-    // SQLite fills an empty file that is there, so that it is never readable to more than it is made for.
+    // SQLite fills an existing empty file, so its permissions are never wider than `mode`.
     closeSync(openSync(path, 'wx', mode));
     try {
-      chmodSync(path, mode); // whatever the umask takes away
+      chmodSync(path, mode); // overrides the umask
       const from = Connection.open(source, storeSchema);
       let selfContained: boolean;
       try {
@@ -73,7 +73,7 @@ export class SqliteCopy implements StoreCopy {
     this.close();
   }
 
-  /** Closes it; on the disk it is then. */
+  /** Closes it; then it is on the disk. */
   close(): void {
     this.db.close();
     const fd = openSync(this.path, 'r');
@@ -82,7 +82,7 @@ export class SqliteCopy implements StoreCopy {
     syncName(this.path);
   }
 
-  /** Ends with it, unless it has another name by now. */
+  /** Deletes the file, unless it has been renamed. */
   [Symbol.dispose](): void {
     this.db.close();
     removeCopy(this.path);
