@@ -9,8 +9,8 @@ import { columns, restore } from './rows.ts';
 type Columns = ReturnType<typeof columns>;
 
 /**
- * Checks the file itself, then folds every task anew from the log and compares. Repair rewrites the projection
- * from the log, never the log; only for that is the store locked, and then for no longer than a task takes.
+ * Checks the file itself, then folds every task again from the log and compares. Repair rewrites the projection from
+ * the log, never the log. Only repair locks the store, each time for one task at most.
  */
 export function audit(db: Connection, repair: boolean): Finding[] {
   const findings: Finding[] = db
@@ -40,7 +40,7 @@ function mend(db: Connection, n: number): void {
   });
 }
 
-/** The rows that there are, and the numbers of those that only the log knows. */
+/** The existing rows, and the numbers of tasks that only the log contains. */
 function* everyRow(db: Connection): Generator<{ n: number; stored?: Columns }> {
   for (const { n, ...stored } of db.each<Columns & { n: number }>('SELECT * FROM task')) yield { n, stored };
   yield* db.each<{ n: number }>('SELECT DISTINCT task AS n FROM event WHERE task NOT IN (SELECT n FROM task)');
@@ -58,7 +58,7 @@ function fold(db: Connection, n: number): Task | string {
 
 function agrees({ state, ...stored }: Columns, { state: expected, ...rest }: Columns): boolean {
   if (!isDeepStrictEqual(stored, rest)) return false;
-  // An envelope of an older version may be nested too deep for the comparison of values.
+  // An envelope of an older version may be nested too deeply for the comparison of values.
   return state === expected || isDeepStrictEqual(safeJson(state), JSON.parse(expected));
 }
 

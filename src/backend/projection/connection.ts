@@ -3,10 +3,10 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { AgentqError } from '../../core/errors.ts';
 
-/** How long a command waits for another's write transaction, in ms. */
+/** How long a command waits for the write transaction of another process, in ms. */
 const BUSY_TIMEOUT = 10_000;
 
-/** The size of the write-ahead log, in bytes, from which a command empties it. */
+/** The size of the write-ahead log from which a command empties it, in bytes. */
 const LONG_LOG = 256 * 1024;
 
 /** Primary result codes: https://www.sqlite.org/rescode.html */
@@ -27,20 +27,23 @@ const hints = {
   corrupt: 'keep the file as it is, and restore a backup beside it; the artifacts are plain files and still readable',
 };
 
-/** What a file holds. */
+/** The format of a file. */
 export interface Form {
   /** Marks the file as agentq's. */
   readonly application: number;
-  /** Raised by every change that an older agentq would misread. A file with a higher one is refused. */
+  /** Raised by every change that an older agentq would misread. A file with a higher version is refused. */
   readonly version: number;
   readonly schema: string;
-  /** Tables that were added later, and that an older agentq does without: `CREATE … IF NOT EXISTS` alone. */
+  /** Tables that were added later and that an older agentq does not need: only `CREATE … IF NOT EXISTS`. */
   readonly additions?: string;
-  /** FULL: a commit is on the disk when it returns. NORMAL: a power cut may take the last ones, and breaks nothing. */
+  /**
+   * FULL: a commit is on the disk when it returns. NORMAL: a power failure may lose the last commits, and damages
+   * nothing.
+   */
   readonly synchronous: 'FULL' | 'NORMAL';
 }
 
-/** One open SQLite file. Every statement is prepared once; every error of the driver leaves as an AgentqError. */
+/** One open SQLite file. Every statement is prepared once; every error of the driver is thrown as an AgentqError. */
 export class Connection {
   readonly #db: DatabaseSync;
   readonly #path: string;
@@ -55,8 +58,8 @@ export class Connection {
   }
 
   /**
-   * Creates the file where it is missing, readable and writable as `mode` says, and lays the schema. A file that is
-   * there already is left as it is.
+   * Creates the file if it is missing, with the permissions `mode`, and creates the schema. An existing file is left as
+   * it is.
    */
   static create(path: string, mode: number, form: Form): Connection {
     if (!existsSync(path)) {
@@ -101,9 +104,9 @@ export class Connection {
     return connection;
   }
 
-  /** @param immutable whether the file can't change while it is open: it is then read without any file beside it */
+  /** @param immutable whether the file cannot change while it is open: then it is read without any file beside it */
   static #connect(path: string, form: Form, immutable = false): Connection {
-    // SQLite would make an empty file where there is none.
+    // SQLite would create an empty file if there is none.
     if (!existsSync(path))
       throw new AgentqError(
         'corrupt',
@@ -123,9 +126,9 @@ export class Connection {
   }
 
   /**
-   * Commands end without closing the file, because to close it costs more than to commit. So nobody ever begins
-   * the write-ahead log anew, and whoever opens the file alone has to read all of it: now and then, somebody must
-   * empty it. Where others are at work it is theirs to do, and nobody waits for it.
+   * Commands end without closing the file, because a close costs more than a commit. So the write-ahead log is never
+   * restarted, and a process that opens the file alone has to read all of it: a command must empty it from time to
+   * time. If other processes use the file, it is left to them, and this command does not wait for it.
    */
   #shortenLog(): void {
     const size = statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
@@ -134,13 +137,13 @@ export class Connection {
     try {
       this.#guard(() => this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)'));
     } catch (error) {
-      // The disk is full or read-only. What is in the write-ahead log can be read there.
+      // The disk is full or read-only. The content of the write-ahead log can be read there.
       if (!isUnwritable(error)) throw error;
     }
     this.#db.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT}`);
   }
 
-  /** Only a store that is ours to write is touched. */
+  /** Only a store that belongs to agentq is changed. */
   #check(): void {
     try {
       const version = this.#guard(() => this.#pragma('user_version'));
@@ -167,7 +170,7 @@ export class Connection {
   }
 
   #prepare(said: string): StatementSync {
-    // A view has no index that could be named.
+    // A view has no index to name.
     const sql = this.#isOverlaid ? said.replaceAll(/ INDEXED BY \w+/g, '') : said;
     let statement = this.#statements.get(sql);
     if (!statement) this.#statements.set(sql, (statement = this.#db.prepare(sql)));
@@ -194,7 +197,7 @@ export class Connection {
     return this.#guard(() => this.#prepare(sql).all(...values) as Row[]);
   }
 
-  /** Rows as they are read; do not write while iterating. */
+  /** Rows as they are read; do not write during the iteration. */
   *each<Row>(sql: string, ...values: (string | number | null)[]): Generator<Row> {
     try {
       for (const row of this.#db.prepare(sql).iterate(...values)) yield row as Row;
@@ -204,8 +207,8 @@ export class Connection {
   }
 
   /**
-   * Runs `body` in one IMMEDIATE transaction, so that what it reads is still true when it writes. It is kept if
-   * the body returns true in `keep`, and undone if it does not, or throws.
+   * Runs `body` in one IMMEDIATE transaction, so that what it reads is still true when it writes. It is committed if
+   * the body returns true in `keep`, and rolled back if it does not, or throws.
    */
   transaction<T extends { keep: boolean }>(body: () => T): T {
     this.#guard(() => this.#prepare('BEGIN IMMEDIATE').run());
@@ -223,7 +226,8 @@ export class Connection {
 
   /**
    * Runs `body` in a transaction that reads one state of the file and writes nothing to it. Temporary tables and views
-   * that `body` makes are kept in memory, stand before those of the file that have the same name, and go at the end.
+   * that `body` creates are kept in memory, shadow those of the file that have the same name, and are dropped at the
+   * end.
    */
   overlaid<T>(body: () => T): T {
     this.execute('PRAGMA temp_store = MEMORY; BEGIN');
@@ -236,7 +240,7 @@ export class Connection {
     }
   }
 
-  /** Runs statements that take no values and give no rows. */
+  /** Runs statements without values and without result rows. */
   execute(sql: string): void {
     this.#guard(() => this.#db.exec(sql));
   }
@@ -251,12 +255,12 @@ export class Connection {
   }
 }
 
-/** Whether the error says that the file can't be written just now. It may still be readable. */
+/** Whether the error says that the file cannot currently be written. It may still be readable. */
 export function isUnwritable(error: unknown): boolean {
   return error instanceof AgentqError && (error.code === 'storage' || error.code === 'busy');
 }
 
-/** Whether the file can't be written by any process: it lies on a read-only medium, and nothing waits in a write-ahead log. */
+/** Whether no process can write the file: it is on a read-only medium, and there is no content in a write-ahead log. */
 function isSealed(path: string): boolean {
   if ((statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0) return false;
   try {

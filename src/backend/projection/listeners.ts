@@ -4,7 +4,7 @@ export function nameOf(topic: Topic): string {
   return topic === 'finished' ? 'finished' : `role-${topic.role}`;
 }
 
-/** Those of this process who wait for a topic, by its name. */
+/** The callers in this process that wait for a topic, by its name. */
 export class Listeners {
   readonly #byName = new Map<string, Set<() => void>>();
 

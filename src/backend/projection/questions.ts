@@ -3,12 +3,12 @@ import type { Counts, Filter, RoleCount, WorkerSeen } from '../backend.ts';
 import type { Connection } from './connection.ts';
 import { parseStored } from './rows.ts';
 
-/** More than ever work at once. */
+/** More workers than ever run at once. */
 const MANY = 10_000;
 
 type Found = { readonly n: number; readonly state: string };
 
-/** Newest first. Each status is asked for by itself: only so does the index give the order too. */
+/** Newest first. Each status has its own query: only then does the index give the order too. */
 export function list(db: Connection, filter: Filter): Task[] {
   const found = [...new Set(filter.statuses ?? [undefined])].flatMap((status) => ask(db, filter, status));
   return found
@@ -47,7 +47,7 @@ export function counts(db: Connection): Counts {
   )) {
     add(role, { [status]: n });
   }
-  // What is not open is completed.
+  // Tasks that are not open are completed.
   for (const { role, n } of db.all<{ role: string; n: number }>(
     'SELECT role, count(*) AS n FROM task INDEXED BY task_of_sender GROUP BY role',
   )) {
@@ -69,7 +69,7 @@ export function counts(db: Connection): Counts {
 
 const none = Object.fromEntries(statuses.map((status) => [status, 0])) as Record<Status, number>;
 
-/** Those that asked for work, and those that have renewed the lease of what they got: busy workers ask for nothing. */
+/** The workers that asked for work, and those that have renewed a lease: busy workers do not ask. */
 function workersSeen(db: Connection): WorkerSeen[] {
   const seen = new Map<string, WorkerSeen>();
   const see = (one: WorkerSeen) => {

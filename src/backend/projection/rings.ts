@@ -1,7 +1,7 @@
 import { isFinished, type Task } from '../../core/task/task.ts';
 import type { Topic } from '../backend.ts';
 
-/** The topics that changes are of interest to, to be rung once the changes are durable. */
+/** The topics that changes affect, to be rung once the changes are durable. */
 export class Rings {
   readonly #roles = new Set<string>();
   #finished = false;

@@ -33,7 +33,7 @@ export function findRow(db: Connection, id: string): Row | undefined {
   return stored && toRow(stored);
 }
 
-/** Everything in a task's row that follows from its state, by column. */
+/** All columns of a task's row that follow from its state. */
 export function columns(task: Task) {
   const { envelope } = task;
   return {
@@ -49,7 +49,7 @@ export function columns(task: Task) {
   };
 }
 
-/** @param n its number, where it is not to be the next one. @returns its number */
+/** @param n its number, if it is not the next one. @returns its number */
 export function insert(db: Connection, task: Task, n: number | null = null): number {
   return db.run(
     'INSERT INTO task (n, id, role, sender, rank, status, dead, ready_at, due_at, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
@@ -58,7 +58,7 @@ export function insert(db: Connection, task: Task, n: number | null = null): num
   );
 }
 
-/** Writes what can change in the life of a task. */
+/** Writes the columns that can change during the life of a task. */
 export function change(db: Connection, n: number, task: Task): number {
   const { status, dead, ready_at, due_at, state } = columns(task);
   db.run(
@@ -73,7 +73,7 @@ export function change(db: Connection, n: number, task: Task): number {
   return n;
 }
 
-/** Writes a whole row as it follows from the state, whatever stands there now. */
+/** Writes a whole row as it follows from the state, and overwrites the existing one. */
 export function restore(db: Connection, n: number, task: Task): void {
   db.run(
     'INSERT OR REPLACE INTO task (n, id, role, sender, rank, status, dead, ready_at, due_at, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',

@@ -1,8 +1,7 @@
 /**
- * `event` is what happened, in log order; `task` is the projection, one row a task with its state as JSON and the
- * columns that questions are asked by; `worker` is presence only, and may be lost. Indexes are few and small, since
- * every page that a commit touches is a page that it syncs: most tasks are completed, and those no index by status
- * holds.
+ * `event` is what happened, in log order; `task` is the projection, one row per task with its state as JSON and the
+ * columns that queries use; `worker` is presence only, and may be lost. Indexes are few and small, since every page
+ * that a commit changes must be synced: most tasks are completed, and no index by status contains those.
  */
 export const projectionSchema = `
   CREATE TABLE event (
