@@ -1,38 +1,40 @@
 import type { Evidence } from '../core/evidence/evidence.ts';
 import type { Task } from '../core/task/task.ts';
 
-/** The port of a backend whose store is a file: what a backup and a restore need of it. Moments in ms since 1970. */
+/**
+ * The port of a backend whose store is a file: the operations that backup and restore need. Moments in ms since 1970.
+ */
 export interface Archive {
-  /** Whether the store holds tasks, or something that can't be read. */
+  /** Whether the store contains tasks, or content that cannot be read. */
   readonly occupied: boolean;
   /**
-   * Copies the store as it is now into a new file, while others go on working.
+   * Copies the store as it is now into a new file, while other processes continue.
    * @throws AgentqError `storage`, `corrupt`
    */
   take(file: string): StoreCopy;
-  /** Makes the name durable that a copy was given. */
+  /** Makes the name of a copy durable. */
   settle(file: string): void;
   /**
    * Copies a backup to a temporary place beside the store, and verifies it.
-   * @throws AgentqError `corrupt` where it is no backup, or not whole
+   * @throws AgentqError `corrupt` if it is not a backup, or is incomplete
    */
   load(file: string): StoreCopy;
   /**
-   * Begins a new epoch in a copy that was loaded, and puts it in the place of the store, at once for all who have it
-   * open. What was there is kept in a file beside it. Closes the copy.
-   * @throws AgentqError `busy` where another restore is under way, or the store is damaged and another process has it open
+   * Begins a new epoch in a loaded copy, and replaces the store by it, at once for all processes that have it open. The
+   * previous store is kept in a file beside it. Closes the copy.
+   * @throws AgentqError `busy` if another restore is under way, or the store is damaged and another process has it open
    */
   restore(copy: StoreCopy): Restored;
 }
 
-/** A copy of a store that this process alone uses. */
+/** A copy of a store that only this process uses. */
 export interface StoreCopy extends Disposable {
   tasks(): Iterable<Task>;
-  /** What was listed when the backup was made; undefined where it is a plain copy of a database. */
+  /** What was listed when the backup was made; undefined for a plain copy of a database. */
   readonly listing: Listing | undefined;
-  /** Whether the file that it was copied from contains everything by itself, without a write-ahead log. */
+  /** Whether the file that it was copied from is complete without a write-ahead log. */
   readonly selfContained: boolean;
-  /** Notes which evidence belongs to the backup, and ends the copying: it is on the disk then. */
+  /** Records which evidence belongs to the backup, and completes the copy: then it is on the disk. */
   list(listing: Listing): void;
 }
 
@@ -41,13 +43,13 @@ export interface Listing {
   readonly evidence: readonly Listed[];
 }
 
-/** `kept`: whether a copy of it lies beside the backup. */
+/** `kept`: whether a copy of it is beside the backup. */
 export type Listed = Evidence & { readonly kept: boolean };
 
 export interface Restored {
   readonly epoch: number;
   readonly tasks: number;
   readonly leases_ended: number;
-  /** The file that what was there before is kept in. */
+  /** The file in which the previous store is kept. */
   readonly replaced?: string;
 }

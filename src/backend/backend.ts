@@ -4,17 +4,17 @@ import type { Event } from '../core/task/event.ts';
 import type { Status, Task } from '../core/task/task.ts';
 
 /**
- * The port: what agentq needs of a place that keeps tasks. It speaks of outcomes; log, projection, tokens and
- * locks are the adapter's affair. Moments and spans in milliseconds.
+ * The port: what agentq needs of a place that keeps tasks. It speaks of outcomes; log, projection, tokens and locks are
+ * internal to the adapter. Moments and spans in milliseconds.
  *
- * Every answer is true as of the call: what time alone has brought about (a lease that ended, a delay that is
- * over, a TTL that passed) counts as having happened.
+ * Every answer is true at the time of the call: events that result from time alone (a lease that ended, a delay that is
+ * over, a TTL that passed) count as having happened.
  */
 export interface Backend {
   /**
-   * Decides each command on its task's present state and makes the events durable. Resolves only when they are
-   * and this process knows whether they were accepted. Several requests are one batch: if any is refused,
-   * nothing of the batch is kept. A refusal is an outcome, not an error.
+   * Decides each command on its task's present state and makes the events durable. Resolves only when they are durable
+   * and this process knows whether they were accepted. Several requests are one batch: if any is refused, the whole
+   * batch is undone. A refusal is an outcome, not an error.
    */
   commit(requests: Iterable<Request>): Promise<readonly Outcome[]>;
   /** Gives the next ready task of the role to the worker under a lease, the highest priority and the oldest first. */
@@ -26,38 +26,45 @@ export interface Backend {
   list(filter: Filter): Promise<readonly Task[]>;
   counts(): Promise<Counts>;
   /**
-   * The finished tasks whose result messages wait in a `reply_to` queue, oldest first, but for those in a reader's
-   * hands. Nothing is taken.
+   * The finished tasks whose result messages wait in a `reply_to` queue, oldest first, except those that a reader has
+   * taken. Removes nothing.
    */
   inbox(queue: string, limit: number): Promise<readonly Task[]>;
   /**
-   * Takes the oldest of them into this reader's hands: nobody else is shown them, until they are given back or this
-   * reader is not heard of for a while.
+   * Takes the oldest of them for this reader: they are hidden from other readers until they are released or this reader
+   * has been inactive for a while.
    */
   take(queue: string, limit: number): Promise<Taken>;
-  /** Cross-checks the log with everything derived from it; with `repair`, derives it anew where it differs. */
+  /** Compares the log with everything derived from it; with `repair`, derives it again where it differs. */
   audit(repair: boolean): Promise<readonly Finding[]>;
-  /** Entries of the log that nobody can read, the latest first: every reader passes over them. Absent where nobody else writes the log. */
+  /**
+   * Unreadable entries of the log, the latest first: every reader passes over them. Absent if only agentq writes the
+   * log.
+   */
   passedOver?(): Promise<readonly PassedOver[]>;
   /**
-   * Has every reader pass over an entry of the log that stops them all. Absent where nobody else writes the log.
+   * Makes every reader pass over an entry of the log that stops them all. Absent if only agentq writes the log.
    * @param offset its place in the log
-   * @throws AgentqError `usage` where it does not stop them; `denied`
+   * @throws AgentqError `usage` if it does not stop them; `denied`
    */
   skip?(offset: number): Promise<void>;
-  /** Rings when something may have changed for the topic. Rings may be doubled, and may be missed: poll slowly behind. */
+  /** Rings when the topic may have changed. Rings may be duplicated or lost: callers must also poll slowly. */
   watch(topic: Topic): Watch;
-  /** Whether it is known that it can't be asked just now, and whoever asks all the same would wait for it. */
+  /** Whether it is known that the backend is currently unreachable, so that a request would wait for it. */
   readonly away: boolean;
-  /** Which queue of a broker it is. Absent where the queue lies in the workspace. */
+  /** The queue's place on a broker. Absent if the queue is in the workspace. */
   readonly place?: QueuePlace;
   close(): Promise<void>;
-  /** For a process that ends now: closes only what others would notice, because to close files costs more than to commit. */
+  /**
+   * For a process that is about to end: closes only what other processes would notice, because closing files costs more
+   * than a commit.
+   */
   leave(): Promise<void>;
 }
 
 /**
- * What tells one queue of a broker from another. Host and port are left out: the broker may move, or have several names.
+ * What distinguishes one queue of a broker from another. Host and port are left out: the broker may move, or have
+ * several names.
  */
 export interface QueuePlace {
   readonly vhost: string;
@@ -68,14 +75,16 @@ export interface Request {
   readonly task_id: string;
   readonly command: Command;
   /**
-   * When it was said, where that was before it could be heard: ms since 1970. Its events are dated so, but no later
-   * than now, and no earlier than what last happened to the task.
+   * When the command was given, if it could not be delivered then: ms since 1970. Its events get this date, but no
+   * later than now, and no earlier than the last event of the task.
    */
   readonly at?: number | undefined;
 }
 
 export interface Outcome {
-  /** As it is after the command, or would have been where its batch is undone; undefined where there is no such task. */
+  /**
+   * The task after the command, or as it would have been if its batch is undone; undefined if there is no such task.
+   */
   readonly task: Task | undefined;
   /** Whether the command changed anything: a repeated submit or completion does not, nor does an undone batch. */
   readonly changed: boolean;
@@ -90,7 +99,7 @@ export interface ClaimRequest {
 
 export type Claimed =
   | { readonly task: Task & { readonly status: 'working' } }
-  /** `next_due`: when time alone may make a task of the role ready; absent where nothing waits. */
+  /** `next_due`: when time alone may make a task of the role ready; absent if no task waits. */
   | { readonly task: undefined; readonly next_due?: number };
 
 export interface Filter {
@@ -98,7 +107,7 @@ export interface Filter {
   readonly from?: string;
   readonly role?: string;
   readonly statuses?: readonly Status[];
-  /** Only what the dead-letter queue shows. */
+  /** Only tasks in the dead-letter queue. */
   readonly dead?: boolean;
   readonly limit: number;
   /** Only tasks submitted before this one: the last of the page before. */
@@ -108,7 +117,7 @@ export interface Filter {
 export interface RoleCount {
   readonly role: string;
   readonly tasks: Readonly<Record<Status, number>>;
-  /** Since when the longest-waiting ready task waits. */
+  /** When the longest-waiting ready task became ready. */
   readonly oldest_ready_at?: number;
 }
 
@@ -120,18 +129,18 @@ export interface WorkerSeen {
 
 export interface Counts {
   readonly roles: readonly RoleCount[];
-  /** Those that asked for work of late, or hold some, the latest first. */
+  /** The workers that recently asked for work, or hold some, the latest first. */
   readonly workers: readonly WorkerSeen[];
   readonly dead: number;
 }
 
-/** Result messages in one reader's hands. */
+/** Result messages that one reader has taken. */
 export interface Taken {
   /** The finished tasks, oldest first. */
   readonly tasks: readonly Task[];
-  /** Takes them out of the queue for good: to be called once they have arrived where they were wanted. */
+  /** Removes them from the queue for good: to be called once they have reached their destination. */
   acknowledge(): Promise<void>;
-  /** Shows them again at once, to the next reader. */
+  /** Makes them available at once to the next reader. */
   release(): Promise<void>;
 }
 
@@ -146,9 +155,9 @@ export interface Finding {
 /** An entry of the log that could not be read. */
 export interface PassedOver {
   readonly offset: number;
-  /** Its routing key, which names the role of the user that published it, where it was no coordinator. */
+  /** Its routing key, which names the role of the user that published it, unless that was a coordinator. */
   readonly key: string;
-  /** The user that published it, where it says so: the broker has checked that. */
+  /** The user that published it, if the message names one: the broker has checked that. */
   readonly user: string | null;
   readonly reason: string;
 }

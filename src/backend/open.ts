@@ -6,7 +6,7 @@ import type { BackendOptions, BrokerOptions, BrokerReport, TopologyWish } from '
 /** The clock in ms since 1970, and randomness in [0, 1). */
 type Given = Pick<BackendOptions, 'clock' | 'random'>;
 
-/** Opens the backend of a workspace. The only place that knows which adapters there are; each is loaded when it is used. */
+/** Opens the backend of a workspace. Only this module knows which adapters exist; each is loaded when it is used. */
 export async function openBackend(options: BackendOptions): Promise<Backend> {
   if (options.broker) {
     const { AmqpBackend } = await import('./amqp/amqp-backend.ts');
@@ -16,17 +16,17 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
   return openSqlite(options);
 }
 
-/** Makes what the backend needs in the workspace; does no harm where it is there. @returns whether anything was made */
+/** Creates what the backend needs in the workspace. Harmless if it exists. @returns whether anything was created */
 export async function createBackend(options: BackendOptions): Promise<{ readonly created: boolean }> {
-  // Of a queue on a broker the workspace holds a cache, which is made when it is used.
+  // For a queue on a broker the workspace holds a cache, which is created on first use.
   if (options.broker) return { created: false };
   const { createSqlite } = await import('./sqlite/index.ts');
   return createSqlite(options);
 }
 
 /**
- * The store of a workspace as something to be backed up and restored. It need not be there, or be whole.
- * @throws AgentqError `usage` where the queue lies on a broker
+ * The store of a workspace for backup and restore. It may be missing or damaged.
+ * @throws AgentqError `usage` if the queue is on a broker
  */
 export async function openArchive(options: BackendOptions): Promise<Archive> {
   if (options.broker) {
@@ -40,19 +40,22 @@ export async function openArchive(options: BackendOptions): Promise<Archive> {
   return new SqliteArchive(options);
 }
 
-/** Declares what the queue needs on its broker; does no harm where it is there. */
+/** Declares what the queue needs on its broker. Harmless if it exists. */
 export async function declareTopology(broker: BrokerOptions, given: Given, wish: TopologyWish): Promise<BrokerReport> {
   const { createAmqp } = await import('./amqp/topology/set-up.ts');
   return createAmqp(broker, given, wish);
 }
 
-/** Removes what was declared on a broker, with everything in it. */
+/** Removes what was declared on a broker, including its content. */
 export async function removeTopology(broker: BrokerOptions, given: Given, wish: TopologyWish): Promise<void> {
   const { removeAmqp } = await import('./amqp/topology/set-up.ts');
   await removeAmqp(broker, given, wish);
 }
 
-/** What would be declared on a broker, without asking it: as it is, or as RabbitMQ's definitions with users and rights. */
+/**
+ * What would be declared on a broker, without connecting to it: as agentq declares it, or as RabbitMQ's definitions
+ * with users and permissions.
+ */
 export async function plannedTopology(
   broker: BrokerOptions,
   wish: TopologyWish,

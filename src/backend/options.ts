@@ -1,4 +1,4 @@
-/** What an adapter may want to know; each takes what it needs. */
+/** The options of all adapters; each uses those that it needs. */
 export interface BackendOptions {
   /** The workspace's folder. */
   readonly dir: string;
@@ -8,31 +8,31 @@ export interface BackendOptions {
   readonly clock: () => number;
   /** In [0, 1). */
   readonly random: () => number;
-  /** Absent: the queue lies in the workspace. */
+  /** Absent: the queue is in the workspace. */
   readonly broker?: BrokerOptions | undefined;
 }
 
-/** Whole segments of the log fall out of it, once it is older or longer than this. */
+/** The broker deletes whole segments of the log once it is older or longer than this. */
 export interface Retention {
   readonly days: number;
   readonly bytes: number;
 }
 
-/** Where the queue lies on a broker. */
+/** The broker of the queue. */
 export interface BrokerOptions {
   readonly url: string;
   /** How long to wait for the broker, in ms. */
   readonly patience: number;
-  /** Tells a person, in one line. */
+  /** Prints one line for the user. */
   readonly say: (line: string) => void;
-  /** Turns a path of the store into a reference that whoever reads a result message can open. */
+  /** Turns a path of the store into a reference that the reader of a result message can open. */
   readonly refOf: (path: string) => string;
   readonly replicated: boolean;
-  /** How much of the log is kept at least. */
+  /** The part of the log that is kept at least. */
   readonly retention: Retention;
-  /** How long a task may be ready before a worker takes it that finds no token of it, in ms. */
+  /** How long a task may be ready before a worker that finds no token for it takes it, in ms. */
   readonly tokenGrace?: number | undefined;
-  /** How long to wait for word of an outage before a lease is ended that was over meanwhile, in ms. */
+  /** How long to wait for reports of an outage before a lease is ended that ran out during it, in ms. */
   readonly outageGrace?: number | undefined;
 }
 
@@ -43,13 +43,13 @@ export interface TopologyWish {
   readonly coordinators: readonly string[];
 }
 
-/** What a broker is, and what became of it. */
+/** A broker's product, and the result of its setup. */
 export interface BrokerReport {
   readonly product: { readonly name: string; readonly version: string };
   /** Host, port and virtual host. */
   readonly place: string;
-  /** What was missing, and is there now. */
+  /** What was missing, and now exists. */
   readonly declared: string[];
-  /** Who sees to what there. */
+  /** What provides each guarantee there. */
   readonly guarantees: { readonly promise: string; readonly by: string; readonly how: string }[];
 }
