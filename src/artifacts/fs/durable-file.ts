@@ -140,17 +140,6 @@ export function stageSync(target: string, bytes: Uint8Array, mode: number): stri
   return staged;
 }
 
-/** Creates a file beside the target and removes it again. @throws the system error if that fails */
-export function tryStage(target: string, mode: number): void {
-  const { staged, sink } = openStaged(target, mode);
-  try {
-    writeFileSync(sink, 'x');
-  } finally {
-    closeSync(sink);
-    unlinkSync(staged);
-  }
-}
-
 function openStaged(target: string, mode: number): { readonly staged: string; readonly sink: number } {
   const staged = temporaryName(target);
   const sink = openSync(staged, 'wx', mode);

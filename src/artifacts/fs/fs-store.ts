@@ -22,10 +22,9 @@ import {
   syncFile,
   syncFolder,
   temporaryName,
-  tryStage,
 } from './durable-file.ts';
 import { checkSource, readable } from './source-error.ts';
-import { storeFolder } from './store-folder.ts';
+import { checkWritable, storeFolder } from './store-folder.ts';
 import { checkStore, FOLDERS, makeStore, storeId } from './store-marker.ts';
 import { type StoreModes, openToReaders } from './store-modes.ts';
 import { numbered, pathInside } from './store-path.ts';
@@ -180,7 +179,7 @@ export class FsStore implements ArtifactStore {
   async probe(): Promise<void> {
     this.attend();
     await readable({ bytes: new Uint8Array() }, async () =>
-      tryStage(join(storeFolder(this.#root, 'artifacts', this.#modes.folder), 'probe'), this.#modes.file),
+      checkWritable(storeFolder(this.#root, 'artifacts', this.#modes.folder)),
     );
   }
 

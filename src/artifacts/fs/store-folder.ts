@@ -1,4 +1,4 @@
-import { accessSync, chmodSync, constants, lstatSync, mkdirSync, type Stats } from 'node:fs';
+import { accessSync, chmodSync, constants, lstatSync, mkdirSync, type Stats, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { AgentqError } from '../../core/errors.ts';
 
@@ -69,4 +69,17 @@ export function closedFolder(path: string, error: unknown): unknown {
   const { code } = error as NodeJS.ErrnoException;
   if (code !== 'EACCES' && code !== 'EPERM') return error;
   return new AgentqError('unreadable-file', `${path} is not yours to use`, 'check its mode');
+}
+
+/**
+ * Checks that files can be created in a folder, as far as the system says so without creating one: to create one would
+ * make the next sync of the disk slower.
+ * @throws the system error; AgentqError `storage` if the disk is full
+ */
+export function checkWritable(path: string): void {
+  accessSync(path, constants.W_OK | constants.X_OK);
+  const { blocks, bavail, files, ffree } = statfsSync(path);
+  const lacks = blocks > 0 && bavail === 0 ? 'space' : files > 0 && ffree === 0 ? 'inodes' : undefined;
+  if (lacks !== undefined)
+    throw new AgentqError('storage', `ENOSPC: the disk of ${path} has no free ${lacks}`, 'make room on it');
 }
