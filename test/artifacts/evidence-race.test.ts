@@ -4,9 +4,9 @@ import { expect, onTestFinished, test } from 'vitest';
 import { complete, type CompleteRequest } from '../../src/app/complete.ts';
 import type { Services } from '../../src/app/workspace/services.ts';
 import { FsStore } from '../../src/artifacts/fs/fs-store.ts';
-import type { Backend } from '../../src/backend/backend.ts';
 import { createBackend, openBackend } from '../../src/backend/open.ts';
 import { submit } from '../backend/contract/requests.ts';
+import { holdCommits } from '../backend/support/held-commit.ts';
 import { scratchFolder } from '../backend/support/scratch.ts';
 import { storeOptions } from '../backend/support/store-options.ts';
 
@@ -30,23 +30,14 @@ test('a completion that is refused does not take away the evidence of the one th
   });
 
   // Two completions of one attempt that bring the same file. The first has stored it when the second overtakes it.
-  const stored = Promise.withResolvers<void>();
-  const overtaken = Promise.withResolvers<void>();
-  const slow: Pick<Backend, 'task' | 'commit'> = {
-    task: (id) => backend.task(id),
-    commit: async (requests) => {
-      stored.resolve();
-      await overtaken.promise;
-      return backend.commit(requests);
-    },
-  };
-  const first = complete({ store, backend: slow, clock: Date.now } as unknown as Services, request('from the first'));
-  await stored.promise;
+  const { held, reached, release } = holdCommits(backend);
+  const first = complete({ store, backend: held, clock: Date.now } as unknown as Services, request('from the first'));
+  await reached;
   const { task } = await complete(
     { store, backend, clock: Date.now } as unknown as Services,
     request('from the second'),
   );
-  overtaken.resolve();
+  release();
   await expect(first).rejects.toMatchObject({ code: 'conflict' });
 
   expect(task).toMatchObject({ status: 'completed', completion: { summary: 'from the second' } });

@@ -7,6 +7,7 @@ import { FsStore } from '../../src/artifacts/fs/fs-store.ts';
 import type { Backend } from '../../src/backend/backend.ts';
 import { createBackend, openBackend } from '../../src/backend/open.ts';
 import { parseSubmission } from '../../src/core/envelope/submission.ts';
+import { holdCommits } from '../backend/support/held-commit.ts';
 import { scratchFolder } from '../backend/support/scratch.ts';
 import { storeOptions } from '../backend/support/store-options.ts';
 import { fixtures, type Shell, type Shells } from '../cli/harness.ts';
@@ -78,21 +79,12 @@ base(
     const submission = parseSubmission({ to: 'r', from: 'c', type: 'x', task_id: 'a' });
 
     // The batch has stored the context of `a`, and is about to be refused. Another submit of `a` finds it there.
-    const found = Promise.withResolvers<void>();
-    const refused = Promise.withResolvers<void>();
-    const slow: Pick<Backend, 'task' | 'commit'> = {
-      task: (id) => backend.task(id),
-      commit: async (requests) => {
-        found.resolve();
-        await refused.promise;
-        return backend.commit(requests);
-      },
-    };
+    const { held, reached, release } = holdCommits(backend);
     const inBatch: Pick<Backend, 'task' | 'commit'> = {
       task: (id) => backend.task(id),
       commit: async (requests) => {
-        other = submit({ ...services, backend: slow as Backend }, { submission, context, allowSecret: false });
-        await found.promise;
+        other = submit({ ...services, backend: held }, { submission, context, allowSecret: false });
+        await reached;
         return backend.commit(requests);
       },
     };
@@ -110,7 +102,7 @@ base(
       code: 'bad-batch',
     });
     expect(readdirSync(`${dir}/tasks`)).toEqual([]);
-    refused.resolve();
+    release();
     await other;
     const task = await backend.task('a');
     expect(await store.check(task!.context!)).toBeUndefined();
