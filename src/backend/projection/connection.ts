@@ -70,7 +70,7 @@ export class Connection {
     connection.#guard(() => {
       const db = connection.#db;
       if (!connection.#isEmpty()) return;
-      db.exec('PRAGMA journal_mode = WAL');
+      patiently(() => db.exec('PRAGMA journal_mode = WAL'));
       db.exec('BEGIN IMMEDIATE');
       if (connection.#isEmpty()) {
         const { schema, application, version } = form;
@@ -252,6 +252,24 @@ export class Connection {
   close(): void {
     this.#statements.clear();
     if (this.#db.isOpen) this.#db.close();
+  }
+}
+
+/**
+ * Runs a statement again while the file is locked. SQLite does not wait where two processes switch one new file to WAL
+ * at the same time, because each holds a lock that the other one needs: https://www.sqlite.org/c3ref/busy_handler.html
+ */
+function patiently(run: () => void): void {
+  const end = performance.now() + BUSY_TIMEOUT;
+  for (;;) {
+    try {
+      return run();
+    } catch (error) {
+      const isBusy = ((error as { errcode?: number }).errcode ?? 0) % 256 === 5;
+      if (!isBusy || performance.now() > end) throw error;
+    }
+    // Pauses of different lengths: otherwise the two processes can collide again.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1 + Math.random() * 20);
   }
 }
 
