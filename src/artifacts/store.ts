@@ -1,4 +1,7 @@
 import type { Drift, Evidence } from '../core/evidence/evidence.ts';
+import type { Source } from '../files/durable-file.ts';
+
+export type { FileSource, Source } from '../files/durable-file.ts';
 
 /**
  * The port to the store of contexts, results and artifacts. Paths are relative to the store, with `/` between their
@@ -77,14 +80,6 @@ export interface ArtifactStore {
   /** A file in the store without a record; undefined if it does not exist. */
   unrecorded(path: string): Content | undefined;
 }
-
-export interface FileSource {
-  readonly file: string;
-  /** Whether agentq found the file, and the user did not name it. Then it must not be a link. */
-  readonly own?: boolean;
-}
-
-export type Source = FileSource | { readonly bytes: Uint8Array };
 
 /** The content of a file of any size. */
 export interface Content {

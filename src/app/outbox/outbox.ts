@@ -1,7 +1,8 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { QueuePlace } from '../../backend/backend.ts';
 import type { CommandOf } from '../../core/task/command.ts';
+import { replaceFile, syncFolder } from '../../files/durable-file.ts';
 import type { Services } from '../workspace/services.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
@@ -38,20 +39,16 @@ export function keepInOutbox(
 }
 
 /** Writes a file of the outbox durably and atomically. */
-export function writeInOutbox({ dir, modes }: Workspace, name: string, entry: OutboxEntry): void {
+export function writeInOutbox(workspace: Workspace, name: string, entry: OutboxEntry): void {
+  replaceFile(outboxFile(workspace, name), JSON.stringify(entry), workspace.modes.file);
+}
+
+/** The path for a file of the outbox. The folder exists and its name is durable. */
+export function outboxFile({ dir, modes }: Workspace, name: string): string {
   const folder = join(dir, 'outbox');
   if (!existsSync(folder)) mkdirSync(folder, { mode: modes.folder, recursive: true });
-  const staged = join(folder, `.${name}.${process.pid}`);
-  const fd = openSync(staged, 'w', modes.file);
-  writeFileSync(fd, JSON.stringify(entry));
-  fsyncSync(fd);
-  closeSync(fd);
-  renameSync(staged, join(folder, name));
-  for (const one of [folder, dir]) {
-    const opened = openSync(one, 'r');
-    fsyncSync(opened);
-    closeSync(opened);
-  }
+  syncFolder(dir);
+  return join(folder, name);
 }
 
 /** The waiting commands, oldest first. */

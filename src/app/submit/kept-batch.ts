@@ -1,6 +1,6 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { AgentqError } from '../../core/errors.ts';
+import { replaceFile } from '../../files/durable-file.ts';
+import { outboxFile } from '../outbox/outbox.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
 /** A row as it was submitted. */
@@ -19,7 +19,7 @@ export interface SubmittedRow {
  * @returns the error to report; its hint names the file
  */
 export function keepBatch(
-  { dir, modes }: Workspace,
+  workspace: Workspace,
   rows: readonly SubmittedRow[],
   at: number,
   unknown: AgentqError,
@@ -27,14 +27,9 @@ export function keepBatch(
   if (rows.every(({ fresh }) => !fresh)) {
     return new AgentqError(unknown.code, unknown.message, 'submit the same batch again: every row has an id or a key');
   }
-  const folder = join(dir, 'outbox');
-  if (!existsSync(folder)) mkdirSync(folder, { mode: modes.folder, recursive: true });
-  const path = join(folder, `${String(at).padStart(15, '0')}-${rows[0]!.task_id}.batch.jsonl`);
+  const path = outboxFile(workspace, `${String(at).padStart(15, '0')}-${rows[0]!.task_id}.batch.jsonl`);
   const lines = rows.map(({ fields, task_id, fresh }) => JSON.stringify(fresh ? { ...fields, task_id } : fields));
-  const fd = openSync(path, 'w', modes.file);
-  writeFileSync(fd, `${lines.join('\n')}\n`);
-  fsyncSync(fd);
-  closeSync(fd);
+  replaceFile(path, `${lines.join('\n')}\n`, workspace.modes.file);
   const hint = `its rows lie with their ids in ${path}: agentq submit --batch of that file submits no task twice`;
   return new AgentqError(unknown.code, unknown.message, hint);
 }

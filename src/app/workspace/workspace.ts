@@ -1,20 +1,7 @@
-import {
-  chmodSync,
-  closeSync,
-  existsSync,
-  fchmodSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { AgentqError } from '../../core/errors.ts';
+import { createFile, replaceFile, syncFolder } from '../../files/durable-file.ts';
 import { Additions } from './additions.ts';
 import { type Config, readConfig } from './config.ts';
 import { type CurrentFolder, locate } from './current-folder.ts';
@@ -133,9 +120,7 @@ function storePlace({ store }: Config): string {
 /** Records the id and the place of the workspace's store durably. */
 export function noteStore({ dir, modes, storeId, storeMoved, config }: Workspace, id: string): void {
   if (storeId === id && !storeMoved) return;
-  rmSync(join(dir, STORE), { force: true });
-  writeWhole(join(dir, STORE), `${JSON.stringify({ format: 1, id, place: storePlace(config) })}\n`, modes.file);
-  syncFolder(dir);
+  replaceFile(join(dir, STORE), `${JSON.stringify({ format: 1, id, place: storePlace(config) })}\n`, modes.file);
 }
 
 /**
@@ -248,35 +233,9 @@ function writeWorkspace(dir: string, from: CurrentFolder, wanted: Wanted, additi
   const modes = modesOf(wanted.shared ?? false);
   makeFolder(dir, modes);
   const config = newConfig({ ...wanted, store: wanted.store === undefined ? undefined : locate(from, wanted.store) });
-  if (!writeWhole(join(dir, CONFIG), `${JSON.stringify(config, null, 2)}\n`, modes.file)) additions?.keep();
+  if (!createFile(join(dir, CONFIG), `${JSON.stringify(config, null, 2)}\n`, modes.file)) additions?.keep();
   // An agent's `git add -A` must not commit the queue.
-  if (basename(dir) === FOLDER) writeWhole(join(dir, '.gitignore'), '*\n', modes.file);
-}
-
-/** Writes the complete file durably or nothing. A file that another process has created meanwhile stays unchanged: false. */
-function writeWhole(path: string, text: string, mode: number): boolean {
-  const staged = `${path}.${process.pid}`;
-  const fd = openSync(staged, 'w', mode);
-  writeFileSync(fd, text);
-  fchmodSync(fd, mode);
-  fsyncSync(fd);
-  closeSync(fd);
-  try {
-    linkSync(staged, path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    return false;
-  } finally {
-    unlinkSync(staged);
-  }
-}
-
-/** Makes the names in a folder durable. */
-function syncFolder(path: string): void {
-  const fd = openSync(path, 'r');
-  fsyncSync(fd);
-  closeSync(fd);
+  if (basename(dir) === FOLDER) createFile(join(dir, '.gitignore'), '*\n', modes.file);
 }
 
 /**

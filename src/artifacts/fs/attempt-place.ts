@@ -1,6 +1,6 @@
 import { chmodSync, lstatSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { readRegular } from './durable-file.ts';
+import { readRegular } from '../../files/regular-file.ts';
 import { storeFolder } from './store-folder.ts';
 import { scanFolder } from './store-scan.ts';
 

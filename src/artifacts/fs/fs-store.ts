@@ -13,16 +13,8 @@ import {
   type Stored,
 } from '../store.ts';
 import { giveFolder, writtenSince } from './attempt-place.ts';
-import {
-  measureFile,
-  openRegular,
-  place,
-  readAll,
-  stage,
-  syncFile,
-  syncFolder,
-  temporaryName,
-} from './durable-file.ts';
+import { place, syncFile, syncFolder, temporaryName, writeTemporary } from '../../files/durable-file.ts';
+import { measureFile, openRegular, readAll } from '../../files/regular-file.ts';
 import { checkSource, readable } from './source-error.ts';
 import { checkWritable, storeFolder } from './store-folder.ts';
 import { checkStore, FOLDERS, makeStore, storeId } from './store-marker.ts';
@@ -101,20 +93,20 @@ export class FsStore implements ArtifactStore {
 
   async #copy({ path, name }: Piece, source: Source): Promise<Stored> {
     storeFolder(this.#root, dirname(path), this.#modes.folder);
-    const { staged, ...measured } = await stage(this.locate(path), source, this.#modes.file);
+    const { temporary, ...measured } = await writeTemporary(this.locate(path), source, this.#modes.file);
     try {
-      return await this.#place(staged, { name, path, ...measured, ...this.#origin });
+      return await this.#place(temporary, { name, path, ...measured, ...this.#origin });
     } finally {
-      rmSync(staged, { force: true });
+      rmSync(temporary, { force: true });
     }
   }
 
-  /** Gives the staged file the first name that is free or already has the same content. */
-  async #place(staged: string, { path, ...measured }: Evidence): Promise<Stored> {
+  /** Gives the temporary file the first name that is free or already has the same content. */
+  async #place(temporary: string, { path, ...measured }: Evidence): Promise<Stored> {
     for (let n = 1; ; n++) {
       const evidence = { ...measured, path: numbered(path, n) };
       const file = this.locate(evidence.path);
-      const created = place(staged, file);
+      const created = place(temporary, file);
       if (!created && (await this.check(evidence)) !== undefined) continue;
       if (!created) syncFile(file);
       return { evidence, created };
@@ -138,8 +130,8 @@ export class FsStore implements ArtifactStore {
 
   async #replaceByCopy({ path, name }: Piece): Promise<Stored> {
     const file = this.locate(path);
-    const { staged, ...measured } = await stage(file, { file, own: true }, this.#modes.file);
-    renameSync(staged, file);
+    const { temporary, ...measured } = await writeTemporary(file, { file, own: true }, this.#modes.file);
+    renameSync(temporary, file);
     return { evidence: { name, path, ...measured, ...this.#origin }, created: false };
   }
 

@@ -1,7 +1,7 @@
 import { accessSync, constants, lstatSync, statSync } from 'node:fs';
 import { AgentqError } from '../../core/errors.ts';
 import type { FileSource, Source } from '../store.ts';
-import { NotAFile } from './durable-file.ts';
+import { NotAFile } from '../../files/regular-file.ts';
 
 /** Describes the problem of a source or of the store in one line. */
 export async function readable<T>(source: Source, run: () => Promise<T>): Promise<T> {

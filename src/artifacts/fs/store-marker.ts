@@ -1,7 +1,8 @@
-import { existsSync, statSync, unlinkSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { AgentqError } from '../../core/errors.ts';
-import { place, readRegular, stageSync, syncFolder } from './durable-file.ts';
+import { createFile, syncFolder } from '../../files/durable-file.ts';
+import { readRegular } from '../../files/regular-file.ts';
 import { madeFolder, storeFolder } from './store-folder.ts';
 import type { StoreModes } from './store-modes.ts';
 
@@ -37,10 +38,7 @@ export function makeStore(root: string, id: string, modes: StoreModes): string {
     if (!statSync(root).isDirectory()) throw new AgentqError('usage', `${root} is not a directory`, 'name a folder');
     for (const folder of FOLDERS) storeFolder(root, folder, modes.folder);
     const marker = join(root, MARKER);
-    if (!existsSync(marker)) {
-      const staged = stageSync(marker, Buffer.from(`${JSON.stringify({ format: 1, id })}\n`), modes.file);
-      if (!place(staged, marker)) unlinkSync(staged);
-    }
+    if (!existsSync(marker)) createFile(marker, `${JSON.stringify({ format: 1, id })}\n`, modes.file);
     for (const folder of [root, dirname(root)]) syncFolder(folder);
     return storeId(root) ?? unreadableMarker(marker);
   } catch (error) {

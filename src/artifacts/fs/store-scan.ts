@@ -3,7 +3,7 @@ import { type Dirent, lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { AgentqError } from '../../core/errors.ts';
 import type { Scan } from '../store.ts';
-import { TEMPORARY } from './durable-file.ts';
+import { TEMPORARY } from '../../files/durable-file.ts';
 import { notAFolder, storeFolder } from './store-folder.ts';
 
 /** Names that only agentq uses in a store. */

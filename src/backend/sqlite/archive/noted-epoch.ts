@@ -1,6 +1,7 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { AgentqError } from '../../../core/errors.ts';
+import { replaceFile } from '../../../files/durable-file.ts';
 
 const fileIn = (dir: string) => join(dir, 'epoch');
 
@@ -23,18 +24,5 @@ export function notedEpoch(dir: string): number {
 
 /** Records it durably, before any task is given out in the epoch. */
 export function noteEpoch(dir: string, n: number, mode: number): void {
-  const staged = `${fileIn(dir)}.${process.pid}`;
-  const fd = openSync(staged, 'w', mode);
-  writeFileSync(fd, `${n}\n`);
-  fsyncSync(fd);
-  closeSync(fd);
-  renameSync(staged, fileIn(dir));
-  syncName(fileIn(dir));
-}
-
-/** Makes a file's name durable. */
-export function syncName(path: string): void {
-  const folder = openSync(dirname(path), 'r');
-  fsyncSync(folder);
-  closeSync(folder);
+  replaceFile(fileIn(dir), `${n}\n`, mode);
 }

@@ -1,9 +1,9 @@
-import { chmodSync, closeSync, fsyncSync, openSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, openSync, rmSync } from 'node:fs';
 import type { Task } from '../../../core/task/task.ts';
+import { syncFile, syncName } from '../../../files/durable-file.ts';
 import type { Listed, Listing, StoreCopy } from '../../archive.ts';
 import { Connection } from '../../projection/connection.ts';
 import { parseStored, type StoredRow } from '../../projection/rows.ts';
-import { syncName } from './noted-epoch.ts';
 import { storeSchema } from '../schema.ts';
 
 /** What a backup contains besides the store. */
@@ -76,9 +76,7 @@ export class SqliteCopy implements StoreCopy {
   /** Closes it; then it is on the disk. */
   close(): void {
     this.db.close();
-    const fd = openSync(this.path, 'r');
-    fsyncSync(fd);
-    closeSync(fd);
+    syncFile(this.path);
     syncName(this.path);
   }
 
