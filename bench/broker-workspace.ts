@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
-import { removeTopology } from '../src/backend/open.ts';
-import type { TopologyWish } from '../src/backend/options.ts';
+import { openTopology } from '../src/backend/open.ts';
+import type { TopologyWish } from '../src/backend/topology.ts';
 import { Names } from '../src/backend/amqp/wire/names.ts';
 import { agentq } from './agentq.ts';
 import type { BenchBroker } from './broker.ts';
@@ -44,6 +44,7 @@ export class BrokerWorkspace implements AsyncDisposable {
   /** Takes everything off the broker: it may be somebody's. */
   async [Symbol.asyncDispose](): Promise<void> {
     const options = await openOptions(this.folder);
-    await removeTopology(options.broker!, options, wish);
+    const topology = await openTopology(options.queue, options);
+    await topology!.remove(wish);
   }
 }

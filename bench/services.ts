@@ -1,9 +1,9 @@
-import { brokerPolicy } from '../src/app/workspace/config.ts';
 import type { Services } from '../src/app/workspace/services.ts';
 import { findWorkspace, type Workspace } from '../src/app/workspace/workspace.ts';
 import { FsStore } from '../src/artifacts/fs/fs-store.ts';
 import { openBackend } from '../src/backend/open.ts';
 import type { BackendOptions } from '../src/backend/options.ts';
+import { queueOptions } from '../src/cli/queue-options.ts';
 
 const LETTERS = '23456789abcdefghjkmnpqrstuvwxyz';
 
@@ -18,23 +18,13 @@ export async function openServices(folder: string): Promise<Services> {
 export async function openOptions(folder: string): Promise<BackendOptions> {
   const workspace = await findWorkspace(folder, { cwd: folder });
   const { dir, modes, config } = workspace;
-  const options = { dir, fileMode: modes.file, folderMode: modes.folder, clock: Date.now, random: Math.random };
-  const { url } = config;
-  if (url === undefined) return options;
-  const { replicated, timeout, tokenGrace, retention } = brokerPolicy(config);
   const store = storeOf(workspace);
-  return {
-    ...options,
-    broker: {
-      url,
-      patience: timeout,
-      say: (line) => process.stderr.write(`${line}\n`),
-      refOf: (path) => store.refOf(path),
-      replicated,
-      tokenGrace,
-      retention,
-    },
-  };
+  const queue = queueOptions(config.url, config, {
+    timeout: undefined,
+    say: (line) => process.stderr.write(`${line}\n`),
+    refOf: (path) => store.refOf(path),
+  });
+  return { dir, fileMode: modes.file, folderMode: modes.folder, clock: Date.now, random: Math.random, queue };
 }
 
 function storeOf({ storeDir, modes }: Workspace): FsStore {

@@ -52,6 +52,10 @@ export interface Backend {
   watch(topic: Topic): Watch;
   /** Whether it is known that the backend is currently unreachable, so that a request would wait for it. */
   readonly away: boolean;
+  /**
+   * Whether the log drops tasks that ended long ago: then it does not know all evidence, and that is no damage.
+   */
+  readonly forgets: boolean;
   /** The queue's place on a broker. Absent if the queue is in the workspace. */
   readonly place?: QueuePlace;
   close(): Promise<void>;

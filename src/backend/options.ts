@@ -1,15 +1,29 @@
-/** The options of all adapters; each uses those that it needs. */
-export interface BackendOptions {
+/** What every backend is opened with. */
+export interface BackendOptions extends Given {
   /** The workspace's folder. */
   readonly dir: string;
   readonly fileMode: number;
   readonly folderMode: number;
+  /** The backend, with its own settings. */
+  readonly queue: QueueOptions;
+}
+
+/** Clock and randomness of the process. */
+export interface Given {
   /** ms since 1970. */
   readonly clock: () => number;
   /** In [0, 1). */
   readonly random: () => number;
-  /** Absent: the queue is in the workspace. */
-  readonly broker?: BrokerOptions | undefined;
+}
+
+/** The backends, by the scheme of their URL, with the settings that each alone has. */
+export type QueueOptions = FileOptions | BrokerOptions;
+
+export type Scheme = QueueOptions['scheme'];
+
+/** The queue is a file in the workspace. */
+export interface FileOptions {
+  readonly scheme: 'file';
 }
 
 /** The broker deletes whole segments of the log once it is older or longer than this. */
@@ -18,8 +32,9 @@ export interface Retention {
   readonly bytes: number;
 }
 
-/** The broker of the queue. */
+/** The queue is on a broker. */
 export interface BrokerOptions {
+  readonly scheme: 'amqp' | 'amqps';
   readonly url: string;
   /** How long to wait for the broker, in ms. */
   readonly patience: number;
@@ -34,22 +49,4 @@ export interface BrokerOptions {
   readonly tokenGrace?: number | undefined;
   /** How long to wait for reports of an outage before a lease is ended that ran out during it, in ms. */
   readonly outageGrace?: number | undefined;
-}
-
-/** What is to be declared on a broker. */
-export interface TopologyWish {
-  readonly roles: readonly string[];
-  /** The agents whose result messages get a queue from the beginning. */
-  readonly coordinators: readonly string[];
-}
-
-/** A broker's product, and the result of its setup. */
-export interface BrokerReport {
-  readonly product: { readonly name: string; readonly version: string };
-  /** Host, port and virtual host. */
-  readonly place: string;
-  /** What was missing, and now exists. */
-  readonly declared: string[];
-  /** What provides each guarantee there. */
-  readonly guarantees: { readonly promise: string; readonly by: string; readonly how: string }[];
 }

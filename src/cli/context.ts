@@ -1,20 +1,14 @@
 import { customAlphabet } from 'nanoid/non-secure';
 import * as z from 'zod/mini';
-import { brokerPolicy, type Config } from '../app/workspace/config.ts';
+import type { Config } from '../app/workspace/config.ts';
 import type { BackupServices } from '../app/backup/backup.ts';
 import type { Services } from '../app/workspace/services.ts';
 import { waitingInOutbox } from '../app/outbox/outbox.ts';
 import { findWorkspace, type Workspace } from '../app/workspace/workspace.ts';
 import { FsStore } from '../artifacts/fs/fs-store.ts';
-import {
-  createBackend,
-  declareTopology,
-  openArchive,
-  openBackend,
-  plannedTopology,
-  removeTopology,
-} from '../backend/open.ts';
-import type { BackendOptions, BrokerOptions, BrokerReport, TopologyWish } from '../backend/options.ts';
+import { createBackend, openArchive, openBackend, openTopology } from '../backend/open.ts';
+import type { BackendOptions, QueueOptions } from '../backend/options.ts';
+import type { Topology } from '../backend/topology.ts';
 import { AgentqError, isAway } from '../core/errors.ts';
 import { name } from '../core/identifiers.ts';
 import { inputError } from '../core/issue.ts';
@@ -24,8 +18,7 @@ import type { GlobalOptions } from './input/global-options.ts';
 import { Io } from './output/io.ts';
 import type { OutputStream } from './output/output-stream.ts';
 import type { System } from './process/system.ts';
-
-export type { TopologyWish } from '../backend/options.ts';
+import { queueOptions } from './queue-options.ts';
 
 /**
  * Creates ids of 59 bits from letters and digits that look different from each other. It does not use the secure
@@ -110,39 +103,14 @@ export class Context {
       : parseFlags(z.object({ brokerTimeout: duration() }), { brokerTimeout }).brokerTimeout;
   }
 
-  /** The broker of the queue; undefined if the queue is in the workspace. */
-  #broker(config: Config, refOf = (path: string) => path): BrokerOptions | undefined {
-    const url = this.namedUrl ?? config.url;
-    if (url === undefined) return undefined;
-    const { replicated, timeout, tokenGrace, retention } = brokerPolicy(config);
-    return {
-      url,
-      patience: this.#brokerTimeout ?? timeout,
-      say: (line) => this.io.talk(`agentq: ${line}`),
-      refOf,
-      replicated,
-      tokenGrace,
-      retention,
-    };
+  #queue(config: Config, refOf = (path: string) => path): QueueOptions {
+    const say = (line: string) => this.io.talk(`agentq: ${line}`);
+    return queueOptions(this.namedUrl ?? config.url, config, { timeout: this.#brokerTimeout, say, refOf });
   }
 
-  /** Declares the topology for a workspace with this config on the broker. @returns undefined if it needs no broker */
-  async declareTopology(config: Config, topology: TopologyWish): Promise<BrokerReport | undefined> {
-    const broker = this.#broker(config);
-    return broker && declareTopology(broker, this.system, topology);
-  }
-
-  /** Removes the topology with everything in it. */
-  async removeTopology(config: Config, topology: TopologyWish): Promise<void> {
-    const broker = this.#broker(config);
-    if (broker) await removeTopology(broker, this.system, topology);
-  }
-
-  /** The topology that would be declared on the named broker. */
-  plannedTopology(config: Config, topology: TopologyWish, as: 'topology' | 'definitions'): Promise<object> {
-    const broker = this.#broker(config);
-    if (!broker) throw new AgentqError('usage', 'there is no broker to plan for', 'give --url amqp://…');
-    return plannedTopology(broker, topology, as);
+  /** What must be declared for the queue of a workspace with this config. Undefined if that is nothing. */
+  topology(config: Config): Promise<Topology | undefined> {
+    return openTopology(this.#queue(config), this.system);
   }
 
   /**
@@ -168,6 +136,13 @@ export class Context {
   async backupServices(): Promise<BackupServices> {
     const workspace = await findWorkspace(this.namedDir, this.system);
     const archive = await openArchive(this.#backendOptions(workspace));
+    if (!archive) {
+      throw new AgentqError(
+        'usage',
+        'the queue lies on a broker, which is backed up by its own means',
+        'docs/brokers.md; the evidence is plain files',
+      );
+    }
     const { file, folder } = workspace.modes;
     const storeIn = (dir: string) => new FsStore(dir, file, folder);
     return { workspace, archive, store: storeOf(workspace), storeIn, clock: this.system.clock };
@@ -181,8 +156,8 @@ export class Context {
   #backendOptions(workspace: Workspace): BackendOptions {
     const { clock, random } = this.system;
     const { dir, modes, config } = workspace;
-    const broker = this.#broker(config, (path) => storeOf(workspace).refOf(path));
-    return { dir, fileMode: modes.file, folderMode: modes.folder, clock, random, broker };
+    const queue = this.#queue(config, (path) => storeOf(workspace).refOf(path));
+    return { dir, fileMode: modes.file, folderMode: modes.folder, clock, random, queue };
   }
 
   /** @throws AgentqError `no-workspace`, and errors of the store */
@@ -194,7 +169,7 @@ export class Context {
     const { clock, monotonic } = this.system;
     const newId = () => `task-${freshId()}`;
     this.#services = { workspace, store, backend, clock, monotonic, newId };
-    if (this.#broker(workspace.config)) await this.#flushOutbox(this.#services);
+    if (backend.place) await this.#flushOutbox(this.#services);
     return this.#services;
   }
 

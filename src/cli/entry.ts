@@ -12,7 +12,7 @@ import { OutputClosed, type Sink, type System } from './process/system.ts';
  */
 export function run(cacheFolder?: string): Promise<number> {
   // A URL may contain a password, and all users of the machine can read command lines.
-  if (process.argv.some((arg) => /^(--url=)?amqps?:/.test(arg))) process.title = 'agentq';
+  if (process.argv.some((arg) => /^(--url=)?[a-z][a-z\d+.-]*:\/\/[^/\s]*@/i.test(arg))) process.title = 'agentq';
   const system: System = {
     args: process.argv.slice(2),
     env: process.env,

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { compare, declare, remove } from '../../src/backend/amqp/topology/declare.ts';
 import { Names } from '../../src/backend/amqp/wire/names.ts';
 import { type Arguments, type Topology, topologyOf } from '../../src/backend/amqp/topology/topology.ts';
-import { declareTopology, removeTopology } from '../../src/backend/open.ts';
+import { AmqpTopology } from '../../src/backend/amqp/topology/set-up.ts';
 import type { BrokerOptions } from '../../src/backend/options.ts';
 import { amqpUrl } from '../broker/shared-broker.ts';
 import { SECOND } from './contract/say.ts';
@@ -34,6 +34,7 @@ function somewhere({ replicated = false } = {}): Place {
   const retention = { days: 30, bytes: 1e9 };
   const names = new Names(prefix);
   const broker: BrokerOptions = {
+    scheme: 'amqp',
     url: withPrefix(amqpUrl(), prefix),
     patience: 20 * SECOND,
     say: () => {},
@@ -42,11 +43,11 @@ function somewhere({ replicated = false } = {}): Place {
     retention,
   };
   const topology = topologyOf({ names, roles: wish.roles, replyTos: ['results.lead'], replicated, retention });
-  onTestFinished(() => removeTopology(broker, given, wish));
+  onTestFinished(() => new AmqpTopology(broker, given).remove(wish));
   return { names, broker, topology };
 }
 
-const init = ({ broker }: Place) => declareTopology(broker, given, wish);
+const init = ({ broker }: Place) => new AmqpTopology(broker, given).declare(wish);
 
 const namesOf = ({ queues, exchanges }: Topology) => [...exchanges, ...queues].map(({ name }) => name);
 
@@ -143,8 +144,8 @@ describe('what is missing is named, and made by init', () => {
     const place = somewhere();
     await init(place);
     const more = { ...wish, roles: [...wish.roles, 'reviewer'] };
-    onTestFinished(() => removeTopology(place.broker, given, more));
-    expect(await declareTopology(place.broker, given, more)).toMatchObject({
+    onTestFinished(() => new AmqpTopology(place.broker, given).remove(more));
+    expect(await new AmqpTopology(place.broker, given).declare(more)).toMatchObject({
       declared: [place.names.work('reviewer')],
     });
   });
@@ -260,7 +261,7 @@ describe('what is there otherwise is named, with each difference, and nothing is
     const place = somewhere();
     await init(place);
     const replicated = { ...place.broker, replicated: true };
-    await expect(declareTopology(replicated, given, wish)).rejects.toMatchObject({
+    await expect(new AmqpTopology(replicated, given).declare(wish)).rejects.toMatchObject({
       code: 'topology',
       message: expect.stringContaining(place.names.work('coder')),
       hint: expect.any(String),
@@ -278,7 +279,7 @@ describe('what is removed', () => {
         channel.sendToQueue(place.names.work('coder'), Buffer.from('x'));
         channel.sendToQueue(place.names.delay(9), Buffer.from('x'));
       });
-      await removeTopology(place.broker, given, wish);
+      await new AmqpTopology(place.broker, given).remove(wish);
       expect(await present(place.topology)).toEqual([]);
     });
   }

@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { nextAttempt, type Task } from '../../core/task/task.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import { taskOf } from '../evidence/evidence-paths.ts';
@@ -27,9 +25,8 @@ export class EvidenceAge {
   }
 
   async diagnose(services: Services): Promise<readonly Diagnosis[]> {
-    const { workspace, store } = services;
-    // The log on a broker does not contain tasks that ended long ago, so unknown evidence is normal there.
-    if (!existsSync(join(workspace.dir, 'agentq.db'))) return [];
+    const { workspace, store, backend } = services;
+    if (backend.forgets) return [];
     const scans = await Promise.all(['tasks', 'results', 'artifacts'].map((folder) => store.scan(folder)));
     const paths = scans.flatMap((scan) => scan.paths);
     const complete = scans.every(({ closed }) => closed.length === 0);

@@ -153,6 +153,10 @@ export class AmqpBackend implements Backend {
     return this.#client.away;
   }
 
+  get forgets(): boolean {
+    return true;
+  }
+
   get place(): QueuePlace {
     const { vhost, prefix } = this.#client.address;
     return { vhost, prefix };

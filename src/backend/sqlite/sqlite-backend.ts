@@ -253,6 +253,10 @@ export class SqliteBackend implements Backend {
     return false;
   }
 
+  get forgets(): boolean {
+    return false;
+  }
+
   async close(): Promise<void> {
     this.#doorbell.close();
     this.#db.close();

@@ -6,8 +6,10 @@ import {
   newConfig,
   type Wanted,
 } from '../../app/workspace/workspace.ts';
+import type { TopologyWish } from '../../backend/topology.ts';
+import { AgentqError } from '../../core/errors.ts';
 import { checkName } from '../../core/identifiers.ts';
-import type { Context, TopologyWish } from '../context.ts';
+import type { Context } from '../context.ts';
 import { names, parseFlags } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
 import type { Output } from '../output/schemas.ts';
@@ -42,7 +44,8 @@ export const define: Define = (command, context) =>
       // A new workspace is created only after the broker has answered, so that a wrong URL is not saved.
       const existed = existingWorkspace(cli.namedDir, cli.system);
       const config = existed ? (await make()).config : newConfig(wanted);
-      const broker = await cli.declareTopology(config, wishOf(cli, flags));
+      const topology = await cli.topology(config);
+      const broker = await topology?.declare(wishOf(cli, flags));
       const { workspace, here, marked } = await furnish(cli, wanted, existed);
       if (!marked) cli.io.talk(`agentq: warning: ${UNMARKED}`);
       const created = here || (broker?.declared.length ?? 0) > 0;
@@ -89,7 +92,9 @@ function wishOf(cli: Context, { workers = [], coordinators }: Flags): TopologyWi
 /** Needs no broker and no workspace, because the operator of the broker may use another machine. */
 async function plan(cli: Context, flags: Flags): Promise<void> {
   const as = flags.definitions ? 'definitions' : 'topology';
-  const planned = await cli.plannedTopology(newConfig(flags), wishOf(cli, flags), as);
+  const topology = await cli.topology(newConfig(flags));
+  if (!topology) throw new AgentqError('usage', 'there is no broker to plan for', 'give --url amqp://…');
+  const planned = topology.planned(wishOf(cli, flags), as);
   if (flags.definitions || cli.io.json) return cli.io.line(JSON.stringify(planned, null, 2));
   const { exchanges, queues, bindings } = planned as PlannedTopology;
   for (const { name, type } of exchanges) cli.io.line(`exchange  ${name}  ${type}`);

@@ -58,7 +58,8 @@ export const define: Define = (command, context) =>
       try {
         for (const one of workspaces) await cli.settleStore(one, true);
         await cli.createBackend(workspace!);
-        await cli.declareTopology(config, topology);
+        const declared = await cli.topology(config);
+        await declared?.declare(topology);
         const report = await torture(await cli.services(), {
           program: [process.execPath, process.argv[1]!],
           dirs,
@@ -80,7 +81,7 @@ export const define: Define = (command, context) =>
             `the store is kept: ${dir}${url === undefined ? '' : `, and what lies on the broker under ${new URL(url).searchParams.get('prefix')}`}`,
           );
         }
-        await cli.removeTopology(config, topology);
+        await declared?.remove(topology);
         removeScratch(dir);
       } finally {
         await broker?.kill();

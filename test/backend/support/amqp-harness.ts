@@ -53,7 +53,8 @@ export async function makeAmqpHarness({
     folderMode: 0o700,
     clock: () => now,
     random: Math.random,
-    broker: {
+    queue: {
+      scheme: 'amqp',
       url: at,
       patience: PATIENCE,
       say: () => {},

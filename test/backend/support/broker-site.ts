@@ -1,5 +1,5 @@
 import type { Backend } from '../../../src/backend/backend.ts';
-import { declareTopology, openBackend } from '../../../src/backend/open.ts';
+import { openBackend, openTopology } from '../../../src/backend/open.ts';
 import type { BrokerOptions } from '../../../src/backend/options.ts';
 import { Names } from '../../../src/backend/amqp/wire/names.ts';
 import { ROLE, SECOND } from '../contract/say.ts';
@@ -37,7 +37,8 @@ export class BrokerSite {
   ): Promise<BrokerSite> {
     const site = new BrokerSite(broker, prefix);
     const given = { clock: Date.now, random: Math.random };
-    await declareTopology(site.#broker({}), given, { roles: [ROLE], coordinators: ['lead'] });
+    const topology = await openTopology(site.#broker({}), given);
+    await topology!.declare({ roles: [ROLE], coordinators: ['lead'] });
     return site;
   }
 
@@ -52,7 +53,7 @@ export class BrokerSite {
       folderMode: 0o700,
       clock: Date.now,
       random: Math.random,
-      broker: this.#broker(options),
+      queue: this.#broker(options),
     });
     this.#backends.push(backend);
     return backend;
@@ -60,7 +61,16 @@ export class BrokerSite {
 
   #broker({ at = this.url, say = () => {}, tokenGrace = 2 * SECOND }: SiteOptions): BrokerOptions {
     const retention = { days: 30, bytes: 1e9 };
-    return { url: at, patience: PATIENCE, say, refOf: (path) => path, replicated: false, retention, tokenGrace };
+    return {
+      scheme: 'amqp',
+      url: at,
+      patience: PATIENCE,
+      say,
+      refOf: (path) => path,
+      replicated: false,
+      retention,
+      tokenGrace,
+    };
   }
 
   async close(): Promise<void> {

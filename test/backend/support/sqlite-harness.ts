@@ -12,7 +12,14 @@ export interface SqliteHarness extends Harness {
 export async function makeSqliteHarness(): Promise<SqliteHarness> {
   let now = Date.UTC(2027, 0, 31);
   const dir = makeFolder();
-  const options: BackendOptions = { dir, fileMode: 0o600, folderMode: 0o700, clock: () => now, random: Math.random };
+  const options: BackendOptions = {
+    dir,
+    fileMode: 0o600,
+    folderMode: 0o700,
+    clock: () => now,
+    random: Math.random,
+    queue: { scheme: 'file' },
+  };
   await createBackend(options);
   const connections = new Set<Backend>();
   return {

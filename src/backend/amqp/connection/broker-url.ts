@@ -38,10 +38,6 @@ export function parseBrokerUrl(text: string): BrokerUrl {
     throw wrong('it is no URL');
   }
   const secure = url.protocol === 'amqps:';
-  if (!secure && url.protocol !== 'amqp:') {
-    // If the scheme is missing, the text before a colon may be a user.
-    throw wrong(text.includes('://') ? `it begins with ${url.protocol}//` : 'it does not begin with amqp://');
-  }
   if (url.hostname === '') throw wrong('it names no host');
   const query = url.searchParams;
   const unknown = [...query.keys()].find((key) => !known.has(key));

@@ -1,0 +1,35 @@
+import { describe, expect, test } from 'vitest';
+import { queueOptions } from '../../src/cli/queue-options.ts';
+
+const settings = { timeout: undefined, say: () => {}, refOf: (path: string) => path };
+const options = (url?: string) => queueOptions(url, { version: 1 }, settings);
+
+describe('the backend of a workspace', () => {
+  test('is a file where no URL is given', () => {
+    expect(options()).toEqual({ scheme: 'file' });
+  });
+
+  for (const [url, scheme] of [
+    ['amqp://broker/', 'amqp'],
+    ['AMQPS://broker/', 'amqps'],
+  ] as const) {
+    test(`is chosen by the scheme of ${url}, with the settings of the config`, () => {
+      expect(options(url)).toMatchObject({ scheme, url, patience: 10_000, tokenGrace: 60_000, replicated: false });
+    });
+  }
+
+  test('waits as long as the command line says', () => {
+    expect(queueOptions('amqp://broker', { version: 1 }, { ...settings, timeout: 5 })).toMatchObject({ patience: 5 });
+  });
+
+  for (const url of ['https://agent:hunter2@broker/', 'sqlite://agent:hunter2@x', 'agent:hunter2@broker', '']) {
+    test(`is refused for "${url}", with the known schemes and without the URL`, () => {
+      const error = expect.objectContaining({
+        code: 'usage',
+        message: expect.not.stringContaining('hunter2'),
+        hint: expect.stringContaining('amqp:// and amqps://'),
+      });
+      expect(() => options(url)).toThrow(error);
+    });
+  }
+});
