@@ -7,11 +7,11 @@ const [model, workspace] = process.argv.slice(2);
 const open = (folder: string) => new DatabaseSync(join(folder, '.agentq', 'agentq.db'));
 const source = open(model!);
 const tasks = source
-  .prepare('SELECT id, role, sender, rank, status, dead, ready_at, due_at, state FROM task ORDER BY n')
+  .prepare('SELECT id, role, sender, rank, status, dead, ready_at, due_at, state FROM tasks ORDER BY n')
   .all()
   .map((row) => Object.values(row));
 const bodies = source
-  .prepare('SELECT body FROM event ORDER BY seq')
+  .prepare('SELECT body FROM events ORDER BY seq')
   .all()
   .map((row) => row['body'] as string);
 // That of a submitted task is its only one, so that both lists run in step.
@@ -20,9 +20,9 @@ if (tasks.length === 0 || tasks.length !== bodies.length) throw new Error('the m
 const db = open(workspace!);
 db.exec('PRAGMA synchronous = FULL');
 const insertTask = db.prepare(
-  'INSERT INTO task (id, role, sender, rank, status, dead, ready_at, due_at, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  'INSERT INTO tasks (id, role, sender, rank, status, dead, ready_at, due_at, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
 );
-const insertEvent = db.prepare('INSERT INTO event (task, body) VALUES (?, ?)');
+const insertEvent = db.prepare('INSERT INTO events (task, body) VALUES (?, ?)');
 
 const before = performance.now();
 db.exec('BEGIN IMMEDIATE');

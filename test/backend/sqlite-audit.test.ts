@@ -34,13 +34,13 @@ async function store(): Promise<Store> {
 }
 
 const row = (id: string) => `WHERE id = '${id}'`;
-const eventsOf = (id: string) => `WHERE task = (SELECT n FROM task ${row(id)})`;
+const eventsOf = (id: string) => `WHERE task = (SELECT n FROM tasks ${row(id)})`;
 
 for (const [what, id, change] of [
   ['status', 'working', `status = 'queued'`],
   ['state', 'working', `state = json_set(state, '$.lease.worker', 'a thief')`],
   ['state, so that it is no JSON', 'queued', `state = substr(state, 1, 40)`],
-  ['state, so that it is that of another task', 'queued', `state = (SELECT state FROM task ${row('completed')})`],
+  ['state, so that it is that of another task', 'queued', `state = (SELECT state FROM tasks ${row('completed')})`],
   ['moment when it is due', 'later', `due_at = due_at + 60000`],
   ['moment when it is due, so that it never is', 'later', `due_at = NULL`],
   ['moment since when it is ready', 'queued', `ready_at = 1`],
@@ -53,7 +53,7 @@ for (const [what, id, change] of [
   test(`a row with another ${what} is found, and is derived anew from the log`, async () => {
     const { backend, tamper } = await store();
     const before = await everything(backend);
-    tamper(`UPDATE task SET ${change} ${row(id)}`);
+    tamper(`UPDATE tasks SET ${change} ${row(id)}`);
     // A row that was renamed may be called by either name.
     const subject: unknown = expect.stringMatching(new RegExp(`^(${id}|renamed)$`));
     expect(await backend.audit(false)).toEqual([
@@ -71,7 +71,7 @@ for (const [what, id, change] of [
 test('a row that claims to be long due is found, and is derived anew from the log', async () => {
   const { dir, backend, tamper } = await store();
   const before = await everything(backend);
-  tamper(`UPDATE task SET due_at = 1 ${row('queued')}`);
+  tamper(`UPDATE tasks SET due_at = 1 ${row('queued')}`);
   // In a process of its own, which can be killed: an audit that never ends must not take the tests with it.
   const findings = await new Child(new URL('processes/audit.ts', import.meta.url), [dir], 10_000).output();
   expect(findings.map((line) => JSON.parse(line) as unknown)).toEqual([
@@ -83,7 +83,7 @@ test('a row that claims to be long due is found, and is derived anew from the lo
 test('a row that is gone is found, and is derived anew from the log', async () => {
   const { backend, tamper } = await store();
   const before = await idsOf(backend.list({ limit: 10 }));
-  tamper(`DELETE FROM task ${row('working')}`);
+  tamper(`DELETE FROM tasks ${row('working')}`);
   expect(await backend.audit(false)).toHaveLength(1);
   expect(await backend.audit(true)).toMatchObject([{ repaired: true }]);
   expect(await backend.audit(false)).toEqual([]);
@@ -94,16 +94,16 @@ test('a row that is gone is found, and is derived anew from the log', async () =
 test('every row is derived anew where all were changed', async () => {
   const { backend, tamper } = await store();
   const before = await everything(backend);
-  tamper(`UPDATE task SET status = 'queued', state = '{}', dead = 0, due_at = NULL, ready_at = 5`);
+  tamper(`UPDATE tasks SET status = 'queued', state = '{}', dead = 0, due_at = NULL, ready_at = 5`);
   expect((await backend.audit(true)).map((finding) => finding.repaired)).toEqual(Array.from({ length: 6 }, () => true));
   expect(await everything(backend)).toEqual(before);
 });
 
 for (const [what, change] of Object.entries({
-  'that is no JSON': `UPDATE event SET body = '{"v":1,' ${eventsOf('failed')}`,
-  'of a type that does not exist': `UPDATE event SET body = '{"v":1,"type":"exploded"}' ${eventsOf('failed')}`,
-  'that lacks what its type needs': `UPDATE event SET body = json_remove(body, '$.at') ${eventsOf('failed')}`,
-  'of a version that is not known': `UPDATE event SET body = json_set(body, '$.v', 99) ${eventsOf('failed')}`,
+  'that is no JSON': `UPDATE events SET body = '{"v":1,' ${eventsOf('failed')}`,
+  'of a type that does not exist': `UPDATE events SET body = '{"v":1,"type":"exploded"}' ${eventsOf('failed')}`,
+  'that lacks what its type needs': `UPDATE events SET body = json_remove(body, '$.at') ${eventsOf('failed')}`,
+  'of a version that is not known': `UPDATE events SET body = json_set(body, '$.v', 99) ${eventsOf('failed')}`,
 })) {
   test(`an event ${what} is named with its task, and neither it nor the row is touched`, async () => {
     const { backend, tamper } = await store();
@@ -120,7 +120,7 @@ for (const [what, change] of Object.entries({
 
 test('an event that is unreadable does not keep other rows from being repaired', async () => {
   const { backend, tamper } = await store();
-  tamper(`UPDATE event SET body = 'x' ${eventsOf('failed')}; UPDATE task SET status = 'failed' ${row('queued')}`);
+  tamper(`UPDATE events SET body = 'x' ${eventsOf('failed')}; UPDATE tasks SET status = 'failed' ${row('queued')}`);
   const findings = await backend.audit(true);
   expect(findings).toHaveLength(2);
   expect(findings).toContainEqual({
@@ -135,7 +135,7 @@ test('an event that is unreadable does not keep other rows from being repaired',
 
 test('a task whose events are gone is named, and stays', async () => {
   const { backend, tamper } = await store();
-  tamper(`DELETE FROM event ${eventsOf('queued')}`);
+  tamper(`DELETE FROM events ${eventsOf('queued')}`);
   expect(await backend.audit(true)).toEqual([
     { subject: 'queued', problem: expect.any(String), repairable: false, repaired: false },
   ]);
@@ -144,13 +144,13 @@ test('a task whose events are gone is named, and stays', async () => {
 
 test('events that belong to no task are named', async () => {
   const { backend, tamper } = await store();
-  tamper(`INSERT INTO event (task, body) VALUES (12345, '{}')`);
+  tamper(`INSERT INTO events (task, body) VALUES (12345, '{}')`);
   expect(await backend.audit(false)).toMatchObject([{ subject: 'row 12345', repaired: false }]);
 });
 
 test('an event that somebody added is found by the row that does not know of it', async () => {
   const { backend, tamper } = await store();
   const event = JSON.stringify({ v: 1, type: 'cancelled', task_id: 'queued', at: 1, by: 'a thief' });
-  tamper(`INSERT INTO event (task, body) SELECT n, '${event}' FROM task ${row('queued')}`);
+  tamper(`INSERT INTO events (task, body) SELECT n, '${event}' FROM tasks ${row('queued')}`);
   expect(await backend.audit(false)).toMatchObject([{ subject: 'queued', repaired: false }]);
 });

@@ -16,6 +16,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Backend } from '../../src/backend/backend.ts';
 import { createBackend, openBackend } from '../../src/backend/open.ts';
 import { refuseNetworkFileSystem } from '../../src/backend/sqlite/file-system.ts';
+import { storeSchema } from '../../src/backend/sqlite/schema.ts';
 import { AgentqError } from '../../src/core/errors.ts';
 import { claimed, complete, done, idsOf, MINUTE, nothingToClaim, QUEUE, ROLE, submit } from './contract/say.ts';
 import { Child } from './support/child.ts';
@@ -139,7 +140,7 @@ describe('a file that is not a whole store of ours', () => {
       });
     }
     expect(readFileSync(database(dir)).equals(before)).toBe(true);
-    setPragma(dir, 'user_version = 1');
+    setPragma(dir, `user_version = ${storeSchema.version}`);
     expect(await idsOf((await opened(dir)).list({ limit: 10 }))).toEqual(['t2', 't1', 't0']);
   });
 
@@ -158,9 +159,9 @@ describe('a file that is not a whole store of ours', () => {
   });
 
   for (const [what, sql] of Object.entries({
-    'no JSON': `UPDATE task SET state = '{'`,
-    'an event that is no JSON': `UPDATE event SET body = '{'`,
-    'an event that is none of ours': `UPDATE event SET body = '{"v":1,"type":"exploded"}'`,
+    'no JSON': `UPDATE tasks SET state = '{'`,
+    'an event that is no JSON': `UPDATE events SET body = '{'`,
+    'an event that is none of ours': `UPDATE events SET body = '{"v":1,"type":"exploded"}'`,
   })) {
     test(`is called corrupt by whoever meets ${what} in it`, async () => {
       const dir = await storeOf(1);
@@ -181,7 +182,7 @@ for (const [what, sql, question, answer] of [
   test(`a row that says of itself that it is ${what} does not make a ${question} go on for ever`, async () => {
     const dir = await storeOf(1);
     await done(await opened(dir), complete('t0'));
-    rival(dir).exec(`UPDATE task SET ${sql}`);
+    rival(dir).exec(`UPDATE tasks SET ${sql}`);
     const child = new Child(new URL('processes/ask.ts', import.meta.url), [dir, question], 10_000);
     expect(await child.output()).toEqual([answer]);
   });
@@ -300,7 +301,7 @@ describe('the lock of a store', () => {
     const backend = await opened(dir);
     await nothingToClaim(backend, { role: 'reviewer' });
     const other = rival(dir);
-    other.exec(`BEGIN IMMEDIATE; DELETE FROM task; DELETE FROM event`);
+    other.exec(`BEGIN IMMEDIATE; DELETE FROM tasks; DELETE FROM events`);
     expect(await backend.task('t0')).toMatchObject({ status: 'queued' });
     expect(await backend.history('t1')).toHaveLength(1);
     expect(await idsOf(backend.list({ limit: 10 }))).toEqual(['t1', 't0']);
@@ -316,7 +317,7 @@ describe('the lock of a store', () => {
     const backend = await opened(dir);
     const other = rival(dir);
     other.exec('BEGIN');
-    const seen = () => other.prepare('SELECT count(*) AS n FROM task').get();
+    const seen = () => other.prepare('SELECT count(*) AS n FROM tasks').get();
     expect(seen()).toEqual({ n: 2 });
     await done(backend, submit('a'));
     expect(seen()).toEqual({ n: 2 });

@@ -104,7 +104,7 @@ describe('backup', () => {
   test('makes no backup of a queue that is damaged', async ({ q }) => {
     await busy(q);
     const db = new DatabaseSync(q.path('.agentq/agentq.db'));
-    db.exec("UPDATE event SET body = 'nonsense'");
+    db.exec("UPDATE events SET body = 'nonsense'");
     db.close();
     expect(await q.refused('backup', 'b.db')).toMatchObject({ exit: 20 });
     expect(readdirSync(q.cwd).filter((name) => name.startsWith('b.db'))).toEqual([]);
@@ -209,7 +209,7 @@ describe('restore', () => {
     },
     'holds an event that is none': (path) => {
       const db = new DatabaseSync(path);
-      db.exec(`UPDATE event SET body = '{"v":1,"type":"exploded"}' WHERE seq = 1`);
+      db.exec(`UPDATE events SET body = '{"v":1,"type":"exploded"}' WHERE seq = 1`);
       db.close();
     },
   })) {
@@ -257,7 +257,7 @@ describe('restore', () => {
 
   test('takes a plain copy of a database with the write-ahead log beside it, and says what it is', async ({ q }) => {
     const keeper = new DatabaseSync(q.path('.agentq/agentq.db'));
-    keeper.exec('SELECT count(*) FROM event');
+    keeper.exec('SELECT count(*) FROM events');
     await busy(q);
     for (const end of ['', '-wal']) copyFileSync(q.path(`.agentq/agentq.db${end}`), q.path(`copy.db${end}`));
     keeper.close();

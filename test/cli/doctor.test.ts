@@ -52,7 +52,7 @@ describe('doctor', () => {
     rmSync(q.path('.agentq/results/t.md'));
     const hint = async (...more: string[]) => (await q.refused('doctor', ...more)).hint;
     expect(await hint()).toBe('these need a person');
-    meddle(q, "UPDATE task SET status = 'queued'");
+    meddle(q, "UPDATE tasks SET status = 'queued'");
     expect(await hint()).toBe('agentq doctor --repair');
     expect(await hint('--repair')).toBe('these need a person');
   });
@@ -95,7 +95,7 @@ describe('doctor', () => {
 
   test('names a row that is not what its events fold to, and derives it anew', async ({ q }) => {
     await q.submit('t');
-    meddle(q, "UPDATE task SET status = 'completed', ready_at = NULL WHERE id = 't'");
+    meddle(q, "UPDATE tasks SET status = 'completed', ready_at = NULL WHERE id = 't'");
     expect((await q.run('claim', '--as', 'r')).code).toBe(9);
     expect(await findings(q)).toMatchObject([{ subject: 't', severity: 'problem', repaired: false }]);
     expect((await q.run('doctor')).code).toBe(24);
@@ -107,7 +107,7 @@ describe('doctor', () => {
 
   test('names a state that lies about its status', async ({ q }) => {
     await q.submit('t');
-    meddle(q, `UPDATE task SET state = json_set(state, '$.envelope.to', 's') WHERE id = 't'`);
+    meddle(q, `UPDATE tasks SET state = json_set(state, '$.envelope.to', 's') WHERE id = 't'`);
     expect(await problems(q)).toMatchObject([{ subject: 't' }]);
     await q.ok('doctor', '--repair');
     expect((await q.task('t')).to).toBe('r');
@@ -115,7 +115,7 @@ describe('doctor', () => {
 
   test('names an event that is unreadable, and leaves the log as it is', async ({ q }) => {
     await q.submit('t');
-    meddle(q, "UPDATE event SET body = 'nonsense'");
+    meddle(q, "UPDATE events SET body = 'nonsense'");
     expect(await problems(q, '--repair')).toMatchObject([
       { subject: 't', problem: expect.stringContaining('unreadable'), repaired: false },
     ]);
@@ -124,7 +124,7 @@ describe('doctor', () => {
 
   test('names events of a task that is gone', async ({ q }) => {
     await q.submit('t');
-    meddle(q, "DELETE FROM task WHERE id = 't'");
+    meddle(q, "DELETE FROM tasks WHERE id = 't'");
     expect(await findings(q)).toMatchObject([{ subject: 't', problem: 'its row is missing' }]);
   });
 

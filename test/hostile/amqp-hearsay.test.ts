@@ -61,7 +61,7 @@ test('a coordinator says again what the log has shown, and leaves to its role wh
   clock.advance(11 * 24 * 60 * MINUTE);
   await lead.inbox(QUEUE, 1);
   const told = (table: string) =>
-    inCache<{ id: string }>(options, `SELECT id FROM task JOIN ${table} ON task = n ORDER BY id`).map(({ id }) => id);
+    inCache<{ id: string }>(options, `SELECT id FROM tasks JOIN ${table} ON task = n ORDER BY id`).map(({ id }) => id);
   expect(told('vouched')).toEqual(['real']);
   expect(told('carried')).toEqual(['made-up', 'real']);
 });

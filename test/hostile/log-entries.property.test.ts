@@ -122,9 +122,9 @@ test('entries forged under the rights of one role change no task of another', ()
       expect(attacked.tasksOf('s').filter(({ id }) => honest.some((task) => task.id === id))).toEqual(honest);
       expect(attacked.tasksOf('s')).toHaveLength(honest.length);
       const historyOf = ({ cache }: Machine) =>
-        cache.db.all("SELECT body FROM event JOIN task ON n = task WHERE role = 's' ORDER BY id, seq");
+        cache.db.all("SELECT body FROM events JOIN tasks ON n = task WHERE role = 's' ORDER BY id, seq");
       expect(historyOf(attacked)).toEqual(historyOf(untouched));
-      expect(attacked.cache.db.all("SELECT * FROM worker WHERE role = 's'")).toEqual([]);
+      expect(attacked.cache.db.all("SELECT * FROM workers WHERE role = 's'")).toEqual([]);
     }),
     runs,
   );

@@ -1,6 +1,5 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { ADDED_TABLES } from '../../src/backend/amqp/cache/schema.ts';
 import type { Event } from '../../src/core/task/event.ts';
 import type { Task } from '../../src/core/task/task.ts';
 import {
@@ -117,7 +116,7 @@ describe('a body that is a bomb is passed over before it is parsed', () => {
     log.note({ events: submits, roles: ['s'] });
     const machine = reading(log);
     expect(reasons(machine)).toEqual([]);
-    expect(machine.cache.db.get('SELECT count(*) AS n FROM task')).toEqual({ n: 20_000 });
+    expect(machine.cache.db.get('SELECT count(*) AS n FROM tasks')).toEqual({ n: 20_000 });
   });
 });
 
@@ -320,7 +319,7 @@ describe('a time that one role says', () => {
     const { cache } = reading(log);
     expect(cache.position().at).toBe(log.now);
     expect(cache.db.all('SELECT role, at FROM role_clock WHERE at > ?', log.now)).toEqual([]);
-    expect(cache.db.all('SELECT name FROM worker WHERE seen_at > ?', log.now)).toEqual([]);
+    expect(cache.db.all('SELECT name FROM workers WHERE seen_at > ?', log.now)).toEqual([]);
   });
 
   test.for(['agentq.event.note', 'agentq.event.note.r', 'agentq.event.note.r.s'])(
@@ -376,13 +375,13 @@ describe('what one role says of others', () => {
   ] as const)('is no presence: %s', ([key, note]) => {
     const log = aLog();
     log.forge({ key, body: entry(note) });
-    expect(reading(log).cache.db.all('SELECT * FROM worker')).toEqual([]);
+    expect(reading(log).cache.db.all('SELECT * FROM workers')).toEqual([]);
   });
 
   test('is a presence where it is of the role of its key', () => {
     const log = aLog();
     log.forge({ key: 'agentq.event.note.r', body: entry({ seen: { worker: 'w', role: 'r' } }) });
-    expect(reading(log).cache.db.all('SELECT * FROM worker')).toEqual([{ name: 'w', role: 'r', seen_at: START }]);
+    expect(reading(log).cache.db.all('SELECT * FROM workers')).toEqual([{ name: 'w', role: 'r', seen_at: START }]);
   });
 
   test('announces no end of a task of another', () => {
@@ -463,17 +462,16 @@ describe('what older programs have left', () => {
     expect(reading(newer).task('a')).toMatchObject({ lease: { expires_at: START + 5 * MINUTE } });
   });
 
-  test('is a cache that can be read on', () => {
-    const machine = new Machine();
-    const log = aLog();
-    const { db } = machine.cache;
-    const [first, ...others] = log.from(0);
-    machine.fold([first!]);
-    for (const table of ADDED_TABLES) db.run(`DROP TABLE ${table}`);
-    machine.cache.close();
-    machine.fold(others);
-    expect(machine.tasks()).toEqual(reading(log).tasks());
-  });
+  for (const version of [1, 99]) {
+    test(`is a cache, which is made anew where its schema is ${version}`, () => {
+      const machine = new Machine();
+      const log = aLog();
+      machine.read(log);
+      machine.cache.db.execute(`PRAGMA user_version = ${version}; DROP TABLE entry`);
+      machine.cache.close();
+      expect(machine.read(log).tasks()).toEqual(reading(log).tasks());
+    });
+  }
 
   test('is a time of the year 2200 that was believed', () => {
     const machine = new Machine();

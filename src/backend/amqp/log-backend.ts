@@ -110,7 +110,10 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away' | 'f
     return this.#mending(async () => {
       if (!(await this.#task(id))) return [];
       return this.#parts.cache.db
-        .all<{ body: string }>('SELECT body FROM event WHERE task = (SELECT n FROM task WHERE id = ?) ORDER BY seq', id)
+        .all<{ body: string }>(
+          'SELECT body FROM events WHERE task = (SELECT n FROM tasks WHERE id = ?) ORDER BY seq',
+          id,
+        )
         .map(({ body }) => parseStored(body) as Event);
     });
   }

@@ -42,13 +42,13 @@ function mend(db: Connection, n: number): void {
 
 /** The existing rows, and the numbers of tasks that only the log contains. */
 function* everyRow(db: Connection): Generator<{ n: number; stored?: Columns }> {
-  for (const { n, ...stored } of db.each<Columns & { n: number }>('SELECT * FROM task')) yield { n, stored };
-  yield* db.each<{ n: number }>('SELECT DISTINCT task AS n FROM event WHERE task NOT IN (SELECT n FROM task)');
+  for (const { n, ...stored } of db.each<Columns & { n: number }>('SELECT * FROM tasks')) yield { n, stored };
+  yield* db.each<{ n: number }>('SELECT DISTINCT task AS n FROM events WHERE task NOT IN (SELECT n FROM tasks)');
 }
 
 function fold(db: Connection, n: number): Task | string {
   let task: Task | undefined;
-  for (const { body } of db.all<{ body: string }>('SELECT body FROM event WHERE task = ? ORDER BY seq', n)) {
+  for (const { body } of db.all<{ body: string }>('SELECT body FROM events WHERE task = ? ORDER BY seq', n)) {
     const parsed = Event.safeParse(safeJson(body));
     if (!parsed.success) return 'the log holds an event that is unreadable';
     task = evolve(task, parsed.data).task;

@@ -2,46 +2,19 @@ import { accessSync, chmodSync, closeSync, constants, existsSync, openSync, stat
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { AgentqError } from '../../core/errors.ts';
+import type { Form } from './form.ts';
+import { migrate, newerSchema, pragma } from './schema-version.ts';
+import { codeOf, isUnwritable, translate } from './sqlite-error.ts';
 
 /** How long a command waits for the write transaction of another process, in ms. */
 const BUSY_TIMEOUT = 10_000;
 
+/** Primary result codes of SQLite. */
+const SQLITE_ERROR = 1;
+const SQLITE_BUSY = 5;
+
 /** The size of the write-ahead log from which a command empties it, in bytes. */
 const LONG_LOG = 256 * 1024;
-
-/** Primary result codes: https://www.sqlite.org/rescode.html */
-const codes = {
-  5: 'busy',
-  6: 'busy',
-  8: 'storage',
-  10: 'storage',
-  11: 'corrupt',
-  13: 'storage',
-  14: 'storage',
-  26: 'corrupt',
-} as const;
-
-const hints = {
-  busy: 'another process has held the store for long: try again',
-  storage: 'look at the disk: is it full, read-only, or not yours to write?',
-  corrupt: 'keep the file as it is, and restore a backup beside it; the artifacts are plain files and still readable',
-};
-
-/** The format of a file. */
-export interface Form {
-  /** Marks the file as agentq's. */
-  readonly application: number;
-  /** Raised by every change that an older agentq would misread. A file with a higher version is refused. */
-  readonly version: number;
-  readonly schema: string;
-  /** Tables that were added later and that an older agentq does not need: only `CREATE … IF NOT EXISTS`. */
-  readonly additions?: string;
-  /**
-   * FULL: a commit is on the disk when it returns. NORMAL: a power failure may lose the last commits, and damages
-   * nothing.
-   */
-  readonly synchronous: 'FULL' | 'NORMAL';
-}
 
 /** One open SQLite file. Every statement is prepared once; every error of the driver is thrown as an AgentqError. */
 export class Connection {
@@ -79,28 +52,31 @@ export class Connection {
       db.exec('COMMIT');
     });
     connection.#check();
-    if (form.additions !== undefined) connection.#guard(() => connection.#db.exec(form.additions!));
     return connection;
   }
 
   #isEmpty(): boolean {
     const { n } = this.#db.prepare('SELECT count(*) AS n FROM sqlite_schema').get() as { n: number };
-    return n === 0 && this.#pragma('user_version') === 0 && this.#pragma('application_id') === 0;
+    return n === 0 && pragma(this.#db, 'user_version') === 0 && pragma(this.#db, 'application_id') === 0;
   }
 
-  /** @throws AgentqError `corrupt`, `newer-schema`, `storage` */
-  static open(path: string, form: Form): Connection {
+  /**
+   * Opens a file, and migrates one of an older version.
+   * @param asIs whether to leave an older version as it is, to copy the file
+   * @throws AgentqError `corrupt`, `newer-schema`, `storage`
+   */
+  static open(path: string, form: Form, asIs = false): Connection {
     try {
-      return Connection.#open(path, form, false);
+      return Connection.#open(path, form, asIs, false);
     } catch (error) {
       if (!isUnwritable(error) || !isSealed(path)) throw error;
-      return Connection.#open(path, form, true);
+      return Connection.#open(path, form, asIs, true);
     }
   }
 
-  static #open(path: string, form: Form, immutable: boolean): Connection {
+  static #open(path: string, form: Form, asIs: boolean, immutable: boolean): Connection {
     const connection = Connection.#connect(path, form, immutable);
-    connection.#check();
+    connection.#check(asIs);
     return connection;
   }
 
@@ -144,20 +120,14 @@ export class Connection {
   }
 
   /** Only a store that belongs to agentq is changed. */
-  #check(): void {
+  #check(asIs = false): void {
+    const { application, version } = this.#form;
     try {
-      const version = this.#guard(() => this.#pragma('user_version'));
-      const owner = this.#guard(() => this.#pragma('application_id'));
-      if (owner !== this.#form.application) {
+      const found = this.#guard(() => pragma(this.#db, 'user_version'));
+      if (this.#guard(() => pragma(this.#db, 'application_id')) !== application) {
         throw new AgentqError('corrupt', `${this.#path} is not an agentq store`, 'name another folder');
       }
-      if (version > this.#form.version) {
-        throw new AgentqError(
-          'newer-schema',
-          `${this.#path} has schema ${version}; this agentq knows up to ${this.#form.version}`,
-          'use the newer agentq that wrote it',
-        );
-      }
+      if (found !== version) this.#adapt(found, asIs);
       this.#guard(() => this.#shortenLog());
     } catch (error) {
       this.close();
@@ -165,8 +135,11 @@ export class Connection {
     }
   }
 
-  #pragma(name: string): number {
-    return Number(Object.values(this.#db.prepare(`PRAGMA ${name}`).get() as object)[0]);
+  /** @param found the version of the file, which is not that of the form */
+  #adapt(found: number, asIs: boolean): void {
+    const { version, migrations } = this.#form;
+    if (found > version && migrations) throw newerSchema(this.#path, found, version);
+    if (!asIs) migrate(this.#db, this.#path, this.#form);
   }
 
   #prepare(said: string): StatementSync {
@@ -181,8 +154,15 @@ export class Connection {
     try {
       return run();
     } catch (error) {
-      throw translate(error, this.#path);
+      throw this.#explain(error);
     }
+  }
+
+  /** A newer agentq may have migrated the file while it is open: then a table may be missing. */
+  #explain(error: unknown): unknown {
+    const { version } = this.#form;
+    const found = codeOf(error) === SQLITE_ERROR ? pragma(this.#db, 'user_version') : version;
+    return found > version ? newerSchema(this.#path, found, version) : translate(error, this.#path);
   }
 
   run(sql: string, ...values: (string | number | null)[]): number {
@@ -202,7 +182,7 @@ export class Connection {
     try {
       for (const row of this.#db.prepare(sql).iterate(...values)) yield row as Row;
     } catch (error) {
-      throw translate(error, this.#path);
+      throw this.#explain(error);
     }
   }
 
@@ -214,6 +194,7 @@ export class Connection {
     this.#guard(() => this.#prepare('BEGIN IMMEDIATE').run());
     let result: T;
     try {
+      this.#guard(() => this.#checkVersion());
       result = body();
       if (result.keep) this.#guard(() => this.#prepare('COMMIT').run());
     } catch (error) {
@@ -222,6 +203,13 @@ export class Connection {
     }
     if (!result.keep) this.#rollback();
     return result;
+  }
+
+  /** @throws AgentqError `newer-schema` if a newer agentq has migrated the file since it was opened */
+  #checkVersion(): void {
+    const { user_version: found } = this.#prepare('PRAGMA user_version').get() as { user_version: number };
+    const { version } = this.#form;
+    if (found > version) throw newerSchema(this.#path, found, version);
   }
 
   /**
@@ -265,17 +253,11 @@ function patiently(run: () => void): void {
     try {
       return run();
     } catch (error) {
-      const isBusy = ((error as { errcode?: number }).errcode ?? 0) % 256 === 5;
-      if (!isBusy || performance.now() > end) throw error;
+      if (codeOf(error) !== SQLITE_BUSY || performance.now() > end) throw error;
     }
     // Pauses of different lengths: otherwise the two processes can collide again.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1 + Math.random() * 20);
   }
-}
-
-/** Whether the error says that the file cannot currently be written. It may still be readable. */
-export function isUnwritable(error: unknown): boolean {
-  return error instanceof AgentqError && (error.code === 'storage' || error.code === 'busy');
 }
 
 /** Whether no process can write the file: it is on a read-only medium, and there is no content in a write-ahead log. */
@@ -287,11 +269,4 @@ function isSealed(path: string): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EROFS';
   }
-}
-
-function translate(error: unknown, path: string): unknown {
-  const { errcode, message } = error as { errcode?: number; message?: string };
-  if (errcode === undefined) return error;
-  const code = codes[(errcode & 0xff) as keyof typeof codes];
-  return code === undefined ? error : new AgentqError(code, `${path}: ${message}`, hints[code]);
 }

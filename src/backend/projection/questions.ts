@@ -30,9 +30,9 @@ function ask(db: Connection, filter: Filter, status: Status | undefined): Found[
   if (status !== undefined)
     term(status === 'completed' ? 'status = ?' : "status = ? AND status <> 'completed'", status);
   if (filter.dead) term('dead = 1');
-  if (filter.before !== undefined) term('n < (SELECT n FROM task WHERE id = ?)', filter.before);
+  if (filter.before !== undefined) term('n < (SELECT n FROM tasks WHERE id = ?)', filter.before);
   const where = terms.length > 0 ? `WHERE ${terms.join(' AND ')}` : '';
-  return db.all<Found>(`SELECT n, state FROM task ${where} ORDER BY n DESC LIMIT ?`, ...values, filter.limit);
+  return db.all<Found>(`SELECT n, state FROM tasks ${where} ORDER BY n DESC LIMIT ?`, ...values, filter.limit);
 }
 
 export function counts(db: Connection): Counts {
@@ -43,19 +43,19 @@ export function counts(db: Connection): Counts {
     roles.set(role, { ...known, ...more, tasks: { ...known.tasks, ...tasks } });
   };
   for (const { role, status, n } of db.all<{ role: string; status: Status; n: number }>(
-    "SELECT role, status, count(*) AS n FROM task INDEXED BY task_open WHERE status <> 'completed' GROUP BY status, role",
+    "SELECT role, status, count(*) AS n FROM tasks INDEXED BY task_open WHERE status <> 'completed' GROUP BY status, role",
   )) {
     add(role, { [status]: n });
   }
   // Tasks that are not open are completed.
   for (const { role, n } of db.all<{ role: string; n: number }>(
-    'SELECT role, count(*) AS n FROM task INDEXED BY task_of_sender GROUP BY role',
+    'SELECT role, count(*) AS n FROM tasks INDEXED BY task_of_sender GROUP BY role',
   )) {
     const others = Object.values(roles.get(role)?.tasks ?? none).reduce((sum, count) => sum + count, 0);
     add(role, { completed: n - others });
   }
   for (const { role, oldest } of db.all<{ role: string; oldest: number }>(
-    "SELECT role, min(ready_at) AS oldest FROM task INDEXED BY task_ready WHERE status = 'queued' GROUP BY role",
+    "SELECT role, min(ready_at) AS oldest FROM tasks INDEXED BY task_ready WHERE status = 'queued' GROUP BY role",
   )) {
     add(role, {}, { oldest_ready_at: oldest });
   }
@@ -63,7 +63,7 @@ export function counts(db: Connection): Counts {
   return {
     roles: [...roles.values()].toSorted((a, b) => (a.role < b.role ? -1 : 1)),
     workers,
-    dead: db.get<{ n: number }>('SELECT count(*) AS n FROM task INDEXED BY task_dead WHERE dead = 1')!.n,
+    dead: db.get<{ n: number }>('SELECT count(*) AS n FROM tasks INDEXED BY task_dead WHERE dead = 1')!.n,
   };
 }
 
@@ -77,7 +77,7 @@ function workersSeen(db: Connection): WorkerSeen[] {
     if ((seen.get(key)?.seen_at ?? 0) < one.seen_at) seen.set(key, one);
   };
   for (const { name, role, seen_at } of db.all<{ name: string; role: string; seen_at: number }>(
-    'SELECT * FROM worker',
+    'SELECT * FROM workers',
   )) {
     see({ worker: name, role, seen_at });
   }

@@ -29,7 +29,7 @@ export function toRow({ n, state }: StoredRow): Row {
 }
 
 export function findRow(db: Connection, id: string): Row | undefined {
-  const stored = db.get<StoredRow>('SELECT n, state FROM task WHERE id = ?', id);
+  const stored = db.get<StoredRow>('SELECT n, state FROM tasks WHERE id = ?', id);
   return stored && toRow(stored);
 }
 
@@ -52,7 +52,7 @@ export function columns(task: Task) {
 /** @param n its number, if it is not the next one. @returns its number */
 export function insert(db: Connection, task: Task, n: number | null = null): number {
   return db.run(
-    'INSERT INTO task (n, id, role, sender, rank, status, dead, ready_at, due_at, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    'INSERT INTO tasks (n, id, role, sender, rank, status, dead, ready_at, due_at, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     n,
     ...Object.values(columns(task)),
   );
@@ -62,7 +62,7 @@ export function insert(db: Connection, task: Task, n: number | null = null): num
 export function change(db: Connection, n: number, task: Task): number {
   const { status, dead, ready_at, due_at, state } = columns(task);
   db.run(
-    'UPDATE task SET status = ?, dead = ?, ready_at = ?, due_at = ?, state = ? WHERE n = ?',
+    'UPDATE tasks SET status = ?, dead = ?, ready_at = ?, due_at = ?, state = ? WHERE n = ?',
     status,
     dead,
     ready_at,
@@ -76,7 +76,7 @@ export function change(db: Connection, n: number, task: Task): number {
 /** Writes a whole row as it follows from the state, and overwrites the existing one. */
 export function restore(db: Connection, n: number, task: Task): void {
   db.run(
-    'INSERT OR REPLACE INTO task (n, id, role, sender, rank, status, dead, ready_at, due_at, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    'INSERT OR REPLACE INTO tasks (n, id, role, sender, rank, status, dead, ready_at, due_at, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     n,
     ...Object.values(columns(task)),
   );

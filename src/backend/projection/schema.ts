@@ -1,17 +1,17 @@
 /**
- * `event` is what happened, in log order; `task` is the projection, one row per task with its state as JSON and the
- * columns that queries use; `worker` is presence only, and may be lost. Indexes are few and small, since every page
+ * `events` is what happened, in log order; `tasks` is the projection, one row per task with its state as JSON and the
+ * columns that queries use; `workers` is presence only, and may be lost. Indexes are few and small, since every page
  * that a commit changes must be synced: most tasks are completed, and no index by status contains those.
  */
 export const projectionSchema = `
-  CREATE TABLE event (
+  CREATE TABLE events (
     seq  INTEGER PRIMARY KEY,
     task INTEGER NOT NULL,
     body TEXT NOT NULL
   ) STRICT;
-  CREATE INDEX event_of_task ON event (task);
+  CREATE INDEX event_of_task ON events (task);
 
-  CREATE TABLE task (
+  CREATE TABLE tasks (
     n        INTEGER PRIMARY KEY,
     id       TEXT NOT NULL UNIQUE,
     role     TEXT NOT NULL,
@@ -23,13 +23,13 @@ export const projectionSchema = `
     due_at   INTEGER,
     state    TEXT NOT NULL
   ) STRICT;
-  CREATE INDEX task_ready     ON task (role, rank DESC, n, ready_at) WHERE status = 'queued';
-  CREATE INDEX task_due       ON task (due_at, role) WHERE due_at IS NOT NULL;
-  CREATE INDEX task_dead      ON task (n) WHERE dead = 1;
-  CREATE INDEX task_open      ON task (status, n, role) WHERE status <> 'completed';
-  CREATE INDEX task_of_sender ON task (sender, n, role);
+  CREATE INDEX task_ready     ON tasks (role, rank DESC, n, ready_at) WHERE status = 'queued';
+  CREATE INDEX task_due       ON tasks (due_at, role) WHERE due_at IS NOT NULL;
+  CREATE INDEX task_dead      ON tasks (n) WHERE dead = 1;
+  CREATE INDEX task_open      ON tasks (status, n, role) WHERE status <> 'completed';
+  CREATE INDEX task_of_sender ON tasks (sender, n, role);
 
-  CREATE TABLE worker (
+  CREATE TABLE workers (
     name    TEXT NOT NULL,
     role    TEXT NOT NULL,
     seen_at INTEGER NOT NULL,

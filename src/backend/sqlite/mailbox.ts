@@ -6,9 +6,7 @@ import { type StoredRow, toRow } from '../projection/rows.ts';
 /** How long messages that one reader has taken are hidden from the others, in ms. */
 const HIDDEN = 60_000;
 
-const WAITING = 'SELECT event, n, state FROM mailbox JOIN task ON task.n = mailbox.task WHERE queue = ?';
-
-const SHOWN = 'CREATE TABLE IF NOT EXISTS inbox_shown (event INTEGER PRIMARY KEY, until INTEGER NOT NULL) STRICT';
+const WAITING = 'SELECT event, n, state FROM messages JOIN tasks ON tasks.n = messages.task WHERE queue = ?';
 
 interface Waiting extends StoredRow {
   /** The event that ended the task. */
@@ -17,7 +15,7 @@ interface Waiting extends StoredRow {
 
 /**
  * The result messages that are not acknowledged yet. Messages that a reader has taken are in `inbox_shown` as well,
- * with the time from which others may read them again: the reader may have died. An older agentq ignores that table.
+ * with the time from which others may read them again: the reader may have died.
  */
 export class Mailbox {
   readonly #db: Connection;
@@ -31,9 +29,6 @@ export class Mailbox {
 
   /** The oldest messages in a queue that no reader has taken. Writes nothing. */
   look(queue: string, limit: number): readonly Waiting[] {
-    if (!this.#db.get("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'inbox_shown'")) {
-      return this.#db.all<Waiting>(`${WAITING} ORDER BY event LIMIT ?`, queue, limit);
-    }
     const now = this.#clock();
     // If the clock was set back, a message must not be hidden for longer.
     const shown = 'SELECT event FROM inbox_shown WHERE until > ? AND until <= ?';
@@ -51,9 +46,8 @@ export class Mailbox {
     if (this.look(queue, 1).length === 0) return inHand([], () => {});
     const until = this.#clock() + HIDDEN;
     const { rows } = this.#db.transaction(() => {
-      this.#db.run(SHOWN);
       const found = this.look(queue, limit);
-      this.#db.run('DELETE FROM inbox_shown WHERE event NOT IN (SELECT event FROM mailbox)');
+      this.#db.run('DELETE FROM inbox_shown WHERE event NOT IN (SELECT event FROM messages)');
       for (const { event } of found) {
         this.#db.run('INSERT OR REPLACE INTO inbox_shown (event, until) VALUES (?, ?)', event, until);
       }
@@ -68,13 +62,11 @@ export class Mailbox {
   /** @param until distinguishes this reader from a later one that takes the same messages */
   #letGo(rows: readonly Waiting[], until: number, done: boolean): void {
     this.#db.transaction(() => {
-      // The store may have been restored from a backup since: without this table, and with another message under the
-      // same number.
-      this.#db.run(SHOWN);
+      // The store may have been restored from a backup since, with another message under the same number.
       for (const row of rows) {
         const { event } = row;
-        const same = 'event = ? AND task = (SELECT n FROM task WHERE id = ?)';
-        if (done) this.#db.run(`DELETE FROM mailbox WHERE ${same}`, event, toRow(row).task.id);
+        const same = 'event = ? AND task = (SELECT n FROM tasks WHERE id = ?)';
+        if (done) this.#db.run(`DELETE FROM messages WHERE ${same}`, event, toRow(row).task.id);
         this.#db.run('DELETE FROM inbox_shown WHERE event = ? AND until = ?', event, until);
       }
       return { keep: true };

@@ -5,13 +5,13 @@ import { columns, type StoredRow, toRow } from '../projection/rows.ts';
 
 /** Temporary tables of this connection, in memory, and views that shadow the tables of the file. */
 const LAYER = `
-  CREATE TEMP TABLE elapsed_task AS SELECT * FROM main.task WHERE false;
-  CREATE TEMP TABLE elapsed_event AS SELECT * FROM main.event WHERE false;
-  CREATE TEMP TABLE elapsed_mail AS SELECT event, queue, task FROM main.mailbox WHERE false;
-  CREATE TEMP VIEW task AS
-    SELECT * FROM main.task WHERE n NOT IN (SELECT n FROM elapsed_task) UNION ALL SELECT * FROM elapsed_task;
-  CREATE TEMP VIEW event AS SELECT * FROM main.event UNION ALL SELECT * FROM elapsed_event;
-  CREATE TEMP VIEW mailbox AS SELECT event, queue, task FROM main.mailbox UNION ALL SELECT * FROM elapsed_mail;
+  CREATE TEMP TABLE elapsed_task AS SELECT * FROM main.tasks WHERE false;
+  CREATE TEMP TABLE elapsed_event AS SELECT * FROM main.events WHERE false;
+  CREATE TEMP TABLE elapsed_mail AS SELECT event, queue, task FROM main.messages WHERE false;
+  CREATE TEMP VIEW tasks AS
+    SELECT * FROM main.tasks WHERE n NOT IN (SELECT n FROM elapsed_task) UNION ALL SELECT * FROM elapsed_task;
+  CREATE TEMP VIEW events AS SELECT * FROM main.events UNION ALL SELECT * FROM elapsed_event;
+  CREATE TEMP VIEW messages AS SELECT event, queue, task FROM main.messages UNION ALL SELECT * FROM elapsed_mail;
 `;
 
 /**
@@ -21,8 +21,8 @@ const LAYER = `
  */
 export function askOverlay<T>(db: Connection, now: number, ask: () => T): T {
   return db.overlaid(() => {
-    const due = db.all<StoredRow>('SELECT n, state FROM main.task WHERE due_at <= ?', now).map(toRow);
-    let seq = db.get<{ seq: number | null }>('SELECT max(seq) AS seq FROM main.event')!.seq ?? 0;
+    const due = db.all<StoredRow>('SELECT n, state FROM main.tasks WHERE due_at <= ?', now).map(toRow);
+    let seq = db.get<{ seq: number | null }>('SELECT max(seq) AS seq FROM main.events')!.seq ?? 0;
     db.execute(LAYER);
     for (const { n, task: before } of due) {
       const { task, events } = elapse(before, now);

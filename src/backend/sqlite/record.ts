@@ -11,9 +11,9 @@ import { change, insert, type Row } from '../projection/rows.ts';
 export function record(db: Connection, before: Row | undefined, after: Task, events: readonly Event[]): void {
   const n = before ? change(db, before.n, after) : insert(db, after);
   let last = 0;
-  for (const event of events) last = db.run('INSERT INTO event (task, body) VALUES (?, ?)', n, JSON.stringify(event));
+  for (const event of events) last = db.run('INSERT INTO events (task, body) VALUES (?, ?)', n, JSON.stringify(event));
   if (after.status === before?.task.status) return;
   const queue = after.envelope.reply_to;
-  if (isFinished(after)) db.run('INSERT INTO mailbox (event, queue, task) VALUES (?, ?, ?)', last, queue, n);
-  else if (before && isFinished(before.task)) db.run('DELETE FROM mailbox WHERE queue = ? AND task = ?', queue, n);
+  if (isFinished(after)) db.run('INSERT INTO messages (event, queue, task) VALUES (?, ?, ?)', last, queue, n);
+  else if (before && isFinished(before.task)) db.run('DELETE FROM messages WHERE queue = ? AND task = ?', queue, n);
 }

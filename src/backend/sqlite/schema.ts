@@ -1,20 +1,35 @@
-import type { Form } from '../projection/connection.ts';
+import type { Form } from '../projection/form.ts';
 import { projectionSchema } from '../projection/schema.ts';
+import { migrations } from './migrations/index.ts';
 
 /**
  * The store of a workspace: the events are the log and the truth. The work queue of a role is the index `task_ready`;
- * `mailbox` holds the result messages that were not collected yet, by the event that ended the task.
+ * `messages` holds the result messages that were not collected yet, by the event that ended the task; `inbox_shown`
+ * hides those that a reader has taken; `epoch` has a row for each restore from a backup.
+ *
+ * A change of this schema needs a new step in migrations/, and a higher version.
  */
 export const storeSchema: Form = {
   application: 0x61677471, // "agtq" in ASCII
-  version: 1,
+  version: 1 + migrations.length,
+  migrations,
   synchronous: 'FULL',
   schema: `${projectionSchema}
-  CREATE TABLE mailbox (
+  CREATE TABLE messages (
     event INTEGER PRIMARY KEY,
     queue TEXT NOT NULL,
     task  INTEGER NOT NULL
   ) STRICT;
-  CREATE INDEX mailbox_of_queue ON mailbox (queue);
+  CREATE INDEX message_of_queue ON messages (queue);
+
+  CREATE TABLE inbox_shown (
+    event INTEGER PRIMARY KEY,
+    until INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE epoch (
+    n        INTEGER PRIMARY KEY,
+    began_at INTEGER NOT NULL
+  ) STRICT;
 `,
 };

@@ -17,7 +17,8 @@ import type {
   Topic,
   Watch,
 } from '../backend.ts';
-import { type Connection, isUnwritable } from '../projection/connection.ts';
+import type { Connection } from '../projection/connection.ts';
+import { isUnwritable } from '../projection/sqlite-error.ts';
 import { Rings } from '../projection/rings.ts';
 import type { Doorbell } from './doorbell.ts';
 import { epochOf } from './epoch.ts';
@@ -128,7 +129,7 @@ export class SqliteBackend implements Backend {
 
   #ready(role: string): Row | undefined {
     const stored = this.#db.get<StoredRow>(
-      `SELECT n, state FROM task INDEXED BY task_ready
+      `SELECT n, state FROM tasks INDEXED BY task_ready
        WHERE role = ? AND status = 'queued' ORDER BY rank DESC, n LIMIT 1`,
       role,
     );
@@ -137,20 +138,20 @@ export class SqliteBackend implements Backend {
 
   #nothing(role: string): Claimed {
     const next = this.#db.get<{ due_at: number }>(
-      'SELECT due_at FROM task INDEXED BY task_due WHERE due_at IS NOT NULL AND role = ? ORDER BY due_at LIMIT 1',
+      'SELECT due_at FROM tasks INDEXED BY task_due WHERE due_at IS NOT NULL AND role = ? ORDER BY due_at LIMIT 1',
       role,
     );
     return { task: undefined, ...(next && { next_due: next.due_at }) };
   }
 
   #anythingDue(now: number): boolean {
-    return this.#db.get('SELECT 1 FROM task WHERE due_at <= ? LIMIT 1', now) !== undefined;
+    return this.#db.get('SELECT 1 FROM tasks WHERE due_at <= ? LIMIT 1', now) !== undefined;
   }
 
   /** Appends the events that result from time alone. Within the caller's transaction. */
   #sweep(now: number, rings: Rings): number {
     const due = this.#db.all<StoredRow>(
-      'SELECT n, state FROM task WHERE due_at <= ? ORDER BY due_at LIMIT ?',
+      'SELECT n, state FROM tasks WHERE due_at <= ? ORDER BY due_at LIMIT ?',
       now,
       SWEEP,
     );
@@ -196,9 +197,9 @@ export class SqliteBackend implements Backend {
   }
 
   #writePresence({ role, worker }: ClaimRequest, now: number): number {
-    this.#db.run('DELETE FROM worker WHERE seen_at < ?', now - PRESENCE_KEPT);
+    this.#db.run('DELETE FROM workers WHERE seen_at < ?', now - PRESENCE_KEPT);
     this.#db.run(
-      'INSERT INTO worker (name, role, seen_at) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET seen_at = ?3',
+      'INSERT INTO workers (name, role, seen_at) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET seen_at = ?3',
       worker,
       role,
       now,
@@ -213,7 +214,7 @@ export class SqliteBackend implements Backend {
 
   async history(id: string): Promise<readonly Event[]> {
     const { Event } = await import('../../core/task/event.ts');
-    const sql = 'SELECT body FROM event WHERE task = (SELECT n FROM task WHERE id = ?) ORDER BY seq';
+    const sql = 'SELECT body FROM events WHERE task = (SELECT n FROM tasks WHERE id = ?) ORDER BY seq';
     const rows = await this.#ask(() => this.#db.all<{ body: string }>(sql, id));
     return rows.map(({ body }) => {
       const parsed = Event.safeParse(parseStored(body));

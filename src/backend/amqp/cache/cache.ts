@@ -2,7 +2,7 @@ import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { AgentqError } from '../../../core/errors.ts';
 import { Connection } from '../../projection/connection.ts';
-import { ADDED_TABLES, cacheSchema } from './schema.ts';
+import { cacheSchema } from './schema.ts';
 import { entryTime } from '../wire/entry-id.ts';
 import { Projector } from './projector.ts';
 import { TOLERANCE } from './role-clocks.ts';
@@ -68,7 +68,7 @@ export class Cache {
     }
   }
 
-  /** @throws AgentqError `newer-schema` */
+  /** Opens the file; a damaged one, or one of another version, is made anew. */
   get db(): Connection {
     return (this.#db ??= this.#open());
   }
@@ -94,7 +94,7 @@ export class Cache {
   isDamaged(): boolean {
     try {
       const { quick_check: verdict } = this.db.get<{ quick_check: string }>('PRAGMA quick_check(1)')!;
-      return verdict !== 'ok' || this.db.get('SELECT 1 FROM task WHERE NOT json_valid(state) LIMIT 1') !== undefined;
+      return verdict !== 'ok' || this.db.get('SELECT 1 FROM tasks WHERE NOT json_valid(state) LIMIT 1') !== undefined;
     } catch {
       return true;
     }
@@ -161,8 +161,6 @@ export class Cache {
     return this.db.transaction(() => {
       const before = this.position();
       if (before.last < after) return { keep: false, outcome: undefined };
-      // An older agentq emptied the cache and left the rows of these tables.
-      if (before.last < 0) this.#empty(ADDED_TABLES);
       const projector = new Projector(this.db, before.at);
       let { bytes } = before;
       const outcome = messages.map((message): FoldedEntry => {
@@ -214,8 +212,8 @@ export class Cache {
     this.db.transaction(() => {
       const { last, id } = this.position();
       if (last !== seen.last || id !== seen.id) return { keep: false };
-      this.#empty(['event', 'task', 'worker', 'entry', 'ending', 'carried', 'orphan', 'silence', 'milestone']);
-      this.#empty(ADDED_TABLES);
+      this.#empty(['events', 'tasks', 'workers', 'entry', 'ending', 'carried', 'orphan', 'silence', 'milestone']);
+      this.#empty(['role_clock', 'role_silence', 'hearsay', 'vouched', 'passed_over']);
       this.db.run("UPDATE log SET last = -1, id = '', at = 0, away_until = 0, unreadable = 0, bytes = 0");
       return { keep: true };
     });

@@ -30,7 +30,7 @@ export function overdue(cache: Cache, now: number, role?: string): readonly Ende
 function unannounced(cache: Cache, at: string, ...values: (number | string | null)[]): readonly Ended[] {
   return cache.db
     .all<StoredRow & { id: string }>(
-      `SELECT n, state, ending.id AS id FROM ending JOIN task ON task.n = ending.task
+      `SELECT n, state, ending.id AS id FROM ending JOIN tasks ON tasks.n = ending.task
        WHERE announced = 0 AND ${at} ORDER BY at LIMIT 100`,
       ...values,
     )

@@ -75,7 +75,7 @@ export class Outages {
   }
 
   #move(entry: string, at: number, span: number, concerns: (task: Working) => boolean): void {
-    const working = this.#db.all<StoredRow>("SELECT n, state FROM task WHERE status = 'working'");
+    const working = this.#db.all<StoredRow>("SELECT n, state FROM tasks WHERE status = 'working'");
     for (const task of working.map((stored) => toRow(stored).task)) {
       if (task.status !== 'working' || task.lease.expires_at <= at || !concerns(task)) continue;
       const { attempt, expires_at } = task.lease;

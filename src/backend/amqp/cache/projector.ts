@@ -118,7 +118,7 @@ export class Projector {
     const { seen, announced, away, at, role, author } = entry;
     if (seen && seen.role === role) {
       this.#db.run(
-        'INSERT INTO worker (name, role, seen_at) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET seen_at = max(seen_at, ?3)',
+        'INSERT INTO workers (name, role, seen_at) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET seen_at = max(seen_at, ?3)',
         seen.worker,
         seen.role,
         at,
@@ -175,7 +175,11 @@ export class Projector {
     for (const [task, after] of tasks) this.#set(task, after, id);
     if (!accepted) for (const { task_id } of events) if (!this.#find(task_id)) this.#mention(task_id, author);
     for (const event of kept) {
-      this.#db.run('INSERT INTO event (task, body) VALUES (?, ?)', this.#find(event.task_id)!.n, JSON.stringify(event));
+      this.#db.run(
+        'INSERT INTO events (task, body) VALUES (?, ?)',
+        this.#find(event.task_id)!.n,
+        JSON.stringify(event),
+      );
     }
     if (accepted) for (const event of events) if (event.type === 'submitted') this.#learn(event.task_id, author);
     return accepted;
@@ -241,9 +245,9 @@ export class Projector {
   #forget(id: string): void {
     const { n } = this.#find(id)!;
     this.write();
-    for (const table of ['event', 'ending', 'carried', 'vouched'])
+    for (const table of ['events', 'ending', 'carried', 'vouched'])
       this.#db.run(`DELETE FROM ${table} WHERE task = ?`, n);
-    this.#db.run('DELETE FROM task WHERE n = ?', n);
+    this.#db.run('DELETE FROM tasks WHERE n = ?', n);
     this.#tasks.set(id, undefined);
     this.#hearsay.confirmed(id);
   }
@@ -278,7 +282,7 @@ export class Projector {
   }
 
   #nextNumber(): number {
-    this.#last ??= this.#db.get<{ n: number | null }>('SELECT max(n) AS n FROM task')!.n ?? 0;
+    this.#last ??= this.#db.get<{ n: number | null }>('SELECT max(n) AS n FROM tasks')!.n ?? 0;
     return ++this.#last;
   }
 

@@ -98,7 +98,7 @@ export class RoleClocks {
       if (role === COORDINATORS || clock.at <= at + TOLERANCE) continue;
       this.#set(role, { ...clock, at, away_until: Math.min(clock.away_until, at) });
       this.#db.run('DELETE FROM role_silence WHERE role = ? AND ended > ?', role, at + TOLERANCE);
-      this.#db.run('UPDATE worker SET seen_at = ?1 WHERE role = ?2 AND seen_at > ?1', at, role);
+      this.#db.run('UPDATE workers SET seen_at = ?1 WHERE role = ?2 AND seen_at > ?1', at, role);
     }
   }
 

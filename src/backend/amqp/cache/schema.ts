@@ -1,4 +1,4 @@
-import type { Form } from '../../projection/connection.ts';
+import type { Form } from '../../projection/form.ts';
 import { projectionSchema } from '../../projection/schema.ts';
 
 /**
@@ -9,7 +9,7 @@ import { projectionSchema } from '../../projection/schema.ts';
  * tables serve the retention of the log: `carried` records when an open task was last republished; `orphan` where the
  * log last mentioned a task whose beginning it has dropped; `milestone` the length of the log at certain times.
  *
- * The additions distinguish hostile entries from others. `role_clock` is the last time that the workers of a role have
+ * Five tables distinguish hostile entries from others. `role_clock` is the last time that the workers of a role have
  * stated, and that of coordinators under the empty name; `signed` whether they name their role in notes; `role_silence`
  * the periods without their entries. `hearsay` names the tasks that only one role's workers have mentioned, and
  * where the log last changed them; `vouched` when a coordinator last republished an open task; `passed_over` the last
@@ -17,7 +17,7 @@ import { projectionSchema } from '../../projection/schema.ts';
  */
 export const cacheSchema: Form = {
   application: 0x61677463, // "agtc" in ASCII
-  version: 1,
+  version: 2,
   synchronous: 'NORMAL',
   schema: `${projectionSchema}
   CREATE TABLE log (
@@ -63,33 +63,32 @@ export const cacheSchema: Form = {
     bytes INTEGER PRIMARY KEY,
     at    INTEGER NOT NULL
   ) STRICT;
-`,
-  additions: `
-  CREATE TABLE IF NOT EXISTS role_clock (
+
+  CREATE TABLE role_clock (
     role       TEXT PRIMARY KEY,
     at         INTEGER NOT NULL,
     signed     INTEGER NOT NULL,
     away_until INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
 
-  CREATE TABLE IF NOT EXISTS role_silence (
+  CREATE TABLE role_silence (
     role  TEXT NOT NULL,
     began INTEGER NOT NULL,
     ended INTEGER NOT NULL
   ) STRICT;
 
-  CREATE TABLE IF NOT EXISTS hearsay (
+  CREATE TABLE hearsay (
     id   TEXT PRIMARY KEY,
     role TEXT NOT NULL,
     last INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
 
-  CREATE TABLE IF NOT EXISTS vouched (
+  CREATE TABLE vouched (
     task INTEGER PRIMARY KEY,
     at   INTEGER NOT NULL
   ) STRICT;
 
-  CREATE TABLE IF NOT EXISTS passed_over (
+  CREATE TABLE passed_over (
     offset INTEGER PRIMARY KEY,
     key    TEXT NOT NULL,
     user   TEXT,
@@ -97,6 +96,3 @@ export const cacheSchema: Form = {
   ) STRICT;
 `,
 };
-
-/** The tables of {@link cacheSchema} that its additions create. */
-export const ADDED_TABLES = ['role_clock', 'role_silence', 'hearsay', 'vouched', 'passed_over'];

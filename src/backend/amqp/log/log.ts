@@ -225,7 +225,7 @@ export class Log {
 
   /** The roles that this process works for, and those whose leases an outage affects. */
   #rolesAtWork(): ReadonlySet<string> {
-    const working = this.#cache.db.all<{ role: string }>("SELECT DISTINCT role FROM task WHERE status = 'working'");
+    const working = this.#cache.db.all<{ role: string }>("SELECT DISTINCT role FROM tasks WHERE status = 'working'");
     return new Set([...this.#roles, ...working.map(({ role }) => role)]);
   }
 

@@ -130,7 +130,7 @@ export class Claims {
     const { cache, clock, tokenGrace } = this.#parts;
     for (;;) {
       const stored = cache.db.get<StoredRow>(
-        `SELECT n, state FROM task INDEXED BY task_ready
+        `SELECT n, state FROM tasks INDEXED BY task_ready
          WHERE role = ? AND status = 'queued' AND ready_at <= ? ORDER BY rank DESC, n LIMIT 1`,
         request.role,
         clock() - tokenGrace,
@@ -145,9 +145,9 @@ export class Claims {
   /** When to ask again without a ring. */
   #nothing(role: string): Claimed {
     const { cache, tokenGrace } = this.#parts;
-    const due = cache.db.get<{ at: number | null }>('SELECT min(due_at) AS at FROM task WHERE role = ?', role)!.at;
+    const due = cache.db.get<{ at: number | null }>('SELECT min(due_at) AS at FROM tasks WHERE role = ?', role)!.at;
     const ready = cache.db.get<{ at: number | null }>(
-      "SELECT min(ready_at) AS at FROM task INDEXED BY task_ready WHERE role = ? AND status = 'queued'",
+      "SELECT min(ready_at) AS at FROM tasks INDEXED BY task_ready WHERE role = ? AND status = 'queued'",
       role,
     )!.at;
     const next = Math.min(due ?? Infinity, (ready ?? Infinity) + tokenGrace, this.#onItsWay(role) ?? Infinity);
@@ -160,7 +160,7 @@ export class Claims {
   #onItsWay(role: string): number | undefined {
     const { cache, clock } = this.#parts;
     const stored = cache.db.get<StoredRow>(
-      `SELECT n, state FROM task INDEXED BY task_ready
+      `SELECT n, state FROM tasks INDEXED BY task_ready
        WHERE role = ? AND status = 'queued' AND ready_at > ? ORDER BY ready_at DESC LIMIT 1`,
       role,
       clock() - ON_ITS_WAY,

@@ -28,7 +28,7 @@ export class DueTasks {
     for (;;) {
       const due = cache.db
         .all<StoredRow>(
-          `SELECT n, state FROM task WHERE due_at <= ?1 AND (?2 IS NULL OR role = ?2) ORDER BY due_at LIMIT ${SWEEP}`,
+          `SELECT n, state FROM tasks WHERE due_at <= ?1 AND (?2 IS NULL OR role = ?2) ORDER BY due_at LIMIT ${SWEEP}`,
           now,
           role ?? null,
         )

@@ -105,7 +105,7 @@ async function trueTask(
   const { cache, log } = parts;
   if (announces === undefined && cache.outcome(digestMark(digest)) === undefined) await log.tell(content);
   const known = cache.db.get<StoredRow & { ending: string | null }>(
-    'SELECT n, state, ending.id AS ending FROM task LEFT JOIN ending ON ending.task = task.n WHERE task.id = ?',
+    'SELECT n, state, ending.id AS ending FROM tasks LEFT JOIN ending ON ending.task = tasks.n WHERE tasks.id = ?',
     message.task_id,
   );
   if (!known) return 'unknown';

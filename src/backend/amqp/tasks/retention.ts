@@ -61,7 +61,7 @@ export class OpenTasks {
     return ['queued', 'scheduled', 'working', 'failed', 'expired']
       .flatMap((status) =>
         cache.db.all<StoredRow>(
-          `SELECT n, state FROM task
+          `SELECT n, state FROM tasks
            WHERE status = ?1 AND status <> 'completed' AND (dead = 1 OR status NOT IN ('failed', 'expired'))
              AND (?2 IS NULL OR role = ?2) AND ${which}
            ORDER BY n LIMIT ${MOST}`,

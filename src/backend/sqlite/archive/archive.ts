@@ -35,7 +35,7 @@ export class SqliteArchive implements Archive {
     const store = this.#usable();
     if (!store) return true;
     try {
-      return store.get('SELECT 1 FROM event LIMIT 1') !== undefined;
+      return store.get('SELECT 1 FROM events LIMIT 1') !== undefined;
     } finally {
       store.close();
     }
@@ -77,7 +77,7 @@ export class SqliteArchive implements Archive {
       replaceContent(store, copy.path, () => {
         if (epochOf(store) >= epoch)
           throw new AgentqError('busy', 'another restore was faster', 'look at what it restored');
-        if (!store.get('SELECT 1 FROM event LIMIT 1')) return;
+        if (!store.get('SELECT 1 FROM events LIMIT 1')) return;
         SqliteCopy.of(this.#database, `${this.#scratch}.before`, fileMode).close();
         renameSync(`${this.#scratch}.before`, aside);
         syncName(aside);
@@ -106,7 +106,7 @@ export class SqliteArchive implements Archive {
   /** Wakes the waiting processes, which then read the restored store. */
   #ring(store: Connection): void {
     const bell = new Doorbell(bellsIn(this.#options.dir), this.#options.fileMode);
-    for (const { role } of store.all<{ role: string }>('SELECT DISTINCT role FROM task')) bell.ring({ role });
+    for (const { role } of store.all<{ role: string }>('SELECT DISTINCT role FROM tasks')) bell.ring({ role });
     bell.ring('finished');
     bell.close();
   }
@@ -162,9 +162,9 @@ function beginEpoch(
   now: number,
 ): { tasks: number; leases_ended: number } {
   let leases_ended = 0;
-  const { n: tasks } = db.get<{ n: number }>('SELECT count(*) AS n FROM task')!;
+  const { n: tasks } = db.get<{ n: number }>('SELECT count(*) AS n FROM tasks')!;
   db.transaction(() => {
-    for (const row of db.all<StoredRow>("SELECT n, state FROM task WHERE status <> 'completed'").map(toRow)) {
+    for (const row of db.all<StoredRow>("SELECT n, state FROM tasks WHERE status <> 'completed'").map(toRow)) {
       const { events, task } = decide(row.task, { type: 'restore', epoch, since }, { now, random: () => 0 });
       if (row.task.status === 'working') leases_ended++;
       if (task && events.length > 0) record(db, row, task, events);

@@ -33,7 +33,8 @@ export class SqliteCopy implements StoreCopy {
   }
 
   /**
-   * Copies a store as it is now, including its write-ahead log, while other processes continue.
+   * Copies a store as it is now, including its write-ahead log, while other processes continue. The copy of a store of
+   * an older version is migrated.
    * @param mode of the new file
    */
   static of(source: string, path: string, mode: number): SqliteCopy {
@@ -41,7 +42,7 @@ export class SqliteCopy implements StoreCopy {
     closeSync(openSync(path, 'wx', mode));
     try {
       chmodSync(path, mode); // overrides the umask
-      const from = Connection.open(source, storeSchema);
+      const from = Connection.open(source, storeSchema, true);
       let selfContained: boolean;
       try {
         selfContained = from.get<{ journal_mode: string }>('PRAGMA journal_mode')?.journal_mode !== 'wal';
@@ -57,7 +58,7 @@ export class SqliteCopy implements StoreCopy {
   }
 
   *tasks(): Generator<Task> {
-    for (const { state } of this.db.each<StoredRow>('SELECT n, state FROM task ORDER BY n'))
+    for (const { state } of this.db.each<StoredRow>('SELECT n, state FROM tasks ORDER BY n'))
       yield parseStored(state) as Task;
   }
 

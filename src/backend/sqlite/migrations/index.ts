@@ -1,0 +1,4 @@
+import { newTableNames } from './2-new-table-names.ts';
+
+/** The step to version 2, to version 3, and so on. A released step is never changed. */
+export const migrations: readonly string[] = [newTableNames];

@@ -1,0 +1,47 @@
+import { copyFileSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Event } from '../../../src/core/task/event.ts';
+import type { Task } from '../../../src/core/task/task.ts';
+import { scratchFolder } from './scratch.ts';
+
+const fixtures = join(import.meta.dirname, '../../fixtures/0.1');
+
+/** What agentq 0.1 read from the file that it wrote. */
+export interface Fixture {
+  /** When it read it, ms since 1970. */
+  readonly at: number;
+  /** The result messages in their queues, by the id of their task. */
+  readonly mail: readonly { readonly queue: string; readonly id: string }[];
+  /** In the order in which they were submitted. */
+  readonly tasks: readonly { readonly task: Task; readonly events: readonly Event[] }[];
+}
+
+export function fixture(name: 'store' | 'log'): Fixture {
+  return JSON.parse(readFileSync(join(fixtures, `${name}.json`), 'utf8')) as Fixture;
+}
+
+/** @returns a folder with the store that agentq 0.1 wrote */
+export function storeOfFixture(): string {
+  const dir = scratchFolder();
+  copyFileSync(join(fixtures, 'store.db'), join(dir, 'agentq.db'));
+  return dir;
+}
+
+export interface FixtureMessage {
+  /** Without the prefix of the queue. */
+  readonly exchange: string;
+  readonly key: string;
+  readonly properties: Readonly<Record<string, unknown>>;
+  readonly content: Buffer;
+}
+
+/** The messages of a log that agentq 0.1 wrote. */
+export function messagesOfFixture(): readonly FixtureMessage[] {
+  return readFileSync(join(fixtures, 'log.jsonl'), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => {
+      const message = JSON.parse(line) as FixtureMessage & { readonly content: string };
+      return { ...message, content: Buffer.from(message.content, 'base64') };
+    });
+}
