@@ -138,7 +138,16 @@ test('a cache that came along and one that is new agree', () => {
       const growing = new Machine();
       for (const part of parts) growing.fold(hostile.from(growing.cache.position().last + 1).slice(0, part));
       growing.read(hostile);
-      for (const table of ['task', 'event', 'ending', 'hearsay', 'role_clock', 'role_silence', 'passed_over', 'worker'])
+      for (const table of [
+        'tasks',
+        'events',
+        'ending',
+        'hearsay',
+        'role_clock',
+        'role_silence',
+        'passed_over',
+        'workers',
+      ])
         expect(growing.cache.db.all(`SELECT * FROM ${table}`), table).toEqual(
           whole.cache.db.all(`SELECT * FROM ${table}`),
         );
