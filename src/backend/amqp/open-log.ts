@@ -7,6 +7,7 @@ import { OpenTasks } from './tasks/retention.ts';
 import { TaskCommits } from './tasks/commit.ts';
 import { MessageRelay } from './tasks/message-relay.ts';
 import { DueTasks } from './tasks/due-tasks.ts';
+import { identityOf } from './connection/broker-url.ts';
 import type { ReconnectingClient } from './connection/reconnecting-client.ts';
 import { Log } from './log/log.ts';
 import { LogBackend } from './log-backend.ts';
@@ -36,7 +37,7 @@ export function openLog(
     tokenGrace = DEFAULT_TOKEN_GRACE,
     outageGrace = DEFAULT_OUTAGE_GRACE,
   } = broker;
-  const cache = new Cache(dir, `${client.place} ${names.prefix}`, fileMode);
+  const cache = new Cache(dir, `${identityOf(client.address)} ${names.prefix}`, fileMode);
   // Uses the time in which the connection is opened.
   setImmediate(() => cache.begin());
   const grace = new OutageGrace(outageGrace, cache, clock);

@@ -46,7 +46,8 @@ export const define: Define = (command, context) =>
       const dir = mkdtempSync(join(locate(system, on ?? tmpdir()), 'agentq-torture-'));
       const chosen = seed ?? Math.floor(system.random() * 1_000_000) + 1;
       // The run has its own queues on the broker too, separate from other tasks.
-      const url = namedUrl && withPrefix(namedUrl, `torture-${chosen}-${system.pid}`);
+      const prefix = `torture-${chosen}-${system.pid}`;
+      const url = namedUrl && withPrefix(namedUrl, prefix);
       const dirs = (url === undefined ? ['one'] : ['one', 'two']).map((name) => join(dir, name));
       const workspaces = await Promise.all(dirs.map((one) => makeWorkspace(one, join(dir, 'store'), system)));
       const [workspace] = workspaces;
@@ -78,7 +79,7 @@ export const define: Define = (command, context) =>
           throw new AgentqError(
             'unhealthy',
             `${wrong.length} faults: ${wrong.slice(0, 5).join('; ')}`,
-            `the store is kept: ${dir}${url === undefined ? '' : `, and what lies on the broker under ${new URL(url).searchParams.get('prefix')}`}`,
+            `the store is kept: ${dir}${url === undefined ? '' : `, and what lies on the broker under ${prefix}`}`,
           );
         }
         await declared?.remove(topology);
@@ -94,10 +95,12 @@ async function makeWorkspace(dir: string, store: string, from: CurrentFolder): P
   return workspace;
 }
 
+/** Not with URL, which reads no URL with several hosts and ports. */
 function withPrefix(url: string, prefix: string): string {
-  const parsed = new URL(url);
-  parsed.searchParams.set('prefix', prefix);
-  return parsed.href;
+  const [address = '', query = ''] = url.split('?', 2);
+  const parameters = new URLSearchParams(query);
+  parameters.set('prefix', prefix);
+  return `${address}?${parameters.toString()}`;
 }
 
 function faults({ lost, completedTwice, staleAccepted, findings }: TortureReport): string[] {

@@ -1,6 +1,7 @@
 import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { AgentqError } from '../../../core/errors.ts';
+import { sha256Hex } from '../../../core/sha256.ts';
 import { Connection } from '../../projection/connection.ts';
 import { cacheSchema } from './schema.ts';
 import { entryTime } from '../wire/entry-id.ts';
@@ -30,6 +31,9 @@ export interface FoldedEntry {
 /** The maximum length of a file name without its endings, in bytes. */
 const LONGEST_NAME = 200;
 
+/** The length of the hash in a shortened file name, in characters. */
+const HASH = 16;
+
 /** The approximate storage that a broker needs for a message besides its content, in bytes. */
 const OVERHEAD = 400;
 
@@ -41,6 +45,14 @@ const LONGEST_REASON = 200;
 
 /** An entry of this age can't be published again, and its record is deleted, in ms. */
 const REMEMBERED = 86_400_000;
+
+/** A hash distinguishes long identities that differ only at the end, such as those with many hosts. */
+function fileName(identity: string): string {
+  const name = encodeURIComponent(identity);
+  return name.length <= LONGEST_NAME
+    ? name
+    : `${name.slice(0, LONGEST_NAME - HASH)}${sha256Hex(identity).slice(0, HASH)}`;
+}
 
 /**
  * The cache of one log, in its own file: two brokers, or two virtual hosts, never share one. It is opened on first use:
@@ -55,7 +67,7 @@ export class Cache {
 
   /** @param identity distinguishes this log from others */
   constructor(dir: string, identity: string, mode: number) {
-    this.#path = join(dir, `cache-${encodeURIComponent(identity).slice(0, LONGEST_NAME)}.db`);
+    this.#path = join(dir, `cache-${fileName(identity)}.db`);
     this.#mode = mode;
   }
 

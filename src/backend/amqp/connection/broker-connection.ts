@@ -43,6 +43,19 @@ export class BrokerConnection {
     });
   }
 
+  /** Calls back when the broker accepts no messages, because it is short of memory or disk. */
+  onBlocked(listener: (reason: string) => void): void {
+    this.#model.on('blocked', listener);
+  }
+
+  onUnblocked(listener: () => void): void {
+    this.#model.on('unblocked', listener);
+  }
+
+  onLost(listener: () => void): void {
+    this.#model.on('close', listener);
+  }
+
   /** Resolves when the connection is lost. */
   get lost(): Promise<void> {
     if (this.#closed) return Promise.resolve();

@@ -135,3 +135,14 @@ function untrusted(message: string, place: string): AgentqError {
     'cacertfile in the URL names who vouches for it',
   );
 }
+
+/** The driver's error for bytes that are no AMQP frame, such as the answer of a web server. */
+const NO_AMQP = /^(Frame size \d+ exceeds maxFrameSize|Invalid frame|Unknown frame type)/;
+
+/** Why a connection could not be opened, in one line for a user. */
+export function reasonOf(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (NO_AMQP.test(message)) return 'what answers there is no AMQP 0-9-1 broker';
+  const first = error instanceof AggregateError ? (error.errors[0] as Error | undefined)?.message : undefined;
+  return typeof code === 'string' && message === '' ? (first ?? code) : message.split('\n')[0]!;
+}

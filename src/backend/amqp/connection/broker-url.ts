@@ -2,11 +2,17 @@ import { readFileSync, statSync } from 'node:fs';
 import { AgentqError } from '../../../core/errors.ts';
 import { DEFAULT_PREFIX } from '../wire/names.ts';
 
+/** One node of a broker. An IPv6 address has no brackets. */
+export interface Host {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** The address of a broker, and the login. */
 export interface BrokerUrl {
   readonly secure: boolean;
-  readonly host: string;
-  readonly port: number;
+  /** The nodes of a cluster, or one broker; at least one. */
+  readonly hosts: readonly Host[];
   readonly vhost: string;
   readonly user: string;
   readonly password: string;
@@ -27,18 +33,16 @@ const DEFAULT_HEARTBEAT = 5;
 
 /**
  * Reads a URL as https://www.rabbitmq.com/docs/uri-spec and https://www.rabbitmq.com/docs/uri-query-parameters specify,
- * with agentq's own parameter `prefix`: names begin with it instead of `agentq`.
+ * with two additions: several hosts, with commas between them (`amqp://u:p@h1,h2:5673,[::1]/vhost`), and the parameter
+ * `prefix`: names begin with it instead of `agentq`.
  * @throws AgentqError `usage`, `unreadable-file`; neither repeats the URL, which may contain a password
  */
 export function parseBrokerUrl(text: string): BrokerUrl {
-  let url: URL;
-  try {
-    url = new URL(text);
-  } catch {
-    throw wrong('it is no URL');
-  }
+  const { first, others } = splitHosts(text);
+  const url = parse(first);
   const secure = url.protocol === 'amqps:';
-  if (url.hostname === '') throw wrong('it names no host');
+  const hosts = [url, ...others.map((host) => parse(`${url.protocol}//${host}`))].map((one) => hostOf(one, secure));
+  if (new Set(hosts.map(nameOf)).size < hosts.length) throw wrong('it names a host twice');
   const query = url.searchParams;
   const unknown = [...query.keys()].find((key) => !known.has(key));
   // Not quoted: it may be the rest of a password that contains a question mark.
@@ -47,8 +51,7 @@ export function parseBrokerUrl(text: string): BrokerUrl {
   if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/.test(prefix)) throw wrong('its prefix is no name');
   return {
     secure,
-    host: url.hostname.replace(/^\[|\]$/g, ''),
-    port: Number(url.port || (secure ? 5671 : 5672)),
+    hosts,
     vhost: url.pathname === '' || url.pathname === '/' ? '/' : decode(url.pathname.slice(1)),
     user: url.username === '' ? 'guest' : decode(url.username),
     password: url.username === '' && url.password === '' ? 'guest' : decode(url.password),
@@ -64,13 +67,35 @@ export function parseBrokerUrl(text: string): BrokerUrl {
   };
 }
 
+/** Splits a URL with several hosts: a URL with the first one, and the others as HOST or HOST:PORT. */
+function splitHosts(text: string): { readonly first: string; readonly others: readonly string[] } {
+  const [, before, named, after] = /^([^:/?#]*:\/\/(?:[^/?#]*@)?)([^/?#@]*)(.*)$/s.exec(text) ?? [];
+  if (named === undefined || !named.includes(',')) return { first: text, others: [] };
+  const [host, ...others] = named.split(',');
+  if ([host, ...others].includes('')) throw wrong('it has a comma without a host');
+  return { first: `${before}${host}${after}`, others };
+}
+
+function parse(text: string): URL {
+  try {
+    return new URL(text);
+  } catch {
+    throw wrong('it is no URL');
+  }
+}
+
+function hostOf({ hostname, port }: URL, secure: boolean): Host {
+  if (hostname === '') throw wrong('it names no host');
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || (secure ? 5671 : 5672)) };
+}
+
 const known = new Set(['prefix', 'heartbeat', 'cacertfile', 'certfile', 'keyfile', 'server_name_indication', 'verify']);
 
 function wrong(problem: string): AgentqError {
   return new AgentqError(
     'usage',
     `the URL of the broker is wrong: ${problem}`,
-    'it is like amqp://USER:PASSWORD@HOST:5672/VHOST, with special characters as %XX',
+    'it is like amqp://USER:PASSWORD@HOST:5672/VHOST, with special characters as %XX; a cluster: @HOST1,HOST2/',
   );
 }
 
@@ -100,7 +125,16 @@ function fileOf(query: URLSearchParams, parameter: string): Buffer | undefined {
   }
 }
 
-/** The address without its secrets, for messages: the host, the port and the virtual host. */
-export function placeOf({ host, port, vhost }: BrokerUrl): string {
-  return `${host}:${port}${vhost === '/' ? '' : `/${vhost}`}`;
+/** The address without its secrets, for messages: hosts, ports and the virtual host. */
+export function placeOf({ hosts, vhost }: Pick<BrokerUrl, 'hosts' | 'vhost'>): string {
+  return `${hosts.map(nameOf).join(',')}${vhost === '/' ? '' : `/${vhost}`}`;
+}
+
+/** Distinguishes a broker and virtual host from others, in whatever order the URL names the hosts. */
+export function identityOf({ hosts, vhost }: BrokerUrl): string {
+  return placeOf({ hosts: hosts.toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1)), vhost });
+}
+
+function nameOf({ host, port }: Host): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -1,8 +1,11 @@
-import amqplib, { type ChannelModel } from 'amqplib';
 import { AgentqError } from '../../../core/errors.ts';
-import { type BrokerUrl, placeOf } from './broker-url.ts';
-import { ConnectionLost, explain, isComingUp, isFinal, unbound, Unroutable } from './broker-error.ts';
+import { NoAnswer, whileAnswering } from './answer-watch.ts';
+import { type BrokerUrl, type Host, placeOf } from './broker-url.ts';
+import { ConnectionLost, explain, reasonOf, unbound, Unroutable } from './broker-error.ts';
+import { connect } from './connect.ts';
+import { type ConnectionEvent, type ConnectionState, nextState, NO_ANSWER, noticeOf } from './connection-state.ts';
 import { monotonic } from './monotonic.ts';
+import { afterRequest, afterRound, connectTimeout, patienceOf } from './retry-policy.ts';
 import { BrokerConnection } from './broker-connection.ts';
 
 export interface ClientOptions {
@@ -16,24 +19,7 @@ export interface ClientOptions {
   readonly random: () => number;
 }
 
-/**
- * The waits between two tries to connect, in ms: growing, and with random jitter so that workers do not connect all at
- * once.
- */
-const FIRST_WAIT = 100;
-const LONGEST_WAIT = 1_000;
-
-/** How long to wait if an earlier wait failed, in ms. */
-const ONE_TRY = 500;
-
-/** How often to check whether the broker's queues are available, in ms. */
-const COMING_UP = 200;
-
-/** How often to check whether the patience with a silent broker has ended, in ms. */
-const STILL_SILENT = 100;
-
-/** How long one try to connect may take, in ms. */
-const LONGEST_TRY = 10_000;
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 /**
  * Connects to a broker when a connection is first needed, and again after it was lost. An operation that was pending
@@ -42,22 +28,19 @@ const LONGEST_TRY = 10_000;
 export class ReconnectingClient {
   readonly address: BrokerUrl;
   readonly #options: ClientOptions;
-  #connection: Promise<BrokerConnection> | undefined;
-  #current: BrokerConnection | undefined;
-  #away = false;
-  /** Whether the broker does not answer on an open connection. */
-  #silent = false;
+  #state: ConnectionState<BrokerConnection> = { status: 'idle' };
+  /** The index of the host that the next round of tries begins with. */
+  #firstHost: number;
+  /** Whether a wait has failed since the broker last answered. */
   #gaveUp = false;
-  #problem = 'it does not answer';
-  /** The latest deadline of all waiting callers, by monotonic(). */
-  #until = 0;
-  #closed = false;
   /** When the connection was lost, until the log contains the outage: ms since 1970. */
-  #lostAt: number | undefined;
+  #outageStart: number | undefined;
 
   constructor(address: BrokerUrl, options: ClientOptions) {
     this.address = address;
     this.#options = options;
+    // So that processes use all nodes of a cluster.
+    this.#firstHost = Math.floor(options.random() * address.hosts.length);
   }
 
   get place(): string {
@@ -72,7 +55,14 @@ export class ReconnectingClient {
 
   /** How long a new request waits for the broker, in ms. After a wait that failed, it is shorter. */
   get patience(): number {
-    return this.#gaveUp ? Math.min(ONE_TRY, this.#options.patience) : this.#options.patience;
+    return patienceOf(this.#options.patience, this.#gaveUp);
+  }
+
+  /** Whether it is known that publishing is currently impossible. */
+  get away(): boolean {
+    const state = this.#state;
+    if (state.status === 'open') return state.connection.blocked !== undefined;
+    return state.status === 'retrying' || state.status === 'unreachable' || state.status === 'silent';
   }
 
   /**
@@ -87,51 +77,30 @@ export class ReconnectingClient {
     for (;;) {
       const connection = await this.connection(deadline);
       try {
-        const result = await this.#unlessSilent(connection, deadline, patience, connection.until(body(connection)));
+        const request = connection.until(body(connection));
+        const result = await whileAnswering(connection, { deadline, patience }, request);
         this.#answered();
         return result;
       } catch (error) {
+        if (error instanceof NoAnswer) throw this.#unanswered(error);
         const lost = await connection.isLost(error);
-        if (!lost && !isComingUp(error)) throw explain(error, this.place);
-        if (this.#closed || monotonic() >= deadline) throw this.#inVain(error as Error);
-        if (!lost) await new Promise((resolve) => setTimeout(resolve, COMING_UP));
+        const left = this.#state.status === 'closed' ? 0 : deadline - monotonic();
+        const after = afterRequest(error, lost, left);
+        if (after.next === 'fail') throw explain(error, this.place);
+        if (after.next === 'give-up') throw this.#inVain(error as Error);
+        if (after.wait > 0) await pause(after.wait);
       }
     }
   }
 
-  /** A broker that is short of memory or disk blocks publishing, and a frozen one sends nothing. */
-  async #unlessSilent<T>(
-    connection: BrokerConnection,
-    deadline: number,
-    patience: number,
-    work: Promise<T>,
-  ): Promise<T> {
-    const over = Promise.withResolvers<never>();
-    let { beats } = connection;
-    // Counted in checks, not in time: a process that was suspended has not read what has arrived.
-    let silence = 0;
-    const looking = setInterval(() => {
-      silence = connection.beats === beats ? silence + STILL_SILENT : 0;
-      beats = connection.beats;
-      if (monotonic() < deadline) return;
-      if (connection.blocked !== undefined) {
-        over.reject(this.#unreachable(`it takes nothing just now (${connection.blocked})`));
-      } else if (silence >= patience) {
-        this.#tellSilent();
-        over.reject(this.#unreachable('it does not answer'));
-      }
-    }, STILL_SILENT);
-    return Promise.race([work, over.promise]).finally(() => clearInterval(looking));
-  }
-
-  #tellSilent(): void {
-    if (!this.#silent) this.#options.say(`the broker at ${this.place} does not answer`);
-    this.#silent = true;
+  #unanswered({ blocked }: NoAnswer): AgentqError {
+    if (blocked !== undefined) return this.#unreachable(`it takes nothing just now (${blocked})`);
+    this.#on({ type: 'went-silent' });
+    return this.#unreachable(NO_ANSWER);
   }
 
   #answered(): void {
-    if (this.#silent) this.#options.say(`the broker at ${this.place} answers again`);
-    this.#silent = false;
+    this.#on({ type: 'answered' });
     this.#gaveUp = false;
   }
 
@@ -139,99 +108,6 @@ export class ReconnectingClient {
     // The log can be read, and a message for it is returned: the cause is not a start of the broker.
     if (error instanceof Unroutable) return unbound(error.key);
     return this.#unreachable(error.message);
-  }
-
-  /** Whether it is known that publishing is currently impossible. */
-  get away(): boolean {
-    return this.#away || this.#silent || this.#current?.blocked !== undefined;
-  }
-
-  /** @param deadline by monotonic(); Infinity to try without end */
-  async connection(deadline: number): Promise<BrokerConnection> {
-    if (this.#current && !this.#current.closed) return this.#current;
-    // One loop connects for all callers, until the latest deadline.
-    this.#until = Math.max(this.#until, deadline);
-    this.#connection ??= this.#connect().finally(() => {
-      this.#connection = undefined;
-      this.#until = 0;
-    });
-    if (deadline === Infinity) return this.#connection;
-    const end = Promise.withResolvers<never>();
-    const left = Math.max(0, deadline - monotonic());
-    const timer = setTimeout(() => end.reject(this.#unreachable(this.#problem)), left);
-    return Promise.race([this.#connection, end.promise]).finally(() => clearTimeout(timer));
-  }
-
-  async #connect(): Promise<BrokerConnection> {
-    for (let tries = 0; ; tries++) {
-      if (this.#closed) throw new ConnectionLost('closed');
-      try {
-        const model = await this.#open();
-        if (this.#closed) await model.close();
-        const connection = new BrokerConnection(model, this.#lostAt);
-        model.on('blocked', (reason: string) =>
-          this.#options.say(`the broker at ${this.place} takes nothing just now (${reason})`),
-        );
-        model.on('unblocked', () => {
-          this.#gaveUp = false;
-          this.#options.say(`the broker at ${this.place} takes messages again`);
-        });
-        model.on('close', () => this.#onLost(connection));
-        this.#current = connection;
-        if (this.#away || this.#silent) this.#options.say(`the broker at ${this.place} is back`);
-        this.#away = false;
-        this.#silent = false;
-        this.#gaveUp = false;
-        return connection;
-      } catch (error) {
-        if (isFinal(error)) throw explain(error, this.place);
-        this.#problem = reasonOf(error);
-        const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** tries) * (0.5 + this.#options.random());
-        if (monotonic() + wait >= this.#until) throw this.#unreachable(this.#problem);
-        this.#tellAway();
-        await new Promise((resolve) => setTimeout(resolve, wait));
-      }
-    }
-  }
-
-  #tellAway(): void {
-    if (this.#away || this.#silent) return;
-    this.#away = true;
-    const left = Math.round((this.#until - monotonic()) / 1_000);
-    const span = left === Infinity ? '' : ` for ${Math.max(1, left)} s`;
-    this.#options.say(`no broker at ${this.place} (${this.#problem}); trying again${span}`);
-  }
-
-  /** The log contains the outage before this connection. */
-  outageIsRecorded(): void {
-    this.#lostAt = undefined;
-  }
-
-  #onLost(connection: BrokerConnection): void {
-    if (this.#current !== connection) return;
-    this.#current = undefined;
-    if (!this.#closed) this.#lostAt ??= this.#options.clock();
-  }
-
-  async #open(): Promise<ChannelModel> {
-    const { secure, host, port, vhost, user, password, heartbeat, tls } = this.address;
-    const timeout = Math.max(1, Math.min(LONGEST_TRY, this.#until - monotonic()));
-    const model = await amqplib.connect(
-      {
-        protocol: secure ? 'amqps' : 'amqp',
-        hostname: host,
-        port,
-        username: user,
-        password,
-        vhost: encodeURIComponent(vhost),
-        heartbeat,
-        frameMax: 131_072,
-      },
-      { noDelay: true, timeout, clientProperties: { connection_name: 'agentq' }, ...(secure && tls) },
-    );
-    // After an error the driver emits a close, which is handled.
-    model.on('error', () => {});
-    return model;
   }
 
   #unreachable(problem: string): AgentqError {
@@ -243,24 +119,143 @@ export class ReconnectingClient {
     );
   }
 
+  /** @param deadline by monotonic(); Infinity to try without end */
+  async connection(deadline: number): Promise<BrokerConnection> {
+    const opening = this.#opening(deadline);
+    if (deadline === Infinity) return opening;
+    const end = Promise.withResolvers<never>();
+    const left = Math.max(0, deadline - monotonic());
+    const timer = setTimeout(() => end.reject(this.#unreachable(this.#problem)), left);
+    return Promise.race([opening, end.promise]).finally(() => clearTimeout(timer));
+  }
+
+  /** One loop connects for all callers, until the latest deadline. */
+  async #opening(deadline: number): Promise<BrokerConnection> {
+    const state = this.#state;
+    switch (state.status) {
+      case 'open':
+      case 'silent':
+        return state.connection;
+      case 'connecting':
+      case 'retrying':
+        this.#on({ type: 'joined', deadline });
+        return state.opening;
+      case 'idle':
+      case 'unreachable': {
+        const { promise: opening, resolve, reject } = Promise.withResolvers<BrokerConnection>();
+        this.#on({ type: 'begin', opening, deadline });
+        this.#open().then(resolve, reject);
+        return opening;
+      }
+      case 'closed':
+        throw new ConnectionLost('closed');
+      default:
+        return state satisfies never;
+    }
+  }
+
+  async #open(): Promise<BrokerConnection> {
+    try {
+      for (let round = 0; ; round++) {
+        const errors: unknown[] = [];
+        const hosts = this.#hostsInOrder();
+        for (const [tried, host] of hosts.entries()) {
+          const rest = { untried: hosts.length - tried, all: hosts.length };
+          try {
+            const model = await connect(this.address, host, connectTimeout(round, rest, this.#left));
+            return await this.#opened(new BrokerConnection(model, this.#outageStart), host);
+          } catch (error) {
+            if (this.#state.status === 'closed') throw error;
+            errors.push(error);
+          }
+        }
+        const problem = [...new Set(errors.map(reasonOf))].join('; ');
+        const after = afterRound(errors, round, this.#left, this.#options.random());
+        if (after.next === 'fail')
+          throw explain(errors[after.host], placeOf({ ...this.address, hosts: [hosts[after.host]!] }));
+        if (after.next === 'give-up') throw this.#unreachable(problem);
+        this.#on({ type: 'round-failed', problem });
+        await pause(after.wait);
+        if (this.#state.status === 'closed') throw new ConnectionLost('closed');
+      }
+    } catch (error) {
+      this.#on({ type: 'ended' });
+      throw error;
+    }
+  }
+
+  #hostsInOrder(): readonly Host[] {
+    const { hosts } = this.address;
+    return [...hosts.slice(this.#firstHost), ...hosts.slice(0, this.#firstHost)];
+  }
+
+  async #opened(connection: BrokerConnection, host: Host): Promise<BrokerConnection> {
+    if (this.#state.status === 'closed') {
+      await connection.close();
+      throw new ConnectionLost('closed');
+    }
+    const { hosts } = this.address;
+    // A node that has failed is tried last.
+    this.#firstHost = (hosts.indexOf(host) + 1) % hosts.length;
+    connection.onBlocked((reason) => this.#say(`takes nothing just now (${reason})`));
+    connection.onUnblocked(() => {
+      this.#gaveUp = false;
+      this.#say('takes messages again');
+    });
+    connection.onLost(() => this.#lost(connection));
+    this.#on({ type: 'opened', connection });
+    this.#gaveUp = false;
+    return connection;
+  }
+
+  #lost(connection: BrokerConnection): void {
+    const before = this.#state;
+    this.#on({ type: 'lost', connection });
+    if (this.#state !== before) this.#outageStart ??= this.#options.clock();
+  }
+
+  /** The log contains the outage before this connection. */
+  outageIsRecorded(): void {
+    this.#outageStart = undefined;
+  }
+
+  /** The time up to the latest deadline of the callers that wait, in ms. */
+  get #left(): number {
+    return 'deadline' in this.#state ? this.#state.deadline - monotonic() : 0;
+  }
+
+  get #problem(): string {
+    return 'problem' in this.#state ? this.#state.problem : NO_ANSWER;
+  }
+
+  #on(event: ConnectionEvent<BrokerConnection>): void {
+    const before = this.#state;
+    this.#state = nextState(before, event);
+    const notice = noticeOf(before, this.#state);
+    if (notice === 'away') this.#sayAway();
+    else if (notice === 'back') this.#say('is back');
+    else if (notice === 'silent') this.#say('does not answer');
+    else if (notice === 'answers-again') this.#say('answers again');
+  }
+
+  #sayAway(): void {
+    const left = Math.round(this.#left / 1_000);
+    const span = left === Infinity ? '' : ` for ${Math.max(1, left)} s`;
+    this.#options.say(`no broker at ${this.place} (${this.#problem}); trying again${span}`);
+  }
+
+  #say(what: string): void {
+    this.#options.say(`the broker at ${this.place} ${what}`);
+  }
+
   /**
    * @param waiting whether to wait until the broker has closed the connection, and so has processed earlier
    * acknowledgements
    */
   async close(waiting = true): Promise<void> {
-    this.#closed = true;
-    const connection = this.#current;
-    this.#current = undefined;
-    if (connection && !connection.closed) await (waiting ? connection.close() : connection.leave());
+    const state = this.#state;
+    this.#on({ type: 'closed' });
+    if ('connection' in state && !state.connection.closed)
+      await (waiting ? state.connection.close() : state.connection.leave());
   }
-}
-
-/** The driver's error for bytes that are no AMQP frame, such as the answer of a web server. */
-const NO_AMQP = /^(Frame size \d+ exceeds maxFrameSize|Invalid frame|Unknown frame type)/;
-
-function reasonOf(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (NO_AMQP.test(message)) return 'what answers there is no AMQP 0-9-1 broker';
-  const first = error instanceof AggregateError ? (error.errors[0] as Error | undefined)?.message : undefined;
-  return typeof code === 'string' && message === '' ? (first ?? code) : message.split('\n')[0]!;
 }

@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'vitest';
+import { identityOf, parseBrokerUrl, placeOf } from '../../src/backend/amqp/connection/broker-url.ts';
+import { AgentqError } from '../../src/core/errors.ts';
+
+const hostsOf = (url: string) => parseBrokerUrl(url).hosts.map(({ host, port }) => `${host} ${port}`);
+
+describe('the hosts of a URL', () => {
+  test.for([
+    ['amqp://broker', ['broker 5672']],
+    ['amqps://broker', ['broker 5671']],
+    ['amqp://u:p@a,b,c/v', ['a 5672', 'b 5672', 'c 5672']],
+    ['amqps://a,b:5673/', ['a 5671', 'b 5673']],
+    ['amqp://a:1,b:2?prefix=x', ['a 1', 'b 2']],
+    ['amqp://a:1,a:2', ['a 1', 'a 2']],
+    ['amqp://[::1]:1,[fe80::2],c', ['::1 1', 'fe80::2 5672', 'c 5672']],
+    ['amqp://u,v:p,q%40@a,b/x,y', ['a 5672', 'b 5672']],
+  ] as const)('%s', ([url, hosts]) => {
+    expect(hostsOf(url)).toEqual(hosts);
+  });
+
+  test('share the login, the virtual host and the parameters', () => {
+    const url = 'amqps://u%2C1:p%40%2C@a,b:1/v%2Fw,x?prefix=own&heartbeat=9&verify=verify_none';
+    expect(parseBrokerUrl(url)).toMatchObject({
+      secure: true,
+      user: 'u,1',
+      password: 'p@,',
+      vhost: 'v/w,x',
+      prefix: 'own',
+      heartbeat: 9,
+      tls: { rejectUnauthorized: false },
+    });
+  });
+
+  test.for([
+    'amqp://agent:hunter2@a,/v',
+    'amqp://agent:hunter2@,a/v',
+    'amqp://agent:hunter2@a,,b/v',
+    'amqp://agent:hunter2@a,b:port/v',
+    'amqp://agent:hunter2@a,b:99999/v',
+    'amqp://agent:hunter2@a, b/v',
+    'amqp://agent:hunter2@a,b,a:5672/v',
+    'amqp://agent:hunter2@a,:5672/v',
+    'amqp://agent:hunter2@a,[::1/v',
+    'amqp://agent:hunter2,b/v',
+    'amqp://agent:hun/ter2@a,b/v',
+  ])('are refused and not quoted: %s', (url) => {
+    const refusal = (() => {
+      try {
+        return parseBrokerUrl(url);
+      } catch (error) {
+        return error;
+      }
+    })();
+    expect(refusal).toBeInstanceOf(AgentqError);
+    expect(refusal).toMatchObject({
+      code: 'usage',
+      message: expect.stringMatching(/^the URL of the broker is wrong: /),
+    });
+    expect(String((refusal as AgentqError).message)).not.toMatch(/hun|agent/);
+  });
+});
+
+test('the place names hosts, ports and virtual host, and no login', () => {
+  expect(placeOf(parseBrokerUrl('amqp://u:p@b,[::1]:9,a/%2f'))).toBe('b:5672,[::1]:9,a:5672');
+  expect(placeOf(parseBrokerUrl('amqp://u:p@b/v'))).toBe('b:5672/v');
+});
+
+test('the order of the hosts makes no other broker', () => {
+  const identities = ['amqp://b,a:1,c/v', 'amqp://c,b,a:1/v', 'amqp://a:1/v'].map((url) =>
+    identityOf(parseBrokerUrl(url)),
+  );
+  expect(identities[0]).toBe(identities[1]);
+  expect(identities[2]).not.toBe(identities[1]);
+});
