@@ -56,7 +56,7 @@ describe('the hosts of a URL', () => {
       code: 'usage',
       message: expect.stringMatching(/^the URL of the broker is wrong: /),
     });
-    expect(String((refusal as AgentqError).message)).not.toMatch(/hun|agent/);
+    expect((refusal as AgentqError).message).not.toMatch(/hun|agent/);
   });
 });
 
