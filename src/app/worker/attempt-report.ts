@@ -1,6 +1,3 @@
-/** The reason for stopping a child before it ends by itself. */
-export type StopReason = 'cancelled' | 'lease-lost' | 'timeout' | 'handed-back' | 'worker-fault';
-
 /** The possible outcomes of an attempt. `kept`: it has ended during an outage; its outcome is in the outbox. */
 export const outcomes = [
   'completed',
@@ -14,9 +11,13 @@ export const outcomes = [
 ] as const;
 
 /** The outcome of an attempt. */
-export interface AttemptReport {
-  readonly id: string;
-  readonly attempt: number;
+export interface Outcome {
   readonly outcome: (typeof outcomes)[number];
   readonly reason?: string | undefined;
+}
+
+/** The outcome of one attempt of one task. */
+export interface AttemptReport extends Outcome {
+  readonly id: string;
+  readonly attempt: number;
 }

@@ -1,5 +1,5 @@
 import { lstatSync, mkdirSync } from 'node:fs';
-import { AgentqError, isAway } from '../../core/errors.ts';
+import { type AgentqError, isAway } from '../../core/errors.ts';
 import type { Evidence } from '../../core/evidence/evidence.ts';
 import { findSecret } from '../../core/secrets/find-secret.ts';
 import type { Task, TaskIn } from '../../core/task/task.ts';
@@ -9,25 +9,29 @@ import { applyCommand } from '../apply-command.ts';
 import { removeScratch, scratchFolder, scratchResult } from '../scratch.ts';
 import type { Services } from '../workspace/services.ts';
 import { AttemptProcesses } from './processes/attempt-processes.ts';
-import type { AttemptReport, StopReason } from './attempt-report.ts';
+import {
+  type AttemptEnd,
+  type ChildEnd,
+  endOfChild,
+  endOfError,
+  processesToEnd,
+  type RunEnd,
+  type StopReason,
+} from './attempt-end.ts';
+import type { AttemptReport } from './attempt-report.ts';
 import { blame } from './blame.ts';
 import { Capture } from './child/capture.ts';
 import { childEnvironment, contextFile } from './child/child-environment.ts';
 import { feed } from './child/feed.ts';
 import { firstLine } from './child/first-line.ts';
-import { type Exit, ProcessGroup } from './processes/process-group.ts';
+import { ProcessGroup } from './processes/process-group.ts';
+import { holdOf } from './recorded-outcome.ts';
 import type { RunOptions } from './run-options.ts';
 import { Settlement } from './settlement.ts';
 import { terminate } from './processes/termination.ts';
 
-/** EX_TEMPFAIL of sysexits.h: the child asks for a later try that does not count as an attempt. */
-const TRY_LATER = 75;
-
 /** The longest duration of a Node.js timer, in ms. */
 const LONGEST_TIMER = 2 ** 31 - 1;
-
-/** How long a child may run after SIGTERM when its task is released, in ms. */
-const HAND_BACK_GRACE = 2_000;
 
 /** One attempt at one task: its child process, its lease and its outcome. */
 export class AttemptRun {
@@ -38,10 +42,10 @@ export class AttemptRun {
   readonly #options: RunOptions;
   readonly #settlement: Settlement;
   readonly #processes: AttemptProcesses;
-  readonly #stopping = Promise.withResolvers<StopReason>();
+  readonly #stopping = Promise.withResolvers<RunEnd>();
   readonly #timers: NodeJS.Timeout[] = [];
   #log: readonly Evidence[] = [];
-  #fault = ''; // the reason why this worker cannot do any task
+  #endedAt: number | undefined;
 
   constructor(services: Services, task: TaskIn<'working'>, options: RunOptions) {
     this.id = task.id;
@@ -54,8 +58,8 @@ export class AttemptRun {
   }
 
   /** Asks the child to stop; the first reason counts. */
-  stop(reason: StopReason): void {
-    this.#stopping.resolve(reason);
+  stop(why: StopReason): void {
+    this.#stopping.resolve({ kind: 'stopped', why });
   }
 
   /**
@@ -70,12 +74,17 @@ export class AttemptRun {
       if (!isAway(error)) this.#options.warn(`${this.id}: ${(error as Error).message}; looking again later`);
       return;
     }
-    const own = this.#settlement.ownIn(task);
-    if (task?.status === 'cancelled') return this.stop('cancelled');
-    if (own && own.outcome === undefined) return;
-    if (!own || own.outcome === 'lease-expired') return this.stop('lease-lost');
-    // The child has ended its task with agentq complete, fail or release. It may continue until it ends by itself.
-    this.#timers.push(setTimeout(() => this.stop('lease-lost'), this.#options.killGrace));
+    switch (holdOf(task, this.#attempt)) {
+      case 'held':
+        return;
+      case 'cancelled':
+        return this.stop('cancelled');
+      case 'lost':
+        return this.stop('lease-lost');
+      case 'ended':
+        // The child may continue until it ends by itself.
+        this.#timers.push(setTimeout(() => this.stop('lease-lost'), this.#options.killGrace));
+    }
   }
 
   get #attempt(): number {
@@ -83,19 +92,12 @@ export class AttemptRun {
   }
 
   async #run(): Promise<AttemptReport> {
-    const { ground } = this.#options;
     const scratch = scratchFolder(this.#services.workspace, this.id, this.#attempt);
     try {
       this.#keepLease();
-      if (await this.#endEarlierAttempts()) return await this.#attend(scratch);
-      return await this.#settlement.release('a process of an earlier attempt cannot be ended', true);
-    } catch (error) {
-      const fault = blame(error, ground);
-      if (fault.on === 'attempt') return await this.#settlement.fail(fault.reason, fault.retry, this.#log);
-      // The next task would fail in the same way. The task returns to the queue without a counted attempt, and the
-      // worker ends.
-      await this.#giveBack(fault.error);
-      throw fault.error;
+      const end = await this.#attend(scratch).catch((error: unknown) => endOfError(blame(error, this.#options.ground)));
+      const at = this.#endedAt ?? this.#services.clock();
+      return await this.#settlement.record(end, { at, log: this.#log });
     } finally {
       this.#removeScratch(scratch);
     }
@@ -112,8 +114,11 @@ export class AttemptRun {
     return await terminate([earlier], this.#options.killGrace);
   }
 
-  /** Runs the child and returns the outcome. */
-  async #attend(scratch: string): Promise<AttemptReport> {
+  /** Runs the child. @returns the end of the attempt, which the queue does not know yet */
+  async #attend(scratch: string): Promise<AttemptEnd> {
+    if (!(await this.#endEarlierAttempts())) {
+      return { tell: 'release', reason: 'a process of an earlier attempt cannot be ended', backoff: true };
+    }
     const { store, workspace } = this.#services;
     const { ground, warn } = this.#options;
     store.attend();
@@ -123,25 +128,24 @@ export class AttemptRun {
     mkdirSync(scratch, { mode: workspace.modes.folder });
     const input = await brief(store, this.#task, contextFile(scratch));
     const folder = await prepareAttempt(store, this.#task);
-    const capture = new Capture(scratch, workspace.modes.file, (problem) => {
-      this.#fault = `what it says cannot be kept: ${problem}`;
-      this.stop('worker-fault');
-    });
+    const capture = new Capture(scratch, workspace.modes.file, (problem) =>
+      this.#stopping.resolve({ kind: 'output-lost', problem }),
+    );
     try {
-      const ending = await this.#supervise(capture, input, folder, scratch);
+      const end = await this.#supervise(capture, input, folder, scratch);
       // Checked before anything is written to the old path of the workspace.
       const broken = ground.fault();
       if (broken) throw broken;
       this.#log = await capture.keepLog(store, `${attemptFolder(this.id, this.#attempt)}/log.txt`, (problem) =>
         warn(`${this.id}: its log is lost: ${problem}`),
       );
-      return await this.#conclude(ending, capture);
+      return endOfChild(await this.#whatItDid(end, capture));
     } finally {
       capture.close();
     }
   }
 
-  async #supervise(capture: Capture, input: Brief, folder: string, scratch: string): Promise<Exit | StopReason> {
+  async #supervise(capture: Capture, input: Brief, folder: string, scratch: string): Promise<RunEnd> {
     const { command, args, cwd, env, killGrace, guard, policy } = this.#options;
     const resultFile = scratchResult(this.#services.workspace, this.id, this.#attempt);
     const places = { scratch, resultFile, artifactsDir: folder };
@@ -158,15 +162,14 @@ export class AttemptRun {
     }
     feed(group.streams?.stdin, input);
     const said = group.streams && capture.follow(group.streams, group.exit);
-    const ending = await Promise.race([group.exit, this.#stopping.promise]);
-    this.#settlement.endedAt = this.#services.clock();
-    // A child that ends by itself may leave a daemon. A stopped child may not.
-    const all = typeof ending === 'string' ? [group, this.#processes] : [group];
-    await terminate(all, ending === 'handed-back' ? Math.min(killGrace, HAND_BACK_GRACE) : killGrace);
+    const end = await Promise.race([group.exit, this.#stopping.promise]);
+    this.#endedAt = this.#services.clock();
+    const { which, grace } = processesToEnd(end, killGrace);
+    await terminate(which === 'all' ? [group, this.#processes] : [group], grace);
     await group.exit;
     await said;
     if (group.id !== undefined) guard.release(group.id);
-    return ending;
+    return end;
   }
 
   #keepLease(): void {
@@ -183,58 +186,32 @@ export class AttemptRun {
     this.#timers.push(setInterval(() => void renew(), Math.min(lease / 3, LONGEST_TIMER)));
   }
 
-  async #conclude(ending: Exit | StopReason, capture: Capture): Promise<AttemptReport> {
-    const settlement = this.#settlement;
-    switch (ending) {
-      case 'cancelled':
-        return await settlement.acknowledge();
-      case 'lease-lost':
-        return await settlement.surrender();
-      case 'handed-back':
-        return await settlement.release('its worker was stopped', false);
-      case 'worker-fault':
-        throw new AgentqError('storage', this.#fault);
-      case 'timeout':
-        return await settlement.fail('it took longer than its timeout', true, this.#log);
-    }
-    // The child may have ended its attempt with agentq complete, fail or release.
-    const itself = await settlement.ended();
-    if (itself) return itself;
-    if (ending.kind === 'not-started') {
-      throw new AgentqError('storage', `its program cannot be started: ${ending.problem}`, 'is it still there?');
-    }
-    const how = ending.kind === 'exited' ? `exit ${ending.code}` : `ended by ${ending.signal}`;
-    if (how === 'exit 0') return await this.#complete(capture);
+  /** Collects the facts that decide on the attempt. */
+  async #whatItDid(end: RunEnd, capture: Capture): Promise<ChildEnd> {
+    if (end.kind !== 'exited' && end.kind !== 'signalled') return end;
+    const outcome = await this.#settlement.recorded();
+    if (outcome) return { kind: 'ended-itself', outcome };
+    if (end.kind === 'exited' && end.code === 0) return await this.#resultOf(capture);
     const said = capture.complaint();
-    const reason = said === undefined || (await findSecret(said)) !== undefined ? how : `${how}: ${said}`;
-    if (how === `exit ${TRY_LATER}`) return await settlement.release(reason, true);
-    return await settlement.fail(reason, true, this.#log);
+    const secret = said !== undefined && (await findSecret(said)) !== undefined;
+    return { ...end, complaint: secret ? undefined : said };
   }
 
-  async #complete(capture: Capture): Promise<AttemptReport> {
+  /** The result file of the child, or else what it printed. */
+  async #resultOf(capture: Capture): Promise<ChildEnd> {
     if (!capture.intact) {
-      throw new AgentqError(
-        'unreadable-file',
-        'its scratch folder, where its result would be, was removed or replaced',
-      );
+      const problem = 'its scratch folder, where its result would be, was removed or replaced';
+      return { kind: 'no-result', problem };
     }
     const resultFile = scratchResult(this.#services.workspace, this.id, this.#attempt);
     const written = lstatSync(resultFile, { throwIfNoEntry: false });
     if (written && !written.isFile()) {
-      throw new AgentqError('unreadable-file', 'what it left as its result is not a regular file');
+      return { kind: 'no-result', problem: 'what it left as its result is not a regular file' };
     }
     const file = written ? resultFile : capture.answered ? capture.stdoutFile : undefined;
-    if (file === undefined) return await this.#settlement.complete({});
-    return await this.#settlement.complete({ resultFile: { file, own: true }, summary: await firstLine(file) });
-  }
-
-  /** If this cannot be recorded either, the end of the lease has the same effect. */
-  async #giveBack({ message }: Error): Promise<void> {
-    try {
-      await this.#settlement.release(`its worker cannot work: ${message}`, false);
-    } catch (error) {
-      this.#options.warn(`${this.id}: it could not be given back: ${(error as Error).message}`);
-    }
+    if (file === undefined) return { kind: 'succeeded', result: {} };
+    const result = { resultFile: { file, own: true }, summary: await firstLine(file) };
+    return { kind: 'succeeded', result };
   }
 
   /** doctor removes scratch folders that cannot be removed here. */
