@@ -20,7 +20,7 @@ import type {
 import type { BackendOptions, BrokerOptions } from '../options.ts';
 import { Listeners, nameOf } from '../projection/listeners.ts';
 import { parseBrokerUrl } from './connection/broker-url.ts';
-import { entryId } from './wire/entry-id.ts';
+import { newEntryId } from './wire/entry-id.ts';
 import { ReconnectingClient } from './connection/reconnecting-client.ts';
 import type { LogBackend } from './log-backend.ts';
 import { Names } from './wire/names.ts';
@@ -86,8 +86,8 @@ export class AmqpBackend implements Backend {
     const [submitted] = events;
     if (submitted?.type !== 'submitted' || isTooLong(submitted)) return undefined;
     const names = this.#names;
-    const id = entryId(clock(), random);
-    const marker = () => noteMessage(names, entryId(clock(), random), clock(), {});
+    const id = newEntryId(clock(), random);
+    const marker = () => noteMessage(names, newEntryId(clock(), random), clock(), {});
     const publish = (onSent: () => void) =>
       this.#client.withConnection((connection) => {
         // Checked while the channel is opened.

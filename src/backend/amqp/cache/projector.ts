@@ -6,7 +6,7 @@ import { isFinished, type Task } from '../../../core/task/task.ts';
 import type { Connection } from '../../projection/connection.ts';
 import { change, findRow, insert, type Row } from '../../projection/rows.ts';
 import type { Author } from '../wire/author.ts';
-import { endingOf, foreignEntry, digestMark, isForeign } from '../wire/entry-id.ts';
+import { digestMark, endingOf, foreignEntryId, isForeignEnding, taskOfEnding } from '../wire/entry-id.ts';
 import { Hearsay, type EntrySource } from './hearsay.ts';
 import type { LogEntry } from '../wire/decode.ts';
 import { Outages } from './outages.ts';
@@ -90,7 +90,7 @@ export class Projector {
         if (!task) this.#hearsay.mentioned(message.task_id, { from: message.from }, this.#offset);
         const event = task && foreignEvent(task, message, at);
         this.#db.run('INSERT OR IGNORE INTO entry (id, accepted) VALUES (?, 1)', digestMark(digest));
-        return event !== undefined && this.#apply(foreignEntry(entry.id, digest), author, [event]);
+        return event !== undefined && this.#apply(foreignEntryId(entry.id, digest), author, [event]);
       }
       case 'skip':
         return undefined;
@@ -148,9 +148,9 @@ export class Projector {
    * third-party worker is the exception: that worker has sent its message itself, so a false note suppresses no message.
    */
   #noteAnnounced(ending: string, role: string | undefined): void {
-    const id = ending.slice(0, ending.indexOf('/'));
+    const id = taskOfEnding(ending);
     const task = this.#find(id)?.task;
-    if (task && (role === task.envelope.to || isForeign(ending))) this.#setAnnounced(id, ending);
+    if (task && (role === task.envelope.to || isForeignEnding(ending))) this.#setAnnounced(id, ending);
   }
 
   #setAnnounced(id: string, ending: string): undefined {

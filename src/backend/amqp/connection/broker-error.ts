@@ -1,5 +1,5 @@
 import { AgentqError, MayTakeEffect } from '../../../core/errors.ts';
-import { eventKey } from '../wire/routing-key.ts';
+import { parseKey } from '../wire/routing-key.ts';
 
 /** The connection is lost; it is unknown whether the pending operation took effect. */
 export class ConnectionLost extends Error {}
@@ -19,7 +19,8 @@ export class Unroutable extends Error {
  * adds it to the log.
  */
 export function unbound(key: string): AgentqError {
-  const role = /^agentq\.(?:work|delay\.[01.]+)\.(.*)\.[a-z]+$/.exec(key)?.[1];
+  const parsed = parseKey(key);
+  const role = parsed.kind === 'work' || parsed.kind === 'delay' ? parsed.role : undefined;
   const problem = `the broker has no binding that brings ${key} to the log`;
   if (role === undefined) return new AgentqError('topology', problem, 'declare it: agentq init');
   const hint = `declare it: agentq init --workers ${role}; the task may be done all the same`;
@@ -31,7 +32,7 @@ export function unbound(key: string): AgentqError {
  * available one after another. Until then they are not found, and messages to them are returned.
  */
 export function isComingUp(error: unknown): boolean {
-  if (error instanceof Unroutable) return error.key.startsWith(eventKey(''));
+  if (error instanceof Unroutable) return parseKey(error.key).kind === 'event';
   const { code, message = '', name } = error as { code?: unknown; message?: string; name?: string };
   // A queue that could not accept the message now, or a channel that the broker closed for another reason.
   if (code === undefined && (name === 'IllegalOperationError' || /nacked|Channel (closed|ended)/i.test(message)))

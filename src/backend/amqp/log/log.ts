@@ -4,7 +4,7 @@ import { type Listeners, nameOf } from '../../projection/listeners.ts';
 import { confirmedAndSeen, notShown, RESEND } from './confirmed-and-seen.ts';
 import type { OutageGrace } from './outage-grace.ts';
 import type { Cache, Folded } from '../cache/cache.ts';
-import { entryId } from '../wire/entry-id.ts';
+import { newEntryId } from '../wire/entry-id.ts';
 import { interestOf } from './interest.ts';
 import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
 import { isRefused, unbound } from '../connection/broker-error.ts';
@@ -65,7 +65,7 @@ export class Log {
   }
 
   newId(): string {
-    return entryId(this.#clock(), this.#random);
+    return newEntryId(this.#clock(), this.#random);
   }
 
   /**

@@ -5,7 +5,7 @@ import type { Cache } from '../cache/cache.ts';
 import type { Log } from '../log/log.ts';
 import type { Names } from '../wire/names.ts';
 import { scanQueue, type Waiting } from './scan-queue.ts';
-import { foreignEntry, digestMark } from '../wire/entry-id.ts';
+import { digestMark, isEndedBy } from '../wire/entry-id.ts';
 import type { UnackedMessages } from '../connection/unacked-messages.ts';
 import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
 
@@ -110,6 +110,6 @@ async function trueTask(
   );
   if (!known) return 'unknown';
   const stands =
-    announces === undefined ? known.ending?.endsWith(foreignEntry('', digest)) : known.ending === announces;
+    announces === undefined ? known.ending !== null && isEndedBy(known.ending, digest) : known.ending === announces;
   return stands ? toRow(known).task : undefined;
 }

@@ -7,7 +7,7 @@ import { isDenied, Unroutable } from '../connection/broker-error.ts';
 import type { Cache } from '../cache/cache.ts';
 import { declare } from '../topology/declare.ts';
 import { justEnded, OVERDUE, overdue } from '../cache/endings.ts';
-import { endingOf, isForeign } from '../wire/entry-id.ts';
+import { endingOf, isForeignEnding } from '../wire/entry-id.ts';
 import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
 import type { Log } from '../log/log.ts';
 import { announcement, deadMessage, submissionOf, tokenMessage } from '../wire/encode.ts';
@@ -167,7 +167,7 @@ export class MessageRelay {
     const { reply_to } = task.envelope;
     const message = resultMessage(task, (path) => this.#refOf(path));
     // A third-party worker has sent its message itself.
-    if (!message || isForeign(ending)) return this.#noteAnnounced(task, ending);
+    if (!message || isForeignEnding(ending)) return this.#noteAnnounced(task, ending);
     const publication = announcement(this.#names, this.#log.newId(), this.#options.clock(), reply_to, message, ending);
     try {
       await this.#sendOrDeclare(publication, reply_to);
@@ -265,7 +265,7 @@ export class MessageRelay {
   async arrived(replyTo: string): Promise<void> {
     const now = this.#options.clock();
     let underway = justEnded(this.#cache, now).filter(
-      ({ task, ending }) => task.envelope.reply_to === replyTo && !isForeign(ending),
+      ({ task, ending }) => task.envelope.reply_to === replyTo && !isForeignEnding(ending),
     );
     for (const end = monotonic() + OVERDUE; underway.length > 0 && monotonic() < end; await pause(LOOK_AGAIN)) {
       underway = underway.filter(({ ending }) =>

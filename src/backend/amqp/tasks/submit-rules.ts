@@ -5,7 +5,7 @@ import type { EventOf } from '../../../core/task/event.ts';
 import { isMissing, isRefused, Unroutable } from '../connection/broker-error.ts';
 import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
 import type { Names } from '../wire/names.ts';
-import { RESERVED } from '../wire/routing-key.ts';
+import { isReserved, RESERVED } from '../wire/routing-key.ts';
 import { closeQuietly, type BrokerConnection } from '../connection/broker-connection.ts';
 
 export function unknownRole(role: string): AgentqError {
@@ -65,7 +65,7 @@ export async function checkWorkQueue(connection: BrokerConnection, names: Names,
 
 /** Such a queue name would be read as one of agentq's routing keys. */
 export function refuseReserved({ envelope }: CommandOf<'submit'>): void {
-  if (!envelope.reply_to.startsWith(RESERVED)) return;
+  if (!isReserved(envelope.reply_to)) return;
   throw new AgentqError(
     'invalid-name',
     `${envelope.reply_to} cannot take result messages: names that begin with ${RESERVED} are agentq's own`,

@@ -1,6 +1,13 @@
 import { resultsQueue } from '../../../core/envelope/reply-to.ts';
-import { WORKER_KEY_WORDS } from '../wire/routing-key.ts';
-import { DELAY_LEVELS, lockOf, type Names } from '../wire/names.ts';
+import {
+  ALL_RESERVED_KEYS,
+  COORDINATOR_KEYS,
+  literal,
+  workerDelayKeys,
+  workerKeys,
+  workerTokenKeys,
+} from '../wire/key-permissions.ts';
+import { lockOf, type Names } from '../wire/names.ts';
 import type { Topology } from './topology.ts';
 
 export interface DefinitionsOptions {
@@ -68,8 +75,6 @@ interface User {
   readonly keys: Readonly<Record<string, string>>;
 }
 
-const WORKER_SAYS = WORKER_KEY_WORDS.join('|');
-
 function usersOf({ names, roles, coordinators }: DefinitionsOptions): User[] {
   const { exchange, tokens, delays, log, deadLetters } = names;
   const write = oneOf([exchange, tokens, delays]);
@@ -82,9 +87,9 @@ function usersOf({ names, roles, coordinators }: DefinitionsOptions): User[] {
         write: oneOf([exchange, tokens, delays, results]),
         read: oneOf([exchange, log, deadLetters, results]),
         keys: {
-          [exchange]: '^(agentq\\.(event|work|delay)\\..*|results\\..*)$',
-          [tokens]: '^agentq\\..*$',
-          [delays]: '^agentq\\..*$',
+          [exchange]: COORDINATOR_KEYS,
+          [tokens]: ALL_RESERVED_KEYS,
+          [delays]: ALL_RESERVED_KEYS,
         },
       };
     }),
@@ -92,11 +97,11 @@ function usersOf({ names, roles, coordinators }: DefinitionsOptions): User[] {
       name: `${names.prefix}-${role}`,
       configure: '^$',
       write,
-      read: oneOf([log, names.work(role), `${names.work(role)}.high`, `${names.work(role)}.low`]),
+      read: oneOf([log, ...names.workQueues(role, true).map(({ queue }) => queue)]),
       keys: {
-        [exchange]: `^(agentq\\.event\\.((${WORKER_SAYS})\\.${role}|note)|results\\..*)$`,
-        [tokens]: `^agentq\\.(work\\.${role}\\.[^.]+|dead\\.${role})$`,
-        [delays]: `^agentq\\.delay\\.([01]\\.){${DELAY_LEVELS}}${role}\\.[^.]+$`,
+        [exchange]: workerKeys(role),
+        [tokens]: workerTokenKeys(role),
+        [delays]: workerDelayKeys(role),
       },
     })),
   ];
@@ -104,5 +109,5 @@ function usersOf({ names, roles, coordinators }: DefinitionsOptions): User[] {
 
 /** A pattern that matches exactly these names. */
 function oneOf(these: readonly string[]): string {
-  return `^(${these.map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|')})$`;
+  return `^(${these.map(literal).join('|')})$`;
 }

@@ -8,6 +8,7 @@ import { guarantees, refuseOldBroker } from './guarantees.ts';
 import { ReconnectingClient } from '../connection/reconnecting-client.ts';
 import { Names } from '../wire/names.ts';
 import { noteMessage } from '../wire/encode.ts';
+import { firstEntryId } from '../wire/entry-id.ts';
 import { topologyOf } from './topology.ts';
 
 /** The exchanges, queues and bindings of a queue on a broker. */
@@ -38,7 +39,7 @@ export class AmqpTopology implements Topology {
         if (missing.length > 0 || !(error instanceof AgentqError) || error.code !== 'denied') throw error;
       }
       // From then on the log has a time, also for messages without a time of publication.
-      const begin = noteMessage(names, `0-begin-${random().toString(36).slice(2)}`, clock(), {});
+      const begin = noteMessage(names, firstEntryId(random), clock(), {});
       if (missing.includes(names.log)) await client.withConnection(async (connection) => connection.publish(begin));
       return { product, place: client.place, declared: [...missing], guarantees: [...guarantees(product, replicated)] };
     });

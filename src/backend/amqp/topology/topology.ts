@@ -1,6 +1,6 @@
 import type { Retention } from '../../options.ts';
 import { DELAY_LEVELS, type Names } from '../wire/names.ts';
-import { RESERVED } from '../wire/routing-key.ts';
+import { anyDelayKey, deadKey, delayDigitKey, EVERY_EVENT, workKey } from '../wire/routing-key.ts';
 
 export type Arguments = Readonly<Record<string, string | number>>;
 
@@ -94,7 +94,7 @@ function theLog({ names, retention }: TopologyOptions): Partial<Topology> {
       },
     ],
     bindings: [
-      { source: exchange, destination: log, to: 'queue', key: `${RESERVED}event.#` },
+      { source: exchange, destination: log, to: 'queue', key: EVERY_EVENT },
       { source: due, destination: log, to: 'queue', key: '#' },
     ],
   };
@@ -104,7 +104,7 @@ function theDeadLetters(options: TopologyOptions): Partial<Topology> {
   const { deadLetters, tokens } = options.names;
   return {
     queues: [{ name: deadLetters, what: 'dead letters', arguments: typeOf(options) }],
-    bindings: [{ source: tokens, destination: deadLetters, to: 'queue', key: `${RESERVED}dead.*` }],
+    bindings: [{ source: tokens, destination: deadLetters, to: 'queue', key: deadKey('*') }],
   };
 }
 
@@ -119,27 +119,27 @@ function workOf(role: string, options: TopologyOptions): Partial<Topology> {
       arguments: { ...typeOf(options), ...(!replicated && { 'x-max-priority': HIGHEST }) },
     })),
     bindings: [
-      { source: exchange, destination: log, to: 'queue', key: `${RESERVED}work.${role}.*` },
+      { source: exchange, destination: log, to: 'queue', key: workKey(role, '*') },
       {
         source: exchange,
         destination: log,
         to: 'queue',
-        key: `${RESERVED}delay.${'*.'.repeat(DELAY_LEVELS)}${role}.*`,
+        key: anyDelayKey(role, '*'),
       },
       {
         source: exchange,
         destination: delays,
         to: 'exchange',
-        key: `${RESERVED}delay.${'*.'.repeat(DELAY_LEVELS)}${role}.*`,
+        key: anyDelayKey(role, '*'),
       },
       ...places.flatMap(({ queue, priority }): Binding[] => [
-        { source: exchange, destination: queue, to: 'queue', key: `${RESERVED}work.${role}.${priority}` },
-        { source: tokens, destination: queue, to: 'queue', key: `${RESERVED}work.${role}.${priority}` },
+        { source: exchange, destination: queue, to: 'queue', key: workKey(role, priority) },
+        { source: tokens, destination: queue, to: 'queue', key: workKey(role, priority) },
         {
           source: due,
           destination: queue,
           to: 'queue',
-          key: `${RESERVED}delay.${'*.'.repeat(DELAY_LEVELS)}${role}.${priority}`,
+          key: anyDelayKey(role, priority),
         },
       ]),
     ],
@@ -180,11 +180,10 @@ function delays(options: TopologyOptions): Partial<Topology> {
       },
     })),
     bindings: levels().flatMap((level): Binding[] => {
-      const before = `${RESERVED}delay.${'*.'.repeat(DELAY_LEVELS - 1 - level)}`;
       const source = names.delay(level);
       return [
-        { source, destination: source, to: 'queue', key: `${before}1.#` },
-        { source, destination: below(level), to: 'exchange', key: `${before}0.#` },
+        { source, destination: source, to: 'queue', key: delayDigitKey(level, '1') },
+        { source, destination: below(level), to: 'exchange', key: delayDigitKey(level, '0') },
       ];
     }),
   };

@@ -1,5 +1,5 @@
-import { DELAY_LEVELS, type Names } from './names.ts';
-import { eventKey, RESERVED, WORKER_KEY_WORDS } from './routing-key.ts';
+import type { Names } from './names.ts';
+import { NOTE, parseKey, type RoutingKey, WORKER_KEY_WORDS } from './routing-key.ts';
 
 /**
  * Who can have written a message of the log, by the permissions that `init --definitions` grants: `coordinator` for a
@@ -9,24 +9,19 @@ import { eventKey, RESERVED, WORKER_KEY_WORDS } from './routing-key.ts';
 export type Author = 'coordinator' | 'anyone' | { readonly role: string };
 
 /** The author of a message, by its routing key and the exchange that it came from: the broker checks both. */
-export function authorOf(key: string, exchange: string, names: Names): Author {
-  if (key.startsWith(eventKey(''))) return authorOfEvent(key.slice(eventKey('').length).split('.'));
-  if (!key.startsWith(RESERVED)) return 'anyone';
+export function authorOf(routingKey: string, exchange: string, names: Names): Author {
+  const key = parseKey(routingKey);
+  if (key.kind === 'event') return authorOfEvent(key);
+  if (key.kind === 'result') return 'anyone';
   // Messages from the delay levels were published to them directly, or by the main exchange: workers may publish
   // directly.
   if (exchange === names.exchange) return 'coordinator';
-  const role = roleOf(key);
-  return role === undefined ? 'anyone' : { role };
+  if (key.kind === 'reserved' || key.role === undefined) return 'anyone';
+  return { role: key.role };
 }
 
-function authorOfEvent([keyWord, role, ...more]: readonly string[]): Author {
-  if (keyWord === undefined || !WORKER_KEY_WORDS.includes(keyWord) || more.length > 0) return 'coordinator';
+function authorOfEvent({ keyWord, role, extra }: RoutingKey & { readonly kind: 'event' }): Author {
+  if (!WORKER_KEY_WORDS.includes(keyWord) || extra) return 'coordinator';
   if (role !== undefined) return { role };
-  return keyWord === 'note' ? 'anyone' : 'coordinator';
-}
-
-/** The role in a key of work or of a delay: `agentq.work.ROLE.PRIORITY`. */
-export function roleOf(key: string): string | undefined {
-  const words = key.split('.');
-  return words[1] === 'work' ? words[2] : words[2 + DELAY_LEVELS];
+  return keyWord === NOTE ? 'anyone' : 'coordinator';
 }

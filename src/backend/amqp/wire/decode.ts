@@ -7,7 +7,7 @@ import { Evidence, isInStore } from '../../../core/evidence/evidence.ts';
 import { resultsQueue } from '../../../core/envelope/reply-to.ts';
 import { ResultMessage } from '../../../core/result/result-message.ts';
 import { UNREADABLE } from '../../../core/task/unreadable.ts';
-import { type Author, authorOf, roleOf } from './author.ts';
+import { type Author, authorOf } from './author.ts';
 import {
   type BodyLimits,
   COMMON_LIMITS,
@@ -16,20 +16,21 @@ import {
   parseBounded,
   safeJson,
 } from './bounded-json.ts';
+import { dueEntryId, entryIdOf } from './entry-id.ts';
 import { LogBody } from './log-body.ts';
-import {
-  type Headers,
-  headersOf,
-  idOf,
-  maxAttemptsOf,
-  momentOf,
-  readMoment,
-  saysNewer,
-  textOf,
-} from './message-headers.ts';
+import { type Headers, headersOf, maxAttemptsOf, momentOf, readMoment, saysNewer, textOf } from './message-headers.ts';
 import type { Names } from './names.ts';
 import { isSound } from './sound-event.ts';
-import { eventKey, FOREIGN_RESULT, FOUND, RESERVED, SKIP, keyWordOf } from './routing-key.ts';
+import {
+  eventKey,
+  FOREIGN_RESULT,
+  FOUND,
+  isReserved,
+  keyWordOf,
+  parseKey,
+  type RoutingKey,
+  SKIP,
+} from './routing-key.ts';
 
 /** One message of the log, decoded. */
 export type LogEntry = {
@@ -72,17 +73,16 @@ type Content = (at: number, said: number) => Variant<LogEntry> & { readonly at?:
 /**
  * Decodes a message of the log once, for any time that it may get. Any user who may publish can have written it: a
  * malformed message is unreadable.
- * @param id for a message that has none
  * @returns a function that creates the entry; takes the time of a message without one, ms since 1970
  */
-export function readLogMessage(message: ConsumeMessage, names: Names, id: string): (at: number) => LogEntry {
+export function readLogMessage(message: ConsumeMessage, names: Names, offset: number): (at: number) => LogEntry {
   const { fields, properties } = message;
   const author = authorOf(fields.routingKey, fields.exchange, names);
   const sent = readMoment(headersOf(properties)['agentq-sent-at']);
   const said = momentOf(properties);
-  const own = idOf(properties, id);
-  const content = readContent(message, names, author, own);
-  const base = { id: own, author, key: fields.routingKey, user: textOf(properties.userId) };
+  const id = entryIdOf(properties.messageId, offset);
+  const content = readContent(message, names, author, id);
+  const base = { id, author, key: fields.routingKey, user: textOf(properties.userId) };
   return (time) => {
     const at = sent ?? said ?? time;
     return { ...base, at, ...content(at, said ?? time) };
@@ -113,17 +113,17 @@ function readContent(
     giveBack(content);
     return unreadable(problem);
   }
-  const key = fields.routingKey;
-  if (key === eventKey(FOREIGN_RESULT)) return readResult(json, content, undefined);
-  if (key.startsWith(eventKey(''))) return readEvents(json, key, author, limits);
-  if (!key.startsWith(RESERVED)) return readResult(json, content, textOf(headers['agentq-announces']));
-  const envelope = readEnvelope(json, roleOf(key));
+  const key = parseKey(fields.routingKey);
+  if (fields.routingKey === eventKey(FOREIGN_RESULT)) return readResult(json, content, undefined);
+  if (key.kind === 'event') return readEvents(json, key, author, limits);
+  if (key.kind === 'result') return readResult(json, content, textOf(headers['agentq-announces']));
+  const envelope = key.kind === 'reserved' ? undefined : readEnvelope(json, key.role);
   if (!envelope) return unreadable('it is no task envelope for the role of its key');
   // A message from the delay levels appears in the log for the second time.
   if (fields.exchange !== names.exchange) {
     const due = readMoment(headers['agentq-due-at']);
     const { task_id, to: role } = envelope;
-    return (at) => ({ id: `${id}:due`, at: due ?? at, kind: 'due', task_id, role });
+    return (at) => ({ id: dueEntryId(id), at: due ?? at, kind: 'due', task_id, role });
   }
   const { to } = envelope;
   return (_, at) => {
@@ -132,7 +132,12 @@ function readContent(
   };
 }
 
-function readEvents(json: unknown, key: string, author: Author, limits: BodyLimits): Content {
+function readEvents(
+  json: unknown,
+  { keyWord, role }: RoutingKey & { readonly kind: 'event' },
+  author: Author,
+  limits: BodyLimits,
+): Content {
   if (isNewer(json)) return fromNewer(author);
   const { events: listed } = Object(json) as { events?: unknown };
   if (Array.isArray(listed) && listed.length > limits.events) {
@@ -142,7 +147,6 @@ function readEvents(json: unknown, key: string, author: Author, limits: BodyLimi
   if (!parsed.success) return unreadable('it is no entry of the log');
   const { skip, role: speaker, v: _v, ...body } = parsed.data;
   const { events } = body;
-  const [keyWord, role] = key.slice(eventKey('').length).split('.');
   if (keyWord === SKIP && skip !== undefined && events.length === 0) return () => ({ kind: 'skip', offset: skip });
   const rightful = keyWord === FOUND ? role !== undefined && isFound(events) : keyWord === keyWordOf(events);
   if (!rightful) return unreadable('its key does not say what it holds');
@@ -185,7 +189,7 @@ function readEnvelope(json: unknown, role: string | undefined): Envelope | undef
   const from = textOf((json as { from?: unknown }).from) ?? 'unknown';
   const defaults = { type: DEFAULT_TYPE, priority: DEFAULT_PRIORITY, from, reply_to: resultsQueue(from) };
   const parsed = EnvelopeSchema.safeParse({ ...defaults, ...json });
-  if (!parsed.success || parsed.data.to !== role || parsed.data.reply_to.startsWith(RESERVED)) return undefined;
+  if (!parsed.success || parsed.data.to !== role || isReserved(parsed.data.reply_to)) return undefined;
   return parsed.data;
 }
 

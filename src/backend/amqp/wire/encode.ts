@@ -6,7 +6,7 @@ import type { Task } from '../../../core/task/task.ts';
 import { authorOf } from './author.ts';
 import { COMMON_LIMITS, COORDINATOR_LIMITS } from './bounded-json.ts';
 import type { LogBody, Note } from './log-body.ts';
-import { delayKey, eventKey, FOREIGN_RESULT, RESERVED, keyWordOf, workKey } from './routing-key.ts';
+import { deadKey, delayKey, eventKey, FOREIGN_RESULT, keyWordOf, workKey } from './routing-key.ts';
 import { LONGEST_DELAY, type Names } from './names.ts';
 import type { Publication } from './publication.ts';
 
@@ -91,7 +91,7 @@ export function noteMessage(names: Names, id: string, at: number, note: Note, un
   const { keyWord = keyWordOf(events), role = roles.length === 1 ? roles[0] : null } = under;
   const body: LogBody = { ...note, v: 1, at, events, roles };
   const whole = json(body);
-  const key = eventKey([keyWord, ...(role === null ? [] : [role])].join('.'));
+  const key = eventKey(keyWord, role ?? undefined);
   const { bytes } = authorOf(key, names.exchange, names) === 'coordinator' ? COORDINATOR_LIMITS : COMMON_LIMITS;
   if (whole.length > bytes) {
     throw new AgentqError(
@@ -150,7 +150,7 @@ export function deadMessage(
   content: Buffer,
   headers: Readonly<Record<string, string | number>>,
 ): Publication {
-  return { exchange: names.tokens, key: `${RESERVED}dead.${role}`, content, options: { messageId: id, headers } };
+  return { exchange: names.tokens, key: deadKey(role), content, options: { messageId: id, headers } };
 }
 
 /** Whether the delay is too long for the broker: then only the log contains the task until it is due. */

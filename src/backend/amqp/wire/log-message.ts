@@ -31,6 +31,6 @@ export function logMessageOf(message: ConsumeMessage, offset: number, names: Nam
     size: content.length,
     cost: properties.contentEncoding === 'gzip' ? COMMON_LIMITS.bytes : content.length,
     at: momentOf(properties),
-    read: (at) => (reading ??= readLogMessage(message, names, `offset:${offset}`))(at),
+    read: (at) => (reading ??= readLogMessage(message, names, offset))(at),
   };
 }

@@ -31,13 +31,3 @@ export function maxAttemptsOf(headers: Headers): number | undefined {
   const value = headers['agentq-max-attempts'];
   return isMaxAttempts(value) ? value : undefined;
 }
-
-/**
- * The id of a message. An id whose form differs from agentq's own ids, and from those that other programs commonly use,
- * is marked: it must not equal an id that the fold derives from another.
- * @param fallback for a message that has none
- */
-export function idOf({ messageId }: MessageProperties, fallback: string): string {
-  if (typeof messageId !== 'string') return fallback;
-  return /^[\w.-]+$/.test(messageId) ? messageId : `message:${messageId}`;
-}

@@ -2,18 +2,77 @@ import type { Event } from '../../../core/task/event.ts';
 import type { Priority } from '../../../core/envelope/priority.ts';
 import { DELAY_LEVELS } from './names.ts';
 
-/**
- * The words of routing keys. The keys of results may begin with anything else, since they are the names of queues that
- * submitters choose.
+/*
+ * The routing keys:
+ *
+ *   agentq.event.KEY_WORD[.ROLE]           an entry of the log
+ *   agentq.work.ROLE.PRIORITY              a task for the work queue of its role
+ *   agentq.delay.B.B.….B.ROLE.PRIORITY     the same after a delay: its seconds in binary, highest digit first
+ *   agentq.dead.ROLE                       a dead letter
+ *   any other                              a result message: the name of its queue, which submitters choose
+ *
+ * A role contains no `.`.
  */
-export const RESERVED = 'agentq.';
-export const eventKey = (what: string): string => `${RESERVED}event.${what}`;
-export const workKey = (role: string, priority: Priority): string => `${RESERVED}work.${role}.${priority}`;
 
-/** The binary digits of the seconds, highest first, followed by the destination after the delay. */
+/** The beginning of all keys but those of result messages. */
+export const RESERVED = 'agentq.';
+
+/** A binding may name a place of a key by `*`, for any word. */
+export type PriorityPattern = Priority | '*';
+
+export const eventKey = (keyWord: string, role?: string): string =>
+  `${RESERVED}event.${keyWord}${role === undefined ? '' : `.${role}`}`;
+
+export const workKey = (role: string, priority: PriorityPattern): string => `${RESERVED}work.${role}.${priority}`;
+
+/** @param seconds a whole number below 2^{@link DELAY_LEVELS} */
 export function delayKey(seconds: number, role: string, priority: Priority): string {
-  const digits = seconds.toString(2).padStart(DELAY_LEVELS, '0').split('').join('.');
-  return `${RESERVED}delay.${digits}.${role}.${priority}`;
+  return keyAfterDelay(seconds.toString(2).padStart(DELAY_LEVELS, '0').split(''), role, priority);
+}
+
+export const deadKey = (role: string): string => `${RESERVED}dead.${role}`;
+
+/** The keys of all entries of the log, for a binding. */
+export const EVERY_EVENT = eventKey('#');
+
+/** The keys of a role behind any delay, for a binding. */
+export const anyDelayKey = (role: string, priority: PriorityPattern): string =>
+  keyAfterDelay(Array<string>(DELAY_LEVELS).fill('*'), role, priority);
+
+/** The keys whose digit for a level of the delay is this one, for a binding. */
+export const delayDigitKey = (level: number, digit: '0' | '1'): string =>
+  `${RESERVED}delay.${'*.'.repeat(DELAY_LEVELS - 1 - level)}${digit}.#`;
+
+const keyAfterDelay = (digits: readonly string[], role: string, priority: PriorityPattern): string =>
+  `${RESERVED}delay.${digits.join('.')}.${role}.${priority}`;
+
+/** Whether a key, or the name of a result queue, is one of agentq's own. */
+export const isReserved = (key: string): boolean => key.startsWith(RESERVED);
+
+/** A routing key, taken apart. Any user may have published with any key. */
+export type RoutingKey =
+  /** @param extra whether words follow the role */
+  | { readonly kind: 'event'; readonly keyWord: string; readonly role: string | undefined; readonly extra: boolean }
+  | { readonly kind: 'work' | 'delay'; readonly role: string | undefined }
+  | { readonly kind: 'reserved' }
+  | { readonly kind: 'result' };
+
+export function parseKey(key: string): RoutingKey {
+  if (!isReserved(key)) return { kind: 'result' };
+  const [, kind, ...words] = key.split('.');
+  switch (kind) {
+    case 'event': {
+      const [keyWord, role, ...more] = words;
+      if (keyWord === undefined) return { kind: 'reserved' };
+      return { kind, keyWord, role, extra: more.length > 0 };
+    }
+    case 'work':
+      return { kind, role: words[0] };
+    case 'delay':
+      return { kind, role: words[DELAY_LEVELS] };
+    default:
+      return { kind: 'reserved' };
+  }
 }
 
 /**

@@ -5,7 +5,7 @@ import { type Evidence, isInStore } from '../../../core/evidence/evidence.ts';
 import { isName } from '../../../core/identifiers.ts';
 import { isMaxAttempts } from '../../../core/task/retry.ts';
 import { isFinished, isDead, type Task } from '../../../core/task/task.ts';
-import { RESERVED } from './routing-key.ts';
+import { isReserved } from './routing-key.ts';
 
 /** Whether an event contains only what agentq can write, beyond the check of its schema. */
 export function isSound(event: Event): boolean {
@@ -36,7 +36,7 @@ function isSoundEnvelope(id: string, envelope: Envelope): boolean {
   const named = isName('role', to) && isName('agent name', from) && isName('queue name', reply_to);
   const lives = ttl_seconds === undefined || (ttl_seconds >= 0 && ttl_seconds <= LONGEST / 1_000);
   const tries = max_attempts === undefined || (Number.isSafeInteger(max_attempts) && max_attempts >= 1);
-  return task_id === id && named && !reply_to.startsWith(RESERVED) && lives && tries;
+  return task_id === id && named && !isReserved(reply_to) && lives && tries;
 }
 
 /** Only tasks that are open, or among the dead letters, are republished. */
