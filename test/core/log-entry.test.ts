@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { MAX_RECORDED_REFUSALS } from '../../src/core/task/decide.ts';
 import type { Event } from '../../src/core/task/event.ts';
-import { type Applied, applyEntry } from '../../src/core/task/apply-entry.ts';
+import { applyEntry } from '../../src/core/log/apply-entry.ts';
+import { type LogKinds, rules } from '../../src/core/log/rules.ts';
+import { worldOf } from '../../src/core/log/world.ts';
 import type { Task } from '../../src/core/task/task.ts';
 import { deepFreeze } from './freeze.ts';
 import {
@@ -24,10 +26,18 @@ import {
   when,
 } from './tasks.ts';
 
-/** What folds an entry on a log that knows these tasks. */
+interface Applied {
+  readonly accepted: boolean;
+  readonly events: readonly Event[];
+  readonly tasks: ReadonlyMap<string, Task>;
+}
+
+/** The result of an entry in a log that knows these tasks. */
 function applied(events: readonly Event[], ...known: readonly Task[]): Applied {
   const tasks = new Map(known.map((task) => [task.id, deepFreeze(task)]));
-  return applyEntry(deepFreeze([...events]), (id) => tasks.get(id));
+  const world = worldOf<LogKinds>(({ id }) => tasks.get(id));
+  const { accepted, events: kept, things } = applyEntry(rules, deepFreeze([...events]), world);
+  return { accepted, events: kept, tasks: new Map(things.map(({ id, after }) => [id, after])) };
 }
 
 /** The story as it would be of a task with another id. */

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { decide } from '../../src/core/task/decide.ts';
 import { Event } from '../../src/core/task/event.ts';
-import { applyEntry } from '../../src/core/task/apply-entry.ts';
+import { applyEntry } from '../../src/core/log/apply-entry.ts';
+import { rules } from '../../src/core/log/rules.ts';
+import { worldOf } from '../../src/core/log/world.ts';
 import { isDead, type Task } from '../../src/core/task/task.ts';
 import { UNREADABLE, unreadableEvents } from '../../src/core/task/unreadable.ts';
 import { dismiss, retry, ROLE, SECOND, T0 } from './tasks.ts';
@@ -12,9 +14,13 @@ const eventsOf = (content: string | Buffer) => unreadableEvents('unreadable-1', 
 
 /** The task that a message becomes which nobody could read. */
 function taskOf(content: string | Buffer): Task {
-  const { accepted, tasks } = applyEntry(eventsOf(content), () => undefined);
+  const { accepted, things } = applyEntry(
+    rules,
+    eventsOf(content),
+    worldOf(() => undefined),
+  );
   expect(accepted).toBe(true);
-  return tasks.get('unreadable-1')!;
+  return things.find(({ id }) => id === 'unreadable-1')!.after;
 }
 
 const shown = (content: string | Buffer) => taskOf(content).envelope.instructions;
@@ -52,7 +58,11 @@ describe('a message that nobody could read', () => {
 
   test('is one dead letter, however often it is found', () => {
     const task = taskOf('hello');
-    const { accepted, events } = applyEntry(eventsOf('hello'), () => task);
+    const { accepted, events } = applyEntry(
+      rules,
+      eventsOf('hello'),
+      worldOf(() => task),
+    );
     expect(accepted).toBe(false);
     expect(events.filter(({ type }) => type !== 'refused')).toEqual([]);
   });

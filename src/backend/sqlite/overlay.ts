@@ -1,7 +1,11 @@
 import { elapse } from '../../core/task/elapse.ts';
-import { isFinished } from '../../core/task/task.ts';
+import { applyEntry } from '../../core/log/apply-entry.ts';
+import { type LogEvent, type LogKinds, rules } from '../../core/log/rules.ts';
+import { subjectOf } from '../../core/log/subject.ts';
+import { worldOf } from '../../core/log/world.ts';
+import type { Task } from '../../core/task/task.ts';
 import type { Connection } from '../projection/connection.ts';
-import { columns, type StoredRow, toRow } from '../projection/rows.ts';
+import { columns, findRow, type StoredRow, toRow } from '../projection/rows.ts';
 
 /** Temporary tables of this connection, in memory, and views that shadow the tables of the file. */
 const LAYER = `
@@ -24,19 +28,36 @@ export function askOverlay<T>(db: Connection, now: number, ask: () => T): T {
     const due = db.all<StoredRow>('SELECT n, state FROM main.tasks WHERE due_at <= ?', now).map(toRow);
     let seq = db.get<{ seq: number | null }>('SELECT max(seq) AS seq FROM main.events')!.seq ?? 0;
     db.execute(LAYER);
-    for (const { n, task: before } of due) {
-      const { task, events } = elapse(before, now);
-      db.run(
-        `INSERT INTO elapsed_task (n, id, role, sender, rank, status, dead, ready_at, due_at, state)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-        n,
-        ...Object.values(columns(task)),
-      );
-      for (const event of events)
-        db.run('INSERT INTO elapsed_event (seq, task, body) VALUES (?, ?, ?)', ++seq, n, JSON.stringify(event));
-      if (isFinished(task) && !isFinished(before))
-        db.run('INSERT INTO elapsed_mail (event, queue, task) VALUES (?, ?, ?)', seq, task.envelope.reply_to, n);
+    for (const { task } of due) {
+      // The views show what the events of the tasks before this one have changed.
+      const world = worldOf<LogKinds>(({ id }) => findRow(db, id)?.task);
+      const { events, things, messages } = applyEntry(rules, elapse(task, now).events, world);
+      const numbers = new Map(things.map(({ id, after }) => [id, layTask(db, after)]));
+      const places = new Map<LogEvent, number>();
+      for (const event of events) {
+        const values = [++seq, numbers.get(subjectOf(event).id)!, JSON.stringify(event)];
+        db.run('INSERT INTO elapsed_event (seq, task, body) VALUES (?, ?, ?)', ...values);
+        places.set(event, seq);
+      }
+      for (const { type, state, task, cause } of messages) {
+        if (type !== 'result' || state !== 'due') continue;
+        const values = [places.get(cause)!, task.envelope.reply_to, numbers.get(task.id)!];
+        db.run('INSERT INTO elapsed_mail (event, queue, task) VALUES (?, ?, ?)', ...values);
+      }
     }
     return ask();
   });
+}
+
+/** Lays the row of a task over that of the file. @returns its number */
+function layTask(db: Connection, task: Task): number {
+  const n = findRow(db, task.id)?.n ?? db.get<{ n: number }>('SELECT max(n) + 1 AS n FROM tasks')!.n;
+  db.run('DELETE FROM elapsed_task WHERE n = ?', n);
+  db.run(
+    `INSERT INTO elapsed_task (n, id, role, sender, rank, status, dead, ready_at, due_at, state)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    n,
+    ...Object.values(columns(task)),
+  );
+  return n;
 }

@@ -1,19 +1,49 @@
-import type { Event } from '../../core/task/event.ts';
-import { isFinished, type Task } from '../../core/task/task.ts';
+import { type Applied, applyEntry } from '../../core/log/apply-entry.ts';
+import { type LogEvent, type LogKinds, rules } from '../../core/log/rules.ts';
+import { subjectOf } from '../../core/log/subject.ts';
+import { worldOf } from '../../core/log/world.ts';
 import type { Connection } from '../projection/connection.ts';
-import { change, insert, type Row } from '../projection/rows.ts';
+import { change, findRow, insert, type Row } from '../projection/rows.ts';
 
 /**
- * Appends events to the log and writes the state that results from them. The result message of a task that they finish
- * is added to its mailbox. The result message of a task that they take back, and that was not read yet, is removed from
- * it. Runs within the caller's transaction.
+ * Folds the events of one decision, appends them and what follows from them to the log, and writes the state that
+ * results. A result message that is due is added to its mailbox; one that no longer holds, and was not read yet, is
+ * removed from it. Writes nothing if the events are rejected or have no end of consequences. Runs within the caller's
+ * transaction.
+ * @param known the rows that the caller has read: by id, undefined for a new thing
  */
-export function record(db: Connection, before: Row | undefined, after: Task, events: readonly Event[]): void {
-  const n = before ? change(db, before.n, after) : insert(db, after);
-  let last = 0;
-  for (const event of events) last = db.run('INSERT INTO events (task, body) VALUES (?, ?)', n, JSON.stringify(event));
-  if (after.status === before?.task.status) return;
-  const queue = after.envelope.reply_to;
-  if (isFinished(after)) db.run('INSERT INTO messages (event, queue, task) VALUES (?, ?, ?)', last, queue, n);
-  else if (before && isFinished(before.task)) db.run('DELETE FROM messages WHERE queue = ? AND task = ?', queue, n);
+export function record(
+  db: Connection,
+  events: readonly LogEvent[],
+  known: ReadonlyMap<string, Row | undefined>,
+): Applied<LogKinds> {
+  const rows = new Map(known);
+  const find = (id: string) => {
+    if (!rows.has(id)) rows.set(id, findRow(db, id));
+    return rows.get(id);
+  };
+  const applied = applyEntry(
+    rules,
+    events,
+    worldOf<LogKinds>(({ id }) => find(id)?.task),
+  );
+  if (!applied.accepted || applied.endless) return applied;
+  const numbers = new Map<string, number>();
+  for (const { id, before, after } of applied.things) {
+    numbers.set(id, before ? change(db, find(id)!.n, after) : insert(db, after));
+  }
+  const places = new Map<LogEvent, number>();
+  for (const event of applied.events) {
+    const n = numbers.get(subjectOf(event).id)!;
+    places.set(event, db.run('INSERT INTO events (task, body) VALUES (?, ?)', n, JSON.stringify(event)));
+  }
+  for (const { type, state, task, cause } of applied.messages) {
+    if (type !== 'result') continue;
+    const n = numbers.get(task.id)!;
+    const queue = task.envelope.reply_to;
+    if (state === 'due')
+      db.run('INSERT INTO messages (event, queue, task) VALUES (?, ?, ?)', places.get(cause)!, queue, n);
+    else db.run('DELETE FROM messages WHERE queue = ? AND task = ?', queue, n);
+  }
+  return applied;
 }

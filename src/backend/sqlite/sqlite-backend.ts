@@ -2,6 +2,7 @@ import type { Command } from '../../core/task/command.ts';
 import { type Circumstances, decide } from '../../core/task/decide.ts';
 import { AgentqError } from '../../core/errors.ts';
 import type { Event } from '../../core/task/event.ts';
+import { refusalOf } from '../../core/log/apply-entry.ts';
 import { countsFrom } from '../../core/task/moment.ts';
 import type { Task } from '../../core/task/task.ts';
 import type {
@@ -83,12 +84,14 @@ export class SqliteBackend implements Backend {
   /** Within the caller's transaction. @returns the outcome, and how many events were written */
   #apply(row: Row | undefined, command: Command, rings: Rings, now = this.#given.now, epoch = 0): WrittenOutcome {
     const { random } = this.#given;
-    const { events, task, changed, refusal } = decide(row?.task, command, { now, random, epoch });
-    const outcome = { task, changed, ...(refusal && { refusal }) };
-    if (!task || events.length === 0) return { outcome, written: 0 };
-    record(this.#db, row, task, events);
-    rings.add(row?.task, task);
-    return { outcome, written: events.length };
+    const { events, task, ...decided } = decide(row?.task, command, { now, random, epoch });
+    if (!task || events.length === 0) return { outcome: { task, ...decided }, written: 0 };
+    const applied = record(this.#db, events, new Map([[task.id, row]]));
+    const refusal = refusalOf(applied);
+    if (refusal) return { outcome: { task: row?.task, changed: false, refusal }, written: 0 };
+    for (const { before, after } of applied.things) rings.add(before, after);
+    const after = applied.things.find(({ id }) => id === task.id)?.after ?? task;
+    return { outcome: { task: after, ...decided }, written: applied.events.length };
   }
 
   async claim(request: ClaimRequest): Promise<Claimed> {

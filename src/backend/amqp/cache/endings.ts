@@ -1,6 +1,8 @@
+import type { Message } from '../../../core/task/messages.ts';
 import type { Task } from '../../../core/task/task.ts';
+import type { Connection } from '../../projection/connection.ts';
 import { type StoredRow, toRow } from '../../projection/rows.ts';
-import type { Cache } from './cache.ts';
+import { endingOf } from '../wire/entry-id.ts';
 
 /** A task, and the entry that ended it. */
 export interface Ended {
@@ -11,9 +13,26 @@ export interface Ended {
 /** How long the process that ended a task has to send its messages before another process sends them, in ms. */
 export const OVERDUE = 5_000;
 
+/**
+ * Records that the messages of a task that has ended are to be sent, or no longer. The messages of one end are recorded
+ * together, under that of its result.
+ * @param n the number of the task's row
+ * @param entry the entry that caused it
+ */
+export function noteMessage(db: Connection, n: number, { type, state, task, cause }: Message, entry: string): void {
+  if (type !== 'result') return;
+  if (state === 'withdrawn') db.run('DELETE FROM ending WHERE task = ?', n);
+  else db.run('INSERT OR REPLACE INTO ending VALUES (?, ?, ?, 0)', n, endingOf(task.id, entry), cause.at);
+}
+
+/** Records that the messages of a task that has ended were sent. */
+export function noteSent(db: Connection, n: number, ending: string): void {
+  db.run('UPDATE ending SET announced = 1 WHERE id = ? AND task = ?', ending, n);
+}
+
 /** Tasks whose messages a process should be sending at this moment. @param now ms since 1970 */
-export function justEnded(cache: Cache, now: number): readonly Ended[] {
-  return unannounced(cache, 'at >= ?1 AND at < ?2', now - OVERDUE, now + OVERDUE);
+export function justEnded(db: Connection, now: number): readonly Ended[] {
+  return unannounced(db, 'at >= ?1 AND at < ?2', now - OVERDUE, now + OVERDUE);
 }
 
 /**
@@ -21,14 +40,14 @@ export function justEnded(cache: Cache, now: number): readonly Ended[] {
  * @param now ms since 1970
  * @param role the role whose tasks to return; undefined for all
  */
-export function overdue(cache: Cache, now: number, role?: string): readonly Ended[] {
+export function overdue(db: Connection, now: number, role?: string): readonly Ended[] {
   const at = '(at < ?1 OR at >= ?2) AND (?3 IS NULL OR role = ?3)';
-  return unannounced(cache, at, now - OVERDUE, now + OVERDUE, role ?? null);
+  return unannounced(db, at, now - OVERDUE, now + OVERDUE, role ?? null);
 }
 
 /** Ended tasks without a record that their messages were sent. */
-function unannounced(cache: Cache, at: string, ...values: (number | string | null)[]): readonly Ended[] {
-  return cache.db
+function unannounced(db: Connection, at: string, ...values: (number | string | null)[]): readonly Ended[] {
+  return db
     .all<StoredRow & { id: string }>(
       `SELECT n, state, ending.id AS id FROM ending JOIN tasks ON tasks.n = ending.task
        WHERE announced = 0 AND ${at} ORDER BY at LIMIT 100`,

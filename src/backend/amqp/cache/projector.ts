@@ -1,16 +1,23 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Event, EventOf } from '../../../core/task/event.ts';
+import type { EventOf } from '../../../core/task/event.ts';
 import { foreignEvent } from '../../../core/result/foreign-result.ts';
-import { applyEntry } from '../../../core/task/apply-entry.ts';
-import { isFinished, type Task } from '../../../core/task/task.ts';
+import { type Applied, applyEntry } from '../../../core/log/apply-entry.ts';
+import { type LogEvent, type LogKinds, rules } from '../../../core/log/rules.ts';
+import { subjectOf } from '../../../core/log/subject.ts';
+import { worldOf } from '../../../core/log/world.ts';
+import type { Task } from '../../../core/task/task.ts';
 import type { Connection } from '../../projection/connection.ts';
 import { change, findRow, insert, type Row } from '../../projection/rows.ts';
 import type { Author } from '../wire/author.ts';
-import { digestMark, endingOf, foreignEntryId, isForeignEnding, taskOfEnding } from '../wire/entry-id.ts';
+import { digestMark, foreignEntryId, isForeignEnding, taskOfEnding } from '../wire/entry-id.ts';
+import { noteMessage, noteSent } from './endings.ts';
 import { Hearsay, type EntrySource } from './hearsay.ts';
 import type { LogEntry } from '../wire/decode.ts';
 import { Outages } from './outages.ts';
 import { RoleClocks, TOLERANCE } from './role-clocks.ts';
+
+/** The result of an entry about tasks that its author may not change. */
+const WRONGFUL: Applied<LogKinds> = { accepted: false, events: [], things: [], messages: [], endless: false };
 
 /** How many of the unreadable entries are kept. */
 const PASSED_OVER = 100;
@@ -154,33 +161,27 @@ export class Projector {
   }
 
   #setAnnounced(id: string, ending: string): undefined {
-    this.#db.run('UPDATE ending SET announced = 1 WHERE id = ? AND task = ?', ending, this.#find(id)!.n);
+    noteSent(this.#db, this.#find(id)!.n, ending);
   }
 
   /** @param role the role whose tasks the entry may change; undefined for all */
-  #apply(id: string, author: Author, events: readonly Event[], role?: string): boolean {
+  #apply(id: string, author: Author, events: readonly LogEvent[], role?: string): boolean {
     const known = this.#db.get<{ accepted: number }>('SELECT accepted FROM entry WHERE id = ?', id);
     if (known) return known.accepted === 1;
     const rightful = role === undefined || this.#rolesOf(events).every((one) => one === role);
     const displaced = author === 'coordinator' ? this.#displacedBy(events) : new Set<string>();
-    const {
-      accepted,
-      events: kept,
-      tasks,
-    } = rightful
-      ? applyEntry(events, (task) => (displaced.has(task) ? undefined : this.#find(task)?.task))
-      : { accepted: false, events: [], tasks: new Map<string, Task>() };
+    const world = worldOf<LogKinds>(({ id }) => (displaced.has(id) ? undefined : this.#find(id)?.task));
+    const applied = rightful ? applyEntry(rules, events, world) : WRONGFUL;
+    const { accepted } = applied;
     if (accepted) for (const task of displaced) this.#forget(task);
     this.#db.run('INSERT INTO entry (id, accepted) VALUES (?, ?)', id, accepted ? 1 : 0);
-    for (const [task, after] of tasks) this.#set(task, after, id);
+    for (const { id: task, after } of applied.things) this.#set(task, after);
     if (!accepted) for (const { task_id } of events) if (!this.#find(task_id)) this.#mention(task_id, author);
-    for (const event of kept) {
-      this.#db.run(
-        'INSERT INTO events (task, body) VALUES (?, ?)',
-        this.#find(event.task_id)!.n,
-        JSON.stringify(event),
-      );
+    for (const event of applied.events) {
+      const { n } = this.#find(subjectOf(event).id)!;
+      this.#db.run('INSERT INTO events (task, body) VALUES (?, ?)', n, JSON.stringify(event));
     }
+    for (const message of applied.messages) noteMessage(this.#db, this.#find(message.task.id)!.n, message, id);
     if (accepted) for (const event of events) if (event.type === 'submitted') this.#learn(event.task_id, author);
     return accepted;
   }
@@ -196,7 +197,7 @@ export class Projector {
   }
 
   /** Tasks that a role's workers have invented under an id that a coordinator now gives to a task of another role. */
-  #displacedBy(events: readonly Event[]): ReadonlySet<string> {
+  #displacedBy(events: readonly LogEvent[]): ReadonlySet<string> {
     const displaced = events.filter((event) => {
       const role = event.type === 'submitted' ? this.#hearsay.roleOf(event.task_id) : undefined;
       return role !== undefined && event.type === 'submitted' && event.envelope.to !== role;
@@ -253,7 +254,7 @@ export class Projector {
   }
 
   /** The role of each event's task; undefined for a task that does not exist. */
-  #rolesOf(events: readonly Event[]): readonly (string | undefined)[] {
+  #rolesOf(events: readonly LogEvent[]): readonly (string | undefined)[] {
     const fresh = new Map(
       events.flatMap((event) => (event.type === 'submitted' ? [[event.task_id, event.envelope.to]] : [])),
     );
@@ -265,20 +266,13 @@ export class Projector {
     return this.#tasks.get(id);
   }
 
-  #set(id: string, after: Task, entry: string): void {
+  #set(id: string, after: Task): void {
     const before = this.#find(id);
     const n = before?.n ?? this.#nextNumber();
     if (!before) this.#new.add(id);
     else this.#hearsay.changed(id, this.#offset);
     this.#tasks.set(id, { n, task: after });
     this.#changed.add(id);
-    if (isFinished(after)) {
-      if (before && isFinished(before.task)) return;
-      const ending = endingOf(id, entry);
-      this.#db.run('INSERT OR REPLACE INTO ending VALUES (?, ?, ?, 0)', n, ending, after.updated_at);
-    } else if (before && isFinished(before.task)) {
-      this.#db.run('DELETE FROM ending WHERE task = ?', n);
-    }
   }
 
   #nextNumber(): number {

@@ -2,6 +2,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type Circumstances, decide } from '../../../core/task/decide.ts';
 import type { Command } from '../../../core/task/command.ts';
 import { AgentqError } from '../../../core/errors.ts';
+import { type Applied, applyEntry, refusalOf } from '../../../core/log/apply-entry.ts';
+import { type LogKinds, rules } from '../../../core/log/rules.ts';
+import { worldOf } from '../../../core/log/world.ts';
 import type { Event } from '../../../core/task/event.ts';
 import { countsFrom } from '../../../core/task/moment.ts';
 import type { Task } from '../../../core/task/task.ts';
@@ -67,7 +70,7 @@ export class TaskCommits {
       if (endsLease && base && (await this.waitedForOutageNotes([base]))) continue;
       const said: readonly Event[] = remembered ? events.filter(({ type }) => type !== 'refused') : events;
       if (said.length === 0) return decided;
-      const append = (onSent?: () => void) => this.#append(said, base, decided.task, onSent);
+      const append = (onSent?: () => void) => this.#append(said, base, onSent);
       // An event that results from time has no command: a later call reports it as well.
       const accepted =
         command.type === 'elapse' ? append() : reportingUnknownOutcome(changeOf(task_id, command), append);
@@ -93,14 +96,10 @@ export class TaskCommits {
   }
 
   /** Appends the events of one decision about one task. @returns whether they were accepted */
-  async #append(
-    events: readonly Event[],
-    base: Task | undefined,
-    task: Task | undefined,
-    onSent?: () => void,
-  ): Promise<boolean> {
+  async #append(events: readonly Event[], base: Task | undefined, onSent?: () => void): Promise<boolean> {
     const { client, log, names, relay } = this.#parts;
     const id = log.newId();
+    const foreseen = this.#foresee(events, new Map([[events[0]!.task_id, base]]));
     const [first] = events;
     const plain = events.length === 1 && first?.type === 'submitted' && !isTooLong(first);
     if (plain) {
@@ -108,13 +107,26 @@ export class TaskCommits {
       const accepted = await routed(first, client, names, () =>
         log.append(id, () => submitMessage(names, id, first, this.#given.now), onSent),
       );
-      if (accepted) await relay.after(base, task!, id, true);
+      if (accepted) await relay.after(foreseen, id, true);
       return accepted === true;
     }
-    const role = task?.envelope.to;
-    const accepted = await log.happen(events, role === undefined ? [] : [role], id, { onSent });
-    if (accepted && task) await relay.after(base, task, id, false);
+    const roles = foreseen.things.slice(0, 1).map(({ after }) => after.envelope.to);
+    const accepted = await log.happen(events, roles, id, { onSent });
+    if (accepted) await relay.after(foreseen, id, false);
     return accepted;
+  }
+
+  /**
+   * What will follow from an entry if it is accepted.
+   * @param bases the states that its events were decided on
+   * @throws AgentqError `conflict` if it must not be appended
+   */
+  #foresee(events: readonly Event[], bases: ReadonlyMap<string, Task | undefined>): Applied<LogKinds> {
+    const world = worldOf<LogKinds>(({ id }) => (bases.has(id) ? bases.get(id) : this.#find(id)));
+    const applied = applyEntry(rules, events, world);
+    const refusal = refusalOf(applied);
+    if (refusal) throw new AgentqError(refusal.code, refusal.message, refusal.hint);
+    return applied;
   }
 
   /** Several changes are one entry of the log, which is accepted as a whole or rejected. */
@@ -122,42 +134,39 @@ export class TaskCommits {
     const { log, relay } = this.#parts;
     for (let tries = 0; tries < TRIES; tries++) {
       if (tries === 0) await log.catchUp();
-      const { outcomes, events, before, after } = this.#decideAll(requests);
+      const { outcomes, events, before } = this.#decideAll(requests);
       if (events.length === 0 || outcomes.some((outcome) => outcome.refusal)) {
         // Nothing has changed in a batch that is undone.
         return outcomes.map((outcome) => ({ ...outcome, changed: false }));
       }
       const ended = events.filter(({ type }) => type === 'lease-expired').map(({ task_id }) => before.get(task_id)!);
       if (ended.length > 0 && (await this.waitedForOutageNotes(ended))) continue;
-      const roles = new Set([...after.values()].map((task) => task.envelope.to));
+      const foreseen = this.#foresee(events, before);
+      const roles = new Set(foreseen.things.map(({ after }) => after.envelope.to));
       for (const role of roles) await checkRole(this.#parts.client, this.#parts.names, role);
       const id = log.newId();
       const change = changeOfAll(requests.map(({ task_id }) => task_id));
       if (!(await reportingUnknownOutcome(change, (onSent) => log.happen(events, [...roles], id, { onSent }))))
         continue;
-      const ready = [...after.values()].filter((task) => task.status === 'queued' && !before.has(task.id));
-      await relay.offer(ready);
-      for (const task of after.values()) {
-        if (!ready.includes(task)) await relay.after(before.get(task.id), task, id, false);
-      }
+      await relay.after(foreseen, id, false);
       return outcomes;
     }
     throw new AgentqError('busy', 'others keep changing the tasks of the batch', 'try again');
   }
 
   #decideAll(requests: readonly Request[]) {
-    const before = new Map<string, Task>();
+    const before = new Map<string, Task | undefined>();
     const after = new Map<string, Task>();
     const events: Event[] = [];
     const outcomes = requests.map(({ task_id, command, at }): Outcome => {
       const base = after.get(task_id) ?? this.#base(task_id, command);
-      if (base && !after.has(task_id)) before.set(task_id, base);
+      if (!before.has(task_id)) before.set(task_id, base);
       const { events: more, ...outcome } = decide(base, command, this.#circumstances(base, at));
       events.push(...more);
       if (outcome.task && more.length > 0) after.set(task_id, outcome.task);
       return outcome;
     });
-    return { outcomes, events, before, after };
+    return { outcomes, events, before };
   }
 
   /**

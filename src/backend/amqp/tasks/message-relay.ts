@@ -1,7 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { AgentqError } from '../../../core/errors.ts';
 import { nextDue } from '../../../core/task/due.ts';
-import { isDead, isFinished, type Task } from '../../../core/task/task.ts';
+import type { Applied } from '../../../core/log/apply-entry.ts';
+import type { Thing } from '../../../core/log/draft.ts';
+import type { LogKinds } from '../../../core/log/rules.ts';
+import { isDead, type Task } from '../../../core/task/task.ts';
 import { findRow } from '../../projection/rows.ts';
 import { isDenied, Unroutable } from '../connection/broker-error.ts';
 import type { Cache } from '../cache/cache.ts';
@@ -58,20 +61,24 @@ export class MessageRelay {
   }
 
   /**
-   * Sends the messages that follow from a change. The end of a task is announced in the background: {@link settled}
-   * waits for that.
-   * @param entry the id of the entry that made it
+   * Sends what follows from an entry: tokens and messages. The end of a task is announced in the background: {@link
+   * settled} waits for that.
+   * @param entry its id
    * @param hasToken whether the entry itself went into the work queue, or the delay
    */
-  async after(before: Task | undefined, task: Task, entry: string, hasToken: boolean): Promise<void> {
-    const moved = before?.status !== task.status || before.attempts.length !== task.attempts.length;
-    if (moved && isFinished(task))
-      this.#meanwhile(task.id, () => this.#announceInOrder(task, endingOf(task.id, entry)));
-    else if (moved) await this.#later(task.id, () => this.#sendToken(before, task, hasToken));
-    if (!before || !isDead(before) || isDead(task) || this.#removing) return;
+  async after({ things, messages }: Applied<LogKinds>, entry: string, hasToken: boolean): Promise<void> {
+    // If an entry ends a task and takes it back, only the last of its messages counts.
+    const last = new Map(messages.map((message) => [`${message.type} ${message.task.id}`, message]));
+    for (const { type, state, task } of last.values()) {
+      if (type === 'result' && state === 'due')
+        this.#meanwhile(task.id, () => this.#announceInOrder(task, endingOf(task.id, entry)));
+    }
+    if (!hasToken) await this.#sendTokens(things);
+    const revived = [...last.values()].find(({ type, state }) => type === 'dead-letter' && state === 'withdrawn');
+    if (!revived || this.#removing) return;
     // Once for all tasks that are revived before it begins: each removal reads every dead letter.
     this.#removing = true;
-    this.#meanwhile(task.id, () => this.#removeRevived());
+    this.#meanwhile(revived.task.id, () => this.#removeRevived());
   }
 
   #meanwhile(what: string, send: () => Promise<void>): void {
@@ -119,19 +126,22 @@ export class MessageRelay {
     }
   }
 
-  async #sendToken(before: Task | undefined, task: Task, hasToken: boolean): Promise<void> {
-    if (hasToken || task.status === 'working') return;
-    // The broker moves the token of a delay that is over out of the delay.
-    const kept = before?.status === 'scheduled' && before.due_at - before.updated_at <= LONGEST_DELAY * 1_000;
-    if (task.status === 'queued' && !kept) await this.#offer([task]);
-    if (task.status === 'scheduled') await this.#delay(task);
+  /** Sends the tokens of the tasks that are now ready, and of those that wait. */
+  async #sendTokens(things: readonly Thing<LogKinds>[]): Promise<void> {
+    const ready: Task[] = [];
+    for (const { before, after: task } of things) {
+      const moved = before?.status !== task.status || before.attempts.length !== task.attempts.length;
+      if (!moved) continue;
+      // The broker moves the token of a delay that is over out of the delay.
+      const kept = before?.status === 'scheduled' && before.due_at - before.updated_at <= LONGEST_DELAY * 1_000;
+      if (task.status === 'queued' && !kept) ready.push(task);
+      if (task.status === 'scheduled') await this.#later(task.id, () => this.#delay(task));
+    }
+    const [first, second] = ready;
+    if (first) await this.#later(second ? 'a batch' : first.id, () => this.#offer(ready));
   }
 
   /** Puts tokens of ready tasks into their work queues, and wakes the processes that wait. */
-  async offer(tasks: readonly Task[]): Promise<void> {
-    await this.#later('a batch', () => this.#offer(tasks));
-  }
-
   async #offer(tasks: readonly Task[]): Promise<void> {
     const now = this.#options.clock();
     await Promise.all(
@@ -253,7 +263,7 @@ export class MessageRelay {
     const now = this.#options.clock();
     this.#cache.prune(now);
     await Promise.all(
-      overdue(this.#cache, now, role).map(async ({ task, ending }) => {
+      overdue(this.#cache.db, now, role).map(async ({ task, ending }) => {
         await this.announce(task, ending);
         // If the log is not bound to the queue, it did not get the message.
         await this.#noteAnnounced(task, ending);
@@ -264,7 +274,7 @@ export class MessageRelay {
   /** Waits for the messages of tasks that have just ended: the processes that ended them are sending those. */
   async arrived(replyTo: string): Promise<void> {
     const now = this.#options.clock();
-    let underway = justEnded(this.#cache, now).filter(
+    let underway = justEnded(this.#cache.db, now).filter(
       ({ task, ending }) => task.envelope.reply_to === replyTo && !isForeignEnding(ending),
     );
     for (const end = monotonic() + OVERDUE; underway.length > 0 && monotonic() < end; await pause(LOOK_AGAIN)) {

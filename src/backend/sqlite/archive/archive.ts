@@ -167,7 +167,7 @@ function beginEpoch(
     for (const row of db.all<StoredRow>("SELECT n, state FROM tasks WHERE status <> 'completed'").map(toRow)) {
       const { events, task } = decide(row.task, { type: 'restore', epoch, since }, { now, random: () => 0 });
       if (row.task.status === 'working') leases_ended++;
-      if (task && events.length > 0) record(db, row, task, events);
+      if (task && events.length > 0) record(db, events, new Map([[task.id, row]]));
     }
     writeEpoch(db, epoch, now);
     db.execute(DROP_LISTING);

@@ -1,0 +1,81 @@
+import type { Refusal } from '../errors.ts';
+import type { Message } from '../task/messages.ts';
+import { Draft, type Thing } from './draft.ts';
+import type { Change, EventOf, Kinds, Rules, World } from './kind.ts';
+
+/**
+ * The maximum number of events that follow from one entry, directly or indirectly. So reactions that cause each other
+ * come to an end.
+ */
+export const MAX_DERIVED = 10_000;
+
+/** The result of folding one entry of the log. */
+export interface Applied<K> {
+  readonly accepted: boolean;
+  /**
+   * The events to record, in order: the events of the entry and then those that follow from it, or, if the entry was
+   * rejected, the records of that.
+   */
+  readonly events: readonly EventOf<K>[];
+  /** The things that have changed. */
+  readonly things: readonly Thing<K>[];
+  readonly messages: readonly Message[];
+  /**
+   * Whether more than {@link MAX_DERIVED} events follow: the rest of them has no effect. The author of such an entry
+   * must not append it.
+   */
+  readonly endless: boolean;
+}
+
+/**
+ * Folds one entry: the events of one decision, about any number of things of any kinds. Either all of them take effect
+ * or, if one of them lost a race, none. Then come the reactions, in the order of the changes: first those to the events
+ * of the entry, then those to the events that follow from these, and so on. A `carried` event has no consequences: it
+ * repeats what had consequences before.
+ */
+export function applyEntry<K extends Kinds>(
+  rules: Rules<K>,
+  events: readonly EventOf<K>[],
+  world: World<K>,
+): Applied<K> {
+  const draft = new Draft(rules.kinds, world);
+  const changes: Change<K>[] = [];
+  for (const event of events) {
+    const result = draft.apply(event);
+    if (result.refused !== undefined) return rejected(rules, events, result.refused, world);
+    if (event.type !== 'carried') changes.push(result.change);
+  }
+  const derived: EventOf<K>[] = [];
+  const messages: Message[] = [];
+  let endless = false;
+  // The list grows while it is read.
+  for (const change of changes) {
+    const reaction = rules.react(change, draft);
+    messages.push(...(reaction.messages ?? []));
+    for (const event of reaction.events ?? []) {
+      endless ||= derived.length === MAX_DERIVED;
+      const result = endless ? undefined : draft.apply(event);
+      if (result?.change === undefined) continue;
+      derived.push(event);
+      changes.push(result.change);
+    }
+  }
+  return { accepted: true, events: [...events, ...derived], things: draft.things, messages, endless };
+}
+
+/** Why the author of an entry must not append it; undefined if it may. */
+export function refusalOf({ accepted, endless }: Pick<Applied<Kinds>, 'accepted' | 'endless'>): Refusal | undefined {
+  if (endless) return { code: 'conflict', message: `more than ${MAX_DERIVED} events would follow from it` };
+  return accepted ? undefined : { code: 'conflict', message: 'the queue has changed meanwhile', hint: 'try again' };
+}
+
+function rejected<K extends Kinds>(
+  { kinds }: Rules<K>,
+  events: readonly EventOf<K>[],
+  reason: string,
+  world: World<K>,
+): Applied<K> {
+  const draft = new Draft(kinds, world);
+  const records = events.flatMap((event) => draft.recordLost(event, reason) ?? []);
+  return { accepted: false, events: records, things: draft.things, messages: [], endless: false };
+}
