@@ -1,6 +1,7 @@
 import amqplib, { type ChannelModel } from 'amqplib';
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { FORMAT } from '../../src/backend/amqp/wire/format.ts';
 import type { Output } from '../../src/cli/output/schemas.ts';
 import { type RabbitMq, startRabbitMq } from '../broker/private-rabbitmq.ts';
 import { BOOTS, newPassword, urlOf } from './private.ts';
@@ -293,8 +294,8 @@ describe('past agentq', { timeout: SLOW }, () => {
     };
     const carried = { v: 1, type: 'carried', task_id: id, at, task };
     for (const [key, body, headers] of [
-      ['agentq.event.note', entry({}), { 'agentq-version': 2 }],
-      ['agentq.event.note.r', entry({ v: 2 })],
+      ['agentq.event.note', entry({}), { 'agentq-version': FORMAT + 1 }],
+      ['agentq.event.note.r', entry({ v: FORMAT + 1 })],
       ['agentq.event.note', entry({ away: { from: at - 6e8, to: at }, seen: { worker: 'ghost', role: 's' } })],
       ['agentq.event.note.r', entry({ away: { from: at - 6e8, to: at }, seen: { worker: 'ghost', role: 's' } })],
       ['agentq.event.carried.r', entry({ events: [carried], roles: ['r'], after: 1e9 })],
@@ -316,7 +317,7 @@ describe('past agentq', { timeout: SLOW }, () => {
   });
 
   test('only a coordinator can stop all readers, and only a coordinator lets them go on', async () => {
-    expect(await say('coordinator', 'agentq.event.cancelled.r', {}, { 'agentq-version': 2 })).toBe(true);
+    expect(await say('coordinator', 'agentq.event.cancelled.r', {}, { 'agentq-version': FORMAT + 1 })).toBe(true);
     const { exit, hint } = await as('r').refused('list');
     expect(exit).toBe(19);
     const offset = /--skip (\d+)/.exec(hint!)![1]!;

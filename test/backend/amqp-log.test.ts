@@ -1,4 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { FORMAT } from '../../src/backend/amqp/wire/format.ts';
 import type { Backend } from '../../src/backend/backend.ts';
 import {
   ask,
@@ -33,9 +34,20 @@ const entry = (more: object) => ({ v: 1, at: 0, roles: [], events: [], ...more }
 
 describe('an entry of a newer agentq', () => {
   for (const [what, key, body, options] of [
-    ['a newer form of entry', 'agentq.event.cancelled.coder', entry({ v: 2 }), {}],
+    ['a newer form of entry', 'agentq.event.cancelled.coder', entry({ v: FORMAT + 1 }), {}],
     ['a newer form of event', 'agentq.event.claimed', entry({ events: [{ v: 2, type: 'blessed', task_id: 'a' }] }), {}],
-    ['an envelope that says so', `agentq.work.${ROLE}.normal`, envelope('b'), { headers: { 'agentq-version': 2 } }],
+    [
+      'an unknown type of event',
+      'agentq.event.blessed',
+      entry({ events: [{ v: 1, type: 'blessed', task_id: 'a' }] }),
+      {},
+    ],
+    [
+      'an envelope that says so',
+      `agentq.work.${ROLE}.normal`,
+      envelope('b'),
+      { headers: { 'agentq-version': FORMAT + 1 } },
+    ],
   ] as const) {
     test(`is passed over by no command: ${what}`, async () => {
       const { open, say } = await setUp();
@@ -69,7 +81,6 @@ describe('what is no entry of ours', () => {
     'a number': '7',
     'an array': '[]',
     'an object': '{}',
-    'an event that nobody knows': entry({ events: [{ v: 1, type: 'blessed', task_id: 'a', at: 0 }] }),
     'an event of a task that nobody knows': entry({
       events: [{ v: 1, type: 'claimed', task_id: 'nobody', at: 0, attempt: 1, worker: 'w', expires_at: 1 }],
     }),

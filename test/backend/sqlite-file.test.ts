@@ -161,7 +161,7 @@ describe('a file that is not a whole store of ours', () => {
   for (const [what, sql] of Object.entries({
     'no JSON': `UPDATE tasks SET state = '{'`,
     'an event that is no JSON': `UPDATE events SET body = '{'`,
-    'an event that is none of ours': `UPDATE events SET body = '{"v":1,"type":"exploded"}'`,
+    'an event that is none of ours': `UPDATE events SET body = '{"v":1,"type":"claimed"}'`,
   })) {
     test(`is called corrupt by whoever meets ${what} in it`, async () => {
       const dir = await storeOf(1);

@@ -1,4 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
+import { FORMAT } from '../../src/backend/amqp/wire/format.ts';
 import type { Backend } from '../../src/backend/backend.ts';
 import { claimed, complete, done, envelope, everything, idsOf, ROLE, submit } from '../backend/contract/say.ts';
 import { makeAmqpHarness } from '../backend/support/amqp-harness.ts';
@@ -9,7 +10,7 @@ async function setUp() {
   onTestFinished(() => harness.close());
   const hand = await BrokerHand.of(harness);
   const newer = (key: string) =>
-    hand.publish(harness.names.exchange, key, envelope('poison'), { headers: { 'agentq-version': 2 } });
+    hand.publish(harness.names.exchange, key, envelope('poison'), { headers: { 'agentq-version': FORMAT + 1 } });
   return { harness, newer, open: () => harness.openWith(harness.options()) };
 }
 

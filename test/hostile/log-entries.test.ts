@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import { FORMAT } from '../../src/backend/amqp/wire/format.ts';
 import type { Event } from '../../src/core/task/event.ts';
 import type { Task } from '../../src/core/task/task.ts';
 import {
@@ -123,9 +124,10 @@ describe('a body that is a bomb is passed over before it is parsed', () => {
 describe('an entry that says that a newer agentq wrote it', () => {
   const keys = ['agentq.event.note', 'agentq.event.claimed.r', 'agentq.event.carried.r', 'results.lead'];
   const ways: Readonly<Record<string, Partial<Forged>>> = {
-    'in a header': { body: entry(), headers: { 'agentq-version': 2 } },
-    'in its body': { body: entry({ v: 2 }) },
+    'in a header': { body: entry(), headers: { 'agentq-version': FORMAT + 1 } },
+    'in its body': { body: entry({ v: FORMAT + 1 }) },
     'in an event': { body: entry({ events: [{ ...claimedEvent('s-open'), v: 2 }] }) },
+    'by a type of event': { body: entry({ events: [{ ...claimedEvent('s-open'), type: 'blessed' }] }) },
   };
 
   describe.for(keys)('under the key %s', (key) => {
@@ -147,10 +149,17 @@ describe('an entry that says that a newer agentq wrote it', () => {
     'is believed under a key of coordinators: %s',
     (key) => {
       const log = aLog();
-      log.forge({ key, body: entry(), headers: { 'agentq-version': 2 } });
+      log.forge({ key, body: entry(), headers: { 'agentq-version': FORMAT + 1 } });
       expect(log.from(log.length - 1)[0]!.read(0)).toMatchObject({ kind: 'newer' });
     },
   );
+
+  test('is believed under a key of coordinators that nobody knows, for a type of event that nobody knows', () => {
+    const log = aLog();
+    const event = { v: 1, type: 'blessed', about: { kind: 'wish', id: 'x' }, at: log.now };
+    log.forge({ key: 'agentq.event.blessed', body: entry({ events: [event] }) });
+    expect(log.from(log.length - 1)[0]!.read(0)).toMatchObject({ kind: 'newer' });
+  });
 });
 
 describe('an open task that is said again', () => {

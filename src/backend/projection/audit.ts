@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Event } from '../../core/task/event.ts';
+import { Event, isNewerEvent } from '../../core/task/event.ts';
 import { evolve } from '../../core/task/evolve.ts';
 import type { Task } from '../../core/task/task.ts';
 import type { Finding } from '../backend.ts';
@@ -49,7 +49,9 @@ function* everyRow(db: Connection): Generator<{ n: number; stored?: Columns }> {
 function fold(db: Connection, n: number): Task | string {
   let task: Task | undefined;
   for (const { body } of db.all<{ body: string }>('SELECT body FROM events WHERE task = ? ORDER BY seq', n)) {
-    const parsed = Event.safeParse(safeJson(body));
+    const stored = safeJson(body);
+    const parsed = Event.safeParse(stored);
+    if (isNewerEvent(stored)) return 'the log holds an event that a newer agentq wrote';
     if (!parsed.success) return 'the log holds an event that is unreadable';
     task = evolve(task, parsed.data).task;
   }

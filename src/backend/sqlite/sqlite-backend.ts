@@ -216,12 +216,15 @@ export class SqliteBackend implements Backend {
   }
 
   async history(id: string): Promise<readonly Event[]> {
-    const { Event } = await import('../../core/task/event.ts');
+    const { Event, isNewerEvent } = await import('../../core/task/event.ts');
     const sql = 'SELECT body FROM events WHERE task = (SELECT n FROM tasks WHERE id = ?) ORDER BY seq';
     const rows = await this.#ask(() => this.#db.all<{ body: string }>(sql, id));
     return rows.map(({ body }) => {
-      const parsed = Event.safeParse(parseStored(body));
+      const stored = parseStored(body);
+      const parsed = Event.safeParse(stored);
       if (parsed.success) return parsed.data;
+      if (isNewerEvent(stored))
+        throw new AgentqError('newer-schema', `a newer agentq wrote an event of ${id}`, 'use the newer agentq');
       throw new AgentqError('corrupt', `the log of ${id} holds an event that is unreadable`, 'agentq doctor');
     });
   }

@@ -70,6 +70,17 @@ export type Event = z.infer<typeof Event>;
 export type EventType = Event['type'];
 export type EventOf<T extends EventType> = Extract<Event, { type: T }>;
 
+const types: ReadonlySet<unknown> = new Set(Event.def.options.map(({ def }) => def.shape.type.def.values[0]));
+
+/**
+ * Whether an event has a version or a type that only a newer agentq knows. A reader stops at it: if it passed over the
+ * event, it would fold another state than newer readers.
+ */
+export function isNewerEvent(event: unknown): boolean {
+  const { v, type } = Object(event) as { v?: unknown; type?: unknown };
+  return (typeof v === 'number' && v > 1) || (typeof type === 'string' && !types.has(type));
+}
+
 type Bare<E> = E extends Event ? Omit<E, 'v' | 'task_id' | 'at'> : never;
 /** An event without task, version and time. */
 export type BareEvent = Bare<Event>;

@@ -2,7 +2,7 @@ import { sha256Hex } from '../../../core/sha256.ts';
 import type { ConsumeMessage, MessageProperties } from 'amqplib';
 import * as z from 'zod/mini';
 import { DEFAULT_PRIORITY, DEFAULT_TYPE, type Envelope, envelopeSchema } from '../../../core/envelope/envelope.ts';
-import type { Event, EventOf } from '../../../core/task/event.ts';
+import { type Event, type EventOf, isNewerEvent } from '../../../core/task/event.ts';
 import { Evidence, isInStore } from '../../../core/evidence/evidence.ts';
 import { resultsQueue } from '../../../core/envelope/reply-to.ts';
 import { ResultMessage } from '../../../core/result/result-message.ts';
@@ -17,6 +17,7 @@ import {
   safeJson,
 } from './bounded-json.ts';
 import { dueEntryId, entryIdOf } from './entry-id.ts';
+import { FORMAT } from './format.ts';
 import { LogBody } from './log-body.ts';
 import { type Headers, headersOf, maxAttemptsOf, momentOf, readMoment, saysNewer, textOf } from './message-headers.ts';
 import type { Names } from './names.ts';
@@ -138,11 +139,12 @@ function readEvents(
   author: Author,
   limits: BodyLimits,
 ): Content {
-  if (isNewer(json)) return fromNewer(author);
-  const { events: listed } = Object(json) as { events?: unknown };
+  const { v, events: listed = [] } = Object(json) as { v?: unknown; events?: unknown };
+  if (typeof v === 'number' && v > FORMAT) return fromNewer(author);
   if (Array.isArray(listed) && listed.length > limits.events) {
     return unreadable(`it holds more than ${limits.events} events`);
   }
+  if (Array.isArray(listed) && listed.some(isNewerEvent)) return fromNewer(author);
   const parsed = LogBody.safeParse(json);
   if (!parsed.success) return unreadable('it is no entry of the log');
   const { skip, role: speaker, v: _v, ...body } = parsed.data;
@@ -170,12 +172,6 @@ function readResult(json: unknown, content: Buffer, announces: string | undefine
 
 export function digestOf(content: Buffer): string {
   return sha256Hex(content);
-}
-
-function isNewer(json: unknown): boolean {
-  const { v, events } = Object(json) as { v?: unknown; events?: unknown };
-  if (typeof v === 'number' && v > 1) return true;
-  return Array.isArray(events) && events.some((event) => Number((Object(event) as { v?: unknown }).v) > 1);
 }
 
 const EnvelopeSchema = envelopeSchema();

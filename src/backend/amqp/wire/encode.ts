@@ -5,6 +5,7 @@ import type { ResultMessage } from '../../../core/result/result-message.ts';
 import type { Task } from '../../../core/task/task.ts';
 import { authorOf } from './author.ts';
 import { COMMON_LIMITS, COORDINATOR_LIMITS } from './bounded-json.ts';
+import { FORMAT, formatOf } from './format.ts';
 import type { LogBody, Note } from './log-body.ts';
 import { deadKey, delayKey, eventKey, FOREIGN_RESULT, keyWordOf, workKey } from './routing-key.ts';
 import { LONGEST_DELAY, type Names } from './names.ts';
@@ -60,7 +61,7 @@ export function tokenMessage(
       priority: rankOf(priority),
       ...(expiration !== undefined && { expiration: String(expiration) }),
       headers: {
-        'agentq-version': 1,
+        'agentq-version': FORMAT,
         'agentq-at': at,
         ...(context && { 'agentq-context': JSON.stringify(context) }),
         ...(due_at !== undefined && { 'agentq-due-at': due_at }),
@@ -89,10 +90,11 @@ export interface Under {
 export function noteMessage(names: Names, id: string, at: number, note: Note, under: Under = {}): Publication {
   const { events = [], roles = [] } = note;
   const { keyWord = keyWordOf(events), role = roles.length === 1 ? roles[0] : null } = under;
-  const body: LogBody = { ...note, v: 1, at, events, roles };
-  const whole = json(body);
   const key = eventKey(keyWord, role ?? undefined);
-  const { bytes } = authorOf(key, names.exchange, names) === 'coordinator' ? COORDINATOR_LIMITS : COMMON_LIMITS;
+  const author = authorOf(key, names.exchange, names);
+  const body: LogBody = { ...note, v: formatOf(author), at, events, roles };
+  const whole = json(body);
+  const { bytes } = author === 'coordinator' ? COORDINATOR_LIMITS : COMMON_LIMITS;
   if (whole.length > bytes) {
     throw new AgentqError(
       'too-large',

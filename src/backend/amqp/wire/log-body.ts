@@ -1,10 +1,11 @@
 import * as z from 'zod/mini';
 import { Event } from '../../../core/task/event.ts';
+import { FORMAT } from './format.ts';
 import { moment } from '../../../core/moment-form.ts';
 
 /** What agentq itself writes to the log: the events of one decision, or a note of one of its processes. */
 export const LogBody = z.object({
-  v: z.literal(1),
+  v: z.literal([1, FORMAT]),
   at: moment(),
   /** The roles that the events affect. */
   roles: z.array(z.string()),

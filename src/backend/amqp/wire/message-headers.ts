@@ -1,5 +1,6 @@
 import type { MessageProperties } from 'amqplib';
 import { isMaxAttempts } from '../../../core/task/retry.ts';
+import { FORMAT } from './format.ts';
 
 export type Headers = Readonly<Record<string, unknown>>;
 
@@ -23,7 +24,7 @@ export function momentOf(properties: MessageProperties): number | undefined {
 /** Whether it states that a newer agentq wrote it. */
 export function saysNewer(headers: Headers): boolean {
   const version = headers['agentq-version'];
-  return typeof version === 'number' && version > 1;
+  return typeof version === 'number' && version > FORMAT;
 }
 
 /** The role's number of attempts; undefined for an invalid value. */
