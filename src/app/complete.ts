@@ -115,8 +115,8 @@ function refused(refusal: Refusal, { irregular }: Completing): AgentqError {
 }
 
 /** The decision on the completion, as far as it is known before the evidence is read. */
-function outlook({ clock }: Services, task: Task, { spoken, artifacts }: Completing): Decision {
-  return decide(task, { ...spoken, artifacts: artifacts.map(unread) }, { now: clock(), random: () => 0 });
+function outlook({ backend }: Services, task: Task, { spoken, artifacts }: Completing): Decision {
+  return decide(task, { ...spoken, artifacts: artifacts.map(unread) }, { now: backend.now, random: () => 0 });
 }
 
 /** Stores the evidence. @param stored receives each stored file, also if a later one fails */

@@ -50,6 +50,11 @@ export interface Backend {
   skip?(offset: number): Promise<void>;
   /** Rings when the topic may have changed. Rings may be duplicated or lost: callers must also poll slowly. */
   watch(topic: Topic): Watch;
+  /**
+   * The clock by which the backend decides, in ms since 1970. A caller that compares a moment of a task with the
+   * present uses this clock: its own may differ.
+   */
+  readonly now: number;
   /** Whether it is known that the backend is currently unreachable, so that a request would wait for it. */
   readonly away: boolean;
   /**
@@ -79,8 +84,8 @@ export interface Request {
   readonly task_id: string;
   readonly command: Command;
   /**
-   * When the command was given, if it could not be delivered then: ms since 1970. Its events get this date, but no
-   * later than now, and no earlier than the last event of the task.
+   * When the command was given, if it could not be delivered then: ms since 1970, by `now` of the backend. Its events
+   * get this date, but no later than now, and no earlier than the last event of the task.
    */
   readonly at?: number | undefined;
 }
@@ -103,7 +108,7 @@ export interface ClaimRequest {
 
 export type Claimed =
   | { readonly task: Task & { readonly status: 'working' } }
-  /** `next_due`: when time alone may make a task of the role ready; absent if no task waits. */
+  /** `next_due`: when time alone may make a task of the role ready, by `now`; absent if no task waits. */
   | { readonly task: undefined; readonly next_due?: number };
 
 export interface Filter {

@@ -174,11 +174,11 @@ export class Context {
   }
 
   /** Commands from the outbox are sent before the current command. */
-  async #flushOutbox({ workspace, backend }: Services): Promise<void> {
-    if (waitingInOutbox(workspace).length === 0) return;
+  async #flushOutbox(services: Services): Promise<void> {
+    if (waitingInOutbox(services.workspace).length === 0) return;
     const { flushOutbox } = await import('../app/outbox/flush-outbox.ts');
     try {
-      await flushOutbox(workspace, backend, (line) => this.io.talk(`agentq: ${line}`));
+      await flushOutbox(services, (line) => this.io.talk(`agentq: ${line}`));
     } catch (error) {
       if (!isAway(error)) throw error;
     }

@@ -7,8 +7,11 @@ import { durability } from './contract/durability.ts';
 import type { Body, MakeHarness, Theme } from './contract/harness.ts';
 import { history } from './contract/history.ts';
 import { inbox } from './contract/inbox.ts';
+import { issuedEarlier } from './contract/issued-earlier.ts';
+import { leaving } from './contract/leaving.ts';
 import { lists } from './contract/lists.ts';
 import { races } from './contract/races.ts';
+import { reachability } from './contract/reachability.ts';
 import { time } from './contract/time.ts';
 import { watches } from './contract/watches.ts';
 
@@ -18,6 +21,9 @@ const themes = {
   claims,
   races,
   time,
+  issuedEarlier,
+  reachability,
+  leaving,
   history,
   lists,
   counts,

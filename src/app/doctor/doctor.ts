@@ -46,9 +46,11 @@ async function passedOver({ backend }: Services): Promise<Diagnosis[]> {
 }
 
 /** Roles with waiting tasks and without a worker. */
-async function deserted({ backend, clock }: Services): Promise<Diagnosis[]> {
+async function deserted({ backend }: Services): Promise<Diagnosis[]> {
   const { roles, workers } = await backend.counts();
-  const present = new Set(workers.filter((worker) => clock() - worker.seen_at < PRESENT).map((worker) => worker.role));
+  const present = new Set(
+    workers.filter((worker) => backend.now - worker.seen_at < PRESENT).map((worker) => worker.role),
+  );
   return roles
     .filter(({ role, tasks }) => tasks.queued > 0 && !present.has(role))
     .map(({ role, tasks }) => ({

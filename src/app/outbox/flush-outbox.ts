@@ -1,7 +1,8 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Backend, QueuePlace, Request } from '../../backend/backend.ts';
+import type { Backend, QueuePlace } from '../../backend/backend.ts';
 import { AgentqError, type ErrorCode, type Refusal } from '../../core/errors.ts';
+import type { Services } from '../workspace/services.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { type OutboxCommand, type OutboxEntry, REFUSED, waitingInOutbox, writeInOutbox } from './outbox.ts';
 import { readEntry } from './read-entry.ts';
@@ -20,7 +21,8 @@ export function whyWaiting(workspace: Workspace, name: string): string | undefin
  * broker does not accept because of the login, a right or a missing queue. The next entries are sent.
  * @throws AgentqError `unreachable` if the outage continues; the remaining commands stay in the outbox
  */
-export async function flushOutbox(workspace: Workspace, backend: Backend, say: (line: string) => void): Promise<void> {
+export async function flushOutbox(services: Services, say: (line: string) => void): Promise<void> {
+  const { workspace } = services;
   const waiting = new Map<string, Waiting>();
   // The same obstacle holds up the next entries of the same type and role, and the next entries of the same task.
   const obstacles = new Map<string, string>();
@@ -34,9 +36,9 @@ export async function flushOutbox(workspace: Workspace, backend: Backend, say: (
     }
     const { task_id, command } = entry;
     const keys = [`task ${task_id}`, `${command.type} ${roleOf(command)}`];
-    const elsewhere = otherQueue(entry, backend);
+    const elsewhere = otherQueue(entry, services.backend);
     const known = elsewhere ?? keys.map((key) => obstacles.get(key)).find((reason) => reason);
-    const told = known === undefined ? await tell(backend, entry) : { waits: known };
+    const told = known === undefined ? await tell(services, entry) : { waits: known };
     if (told?.waits !== undefined) {
       waiting.set(name, { subject: task_id, reason: told.waits });
       if (elsewhere === undefined) for (const key of keys) obstacles.set(key, told.waits);
@@ -94,11 +96,13 @@ const refusing: ReadonlySet<ErrorCode> = new Set(['invalid-name', 'too-large']);
 
 /** @returns why it is refused, or why it has to wait; undefined if the queue has accepted it */
 async function tell(
-  backend: Backend,
-  { task_id, command, at }: Request,
+  { backend, clock }: Services,
+  { task_id, command, at }: OutboxEntry,
 ): Promise<{ readonly refusal?: Refusal; readonly waits?: string } | undefined> {
   try {
-    const refusal = (await backend.commit([{ task_id, command, at }]))[0]?.refusal;
+    // The entry has the time of this machine, and the backend its own.
+    const [outcome] = await backend.commit([{ task_id, command, at: at + backend.now - clock() }]);
+    const refusal = outcome?.refusal;
     return refusal && { refusal };
   } catch (error) {
     if (!(error instanceof AgentqError)) throw error;

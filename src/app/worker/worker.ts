@@ -96,7 +96,7 @@ export class Worker {
   /** Claims until every slot is in use or no task is ready. @returns the next time at which a task may become ready */
   async #fill(): Promise<number | undefined> {
     const { role, worker, concurrency, policy, warn } = this.#options;
-    await flushOutbox(this.#services.workspace, this.#services.backend, warn);
+    await flushOutbox(this.#services, warn);
     while (!this.#draining && this.#running.size < concurrency) {
       const fault = this.#ground.fault();
       if (fault) {
@@ -128,7 +128,7 @@ export class Worker {
       if (!deleted) throw error;
       if (this.#queue === 'there') this.#options.warn(`${error.message}: waiting for it (${error.hint ?? ''})`);
       this.#queue = 'missing';
-      return { task: undefined, next_due: this.#services.clock() + STORE_TROUBLE };
+      return { task: undefined, next_due: this.#services.backend.now + STORE_TROUBLE };
     }
   }
 
@@ -146,7 +146,7 @@ export class Worker {
       this.#draining ||= refused;
       // The outage was already reported.
       if (!isAway(error)) this.#options.warn(`${error.message}; ${refused ? 'ending with what runs' : 'trying again'}`);
-      return this.#services.clock() + STORE_TROUBLE;
+      return this.#services.backend.now + STORE_TROUBLE;
     }
   }
 

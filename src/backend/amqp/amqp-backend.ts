@@ -153,6 +153,10 @@ export class AmqpBackend implements Backend {
     return this.#client.away;
   }
 
+  get now(): number {
+    return this.#options.clock();
+  }
+
   get forgets(): boolean {
     return true;
   }

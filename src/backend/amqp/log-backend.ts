@@ -49,7 +49,7 @@ export interface LogBackendParts {
  * appended. It has happened when it has appeared in the log and was accepted. If another process was faster, it is
  * decided again on the new state.
  */
-export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away' | 'forgets'> {
+export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away' | 'now' | 'forgets'> {
   readonly #parts: LogBackendParts;
   #claims: Promise<Claims> | undefined;
 

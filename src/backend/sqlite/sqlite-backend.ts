@@ -260,6 +260,10 @@ export class SqliteBackend implements Backend {
     return false;
   }
 
+  get now(): number {
+    return this.#given.now;
+  }
+
   get forgets(): boolean {
     return false;
   }

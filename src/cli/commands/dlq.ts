@@ -44,11 +44,11 @@ export const define: Define = (command, context) => {
 
 async function list(cli: Context, options: unknown): Promise<void> {
   const { to: role, limit = 100 } = parseFlags(ListFlags, options);
-  const { backend, store, clock } = await cli.services();
+  const { backend, store } = await cli.services();
   const tasks = await backend.list({ dead: true, limit, ...(role && { role }) });
   if (cli.io.json) return cli.io.data({ tasks: tasks.map((task) => taskView(store, task)) } satisfies Output<'dlq'>);
   if (tasks.length === 0) return cli.io.talk('no dead letters');
-  await printDead(cli.io, tasks, clock());
+  await printDead(cli.io, tasks, backend.now);
 }
 
 async function printDead(io: Io, tasks: readonly Task[], now: number): Promise<void> {
@@ -73,7 +73,7 @@ async function show(cli: Context, id: string): Promise<void> {
     throw new AgentqError('conflict', `${id} is ${task.status} and no dead letter`, `agentq status ${id}`);
   if (cli.io.json) return cli.io.data(taskView(services.store, task) satisfies Output<'dlq show'>);
   const style = await cli.io.style();
-  for (const line of taskLines(task, services.clock(), style)) cli.io.line(line);
+  for (const line of taskLines(task, services.backend.now, style)) cli.io.line(line);
   for (const { outcome, artifacts = [] } of task.attempts.filter((attempt) => attempt.outcome !== undefined)) {
     for (const { name, path } of artifacts)
       cli.io.line(`${style.dim(outcome.padEnd(10))} ${visible(`${name}: ${services.store.locate(path)}`)}`);

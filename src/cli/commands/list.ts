@@ -43,7 +43,7 @@ export const define: Define = (command, context) =>
         const views = tasks.map((task) => taskView(services.store, task));
         cli.io.data({ tasks: views, ...(next && { next }) } satisfies Output<'list'>);
       } else {
-        await printTasks(cli.io, tasks, services.clock());
+        await printTasks(cli.io, tasks, services.backend.now);
         if (next !== undefined && cli.io.delivered) cli.io.talk(`there may be more: agentq list --before ${next}`);
       }
     });

@@ -30,7 +30,7 @@ export const define: Define = (command, context) =>
   });
 
 async function oneTask(services: Services, io: Io, id: string): Promise<void> {
-  const { store, clock } = services;
+  const { store, backend } = services;
   const task = await findTask(services, id);
   const differing = await findDrift(store, evidenceOf(task));
   const away = differing.length > 0 ? awayStore(store) : undefined;
@@ -42,7 +42,7 @@ async function oneTask(services: Services, io: Io, id: string): Promise<void> {
     } satisfies Output<'status ID'>);
   } else {
     const style = await io.style();
-    for (const line of taskLines(task, clock(), style)) io.line(line);
+    for (const line of taskLines(task, backend.now, style)) io.line(line);
     for (const drift of drifts) io.line(style.red(`drift      ${visible(describeDrift(drift))}`));
   }
   if (away) throw away;
@@ -51,10 +51,10 @@ async function oneTask(services: Services, io: Io, id: string): Promise<void> {
   }
 }
 
-async function overview({ backend, clock }: Services, io: Io): Promise<void> {
+async function overview({ backend }: Services, io: Io): Promise<void> {
   const counts = await backend.counts();
-  if (io.json) return io.data(overviewView(counts, clock()));
-  const now = clock();
+  if (io.json) return io.data(overviewView(counts, backend.now));
+  const { now } = backend;
   if (counts.roles.length === 0) return io.talk('nothing has been submitted yet: agentq submit --help');
   const sum = (role: RoleCount, ...of: (keyof RoleCount['tasks'])[]) =>
     String(of.reduce((n, status) => n + role.tasks[status], 0));

@@ -5,6 +5,8 @@ export interface Harness {
   /** A connection of its own to the queue, as another process would have it. A test may close it, and need not. */
   readonly open: () => Promise<Backend>;
   readonly clock: Clock;
+  /** A connection whose outages the test begins and ends. Absent where the queue is a local file. */
+  readonly outage?: () => Promise<Outage>;
   /** Closes what is still open, and removes the queue. */
   readonly close: () => Promise<void>;
 }
@@ -13,6 +15,12 @@ export interface Harness {
 export interface Clock {
   readonly now: () => number;
   readonly advance: (ms: number) => void;
+}
+
+export interface Outage {
+  readonly backend: Backend;
+  readonly begin: () => Promise<void>;
+  readonly end: () => Promise<void>;
 }
 
 export type MakeHarness = () => Promise<Harness>;

@@ -8,6 +8,7 @@ import type { Backend } from '../../../src/backend/backend.ts';
 import { openBackend } from '../../../src/backend/open.ts';
 import type { BackendOptions, BrokerOptions } from '../../../src/backend/options.ts';
 import { amqpUrl } from '../../broker/shared-broker.ts';
+import { startProxy, type TcpProxy } from '../../broker/tcp-proxy.ts';
 import type { Harness } from '../contract/harness.ts';
 import { makeFolder, removeFolder } from './scratch.ts';
 
@@ -47,6 +48,7 @@ export async function makeAmqpHarness({
   const folder = () => folders[folders.push(makeFolder()) - 1]!;
   const shared = folder();
   const connections = new Set<Backend>();
+  const proxies: TcpProxy[] = [];
   const optionsIn = (dir: string, more: Partial<BrokerOptions> = {}, at = url): BackendOptions => ({
     dir,
     fileMode: 0o600,
@@ -84,8 +86,17 @@ export async function makeAmqpHarness({
     options: (more, at) => optionsIn(folder(), more, at),
     openWith,
     open: () => openWith(optionsIn(connections.size % 2 === 0 ? shared : folder())),
+    async outage() {
+      const through = new URL(url);
+      const proxy = await startProxy(Number(through.port));
+      proxies.push(proxy);
+      through.port = String(proxy.port);
+      const backend = await openWith(optionsIn(folder(), {}, through.href));
+      return { backend, begin: () => proxy.cut(), end: () => proxy.heal() };
+    },
     async close() {
       for (const backend of connections) await backend.close();
+      for (const proxy of proxies) await proxy.close();
       await remove(url, topology, names);
       for (const one of folders) removeFolder(one);
     },

@@ -1,0 +1,88 @@
+import { expect } from 'vitest';
+import type { Request } from '../../../src/backend/backend.ts';
+import type { Theme } from './harness.ts';
+import { cancel, claimed, complete, done, fail, LEASE, MINUTE, refused, renew, submit, tell } from './say.ts';
+
+const issued = (request: Request, at: number): Request => ({ ...request, at });
+
+/** A command that was issued earlier than the backend received it (`at`). */
+export const issuedEarlier: Theme = (check) => {
+  check('a submit counts from the time when it was issued', async ({ open, clock }) => {
+    const backend = await open();
+    const at = clock.now() - MINUTE;
+    expect(await done(backend, issued(submit('a', { delay_seconds: 90 }), at))).toMatchObject({
+      submitted_at: at,
+      due_at: at + 90_000,
+    });
+  });
+
+  check('a completion that was issued in time counts, although the lease has ended since', async ({ open, clock }) => {
+    const backend = await open();
+    await done(backend, submit('a'));
+    const { lease } = await claimed(backend);
+    const at = clock.now() + MINUTE;
+    clock.advance(LEASE + MINUTE);
+    expect(await done(backend, issued(complete('a', lease.attempt), at))).toMatchObject({
+      status: 'completed',
+      completion: { attempt: 1, at },
+    });
+  });
+
+  check('a completion that was issued in time comes too late after another claim', async ({ open, clock }) => {
+    const backend = await open();
+    const other = await open();
+    await done(backend, submit('a'));
+    const { lease } = await claimed(backend);
+    const at = clock.now() + MINUTE;
+    clock.advance(LEASE);
+    await claimed(other, { worker: 'worker-2' });
+    await refused(backend, issued(complete('a', lease.attempt), at), 'conflict');
+    expect(await other.task('a')).toMatchObject({ status: 'working', lease: { worker: 'worker-2' } });
+  });
+
+  check('no command counts from a later time than now', async ({ open, clock }) => {
+    const backend = await open();
+    const start = clock.now();
+    expect(await done(backend, issued(submit('a'), start + MINUTE))).toMatchObject({ submitted_at: start });
+  });
+
+  check('a command that was issued in the future ends no live lease', async ({ open, clock }) => {
+    const backend = await open();
+    await done(backend, submit('a'));
+    const { lease } = await claimed(backend);
+    const later = clock.now() + 2 * LEASE;
+    expect(await done(backend, issued(renew('a', lease.attempt), later))).toMatchObject({
+      status: 'working',
+      lease: { attempt: 1 },
+      attempts: [{ number: 1 }],
+    });
+  });
+
+  check('no command counts from a time before the last event of its task', async ({ open, clock }) => {
+    const backend = await open();
+    await done(backend, submit('a'));
+    clock.advance(MINUTE);
+    const claimedAt = clock.now();
+    const { lease } = await claimed(backend);
+    clock.advance(MINUTE);
+    const early = issued(fail('a', lease.attempt), claimedAt - MINUTE);
+    expect(await done(backend, early)).toMatchObject({ status: 'failed', failed_at: claimedAt });
+  });
+
+  check('a batch keeps the time of each of its commands', async ({ open, clock }) => {
+    const backend = await open();
+    const [one, two] = [clock.now() - 2 * MINUTE, clock.now() - MINUTE];
+    const outcomes = await backend.commit([issued(submit('a'), one), issued(submit('b'), two), submit('c')]);
+    expect(outcomes.map(({ task }) => task?.submitted_at)).toEqual([one, two, clock.now()]);
+  });
+
+  check('a repeated command changes nothing, whenever it says that it was issued', async ({ open, clock }) => {
+    const backend = await open();
+    const at = clock.now() - MINUTE;
+    await done(backend, issued(submit('a'), at), issued(cancel('a'), at));
+    clock.advance(MINUTE);
+    for (const request of [submit('a'), cancel('a')]) {
+      expect(await tell(backend, issued(request, at))).toMatchObject({ changed: false, task: { submitted_at: at } });
+    }
+  });
+};
