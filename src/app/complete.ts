@@ -43,7 +43,7 @@ export async function complete(
 
   // For a completed task, the decision depends on the content of the evidence. All other cases can be decided now.
   if (task.status !== 'completed') {
-    const { refusal } = outlook(services, task, pending);
+    const { refusal } = outlook(task, pending);
     if (refusal?.code === 'conflict' || refusal?.code === 'cancelled') {
       const { by, attempt } = request;
       const command = { type: 'note-refusal', of: 'complete', by, attempt, reason: refusal.message } as const;
@@ -73,7 +73,7 @@ export async function completeLater(
   request: CompleteRequest,
 ): Promise<CommandOf<'complete'>> {
   const pending = await findEvidence(services, task, request);
-  const { refusal } = outlook(services, task, pending);
+  const { refusal } = outlook(task, pending);
   if (refusal?.code === 'missing-artifacts') throw refused(refusal, pending);
   return store(services, pending, []);
 }
@@ -114,9 +114,12 @@ function refused(refusal: Refusal, { irregular }: Completing): AgentqError {
   return AgentqError.of({ ...refusal, message: `${refusal.message}; ${irregular}` });
 }
 
-/** The decision on the completion, as far as it is known before the evidence is read. */
-function outlook({ backend }: Services, task: Task, { spoken, artifacts }: Completing): Decision {
-  return decide(task, { ...spoken, artifacts: artifacts.map(unread) }, { now: backend.now, random: () => 0 });
+/**
+ * The decision on the completion, as far as it is known before the evidence is read. The backend has just told the
+ * state of the task: whether time has changed it is for the backend to decide.
+ */
+function outlook(task: Task, { spoken, artifacts }: Completing): Decision {
+  return decide(task, { ...spoken, artifacts: artifacts.map(unread) }, { now: task.updated_at, random: () => 0 });
 }
 
 /** Stores the evidence. @param stored receives each stored file, also if a later one fails */
