@@ -19,8 +19,9 @@ export const reachability: Theme = (check) => {
     const { backend, begin, end } = await outage();
     await done(backend, submit('a'));
     await begin();
-    await expect.poll(() => backend.away, { timeout: 20_000 }).toBe(true);
+    // A request finds the outage, and waits for its end.
     const asked = backend.task('a');
+    await expect.poll(() => backend.away, { timeout: 20_000 }).toBe(true);
     await end();
     expect(await asked).toMatchObject({ id: 'a' });
     expect(backend.away).toBe(false);
