@@ -3,7 +3,7 @@ import { isFinished } from '../../core/task/task.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import { everyTask } from '../every-task.ts';
 import { EvidenceAge } from './evidence-age.ts';
-import { taskOf } from '../evidence/evidence-paths.ts';
+import { placeOf } from '../evidence/evidence-paths.ts';
 import type { Services } from '../workspace/services.ts';
 import { awayStore, evidenceOf } from '../evidence/verify.ts';
 
@@ -60,7 +60,7 @@ function advice(subject: string, what: string): Diagnosis {
 /** A result file without a completion. The task may still be open and complete later. */
 async function unrecordedResults({ store }: Services, recorded: Set<string>, open: Set<string>): Promise<Diagnosis[]> {
   return (await store.scan('results')).paths
-    .filter((path) => !recorded.has(path) && !open.has(taskOf(path)))
+    .filter((path) => !recorded.has(path) && !open.has(placeOf(path)?.id ?? ''))
     .map((path) => advice(path, 'no completion speaks of this result'));
 }
 

@@ -1,6 +1,6 @@
 import { nextAttempt, type Task } from '../../core/task/task.ts';
 import type { Diagnosis } from './diagnosis.ts';
-import { taskOf } from '../evidence/evidence-paths.ts';
+import { placeOf } from '../evidence/evidence-paths.ts';
 import type { Services } from '../workspace/services.ts';
 import { evidenceOf } from '../evidence/verify.ts';
 
@@ -61,11 +61,12 @@ export class EvidenceAge {
     const last = new Map<string, number>();
     const unknown: string[] = [];
     for (const path of paths) {
-      const attempt = this.#recorded.has(path) ? undefined : attemptOf(path);
-      if (!attempt) continue;
+      const place = this.#recorded.has(path) ? undefined : placeOf(path);
+      if (!place || place.kind === 'context' || place.attempt === undefined) continue;
+      const { id, attempt } = place;
       // Asked only now, because the attempt may have started after the tasks were read.
-      if (!last.has(attempt.id)) last.set(attempt.id, lastAttempt(await backend.task(attempt.id)));
-      if (attempt.number > last.get(attempt.id)!) unknown.push(path);
+      if (!last.has(id)) last.set(id, lastAttempt(await backend.task(id)));
+      if (attempt > last.get(id)!) unknown.push(path);
     }
     return unknown;
   }
@@ -85,12 +86,4 @@ export class EvidenceAge {
  */
 function lastAttempt(task: Task | undefined): number {
   return task ? Math.max(1, nextAttempt(task) - 1) : 0;
-}
-
-/** The attempt of a file, from its name; undefined for other files. */
-function attemptOf(path: string): { readonly id: string; readonly number: number } | undefined {
-  const [folder, id = '', number = ''] = path.split('/');
-  if (folder === 'artifacts' && /^\d+$/.test(number)) return { id, number: Number(number) };
-  if (folder === 'results') return { id: taskOf(path), number: Number(/@(\d+)/.exec(path)?.[1] ?? 1) };
-  return undefined;
 }

@@ -5,7 +5,7 @@ import { AgentqError } from '../../core/errors.ts';
 import type { Evidence } from '../../core/evidence/evidence.ts';
 import { checkName, nearestArtifactName } from '../../core/identifiers.ts';
 import type { Attempt } from '../../core/task/task.ts';
-import { artifactsFolder, attemptFolder, claimOf, resultPath, taskOf } from './evidence-paths.ts';
+import { artifactsFolder, attemptFolder, claimOf, type EvidencePlace, placeOf, resultPath } from './evidence-paths.ts';
 
 export interface NamedFile {
   readonly name: string;
@@ -51,9 +51,9 @@ export async function pendingArtifacts(
     checkName('artifact name', name);
     if (pending.has(name))
       throw new AgentqError('usage', `the artifact ${name} is named twice`, 'give each its own name');
-    const place = store.pathOf(file);
-    const inPlace = place?.startsWith(`${artifactsFolder(id)}/`) ?? false;
-    const path = inPlace ? place! : `${attemptFolder(id, number)}/${name}${parse(file).ext}`;
+    const known = pathIn(store, file, 'artifact', id);
+    const inPlace = known !== undefined;
+    const path = known ?? `${attemptFolder(id, number)}/${name}${parse(file).ext}`;
     pending.set(name, { name, file, path, inPlace, size: await sizeOf(store, { file }) });
   }
   const taken = new Set([...pending.values()].map(({ path }) => path));
@@ -83,10 +83,16 @@ export async function pendingResult(
   { id, number }: EvidenceOwner,
   source: FileSource,
 ): Promise<PendingEvidence> {
-  const place = store.pathOf(source.file);
-  const inPlace = place !== undefined && parse(place).dir === 'results' && taskOf(place) === id;
-  const path = inPlace ? place : resultPath(id, number);
-  return { name: 'result', ...source, path, inPlace, size: await sizeOf(store, source) };
+  const known = pathIn(store, source.file, 'result', id);
+  const path = known ?? resultPath(id, number);
+  return { name: 'result', ...source, path, inPlace: known !== undefined, size: await sizeOf(store, source) };
+}
+
+/** The path of a file in the store if it is in a place of that kind of this task. */
+function pathIn(store: ArtifactStore, file: string, kind: EvidencePlace['kind'], id: string): string | undefined {
+  const path = store.pathOf(file);
+  const place = path === undefined ? undefined : placeOf(path);
+  return place?.kind === kind && place.id === id ? path : undefined;
 }
 
 /** The request to the store. */
@@ -116,7 +122,7 @@ async function found(store: ArtifactStore, owner: EvidenceOwner, named: Set<stri
   const [first] = closed;
   if (attempt && first) throw new AgentqError('unreadable-file', `${first.path}: ${first.problem}`, 'check its mode');
   const own = attempt ? await store.writtenSince(folder, claimOf(attempt), paths) : [];
-  const top = (await store.scan(artifactsFolder(id))).paths.filter((path) => path.split('/').length === 3);
+  const top = (await store.scan(artifactsFolder(id))).paths.filter(isInNoAttempt);
   const fresh = new Set(own);
   warnOf(
     [...top, ...paths.filter((path) => !fresh.has(path))].filter((path) => !named.has(path)),
@@ -127,6 +133,12 @@ async function found(store: ArtifactStore, owner: EvidenceOwner, named: Set<stri
   const odd = irregular.filter(({ path }) => !named.has(path)).map(({ path, kind }) => `${path} (${kind})`);
   if (odd.length > 0) onIrregular(`left out, because only regular files are kept: ${few(odd)}`);
   return namesOf(own, folder);
+}
+
+/** Whether it is in the folder of the task's artifacts, and not in the folder of an attempt. */
+function isInNoAttempt(path: string): boolean {
+  const place = placeOf(path);
+  return place?.kind === 'artifact' && place.attempt === undefined;
 }
 
 function warnOf(paths: readonly string[], attempt: Attempt | undefined, warn: EvidenceOwner['warn']): void {

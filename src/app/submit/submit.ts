@@ -1,4 +1,4 @@
-import { extname, parse } from 'node:path';
+import { extname } from 'node:path';
 import type { ArtifactStore, Source, Stored } from '../../artifacts/store.ts';
 import type { CommandOf } from '../../core/task/command.ts';
 import type { Request } from '../../backend/backend.ts';
@@ -15,6 +15,7 @@ import { applyCommand } from '../apply-command.ts';
 import { keepInOutbox } from '../outbox/outbox.ts';
 import type { Services } from '../workspace/services.ts';
 import { findSecretInFile, refuseSecretFields } from './submission-secrets.ts';
+import { contextPath, placeOf } from '../evidence/evidence-paths.ts';
 import { takeBack } from '../evidence/take-back.ts';
 
 export interface Draft {
@@ -143,14 +144,14 @@ export async function keepAgain(
   { context, place }: Prepared,
   { task_id, stored }: StagedSubmit,
 ): Promise<void> {
-  if (!context || !stored || stored.created || place?.startsWith('tasks/')) return;
+  if (!context || !stored || stored.created || isContext(place)) return;
   if (await store.check(stored.evidence)) await keepContext(store, task_id, context, place);
 }
 
 /** The name of a file in the store's own tasks/ folder, else `task_id`, else the key's; undefined for a new id. */
 async function chooseId(submission: Submission, place: string | undefined): Promise<string | undefined> {
-  const inTasks = place !== undefined && /^tasks\/[^/]+$/.test(place);
-  const named = inTasks ? checkName('task id', parse(place).name) : undefined;
+  const inTasks = isContext(place) ? placeOf(place)?.id : undefined;
+  const named = inTasks === undefined ? undefined : checkName('task id', inTasks);
   const { task_id, idempotency_key } = submission;
   if (named !== undefined && task_id !== undefined && named !== task_id) {
     throw new AgentqError(
@@ -169,16 +170,21 @@ async function chooseId(submission: Submission, place: string | undefined): Prom
   return taskIdOfKey(idempotency_key);
 }
 
+/** Whether a file is already in the folder of contexts. @param path in the store; undefined for any other file */
+function isContext(path: string | undefined): path is string {
+  return path !== undefined && placeOf(path)?.kind === 'context';
+}
+
 async function keepContext(
   store: ArtifactStore,
   id: string,
   context: Source,
   place: string | undefined,
 ): Promise<Stored> {
-  if (place?.startsWith('tasks/')) return { evidence: await store.adopt(place, 'context'), created: false };
+  if (isContext(place)) return { evidence: await store.adopt(place, 'context'), created: false };
   const extension =
     'file' in context && /^\.[A-Za-z0-9]{1,16}$/.test(extname(context.file)) ? extname(context.file) : '.md';
-  return store.put(`tasks/${id}${extension}`, 'context', context);
+  return store.put(contextPath(id, extension), 'context', context);
 }
 
 async function searchForSecret(store: ArtifactStore, { path }: Evidence): Promise<string[]> {
