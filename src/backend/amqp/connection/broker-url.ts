@@ -44,7 +44,7 @@ export function parseBrokerUrl(text: string): BrokerUrl {
   const hosts = [url, ...others.map((host) => parse(`${url.protocol}//${host}`))].map((one) => hostOf(one, secure));
   if (new Set(hosts.map(nameOf)).size < hosts.length) throw wrong('it names a host twice');
   const query = url.searchParams;
-  const unknown = [...query.keys()].find((key) => !known.has(key));
+  const unknown = [...query.keys()].find((key) => !URL_PARAMETERS.includes(key));
   // Not quoted: it may be the rest of a password that contains a question mark.
   if (unknown !== undefined) throw wrong('it holds an unknown parameter after the question mark');
   const prefix = query.get('prefix') ?? DEFAULT_PREFIX;
@@ -89,7 +89,16 @@ function hostOf({ hostname, port }: URL, secure: boolean): Host {
   return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || (secure ? 5671 : 5672)) };
 }
 
-const known = new Set(['prefix', 'heartbeat', 'cacertfile', 'certfile', 'keyfile', 'server_name_indication', 'verify']);
+/** The parameters of a broker's URL, after the question mark. */
+export const URL_PARAMETERS: readonly string[] = [
+  'prefix',
+  'heartbeat',
+  'cacertfile',
+  'certfile',
+  'keyfile',
+  'server_name_indication',
+  'verify',
+];
 
 function wrong(problem: string): AgentqError {
   return new AgentqError(
