@@ -22,13 +22,17 @@ export interface TopologyWish {
   readonly roles: readonly string[];
   /** The agents whose result messages get a queue from the beginning. */
   readonly coordinators: readonly string[];
+  /** Whether the backend may choose the type of the queues, because the user has not. */
+  readonly anyType?: boolean;
 }
 
 /** A broker's product, and the result of its setup. */
 export interface BrokerReport {
   readonly product: { readonly name: string; readonly version: string };
-  /** Host, port and virtual host. */
+  /** Hosts, ports and virtual host. */
   readonly place: string;
+  /** The type of the queues. `because` is present if the user did not choose it and it is not the default. */
+  readonly queues: { readonly type: 'classic' | 'quorum'; readonly because?: string };
   /** What was missing, and now exists. */
   readonly declared: string[];
   /** What provides each guarantee there. */

@@ -4,12 +4,8 @@ import { amqpUrl } from '../broker/shared-broker.ts';
 import { startProxy, type TcpProxy } from '../broker/tcp-proxy.ts';
 import { until } from '../worker/harness.ts';
 import { test } from './fixture.ts';
+import { withPorts } from './private.ts';
 import { SLOW } from './site.ts';
-
-/** The same URL with other hosts, all of them ports of 127.0.0.1. */
-function withPorts(url: string, ports: readonly number[]): string {
-  return url.replace(/@[^/]*/, `@${ports.map((port) => `127.0.0.1:${port}`).join()}`);
-}
 
 async function proxies(count: number): Promise<TcpProxy[]> {
   const port = Number(new URL(amqpUrl()).port);

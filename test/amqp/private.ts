@@ -12,5 +12,10 @@ export function urlOf({ url: own }: Pick<RabbitMq, 'url'>, user: string, passwor
   return url.href;
 }
 
+/** The same URL with other hosts, all of them ports of 127.0.0.1. */
+export function withPorts(url: string, ports: readonly number[]): string {
+  return url.replace(/@[^/]*/, `@${ports.map((port) => `127.0.0.1:${port}`).join()}`);
+}
+
 /** One that stands nowhere else. */
 export const newPassword = (): string => `pw${randomBytes(12).toString('hex')}`;

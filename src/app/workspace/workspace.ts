@@ -204,10 +204,10 @@ function refuseOther(
       `AGENTQ_URL says which one to use instead; or change url in ${join(dir, CONFIG)}`,
     );
   }
-  if (replicated && !config.broker?.replicated) {
+  if (replicated !== undefined && replicated !== (config.broker?.replicated ?? false)) {
     throw new AgentqError(
       'usage',
-      `${dir} was made without --replicated`,
+      `${dir} was made ${replicated ? 'without' : 'with'} --replicated`,
       `say so in ${join(dir, CONFIG)}: docs/config.md`,
     );
   }

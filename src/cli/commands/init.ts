@@ -32,7 +32,8 @@ export const define: Define = (command, context) =>
     .option('--shared', 'let the group read and write, not the owner alone')
     .option('--workers <roles>', 'on a broker: the roles that get a work queue: a,b')
     .option('--coordinators <agents>', 'on a broker: whose result messages get a queue (default: coordinator)')
-    .option('--replicated', 'on a broker: quorum queues, which survive the loss of a node')
+    .option('--replicated', 'on a broker: quorum queues, which survive the loss of a node (default with several hosts)')
+    .option('--no-replicated', 'on a broker: classic queues, each on one node')
     .option('--dry-run', 'print what would be declared on the broker, and do nothing')
     .option('--definitions', 'print it as RabbitMQ definitions, with users and their rights, and do nothing')
     .action(async (options) => {
@@ -45,8 +46,9 @@ export const define: Define = (command, context) =>
       const existed = existingWorkspace(cli.namedDir, cli.system);
       const config = existed ? (await make()).config : newConfig(wanted);
       const topology = await cli.topology(config);
-      const broker = await topology?.declare(wishOf(cli, flags));
-      const { workspace, here, marked } = await furnish(cli, wanted, existed);
+      const broker = await topology?.declare({ ...wishOf(cli, flags), anyType: !existed && isAnyType(flags) });
+      const replicated = broker?.queues.type === 'quorum' || flags.replicated;
+      const { workspace, here, marked } = await furnish(cli, { ...wanted, replicated }, existed);
       if (!marked) cli.io.talk(`agentq: warning: ${UNMARKED}`);
       const created = here || (broker?.declared.length ?? 0) > 0;
       const { dir, storeDir: store } = workspace;
@@ -55,6 +57,8 @@ export const define: Define = (command, context) =>
       if (!broker) return;
       const { product, place, declared } = broker;
       cli.io.line(visible(`${product.name} ${product.version} at ${place}: ${declaredLine(declared)}`));
+      const { type, because } = broker.queues;
+      if (because !== undefined) cli.io.line(visible(`${type} queues: ${because}`));
       for (const { promise, by, how } of broker.guarantees)
         cli.io.line(`  ${promise.padEnd(14)}  ${by.padEnd(17)}  ${how}`);
     });
@@ -82,6 +86,8 @@ function declaredLine(declared: readonly string[]): string {
   return declared.length === 0 ? 'everything was there already' : `declared ${declared.length} exchanges and queues`;
 }
 
+const isAnyType = ({ replicated }: Flags) => replicated === undefined;
+
 function wishOf(cli: Context, { workers = [], coordinators }: Flags): TopologyWish {
   for (const role of workers) checkName('role', role);
   const agents = coordinators ?? [cli.identity(undefined) ?? 'coordinator'];
@@ -94,7 +100,7 @@ async function plan(cli: Context, flags: Flags): Promise<void> {
   const as = flags.definitions ? 'definitions' : 'topology';
   const topology = await cli.topology(newConfig(flags));
   if (!topology) throw new AgentqError('usage', 'there is no broker to plan for', 'give --url amqp://…');
-  const planned = topology.planned(wishOf(cli, flags), as);
+  const planned = topology.planned({ ...wishOf(cli, flags), anyType: isAnyType(flags) }, as);
   if (flags.definitions || cli.io.json) return cli.io.line(JSON.stringify(planned, null, 2));
   const { exchanges, queues, bindings } = planned as PlannedTopology;
   for (const { name, type } of exchanges) cli.io.line(`exchange  ${name}  ${type}`);

@@ -97,6 +97,7 @@ export const outputs = {
       z.object({
         product: z.object({ name: z.string(), version: z.string() }),
         place: z.string(),
+        queues: z.object({ type: z.enum(['classic', 'quorum']), because: text }),
         declared: z.array(z.string()),
         guarantees: z.array(z.object({ promise: z.string(), by: z.string(), how: z.string() })),
       }),

@@ -62,6 +62,14 @@ const assertExchange = (channel: Channel, { name, type }: Exchange) =>
 const assertQueue = (channel: Channel, name: string, args: Arguments) =>
   channel.assertQueue(name, { durable: true, arguments: args });
 
+/** Whether all of these queues exist. A user without any permission may ask too. */
+export async function queuesExist(client: ReconnectingClient, names: readonly string[]): Promise<boolean> {
+  return client.withConnection(async (connection) => {
+    for (const name of names) if (!(await isThere(connection, (channel) => channel.checkQueue(name)))) return false;
+    return true;
+  });
+}
+
 /** The broker closes a channel after it refuses a request: so each request has its own. */
 async function isThere(connection: BrokerConnection, ask: (channel: Channel) => Promise<unknown>): Promise<boolean> {
   const channel = await connection.channel();

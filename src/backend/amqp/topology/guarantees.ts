@@ -16,17 +16,23 @@ export interface Product {
 const OLDEST = { stream: [3, 9], replicated: [3, 10] } as const;
 
 /** @throws AgentqError `topology` if the broker is too old */
-export function refuseOldBroker({ name, version }: Product, replicated: boolean): void {
-  if (name !== 'RabbitMQ') return;
-  const oldest = replicated ? OLDEST.replicated : OLDEST.stream;
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  if (major > oldest[0] || (major === oldest[0] && minor >= oldest[1])) return;
+export function refuseOldBroker(product: Product, replicated: boolean): void {
+  if (!isTooOld(product, replicated)) return;
   throw new AgentqError(
     'topology',
-    `RabbitMQ ${version} is too old${replicated ? ' for --replicated' : ''}: ${oldest.join('.')} is the oldest that will do`,
+    `RabbitMQ ${product.version} is too old${replicated ? ' for --replicated' : ''}: ${oldest(replicated).join('.')} is the oldest that will do`,
     'use a newer broker',
   );
 }
+
+export function isTooOld({ name, version }: Product, replicated: boolean): boolean {
+  if (name !== 'RabbitMQ') return false;
+  const [oldMajor, oldMinor] = oldest(replicated);
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major < oldMajor || (major === oldMajor && minor < oldMinor);
+}
+
+const oldest = (replicated: boolean) => (replicated ? OLDEST.replicated : OLDEST.stream);
 
 export function guarantees({ name }: Product, replicated: boolean): readonly Guarantee[] {
   const lavin = name === 'LavinMQ';

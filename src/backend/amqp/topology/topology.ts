@@ -57,7 +57,7 @@ export function topologyOf(options: TopologyOptions): Topology {
     ...roles.map((role) => workOf(role, options)),
     ...replyTos.map((replyTo) => resultsOf(replyTo, options)),
     delays(options),
-    theDeadLetters(options),
+    deadLettersOf(options),
   ] satisfies Partial<Topology>[];
   return {
     exchanges: [names.exchange, names.tokens, names.due, ...levels().map((level) => names.delay(level))].map(
@@ -100,7 +100,9 @@ function theLog({ names, retention }: TopologyOptions): Partial<Topology> {
   };
 }
 
-function theDeadLetters(options: TopologyOptions): Partial<Topology> {
+export function deadLettersOf(
+  options: Pick<TopologyOptions, 'names' | 'replicated'>,
+): Pick<Topology, 'queues' | 'bindings'> {
   const { deadLetters, tokens } = options.names;
   return {
     queues: [{ name: deadLetters, what: 'dead letters', arguments: typeOf(options) }],
