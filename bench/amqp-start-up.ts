@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { prepare } from '../src/app/submit/submit.ts';
@@ -20,6 +21,7 @@ const NEWS = 8;
  * program in C together with one of Node.js that does nothing; and a question about one task, against that submit.
  */
 export const amqpStartUp: Measure = async ({ dir, quick, broker }) => {
+  requireTools();
   const url = await broker.url();
   await using workspace = await BrokerWorkspace.make(dir, broker);
   // The same text goes into another durable queue of the same kind.
@@ -70,4 +72,12 @@ async function otherMachine(folder: string): Promise<{ submit(tasks: number): Pr
     },
     [Symbol.asyncDispose]: () => backend.close(),
   };
+}
+
+function requireTools(): void {
+  if (spawnSync('amqp-publish', ['--help']).error === undefined) return;
+  throw new Error(
+    'The figures of a broker need amqp-publish, which is not on this machine. Install it with the broker (Debian: ' +
+      'apt-get install amqp-tools rabbitmq-server), or measure the others alone, with --only.',
+  );
 }

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { type RabbitMq, startRabbitMq } from '../test/broker/private-rabbitmq.ts';
 
@@ -11,7 +10,6 @@ export class BenchBroker implements AsyncDisposable {
 
   /** Starts it where this is the first to ask. */
   async url(): Promise<string> {
-    requireTools();
     if (this.#named === undefined) {
       this.#own = await startRabbitMq();
       this.#named = this.#own.url;
@@ -27,12 +25,4 @@ export class BenchBroker implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#own?.stop();
   }
-}
-
-function requireTools(): void {
-  if (spawnSync('amqp-publish', ['--help']).error === undefined) return;
-  throw new Error(
-    'The figures of a broker need amqp-publish, which is not on this machine. Install it with the broker (Debian: ' +
-      'apt-get install amqp-tools rabbitmq-server), or measure the others alone, with --only.',
-  );
 }

@@ -8,6 +8,7 @@ import { amqpCycles } from './amqp-cycles.ts';
 import { amqpFold } from './amqp-fold.ts';
 import { amqpStartUp } from './amqp-start-up.ts';
 import { amqpWake } from './amqp-wake.ts';
+import { amqpWorkers } from './amqp-workers.ts';
 import { batch } from './batch.ts';
 import { bigStore } from './big-store.ts';
 import { BenchBroker } from './broker.ts';
@@ -30,6 +31,7 @@ const figures: Readonly<Record<string, Measure>> = {
   'amqp-fold': amqpFold,
   'amqp-cycles': amqpCycles,
   'amqp-wake': amqpWake,
+  'amqp-workers': amqpWorkers,
 };
 
 const { values: options } = parseArgs({

@@ -39,9 +39,15 @@ export class BenchWorker implements AsyncDisposable {
   }
 
   /** Resolves when it has completed so many tasks since it was started. */
-  async completed(tasks: number): Promise<void> {
-    while (this.#completed < tasks) {
-      if (this.#problem !== undefined) throw new Error(this.#problem);
+  completed(tasks: number): Promise<void> {
+    return BenchWorker.completed([this], tasks);
+  }
+
+  /** Resolves when these workers together have completed so many tasks since they were started. */
+  static async completed(workers: readonly BenchWorker[], tasks: number): Promise<void> {
+    while (workers.reduce((sum, worker) => sum + worker.#completed, 0) < tasks) {
+      const problem = workers.map((worker) => worker.#problem).find((one) => one !== undefined);
+      if (problem !== undefined) throw new Error(problem);
       await pause(POLL);
     }
   }

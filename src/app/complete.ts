@@ -3,7 +3,7 @@ import type { CommandOf } from '../core/task/command.ts';
 import { type Decision, decide } from '../core/task/decide.ts';
 import { AgentqError, isAway, type Refusal } from '../core/errors.ts';
 import { INSISTING, refuseSecret } from '../core/secrets/find-secret.ts';
-import type { Task } from '../core/task/task.ts';
+import type { Task, TaskIn } from '../core/task/task.ts';
 import {
   type PendingEvidence,
   pendingArtifacts,
@@ -33,12 +33,15 @@ export interface CompleteRequest {
 /**
  * Records the outcome of an attempt: first it stores the evidence durably, then it records the event that names it. A
  * completion that cannot be accepted is refused before any file is stored.
+ * @param known the task as the caller has claimed it: it saves a question while that lease is live
  */
 export async function complete(
   services: Services,
   request: CompleteRequest,
+  known?: TaskIn<'working'>,
 ): Promise<{ task: Task; changed: boolean }> {
-  const task = await findTask(services, request.id);
+  const live = known && known.lease.expires_at > services.clock();
+  const task = live ? known : await findTask(services, request.id);
   const pending = await findEvidence(services, task, request);
 
   // For a completed task, the decision depends on the content of the evidence. All other cases can be decided now.

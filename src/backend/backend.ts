@@ -20,6 +20,11 @@ export interface Backend {
   /** Gives the next ready task of the role to the worker under a lease, the highest priority and the oldest first. */
   claim(request: ClaimRequest): Promise<Claimed>;
   task(id: string): Promise<Task | undefined>;
+  /**
+   * The task as this machine has last seen it, without a question to a far backend: changes that other machines have
+   * made, or that only time has made, may be missing. A change that rang a watch of this process is included.
+   */
+  lastKnown(id: string): Promise<Task | undefined>;
   /** Everything that happened to the task, in log order; empty for an unknown id. */
   history(id: string): Promise<readonly Event[]>;
   /** Newest first. */

@@ -42,6 +42,8 @@ export class TcpProxy {
   readonly port: number;
   /** Sees every chunk before it passes, and decides. Chunks are cut as TCP likes: count bytes, not chunks. */
   onData: ((direction: Direction, chunk: Buffer) => Verdict) | undefined;
+  /** Called for each method that arrives whole, with its message where it carries one. */
+  onMethod: ((direction: Direction, method: MethodName) => void) | undefined;
   readonly #targetPort: number;
   #listener: Server | undefined;
   #frozen = false;
@@ -144,6 +146,7 @@ export class TcpProxy {
   /** @returns how many bytes of the chunk still pass, where it is to be cut */
   #cutIn(direction: Direction, chunk: Buffer, frames: readonly Frame[]): { at: number; done?: () => void } | undefined {
     for (const frame of frames) {
+      if (frame.completes) this.onMethod?.(direction, frame.completes);
       for (const armed of this.#armed) {
         const name = armed.deliver ? frame.completes : frame.method;
         if (armed.direction !== direction || armed.method !== name || --armed.left > 0) continue;

@@ -64,11 +64,13 @@ export class AttemptRun {
 
   /**
    * Checks whether the attempt still holds the task, and stops the child if it does not. It asks a busy store again.
+   * @param rung whether a change of a task rang: then this machine has seen the change
    */
-  async recheck(): Promise<void> {
+  async recheck(rung: boolean): Promise<void> {
+    const { backend } = this.#services;
     let task: Task | undefined;
     try {
-      task = await this.#services.backend.task(this.id);
+      task = await (rung ? backend.lastKnown(this.id) : backend.task(this.id));
     } catch (error) {
       // The outage was already reported.
       if (!isAway(error)) this.#options.warn(`${this.id}: ${(error as Error).message}; looking again later`);
@@ -179,7 +181,7 @@ export class AttemptRun {
         await applyCommand(this.#services, this.id, { type: 'renew', lease, ...this.#settlement.spoken });
       } catch (error) {
         const { code, message } = error as AgentqError;
-        if (code === 'cancelled' || code === 'conflict') return await this.recheck();
+        if (code === 'cancelled' || code === 'conflict') return await this.recheck(false);
         if (!isAway(error)) this.#options.warn(`${this.id}: its lease could not be renewed: ${message}`);
       }
     };

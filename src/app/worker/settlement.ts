@@ -1,6 +1,6 @@
 import { isBrokers } from '../../core/errors.ts';
 import type { Evidence } from '../../core/evidence/evidence.ts';
-import type { TaskIn } from '../../core/task/task.ts';
+import type { Task, TaskIn } from '../../core/task/task.ts';
 import { complete, completeLater, type CompleteRequest } from '../complete.ts';
 import { fail } from '../fail.ts';
 import { applyCommand } from '../apply-command.ts';
@@ -73,10 +73,19 @@ export class Settlement {
     throw end.fault;
   }
 
-  /** The outcome that the child has recorded itself; undefined if there is none or the queue is not reachable. */
-  async recorded(): Promise<Outcome | undefined> {
-    if (this.#services.backend.away) return undefined;
-    const task = await this.#services.backend.task(this.#task.id).catch((error: unknown) => {
+  /**
+   * The outcome that the child has recorded itself, with a command on this machine; undefined if there is none or the
+   * queue is not reachable. If it did so on another machine, the queue refuses what the worker says.
+   */
+  recorded(): Promise<Outcome | undefined> {
+    const { backend } = this.#services;
+    return this.#recordedIn((id) => backend.lastKnown(id));
+  }
+
+  async #recordedIn(ask: (id: string) => Promise<Task | undefined>): Promise<Outcome | undefined> {
+    const { backend } = this.#services;
+    if (backend.away) return undefined;
+    const task = await ask(this.#task.id).catch((error: unknown) => {
       if (isBrokers(error)) return undefined;
       throw error;
     });
@@ -101,7 +110,7 @@ export class Settlement {
       case 'acknowledge-cancel':
         return await this.#acknowledge();
       case 'nothing':
-        return end.known ?? (await this.recorded()) ?? { outcome: 'lease-lost' };
+        return end.known ?? (await this.#recordedIn((one) => this.#services.backend.task(one))) ?? { outcome: 'lease-lost' };
       case 'later':
         break;
     }
@@ -109,7 +118,7 @@ export class Settlement {
   }
 
   async #complete({ result }: Complete): Promise<Outcome> {
-    await complete(this.#services, this.#request(result));
+    await complete(this.#services, this.#request(result), this.#task);
     return { outcome: 'completed' };
   }
 

@@ -72,6 +72,7 @@ export class Worker {
   async run(): Promise<void> {
     const { backend, monotonic } = this.#services;
     using watch = backend.watch({ role: this.#options.role });
+    let recheckedAt = monotonic();
     try {
       for (;;) {
         const nextDue = await this.#patiently(() => this.#fill());
@@ -85,8 +86,12 @@ export class Worker {
           this.#worked = false;
           this.#options.onIdle();
         }
+        // The end of one attempt alone says nothing about the others.
+        const isDue = rung || !this.#wake.signal.aborted || monotonic() >= recheckedAt + REST;
         this.#wake = new AbortController();
-        await Promise.all([...this.#running].map((run) => run.recheck()));
+        if (!isDue) continue;
+        recheckedAt = monotonic();
+        await Promise.all([...this.#running].map((run) => run.recheck(rung)));
       }
     } finally {
       this.#guard.close();

@@ -111,6 +111,10 @@ export class AmqpBackend implements Backend {
     return (await this.#reading()).task(id);
   }
 
+  async lastKnown(id: string): Promise<Task | undefined> {
+    return (await this.#reading()).lastKnown(id);
+  }
+
   async history(id: string): Promise<readonly Event[]> {
     return (await this.#reading()).history(id);
   }

@@ -106,6 +106,10 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away' | 'n
     }
   }
 
+  lastKnown(id: string): Promise<Task | undefined> {
+    return this.#mending(async () => findRow(this.#parts.cache.db, id)?.task);
+  }
+
   history(id: string): Promise<readonly Event[]> {
     return this.#mending(async () => {
       if (!(await this.#task(id))) return [];

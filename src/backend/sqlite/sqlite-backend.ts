@@ -215,6 +215,10 @@ export class SqliteBackend implements Backend {
     return this.#ask(() => findRow(this.#db, id)?.task);
   }
 
+  lastKnown(id: string): Promise<Task | undefined> {
+    return this.task(id);
+  }
+
   async history(id: string): Promise<readonly Event[]> {
     const { Event, isNewerEvent } = await import('../../core/task/event.ts');
     const sql = 'SELECT body FROM events WHERE task = (SELECT n FROM tasks WHERE id = ?) ORDER BY seq';

@@ -38,6 +38,22 @@ export const watches: Theme = (check) => {
     });
   }
 
+  check('after a ring the backend knows the change without another question', async ({ open }) => {
+    const here = await open();
+    const there = await open();
+    using watch = there.watch({ role: ROLE });
+    const cancelled: string[] = [];
+    await rings(watch, async (n) => {
+      await done(here, submit(`t${n}`));
+      const { id } = await claimed(here);
+      await settle(watch);
+      cancelled.push(id);
+      await done(here, cancel(id));
+    });
+    const known = await Promise.all(cancelled.map((id) => there.lastKnown(id)));
+    expect(known.map((task) => task?.status)).toContain('cancelled');
+  });
+
   check('who waits for a role is woken when somebody finds that a lease has ended', async ({ open, clock }) => {
     const here = await open();
     const there = await open();

@@ -43,7 +43,10 @@ export class Log {
   /** The roles that this process works for. */
   readonly #roles = new Set<string>();
   readonly #outageGrace: OutageGrace;
+  /** A marker that later calls may share. */
+  #unsentMarker: Promise<void> | undefined;
   #following = false;
+  #live = false;
   #closed = false;
 
   constructor(
@@ -163,9 +166,16 @@ export class Log {
     await this.append(id, () => foreignMessage(this.#names, id, this.#clock(), content));
   }
 
-  /** Afterwards the cache holds everything that was confirmed before. */
-  async catchUp(): Promise<void> {
-    await this.note({});
+  /** Afterwards the cache holds everything that was confirmed before. Calls share a marker that is not sent yet. */
+  catchUp(): Promise<void> {
+    const id = this.newId();
+    const make = () => {
+      this.#unsentMarker = undefined;
+      return noteMessage(this.#names, id, this.#clock(), {});
+    };
+    return (this.#unsentMarker ??= this.append(id, make)
+      .then(() => {})
+      .finally(() => (this.#unsentMarker = undefined)));
   }
 
   /**
@@ -237,6 +247,11 @@ export class Log {
     if (finished) this.#listeners.ring(nameOf('finished'));
   }
 
+  /** Whether new entries are read as they appear. */
+  get isLive(): boolean {
+    return this.#live;
+  }
+
   /** Reads the log as long as a caller waits, and continues after each loss of the connection. */
   async follow(): Promise<void> {
     if (this.#following) return;
@@ -245,9 +260,13 @@ export class Log {
       try {
         const connection = await this.#client.connection(Infinity);
         const reader = await this.#reader(connection);
+        await reader.attached;
+        this.#live = true;
         await Promise.race([connection.lost, reader.failed]);
+        this.#live = false;
       } catch {
         // The next call gets the error; here the reader only tries again.
+        this.#live = false;
         await pause(RESEND / 4, undefined, { ref: false });
       }
     }

@@ -4,6 +4,8 @@ import { unreadableEvents } from '../../../core/task/unreadable.ts';
 import type { Claimed, ClaimRequest } from '../../backend.ts';
 import { type StoredRow, toRow } from '../../projection/rows.ts';
 import type { Cache } from '../cache/cache.ts';
+import { overdue } from '../cache/endings.ts';
+import { monotonic } from '../connection/monotonic.ts';
 import type { TaskCommits } from './commit.ts';
 import type { MessageRelay } from './message-relay.ts';
 import type { DueTasks } from './due-tasks.ts';
@@ -16,6 +18,9 @@ import { type Token, type WorkQueueParts, WorkQueues } from './work-queue.ts';
 /** How long a token may be in transit from a delay, and how often to look for it, in ms. */
 const ON_ITS_WAY = 5_000;
 const LOOK_AGAIN = 250;
+
+/** How often a process that follows the log looks for its end to find no work, in ms. */
+const LOOK_EVERY = 5_000;
 
 /** How often a worker's presence is recorded, in ms. */
 const PRESENCE_EVERY = 60_000;
@@ -43,6 +48,8 @@ export class Claims {
   readonly #parts: ClaimParts;
   readonly #workQueues: WorkQueues;
   readonly #present = new Map<string, number>();
+  /** When the end of the log was last looked at and there was no work, by role and the monotonic clock. */
+  readonly #lookedAt = new Map<string, number>();
 
   constructor(parts: ClaimParts) {
     this.#parts = parts;
@@ -52,6 +59,7 @@ export class Claims {
   async claim(request: ClaimRequest): Promise<Claimed> {
     const byToken = await this.#byToken(request);
     if (byToken) return { task: byToken };
+    if (this.#isCurrent(request.role)) return this.#nothing(request.role);
     await this.#parts.log.catchUpFor(request.role, this.#isToBeSeen(request) ? request.worker : undefined);
     await this.#parts.dueTasks.elapse(request.role);
     // A task that has just become ready has a token as well; a task that has waited too long for one comes first.
@@ -59,6 +67,7 @@ export class Claims {
     if (task) return { task };
     await this.#parts.relay.tidy(request.role);
     await this.#parts.openTasks.republish(request.role);
+    this.#lookedAt.set(request.role, monotonic());
     return this.#nothing(request.role);
   }
 
@@ -140,6 +149,24 @@ export class Claims {
       const { got } = await this.#claim(request, task.id);
       if (got) return got;
     }
+  }
+
+  /**
+   * Whether another look at the end of the log can wait: this process follows the log, has looked a moment ago, and
+   * nothing of the role is due. A change that it has not read yet rings.
+   */
+  #isCurrent(role: string): boolean {
+    const { cache, clock, log, tokenGrace } = this.#parts;
+    const now = clock();
+    if (!log.isLive || monotonic() >= (this.#lookedAt.get(role) ?? -Infinity) + LOOK_EVERY) return false;
+    const due = cache.db.get(
+      `SELECT 1 FROM tasks WHERE role = ?1 AND due_at <= ?2 UNION ALL
+       SELECT 1 FROM tasks INDEXED BY task_ready WHERE role = ?1 AND status = 'queued' AND ready_at <= ?3 LIMIT 1`,
+      role,
+      now,
+      now - tokenGrace,
+    );
+    return due === undefined && overdue(cache, now, role).length === 0;
   }
 
   /** When to ask again without a ring. */
