@@ -10,6 +10,7 @@ import { DueTasks } from './tasks/due-tasks.ts';
 import { identityOf } from './connection/broker-url.ts';
 import type { ReconnectingClient } from './connection/reconnecting-client.ts';
 import { Log } from './log/log.ts';
+import type { LogReaders } from './log/log-readers.ts';
 import { LogBackend } from './log-backend.ts';
 import type { Names } from './wire/names.ts';
 
@@ -23,7 +24,7 @@ const DEFAULT_OUTAGE_GRACE = 5_000;
 
 /** Assembles the parts that read the log. */
 export function openLog(
-  { dir, fileMode, clock, random }: BackendOptions,
+  { dir, fileMode, folderMode, clock, random }: BackendOptions,
   broker: BrokerOptions,
   client: ReconnectingClient,
   names: Names,
@@ -41,7 +42,15 @@ export function openLog(
   // Uses the time in which the connection is opened.
   setImmediate(() => cache.begin());
   const grace = new OutageGrace(outageGrace, cache, clock);
-  const log = new Log(client, cache, names, listeners, clock, random, grace);
+  const openFollower = async (readers: LogReaders) => {
+    const { LogFollower } = await import('./log/log-follower.ts');
+    const { ElectedReader } = await import('./cache/elected-reader.ts');
+    const { bellsIn, Doorbell } = await import('../projection/doorbell.ts');
+    Doorbell.create(bellsIn(dir), folderMode);
+    const doorbell = new Doorbell(bellsIn(dir), fileMode, listeners);
+    return new LogFollower({ client, cache, readers, elected: new ElectedReader(cache, random), doorbell, listeners });
+  };
+  const log = new Log(client, cache, names, listeners, clock, random, grace, openFollower);
   const relay = new MessageRelay(client, log, cache, names, { clock, refOf, replicated, say });
   const given: Circumstances = {
     get now() {

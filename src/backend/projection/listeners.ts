@@ -16,6 +16,10 @@ export class Listeners {
     for (const listener of this.#byName.get(name) ?? []) listener();
   }
 
+  ringAll(): void {
+    for (const name of this.#byName.keys()) this.ring(name);
+  }
+
   /**
    * @param longest how long one wait may take at most, in ms
    * @param onEnd called when the watch was disposed of

@@ -2,12 +2,11 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BackendOptions } from '../options.ts';
 import { Connection } from '../projection/connection.ts';
-import { Doorbell } from './doorbell.ts';
+import { bellsIn, Doorbell } from '../projection/doorbell.ts';
 import { storeSchema } from './schema.ts';
 import { refuseNetworkFileSystem } from './file-system.ts';
 
 export const databaseIn = (dir: string) => join(dir, 'agentq.db');
-export const bellsIn = (dir: string) => join(dir, 'bells');
 
 /** Creates the parts that are missing. Harmless if all exist. */
 export function createSqlite(options: BackendOptions): { readonly created: boolean } {

@@ -1,8 +1,8 @@
 import type { Backend } from '../backend.ts';
 import type { BackendOptions } from '../options.ts';
 import { Connection } from '../projection/connection.ts';
-import { bellsIn, databaseIn } from './create.ts';
-import { Doorbell } from './doorbell.ts';
+import { databaseIn } from './create.ts';
+import { bellsIn, Doorbell } from '../projection/doorbell.ts';
 import { storeSchema } from './schema.ts';
 import { refuseNetworkFileSystem } from './file-system.ts';
 import { SqliteBackend } from './sqlite-backend.ts';

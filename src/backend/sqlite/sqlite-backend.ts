@@ -21,7 +21,7 @@ import type {
 import type { Connection } from '../projection/connection.ts';
 import { isUnwritable } from '../projection/sqlite-error.ts';
 import { Rings } from '../projection/rings.ts';
-import type { Doorbell } from './doorbell.ts';
+import type { Doorbell } from '../projection/doorbell.ts';
 import { epochOf } from './epoch.ts';
 import { Mailbox } from './mailbox.ts';
 import { record } from './record.ts';

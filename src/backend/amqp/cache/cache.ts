@@ -4,7 +4,7 @@ import { AgentqError } from '../../../core/errors.ts';
 import { sha256Hex } from '../../../core/sha256.ts';
 import { Connection } from '../../projection/connection.ts';
 import { cacheSchema } from './schema.ts';
-import { entryTime } from '../wire/entry-id.ts';
+import { entryTime, noteMark } from '../wire/entry-id.ts';
 import { Projector } from './projector.ts';
 import { TOLERANCE } from './role-clocks.ts';
 import type { LogEntry } from '../wire/decode.ts';
@@ -130,8 +130,15 @@ export class Cache {
 
   /** The result of an entry that this process or another one has folded. */
   outcome(id: string): Folded {
-    const known = this.db.get<{ accepted: number }>('SELECT accepted FROM entry WHERE id = ?', id);
-    return known && known.accepted === 1;
+    return this.folded(id)?.effect;
+  }
+
+  /** Same; undefined if the entry was not folded, or is of a kind that is not recorded. */
+  folded(id: string): { readonly effect: Folded } | undefined {
+    const find = (known: string) => this.db.get<{ accepted: number }>('SELECT accepted FROM entry WHERE id = ?', known);
+    const events = find(id);
+    if (events) return { effect: events.accepted === 1 };
+    return find(noteMark(id)) && { effect: undefined };
   }
 
   /**

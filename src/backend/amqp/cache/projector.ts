@@ -9,7 +9,7 @@ import type { Task } from '../../../core/task/task.ts';
 import type { Connection } from '../../projection/connection.ts';
 import { change, findRow, insert, type Row } from '../../projection/rows.ts';
 import type { Author } from '../wire/author.ts';
-import { digestMark, foreignEntryId, isForeignEnding, taskOfEnding } from '../wire/entry-id.ts';
+import { digestMark, foreignEntryId, isForeignEnding, noteMark, taskOfEnding } from '../wire/entry-id.ts';
 import { noteMessage, noteSent } from './endings.ts';
 import { Hearsay, type EntrySource } from './hearsay.ts';
 import type { LogEntry } from '../wire/decode.ts';
@@ -137,7 +137,10 @@ export class Projector {
       this.#outages.stretch(entry, away);
     }
     const [first] = entry.events;
-    if (!first) return undefined;
+    if (!first) {
+      this.#db.run('INSERT OR IGNORE INTO entry (id, accepted) VALUES (?, 0)', noteMark(entry.id));
+      return undefined;
+    }
     if (first.type === 'carried') {
       const rightful = role === undefined || first.task.envelope.to === role;
       return rightful && this.#adopt(entry.id, author, first, entry.after ?? -1);

@@ -13,7 +13,7 @@ import { projectionSchema } from '../../projection/schema.ts';
  * stated, and that of coordinators under the empty name; `signed` whether they name their role in notes; `role_silence`
  * the periods without their entries. `hearsay` names the tasks that only one role's workers have mentioned, and
  * where the log last changed them; `vouched` when a coordinator last republished an open task; `passed_over` the last
- * unreadable entries.
+ * unreadable entries. `reader` names the process that reads the log for the others on this machine.
  */
 export const cacheSchema: Form = {
   application: 0x61677463, // "agtc" in ASCII
@@ -93,6 +93,11 @@ export const cacheSchema: Form = {
     key    TEXT NOT NULL,
     user   TEXT,
     reason TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE reader (
+    one  INTEGER PRIMARY KEY CHECK (one = 1),
+    name TEXT NOT NULL
   ) STRICT;
 `,
 };

@@ -108,6 +108,16 @@ export class LogReader {
     await begun;
   }
 
+  /** Whether no caller waits for an entry. */
+  get isIdle(): boolean {
+    return this.#waiting.size === 0;
+  }
+
+  /** Ends the reading. A caller that would wait for an entry from now on gets ConnectionLost, and tries again. */
+  stop(): void {
+    this.#fail(new ConnectionLost('another process reads the log'));
+  }
+
   /** Resolves once the entry has appeared and is folded. */
   appeared(id: string): Promise<Folded> {
     return new Promise((resolve, reject) => {

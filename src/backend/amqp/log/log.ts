@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises';
+import type { Topic } from '../../backend.ts';
 import type { Event } from '../../../core/task/event.ts';
 import { type Listeners, nameOf } from '../../projection/listeners.ts';
 import { confirmedAndSeen, notShown, RESEND } from './confirmed-and-seen.ts';
@@ -8,7 +8,9 @@ import { newEntryId } from '../wire/entry-id.ts';
 import { interestOf } from './interest.ts';
 import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
 import { isRefused, unbound } from '../connection/broker-error.ts';
+import type { LogFollower } from './log-follower.ts';
 import { LogReader } from './log-reader.ts';
+import { LogReaders } from './log-readers.ts';
 import type { Note } from '../wire/log-body.ts';
 import type { LogEntry } from '../wire/decode.ts';
 import { monotonic } from '../connection/monotonic.ts';
@@ -37,7 +39,10 @@ export class Log {
   readonly #clock: () => number;
   readonly #random: () => number;
   readonly #listeners: Listeners;
-  readonly #readers = new WeakMap<BrokerConnection, Promise<LogReader>>();
+  readonly #readers = new LogReaders((connection) => this.#startReading(connection));
+  readonly #openFollower: (readers: LogReaders) => Promise<LogFollower>;
+  #opening: Promise<LogFollower> | undefined;
+  #follower: LogFollower | undefined;
   /** The ids of the entries that this process is appending. */
   readonly #own = new Set<string>();
   /** The roles that this process works for. */
@@ -45,8 +50,6 @@ export class Log {
   readonly #outageGrace: OutageGrace;
   /** A marker that later calls may share. */
   #unsentMarker: Promise<void> | undefined;
-  #following = false;
-  #live = false;
   #closed = false;
 
   constructor(
@@ -57,7 +60,9 @@ export class Log {
     clock: () => number,
     random: () => number,
     outageGrace: OutageGrace,
+    openFollower: (readers: LogReaders) => Promise<LogFollower>,
   ) {
+    this.#openFollower = openFollower;
     this.#outageGrace = outageGrace;
     this.#client = client;
     this.#cache = cache;
@@ -82,9 +87,14 @@ export class Log {
   append(id: string, make: () => Publication, onSent?: () => void): Promise<Folded> {
     this.#own.add(id);
     return this.#client
-      .withConnection(async (connection) =>
-        this.#appendOn(connection, await this.#reader(connection), { ...make(), onSent }),
-      )
+      .withConnection(async (connection) => {
+        const folded = await this.#follower?.appended(connection, () => ({ ...make(), onSent }));
+        if (folded) {
+          this.#outageGrace.published(this.#clock());
+          return folded.effect;
+        }
+        return this.#appendOn(connection, await this.#readers.on(connection), { ...make(), onSent });
+      })
       .finally(() => this.#own.delete(id));
   }
 
@@ -168,14 +178,16 @@ export class Log {
 
   /** Afterwards the cache holds everything that was confirmed before. Calls share a marker that is not sent yet. */
   catchUp(): Promise<void> {
+    return (this.#unsentMarker ??= this.#sendMarker());
+  }
+
+  async #sendMarker(): Promise<void> {
     const id = this.newId();
     const make = () => {
       this.#unsentMarker = undefined;
       return noteMessage(this.#names, id, this.#clock(), {});
     };
-    return (this.#unsentMarker ??= this.append(id, make)
-      .then(() => {})
-      .finally(() => (this.#unsentMarker = undefined)));
+    await this.append(id, make).finally(() => (this.#unsentMarker = undefined));
   }
 
   /**
@@ -190,25 +202,14 @@ export class Log {
   /** Reads the log from its beginning, after the cache was emptied. */
   async readAnew(): Promise<void> {
     await this.#client.withConnection(async (connection) => {
-      const reader = await this.#readers.get(connection);
+      const reader = await this.#readers.current(connection);
       await reader?.attach();
     });
     await this.catchUp();
   }
 
-  #reader(connection: BrokerConnection): Promise<LogReader> {
-    let reader = this.#readers.get(connection);
-    if (!reader) {
-      reader = this.#startReading(connection);
-      this.#readers.set(connection, reader);
-      reader.catch(() => this.#readers.delete(connection));
-    }
-    return reader;
-  }
-
   async #startReading(connection: BrokerConnection): Promise<LogReader> {
     const reader = new LogReader(connection, this.#cache, this.#names, (entry) => this.#ring(entry));
-    reader.failed.catch(() => this.#readers.delete(connection));
     await this.#recordOutage(connection, reader);
     return reader;
   }
@@ -243,37 +244,28 @@ export class Log {
     if (this.#own.has(entry.id)) this.#outageGrace.published(entry.at);
     if (this.#listeners.none) return;
     const { roles, finished } = interestOf(entry);
-    for (const role of roles) this.#listeners.ring(nameOf({ role }));
-    if (finished) this.#listeners.ring(nameOf('finished'));
-  }
-
-  /** Whether new entries are read as they appear. */
-  get isLive(): boolean {
-    return this.#live;
-  }
-
-  /** Reads the log as long as a caller waits, and continues after each loss of the connection. */
-  async follow(): Promise<void> {
-    if (this.#following) return;
-    this.#following = true;
-    while (!this.#listeners.none && !this.#closed) {
-      try {
-        const connection = await this.#client.connection(Infinity);
-        const reader = await this.#reader(connection);
-        await reader.attached;
-        this.#live = true;
-        await Promise.race([connection.lost, reader.failed]);
-        this.#live = false;
-      } catch {
-        // The next call gets the error; here the reader only tries again.
-        this.#live = false;
-        await pause(RESEND / 4, undefined, { ref: false });
-      }
+    const topics: Topic[] = [...roles.map((role) => ({ role })), ...(finished ? (['finished'] as const) : [])];
+    for (const topic of topics) {
+      this.#listeners.ring(nameOf(topic));
+      this.#follower?.ring(topic);
     }
-    this.#following = false;
+  }
+
+  /** Whether changes of the log ring. */
+  get isLive(): boolean {
+    return this.#follower?.isLive === true;
+  }
+
+  /** Keeps the cache up to date as long as a caller waits. */
+  async follow(): Promise<void> {
+    const follower = await (this.#opening ??= this.#openFollower(this.#readers));
+    if (this.#closed) return;
+    this.#follower = follower;
+    await follower.follow();
   }
 
   close(): void {
     this.#closed = true;
+    this.#follower?.close();
   }
 }

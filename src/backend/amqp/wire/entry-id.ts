@@ -6,6 +6,7 @@
  *   message:ID         a third-party message whose own id has another form
  *   offset:OFFSET      a third-party message without an id
  *   ENTRY:due          the token of a delay, at its second appearance in the log
+ *   ENTRY:note         no entry: the log has contained a note with this id
  *   ENTRY#SHA256       a result message of a third-party worker
  *   heard:SHA256       no entry: the log has contained a result message with this content
  *   TASK/ENTRY         no entry: the end of a task, by the entry that ended it
@@ -52,6 +53,9 @@ const foreignPart = (digest: string): string => `#${digest}`;
 
 /** The record that the log has contained a result message with this SHA-256 at least once. */
 export const digestMark = (digest: string): string => `heard:${digest}`;
+
+/** The record that the log has contained a note with this id. */
+export const noteMark = (id: string): string => `${id}:note`;
 
 /** The end of a task. One entry may end several tasks. */
 export const endingOf = (task: string, entry: string): string => `${task}/${entry}`;

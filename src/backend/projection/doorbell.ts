@@ -12,7 +12,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import type { Topic, Watch } from '../backend.ts';
-import { Listeners, nameOf } from '../projection/listeners.ts';
+import { Listeners, nameOf } from './listeners.ts';
+
+/** The folder of the doorbell in that of a store. */
+export const bellsIn = (dir: string): string => join(dir, 'bells');
 
 /** How often to check if the system provides no file watch (its limit is reached), in ms. */
 const UNWATCHED_POLL = 500;
@@ -26,12 +29,14 @@ export class Doorbell {
   readonly #dir: string;
   readonly #fileMode: number;
   readonly #bells = new Map<string, number>();
-  readonly #listeners = new Listeners();
+  readonly #listeners: Listeners;
   #watcher: FSWatcher | undefined;
 
-  constructor(dir: string, fileMode: number) {
+  /** @param listeners the callers to wake */
+  constructor(dir: string, fileMode: number, listeners = new Listeners()) {
     this.#dir = dir;
     this.#fileMode = fileMode;
+    this.#listeners = listeners;
   }
 
   static create(dir: string, mode: number): void {
@@ -62,13 +67,14 @@ export class Doorbell {
   }
 
   watch(topic: Topic): Watch {
-    const watched = this.#start();
+    const watched = this.listen();
     return this.#listeners.watch(nameOf(topic), watched ? Infinity : UNWATCHED_POLL, () => {
       if (this.#listeners.none) this.#stop();
     });
   }
 
-  #start(): boolean {
+  /** Begins to listen. @returns whether the system provides a file watch */
+  listen(): boolean {
     if (this.#watcher) return true;
     try {
       this.#watcher = watch(this.#dir, { persistent: false }, (_event, name) => {
