@@ -1,0 +1,99 @@
+import { readdirSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { Backend } from '../../src/backend/backend.ts';
+import { startProxy } from '../broker/tcp-proxy.ts';
+import { claimed, done, ROLE, submit } from './contract/say.ts';
+import { makeAmqpHarness } from './support/amqp-harness.ts';
+
+const PATIENCE = { timeout: 20_000, interval: 50 };
+
+/** Two processes of one machine, which share a cache, and one of another machine. */
+async function setUp() {
+  const harness = await makeAmqpHarness({ roles: [ROLE] });
+  onTestFinished(() => harness.close());
+  const url = new URL(harness.url);
+  const proxy = await startProxy(Number(url.port));
+  onTestFinished(() => proxy.close());
+  const count = { delivered: 0 };
+  proxy.onMethod = (direction, method) => {
+    if (direction === 'down' && method === 'basic.deliver') count.delivered++;
+  };
+  url.port = String(proxy.port);
+  const options = harness.options({}, url.href);
+  const [one, two] = [await harness.openWith(options), await harness.openWith(options)];
+  const other = await harness.openWith(harness.options());
+  let submitted = 0;
+  const submits = async (tasks: number): Promise<string> => {
+    for (let left = tasks; left > 0; left--) await done(other, submit(`t${++submitted}`));
+    return `t${submitted}`;
+  };
+  return { one, two, count, submits, dir: options.dir };
+}
+
+async function knows(backend: Backend, id: string): Promise<void> {
+  await expect.poll(async () => (await backend.lastKnown(id))?.id, PATIENCE).toBe(id);
+}
+
+describe('processes that share a cache', () => {
+  test('read each entry of the log once', async () => {
+    const { one, two, count, submits } = await setUp();
+    using first = one.watch({ role: ROLE });
+    using second = two.watch({ role: ROLE });
+    const tasks = 10;
+    await expect
+      .poll(async () => {
+        const before = count.delivered;
+        const last = await submits(tasks);
+        await Promise.all([knows(one, last), knows(two, last)]);
+        return count.delivered - before;
+      }, PATIENCE)
+      .toBe(tasks);
+    await Promise.all([first.wait(0), second.wait(0)]);
+    await submits(1);
+    expect(await Promise.all([first.wait(PATIENCE.timeout), second.wait(PATIENCE.timeout)])).toEqual([true, true]);
+    expect((await claimed(one)).id).not.toBe((await claimed(two)).id);
+  });
+
+  for (const nth of [0, 1]) {
+    test(`go on when one of them ends: number ${nth + 1}`, async () => {
+      const { one, two, submits } = await setUp();
+      using first = one.watch({ role: ROLE });
+      using second = two.watch({ role: ROLE });
+      const last = await submits(1);
+      await Promise.all([knows(one, last), knows(two, last)]);
+      const [ends, stays] = nth === 0 ? [first, second] : [second, first];
+      ends[Symbol.dispose]();
+      await (nth === 0 ? one : two).close();
+      await stays.wait(1_000);
+      await submits(1);
+      expect(await stays.wait(PATIENCE.timeout)).toBe(true);
+    });
+  }
+
+  test('go on when the process that reads for the others stands still', async () => {
+    const { one, submits, dir } = await setUp();
+    using watch = one.watch({ role: ROLE });
+    await knows(one, await submits(1));
+    // Another life of this process, which reads nothing.
+    using db = new DatabaseSync(
+      join(
+        dir,
+        readdirSync(dir).find((name) => name.endsWith('.db'))!,
+      ),
+    );
+    db.exec(`INSERT OR REPLACE INTO reader VALUES (1, '${hostname()} ${process.pid} another')`);
+    await expect
+      .poll(async () => {
+        await watch.wait(300);
+        const last = await submits(1);
+        const known = await one.lastKnown(last);
+        return known === undefined;
+      }, PATIENCE)
+      .toBe(true);
+    expect(await one.task(await submits(1))).toMatchObject({ status: 'queued' });
+    expect((await claimed(one)).status).toBe('working');
+  });
+});
