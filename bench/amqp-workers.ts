@@ -8,7 +8,7 @@ import { instructions } from './agentq.ts';
 import { BrokerWorkspace } from './broker-workspace.ts';
 import { atLeast, type Bench, type Measure, perSecond, type Row } from './figure.ts';
 import { alternate, median } from './measure.ts';
-import { openOptions, openServices } from './services.ts';
+import { openServices } from './services.ts';
 import { BenchWorker } from './worker.ts';
 
 const BOUND = 1.3;
@@ -68,7 +68,7 @@ export class Crew implements AsyncDisposable {
 
   static async make(folder: string, broker: Bench['broker'], workers: number, port?: number): Promise<Crew> {
     const workspace = await BrokerWorkspace.make(folder, broker);
-    const url = new URL((await openOptions(folder)).broker!.url);
+    const url = new URL(workspace.url);
     if (port !== undefined) url.port = String(port);
     const options = ['--concurrency', String(CONCURRENCY), '--url', url.href];
     const all = Array.from({ length: workers }, () => new BenchWorker(folder, options, ['/bin/true']));

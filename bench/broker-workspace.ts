@@ -17,8 +17,12 @@ export class BrokerWorkspace implements AsyncDisposable {
   /** How everything that is declared for it is called. */
   readonly names: Names;
 
-  private constructor(folder: string, prefix: string) {
+  /** Of the broker, with that name. */
+  readonly url: string;
+
+  private constructor(folder: string, prefix: string, url: string) {
     this.folder = folder;
+    this.url = url;
     this.names = new Names(prefix);
   }
 
@@ -38,7 +42,7 @@ export class BrokerWorkspace implements AsyncDisposable {
       '--coordinators',
       wish.coordinators.join(),
     );
-    return new BrokerWorkspace(folder, prefix);
+    return new BrokerWorkspace(folder, prefix, url.href);
   }
 
   /** Takes everything off the broker: it may be somebody's. */

@@ -110,7 +110,9 @@ export class Settlement {
       case 'acknowledge-cancel':
         return await this.#acknowledge();
       case 'nothing':
-        return end.known ?? (await this.#recordedIn((one) => this.#services.backend.task(one))) ?? { outcome: 'lease-lost' };
+        return (
+          end.known ?? (await this.#recordedIn((one) => this.#services.backend.task(one))) ?? { outcome: 'lease-lost' }
+        );
       case 'later':
         break;
     }

@@ -137,10 +137,7 @@ export class Projector {
       this.#outages.stretch(entry, away);
     }
     const [first] = entry.events;
-    if (!first) {
-      this.#db.run('INSERT OR IGNORE INTO entry (id, accepted) VALUES (?, 0)', noteMark(entry.id));
-      return undefined;
-    }
+    if (!first) return void this.#db.run('INSERT OR IGNORE INTO entry VALUES (?, 0)', noteMark(entry.id));
     if (first.type === 'carried') {
       const rightful = role === undefined || first.task.envelope.to === role;
       return rightful && this.#adopt(entry.id, author, first, entry.after ?? -1);

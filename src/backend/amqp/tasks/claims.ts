@@ -166,7 +166,7 @@ export class Claims {
       now,
       now - tokenGrace,
     );
-    return due === undefined && overdue(cache, now, role).length === 0;
+    return due === undefined && overdue(cache.db, now, role).length === 0;
   }
 
   /** When to ask again without a ring. */
