@@ -40,7 +40,7 @@ export async function complete(
   request: CompleteRequest,
   known?: TaskIn<'working'>,
 ): Promise<{ task: Task; changed: boolean }> {
-  const live = known && known.lease.expires_at > services.clock();
+  const live = known && known.lease.expires_at > services.backend.now;
   const task = live ? known : await findTask(services, request.id);
   const pending = await findEvidence(services, task, request);
 
