@@ -31,9 +31,9 @@ async function giveBack(services: Services, { id, envelope, lease }: TaskIn<'wor
   const { attempt, expires_at } = lease;
   try {
     await applyCommand(services, id, { type: 'release', by: envelope.to, attempt, reason: `its claim failed: ${why}` });
-    return `${id} was given back`;
+    return `${id} was returned to the queue`;
   } catch (error) {
     const until = new Date(expires_at).toISOString();
-    return `${id} is held until ${until}, since it could not be given back: ${(error as Error).message}`;
+    return `${id} is held until ${until}, because it could not be returned to the queue: ${(error as Error).message}`;
   }
 }

@@ -20,6 +20,6 @@ export async function unknownTask({ backend }: Services, id: string): Promise<Ag
     .toSorted((a, b) => a.far - b.far)
     .slice(0, 3)
     .map(({ known }) => known);
-  const hint = near.length > 0 ? `did you mean ${near.join(', ')}?` : 'agentq list shows the tasks that there are';
+  const hint = near.length > 0 ? `did you mean ${near.join(', ')}?` : 'agentq list prints the tasks';
   return new AgentqError('not-found', `no task ${JSON.stringify(id)}`, hint);
 }

@@ -47,7 +47,7 @@ export async function readResult(services: Services, id: string): Promise<Verifi
     case 'cancelled':
       throw new AgentqError('cancelled', `${id} was cancelled by ${task.by}`);
     case 'expired':
-      throw new AgentqError('expired', `${id} expired before anybody started it`, `agentq dlq retry ${id}`);
+      throw new AgentqError('expired', `${id} expired before a worker started it`, `agentq dlq retry ${id}`);
     default:
       throw new AgentqError('not-finished', `${id} is ${task.status} and has no result yet`, `agentq wait ${id}`);
   }

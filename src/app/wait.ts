@@ -45,7 +45,8 @@ async function answered<T>({ monotonic }: Services, question: Promise<T>, deadli
   if (deadline === Infinity) return question;
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(
-    () => late.reject(new AgentqError('unreachable', 'the queue has not answered in time', 'the tasks are unharmed')),
+    () =>
+      late.reject(new AgentqError('unreachable', 'the queue has not answered in time', 'the tasks are not affected')),
     Math.min(Math.max(FAIR, deadline - monotonic()), LONGEST_TIMER),
   );
   return Promise.race([question, late.promise]).finally(() => clearTimeout(timer));

@@ -139,7 +139,7 @@ export class Context {
     if (!archive) {
       throw new AgentqError(
         'usage',
-        'the queue lies on a broker, which is backed up by its own means',
+        'the queue is on a broker, which has its own backups',
         'docs/brokers.md; the evidence is plain files',
       );
     }

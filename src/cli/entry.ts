@@ -21,7 +21,7 @@ export function run(cacheFolder?: string): Promise<number> {
       try {
         return process.cwd();
       } catch {
-        throw new AgentqError('no-workspace', 'the current folder is gone', 'go to another one');
+        throw new AgentqError('no-workspace', 'the current folder was deleted', 'go to another one');
       }
     },
     get stdin() {

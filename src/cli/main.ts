@@ -8,30 +8,30 @@ import type { Verb } from './verb.ts';
 import { VERSION } from './process/version.ts';
 
 const verbs: readonly Verb[] = [
-  ['init', 'make a workspace here', () => import('./commands/init.ts')],
+  ['init', 'create a workspace here', () => import('./commands/init.ts')],
   ['submit', 'put a task, or a batch of them, into the queue', () => import('./commands/submit.ts')],
-  ['wait', 'sleep until tasks have ended', () => import('./commands/wait.ts')],
-  ['status', 'the overview, or one task', () => import('./commands/status.ts')],
+  ['wait', 'wait until tasks have ended', () => import('./commands/wait.ts')],
+  ['status', 'print the overview, or one task', () => import('./commands/status.ts')],
   ['result', 'print the verified result of a task', () => import('./commands/result.ts')],
   ['list', 'list tasks', () => import('./commands/list.ts')],
-  ['show', 'everything that happened to a task', () => import('./commands/show.ts')],
+  ['show', 'print the history of a task', () => import('./commands/show.ts')],
   ['inbox', 'collect the result messages sent to an agent', () => import('./commands/inbox.ts')],
   ['cancel', 'cancel tasks, running ones too', () => import('./commands/cancel.ts')],
-  ['work', 'pull tasks of a role and run a program for each', () => import('./commands/work.ts')],
+  ['work', 'take tasks of a role and run a program for each', () => import('./commands/work.ts')],
   ['claim', 'take the next task of a role', () => import('./commands/claim.ts')],
-  ['progress', 'report progress, renew the lease, hear of a cancel', () => import('./commands/progress.ts')],
-  ['complete', 'end a task with its evidence', () => import('./commands/complete.ts')],
-  ['fail', 'end a task, or an attempt, with a reason', () => import('./commands/fail.ts')],
-  ['release', 'give a claimed task back', () => import('./commands/release.ts')],
-  ['dlq', 'the dead letters: list, show, retry, purge', () => import('./commands/dlq.ts')],
+  ['progress', 'report progress, renew the lease, learn of a cancel', () => import('./commands/progress.ts')],
+  ['complete', 'complete a task with its evidence', () => import('./commands/complete.ts')],
+  ['fail', 'fail a task, or an attempt, with a reason', () => import('./commands/fail.ts')],
+  ['release', 'return a claimed task to the queue', () => import('./commands/release.ts')],
+  ['dlq', 'list, show, retry and purge dead letters', () => import('./commands/dlq.ts')],
   ['doctor', 'cross-check database, queue and artifacts', () => import('./commands/doctor.ts')],
-  ['backup', 'copy the queue into one file, while work goes on', () => import('./commands/backup.ts')],
-  ['restore', 'put a backup in the place of the queue', () => import('./commands/restore.ts')],
-  ['schema', 'the JSON schema of what a command prints with --json', () => import('./commands/schema.ts')],
+  ['backup', 'copy the queue into one file, while work continues', () => import('./commands/backup.ts')],
+  ['restore', 'replace the queue by a backup', () => import('./commands/restore.ts')],
+  ['schema', 'print the JSON schema of the --json output of a command', () => import('./commands/schema.ts')],
 ];
 
 const hiddenVerbs: readonly Verb[] = [
-  ['torture', 'kill workers at random and count what went wrong', () => import('./commands/torture.ts')],
+  ['torture', 'kill workers at random and count errors', () => import('./commands/torture.ts')],
 ];
 
 const everyVerb = [...verbs, ...hiddenVerbs];

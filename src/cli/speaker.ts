@@ -12,11 +12,8 @@ export const speakerFlags = () => ({ from: z.optional(name('agent name')), attem
 export function addSpeakerOptions(command: Command): Command {
   return command
     .argument('[id]', 'the task (AGENTQ_TASK_ID)')
-    .option(
-      '--from <role>',
-      'who speaks: the role that the task was sent to, or the worker that claimed it (AGENTQ_AGENT)',
-    )
-    .option('--attempt <n>', 'the attempt that the claim gave (AGENTQ_ATTEMPT)');
+    .option('--from <role>', 'the role of the task, or the worker that claimed it (AGENTQ_AGENT)')
+    .option('--attempt <n>', 'the attempt number from the claim (AGENTQ_ATTEMPT)');
 }
 
 export interface Speaker {
@@ -45,7 +42,7 @@ export async function speaker(
   if (attempt === undefined && !anonymous) {
     throw new AgentqError(
       'usage',
-      'it is not said who speaks',
+      'no role, attempt or agent is named',
       'give --from ROLE, or --attempt N, or set AGENTQ_AGENT',
     );
   }

@@ -46,7 +46,7 @@ export function checkName(kind: NameKind, value: string): string {
   throw new AgentqError(
     'invalid-name',
     `${JSON.stringify(value)} is not a valid ${kind}`,
-    `a ${kind} begins with a letter or a digit and holds ${patterns[kind].allowed} characters`,
+    `a ${kind} begins with a letter or a digit and contains ${patterns[kind].allowed} characters`,
   );
 }
 

@@ -14,11 +14,11 @@ export function inputError(
   const { path, message, code, ...issue } = error.issues[0]!;
   const field = path.length > 0 ? `${name(path)} ` : whole === undefined ? '' : `${whole} `;
   const named = /^(is not a valid [a-z ]+): (.*)$/.exec(message);
-  if (named) return new AgentqError('invalid-name', `${field}${named[1]}`, `what may be in it: ${named[2]}`);
+  if (named) return new AgentqError('invalid-name', `${field}${named[1]}`, `allowed: ${named[2]}`);
   if (code === 'too_big' && 'origin' in issue && issue.origin === 'string') {
     return new AgentqError('too-large', `${field}${message}`, 'put the long text into a file');
   }
   const hint = 'params' in issue ? (issue.params?.['hint'] as string | undefined) : undefined;
-  const problem = message.replace(/^Invalid input.*/, 'is not what it should be');
-  return new AgentqError('usage', `${field}${problem}`, hint ?? 'the --help of the command tells what it takes');
+  const problem = message.replace(/^Invalid input.*/, 'is invalid');
+  return new AgentqError('usage', `${field}${problem}`, hint ?? 'see the --help of the command');
 }

@@ -10,11 +10,11 @@ export function jsonProblem(value: unknown): string | undefined {
   for (let depth = 0; level.length > 0; depth++) {
     const below: unknown[] = [];
     for (const one of level) {
-      if (typeof one === 'string' && !one.isWellFormed()) return 'holds half a surrogate pair, which is no text';
+      if (typeof one === 'string' && !one.isWellFormed()) return 'contains half a surrogate pair, which is not text';
       if (one === null || typeof one !== 'object') continue;
       if (depth >= MAX_DEPTH) return `is nested deeper than ${MAX_DEPTH} levels`;
       const broken = Array.isArray(one) ? undefined : Object.keys(one).find((key) => !key.isWellFormed());
-      if (broken !== undefined) return 'has a field whose name is no text';
+      if (broken !== undefined) return 'has a field whose name is not text';
       for (const inner of Object.values(one)) below.push(inner);
     }
     level = below;

@@ -24,7 +24,7 @@ describe('an endpoint that is no AMQP broker', () => {
     const { port } = server.address() as AddressInfo;
     const web = lead.with({ AGENTQ_URL: `amqp://agent:${SECRET}@127.0.0.1:${port}/%2f` });
     const refused = await web.refused('status', '--broker-timeout', '700ms');
-    expect(refused).toMatchObject({ exit: 25, message: expect.stringContaining('is no AMQP 0-9-1 broker') });
+    expect(refused).toMatchObject({ exit: 25, message: expect.stringContaining('is not an AMQP 0-9-1 broker') });
   });
 });
 

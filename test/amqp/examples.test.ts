@@ -137,7 +137,7 @@ describe('examples/foreign-worker', { timeout: SLOW }, () => {
       where,
     );
     expect(out).toContain('3 words, counted by Python');
-    expect(readFileSync(join(where.cwd, 'warning'), 'utf8')).toContain('nobody has hashed');
+    expect(readFileSync(join(where.cwd, 'warning'), 'utf8')).toContain('has no recorded hash');
     expect(out).toContain('b ended with 6');
     expect(out).toMatch(/^b +failed +counter .*KeyError/m);
     expect(out).toMatch(/"task_id":"a".*"result_ref":"file:.*store\/results\/a\.md"/);

@@ -147,14 +147,14 @@ describe('while the broker is away', OUTAGE, () => {
     site.write('context.md', 'the context\n');
     const first = await lead.run(...submit, '--offline-ok', '--id', 'a', '--file', site.path('context.md'));
     expect(first).toMatchObject({ code: 0, stdout: 'a\n' });
-    expect(first.stderr).toContain('a waits in the outbox, and the next command submits it');
+    expect(first.stderr).toContain('a is in the outbox, and a later command submits it');
     expect(await lead.json(...submit, '--offline-ok')).toMatchObject({ kept: true, created: true, status: 'queued' });
     expect(await lead.refused(...submit, '--id', 'c')).toMatchObject({ exit: 25 });
     expect(kept(lead)).toHaveLength(2);
     await broker.restart();
     expect(await lead.run('status')).toMatchObject({
       code: 0,
-      stderr: expect.stringContaining('a was submitted while the broker was away, and the queue knows it now'),
+      stderr: expect.stringContaining('a was submitted during the outage; the queue has recorded it'),
     });
     expect(kept(lead)).toEqual([]);
     const { tasks } = await two.json<Output<'list'>>('list');
@@ -177,7 +177,7 @@ describe('while the broker is away', OUTAGE, () => {
     const next = await one.run('status');
     expect(next).toMatchObject({
       code: 0,
-      stderr: expect.stringMatching(/a was completed .* refused now: .*cancelled/),
+      stderr: expect.stringMatching(/a was completed .* the queue has refused it: .*cancelled/),
     });
     expect(one.files('outbox')).toEqual([expect.stringMatching(/\.refused$/)]);
     expect(await one.run('status')).toMatchObject({ stderr: '' });
@@ -210,7 +210,7 @@ describe('while the broker is away', OUTAGE, () => {
     const submit = ['submit', '--to', 'r', '--instructions', 'x', '--broker-timeout', '300ms'];
     expect(await lead.refused(...submit)).toMatchObject({
       exit: 28,
-      message: expect.stringContaining('takes nothing'),
+      message: expect.stringContaining('accepts no messages'),
     });
     expect(await lead.refused('status', '--broker-timeout', '300ms')).toMatchObject({ exit: 25 });
     expect(await lead.run(...submit, '--offline-ok', '--id', 'b')).toMatchObject({ code: 0, stdout: 'b\n' });
@@ -222,7 +222,7 @@ describe('while the broker is away', OUTAGE, () => {
     expect(await lead.wait('b')).toBe(0);
     worker.signal('SIGTERM');
     await worker.finished();
-    expect(linesWith(worker.stderr, /takes nothing/).length).toBeGreaterThan(0);
+    expect(linesWith(worker.stderr, /accepts no messages/).length).toBeGreaterThan(0);
   });
 
   test('nothing that was confirmed is lost', async () => {

@@ -120,7 +120,7 @@ describe('TLS', { timeout: SLOW }, () => {
     const port = await door('server');
     expect(await refusal(url({ cacertfile: 'ca.pem' }, port))).toEqual({
       exit: 26,
-      message: expect.stringContaining('wants a certificate'),
+      message: expect.stringContaining('requires a client certificate'),
       hint: expect.stringContaining('certfile'),
     });
     const own = { cacertfile: 'ca.pem', certfile: 'client.pem', keyfile: 'client.key' };
@@ -130,7 +130,7 @@ describe('TLS', { timeout: SLOW }, () => {
   test('where the broker speaks none, that is said', async () => {
     expect(await refusal(url({ cacertfile: 'ca.pem' }, broker.port))).toEqual({
       exit: 26,
-      message: expect.stringContaining('does not speak TLS'),
+      message: expect.stringContaining('does not use TLS'),
       hint: expect.stringContaining('amqp://'),
     });
   });

@@ -254,7 +254,7 @@ describe('put', () => {
     chmodSync(source, 0o000);
     await expect(store.put(PATH, 'result', { file: source })).rejects.toMatchObject({
       code: 'unreadable-file',
-      message: `${source} is not yours to read`,
+      message: `${source} is not readable for this user`,
     });
   });
 

@@ -93,7 +93,7 @@ describe('a batch with bad rows', () => {
     expect(ran).toMatchObject({ code: 14, stdout: '' });
     const lines = ran.stderr.trimEnd().split('\n');
     expect(lines.map((line) => line.split(':')[0])).toEqual(['row 2', 'row 3', 'row 5', 'row 6', 'agentq']);
-    expect(lines.at(-1)).toContain('4 of 5 rows are bad; nothing was submitted');
+    expect(lines.at(-1)).toContain('4 of 5 rows are invalid; nothing was submitted');
     expect(await ids(q)).toEqual([]);
     expect(q.stored()).toEqual([]);
   });
@@ -106,13 +106,13 @@ describe('a batch with bad rows', () => {
       const lines = stderr.trimEnd().split('\n');
       expect(lines).toHaveLength(21);
       expect(lines[19]).toMatch(/^(row |\{"line":)20\b/);
-      expect(lines[20]).toContain('300 of 301 rows are bad, and 280 of them are not listed; nothing was submitted');
+      expect(lines[20]).toContain('300 of 301 rows are invalid, and 280 of them are not listed; nothing was submitted');
     });
   }
 
   for (const [what, row, problem] of [
     ['no role', { instructions: 'x' }, /to/],
-    ['nothing to do', { to: 'r' }, /nothing to do/],
+    ['nothing to do', { to: 'r' }, /no instructions and no context/],
     ['an id that leaves its folder', { to: 'r', instructions: 'x', task_id: '../x' }, /task_id is not a valid task id/],
     ['a file that is missing', { to: 'r', file: 'missing.md' }, /missing\.md does not exist/],
     ['a file that is a folder', { to: 'r', file: '.' }, /is a directory/],

@@ -79,7 +79,7 @@ describe('complete', () => {
     const named = ['--artifact', 'risks=.agentq/artifacts/t/risks.md'];
     const { stderr } = await q.run('complete', 't', '--from', 'r', '--summary', 'done', ...named);
     expect(stderr).toBe(
-      'agentq: warning: artifacts/t/other.md: left out, nobody has claimed the task; --artifact NAME=PATH brings it\n',
+      'agentq: warning: artifacts/t/other.md: left out, no worker has claimed the task; name it with --artifact NAME=PATH\n',
     );
     expect((await q.task('t')).artifacts).toMatchObject([{ name: 'risks' }]);
   });

@@ -23,7 +23,7 @@ describe('dlq', () => {
     q.advance(60);
     const lines = (await q.ok('dlq')).split('\n');
     expect(lines[0]).toMatch(/^ID +STATUS +TO +ATTEMPTS +SINCE +REASON$/);
-    expect(lines[1]).toMatch(/^b +expired +r +0 +now +its TTL passed before anybody started it$/);
+    expect(lines[1]).toMatch(/^b +expired +r +0 +now +its TTL passed before it was started$/);
     expect(lines[2]).toMatch(/^a +failed +r +1 +1m ago +could not reproduce it$/);
     expect(lines).toHaveLength(3);
   });

@@ -101,7 +101,7 @@ describe('doctor', () => {
     expect((await q.run('doctor')).code).toBe(24);
     const repaired = await q.run('doctor', '--repair');
     expect(repaired.code).toBe(0);
-    expect(repaired.stdout).toBe('repaired  t: its row is not what its events fold to\nhealthy\n');
+    expect(repaired.stdout).toBe('repaired  t: its row differs from its events\nhealthy\n');
     expect((await q.claim()).task_id).toBe('t');
   });
 
@@ -133,7 +133,7 @@ describe('doctor', () => {
     q.write('.agentq/results/t~7.md', 'from nobody');
     const ran = await q.run('doctor');
     expect(ran).toMatchObject({ code: 0, stderr: '' });
-    expect(ran.stdout).toBe('advice    results/t~7.md: no completion speaks of this result\nhealthy\n');
+    expect(ran.stdout).toBe('advice    results/t~7.md: no completion names this result\nhealthy\n');
   });
 
   test('says nothing of a result that a worker is still writing', async ({ q }) => {
@@ -151,7 +151,7 @@ describe('doctor', () => {
     expect((await q.run('doctor')).code).toBe(0);
   });
 
-  test('names scratch of an attempt that is over, and removes it', async ({ q }) => {
+  test('names scratch folder of an attempt that has ended, and removes it', async ({ q }) => {
     mkdirSync(q.path('.agentq/run/gone~1'));
     utimesSync(q.path('.agentq/run/gone~1'), 0, 0);
     expect(await findings(q)).toMatchObject([{ subject: 'run/gone~1', severity: 'problem', repaired: false }]);

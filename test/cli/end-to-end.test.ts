@@ -223,7 +223,7 @@ describe('rights', () => {
     }
   }
 
-  test('a file that is not yours to read is refused in one line', async ({ bare, skip }) => {
+  test('a file that is not readable for this user is refused in one line', async ({ bare, skip }) => {
     skip(root && !runsFor(NOBODY), 'run as root, and nobody else can reach the program');
     const user = root ? { uid: NOBODY, gid: NOBODY } : {};
     if (root) chownSync(bare.cwd, NOBODY, NOBODY);
@@ -233,7 +233,7 @@ describe('rights', () => {
     expect(await as('submit', '--to', 'r', '--file', 'secret.md')).toEqual({
       code: 12,
       stdout: '',
-      stderr: expect.stringMatching(/^agentq: [^\n]*secret\.md is not yours to read \([^\n]+\)\n$/),
+      stderr: expect.stringMatching(/^agentq: [^\n]*secret\.md is not readable for this user \([^\n]+\)\n$/),
     });
     expect(readdirSync(bare.path('.agentq/tasks'))).toEqual([]);
   });

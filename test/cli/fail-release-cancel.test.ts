@@ -199,11 +199,11 @@ describe('cancel', () => {
     expect((await q.task('t')).status).toBe('cancelled');
   });
 
-  test('says of a running task that its worker has not yet said that it stopped', async ({ q }) => {
+  test('says of a running task that its worker has not yet confirmed that it stopped', async ({ q }) => {
     await q.submit('t');
     await q.claim();
     await q.ok('cancel', 't');
-    expect(await q.ok('status', 't')).toContain('has not yet said that it stopped');
+    expect(await q.ok('status', 't')).toContain('has not yet confirmed that it stopped');
   });
 
   test('sends the result message', async ({ q }) => {

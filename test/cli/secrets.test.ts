@@ -128,7 +128,9 @@ describe('a secret', () => {
     q.write('context.md', `key: ${secret}\n`);
     const ran = await q.run('submit', '--to', 'r', '--id', 't', '--file', 'context.md');
     expect(ran).toMatchObject({ code: 0, stdout: 't\n' });
-    expect(ran.stderr).toMatch(/^agentq: warning: tasks\/t\.md seems to hold a credential \(github-token\)[^\n]*\n$/);
+    expect(ran.stderr).toMatch(
+      /^agentq: warning: tasks\/t\.md seems to contain a credential \(github-token\)[^\n]*\n$/,
+    );
     expect(ran.stderr).not.toContain(secret);
     expect(q.read('.agentq/tasks/t.md')).toBe(`key: ${secret}\n`);
   });

@@ -114,7 +114,7 @@ describe('an idempotent submit', () => {
     expect(await again()).toMatchObject({ code: 0, stderr: '' });
     expect(await again()).toMatchObject({ code: 0, stdout: 't\n', stderr: '' });
     await q.ok('cancel', 't');
-    const note = 'agentq: t is cancelled: nothing was submitted anew\n';
+    const note = 'agentq: t is cancelled: nothing was submitted\n';
     expect(await again()).toMatchObject({ code: 0, stdout: 't\n', stderr: note });
     const json = await q.run('submit', '--to', 'r', '--id', 't', '--instructions', 'x', '--json');
     expect(json.stderr).toBe('');

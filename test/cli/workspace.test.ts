@@ -203,7 +203,7 @@ describe('without a workspace', () => {
       expect(ran).toMatchObject({
         code: 10,
         stdout: '',
-        stderr: `agentq: no agentq workspace in ${bare.cwd} or any folder above it (make one: agentq init)\n`,
+        stderr: `agentq: no agentq workspace in ${bare.cwd} or any folder above it (create one: agentq init)\n`,
       });
       expect(readdirSync(bare.cwd)).toEqual([]);
     });
@@ -214,7 +214,7 @@ describe('without a workspace', () => {
     expect({ exit, message, hint }).toEqual({
       exit: 10,
       message: `no agentq workspace in ${bare.path('nowhere')}`,
-      hint: 'make one: agentq init',
+      hint: 'create one: agentq init',
     });
   });
 

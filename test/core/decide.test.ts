@@ -64,8 +64,8 @@ describe.for(spoken)('%s', ([, say]) => {
   });
 
   test('is refused without a number, once there has been more than one attempt', () => {
-    expect(conflict(passedOn, say({}))).toMatch(/it is not said which one speaks/);
-    expect(conflict(passedOn, say({ by: 'w2' }))).toMatch(/it is not said which one speaks/);
+    expect(conflict(passedOn, say({}))).toMatch(/none of them is named/);
+    expect(conflict(passedOn, say({ by: 'w2' }))).toMatch(/none of them is named/);
   });
 
   test('is refused with the number of an attempt that lost its lease', () => {
@@ -89,7 +89,7 @@ describe.for(spoken)('%s', ([, say]) => {
 
   test('is refused once the lease has ended, although nobody has claimed since', () => {
     expect(conflict(begun, say({ attempt: 1 }), MINUTE - SECOND)).toMatch(/attempt 1 no longer holds it/);
-    expect(conflict(begun, say({}), MINUTE - SECOND)).toMatch(/its last lease is gone/);
+    expect(conflict(begun, say({}), MINUTE - SECOND)).toMatch(/its last lease has ended/);
     expect(conflict(ended, say({ attempt: 1 }))).toMatch(/attempt 1 no longer holds it/);
   });
 
@@ -110,7 +110,7 @@ describe('a refusal says what to do:', () => {
   test.for<[string, Story, Command, string]>([
     ['stop, after a cancel', story(submit(), cancel()), complete(), 'stop working on it'],
     ['look, where the task has ended', story(submit(), fail()), complete(), 'agentq show task-1'],
-    ['claim anew, where the lease has ended', ended, complete(), 'claim it anew: agentq claim --as implementer'],
+    ['claim anew, where the lease has ended', ended, complete(), 'claim it again: agentq claim --as implementer'],
     ['claim first, where nobody has', story(submit()), renew(), 'claim it first'],
     ['name the attempt, where there were several', passedOn, complete(), '--attempt N'],
     ['speak as the role', story(submit()), complete({ by: 'reviewer' }), '--from implementer'],
@@ -213,13 +213,13 @@ describe('without a claim', () => {
   });
 
   test('the role does not complete a task that was begun before', () => {
-    expect(conflict(ended, complete())).toMatch(/its last lease is gone/);
-    expect(conflict(story(submit(), claim(), release()), complete())).toMatch(/its last lease is gone/);
+    expect(conflict(ended, complete())).toMatch(/its last lease has ended/);
+    expect(conflict(story(submit(), claim(), release()), complete())).toMatch(/its last lease has ended/);
   });
 
   test('there is nothing to renew and nothing to give back', () => {
-    expect(conflict(queued, renew())).toMatch(/nobody has claimed/);
-    expect(conflict(queued, release())).toMatch(/nobody has claimed/);
+    expect(conflict(queued, renew())).toMatch(/no worker has claimed/);
+    expect(conflict(queued, release())).toMatch(/no worker has claimed/);
   });
 });
 
@@ -508,7 +508,7 @@ describe(`a task is begun ${MAX_STARTS} times at most without a person:`, () => 
 
   test('the reason then says so', () => {
     expect(when(hundredth, release({ attempt })).task).toMatchObject({
-      reason: `given back; it was begun ${MAX_STARTS} times and is not begun again`,
+      reason: `given back; it was started ${MAX_STARTS} times and is not started again`,
     });
   });
 
@@ -549,7 +549,7 @@ describe('a retry of a dead letter', () => {
   });
 
   test('lets nobody complete it without a claim, where it was begun before', () => {
-    expect(conflict(story(submit(), claim(), fail(), retry), complete())).toMatch(/its last lease is gone/);
+    expect(conflict(story(submit(), claim(), fail(), retry), complete())).toMatch(/its last lease has ended/);
   });
 
   test('takes one out again that was dismissed, and forgets that it was', () => {

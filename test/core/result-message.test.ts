@@ -24,7 +24,7 @@ const messages: Record<Status, readonly [Task, ResultMessage | undefined]> = {
   ],
   expired: [
     story(mortal, MINUTE, elapse).task,
-    { ...base, status: 'expired', reason: 'nobody started it before its TTL passed' },
+    { ...base, status: 'expired', reason: 'no worker started it before its TTL passed' },
   ],
 };
 

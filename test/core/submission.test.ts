@@ -26,7 +26,7 @@ describe('a submission is refused', () => {
     expect(errorOf({ to: 'a/b' })).toMatchObject({
       code: 'invalid-name',
       message: 'to is not a valid role',
-      hint: 'what may be in it: letters, digits, _ -, at most 64',
+      hint: 'allowed: letters, digits, _ -, at most 64',
     });
   });
 
@@ -40,19 +40,19 @@ describe('a submission is refused', () => {
   test('where a value is of another type', () => {
     expect(errorOf({ to: 'a', instructions: 1 })).toMatchObject({
       code: 'usage',
-      message: 'instructions is not what it should be',
+      message: 'instructions is invalid',
     });
   });
 
   test('where it is no object at all', () => {
-    expect(errorOf('a')).toMatchObject({ code: 'usage', message: 'is not what it should be' });
+    expect(errorOf('a')).toMatchObject({ code: 'usage', message: 'is invalid' });
   });
 
   test('where it says both a delay and a moment', () => {
     const both = { to: 'a', delay_seconds: 1, not_before: '2027-01-31T09:00:00Z' };
     expect(errorOf(both)).toMatchObject({
       code: 'usage',
-      message: 'delay_seconds and not_before say two different things',
+      message: 'delay_seconds and not_before contradict each other',
     });
   });
 });

@@ -8,7 +8,7 @@ import { isDead, type Task } from '../../src/core/task/task.ts';
 import { UNREADABLE, unreadableEvents } from '../../src/core/task/unreadable.ts';
 import { dismiss, retry, ROLE, SECOND, T0 } from './tasks.ts';
 
-const WHY = 'a message in agentq.work.implementer that is no task envelope';
+const WHY = 'a message in agentq.work.implementer that is not a task envelope';
 
 const eventsOf = (content: string | Buffer) => unreadableEvents('unreadable-1', ROLE, Buffer.from(content), WHY, T0);
 

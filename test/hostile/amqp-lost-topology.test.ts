@@ -82,7 +82,7 @@ describe('what somebody has removed from the broker', { timeout: SLOW }, () => {
     await onBroker(site, (channel) => channel.deleteQueue(site.names.work('r')));
     await worker.said('the broker has no queue for r: waiting for it');
     await lead.ok('init', '--workers', 'r');
-    await worker.said('the queue of r is there again');
+    await worker.said('the queue of r exists again');
     await lead.submit('b');
     expect(await lead.wait('b')).toBe(0);
     worker.signal('SIGTERM');

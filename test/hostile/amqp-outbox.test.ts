@@ -71,7 +71,7 @@ describe('the outbox', { timeout: SLOW }, () => {
     keepCompletion(lead, 'a');
     const { code, stderr } = await lead.run('status');
     expect(code).toBe(0);
-    expect(stderr).toContain('a was completed while the broker was away, and the queue knows it now');
+    expect(stderr).toContain('a was completed during the outage; the queue has recorded it');
     expect(waitLines(stderr)).toEqual([expect.stringMatching(/ p and 1 more wait in the outbox: .*nobody/)]);
     expect(lead.files('outbox')).toHaveLength(2);
     const advice = expect.stringMatching(/^waits .*: .*nobody/);
@@ -125,6 +125,6 @@ describe('the outbox', { timeout: SLOW }, () => {
       expect.stringMatching(/refused by the queue: .*b.*remove \.refused.*agentq submit --to s .*Otherwise delete it/),
     ]);
     renameSync(outbox(lead, first!), outbox(lead, name));
-    expect(await lead.run('status')).toMatchObject({ stderr: expect.stringContaining('refused now') });
+    expect(await lead.run('status')).toMatchObject({ stderr: expect.stringContaining('the queue has refused it') });
   });
 });

@@ -10,7 +10,7 @@ describe('with a broker', { timeout: SLOW }, () => {
     await lead.submit('t');
     const env = { AGENTQ_URL: site.url };
     const { code, stderr } = await runUnread({ cwd: one.folder, env }, 'claim', '--as', 'r', '--wait', '20s', '--json');
-    expect({ code, stderr }).toEqual({ code: 22, stderr: expect.stringContaining('t was given back') });
+    expect({ code, stderr }).toEqual({ code: 22, stderr: expect.stringContaining('t was returned to the queue') });
     expect(await lead.task('t')).toMatchObject({ status: 'queued', attempts: [{ outcome: 'released' }] });
     expect((await one.claim()).attempt).toBe(2);
   });

@@ -49,7 +49,7 @@ describe('a file that a worker left', PATIENTLY, () => {
     const worker = await q.workOff(
       `cd "$AGENTQ_ARTIFACTS_DIR"; echo x > "$(printf 'odd\\377.txt')"; mkdir "$(printf 'sub\\376')"; echo x > good.txt; echo done`,
     );
-    expect(worker.stderr).toMatch(/t: left out, because their names are no UTF-8: artifacts\/t\/1\/.*odd/);
+    expect(worker.stderr).toMatch(/t: left out, because their names are not UTF-8: artifacts\/t\/1\/.*odd/);
     const { artifacts, content } = await q.result('t');
     expect(artifacts.map(({ name }) => name).toSorted()).toEqual(['good', 'log']);
     expect(content).toBe('done\n');
@@ -89,7 +89,7 @@ unprivileged('what another program has closed in the artifacts folder fails the 
   chmodSync(join(artifacts_dir, 'closed.txt'), 0o000);
   expect(await q.agentq('complete', 't', '--from', 'r')).toMatchObject({
     code: 12,
-    stderr: expect.stringMatching(/^agentq: .*closed\.txt is not yours to read[^\n]*\n$/),
+    stderr: expect.stringMatching(/^agentq: .*closed\.txt is not readable for this user[^\n]*\n$/),
   });
   expect((await q.task('t')).status).toBe('working');
 });

@@ -57,22 +57,22 @@ const odd: readonly Odd[] = [
   {
     what: 'takes its own rights to its result',
     does: 'echo x > "$AGENTQ_RESULT_FILE"; chmod 000 "$AGENTQ_RESULT_FILE"',
-    reason: /EACCES|not yours to read/,
+    reason: /EACCES|not readable for this user/,
   },
   {
     what: 'takes its own rights to its artifacts',
     does: 'echo x > "$AGENTQ_ARTIFACTS_DIR/x"; chmod 000 "$AGENTQ_ARTIFACTS_DIR"',
-    reason: /EACCES|not yours to/,
+    reason: /EACCES|not (readable|accessible) for this user/,
   },
   {
     what: 'takes its own rights to a folder of its artifacts',
     does: 'mkdir "$AGENTQ_ARTIFACTS_DIR/deep"; chmod 000 "$AGENTQ_ARTIFACTS_DIR/deep"',
-    reason: /EACCES|not yours to/,
+    reason: /EACCES|not (readable|accessible) for this user/,
   },
   {
     what: 'takes its own rights to an artifact',
     does: 'echo x > "$AGENTQ_ARTIFACTS_DIR/x"; chmod 000 "$AGENTQ_ARTIFACTS_DIR/x"',
-    reason: /EACCES|not yours to read/,
+    reason: /EACCES|not readable for this user/,
   },
   {
     what: 'replaces its artifacts folder by a file',

@@ -24,7 +24,7 @@ describe.for(outputs.filter(({ there }) => there))('a claim with a standard outp
   test.for(forms)('gives the task back: %s', async (form, { q }) => {
     await q.submit('t');
     const { code, stderr } = await run({ cwd: q.cwd }, 'claim', '--as', 'r', ...form);
-    expect({ code, stderr }).toEqual({ code: 22, stderr: expect.stringContaining('t was given back') });
+    expect({ code, stderr }).toEqual({ code: 22, stderr: expect.stringContaining('t was returned to the queue') });
     expect(stderr).not.toMatch(/\n {4}at /);
     expect(await q.task('t')).toMatchObject({ status: 'queued', attempts: [{ outcome: 'released' }] });
   });
@@ -65,7 +65,7 @@ describe('a claim whose artifacts folder cannot be made', () => {
     writeFileSync(q.path('.agentq/artifacts/t'), 'in the way');
     const { exit, message } = await q.refused('claim', '--as', 'r');
     expect(exit).toBeGreaterThan(9);
-    expect(message).toMatch(/artifacts\/t.*t was given back$/);
+    expect(message).toMatch(/artifacts\/t.*t was returned to the queue$/);
     expect(await q.task('t')).toMatchObject({ status: 'queued', attempts: [{ outcome: 'released' }] });
   });
 

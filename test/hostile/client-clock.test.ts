@@ -57,7 +57,7 @@ describe.each([
     await services.backend.claim(ask());
     await services.backend.commit([submit('t')]);
     expect((await diagnose(services, false)).map(({ problem }) => problem)).not.toContainEqual(
-      expect.stringMatching(/no worker has asked/),
+      expect.stringMatching(/no worker has claimed/),
     );
   });
 

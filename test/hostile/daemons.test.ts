@@ -82,7 +82,7 @@ describe.skipIf(!supported)('a daemon that a child starts', PATIENTLY, () => {
     await q.submit();
     const worker = q.work(`${STUBBORN} until_there never`, '--kill-grace', '200ms');
     const pids = await q.processIds(1);
-    for (const said of ['draining', 'handing running tasks back']) {
+    for (const said of ['draining', 'returning running tasks']) {
       worker.signal('SIGTERM');
       await worker.said(said);
     }

@@ -32,7 +32,7 @@ describe.skipIf(!have('bash', '-c', 'nohup true'))('a worker that was started by
     q.write('go');
     await worker.finished();
     expect(await q.task(id)).toMatchObject({ status: 'completed', attempts: [{ outcome: 'completed' }] });
-    expect(worker.stderr).not.toContain('handing');
+    expect(worker.stderr).not.toContain('returning');
   });
 
   test('a program that ignores SIGHUP itself works on after one', async ({ q, skip }) => {

@@ -22,7 +22,7 @@ describe('files that lay there before', PATIENTLY, () => {
     await q.submit('--id', 't');
     plant(q, ...PLACES);
     const { code, stderr } = await q.agentq('complete', 't', '--from', 'r', '--summary', 'new');
-    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('nobody has claimed the task') });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('no worker has claimed the task') });
     expect(await q.task('t')).toMatchObject({ status: 'completed', artifacts: [] });
     expect(await q.result('t')).not.toHaveProperty('content');
   });

@@ -6,9 +6,9 @@ import { test } from './support/unprivileged.ts';
 
 /** What lacks its rights, and how a command says so. */
 const locked: readonly { readonly what: string; readonly path: string; readonly says: RegExp }[] = [
-  { what: 'the workspace', path: '.agentq', says: /\.agentq is not yours to read/ },
-  { what: 'its config', path: '.agentq/config.json', says: /config\.json is not yours to read/ },
-  { what: 'its note of the store', path: '.agentq/store.json', says: /store\.json is not yours to read/ },
+  { what: 'the workspace', path: '.agentq', says: /\.agentq is not readable for this user/ },
+  { what: 'its config', path: '.agentq/config.json', says: /config\.json is not readable for this user/ },
+  { what: 'its note of the store', path: '.agentq/store.json', says: /store\.json is not readable for this user/ },
 ];
 
 describe('without rights', () => {
@@ -28,13 +28,19 @@ describe('without rights', () => {
     chmodSync(q.folder, 0);
     const ran = await q.agentq('status', '--dir', q.path('.agentq'));
     chmodSync(q.folder, 0o700);
-    expect(ran).toMatchObject({ code: 12, stderr: expect.stringContaining(`${q.folder} is not yours to read`) });
+    expect(ran).toMatchObject({
+      code: 12,
+      stderr: expect.stringContaining(`${q.folder} is not readable for this user`),
+    });
   });
 
   test('the marker of the store is not called missing', async ({ q }) => {
     chmodSync(q.path('.agentq/.agentq-store'), 0);
     const ran = await q.agentq('claim', '--as', 'r');
-    expect(ran).toMatchObject({ code: 22, stderr: expect.stringContaining('.agentq-store is not yours to read') });
+    expect(ran).toMatchObject({
+      code: 22,
+      stderr: expect.stringContaining('.agentq-store is not readable for this user'),
+    });
   });
 
   test('the epoch is not taken for none by restore', async ({ q }) => {
@@ -49,7 +55,7 @@ describe('without rights', () => {
     await q.ok('backup', 'b.db');
     chmodSync(q.path('b.db'), 0);
     const ran = await q.agentq('restore', 'b.db');
-    expect(ran).toMatchObject({ code: 12, stderr: expect.stringContaining('b.db is not yours to read') });
+    expect(ran).toMatchObject({ code: 12, stderr: expect.stringContaining('b.db is not readable for this user') });
   });
 
   test('the database is not called an internal error', async ({ q }) => {
@@ -100,7 +106,10 @@ describe('in a folder that is gone', () => {
       ['status', '--dir', '.'],
       ['submit', '--to', 'r', '--file', 'context.md', '--dir', q.cwd],
     ]) {
-      expect(await run(...args)).toMatchObject({ code: 10, stderr: expect.stringContaining('current folder is gone') });
+      expect(await run(...args)).toMatchObject({
+        code: 10,
+        stderr: expect.stringContaining('current folder was deleted'),
+      });
     }
   });
 });

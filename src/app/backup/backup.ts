@@ -82,13 +82,13 @@ export function contentOf(copy: StoreCopy): { tasks: number; evidence: readonly 
 
 function refuseTarget({ dir }: Workspace, { file, force }: BackupRequest): void {
   const folder = dirname(file);
-  if (!existsSync(folder)) throw new AgentqError('unreadable-file', `${folder} does not exist`, 'make the folder');
+  if (!existsSync(folder)) throw new AgentqError('unreadable-file', `${folder} does not exist`, 'create the folder');
   if (basename(file).startsWith('agentq.db') && realpathSync(folder) === realpathSync(dir))
-    throw new AgentqError('usage', `${file} is where the queue itself lies`, 'name another file');
+    throw new AgentqError('usage', `${file} is the file of the queue itself`, 'name another file');
   const taken = statSync(file, { throwIfNoEntry: false });
-  if (taken && !taken.isFile()) throw new AgentqError('usage', `${file} is no file`, 'name a file');
+  if (taken && !taken.isFile()) throw new AgentqError('usage', `${file} is not a file`, 'name a file');
   if (!force && [file, evidenceFolder(file)].some((path) => existsSync(path)))
-    throw new AgentqError('conflict', `${file} is there already`, 'name another file, or replace it: --force');
+    throw new AgentqError('conflict', `${file} exists already`, 'name another file, or replace it: --force');
 }
 
 /** Copies the files that match their record. They are hashed during the copy. */
@@ -133,5 +133,5 @@ function replaceFolder(staged: string, folder: string): void {
 export function storageError(error: unknown): unknown {
   const { code, syscall, message } = error as NodeJS.ErrnoException;
   if (error instanceof AgentqError || code === undefined || syscall === undefined) return error;
-  return new AgentqError('storage', message, 'look at the disk: is it full, read-only, or not yours to write?');
+  return new AgentqError('storage', message, 'check the disk: is it full, read-only or not writable for this user?');
 }

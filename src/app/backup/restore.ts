@@ -34,8 +34,8 @@ export async function restore(
   if (!force && archive.occupied) {
     throw new AgentqError(
       'conflict',
-      `${workspace.dir} holds a queue already`,
-      '--force puts the backup in its place, and keeps what is there in a file beside it',
+      `${workspace.dir} contains a queue already`,
+      '--force replaces it, and keeps it in a file beside it',
     );
   }
   try {
@@ -61,8 +61,8 @@ async function verified(beside: ArtifactStore, kept: readonly Evidence[], accept
   if (first && !accept) {
     throw new AgentqError(
       'drift',
-      `${drift.length} pieces of evidence beside the backup are not what was listed: ${describeDrift(first)}`,
-      '--force restores the queue all the same',
+      `${drift.length} pieces of evidence beside the backup differ from its list: ${describeDrift(first)}`,
+      '--force restores the queue anyway',
     );
   }
   const bad = new Set(drift.map((one) => one.evidence));

@@ -35,12 +35,10 @@ export async function diagnoseEvidence(services: Services, repair: boolean): Pro
     }
   }
   if (missing > 1 && missing === recorded.size)
-    found.push(
-      problem(workspace.storeDir, 'none of the evidence that the log knows lies here: is it the right store?'),
-    );
+    found.push(problem(workspace.storeDir, 'it contains none of the evidence in the log: is it the right store?'));
   if (recorded.size > 0 && workspace.storeId === undefined)
     found.push(
-      advice(workspace.storeDir, 'the store is not marked, so that its absence would not be noticed: agentq init'),
+      advice(workspace.storeDir, 'the store has no marker, so a missing disk would not be noticed: agentq init'),
     );
   found.push(...(await age.diagnose(services)));
   found.push(...(await unrecordedResults(services, recorded, open)));
@@ -61,7 +59,7 @@ function advice(subject: string, what: string): Diagnosis {
 async function unrecordedResults({ store }: Services, recorded: Set<string>, open: Set<string>): Promise<Diagnosis[]> {
   return (await store.scan('results')).paths
     .filter((path) => !recorded.has(path) && !open.has(placeOf(path)?.id ?? ''))
-    .map((path) => advice(path, 'no completion speaks of this result'));
+    .map((path) => advice(path, 'no completion names this result'));
 }
 
 /** Folders of the store that are not readable for this user, or are not folders. */
@@ -75,7 +73,7 @@ async function halfWritten({ store, clock }: Services, repair: boolean): Promise
   const found: Diagnosis[] = [];
   for (const path of await store.leftovers(clock() - ABANDONED)) {
     const removed = repair && (await store.removeLeftover(path));
-    found.push({ ...problem(path, 'half-written by a process that was killed'), repairable: true, repaired: removed });
+    found.push({ ...problem(path, 'incomplete file of a killed process'), repairable: true, repaired: removed });
   }
   return found;
 }

@@ -23,19 +23,19 @@ export function diagnoseOutbox(services: Services): Diagnosis[] {
 function waits({ workspace, backend }: Services, name: string): string {
   const entry = readEntry(join(workspace.dir, 'outbox', name));
   const reason = (entry && otherQueue(entry, backend)) ?? whyWaiting(workspace, name);
-  return `waits until the broker hears of it${reason === undefined ? '' : `: ${reason}`}`;
+  return `waits for the broker${reason === undefined ? '' : `: ${reason}`}`;
 }
 
 function refused({ workspace }: Services, name: string): string {
   const entry = readEntry(join(workspace.dir, 'outbox', name));
-  const why = withHint(entry?.refused ?? { message: 'the file does not say why' });
+  const why = withHint(entry?.refused ?? { message: 'the file contains no reason' });
   const again = entry ? `, or run: ${commandFor(entry.task_id, entry.command, workspace.storeDir)}` : '';
   return `was refused by the queue: ${why}. To try again, remove ${REFUSED} from its name${again}. Otherwise delete it`;
 }
 
 /** The command that repeats the entry. The user fills in the rest. */
 function commandFor(id: string, command: OutboxCommand, storeDir: string): string {
-  if (command.type === 'submit') return `agentq submit --to ${command.envelope.to} with what its envelope says`;
+  if (command.type === 'submit') return `agentq submit --to ${command.envelope.to} with the fields of its envelope`;
   const speaks = `agentq ${command.type} ${id} --from ${command.by}`;
   if (command.type === 'fail') return `${speaks} --reason …`;
   return `${speaks} ${command.result ? `--result-file ${join(storeDir, command.result.path)}` : '--summary …'}`;

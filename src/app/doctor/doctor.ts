@@ -55,7 +55,7 @@ async function deserted({ backend }: Services): Promise<Diagnosis[]> {
     .filter(({ role, tasks }) => tasks.queued > 0 && !present.has(role))
     .map(({ role, tasks }) => ({
       subject: role,
-      problem: `${tasks.queued} queued and no worker has asked for work of late: agentq work --as ${role} -- …`,
+      problem: `${tasks.queued} queued, and no worker has claimed recently: agentq work --as ${role} -- …`,
       severity: 'advice',
       repaired: false,
     }));
@@ -65,7 +65,7 @@ async function deserted({ backend }: Services): Promise<Diagnosis[]> {
 async function unusedScratch(services: Services, repair: boolean): Promise<Diagnosis[]> {
   return (await leftOverScratch(services)).map((name) => {
     const kept = repair ? problemOf(() => removeScratch(join(services.workspace.runDir, name))) : undefined;
-    const problem = `scratch of an attempt that is over${kept === undefined ? '' : `; it cannot be removed: ${kept}`}`;
+    const problem = `scratch folder of an attempt that has ended${kept === undefined ? '' : `; it cannot be removed: ${kept}`}`;
     return {
       subject: `run/${name}`,
       problem,
@@ -92,7 +92,7 @@ function openRights({ workspace }: Services, repair: boolean): Diagnosis[] {
     if (mode === undefined || (mode & 0o777 & ~workspace.modes.file) === 0) return [];
     // Only the owner can repair it. For other users it remains a problem.
     const kept = repair ? problemOf(() => chmodSync(path, mode & workspace.modes.file)) : undefined;
-    const problem = `mode ${(mode & 0o777).toString(8)} lets others in; it was made ${workspace.modes.file.toString(8)}`;
+    const problem = `mode ${(mode & 0o777).toString(8)} gives others access; it was created with ${workspace.modes.file.toString(8)}`;
     return [
       {
         subject: path,

@@ -49,7 +49,7 @@ export class EvidenceAge {
       ...(missing > 0
         ? [
             advise(
-              `the log is newer than the evidence: the last ${missing} files that it names are missing, and those before are there; was an older copy of the store put in place?`,
+              `the log is newer than the evidence: the last ${missing} files that it names are missing, and earlier ones are there; is the store an older copy?`,
             ),
           ]
         : []),

@@ -73,7 +73,7 @@ export async function ownResult(store: ArtifactStore, owner: EvidenceOwner): Pro
   if (!(lstatSync(file, { throwIfNoEntry: false })?.size ?? 0)) return undefined;
   const written = attempt && (await store.writtenSince(attemptFolder(id, number), claimOf(attempt), [path]));
   if (written?.length) return { file, own: true };
-  warn(`${path} is left out: ${leftOut(attempt)}; --result-file brings it`);
+  warn(`${path} is left out: ${leftOut(attempt)}; name it with --result-file`);
   return undefined;
 }
 
@@ -129,7 +129,7 @@ async function found(store: ArtifactStore, owner: EvidenceOwner, named: Set<stri
     attempt,
     warn,
   );
-  if (unnamed.length > 0) warn(`left out, because their names are no UTF-8: ${few(unnamed)}`);
+  if (unnamed.length > 0) warn(`left out, because their names are not UTF-8: ${few(unnamed)}`);
   const odd = irregular.filter(({ path }) => !named.has(path)).map(({ path, kind }) => `${path} (${kind})`);
   if (odd.length > 0) onIrregular(`left out, because only regular files are kept: ${few(odd)}`);
   return namesOf(own, folder);
@@ -142,11 +142,13 @@ function isInNoAttempt(path: string): boolean {
 }
 
 function warnOf(paths: readonly string[], attempt: Attempt | undefined, warn: EvidenceOwner['warn']): void {
-  if (paths.length > 0) warn(`${few(paths)}: left out, ${leftOut(attempt)}; --artifact NAME=PATH brings it`);
+  if (paths.length > 0) warn(`${few(paths)}: left out, ${leftOut(attempt)}; name it with --artifact NAME=PATH`);
 }
 
 function leftOut(attempt: Attempt | undefined): string {
-  return attempt ? 'not written by this attempt in its own place since it was claimed' : 'nobody has claimed the task';
+  return attempt
+    ? 'not written by this attempt in its own place since it was claimed'
+    : 'no worker has claimed the task';
 }
 
 function few(paths: readonly string[]): string {

@@ -31,7 +31,7 @@ export async function findStore({ workspace, store, backend }: Services, freshId
   if (recorded === 'elsewhere') {
     throw new AgentqError(
       'storage',
-      `none of the evidence that the log knows lies in ${workspace.storeDir}`,
+      `none of the evidence in the log is in ${workspace.storeDir}`,
       'is its disk mounted?',
     );
   }
@@ -50,7 +50,7 @@ function refuseEmpty({ dir, storeDir, storeMoved }: Workspace, store: ArtifactSt
   if (storeDir === dir || storeMoved || existsSync(store.locate('tasks'))) return;
   throw new AgentqError(
     'storage',
-    `the store is not there: ${storeDir}`,
+    `the store is missing: ${storeDir}`,
     `is its disk mounted? for a new store in its place: mkdir -p ${store.locate('tasks')}, then agentq init`,
   );
 }

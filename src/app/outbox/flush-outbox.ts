@@ -47,8 +47,8 @@ export async function flushOutbox(services: Services, say: (line: string) => voi
     if (told?.refusal) putAside(workspace, name, entry, told.refusal);
     rmSync(path, { force: true });
     const done = command.type === 'submit' ? 'submitted' : command.type === 'complete' ? 'completed' : 'failed';
-    const outcome = told?.refusal ? `that is refused now: ${told.refusal.message}` : 'the queue knows it now';
-    say(`${task_id} was ${done} while the broker was away, and ${outcome}`);
+    const outcome = told?.refusal ? `the queue has refused it: ${told.refusal.message}` : 'the queue has recorded it';
+    say(`${task_id} was ${done} during the outage; ${outcome}`);
   }
   sayNew(workspace, waiting, say);
 }

@@ -26,8 +26,8 @@ export class BadBatch extends AgentqError {
     const more = rows.length - SHOWN_ROWS;
     super(
       'bad-batch',
-      `${rows.length} of ${total} rows are bad${more > 0 ? `, and ${more} of them are not listed` : ''}; nothing was submitted`,
-      'mend these rows and submit the file again',
+      `${rows.length} of ${total} rows are invalid${more > 0 ? `, and ${more} of them are not listed` : ''}; nothing was submitted`,
+      'correct these rows and submit the file again',
     );
     this.rows = rows.slice(0, SHOWN_ROWS);
   }
@@ -178,7 +178,7 @@ function readRow(
     throw new AgentqError('bad-batch', 'not a JSON object');
   const option = Object.keys(json).find((field) => fieldOf.has(field));
   if (option !== undefined)
-    throw new AgentqError('bad-batch', `${option} is no field of a row: did you mean ${fieldOf.get(option)}?`);
+    throw new AgentqError('bad-batch', `${option} is not a field of a row: did you mean ${fieldOf.get(option)}?`);
   const { file, ...rest } = { ...defaults, ...json } as Record<string, unknown>;
   const submission = parseSubmission(rest);
   const context = contextOf(file, submission, from);

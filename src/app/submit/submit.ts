@@ -79,7 +79,11 @@ export async function prepare(services: Services, { submission, context, allowSe
   const from = submission.from!;
   const envelope: Envelope = { ...submission, task_id, from, reply_to: submission.reply_to ?? resultsQueue(from) };
   if (!context && !envelope.instructions?.trim() && envelope.context_ref === undefined) {
-    throw new AgentqError('usage', 'the task says nothing to do', 'give --instructions TEXT or --file PATH');
+    throw new AgentqError(
+      'usage',
+      'the task has no instructions and no context',
+      'give --instructions TEXT or --file PATH',
+    );
   }
   checkEnvelopeSize(envelope);
   if (context) await services.store.examine(context);
@@ -156,13 +160,13 @@ async function chooseId(submission: Submission, place: string | undefined): Prom
   if (named !== undefined && task_id !== undefined && named !== task_id) {
     throw new AgentqError(
       'usage',
-      `the file's name gives the id ${named}, but the id is to be ${task_id}`,
-      'leave the id out',
+      `the file name contains the id ${named}, but the given id is ${task_id}`,
+      'omit the id',
     );
   }
   const id = named ?? task_id;
   if (id !== undefined && idempotency_key !== undefined) {
-    throw new AgentqError('usage', `${id} already makes the submit idempotent`, 'leave --idempotency-key out');
+    throw new AgentqError('usage', `${id} already makes the submit idempotent`, 'omit --idempotency-key');
   }
   if (id !== undefined) return id;
   if (idempotency_key === undefined) return undefined;
@@ -189,5 +193,7 @@ async function keepContext(
 
 async function searchForSecret(store: ArtifactStore, { path }: Evidence): Promise<string[]> {
   const found = await findSecretInFile(store.locate(path));
-  return found === undefined ? [] : [`${path} seems to hold ${found}: everybody with access to the store can read it`];
+  return found === undefined
+    ? []
+    : [`${path} seems to contain ${found}: all users with access to the store can read it`];
 }

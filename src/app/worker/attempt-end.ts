@@ -82,7 +82,7 @@ const ends: { readonly [K in ChildEnd['kind']]: (child: ChildEnd & { readonly ki
       ? { tell: 'release', reason: because(child), backoff: true }
       : { tell: 'fail', reason: because(child), retry: true },
   signalled: (child) => ({ tell: 'fail', reason: because(child), retry: true }),
-  'output-lost': ({ problem }) => endOfFault(new AgentqError('storage', `what it says cannot be kept: ${problem}`)),
+  'output-lost': ({ problem }) => endOfFault(new AgentqError('storage', `its output cannot be saved: ${problem}`)),
   'not-started': ({ problem }) =>
     endOfFault(new AgentqError('storage', `its program cannot be started: ${problem}`, 'is it still there?')),
 };

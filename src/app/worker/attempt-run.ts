@@ -73,7 +73,7 @@ export class AttemptRun {
       task = await (rung ? backend.lastKnown(this.id) : backend.task(this.id));
     } catch (error) {
       // The outage was already reported.
-      if (!isAway(error)) this.#options.warn(`${this.id}: ${(error as Error).message}; looking again later`);
+      if (!isAway(error)) this.#options.warn(`${this.id}: ${(error as Error).message}; checking again later`);
       return;
     }
     switch (holdOf(task, this.#attempt)) {
@@ -208,7 +208,7 @@ export class AttemptRun {
     const resultFile = scratchResult(this.#services.workspace, this.id, this.#attempt);
     const written = lstatSync(resultFile, { throwIfNoEntry: false });
     if (written && !written.isFile()) {
-      return { kind: 'no-result', problem: 'what it left as its result is not a regular file' };
+      return { kind: 'no-result', problem: 'its result is not a regular file' };
     }
     const file = written ? resultFile : capture.answered ? capture.stdoutFile : undefined;
     if (file === undefined) return { kind: 'succeeded', result: {} };
@@ -221,7 +221,7 @@ export class AttemptRun {
     try {
       removeScratch(scratch);
     } catch (error) {
-      this.#options.warn(`${this.id}: its scratch is left behind: ${(error as Error).message}`);
+      this.#options.warn(`${this.id}: its scratch folder could not be removed: ${(error as Error).message}`);
     }
   }
 }

@@ -63,7 +63,7 @@ export function blame(error: unknown, ground: Ground): Blame {
 /** Converts a system error into an AgentqError; other errors stay unchanged. */
 export function worded<E extends Error>(error: E): E | AgentqError {
   if (error instanceof AgentqError || !isSystems(error)) return error;
-  return new AgentqError('storage', error.message, 'look at the disk and at the limits of this machine', error);
+  return new AgentqError('storage', error.message, 'check the disk and the limits of this machine', error);
 }
 
 function isMachines(error: unknown): boolean {

@@ -58,7 +58,7 @@ export class Settlement {
         if (!next && !end.fault) throw error;
         if (!next) {
           // The end of the lease has the same effect.
-          warn(`${id}: it could not be given back: ${message}`);
+          warn(`${id}: it could not be returned to the queue: ${message}`);
           break;
         }
         if (next === end) {
@@ -99,7 +99,7 @@ export class Settlement {
       case 'complete':
       case 'fail':
         // This process may end before the broker is back.
-        if (this.#services.backend.away) return await this.#keep(end, 'the broker is away', facts);
+        if (this.#services.backend.away) return await this.#keep(end, 'no connection to the broker', facts);
         return end.tell === 'fail' ? await this.#fail(end, facts) : await this.#complete(end);
       case 'release': {
         const { reason, backoff } = end;
@@ -137,8 +137,7 @@ export class Settlement {
 
   /** Reports that the processes of a cancelled attempt are gone, as soon as they are. */
   async #acknowledge(): Promise<Outcome> {
-    if (!(await this.#stopProcesses()))
-      return { outcome: 'cancelled', reason: 'a process that it started is still there' };
+    if (!(await this.#stopProcesses())) return { outcome: 'cancelled', reason: 'a process that it started still runs' };
     const { attempt, worker } = this.#task.lease;
     try {
       await applyCommand(this.#services, this.#task.id, { type: 'acknowledge-cancel', by: worker, attempt });

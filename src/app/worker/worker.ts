@@ -125,7 +125,7 @@ export class Worker {
   async #claim(request: ClaimRequest): Promise<Claimed> {
     try {
       const claimed = await this.#services.backend.claim(request);
-      if (this.#queue === 'missing') this.#options.warn(`the queue of ${request.role} is there again`);
+      if (this.#queue === 'missing') this.#options.warn(`the queue of ${request.role} exists again`);
       this.#queue = 'there';
       return claimed;
     } catch (error) {
@@ -150,7 +150,8 @@ export class Worker {
       if (refused) this.#fault ??= error;
       this.#draining ||= refused;
       // The outage was already reported.
-      if (!isAway(error)) this.#options.warn(`${error.message}; ${refused ? 'ending with what runs' : 'trying again'}`);
+      if (!isAway(error))
+        this.#options.warn(`${error.message}; ${refused ? 'ending after the running tasks' : 'trying again'}`);
       return this.#services.backend.now + STORE_TROUBLE;
     }
   }

@@ -69,6 +69,10 @@ export function unreadable(error: unknown, path: string): unknown {
   if (error instanceof AgentqError) return error;
   const mine = code === 'EACCES' || code === 'EPERM';
   return mine
-    ? new AgentqError('unreadable-file', `${path} is not yours to read`, 'check its owner and mode, and those above it')
+    ? new AgentqError(
+        'unreadable-file',
+        `${path} is not readable for this user`,
+        'check the owner and mode of it and of the folders above',
+      )
     : new AgentqError('unreadable-file', `${path} cannot be read: ${message}`, 'check the path');
 }

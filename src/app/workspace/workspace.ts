@@ -55,7 +55,7 @@ export async function findWorkspace(named: string | undefined, from: CurrentFold
   if (dir !== undefined) return await openWorkspace(dir);
   if (place !== undefined) for (const folder of [join(place, FOLDER), place]) refuseLostConfig(folder);
   const where = place ?? `${from.cwd} or any folder above it`;
-  throw new AgentqError('no-workspace', `no agentq workspace in ${where}`, 'make one: agentq init');
+  throw new AgentqError('no-workspace', `no agentq workspace in ${where}`, 'create one: agentq init');
 }
 
 function searchUpwards(from: string): string | undefined {
@@ -72,8 +72,8 @@ function refuseLostConfig(dir: string): void {
   if (![STORE, 'agentq.db'].some((name) => existsSync(join(dir, name)))) return;
   throw new AgentqError(
     'no-workspace',
-    `${join(dir, CONFIG)} is missing, and the rest of a workspace is there`,
-    'put the file back, or run agentq init with the same options as before (--store, --shared, --url)',
+    `${join(dir, CONFIG)} is missing, but other files of the workspace exist`,
+    'restore the file, or run agentq init with the same options as before (--store, --shared, --url)',
   );
 }
 
@@ -200,21 +200,21 @@ function refuseOther(
   if (url !== undefined && url !== config.url) {
     throw new AgentqError(
       'usage',
-      `${dir} was made ${config.url === undefined ? 'without a broker' : 'with another broker'}`,
-      `AGENTQ_URL says which one to use instead; or change url in ${join(dir, CONFIG)}`,
+      `${dir} was created ${config.url === undefined ? 'without a broker' : 'with another broker'}`,
+      `set AGENTQ_URL to use another one, or change url in ${join(dir, CONFIG)}`,
     );
   }
   if (replicated !== undefined && replicated !== (config.broker?.replicated ?? false)) {
     throw new AgentqError(
       'usage',
-      `${dir} was made ${replicated ? 'without' : 'with'} --replicated`,
-      `say so in ${join(dir, CONFIG)}: docs/config.md`,
+      `${dir} was created ${replicated ? 'without' : 'with'} --replicated`,
+      `set it in ${join(dir, CONFIG)}: docs/config.md`,
     );
   }
   if ((store === undefined || locate(from, store) === storeDir) && (!shared || config.shared)) return;
   throw new AgentqError(
     'usage',
-    `${dir} was made with another store or for its owner alone`,
+    `${dir} was created with another store, or for its owner only`,
     `see ${join(dir, CONFIG)}`,
   );
 }

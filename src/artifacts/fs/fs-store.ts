@@ -49,7 +49,7 @@ export class FsStore implements ArtifactStore {
     const place = join(this.#root, path);
     // Names are checked at their input; this is a second check.
     if (relative(this.#root, place).startsWith('..')) {
-      throw new AgentqError('corrupt', `${path} lies outside of the store`, 'look at who wrote it: agentq show');
+      throw new AgentqError('corrupt', `${path} lies outside of the store`, 'check who wrote it: agentq show');
     }
     return place;
   }

@@ -14,7 +14,7 @@ export async function readable<T>(source: Source, run: () => Promise<T>): Promis
     if (code === undefined || error instanceof AgentqError) throw error;
     if ('file' in source && (syscall === 'read' || path === source.file))
       throw unreadable(source.file, error as NodeJS.ErrnoException);
-    const hint = 'look at the store: is its disk full, read-only, or not yours to write?';
+    const hint = 'check the store: is its disk full, read-only or not writable for this user?';
     throw new AgentqError('storage', message, hint, error as Error);
   }
 }
@@ -44,6 +44,6 @@ function unreadable(file: string, error: NodeJS.ErrnoException): AgentqError {
   if (code === 'ENOENT' || code === 'ENOTDIR')
     return new AgentqError('unreadable-file', `${file} does not exist`, 'check the path', error);
   if (code === 'EACCES' || code === 'EPERM')
-    return new AgentqError('unreadable-file', `${file} is not yours to read`, 'check its mode', error);
+    return new AgentqError('unreadable-file', `${file} is not readable for this user`, 'check its mode', error);
   return new AgentqError('unreadable-file', `${file} cannot be read: ${message}`, 'check the path', error);
 }

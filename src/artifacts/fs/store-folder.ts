@@ -68,7 +68,7 @@ export function notAFolder(path: string, info: Stats): AgentqError {
 export function closedFolder(path: string, error: unknown): unknown {
   const { code } = error as NodeJS.ErrnoException;
   if (code !== 'EACCES' && code !== 'EPERM') return error;
-  return new AgentqError('unreadable-file', `${path} is not yours to use`, 'check its mode');
+  return new AgentqError('unreadable-file', `${path} is not accessible for this user`, 'check its mode');
 }
 
 /**
@@ -81,5 +81,5 @@ export function checkWritable(path: string): void {
   const { blocks, bavail, files, ffree } = statfsSync(path);
   const lacks = blocks > 0 && bavail === 0 ? 'space' : files > 0 && ffree === 0 ? 'inodes' : undefined;
   if (lacks !== undefined)
-    throw new AgentqError('storage', `ENOSPC: the disk of ${path} has no free ${lacks}`, 'make room on it');
+    throw new AgentqError('storage', `ENOSPC: the disk of ${path} has no free ${lacks}`, 'free space on it');
 }

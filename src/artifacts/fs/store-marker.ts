@@ -22,7 +22,11 @@ export function storeId(root: string): string | undefined {
   } catch (error) {
     const { code, path } = error as NodeJS.ErrnoException;
     if (code !== 'EACCES' && code !== 'EPERM') return undefined;
-    throw new AgentqError('storage', `${path} is not yours to read`, 'check its owner and mode, and those above it');
+    throw new AgentqError(
+      'storage',
+      `${path} is not readable for this user`,
+      'check the owner and mode of it and of the folders above',
+    );
   }
 }
 
@@ -65,13 +69,9 @@ export function checkStore(root: string, expected: string | undefined): void {
   const found = expected === undefined ? undefined : storeId(root);
   if (found !== undefined && found === expected) return;
   const what = found === undefined ? 'the store is not there' : 'another store lies there';
-  throw new AgentqError(
-    'storage',
-    `${what}: ${root}`,
-    'is its disk mounted? where this is the right place: agentq init',
-  );
+  throw new AgentqError('storage', `${what}: ${root}`, 'is its disk mounted? If this is the right place: agentq init');
 }
 
 function unreadableMarker(path: string): never {
-  throw new AgentqError('storage', `${path} is no marker of a store`, 'look at it, and delete it');
+  throw new AgentqError('storage', `${path} is not the marker of a store`, 'check it, then delete it');
 }

@@ -23,7 +23,7 @@ export function audit(db: Connection, repair: boolean): Finding[] {
     if (typeof folded === 'string') {
       findings.push({ subject: stored?.id ?? `row ${n}`, problem: folded, repairable: false, repaired: false });
     } else if (!stored || !agrees(stored, columns(folded))) {
-      const problem = stored ? 'its row is not what its events fold to' : 'its row is missing';
+      const problem = stored ? 'its row differs from its events' : 'its row is missing';
       findings.push({ subject: folded.id, problem, repairable: true, repaired: repair });
       wrong.push(n);
     }
@@ -52,10 +52,10 @@ function fold(db: Connection, n: number): Task | string {
     const stored = safeJson(body);
     const parsed = Event.safeParse(stored);
     if (isNewerEvent(stored)) return 'the log holds an event that a newer agentq wrote';
-    if (!parsed.success) return 'the log holds an event that is unreadable';
+    if (!parsed.success) return 'the log contains an event that is unreadable';
     task = evolve(task, parsed.data).task;
   }
-  return task ?? 'the log holds no submit of it';
+  return task ?? 'the log contains no submit of it';
 }
 
 function agrees({ state, ...stored }: Columns, { state: expected, ...rest }: Columns): boolean {

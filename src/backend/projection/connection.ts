@@ -87,7 +87,7 @@ export class Connection {
       throw new AgentqError(
         'corrupt',
         `${path} is missing`,
-        'does the queue lie on a broker? AGENTQ_URL or --url names it; else restore a backup, or begin anew: agentq init',
+        'is the queue on a broker? Name it by AGENTQ_URL or --url; else restore a backup, or start again: agentq init',
       );
     let db: DatabaseSync;
     try {

@@ -20,7 +20,7 @@ export function parseStored(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new AgentqError('corrupt', 'the store holds a row that is no JSON', 'agentq doctor --repair');
+    throw new AgentqError('corrupt', 'the store contains a row that is not JSON', 'agentq doctor --repair');
   }
 }
 

@@ -13,8 +13,8 @@ const codes = {
 } as const;
 
 const hints = {
-  busy: 'another process has held the store for long: try again',
-  storage: 'look at the disk: is it full, read-only, or not yours to write?',
+  busy: 'another process has locked the store for a long time: try again',
+  storage: 'check the disk: is it full, read-only or not writable for this user?',
   corrupt: 'keep the file as it is, and restore a backup beside it; the artifacts are plain files and still readable',
 };
 

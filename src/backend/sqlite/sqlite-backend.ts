@@ -122,7 +122,7 @@ export class SqliteBackend implements Backend {
         written += more;
         if (outcome.task?.status === 'working') return { task: outcome.task, keep: true };
         if (more === 0)
-          throw new AgentqError('corrupt', `${row.task.id} is not what its row says`, 'agentq doctor --repair');
+          throw new AgentqError('corrupt', `${row.task.id} differs from its row`, 'agentq doctor --repair');
       }
       return { task: undefined, keep: written > 0 };
     });
@@ -229,7 +229,7 @@ export class SqliteBackend implements Backend {
       if (parsed.success) return parsed.data;
       if (isNewerEvent(stored))
         throw new AgentqError('newer-schema', `a newer agentq wrote an event of ${id}`, 'use the newer agentq');
-      throw new AgentqError('corrupt', `the log of ${id} holds an event that is unreadable`, 'agentq doctor');
+      throw new AgentqError('corrupt', `the log of ${id} contains an event that is unreadable`, 'agentq doctor');
     });
   }
 

@@ -12,9 +12,9 @@ const Flags = z.object({ withEvidence: z.optional(z.boolean()), force: z.optiona
 
 export const define: Define = (command, context) =>
   command
-    .argument('<file>', 'the backup: one file')
+    .argument('<file>', 'the file of the backup')
     .option('--with-evidence', 'copy contexts, results and artifacts as well, into FILE.evidence/')
-    .option('--force', 'replace a backup of that name')
+    .option('--force', 'replace an existing backup')
     .action(async (named: string, options) => {
       const { withEvidence = false, force = false } = parseFlags(Flags, options);
       const cli = context();

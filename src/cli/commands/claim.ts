@@ -25,10 +25,10 @@ const Flags = z.object({
 
 export const define: Define = (command, context) =>
   command
-    .requiredOption('--as <role>', 'the role whose work to take')
-    .option('--worker <name>', 'who takes it (AGENTQ_AGENT, else ROLE@HOST)')
-    .option('--wait <duration>', 'wait so long for a task (default: not at all)')
-    .option('--lease <duration>', 'how long it is yours unless renewed (default: 5m)')
+    .requiredOption('--as <role>', 'the role whose tasks to claim')
+    .option('--worker <name>', 'the name of the worker (AGENTQ_AGENT, else ROLE@HOST)')
+    .option('--wait <duration>', 'how long to wait for a task (default: not at all)')
+    .option('--lease <duration>', 'the length of the lease (default: 5m)')
     .action(async (options) => {
       const flags = parseFlags(Flags, options);
       const cli = context();
@@ -68,7 +68,7 @@ async function print(cli: Context, services: Services, task: TaskIn<'working'>, 
   // In one write, so that a reader that takes only the first line (head -1) has received its claim.
   cli.io.line(
     [
-      `${task.id}  attempt ${attempt}, yours until ${view.lease.expires_at} unless renewed`,
+      `${task.id}  attempt ${attempt}, leased until ${view.lease.expires_at} unless renewed`,
       ...(task.context ? [`context    ${visible(store.locate(task.context.path))}`] : []),
       `result     ${visible(view.result_file)}`,
       `artifacts  ${visible(view.artifacts_dir)}`,

@@ -19,10 +19,10 @@ const Flags = z.object({
 
 export const define: Define = (command, context) =>
   addSpeakerOptions(command)
-    .option('--result-file <path>', 'the result')
-    .option('--summary <text>', 'the result in a line')
-    .option('--artifact <name=path>', 'a piece of evidence; may be given again', collect)
-    .option('--allow-secret', 'accept a summary that looks like it holds a credential')
+    .option('--result-file <path>', 'the file of the result')
+    .option('--summary <text>', 'the result in one line')
+    .option('--artifact <name=path>', 'a file as evidence; repeatable', collect)
+    .option('--allow-secret', 'accept a summary that seems to contain a credential')
     .action(async (named: string | undefined, options) => {
       const flags = parseFlags(Flags, options);
       const cli = context();

@@ -23,16 +23,16 @@ export const define: Define = (command, context) => {
   for (const lister of [command, command.command('list', { hidden: true })]) {
     lister
       .option('--to <role>', 'only those of this role')
-      .option('--limit <n>', 'at most so many, newest first (default: 100)')
+      .option('--limit <n>', 'how many at most, newest first (default: 100)')
       .action((options) => list(context(), options));
   }
   command
     .command('show <id>')
-    .description('one dead letter, with the reason of every attempt')
+    .description('print print print one dead letter, with the reason of every attempt')
     .action((id: string) => show(context(), id));
   for (const [verb, type, what] of [
-    ['retry', 'retry', 'put dead letters back into the queue, with fresh attempts'],
-    ['purge', 'dismiss', 'take dead letters out of the list; their history stays'],
+    ['retry', 'retry', 'return dead letters to the queue, with new attempts'],
+    ['purge', 'dismiss', 'remove dead letters from the list; their history stays'],
   ] as const) {
     command
       .command(`${verb} [ids...]`)
@@ -63,7 +63,7 @@ async function printDead(io: Io, tasks: readonly Task[], now: number): Promise<v
 }
 
 function reasonOf(task: Task): string {
-  return task.status === 'failed' ? task.reason : 'its TTL passed before anybody started it';
+  return task.status === 'failed' ? task.reason : 'its TTL passed before it was started';
 }
 
 async function show(cli: Context, id: string): Promise<void> {

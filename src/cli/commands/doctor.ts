@@ -15,8 +15,8 @@ const Flags = z.object({
 
 export const define: Define = (command, context) =>
   command
-    .option('--repair', 'repair what can be repaired without losing anything')
-    .option('--skip <offset>', 'pass over the entry of the broker’s log that stops all readers')
+    .option('--repair', 'repair all damage that can be repaired without loss')
+    .option('--skip <offset>', 'pass over the log entry that stops all readers')
     .action(async (options) => {
       const { repair = false, skip } = parseFlags(Flags, options);
       const cli = context();

@@ -16,8 +16,8 @@ const Flags = z.object({
 export const define: Define = (command, context) =>
   addSpeakerOptions(command)
     .requiredOption('--reason <text>', 'why')
-    .option('--retry', 'let another attempt follow after a wait, as long as the task has any left')
-    .option('--allow-secret', 'accept a reason that looks like it holds a credential')
+    .option('--retry', 'allow another attempt after a wait, if any is left')
+    .option('--allow-secret', 'accept a reason that seems to contain a credential')
     .action(async (named: string | undefined, options) => {
       const { reason, retry = false, allowSecret = false, ...flags } = parseFlags(Flags, options);
       const cli = context();

@@ -21,11 +21,11 @@ const Flags = z.object({
 
 export const define: Define = (command, context) =>
   command
-    .option('--as <agent>', 'whose results (AGENTQ_AGENT, else coordinator)')
+    .option('--as <agent>', 'the agent of the messages (AGENTQ_AGENT, else coordinator)')
     .option('--queue <name>', 'the queue that a submit named with --reply-to')
-    .option('--wait <duration>', 'wait so long for the first one')
-    .option('--limit <n>', 'at most so many (default: 100)')
-    .option('--keep', 'show them without taking them out')
+    .option('--wait <duration>', 'how long to wait for the first one')
+    .option('--limit <n>', 'how many at most (default: 100)')
+    .option('--keep', 'print them and leave them in the queue')
     .action(async (options) => {
       const { as, wait = 0, limit = 100, keep = false, ...flags } = parseFlags(Flags, options);
       const cli = context();

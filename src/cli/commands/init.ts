@@ -28,14 +28,14 @@ type Flags = z.infer<typeof Flags>;
 
 export const define: Define = (command, context) =>
   command
-    .option('--store <path>', 'where tasks/, results/ and artifacts/ lie (default: in the workspace)')
-    .option('--shared', 'let the group read and write, not the owner alone')
+    .option('--store <path>', 'the folder for tasks/, results/ and artifacts/ (default: in the workspace)')
+    .option('--shared', 'let the group of the folder read and write as well')
     .option('--workers <roles>', 'on a broker: the roles that get a work queue: a,b')
-    .option('--coordinators <agents>', 'on a broker: whose result messages get a queue (default: coordinator)')
+    .option('--coordinators <agents>', 'on a broker: the agents that get a result queue (default: coordinator)')
     .option('--replicated', 'on a broker: quorum queues, which survive the loss of a node (default with several hosts)')
     .option('--no-replicated', 'on a broker: classic queues, each on one node')
-    .option('--dry-run', 'print what would be declared on the broker, and do nothing')
-    .option('--definitions', 'print it as RabbitMQ definitions, with users and their rights, and do nothing')
+    .option('--dry-run', 'print what init would declare on the broker')
+    .option('--definitions', 'print it as RabbitMQ definitions, with users and permissions')
     .action(async (options) => {
       const flags = parseFlags(Flags, options);
       const cli = context();
@@ -99,7 +99,7 @@ function wishOf(cli: Context, { workers = [], coordinators }: Flags): TopologyWi
 async function plan(cli: Context, flags: Flags): Promise<void> {
   const as = flags.definitions ? 'definitions' : 'topology';
   const topology = await cli.topology(newConfig(flags));
-  if (!topology) throw new AgentqError('usage', 'there is no broker to plan for', 'give --url amqp://…');
+  if (!topology) throw new AgentqError('usage', 'no broker is named', 'give --url amqp://…');
   const planned = topology.planned({ ...wishOf(cli, flags), anyType: isAnyType(flags) }, as);
   if (flags.definitions || cli.io.json) return cli.io.line(JSON.stringify(planned, null, 2));
   const { exchanges, queues, bindings } = planned as PlannedTopology;

@@ -23,9 +23,9 @@ export const define: Define = (command, context) =>
   command
     .option('--from <agent>', 'only those that this agent submitted')
     .option('--to <role>', 'only those of this role')
-    .option('--status <statuses>', 'only those in these states: queued,working')
-    .option('--limit <n>', 'at most so many, newest first (default: 100)')
-    .option('--before <id>', 'only those submitted before this one: the next page')
+    .option('--status <statuses>', 'only those with these statuses: queued,working')
+    .option('--limit <n>', 'how many at most, newest first (default: 100)')
+    .option('--before <id>', 'only those submitted before this task: the next page')
     .action(async (options) => {
       const { from, to: role, status, limit = 100, before } = parseFlags(Flags, options);
       const cli = context();

@@ -19,7 +19,7 @@ export const define: Define = (command, context) =>
   addSpeakerOptions(command)
     .option('--percent <n>', 'how much is done, 0 to 100')
     .option('--note <text>', 'what is being done')
-    .option('--lease <duration>', 'how long it is yours from now (default: 5m)')
+    .option('--lease <duration>', 'the length of the lease from now (default: 5m)')
     .action(async (named: string | undefined, options) => {
       const flags = parseFlags(Flags, options);
       await refuseSecret(flags.note, 'the note');

@@ -12,8 +12,8 @@ const Flags = z.object({ force: z.optional(z.boolean()) });
 
 export const define: Define = (command, context) =>
   command
-    .argument('<file>', 'what agentq backup made')
-    .option('--force', 'replace the queue that is there, which is kept in a file beside it')
+    .argument('<file>', 'the file of the backup')
+    .option('--force', 'replace an existing queue, and keep it in a file beside it')
     .action(async (named: string, options) => {
       const { force = false } = parseFlags(Flags, options);
       const cli = context();

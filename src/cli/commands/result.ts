@@ -13,7 +13,7 @@ export const define: Define = (command, context) =>
     const { store } = services;
     const { task, content, unverified } = await readResult(services, id);
     const { by, summary, result, result_ref, artifacts } = task.completion;
-    if (unverified) io.talk(`agentq: warning: ${by} is no agentq worker: nobody has hashed ${result_ref}`);
+    if (unverified) io.talk(`agentq: warning: ${by} is no agentq worker: ${result_ref} has no recorded hash`);
     if (io.json) {
       io.data({
         task_id: id,

@@ -27,24 +27,24 @@ type Flags = z.infer<typeof Flags>;
 
 export const define: Define = (command, context) =>
   command
-    .option('--to <role>', 'who is to do it')
-    .option('--type <type>', 'what kind of work it is (default: task)')
-    .option('--file <path>', 'the context, stored beside the queue; - for standard input')
-    .option('--instructions <text>', 'what to do, in the envelope itself')
-    .option('--from <agent>', 'who asks (AGENTQ_AGENT, else coordinator)')
+    .option('--to <role>', 'the role that does the task')
+    .option('--type <type>', 'the type of the task (default: task)')
+    .option('--file <path>', 'the context, stored as a file; - for standard input')
+    .option('--instructions <text>', 'what to do, as part of the envelope')
+    .option('--from <agent>', 'who submits it (AGENTQ_AGENT, else coordinator)')
     .option('--id <id>', 'the id; a second submit with the same content returns the same task')
-    .option('--idempotency-key <key>', 'likewise, where the id does not matter')
+    .option('--idempotency-key <key>', 'the same with a key, where the id does not matter')
     .option('--priority <priority>', 'low, normal or high')
-    .option('--ttl <duration>', 'expires if nobody has started it by then')
-    .option('--delay <duration>', 'not before so long from now')
-    .option('--at <time>', 'not before this moment, ISO 8601')
-    .option('--expect <names>', 'artifacts that must come back: summary,patch')
-    .option('--format <format>', 'the format of the result that is wanted')
-    .option('--reply-to <queue>', 'where the result message goes (default: results.AGENT)')
-    .option('--max-attempts <n>', 'how often it may fail before it is a dead letter (default: 3)')
-    .option('--batch <path>', 'submit every row of a JSON Lines file, or none; - for standard input')
-    .option('--allow-secret', 'submit it although it looks like it holds a credential')
-    .option('--offline-ok', 'where the broker is away, keep the task here and submit it when it is back')
+    .option('--ttl <duration>', 'expires if no worker has started it by then')
+    .option('--delay <duration>', 'start no earlier than this long from now')
+    .option('--at <time>', 'start no earlier than this time, ISO 8601')
+    .option('--expect <names>', 'artifacts that a completion must contain: summary,patch')
+    .option('--format <format>', 'the wanted format of the result')
+    .option('--reply-to <queue>', 'the queue for the result message (default: results.AGENT)')
+    .option('--max-attempts <n>', 'after how many failures it is a dead letter (default: 3)')
+    .option('--batch <path>', 'submit all rows of a JSON Lines file, or none; - for standard input')
+    .option('--allow-secret', 'submit it although it seems to contain a credential')
+    .option('--offline-ok', 'during an outage, save the task here and submit it later')
     .action(async (options) => {
       const flags = parseFlags(Flags, options);
       if (flags.batch !== undefined) return submitRows(context(), flags, flags.batch);
@@ -60,9 +60,10 @@ async function submitOne(cli: Context, flags: Flags): Promise<void> {
   const draft = { submission, allowSecret, offlineOk, ...(context && { context }) };
   const { task, created, kept, warnings } = await submit(services, draft);
   for (const warning of warnings) cli.io.talk(`agentq: warning: ${warning}`);
-  if (kept) cli.io.talk(`agentq: the broker is away: ${task.id} waits in the outbox, and the next command submits it`);
+  if (kept)
+    cli.io.talk(`agentq: no connection to the broker: ${task.id} is in the outbox, and a later command submits it`);
   if (!created && ENDED.has(task.status) && !cli.io.json)
-    cli.io.talk(`agentq: ${task.id} is ${task.status}: nothing was submitted anew`);
+    cli.io.talk(`agentq: ${task.id} is ${task.status}: nothing was submitted`);
   if (cli.io.json)
     cli.io.data({ task_id: task.id, status: task.status, created, ...(kept && { kept }) } satisfies Output<'submit'>);
   else cli.io.line(task.id);

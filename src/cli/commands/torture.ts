@@ -34,11 +34,11 @@ const topology = { roles: ['tortured'], coordinators: ['coordinator'] };
 export const define: Define = (command, context) =>
   command
     .usage('[options]')
-    .option('--seconds <n>', 'how long to kill (default: 20)')
-    .option('--workers <n>', 'how many runners, and as many careless agents (default: 4)')
-    .option('--seed <n>', 'do the same things as a run before')
-    .option('--on <folder>', 'the disk to try: makes its workspace in this folder (default: the temporary one)')
-    .option('--broker <command>', 'with --url: run the broker by this command, and kill it as well')
+    .option('--seconds <n>', 'how long to kill processes (default: 20)')
+    .option('--workers <n>', 'how many workers, and as many agents that claim (default: 4)')
+    .option('--seed <n>', 'repeat the random choices of an earlier run')
+    .option('--on <folder>', 'the folder for its workspace, on the disk to test (default: the temporary one)')
+    .option('--broker <command>', 'with --url: start the broker with this command, and kill it as well')
     .addHelpText('after', HELP)
     .action(async (options) => {
       const { seconds = 20, workers = 4, seed, on, broker: command } = parseFlags(Flags, options);
@@ -138,6 +138,7 @@ function view(report: TortureReport, seed: number, seconds: number): Output<'tor
 }
 
 const HELP = `
-Makes a workspace of its own, in the temporary folder or in the one that --on names, submits and works there,
-kills -9 submitters, claimers, completers and workers at random moments, lets the rest be worked off in peace, and
-reads the log. Some children remove their files, link them elsewhere, leave thousands or daemons; some readers go away. A workspace with a fault is kept.`;
+Creates a workspace of its own, in the temporary folder or in the one of --on. Submits and works there, and kills -9
+submitters, claimers, completers and workers at random moments. Then it lets workers finish the remaining tasks, and
+reads the log. Some children remove or link their files, or leave thousands of files or a daemon; some readers close
+their input. A workspace with a fault is kept.`;

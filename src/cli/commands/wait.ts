@@ -24,9 +24,9 @@ const codeOf: Partial<Record<Status, ErrorCode>> = {
 export const define: Define = (command, context) =>
   command
     .argument('<ids...>')
-    .option('--all', 'until every one of them has ended (the default)')
+    .option('--all', 'until all of them have ended (the default)')
     .option('--any', 'until one of them has ended')
-    .option('--timeout <duration>', 'give up after so long')
+    .option('--timeout <duration>', 'how long to wait at most')
     .action(async (ids: string[], options) => {
       const flags = parseFlags(Flags, options);
       if (flags.any && flags.all)

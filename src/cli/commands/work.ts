@@ -28,14 +28,14 @@ export const define: Define = (command, context) =>
     .argument('[args...]')
     .passThroughOptions() // arguments after the program belong to the program
     .usage('--as <role> [options] -- <program> [args...]')
-    .requiredOption('--as <role>', 'the role whose work to do')
+    .requiredOption('--as <role>', 'the role whose tasks to run')
     .option('--worker <name>', 'the name of this worker (AGENTQ_AGENT, else ROLE@HOST:PID)')
-    .option('--concurrency <n>', 'how many tasks at once (default: 1)')
-    .option('--lease <duration>', 'how long a task is held without renewal (default: 5m)')
-    .option('--timeout <duration>', 'fails an attempt that takes longer')
+    .option('--concurrency <n>', 'how many tasks at the same time (default: 1)')
+    .option('--lease <duration>', 'the length of a lease (default: 5m)')
+    .option('--timeout <duration>', 'fail an attempt that takes longer')
     .option('--kill-grace <duration>', 'how long a child has between SIGTERM and SIGKILL (default: 10s)')
     .option('--until-empty', 'end when nothing is ready, being retried or running')
-    .option('--idle-exit <duration>', 'end after so long without work')
+    .option('--idle-exit <duration>', 'end after this long without work')
     .addHelpText('after', HELP)
     .action(async (program: string, args: string[], options) => {
       const flags = parseFlags(Flags, options);
@@ -52,7 +52,7 @@ export const define: Define = (command, context) =>
       const say = (id: string, attempt: number, event: string, reason?: string) => {
         if (!io.json) return io.talk(`${id} attempt ${attempt} ${event}${reason === undefined ? '' : `: ${reason}`}`);
         const lost = io.record({ task_id: id, attempt, event, reason } satisfies Output<'work'>);
-        if (lost && !told) io.talk(`agentq: warning: ${lost.message}: the work goes on without its log`);
+        if (lost && !told) io.talk(`agentq: warning: ${lost.message}: the work continues without its log`);
         told ||= lost !== undefined;
       };
       const worker = new Worker(services, {
@@ -78,8 +78,8 @@ export const define: Define = (command, context) =>
         signals += signal === 'SIGHUP' ? 2 : 1;
         io.talk(
           signals === 1
-            ? 'agentq: draining; once more to hand running tasks back'
-            : 'agentq: handing running tasks back',
+            ? 'agentq: draining; send the signal again to return running tasks'
+            : 'agentq: returning running tasks to the queue',
         );
         if (signals === 1) worker.drain();
         else worker.handBack();
@@ -90,8 +90,8 @@ export const define: Define = (command, context) =>
 const HELP = `
 For each task the program gets the instructions and the context on standard input, and in its environment
 AGENTQ_TASK_ID, AGENTQ_ATTEMPT, AGENTQ_ROLE, AGENTQ_CONTEXT_FILE, AGENTQ_RESULT_FILE and AGENTQ_ARTIFACTS_DIR.
-Exit 0 completes the task with the result file, or with what it printed where it wrote none; exit 75 tries it again
-later, at no cost to its attempts; any other exit fails the attempt. What it prints is kept as the artifact "log".
-A first SIGTERM or SIGINT drains, a second hands running tasks back. SIGHUP hands them back at once; a worker that was
-started by nohup ignores it. It cannot see a nohup in a script of /bin/sh, such as dash: use setsid agentq work there,
+Exit 0 completes the task with the result file, or with the standard output if there is no such file. Exit 75 asks for
+a later try that does not count as an attempt. Any other exit fails the attempt. The output becomes the artifact "log".
+The first SIGTERM or SIGINT drains, the second returns running tasks to the queue. SIGHUP returns them at once, unless
+nohup started the worker. It cannot detect a nohup in a script of /bin/sh, such as dash: use setsid agentq work there,
 or systemd.`;

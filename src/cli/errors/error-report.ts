@@ -54,7 +54,7 @@ function bug(error: unknown, { cacheFolder, clock }: System): Told {
 function fromSystem(error: unknown): unknown {
   const { code, syscall, message } = Object(error) as NodeJS.ErrnoException;
   if (code === undefined || syscall === undefined) return error;
-  if (machineErrors.has(code)) return new AgentqError('storage', message, 'look at the disk, then try again');
+  if (machineErrors.has(code)) return new AgentqError('storage', message, 'check the disk, then try again');
   return REFUSED.has(code) ? new AgentqError('storage', message, 'check the owner and the mode of the path') : error;
 }
 

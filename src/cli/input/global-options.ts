@@ -13,8 +13,8 @@ export interface GlobalOptions {
 export function addGlobalOptions(command: Command): Command {
   for (const below of command.commands) addGlobalOptions(below);
   return command
-    .option('--dir <path>', 'the workspace, or the folder that holds its .agentq (AGENTQ_DIR)')
-    .option('--url <url>', 'the broker that the queue lies on, amqp://… (AGENTQ_URL)')
+    .option('--dir <path>', 'the workspace, or the folder that contains its .agentq (AGENTQ_DIR)')
+    .option('--url <url>', 'the broker of the queue, amqp://… (AGENTQ_URL)')
     .option('--broker-timeout <duration>', 'how long to wait for the broker (default: 10s)')
     .option('--json', 'print JSON for programs')
     .option('--no-color', 'print without colours (NO_COLOR)');

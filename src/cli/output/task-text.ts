@@ -70,19 +70,19 @@ function statusLines(task: Task, now: number): [name: string, value: string][] {
       const lines: [string, string][] = [['completed', `${formatMoment(at, now)} by ${by}`]];
       if (summary !== undefined) lines.push(['summary', summary]);
       if (result) lines.push(['result', `${result.path}, ${result.size} bytes`]);
-      if (result_ref !== undefined) lines.push(['result', `${result_ref}, which nobody has hashed`]);
+      if (result_ref !== undefined) lines.push(['result', `${result_ref}, without a recorded hash`]);
       return [...lines, ...artifacts.map(({ path, size }): [string, string] => ['artifact', `${path}, ${size} bytes`])];
     }
     case 'failed':
       return [['failed', `${formatMoment(task.failed_at, now)}: ${task.reason}`]];
     case 'expired':
-      return [['expired', `${formatMoment(task.expired_at, now)}: nobody had started it`]];
+      return [['expired', `${formatMoment(task.expired_at, now)}: no worker had started it`]];
     case 'cancelled': {
       const stopped = task.attempts.at(-1)?.outcome === 'cancelled';
       const state = !stopped
         ? ''
         : task.stopped_at === undefined
-          ? '; its worker has not yet said that it stopped'
+          ? '; its worker has not yet confirmed that it stopped'
           : '; its worker has stopped';
       return [
         [

@@ -43,7 +43,7 @@ export function parseSubmission(
 ): Submission {
   for (const [field, value] of Object.entries(Object(json) as object)) {
     const problem = jsonProblem(value);
-    if (problem !== undefined) throw new AgentqError('usage', `${nameOf([field])} ${problem}`, 'write it otherwise');
+    if (problem !== undefined) throw new AgentqError('usage', `${nameOf([field])} ${problem}`, 'change it');
   }
   const parsed = schemaOf(json).safeParse(json);
   if (!parsed.success) throw inputError(parsed.error, nameOf);
@@ -51,7 +51,7 @@ export function parseSubmission(
   const { delay_seconds, not_before } = submission;
   if (delay_seconds !== undefined && not_before !== undefined) {
     const both = `${nameOf(['delay_seconds'])} and ${nameOf(['not_before'])}`;
-    throw new AgentqError('usage', `${both} say two different things`, 'give one of them');
+    throw new AgentqError('usage', `${both} contradict each other`, 'give one of them');
   }
   return submission;
 }

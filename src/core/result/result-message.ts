@@ -36,7 +36,7 @@ export function resultMessage(task: Task, refOf: (path: string) => string): Resu
     case 'failed':
       return { ...base, status: 'failed', reason: task.reason };
     case 'expired':
-      return { ...base, status: 'expired', reason: 'nobody started it before its TTL passed' };
+      return { ...base, status: 'expired', reason: 'no worker started it before its TTL passed' };
     case 'cancelled':
       return { ...base, status: 'cancelled', reason: task.reason ?? `cancelled by ${task.by}` };
     default:

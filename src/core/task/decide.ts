@@ -107,8 +107,8 @@ function submit(
     'conflict',
     `${task.id} exists with other content`,
     envelope.idempotency_key === undefined
-      ? 'submit the very same content under an id, or leave --id out for a fresh one'
-      : 'an idempotency key stands for one content: use another key for other work',
+      ? 'submit the same content under this id, or omit --id for a new one'
+      : 'an idempotency key belongs to one content: use another key for another task',
   );
 }
 
@@ -130,7 +130,7 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
   renew(task, command, given) {
     const held = holder(task, command);
     if (typeof held !== 'number') return refused(held);
-    if (task.status !== 'working') return refuse('conflict', `nobody has claimed ${task.id}`, 'claim it first');
+    if (task.status !== 'working') return refuse('conflict', `no worker has claimed ${task.id}`, 'claim it first');
     const { percent, note } = command;
     return happened({
       type: 'renewed',
@@ -149,7 +149,7 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
       return refuse(
         'conflict',
         `${task.id} was already completed by ${task.completion.by}, with another outcome`,
-        `the first valid completion stands: agentq result ${task.id}`,
+        `the first valid completion counts: agentq result ${task.id}`,
       );
     }
     const held = holder(task, command);
@@ -194,10 +194,10 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
   release(task, command, given) {
     const held = holder(task, command);
     if (typeof held !== 'number') return refused(held);
-    if (task.status !== 'working') return refuse('conflict', `nobody has claimed ${task.id}`);
+    if (task.status !== 'working') return refuse('conflict', `no worker has claimed ${task.id}`);
     const { by, reason, backoff } = command;
     if (startsUsedUp(task)) {
-      const gone = `${reason}; it was begun ${MAX_STARTS} times and is not begun again`;
+      const gone = `${reason}; it was started ${MAX_STARTS} times and is not started again`;
       return happened({
         type: 'attempt-failed',
         attempt: held,
@@ -245,8 +245,8 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
     if (task.envelope.type === UNREADABLE) {
       return refuse(
         'conflict',
-        `nobody can read ${task.id}, so nobody can do it`,
-        'agentq dlq purge it, and submit anew',
+        `${task.id} is unreadable, so no worker can do it`,
+        'purge it and submit it again: agentq dlq purge',
       );
     }
     if (task.status === 'failed' || task.status === 'expired') return happened({ type: 'retried', by: command.by });

@@ -22,14 +22,14 @@ export function holder(task: Task, { by, attempt }: Spoken): number | Refusal {
   if (attempt === undefined && task.attempts.length === 0 && task.attempts_above === undefined) return 1;
   const lost =
     attempt === undefined
-      ? 'its last lease is gone'
+      ? 'its last lease has ended'
       : attempt < nextAttempt(task)
         ? `attempt ${attempt} no longer holds it`
         : `there is no attempt ${attempt}`;
   return refuse(
     'conflict',
     `${task.id} is ${task.status}: ${lost}`,
-    `claim it anew: agentq claim --as ${task.envelope.to}`,
+    `claim it again: agentq claim --as ${task.envelope.to}`,
   );
 }
 
@@ -43,8 +43,8 @@ function leaseHolder(task: TaskIn<'working'>, by: string, attempt: number | unde
         : 'may have had other attempts before the restore';
     return refuse(
       'conflict',
-      `${task.id} ${past}, and it is not said which one speaks`,
-      `name the attempt that your claim gave you: --attempt N`,
+      `${task.id} ${past}, and none of them is named`,
+      `name the attempt of your claim: --attempt N`,
     );
   }
   if (attempt !== undefined && attempt !== lease.attempt) {

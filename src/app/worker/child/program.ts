@@ -14,7 +14,7 @@ export function checkProgram(command: string, cwd: string, path: string | undefi
   throw new AgentqError(
     'usage',
     `there is no program ${JSON.stringify(command)}`,
-    'name one that is on the PATH, or its path',
+    'name a program on the PATH, or its path',
   );
 }
 

@@ -9,7 +9,7 @@ export class Unroutable extends Error {
   readonly key: string;
 
   constructor(key: string) {
-    super(`nobody takes messages for ${key}`);
+    super(`no queue accepts messages for ${key}`);
     this.key = key;
   }
 }
@@ -23,7 +23,7 @@ export function unbound(key: string): AgentqError {
   const role = parsed.kind === 'work' || parsed.kind === 'delay' ? parsed.role : undefined;
   const problem = `the broker has no binding that brings ${key} to the log`;
   if (role === undefined) return new AgentqError('topology', problem, 'declare it: agentq init');
-  const hint = `declare it: agentq init --workers ${role}; the task may be done all the same`;
+  const hint = `declare it: agentq init --workers ${role}; the task may take effect anyway`;
   return new MayTakeEffect('topology', problem, hint);
 }
 
@@ -85,28 +85,30 @@ export function explain(error: unknown, place: string): unknown {
       login
         ? `the broker at ${place} refuses the user or the password`
         : `the broker at ${place} does not allow it: ${said}`,
-      login ? 'look at the user and the password in AGENTQ_URL' : 'see the rights that agentq init --definitions gives',
+      login
+        ? 'check the user and the password in AGENTQ_URL'
+        : 'compare with the permissions of agentq init --definitions',
     );
   }
   if (code === NOT_ALLOWED || NO_VHOST.test(message)) {
     return new AgentqError(
       'denied',
-      `the broker at ${place} does not let us into this virtual host`,
-      'does it exist, and may the user enter it?',
+      `the broker at ${place} does not give access to this virtual host`,
+      'does it exist, and may the user access it?',
     );
   }
   if (code === NOT_FOUND) {
     return new AgentqError(
       'topology',
-      `the broker at ${place} lacks something: ${said}`,
+      `the broker at ${place} does not have what is needed: ${said}`,
       'declare it: agentq init --url …',
     );
   }
   if (code === PRECONDITION_FAILED) {
     return new AgentqError(
       'topology',
-      `the broker at ${place} has it otherwise: ${said}`,
-      'agentq init names each difference',
+      `the broker at ${place} has other settings: ${said}`,
+      'agentq init lists the differences',
     );
   }
   if (isFinal(error)) return untrusted(message, place);
@@ -118,22 +120,22 @@ function untrusted(message: string, place: string): AgentqError {
   if (/wrong version number|packet length too long/.test(message)) {
     return new AgentqError(
       'denied',
-      `the broker at ${place} does not speak TLS there`,
+      `the broker at ${place} does not use TLS on this port`,
       'amqp:// instead of amqps://, or another port?',
     );
   }
   if (/alert (certificate required|bad certificate|handshake failure|unknown ca)/.test(message)) {
     return new AgentqError(
       'denied',
-      `the broker at ${place} wants a certificate that it trusts`,
-      'certfile and keyfile in the URL name ours',
+      `the broker at ${place} requires a client certificate that it trusts`,
+      'name it in the URL: certfile and keyfile',
     );
   }
   const plain = message.replace(/^.*?:error:[^:]*:/, '').split('\n')[0]!;
   return new AgentqError(
     'denied',
     `the broker at ${place} cannot be trusted: ${plain}`,
-    'cacertfile in the URL names who vouches for it',
+    'name the certificate of its authority in the URL: cacertfile',
   );
 }
 
@@ -143,7 +145,7 @@ const NO_AMQP = /^(Frame size \d+ exceeds maxFrameSize|Invalid frame|Unknown fra
 /** Why a connection could not be opened, in one line for a user. */
 export function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
-  if (NO_AMQP.test(message)) return 'what answers there is no AMQP 0-9-1 broker';
+  if (NO_AMQP.test(message)) return 'the server is not an AMQP 0-9-1 broker';
   const first = error instanceof AggregateError ? (error.errors[0] as Error | undefined)?.message : undefined;
   return typeof code === 'string' && message === '' ? (first ?? code) : message.split('\n')[0]!;
 }

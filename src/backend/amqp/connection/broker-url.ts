@@ -46,9 +46,9 @@ export function parseBrokerUrl(text: string): BrokerUrl {
   const query = url.searchParams;
   const unknown = [...query.keys()].find((key) => !URL_PARAMETERS.includes(key));
   // Not quoted: it may be the rest of a password that contains a question mark.
-  if (unknown !== undefined) throw wrong('it holds an unknown parameter after the question mark');
+  if (unknown !== undefined) throw wrong('it contains an unknown parameter after the question mark');
   const prefix = query.get('prefix') ?? DEFAULT_PREFIX;
-  if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/.test(prefix)) throw wrong('its prefix is no name');
+  if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/.test(prefix)) throw wrong('its prefix is not a name');
   return {
     secure,
     hosts,
@@ -80,7 +80,7 @@ function parse(text: string): URL {
   try {
     return new URL(text);
   } catch {
-    throw wrong('it is no URL');
+    throw wrong('it is not a URL');
   }
 }
 
@@ -112,13 +112,13 @@ function decode(part: string): string {
   try {
     return decodeURIComponent(part);
   } catch {
-    throw wrong('it holds a % that begins no character');
+    throw wrong('it contains a % that does not begin a character');
   }
 }
 
 function wholeNumber(text: string | null): number | undefined {
   if (text === null) return undefined;
-  if (!/^\d{1,5}$/.test(text)) throw wrong('its heartbeat is no number of seconds');
+  if (!/^\d{1,5}$/.test(text)) throw wrong('its heartbeat is not a number of seconds');
   return Number(text);
 }
 

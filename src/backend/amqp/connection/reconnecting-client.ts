@@ -94,7 +94,7 @@ export class ReconnectingClient {
   }
 
   #unanswered({ blocked }: NoAnswer): AgentqError {
-    if (blocked !== undefined) return this.#unreachable(`it takes nothing just now (${blocked})`);
+    if (blocked !== undefined) return this.#unreachable(`it accepts no messages at present (${blocked})`);
     this.#on({ type: 'went-silent' });
     return this.#unreachable(NO_ANSWER);
   }
@@ -197,10 +197,10 @@ export class ReconnectingClient {
     const { hosts } = this.address;
     // A node that has failed is tried last.
     this.#firstHost = (hosts.indexOf(host) + 1) % hosts.length;
-    connection.onBlocked((reason) => this.#say(`takes nothing just now (${reason})`));
+    connection.onBlocked((reason) => this.#say(`accepts no messages at present (${reason})`));
     connection.onUnblocked(() => {
       this.#gaveUp = false;
-      this.#say('takes messages again');
+      this.#say('accepts messages again');
     });
     connection.onLost(() => this.#lost(connection));
     this.#on({ type: 'opened', connection });

@@ -128,7 +128,7 @@ export class Claims {
     const { sha256Hex } = await import('../../../core/sha256.ts');
     const id = `unreadable-${sha256Hex(content).slice(0, 12)}`;
     const entry = log.newId();
-    const reason = `a message in ${queue} that is no task envelope`;
+    const reason = `a message in ${queue} that is not a task envelope`;
     const events = unreadableEvents(id, role, content, reason, clock());
     if (!(await log.happen(events, [role], entry, { keyWord: FOUND }))) return;
     await relay.sendDeadLetter(id, role, content.subarray(0, LONGEST_DEAD_LETTER), reason);

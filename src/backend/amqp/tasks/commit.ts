@@ -78,7 +78,7 @@ export class TaskCommits {
       current = true;
       remembered ||= said.some(({ type }) => type === 'completed' || type === 'attempt-failed');
     }
-    throw new AgentqError('busy', `others keep changing ${task_id}`, 'try again');
+    throw new AgentqError('busy', `other processes keep changing ${task_id}`, 'try again');
   }
 
   /**
@@ -151,7 +151,7 @@ export class TaskCommits {
       await relay.after(foreseen, id, false);
       return outcomes;
     }
-    throw new AgentqError('busy', 'others keep changing the tasks of the batch', 'try again');
+    throw new AgentqError('busy', 'other processes keep changing the tasks of the batch', 'try again');
   }
 
   #decideAll(requests: readonly Request[]) {

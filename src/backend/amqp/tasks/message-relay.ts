@@ -122,7 +122,7 @@ export class MessageRelay {
       await send();
     } catch (error) {
       if (!(error instanceof AgentqError)) throw error;
-      this.#options.say(`${what}: it has happened, and its messages follow: ${error.message}`);
+      this.#options.say(`${what}: the change took effect, and its messages follow later: ${error.message}`);
     }
   }
 
@@ -216,7 +216,7 @@ export class MessageRelay {
   }
 
   #deadLetter(task: Task & { readonly status: 'failed' | 'expired' }): Promise<void> {
-    const reason = task.status === 'failed' ? task.reason : 'its TTL passed before anybody started it';
+    const reason = task.status === 'failed' ? task.reason : 'its TTL passed before it was started';
     return this.sendDeadLetter(task.id, task.envelope.to, Buffer.from(JSON.stringify(task.envelope)), reason, {
       'agentq-status': task.status,
       'agentq-attempts': task.attempts.length,

@@ -7,7 +7,7 @@ export interface Change {
   readonly hint: string;
 }
 
-const AGAIN = 'say it again: what has taken effect already is not done twice';
+const AGAIN = 'run it again: a change that took effect is not repeated';
 
 /** One command on one task. */
 export function changeOf(id: string, command: Command): Change {
@@ -17,7 +17,7 @@ export function changeOf(id: string, command: Command): Change {
   }
   if (command.type !== 'submit') return { name, hint: AGAIN };
   const how = command.envelope.idempotency_key === undefined ? `--id ${id}` : 'the same --idempotency-key';
-  return { name, hint: `say it again with ${how}: the same content gives the same task` };
+  return { name, hint: `run it again with ${how}: the same content gives the same task` };
 }
 
 /** Several commands, which take effect together or not at all. */

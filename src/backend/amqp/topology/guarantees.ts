@@ -20,7 +20,7 @@ export function refuseOldBroker(product: Product, replicated: boolean): void {
   if (!isTooOld(product, replicated)) return;
   throw new AgentqError(
     'topology',
-    `RabbitMQ ${product.version} is too old${replicated ? ' for --replicated' : ''}: ${oldest(replicated).join('.')} is the oldest that will do`,
+    `RabbitMQ ${product.version} is too old${replicated ? ' for --replicated' : ''}: ${oldest(replicated).join('.')} is the oldest supported version`,
     'use a newer broker',
   );
 }
@@ -48,7 +48,7 @@ export function guarantees({ name }: Product, replicated: boolean): readonly Gua
     {
       promise: 'ttl',
       by: 'broker and agentq',
-      how: 'the broker drops the message; agentq records that the task expired, and buries it',
+      how: 'the broker drops the message; agentq records that the task expired, and makes it a dead letter',
     },
     {
       promise: 'delay',

@@ -81,7 +81,7 @@ function theLog({ names, retention }: TopologyOptions): Partial<Topology> {
     queues: [
       {
         name: log,
-        what: 'the log of everything that happened',
+        what: 'the log of all events',
         arguments: {
           'x-queue-type': 'stream',
           'x-max-age': `${retention.days}D`,

@@ -50,7 +50,7 @@ export function parseBounded(content: Buffer, encoding: unknown, limits: BodyLim
       bytes = process.getBuiltinModule('node:zlib').gunzipSync(content, { maxOutputLength: Math.max(1, said) });
     } catch (error) {
       return (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'
-        ? { problem: 'its body is longer than it says' }
+        ? { problem: 'its body is longer than its header says' }
         : { problem: 'its body cannot be decompressed' };
     }
   }

@@ -119,7 +119,7 @@ function readContent(
   if (key.kind === 'event') return readEvents(json, key, author, limits);
   if (key.kind === 'result') return readResult(json, content, textOf(headers['agentq-announces']));
   const envelope = key.kind === 'reserved' ? undefined : readEnvelope(json, key.role);
-  if (!envelope) return unreadable('it is no task envelope for the role of its key');
+  if (!envelope) return unreadable('it is not a task envelope for the role of its key');
   // A message from the delay levels appears in the log for the second time.
   if (fields.exchange !== names.exchange) {
     const due = readMoment(headers['agentq-due-at']);
@@ -146,14 +146,14 @@ function readEvents(
   }
   if (Array.isArray(listed) && listed.some(isNewerEvent)) return fromNewer(author);
   const parsed = LogBody.safeParse(json);
-  if (!parsed.success) return unreadable('it is no entry of the log');
+  if (!parsed.success) return unreadable('it is not an entry of the log');
   const { skip, role: speaker, v: _v, ...body } = parsed.data;
   const { events } = body;
   if (keyWord === SKIP && skip !== undefined && events.length === 0) return () => ({ kind: 'skip', offset: skip });
   const rightful = keyWord === FOUND ? role !== undefined && isFound(events) : keyWord === keyWordOf(events);
-  if (!rightful) return unreadable('its key does not say what it holds');
+  if (!rightful) return unreadable('its key does not match its content');
   const single = events.length === 1 || events.every(({ type }) => type !== 'carried');
-  if (!single || !events.every(isSound)) return unreadable('it holds an event that no agentq writes');
+  if (!single || !events.every(isSound)) return unreadable('it contains an event that agentq does not write');
   return () => ({ ...body, kind: 'events', role, signed: speaker !== undefined && speaker === role });
 }
 
@@ -165,7 +165,7 @@ function isFound([first, second, ...more]: readonly Event[]): boolean {
 
 function readResult(json: unknown, content: Buffer, announces: string | undefined): Content {
   const message = ResultMessage.safeParse(json);
-  if (!message.success) return unreadable('it is no result message');
+  if (!message.success) return unreadable('it is not a result message');
   const digest = digestOf(content);
   return () => ({ kind: 'result', message: message.data, announces, digest });
 }

@@ -5,5 +5,5 @@ import { AgentqError } from '../../../core/errors.ts';
 export function offsetOf({ properties }: ConsumeMessage): number {
   const offset = Number(properties.headers?.['x-stream-offset']);
   if (Number.isInteger(offset)) return offset;
-  throw new AgentqError('topology', 'the log is no stream', 'look at its x-queue-type');
+  throw new AgentqError('topology', 'the log is not a stream', 'check its x-queue-type');
 }

@@ -76,7 +76,7 @@ export class SqliteArchive implements Archive {
     try {
       replaceContent(store, copy.path, () => {
         if (epochOf(store) >= epoch)
-          throw new AgentqError('busy', 'another restore was faster', 'look at what it restored');
+          throw new AgentqError('busy', 'another restore was faster', 'check what it restored');
         if (!store.get('SELECT 1 FROM events LIMIT 1')) return;
         SqliteCopy.of(this.#database, `${this.#scratch}.before`, fileMode).close();
         renameSync(`${this.#scratch}.before`, aside);
