@@ -29,7 +29,7 @@ describe('the backend of a workspace', () => {
     test(`is refused for "${url}", with the known schemes and without the URL`, () => {
       const error = expect.objectContaining({
         code: 'usage',
-        message: expect.not.stringContaining(`${SECRET}`),
+        message: expect.not.stringContaining(SECRET),
         hint: expect.stringContaining('amqp:// and amqps://'),
       });
       expect(() => options(url)).toThrow(error);
