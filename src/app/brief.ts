@@ -1,35 +1,41 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
-import type { ArtifactStore } from '../artifacts/store.ts';
 import type { Task } from '../core/task/task.ts';
+import { fetchEvidence } from './evidence/verify.ts';
+import type { Services } from './workspace/services.ts';
 
 /** The maximum size of a context in memory, in bytes. */
 const LARGE = 64 * 1024 * 1024;
 
-/** The brief for a worker: as text or as a file. */
-export type Brief = Uint8Array | { readonly file: string };
+/** The brief for a worker: as bytes, as a file, or both. */
+export type Brief =
+  { readonly bytes: Uint8Array; readonly file?: string } | { readonly bytes?: undefined; readonly file: string };
 
 /**
  * The instructions, and the context file below them.
  * @param file the path for a large brief that is more than one file of the store
  * @throws AgentqError `drift` if the context differs from the submitted one
  */
-export async function brief(store: ArtifactStore, { envelope, context }: Task, file: string): Promise<Brief> {
-  const { instructions } = envelope;
-  const above = instructions === undefined ? '' : `${instructions}\n${context ? '\n' : ''}`;
-  if (!context || context.size <= LARGE)
-    return Buffer.concat([Buffer.from(above), ...(context ? [await store.read(context)] : [])]);
-  if (instructions === undefined) {
-    await store.readInto(context, () => {}); // checks the hash
-    return { file: store.locate(context.path) };
+export async function brief(
+  services: Pick<Services, 'store' | 'workspace'>,
+  { envelope: { instructions }, context }: Task,
+  file: string,
+): Promise<Brief> {
+  if (!context) return { bytes: Buffer.from(instructions === undefined ? '' : `${instructions}\n`) };
+  if (instructions === undefined && context.size > LARGE) return { file: await fetchEvidence(services, context) };
+  const above = Buffer.from(instructions === undefined ? '' : `${instructions}\n\n`);
+  if (context.size > LARGE) {
+    const sink = openSync(file, 'wx', 0o600);
+    try {
+      writeAll(sink, above);
+      await fetchEvidence(services, context, (bytes) => writeAll(sink, bytes));
+    } finally {
+      closeSync(sink);
+    }
+    return { file };
   }
-  const sink = openSync(file, 'wx', 0o600);
-  try {
-    writeSync(sink, above);
-    await store.readInto(context, (bytes) => writeAll(sink, bytes));
-  } finally {
-    closeSync(sink);
-  }
-  return { file };
+  const pieces: Uint8Array[] = [above];
+  const fetched = await fetchEvidence(services, context, (bytes) => pieces.push(bytes));
+  return { bytes: Buffer.concat(pieces), ...(instructions === undefined && { file: fetched }) };
 }
 
 function writeAll(sink: number, bytes: Uint8Array): void {

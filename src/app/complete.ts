@@ -1,16 +1,19 @@
-import type { FileSource, Stored } from '../artifacts/store.ts';
+import type { Stored } from '../artifacts/store.ts';
 import type { CommandOf } from '../core/task/command.ts';
 import { type Decision, decide } from '../core/task/decide.ts';
 import { AgentqError, isAway, type Refusal } from '../core/errors.ts';
+import type { Evidence } from '../core/evidence/evidence.ts';
 import { INSISTING, refuseSecret } from '../core/secrets/find-secret.ts';
 import type { Task, TaskIn } from '../core/task/task.ts';
+import type { FileSource } from '../files/source-file.ts';
 import {
   type PendingEvidence,
+  keepEvidence,
   pendingArtifacts,
   pendingResult,
+  ownerOf,
   ownResult,
   type NamedFile,
-  pieceOf,
   unread,
 } from './evidence/pending-evidence.ts';
 import { findTask, applyCommand } from './apply-command.ts';
@@ -25,6 +28,8 @@ export interface CompleteRequest {
   /** A file on the local disk. If absent, the file that the attempt wrote in its own place. */
   readonly resultFile?: FileSource | undefined;
   readonly artifacts: readonly NamedFile[];
+  /** Files of the attempt that are in the store already. They become artifacts as well. */
+  readonly kept?: readonly Evidence[];
   readonly allowSecret: boolean;
   /** Receives a warning for each nearby file that is not recorded. */
   readonly warn: (line: string) => void;
@@ -91,18 +96,19 @@ interface Completing {
 }
 
 async function findEvidence({ store }: Services, task: Task, request: CompleteRequest): Promise<Completing> {
-  store.attend();
-  const { id, by, attempt, summary, resultFile, warn } = request;
+  await store.attend();
+  const { by, attempt, summary, resultFile, kept = [], warn } = request;
   if (!request.allowSecret) await refuseSecret(summary, 'the summary', INSISTING);
   if (!request.allowSecret)
     for (const { name } of request.artifacts) await refuseSecret(name, 'the name of an artifact', INSISTING);
   const number = attempt ?? (task.attempts.at(-1)?.number || 1);
   let irregular: string | undefined;
   const onIrregular = (line: string) => warn((irregular = line));
-  const owner = { id, number, warn, onIrregular, attempt: task.attempts.find((one) => one.number === number) };
-  const artifacts = await pendingArtifacts(store, owner, request.artifacts);
-  const given = resultFile ?? (await ownResult(store, owner));
-  const result = given && (await pendingResult(store, owner, given));
+  const { staging } = store;
+  const owner = ownerOf(staging, task, number, { kept, warn, onIrregular });
+  const artifacts = pendingArtifacts(staging, owner, request.artifacts);
+  const given = resultFile ?? ownResult(staging, owner);
+  const result = given && pendingResult(staging, owner, given);
   return {
     spoken: { type: 'complete', by, attempt, ...(summary !== undefined && { summary }) },
     artifacts,
@@ -131,8 +137,7 @@ async function store(
   { spoken, artifacts, result }: Completing,
   stored: Stored[],
 ): Promise<CommandOf<'complete'>> {
-  await services.store.keep([...artifacts, ...(result ? [result] : [])].map(pieceOf), stored);
-  const evidence = stored.map((one) => one.evidence);
+  const evidence = await keepEvidence(services.store, [...artifacts, ...(result ? [result] : [])], stored);
   return {
     ...spoken,
     artifacts: evidence.slice(0, artifacts.length),

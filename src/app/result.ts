@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url';
 import { type Content, describeDrift } from '../artifacts/store.ts';
 import { AgentqError } from '../core/errors.ts';
 import type { Evidence } from '../core/evidence/evidence.ts';
@@ -7,7 +6,7 @@ import { MAX_JSON_RESULT_BYTES } from '../core/limits.ts';
 import { findTask } from './apply-command.ts';
 import type { Services } from './workspace/services.ts';
 import { refuseLarger } from './workspace/text-file.ts';
-import { findDrift } from './evidence/verify.ts';
+import { fetchEvidence, findDrift } from './evidence/verify.ts';
 
 export interface VerifiedResult {
   readonly task: TaskIn<'completed'>;
@@ -29,7 +28,7 @@ export async function readResult(services: Services, id: string): Promise<Verifi
     case 'completed': {
       const drifts = await findDrift(store, vouchedFor(task));
       if (drifts.length > 0) {
-        store.attend();
+        await store.attend();
         throw new AgentqError(
           'drift',
           `${id}: ${drifts.map(describeDrift).join('; ')}`,
@@ -37,9 +36,11 @@ export async function readResult(services: Services, id: string): Promise<Verifi
         );
       }
       const { result, result_ref } = task.completion;
-      if (result) return { task, content: { size: result.size, readInto: (take) => store.readInto(result, take) } };
+      if (result) return { task, content: recordedContent(services, result) };
       if (result_ref === undefined) return { task };
-      const content = foreignContent(services, result_ref);
+      // The file of a third-party worker is read only from the store: the worker could name any file, and the user of
+      // this command may have access to files that the worker must not publish.
+      const content = await store.unrecorded(result_ref);
       return { task, ...(content && { content }), unverified: true };
     }
     case 'failed':
@@ -70,15 +71,6 @@ function vouchedFor({ context, completion: { result, artifacts } }: TaskIn<'comp
   return [...(context ? [context] : []), ...(result ? [result] : []), ...artifacts];
 }
 
-/**
- * The result file of a third-party worker. It is read only if it is in the store: the worker could name any file, and
- * the user of this command may have access to files that the worker must not publish.
- */
-function foreignContent({ store }: Services, ref: string): Content | undefined {
-  try {
-    const path = store.pathOf(fileURLToPath(ref));
-    return path === undefined ? undefined : store.unrecorded(path);
-  } catch {
-    return undefined;
-  }
+function recordedContent(services: Services, result: Evidence): Content {
+  return { size: result.size, readInto: async (take) => void (await fetchEvidence(services, result, take)) };
 }

@@ -123,9 +123,9 @@ export class Context {
     const { findStore, takeStore } = await import('../app/evidence/workspace-store.ts');
     const store = storeOf(workspace);
     const { storeId } = workspace;
-    if (storeId === undefined ? !isNew : store.identity() !== storeId)
+    if (storeId === undefined ? !isNew : (await store.identity()) !== storeId)
       return await findStore(await this.services(), freshId());
-    takeStore(workspace, store, freshId());
+    await takeStore(workspace, store, freshId());
     return true;
   }
 

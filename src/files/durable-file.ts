@@ -12,15 +12,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Measured, measureBytes, openRegular, readAll } from './regular-file.ts';
-
-/** What is stored: a file of the local disk, or bytes. */
-export type Source = FileSource | { readonly bytes: Uint8Array };
-
-export interface FileSource {
-  readonly file: string;
-  /** Whether agentq found the file, and the user did not name it. Then it must not be a link. */
-  readonly own?: boolean;
-}
+import type { LocalSource } from './source-file.ts';
 
 /** Temporary names for incomplete files. Only agentq uses them. */
 export const TEMPORARY = '.agentq-tmp-';
@@ -75,7 +67,7 @@ function written<T>(path: string, content: string | Uint8Array, mode: number, na
  */
 export async function writeTemporary(
   target: string,
-  source: Source,
+  source: LocalSource,
   mode: number,
 ): Promise<Measured & { readonly temporary: string }> {
   const from = 'file' in source ? openRegular(source.file, !source.own) : undefined;

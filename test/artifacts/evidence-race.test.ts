@@ -16,7 +16,7 @@ test('a completion that is refused does not take away the evidence of the one th
   const backend = await openBackend(storeOptions(dir));
   onTestFinished(() => backend.close());
   const store = new FsStore(dir, 0o600, 0o700);
-  store.make('store');
+  await store.make('store');
   await backend.commit([submit('t')]);
   const file = join(dir, 'diff.md');
   writeFileSync(file, 'the same diff');

@@ -21,6 +21,8 @@ import { describe, expect, test } from 'vitest';
 import { FsStore } from '../../src/artifacts/fs/fs-store.ts';
 import type { Source } from '../../src/artifacts/store.ts';
 import type { Evidence } from '../../src/core/evidence/evidence.ts';
+import { checkSource } from '../../src/files/source-file.ts';
+import { adopt, put, read } from './requests.ts';
 import { Child } from '../backend/support/child.ts';
 import { scratchFolder } from '../backend/support/scratch.ts';
 
@@ -70,7 +72,7 @@ const names = (folder: string) =>
 
 /** Evidence that is in the store, with `content` as its content. */
 async function kept(store: FsStore, path = PATH): Promise<Evidence> {
-  return (await store.put(path, 'result', bytes('content'))).evidence;
+  return (await put(store, path, 'result', bytes('content'))).evidence;
 }
 
 function makeFifo(path: string): string {
@@ -82,10 +84,11 @@ describe('put', () => {
   test('stores a copy and records its name, its path, its hash and its size', async () => {
     const { store, root, outside } = place();
     const source = file(join(outside, 'draft.md'), 'content');
-    const stored = await store.put(PATH, 'result', { file: source });
+    const stored = await put(store, PATH, 'result', { file: source });
     expect(stored).toEqual({
       evidence: { name: 'result', path: PATH, sha256: sha256('content'), size: 7 },
       created: true,
+      file: join(root, PATH),
     });
     appendFileSync(source, ' that goes on');
     expect(readFileSync(join(root, PATH), 'utf8')).toBe('content');
@@ -95,7 +98,7 @@ describe('put', () => {
     const { store, root } = place();
     const paths: string[] = [];
     for (const text of ['first', 'second', 'third']) {
-      paths.push((await store.put(PATH, 'result', bytes(text))).evidence.path);
+      paths.push((await put(store, PATH, 'result', bytes(text))).evidence.path);
     }
     expect(paths).toEqual([PATH, 'results/a~2.md', 'results/a~3.md']);
     expect(paths.map((path) => readFileSync(join(root, path), 'utf8'))).toEqual(['first', 'second', 'third']);
@@ -103,17 +106,17 @@ describe('put', () => {
 
   test('stores the same content once, wherever among the numbers it lies', async () => {
     const { store, root } = place();
-    const first = await store.put(PATH, 'result', bytes('first'));
-    const second = await store.put(PATH, 'result', bytes('second'));
-    expect(await store.put(PATH, 'result', bytes('second'))).toEqual({ ...second, created: false });
-    expect(await store.put(PATH, 'result', bytes('first'))).toEqual({ ...first, created: false });
+    const first = await put(store, PATH, 'result', bytes('first'));
+    const second = await put(store, PATH, 'result', bytes('second'));
+    expect(await put(store, PATH, 'result', bytes('second'))).toEqual({ ...second, created: false });
+    expect(await put(store, PATH, 'result', bytes('first'))).toEqual({ ...first, created: false });
     expect(names(join(root, 'results'))).toEqual(['a.md', 'a~2.md']);
   });
 
   test('stores the same content at another path once more', async () => {
     const { store } = place();
-    await store.put(PATH, 'result', bytes('same'));
-    expect(await store.put('results/b.md', 'result', bytes('same'))).toMatchObject({ created: true });
+    await put(store, PATH, 'result', bytes('same'));
+    expect(await put(store, 'results/b.md', 'result', bytes('same'))).toMatchObject({ created: true });
   });
 
   test('puts the number before the last extension', async () => {
@@ -124,17 +127,17 @@ describe('put', () => {
       ['artifacts/t/1/.env', 'artifacts/t/1/.env~2'],
       ['artifacts/t.x/1/log', 'artifacts/t.x/1/log~2'],
     ]) {
-      await store.put(path!, 'log', bytes('first'));
-      expect((await store.put(path!, 'log', bytes('second'))).evidence.path).toBe(numbered);
+      await put(store, path!, 'log', bytes('first'));
+      expect((await put(store, path!, 'log', bytes('second'))).evidence.path).toBe(numbered);
     }
   });
 
   test('stores a file that is empty', async () => {
     const { store } = place();
-    const { evidence } = await store.put(PATH, 'result', bytes(''));
+    const { evidence } = await put(store, PATH, 'result', bytes(''));
     expect(evidence).toMatchObject({ size: 0, sha256: sha256('') });
     expect(await store.check(evidence)).toBeUndefined();
-    expect(await store.read(evidence)).toHaveLength(0);
+    expect(await read(store, evidence)).toHaveLength(0);
   });
 
   for (const size of [MIB - 1, MIB, MIB + 1, 5 * MIB + 3]) {
@@ -142,13 +145,13 @@ describe('put', () => {
       const { store, root, outside } = place();
       const content = noise(size);
       const source = file(join(outside, 'large'), content);
-      const { evidence } = await store.put('artifacts/t/1/large', 'large', { file: source });
+      const { evidence } = await put(store, 'artifacts/t/1/large', 'large', { file: source });
       expect(evidence).toMatchObject({ size, sha256: sha256(content) });
       expect(readFileSync(join(root, evidence.path)).equals(content)).toBe(true);
       expect(await store.check(evidence)).toBeUndefined();
-      expect(await store.adopt(evidence.path, 'large')).toEqual(evidence);
-      expect((await store.read(evidence)).equals(content)).toBe(true);
-      expect((await store.put('artifacts/t/1/large', 'large', { bytes: content })).created).toBe(false);
+      expect(await adopt(store, evidence.path, 'large')).toEqual(evidence);
+      expect((await read(store, evidence)).equals(content)).toBe(true);
+      expect((await put(store, 'artifacts/t/1/large', 'large', { bytes: content })).created).toBe(false);
     });
   }
 
@@ -157,7 +160,7 @@ describe('put', () => {
     const contents = [1, 2, 3, 1, 2, 3].map((seed) => noise(MIB + 10, seed));
     const { outside } = place();
     const stored = await Promise.all(
-      contents.map((content, n) => store.put(PATH, 'result', { file: file(join(outside, `${n}`), content) })),
+      contents.map((content, n) => put(store, PATH, 'result', { file: file(join(outside, `${n}`), content) })),
     );
     expect(stored.map(({ evidence }) => evidence.sha256)).toEqual(contents.map(sha256));
     for (const { evidence } of stored) expect(await store.check(evidence)).toBeUndefined();
@@ -169,7 +172,7 @@ describe('put', () => {
     const { store, outside } = place();
     const target = file(join(outside, 'real.md'), 'content');
     symlinkSync(target, join(outside, 'link.md'));
-    const { evidence } = await store.put(PATH, 'result', { file: join(outside, 'link.md') });
+    const { evidence } = await put(store, PATH, 'result', { file: join(outside, 'link.md') });
     expect(evidence).toMatchObject({ sha256: sha256('content') });
     expect(await store.check(evidence)).toBeUndefined();
   });
@@ -184,7 +187,7 @@ describe('put', () => {
       mkdirSync(join(root, 'results'));
       const victim = file(join(outside, 'victim'), 'precious');
       lie(join(root, PATH), outside);
-      expect(await store.put(PATH, 'result', bytes('content'))).toMatchObject({
+      expect(await put(store, PATH, 'result', bytes('content'))).toMatchObject({
         created: true,
         evidence: { path: 'results/a~2.md' },
       });
@@ -205,27 +208,26 @@ describe('put', () => {
       const { store, root, outside } = place();
       const source = join(outside, 'source');
       make(source);
-      await expect(store.put(PATH, 'result', { file: source })).rejects.toMatchObject({
+      await expect(put(store, PATH, 'result', { file: source })).rejects.toMatchObject({
         name: 'AgentqError',
         code: 'unreadable-file',
         message: expect.stringMatching(new RegExp(`^${source} .*${message}[^\n]*$`)),
       });
       expect(names(root).filter((name) => name !== 'results')).toEqual([]);
-      await expect(store.examine({ file: source })).rejects.toMatchObject({ code: 'unreadable-file' });
+      expect(() => checkSource({ file: source })).toThrow(expect.objectContaining({ code: 'unreadable-file' }));
     });
   }
 
-  test('that would succeed is examined without a word, and without a trace', async () => {
-    const { store, root, outside } = place();
-    await store.examine({ file: file(join(outside, 'source'), 'content') });
-    await store.examine(bytes('content'));
+  test('that would succeed is examined without a word, and without a trace', () => {
+    const { root, outside } = place();
+    checkSource({ file: file(join(outside, 'source'), 'content') });
     expect(names(root)).toEqual([]);
   });
 
   test('says that a source below a file does not exist', async () => {
     const { store, outside } = place();
     const source = join(file(join(outside, 'plain'), ''), 'below');
-    await expect(store.put(PATH, 'result', { file: source })).rejects.toMatchObject({
+    await expect(put(store, PATH, 'result', { file: source })).rejects.toMatchObject({
       code: 'unreadable-file',
       message: `${source} does not exist`,
     });
@@ -237,14 +239,14 @@ describe('put', () => {
   test('that cannot read its source to the end leaves nothing behind', async (context) => {
     context.skip(!existsSync(FAILING), 'only Linux has such a file');
     const { store, root } = place();
-    await expect(store.put(PATH, 'result', { file: FAILING })).rejects.toThrow();
+    await expect(put(store, PATH, 'result', { file: FAILING })).rejects.toThrow();
     expect(names(root).filter((name) => name !== 'results')).toEqual([]);
   });
 
   test('that cannot read its source to the end says so', async (context) => {
     context.skip(!existsSync(FAILING), 'only Linux has such a file');
     const { store } = place();
-    await expect(store.put(PATH, 'result', { file: FAILING })).rejects.toMatchObject({ code: 'unreadable-file' });
+    await expect(put(store, PATH, 'result', { file: FAILING })).rejects.toMatchObject({ code: 'unreadable-file' });
   });
 
   test('says that its source may not be read', async (context) => {
@@ -252,7 +254,7 @@ describe('put', () => {
     const { store, outside } = place();
     const source = file(join(outside, 'secret'), 'content');
     chmodSync(source, 0o000);
-    await expect(store.put(PATH, 'result', { file: source })).rejects.toMatchObject({
+    await expect(put(store, PATH, 'result', { file: source })).rejects.toMatchObject({
       code: 'unreadable-file',
       message: `${source} is not readable for this user`,
     });
@@ -268,9 +270,9 @@ describe('put', () => {
       await child.printed(lines);
       await child.kill();
       printed = Math.max(printed, child.lines.length);
-      expect((await store.scan('results')).paths).toEqual(expect.arrayContaining(child.lines));
+      expect((await store.list('results')).paths).toEqual(expect.arrayContaining(child.lines));
     }
-    const found = (await store.scan('results')).paths;
+    const found = (await store.list('results')).paths;
     expect(found.length).toBeGreaterThanOrEqual(printed);
     for (const path of found) {
       expect(
@@ -283,22 +285,22 @@ describe('put', () => {
 describe('discard', () => {
   test('takes back what was created', async () => {
     const { store, root } = place();
-    await store.discard(await store.put(PATH, 'result', bytes('content')));
+    await store.discard(await put(store, PATH, 'result', bytes('content')));
     expect(names(join(root, 'results'))).toEqual([]);
-    expect((await store.put(PATH, 'result', bytes('other'))).evidence.path).toBe(PATH);
+    expect((await put(store, PATH, 'result', bytes('other'))).evidence.path).toBe(PATH);
   });
 
   test('leaves what lay there before', async () => {
     const { store } = place();
     const evidence = await kept(store);
-    await store.discard(await store.put(PATH, 'result', bytes('content')));
+    await store.discard(await put(store, PATH, 'result', bytes('content')));
     expect(await store.check(evidence)).toBeUndefined();
   });
 
   test('leaves the others of its name', async () => {
     const { store, root } = place();
-    await store.put(PATH, 'result', bytes('first'));
-    await store.discard(await store.put(PATH, 'result', bytes('second')));
+    await put(store, PATH, 'result', bytes('first'));
+    await store.discard(await put(store, PATH, 'result', bytes('second')));
     expect(names(join(root, 'results'))).toEqual(['a.md']);
   });
 });
@@ -308,10 +310,10 @@ describe('adopt', () => {
     const { store, root } = place();
     const path = 'artifacts/t/1/sub/report.md';
     file(join(root, path), 'content');
-    const evidence = await store.adopt(path, 'report');
+    const evidence = await adopt(store, path, 'report');
     expect(evidence).toEqual({ name: 'report', path, sha256: sha256('content'), size: 7 });
     expect(await store.check(evidence)).toBeUndefined();
-    expect((await store.scan('artifacts')).paths).toEqual([path]);
+    expect((await store.list('artifacts')).paths).toEqual([path]);
   });
 
   for (const [what, lie] of Object.entries<(path: string, outside: string) => void>({
@@ -326,7 +328,10 @@ describe('adopt', () => {
       const { store, root, outside } = place();
       mkdirSync(join(root, 'results'));
       lie(join(root, PATH), outside);
-      await expect(store.adopt(PATH, 'result')).rejects.toMatchObject({ name: 'AgentqError', code: 'unreadable-file' });
+      await expect(adopt(store, PATH, 'result')).rejects.toMatchObject({
+        name: 'AgentqError',
+        code: 'unreadable-file',
+      });
     });
   }
 });
@@ -338,14 +343,14 @@ describe('scan', () => {
       file(join(root, 'artifacts/t', path), '');
     mkdirSync(join(root, 'artifacts/t/empty'));
     file(join(root, 'artifacts/t2/other.md'), '');
-    expect((await store.scan('artifacts/t')).paths).toEqual(
+    expect((await store.list('artifacts/t')).paths).toEqual(
       ['.hidden', 'a.md', 'b.md', 'sub/c.md', 'sub/deep/d.md'].map((path) => `artifacts/t/${path}`),
     );
   });
 
   test('finds nothing where there is no folder', async () => {
     const { store } = place();
-    expect((await store.scan('artifacts/nobody')).paths).toEqual([]);
+    expect((await store.list('artifacts/nobody')).paths).toEqual([]);
   });
 
   test('follows no links, and shows no fifos and no files that are not yet whole', async () => {
@@ -359,7 +364,7 @@ describe('scan', () => {
     symlinkSync('nowhere', join(folder, 'dangling'));
     symlinkSync('.', join(folder, 'loop'));
     makeFifo(join(folder, 'fifo'));
-    expect((await store.scan('artifacts/t')).paths).toEqual(['artifacts/t/real.md']);
+    expect((await store.list('artifacts/t')).paths).toEqual(['artifacts/t/real.md']);
   });
 });
 
@@ -411,7 +416,7 @@ describe('check and read', () => {
     const evidence = await kept(store);
     utimesSync(join(root, PATH), 0, 0);
     expect(await store.check(evidence)).toBeUndefined();
-    expect((await store.read(evidence)).toString()).toBe('content');
+    expect((await read(store, evidence)).toString()).toBe('content');
   });
 
   for (const [what, kind, tamper] of [
@@ -428,7 +433,7 @@ describe('check and read', () => {
       const evidence = await kept(store);
       tamper(join(root, PATH));
       expect(await store.check(evidence)).toEqual({ evidence, kind });
-      await expect(store.read(evidence)).rejects.toMatchObject({
+      await expect(read(store, evidence)).rejects.toMatchObject({
         name: 'AgentqError',
         code: 'drift',
         message: expect.stringContaining(PATH),
@@ -447,11 +452,11 @@ describe('check and read', () => {
   test('find that a large file has one other byte', async () => {
     const { store, root } = place();
     const content = noise(2 * MIB);
-    const { evidence } = await store.put(PATH, 'result', { bytes: content });
+    const { evidence } = await put(store, PATH, 'result', { bytes: content });
     content[MIB + 5]! ^= 1;
     writeFileSync(join(root, PATH), content);
     expect(await store.check(evidence)).toEqual({ evidence, kind: 'changed' });
-    await expect(store.read(evidence)).rejects.toMatchObject({ code: 'drift' });
+    await expect(read(store, evidence)).rejects.toMatchObject({ code: 'drift' });
   });
 
   test('find that a file may not be read', async (context) => {
@@ -460,7 +465,7 @@ describe('check and read', () => {
     const evidence = await kept(store);
     chmodSync(join(root, PATH), 0o000);
     expect(await store.check(evidence)).toEqual({ evidence, kind: 'unreadable' });
-    await expect(store.read(evidence)).rejects.toMatchObject({ code: 'drift' });
+    await expect(read(store, evidence)).rejects.toMatchObject({ code: 'drift' });
   });
 
   for (const [how, outcome] of [
@@ -495,12 +500,12 @@ describe('paths', () => {
     const { store, root, outside } = place();
     file(join(root, PATH), '');
     file(join(outside, 'store-2/results/a.md'), '');
-    expect(store.pathOf(join(root, PATH))).toBe(PATH);
-    expect(store.pathOf(join(root, 'results/../results/./a.md'))).toBe(PATH);
-    expect(store.pathOf(relative(process.cwd(), join(root, PATH)))).toBe(PATH);
-    expect(store.pathOf(join(root, 'results/not-there.md'))).toBe('results/not-there.md');
+    expect(store.staging.pathOf(join(root, PATH))).toBe(PATH);
+    expect(store.staging.pathOf(join(root, 'results/../results/./a.md'))).toBe(PATH);
+    expect(store.staging.pathOf(relative(process.cwd(), join(root, PATH)))).toBe(PATH);
+    expect(store.staging.pathOf(join(root, 'results/not-there.md'))).toBe('results/not-there.md');
     for (const elsewhere of [root, outside, join(outside, 'store-2/results/a.md'), '/etc/passwd', '/']) {
-      expect(store.pathOf(elsewhere)).toBeUndefined();
+      expect(store.staging.pathOf(elsewhere)).toBeUndefined();
     }
   });
 
@@ -511,9 +516,9 @@ describe('paths', () => {
     symlinkSync(root, link);
     for (const named of [root, link]) {
       const store = new FsStore(named, 0o600, 0o700);
-      expect(store.pathOf(join(root, PATH))).toBe(PATH);
-      expect(store.pathOf(join(link, PATH))).toBe(PATH);
-      expect(store.pathOf(join(link, 'results'))).toBe('results');
+      expect(store.staging.pathOf(join(root, PATH))).toBe(PATH);
+      expect(store.staging.pathOf(join(link, PATH))).toBe(PATH);
+      expect(store.staging.pathOf(join(link, 'results'))).toBe('results');
     }
   });
 
@@ -522,20 +527,20 @@ describe('paths', () => {
     file(join(outside, 'secrets/key'), '');
     mkdirSync(join(root, 'results'));
     symlinkSync(join(outside, 'secrets'), join(root, 'results/out'));
-    expect(store.pathOf(join(root, 'results/out/key'))).toBeUndefined();
+    expect(store.staging.pathOf(join(root, 'results/out/key'))).toBeUndefined();
     symlinkSync(join(root, 'results'), join(outside, 'in'));
     file(join(root, PATH), '');
-    expect(store.pathOf(join(outside, 'in/a.md'))).toBe(PATH);
+    expect(store.staging.pathOf(join(outside, 'in/a.md'))).toBe(PATH);
   });
 
   test('of links are those of the links, not of what they lead to', () => {
     const { store, root, outside } = place();
     mkdirSync(join(root, 'results'));
     symlinkSync(file(join(outside, 'secret'), ''), join(root, PATH));
-    expect(store.pathOf(join(root, PATH))).toBe(PATH);
+    expect(store.staging.pathOf(join(root, PATH))).toBe(PATH);
     file(join(root, 'results/b.md'), '');
     symlinkSync(join(root, 'results/b.md'), join(outside, 'link'));
-    expect(store.pathOf(join(outside, 'link'))).toBeUndefined();
+    expect(store.staging.pathOf(join(outside, 'link'))).toBeUndefined();
   });
 
   for (const name of [
@@ -555,32 +560,32 @@ describe('paths', () => {
     test(`go there and back with the name ${JSON.stringify(name.slice(0, 40))}`, async () => {
       const { store, root } = place();
       const path = `artifacts/t/1/${name}`;
-      const { evidence } = await store.put(path, 'odd', bytes('content'));
+      const { evidence } = await put(store, path, 'odd', bytes('content'));
       expect(evidence.path).toBe(path);
       expect(readFileSync(join(root, path), 'utf8')).toBe('content');
-      expect((await store.scan('artifacts')).paths).toEqual([path]);
-      expect(store.pathOf(join(root, path))).toBe(path);
-      expect(store.locate(path)).toBe(join(root, path));
+      expect((await store.list('artifacts')).paths).toEqual([path]);
+      expect(store.staging.pathOf(join(root, path))).toBe(path);
+      expect(store.staging.locate(path)).toBe(join(root, path));
       expect(fileURLToPath(store.refOf(path))).toBe(join(root, path));
-      expect(await store.check(await store.adopt(path, 'odd'))).toBeUndefined();
+      expect(await store.check(await adopt(store, path, 'odd'))).toBeUndefined();
     });
   }
 
   test('at the top of the store may begin with two dots as well', () => {
     const { store, root } = place();
     file(join(root, '..odd.md'), '');
-    expect(store.pathOf(join(root, '..odd.md'))).toBe('..odd.md');
+    expect(store.staging.pathOf(join(root, '..odd.md'))).toBe('..odd.md');
   });
 });
 
 describe('folders and modes', () => {
   test('a folder is prepared once, and is left alone the second time', async () => {
     const { store, root } = place();
-    const folder = await store.prepare('artifacts/t/1', 'claim', []);
+    const folder = store.staging.prepare('artifacts/t/1', 'claim', []);
     expect(realpathSync(folder)).toBe(join(realpathSync(root), 'artifacts/t/1'));
     file(join(folder, 'report.md'), 'content');
-    expect(await store.prepare('artifacts/t/1', 'claim', [])).toBe(folder);
-    expect((await store.scan('artifacts/t/1')).paths).toEqual(['artifacts/t/1/report.md']);
+    expect(store.staging.prepare('artifacts/t/1', 'claim', [])).toBe(folder);
+    expect((await store.list('artifacts/t/1')).paths).toEqual(['artifacts/t/1/report.md']);
   });
 
   for (const [who, fileMode, folderMode] of [

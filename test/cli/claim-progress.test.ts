@@ -18,6 +18,7 @@ describe('claim', () => {
       context_ref: `file://${q.path('.agentq/tasks/t.md')}`,
       attempt: 1,
       lease: { worker: 'r@host', expires_at: '2027-03-01T12:05:00.000Z', seconds: 300 },
+      context_file: q.path('.agentq/tasks/t.md'),
       result_file: q.path('.agentq/results/t.md'),
       artifacts_dir: q.path('.agentq/artifacts/t/1'),
       drift: [],

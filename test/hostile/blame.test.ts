@@ -41,13 +41,13 @@ describe("an error that a child can cause is its attempt's", () => {
 
   test.for(errors)('%s', async (code, { q }) => {
     for (const error of [system(code), wrapped(code), new AgentqError('unreadable-file', 'x', 'y', system(code))])
-      expect(blame(error, await groundOf(q))).toEqual({ on: 'attempt', reason: error.message, retry: true });
+      expect(await blame(error, await groundOf(q))).toEqual({ on: 'attempt', reason: error.message, retry: true });
   });
 
   test.for(['unreadable-file', 'missing-artifacts', 'invalid-name', 'too-large'] as const)(
     '%s',
     async (code, { q }) => {
-      expect(blame(new AgentqError(code, 'said'), await groundOf(q))).toEqual({
+      expect(await blame(new AgentqError(code, 'said'), await groundOf(q))).toEqual({
         on: 'attempt',
         reason: 'said',
         retry: true,
@@ -56,11 +56,11 @@ describe("an error that a child can cause is its attempt's", () => {
   );
 
   test('a mistake in the program', async ({ q }) => {
-    expect(blame(new TypeError('x is not y'), await groundOf(q))).toMatchObject({ on: 'attempt', retry: true });
+    expect(await blame(new TypeError('x is not y'), await groundOf(q))).toMatchObject({ on: 'attempt', retry: true });
   });
 
   test('a context that has drifted, and no attempt would do better', async ({ q }) => {
-    expect(blame(new AgentqError('drift', 'said'), await groundOf(q))).toEqual({
+    expect(await blame(new AgentqError('drift', 'said'), await groundOf(q))).toEqual({
       on: 'attempt',
       reason: 'said',
       retry: false,
@@ -73,22 +73,25 @@ describe("an error of the machine is the machine's", () => {
     '%s',
     async (code, { q }) => {
       for (const error of [system(code), wrapped(code), new AgentqError('unreadable-file', 'x', 'y', system(code))])
-        expect(blame(error, await groundOf(q))).toMatchObject({ on: 'machine', error: { message: error.message } });
+        expect(await blame(error, await groundOf(q))).toMatchObject({
+          on: 'machine',
+          error: { message: error.message },
+        });
     },
   );
 
   test.for(['storage', 'busy', 'corrupt', 'newer-schema', 'no-workspace'] as const)('%s', async (code, { q }) => {
     const error = new AgentqError(code, 'said');
-    expect(blame(error, await groundOf(q))).toEqual({ on: 'machine', error });
+    expect(await blame(error, await groundOf(q))).toEqual({ on: 'machine', error });
   });
 
   test('a raw one is put into words', async ({ q }) => {
-    expect(blame(system('ENOSPC'), await groundOf(q))).toMatchObject({ error: { code: 'storage' } });
+    expect(await blame(system('ENOSPC'), await groundOf(q))).toMatchObject({ error: { code: 'storage' } });
   });
 
   test('any, where the workspace was moved', async ({ q }) => {
     const ground = await groundOf(q);
     renameSync(q.path('.agentq'), q.path('moved'));
-    expect(blame(system('ENOENT'), ground)).toMatchObject({ on: 'machine', error: { code: 'storage' } });
+    expect(await blame(system('ENOENT'), ground)).toMatchObject({ on: 'machine', error: { code: 'storage' } });
   });
 });

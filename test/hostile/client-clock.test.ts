@@ -25,7 +25,7 @@ async function clientWithClock(ahead: number): Promise<Services & { readonly fil
   const backend = await openBackend(options);
   onTestFinished(() => backend.close());
   const store = new FsStore(workspace.dir, 0o600, 0o700);
-  store.make('store');
+  await store.make('store');
   const file = join(folder, 'diff.md');
   writeFileSync(file, 'the diff');
   return { workspace, backend, store, clock: () => now + ahead, monotonic: () => 0, newId: () => 'fresh', file };

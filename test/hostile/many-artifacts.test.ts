@@ -11,7 +11,7 @@ const MANY = 2_000;
 
 test('other work of the process runs between the files that are stored', async () => {
   const store = new FsStore(scratchFolder(), 0o600, 0o700);
-  store.make('store');
+  await store.make('store');
   const pieces = Array.from({ length: 50 }, (_, n) => ({
     path: `artifacts/t/1/${n}.txt`,
     name: `${n}`,
@@ -20,7 +20,7 @@ test('other work of the process runs between the files that are stored', async (
   const stored: Stored[] = [];
   const seen = new Set<number>();
   const look = setInterval(() => seen.add(stored.length), 0);
-  await store.keep(pieces, stored);
+  await store.put(pieces, stored);
   clearInterval(look);
   expect(stored).toHaveLength(50);
   expect(seen.size).toBeGreaterThan(10);

@@ -67,7 +67,7 @@ base(
     const backend = await openBackend(storeOptions(dir));
     onTestFinished(() => backend.close());
     const store = new FsStore(dir, 0o600, 0o700);
-    store.make('store');
+    await store.make('store');
     const services = {
       store,
       backend,

@@ -1,10 +1,10 @@
 import { existsSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import type { ArtifactStore, Stored } from '../../artifacts/store.ts';
+import type { ArtifactStore } from '../../artifacts/store.ts';
 import type { Archive, StoreCopy } from '../../backend/archive.ts';
 import { AgentqError } from '../../core/errors.ts';
 import type { Drift, Evidence } from '../../core/evidence/evidence.ts';
-import { evidenceOf, findDrift } from '../evidence/verify.ts';
+import { evidenceOf } from '../evidence/verify.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
 /** The services for a backup. */
@@ -91,7 +91,7 @@ function refuseTarget({ dir }: Workspace, { file, force }: BackupRequest): void 
     throw new AgentqError('conflict', `${file} exists already`, 'name another file, or replace it: --force');
 }
 
-/** Copies the files that match their record. They are hashed during the copy. */
+/** Copies the files that match their record. They are hashed before and during the copy. */
 async function copyEvidence(
   { store, storeIn }: BackupServices,
   evidence: readonly Evidence[],
@@ -99,25 +99,39 @@ async function copyEvidence(
 ): Promise<readonly Drift[]> {
   const copied = storeIn(folder);
   // The copy gets the id of the store, so that it can replace the store.
-  copied.make(store.identity() ?? 'backup');
-  const drift = await findDrift(store, evidence);
-  const lost = new Set(drift.map((one) => one.evidence));
-  const pieces = evidence.filter((one) => !lost.has(one));
-  return [...drift, ...(await copyPieces(store, copied, pieces))];
+  await copied.make((await store.identity()) ?? 'backup');
+  const { files, drift } = await fetchAll(store, evidence);
+  return [...drift, ...(await copyFiles(files, copied))];
 }
 
-/**
- * Copies evidence from one store to the same places in another. @returns the evidence that does not match its record
- */
-export async function copyPieces(
-  from: ArtifactStore,
-  to: ArtifactStore,
+/** Evidence and where its content is on the local disk. */
+export interface FetchedFile {
+  readonly evidence: Evidence;
+  readonly file: string;
+}
+
+/** Brings evidence to the local disk, as far as it matches its record. */
+export async function fetchAll(
+  store: ArtifactStore,
   evidence: readonly Evidence[],
-): Promise<readonly Drift[]> {
-  const stored: Stored[] = [];
-  const pieces = evidence.map(({ path, name }) => ({ path, name, source: { file: from.locate(path), own: true } }));
-  await to.keep(pieces, stored);
-  return evidence
+): Promise<{ readonly files: readonly FetchedFile[]; readonly drift: readonly Drift[] }> {
+  const files: FetchedFile[] = [];
+  const drifts: Drift[] = [];
+  for (const one of evidence) {
+    const { file, drift } = await store.fetch(one);
+    if (drift === undefined) files.push({ evidence: one, file });
+    else drifts.push(drift);
+  }
+  return { files, drift: drifts };
+}
+
+/** Copies evidence to the same places in a store. @returns the evidence that was changed meanwhile */
+export async function copyFiles(files: readonly FetchedFile[], to: ArtifactStore): Promise<readonly Drift[]> {
+  const stored = await to.put(
+    files.map(({ evidence: { path, name }, file }) => ({ path, name, source: { file, own: true } })),
+  );
+  return files
+    .map(({ evidence }) => evidence)
     .filter((one, n) => stored[n]?.evidence.sha256 !== one.sha256 || stored[n].evidence.path !== one.path)
     .map((one) => ({ evidence: one, kind: 'changed' }));
 }

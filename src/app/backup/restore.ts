@@ -3,7 +3,16 @@ import { describeDrift } from '../../artifacts/store.ts';
 import type { Restored } from '../../backend/archive.ts';
 import { AgentqError } from '../../core/errors.ts';
 import type { Drift, Evidence } from '../../core/evidence/evidence.ts';
-import { type BackupServices, contentOf, copyPieces, evidenceFolder, storageError } from './backup.ts';
+import { checkSource } from '../../files/source-file.ts';
+import {
+  type BackupServices,
+  contentOf,
+  copyFiles,
+  evidenceFolder,
+  fetchAll,
+  type FetchedFile,
+  storageError,
+} from './backup.ts';
 import { findDrift } from '../evidence/verify.ts';
 
 export interface RestoreReport extends Restored {
@@ -30,7 +39,7 @@ export async function restore(
   { file, force }: { readonly file: string; readonly force: boolean },
 ): Promise<RestoreReport> {
   const { archive, store, storeIn, workspace } = services;
-  await store.examine({ file });
+  checkSource({ file });
   if (!force && archive.occupied) {
     throw new AgentqError(
       'conflict',
@@ -44,8 +53,7 @@ export async function restore(
     const { listing, selfContained: self_contained } = copy;
     const beside = storeIn(evidenceFolder(file));
     const kept = (listing?.evidence ?? []).filter((one) => one.kept);
-    const usable = await verified(beside, kept, force);
-    const brought_back = await bringBack(beside, store, usable);
+    const brought_back = await bringBack(await verified(beside, kept, force), store);
     const restored = archive.restore(copy);
     const drift = await findDrift(store, evidence);
     return { ...restored, ...(listing && { made_at: listing.made_at }), self_contained, evidence, brought_back, drift };
@@ -55,8 +63,12 @@ export async function restore(
 }
 
 /** @returns the files that match the list. @throws AgentqError `drift` if one does not, unless that is accepted */
-async function verified(beside: ArtifactStore, kept: readonly Evidence[], accept: boolean): Promise<Evidence[]> {
-  const drift = await findDrift(beside, kept);
+async function verified(
+  beside: ArtifactStore,
+  kept: readonly Evidence[],
+  accept: boolean,
+): Promise<readonly FetchedFile[]> {
+  const { files, drift } = await fetchAll(beside, kept);
   const [first] = drift;
   if (first && !accept) {
     throw new AgentqError(
@@ -65,17 +77,19 @@ async function verified(beside: ArtifactStore, kept: readonly Evidence[], accept
       '--force restores the queue anyway',
     );
   }
-  const bad = new Set(drift.map((one) => one.evidence));
-  return kept.filter((one) => !bad.has(one));
+  return files;
 }
 
 /** @returns how many pieces were missing */
-async function bringBack(from: ArtifactStore, to: ArtifactStore, evidence: readonly Evidence[]): Promise<number> {
-  const missing = (await findDrift(to, evidence)).filter(({ kind }) => kind === 'missing');
-  await copyPieces(
-    from,
-    to,
-    missing.map((one) => one.evidence),
+async function bringBack(files: readonly FetchedFile[], store: ArtifactStore): Promise<number> {
+  const found = await findDrift(
+    store,
+    files.map(({ evidence }) => evidence),
   );
-  return missing.length;
+  const missing = new Set(found.filter(({ kind }) => kind === 'missing').map(({ evidence }) => evidence));
+  await copyFiles(
+    files.filter(({ evidence }) => missing.has(evidence)),
+    store,
+  );
+  return missing.size;
 }

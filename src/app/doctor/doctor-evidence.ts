@@ -1,4 +1,4 @@
-import { describeDrift } from '../../artifacts/store.ts';
+import { type ArtifactStore, describeDrift, type Listing } from '../../artifacts/store.ts';
 import { isFinished } from '../../core/task/task.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import { everyTask } from '../every-task.ts';
@@ -16,7 +16,7 @@ const ABANDONED = 3_600_000;
  */
 export async function diagnoseEvidence(services: Services, repair: boolean): Promise<readonly Diagnosis[]> {
   const { workspace, store } = services;
-  const away = awayStore(store);
+  const away = await awayStore(store);
   if (away) return [problem(workspace.storeDir, `${away.message} (${away.hint})`)];
   const recorded = new Set<string>();
   const open = new Set<string>();
@@ -40,9 +40,12 @@ export async function diagnoseEvidence(services: Services, repair: boolean): Pro
     found.push(
       advice(workspace.storeDir, 'the store has no marker, so a missing disk would not be noticed: agentq init'),
     );
-  found.push(...(await age.diagnose(services)));
-  found.push(...(await unrecordedResults(services, recorded, open)));
-  found.push(...(await closedFolders(services)));
+  // Listed only now, because evidence may have been recorded while the tasks were read.
+  const listing = await listAll(store);
+  found.push(...(await age.diagnose(services, listing)));
+  found.push(...unrecordedResults(listing, recorded, open));
+  // Folders of the store that are not readable for this user, or are not folders.
+  found.push(...listing.closed.map((folder) => problem(folder.path, folder.problem)));
   found.push(...(await halfWritten(services, repair)));
   return found;
 }
@@ -55,17 +58,17 @@ function advice(subject: string, what: string): Diagnosis {
   return { subject, problem: what, severity: 'advice', repaired: false };
 }
 
-/** A result file without a completion. The task may still be open and complete later. */
-async function unrecordedResults({ store }: Services, recorded: Set<string>, open: Set<string>): Promise<Diagnosis[]> {
-  return (await store.scan('results')).paths
-    .filter((path) => !recorded.has(path) && !open.has(placeOf(path)?.id ?? ''))
-    .map((path) => advice(path, 'no completion names this result'));
+/** The files of all folders of the store. */
+async function listAll(store: ArtifactStore): Promise<Listing> {
+  const listings = await Promise.all(['tasks', 'results', 'artifacts'].map((folder) => store.list(folder)));
+  return { paths: listings.flatMap(({ paths }) => paths), closed: listings.flatMap(({ closed }) => closed) };
 }
 
-/** Folders of the store that are not readable for this user, or are not folders. */
-async function closedFolders({ store }: Services): Promise<Diagnosis[]> {
-  const scans = await Promise.all(['tasks', 'results', 'artifacts'].map((folder) => store.scan(folder)));
-  return scans.flatMap(({ closed }) => closed).map((folder) => problem(folder.path, folder.problem));
+/** A result file without a completion. The task may still be open and complete later. */
+function unrecordedResults({ paths }: Listing, recorded: Set<string>, open: Set<string>): Diagnosis[] {
+  return paths
+    .filter((path) => path.startsWith('results/') && !recorded.has(path) && !open.has(placeOf(path)?.id ?? ''))
+    .map((path) => advice(path, 'no completion names this result'));
 }
 
 /** Incomplete files of processes that were killed while they stored a file. */

@@ -1,3 +1,4 @@
+import type { Listing } from '../../artifacts/store.ts';
 import { nextAttempt, type Task } from '../../core/task/task.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import { placeOf } from '../evidence/evidence-paths.ts';
@@ -24,14 +25,12 @@ export class EvidenceAge {
     for (const { path } of [...(result ? [result] : []), ...artifacts]) this.#recorded.set(path, at);
   }
 
-  async diagnose(services: Services): Promise<readonly Diagnosis[]> {
-    const { workspace, store, backend } = services;
+  /** @param listing of all folders of the store */
+  async diagnose(services: Services, { paths, closed }: Listing): Promise<readonly Diagnosis[]> {
+    const { workspace, backend } = services;
     if (backend.forgets) return [];
-    const scans = await Promise.all(['tasks', 'results', 'artifacts'].map((folder) => store.scan(folder)));
-    const paths = scans.flatMap((scan) => scan.paths);
-    const complete = scans.every(({ closed }) => closed.length === 0);
     const unknown = await this.#unknown(services, paths);
-    const missing = complete ? this.#lastMissing(new Set(paths)) : 0;
+    const missing = closed.length === 0 ? this.#lastMissing(new Set(paths)) : 0;
     const advise = (problem: string): Diagnosis => ({
       subject: workspace.storeDir,
       problem,

@@ -1,5 +1,5 @@
 import { parse } from 'node:path';
-import type { ArtifactStore } from '../../artifacts/store.ts';
+import type { Staging } from '../../artifacts/staging.ts';
 import type { Attempt, TaskIn } from '../../core/task/task.ts';
 
 /*
@@ -74,7 +74,7 @@ export function claimOf({ number, worker, started_at }: Attempt): string {
  * @returns the folder of its artifacts on the local disk
  * @throws AgentqError `storage`; `unreadable-file` if a file or link of an earlier attempt blocks the path
  */
-export function prepareAttempt(store: ArtifactStore, { id, attempts, lease }: TaskIn<'working'>): Promise<string> {
+export function prepareAttempt(staging: Staging, { id, attempts, lease }: TaskIn<'working'>): string {
   const attempt = attempts.find(({ number }) => number === lease.attempt)!;
-  return store.prepare(attemptFolder(id, attempt.number), claimOf(attempt), [resultPath(id, attempt.number)]);
+  return staging.prepare(attemptFolder(id, attempt.number), claimOf(attempt), [resultPath(id, attempt.number)]);
 }

@@ -1,10 +1,12 @@
 import { lstatSync, statSync } from 'node:fs';
 import { parse } from 'node:path';
-import type { ArtifactStore, FileSource, Piece } from '../../artifacts/store.ts';
+import type { Staging } from '../../artifacts/staging.ts';
+import type { ArtifactStore, Source, Stored } from '../../artifacts/store.ts';
 import { AgentqError } from '../../core/errors.ts';
 import type { Evidence } from '../../core/evidence/evidence.ts';
 import { checkName, nearestArtifactName } from '../../core/identifiers.ts';
-import type { Attempt } from '../../core/task/task.ts';
+import { checkSource, type FileSource } from '../../files/source-file.ts';
+import type { Attempt, Task } from '../../core/task/task.ts';
 import { artifactsFolder, attemptFolder, claimOf, type EvidencePlace, placeOf, resultPath } from './evidence-paths.ts';
 
 export interface NamedFile {
@@ -13,14 +15,14 @@ export interface NamedFile {
   readonly file: string;
 }
 
-/** A piece of evidence from a worker, before it is stored and hashed. */
-export interface PendingEvidence extends FileSource {
+/** A piece of evidence from a worker, before the change that names it. */
+export interface PendingEvidence {
   readonly name: string;
   /** Its path in the store. */
   readonly path: string;
-  /** Whether it is already there. */
-  readonly inPlace: boolean;
   readonly size: number;
+  /** What has to be stored, or the record of a file that is in the store already. */
+  readonly source: Source | { readonly kept: Evidence };
 }
 
 /** The attempt whose evidence is collected. It was claimed, or it only names its files. */
@@ -29,10 +31,26 @@ export interface EvidenceOwner {
   readonly number: number;
   /** Absent if it was not claimed. */
   readonly attempt?: Attempt | undefined;
+  /** Whether the file at a path in the staging folder was written since the claim. */
+  readonly wrote: (path: string) => boolean;
+  /** Its files that are in the store already. */
+  readonly kept: readonly Evidence[];
   /** Receives a warning for each nearby file that is left out. */
   readonly warn: (line: string) => void;
   /** Receives links and other entries that are no regular files, if the attempt left any. */
   readonly onIrregular: (line: string) => void;
+}
+
+/** The attempt of a task with this number. */
+export function ownerOf(
+  staging: Staging,
+  task: Task,
+  number: number,
+  more: Pick<EvidenceOwner, 'kept' | 'warn' | 'onIrregular'>,
+): EvidenceOwner {
+  const attempt = task.attempts.find((one) => one.number === number);
+  const wrote = attempt ? staging.writtenSince(attemptFolder(task.id, number), claimOf(attempt)) : () => false;
+  return { id: task.id, number, attempt, wrote, ...more };
 }
 
 /**
@@ -40,64 +58,73 @@ export interface EvidenceOwner {
  * the file name. Older files and files in other places may belong to another attempt, so they must be named.
  * @throws AgentqError `unreadable-file`, `invalid-name`, `usage`
  */
-export async function pendingArtifacts(
-  store: ArtifactStore,
+export function pendingArtifacts(
+  staging: Staging,
   owner: EvidenceOwner,
   named: readonly NamedFile[],
-): Promise<PendingEvidence[]> {
+): PendingEvidence[] {
   const { id, number } = owner;
   const pending = new Map<string, PendingEvidence>();
   for (const { name, file } of named) {
     checkName('artifact name', name);
     if (pending.has(name))
       throw new AgentqError('usage', `the artifact ${name} is named twice`, 'give each its own name');
-    const known = pathIn(store, file, 'artifact', id);
-    const inPlace = known !== undefined;
-    const path = known ?? `${attemptFolder(id, number)}/${name}${parse(file).ext}`;
-    pending.set(name, { name, file, path, inPlace, size: await sizeOf(store, { file }) });
+    const staged = pathIn(staging, file, 'artifact', id);
+    const path = staged ?? `${attemptFolder(id, number)}/${name}${parse(file).ext}`;
+    pending.set(name, { name, path, size: sizeOf({ file }), source: staged === undefined ? { file } : { staged } });
   }
   const taken = new Set([...pending.values()].map(({ path }) => path));
-  for (const [name, path] of await found(store, owner, taken)) {
+  for (const [name, path] of found(staging, owner, taken)) {
     if (taken.has(path) || pending.has(name)) continue;
-    const source = { file: store.locate(path), own: true };
-    pending.set(name, { name, ...source, path, inPlace: true, size: await sizeOf(store, source) });
+    const kept = owner.kept.find((one) => one.path === path);
+    const size = kept?.size ?? sizeOf({ file: staging.locate(path), own: true });
+    pending.set(name, { name, path, size, source: kept ? { kept } : { staged: path } });
   }
   return [...pending.values()];
 }
 
 /** The result file at the path from the claim; undefined if the attempt wrote none. */
-export async function ownResult(store: ArtifactStore, owner: EvidenceOwner): Promise<FileSource | undefined> {
-  const { id, number, attempt, warn } = owner;
+export function ownResult(
+  staging: Staging,
+  { id, number, attempt, wrote, warn }: EvidenceOwner,
+): FileSource | undefined {
   const path = resultPath(id, number);
-  const file = store.locate(path);
+  const file = staging.locate(path);
   if (!(lstatSync(file, { throwIfNoEntry: false })?.size ?? 0)) return undefined;
-  const written = attempt && (await store.writtenSince(attemptFolder(id, number), claimOf(attempt), [path]));
-  if (written?.length) return { file, own: true };
+  if (wrote(path)) return { file, own: true };
   warn(`${path} is left out: ${leftOut(attempt)}; name it with --result-file`);
   return undefined;
 }
 
 /** @throws AgentqError `unreadable-file` */
-export async function pendingResult(
-  store: ArtifactStore,
-  { id, number }: EvidenceOwner,
-  source: FileSource,
-): Promise<PendingEvidence> {
-  const known = pathIn(store, source.file, 'result', id);
-  const path = known ?? resultPath(id, number);
-  return { name: 'result', ...source, path, inPlace: known !== undefined, size: await sizeOf(store, source) };
+export function pendingResult(staging: Staging, { id, number }: EvidenceOwner, source: FileSource): PendingEvidence {
+  const staged = pathIn(staging, source.file, 'result', id);
+  const path = staged ?? resultPath(id, number);
+  return { name: 'result', path, size: sizeOf(source), source: staged === undefined ? source : { staged } };
 }
 
-/** The path of a file in the store if it is in a place of that kind of this task. */
-function pathIn(store: ArtifactStore, file: string, kind: EvidencePlace['kind'], id: string): string | undefined {
-  const path = store.pathOf(file);
+/** The path of a file in the staging folder if it is in a place of that kind of this task. */
+function pathIn(staging: Staging, file: string, kind: EvidencePlace['kind'], id: string): string | undefined {
+  const path = staging.pathOf(file);
   const place = path === undefined ? undefined : placeOf(path);
   return place?.kind === kind && place.id === id ? path : undefined;
 }
 
-/** The request to the store. */
-export function pieceOf({ name, file, own, path, inPlace }: PendingEvidence): Piece {
-  return { name, path, ...(!inPlace && { source: { file, ...(own && { own }) } }) };
+/**
+ * Stores what is not in the store yet.
+ * @param stored receives each stored file, also if a later one fails
+ * @returns the records of all files, in order
+ */
+export async function keepEvidence(
+  store: ArtifactStore,
+  pending: readonly PendingEvidence[],
+  stored: Stored[],
+): Promise<readonly Evidence[]> {
+  const pieces = pending.flatMap(({ name, path, source }) => ('kept' in source ? [] : [{ name, path, source }]));
+  const fresh = (await store.put(pieces, stored)).values();
+  return pending.map(({ name, source }) =>
+    'kept' in source ? { ...source.kept, name } : fresh.next().value!.evidence,
+  );
 }
 
 /** The expected record, as far as it is known before the file is read. */
@@ -105,8 +132,8 @@ export function unread({ name, path, size }: PendingEvidence): Evidence {
   return { name, path, size, sha256: '' };
 }
 
-async function sizeOf(store: ArtifactStore, source: FileSource): Promise<number> {
-  await store.examine(source);
+function sizeOf(source: FileSource): number {
+  checkSource(source);
   return (source.own ? lstatSync(source.file) : statSync(source.file)).size;
 }
 
@@ -115,24 +142,23 @@ async function sizeOf(store: ArtifactStore, source: FileSource): Promise<number>
  * @param named files that are skipped, because they are named
  * @throws AgentqError `unreadable-file` if a part of the folder is not readable
  */
-async function found(store: ArtifactStore, owner: EvidenceOwner, named: Set<string>): Promise<Map<string, string>> {
-  const { id, number, attempt, warn, onIrregular } = owner;
+function found(staging: Staging, owner: EvidenceOwner, named: Set<string>): Map<string, string> {
+  const { id, number, attempt, wrote, kept, warn, onIrregular } = owner;
   const folder = attemptFolder(id, number);
-  const { paths, closed, unnamed, irregular } = await store.scan(folder);
+  const { paths, closed, unnamed, irregular } = staging.scan(folder);
   const [first] = closed;
   if (attempt && first) throw new AgentqError('unreadable-file', `${first.path}: ${first.problem}`, 'check its mode');
-  const own = attempt ? await store.writtenSince(folder, claimOf(attempt), paths) : [];
-  const top = (await store.scan(artifactsFolder(id))).paths.filter(isInNoAttempt);
-  const fresh = new Set(own);
+  const beside = staging.scan(artifactsFolder(id), (one) => isInNoAttempt(`${one}/file`)).paths.filter(isInNoAttempt);
+  const own = new Set([...kept.map(({ path }) => path), ...paths.filter(wrote)]);
   warnOf(
-    [...top, ...paths.filter((path) => !fresh.has(path))].filter((path) => !named.has(path)),
+    [...beside, ...paths].filter((path) => !named.has(path) && !own.has(path)),
     attempt,
     warn,
   );
   if (unnamed.length > 0) warn(`left out, because their names are not UTF-8: ${few(unnamed)}`);
   const odd = irregular.filter(({ path }) => !named.has(path)).map(({ path, kind }) => `${path} (${kind})`);
   if (odd.length > 0) onIrregular(`left out, because only regular files are kept: ${few(odd)}`);
-  return namesOf(own, folder);
+  return namesOf([...own].toSorted(), folder);
 }
 
 /** Whether it is in the folder of the task's artifacts, and not in the folder of an attempt. */

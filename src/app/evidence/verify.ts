@@ -1,7 +1,8 @@
-import type { ArtifactStore } from '../../artifacts/store.ts';
+import { type ArtifactStore, describeDrift } from '../../artifacts/store.ts';
 import { AgentqError } from '../../core/errors.ts';
 import type { Drift, Evidence } from '../../core/evidence/evidence.ts';
 import type { Task } from '../../core/task/task.ts';
+import type { Services } from '../workspace/services.ts';
 
 /** Every file that is recorded in the task's history. */
 export function evidenceOf(task: Task): readonly Evidence[] {
@@ -18,9 +19,9 @@ export function evidenceOf(task: Task): readonly Evidence[] {
 }
 
 /** The error of a store that is missing or is not the store of the workspace; undefined if it is there. */
-export function awayStore(store: ArtifactStore): AgentqError | undefined {
+export async function awayStore(store: ArtifactStore): Promise<AgentqError | undefined> {
   try {
-    store.attend();
+    await store.attend();
     return undefined;
   } catch (error) {
     if (error instanceof AgentqError) return error;
@@ -36,4 +37,29 @@ export async function findDrift(store: ArtifactStore, evidence: readonly Evidenc
     if (drift) drifts.push(drift);
   }
   return drifts;
+}
+
+/**
+ * Brings evidence to the local disk and checks it.
+ * @param take receives the content piece by piece; what it received counts only if this function returns
+ * @returns the path of the file on the local disk
+ * @throws AgentqError `drift` if it does not match its record; `storage` if it was recorded in another store and is not
+ *   in this one
+ */
+export async function fetchEvidence(
+  { store, workspace }: Pick<Services, 'store' | 'workspace'>,
+  evidence: Evidence,
+  take?: (bytes: Uint8Array) => void,
+): Promise<string> {
+  const { file, drift } = await store.fetch(evidence, take);
+  if (drift === undefined) return file;
+  const { storeId, storeDir } = workspace;
+  if (storeId !== undefined && (evidence.store ?? storeId) !== storeId) {
+    throw new AgentqError(
+      'storage',
+      `${evidence.name} (${evidence.path}) was recorded in another store than ${storeDir}`,
+      'is the right disk mounted?',
+    );
+  }
+  throw new AgentqError('drift', describeDrift(drift), `restore ${store.placeOf(evidence.path)}, or do not trust it`);
 }

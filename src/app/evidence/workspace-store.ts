@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import type { ArtifactStore } from '../../artifacts/store.ts';
 import type { Backend } from '../../backend/backend.ts';
 import { AgentqError } from '../../core/errors.ts';
@@ -12,8 +11,8 @@ import { noteStore, type Workspace } from '../workspace/workspace.ts';
  * @param freshId the id for a new store
  * @throws AgentqError `storage`
  */
-export function takeStore(workspace: Workspace, store: ArtifactStore, freshId: string): void {
-  noteStore(workspace, store.make(freshId));
+export async function takeStore(workspace: Workspace, store: ArtifactStore, freshId: string): Promise<void> {
+  noteStore(workspace, await store.make(freshId));
 }
 
 /**
@@ -24,7 +23,7 @@ export function takeStore(workspace: Workspace, store: ArtifactStore, freshId: s
  * @throws AgentqError `storage` if another store or no store is there
  */
 export async function findStore({ workspace, store, backend }: Services, freshId: string): Promise<boolean> {
-  const found = store.identity();
+  const found = await store.identity();
   const noted = workspace.storeId;
   const recorded = await recordedEvidence(store, backend);
   if (recorded === 'elsewhere' && noted === undefined) return false;
@@ -36,8 +35,8 @@ export async function findStore({ workspace, store, backend }: Services, freshId
     );
   }
   if (recorded === 'none' && found === undefined && noted === undefined) return false;
-  if (recorded !== 'here' && found === undefined && noted !== undefined) refuseEmpty(workspace, store);
-  takeStore(workspace, store, found ?? noted ?? freshId);
+  if (recorded !== 'here' && found === undefined && noted !== undefined) await refuseEmpty(workspace, store);
+  await takeStore(workspace, store, found ?? noted ?? freshId);
   return true;
 }
 
@@ -46,12 +45,12 @@ export async function findStore({ workspace, store, backend }: Services, freshId
  * place, the user wants the store there.
  * @throws AgentqError `storage` if the folder at its path is not a store
  */
-function refuseEmpty({ dir, storeDir, storeMoved }: Workspace, store: ArtifactStore): void {
-  if (storeDir === dir || storeMoved || existsSync(store.locate('tasks'))) return;
+async function refuseEmpty({ dir, storeDir, storeMoved }: Workspace, store: ArtifactStore): Promise<void> {
+  if (storeDir === dir || storeMoved || (await store.isMade())) return;
   throw new AgentqError(
     'storage',
     `the store is missing: ${storeDir}`,
-    `is its disk mounted? for a new store in its place: mkdir -p ${store.locate('tasks')}, then agentq init`,
+    `is its disk mounted? for a new store in its place: mkdir -p ${store.placeOf('tasks')}, then agentq init`,
   );
 }
 

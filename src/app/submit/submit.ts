@@ -1,15 +1,15 @@
 import { extname } from 'node:path';
-import type { ArtifactStore, Source, Stored } from '../../artifacts/store.ts';
+import type { ArtifactStore, Piece, Stored } from '../../artifacts/store.ts';
 import type { CommandOf } from '../../core/task/command.ts';
 import type { Request } from '../../backend/backend.ts';
 import { checkEnvelopeSize, type Envelope } from '../../core/envelope/envelope.ts';
 import { decide } from '../../core/task/decide.ts';
 import { AgentqError, type ErrorCode, isAway, MayTakeEffect } from '../../core/errors.ts';
-import type { Evidence } from '../../core/evidence/evidence.ts';
 import { checkName } from '../../core/identifiers.ts';
 import { resultsQueue } from '../../core/envelope/reply-to.ts';
 import type { Submission } from '../../core/envelope/submission.ts';
 import type { Task } from '../../core/task/task.ts';
+import { checkSource, type LocalSource } from '../../files/source-file.ts';
 import { rolePolicy } from '../workspace/config.ts';
 import { applyCommand } from '../apply-command.ts';
 import { keepInOutbox } from '../outbox/outbox.ts';
@@ -20,7 +20,7 @@ import { takeBack } from '../evidence/take-back.ts';
 
 export interface Draft {
   readonly submission: Submission;
-  readonly context?: Source;
+  readonly context?: LocalSource;
   readonly allowSecret: boolean;
   /** Whether to save it in the outbox during an outage. */
   readonly offlineOk?: boolean | undefined;
@@ -63,8 +63,8 @@ function submitLater(services: Services, { task_id, command }: StagedSubmit): Om
 /** A valid submission, before any part of it is stored. */
 export interface Prepared {
   readonly envelope: Envelope;
-  readonly context?: Source | undefined;
-  /** The path of the context if it is already in the store. */
+  readonly context?: LocalSource | undefined;
+  /** The path of the context if it lies in the staging folder. */
   readonly place?: string | undefined;
   /** Whether the id was created for this submit. */
   readonly fresh: boolean;
@@ -73,7 +73,7 @@ export interface Prepared {
 /** Checks a draft and adds the defaults. It stores nothing, so that an invalid row of a batch leaves no files. */
 export async function prepare(services: Services, { submission, context, allowSecret }: Draft): Promise<Prepared> {
   if (!allowSecret) await refuseSecretFields(submission);
-  const place = context && 'file' in context ? services.store.pathOf(context.file) : undefined;
+  const place = context && 'file' in context ? services.store.staging.pathOf(context.file) : undefined;
   const chosen = await chooseId(submission, place);
   const task_id = chosen ?? services.newId();
   const from = submission.from!;
@@ -86,7 +86,7 @@ export async function prepare(services: Services, { submission, context, allowSe
     );
   }
   checkEnvelopeSize(envelope);
-  if (context) await services.store.examine(context);
+  if (context && 'file' in context) checkSource(context);
   return { envelope, context, place, fresh: chosen === undefined };
 }
 
@@ -110,7 +110,7 @@ export async function keep(services: Services, { envelope, context, place, fresh
     task_id,
     command: { type: 'submit', envelope: named, context: evidence, max_attempts, fresh },
     stored,
-    warnings: await searchForSecret(store, evidence),
+    warnings: await searchForSecret(stored),
   };
 }
 
@@ -182,17 +182,23 @@ function isContext(path: string | undefined): path is string {
 async function keepContext(
   store: ArtifactStore,
   id: string,
-  context: Source,
+  context: LocalSource,
   place: string | undefined,
 ): Promise<Stored> {
-  if (isContext(place)) return { evidence: await store.adopt(place, 'context'), created: false };
-  const extension =
-    'file' in context && /^\.[A-Za-z0-9]{1,16}$/.test(extname(context.file)) ? extname(context.file) : '.md';
-  return store.put(contextPath(id, extension), 'context', context);
+  const [stored] = await store.put([{ name: 'context', ...contextPlace(id, context, place) }]);
+  return stored!;
 }
 
-async function searchForSecret(store: ArtifactStore, { path }: Evidence): Promise<string[]> {
-  const found = await findSecretInFile(store.locate(path));
+/** A file in the store's own tasks/ folder keeps its name. */
+function contextPlace(id: string, context: LocalSource, place: string | undefined): Pick<Piece, 'path' | 'source'> {
+  if (isContext(place)) return { path: place, source: { staged: place } };
+  const extension =
+    'file' in context && /^\.[A-Za-z0-9]{1,16}$/.test(extname(context.file)) ? extname(context.file) : '.md';
+  return { path: contextPath(id, extension), source: context };
+}
+
+async function searchForSecret({ evidence: { path }, file }: Stored): Promise<string[]> {
+  const found = await findSecretInFile(file);
   return found === undefined
     ? []
     : [`${path} seems to contain ${found}: all users with access to the store can read it`];

@@ -97,7 +97,8 @@ export class AttemptRun {
     const scratch = scratchFolder(this.#services.workspace, this.id, this.#attempt);
     try {
       this.#keepLease();
-      const end = await this.#attend(scratch).catch((error: unknown) => endOfError(blame(error, this.#options.ground)));
+      const { ground } = this.#options;
+      const end = await this.#attend(scratch).catch(async (error: unknown) => endOfError(await blame(error, ground)));
       const at = this.#endedAt ?? this.#services.clock();
       return await this.#settlement.record(end, { at, log: this.#log });
     } finally {
@@ -123,20 +124,20 @@ export class AttemptRun {
     }
     const { store, workspace } = this.#services;
     const { ground, warn } = this.#options;
-    store.attend();
+    await store.attend();
     // An existing folder does not belong to this attempt: its content is not the result.
     removeScratch(scratch);
     mkdirSync(workspace.runDir, { recursive: true, mode: workspace.modes.folder });
     mkdirSync(scratch, { mode: workspace.modes.folder });
-    const input = await brief(store, this.#task, contextFile(scratch));
-    const folder = await prepareAttempt(store, this.#task);
+    const input = await brief(this.#services, this.#task, contextFile(scratch));
+    const folder = prepareAttempt(store.staging, this.#task);
     const capture = new Capture(scratch, workspace.modes.file, (problem) =>
       this.#stopping.resolve({ kind: 'output-lost', problem }),
     );
     try {
       const end = await this.#supervise(capture, input, folder, scratch);
       // Checked before anything is written to the old path of the workspace.
-      const broken = ground.fault();
+      const broken = await ground.fault();
       if (broken) throw broken;
       this.#log = await capture.keepLog(store, `${attemptFolder(this.id, this.#attempt)}/log.txt`, (problem) =>
         warn(`${this.id}: its log is lost: ${problem}`),

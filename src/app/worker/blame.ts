@@ -50,8 +50,8 @@ const blamed: Readonly<Record<ErrorCode, 'attempt' | 'final' | 'machine' | 'caus
  * or the store itself is not usable, the cause is the machine, for every error. A bug in agentq counts against the
  * attempt, because otherwise it would end the worker after each restart.
  */
-export function blame(error: unknown, ground: Ground): Blame {
-  const broken = ground.fault();
+export async function blame(error: unknown, ground: Ground): Promise<Blame> {
+  const broken = await ground.fault();
   if (broken) return { on: 'machine', error: broken };
   const { message } = error as Error;
   const on = error instanceof AgentqError ? blamed[error.code] : 'cause';

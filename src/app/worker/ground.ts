@@ -6,9 +6,6 @@ import type { Workspace } from '../workspace/workspace.ts';
 /** The folders of attempts. */
 type Place = Pick<Services, 'workspace' | 'store'>;
 
-/** The folders of the store that every attempt needs for its evidence. */
-const needed = ['results', 'artifacts'];
-
 /**
  * The conditions for all attempts of a worker: the workspace is still the one in which the worker started, and the
  * store is usable.
@@ -23,7 +20,7 @@ export class Ground {
   }
 
   /** The reason why no attempt is possible; undefined if none is known. */
-  fault(): AgentqError | undefined {
+  async fault(): Promise<AgentqError | undefined> {
     const { workspace, store } = this.#services;
     try {
       if (identity(workspace.dir) !== this.#workspace) return moved(workspace);
@@ -34,14 +31,16 @@ export class Ground {
       return new AgentqError('storage', `the workspace cannot be used: ${message}`, 'may this user write there?');
     }
     try {
-      store.attend();
-      for (const folder of needed) checkOpen(store.locate(folder));
+      await store.probe();
+      return undefined;
     } catch (error) {
-      if (error instanceof AgentqError) return error;
+      if (!(error instanceof AgentqError)) throw error;
+      // A link in the place of a folder fails each attempt by itself.
+      if (error.code === 'unreadable-file') return undefined;
+      if (error.cause === undefined) return error;
       const hint = 'is its disk mounted, and may this user write there?';
-      return new AgentqError('storage', `the store cannot be used: ${(error as Error).message}`, hint);
+      return new AgentqError('storage', `the store cannot be used: ${error.message}`, hint, error.cause as Error);
     }
-    return undefined;
   }
 }
 

@@ -54,7 +54,7 @@ export class Settlement {
         return { id, attempt: lease.attempt, ...outcome };
       } catch (error) {
         const { message } = error as Error;
-        const next = endAfterError(end, error, blame(error, ground), tries);
+        const next = endAfterError(end, error, await blame(error, ground), tries);
         if (!next && !end.fault) throw error;
         if (!next) {
           // The end of the lease has the same effect.
@@ -100,7 +100,7 @@ export class Settlement {
       case 'fail':
         // This process may end before the broker is back.
         if (this.#services.backend.away) return await this.#keep(end, 'no connection to the broker', facts);
-        return end.tell === 'fail' ? await this.#fail(end, facts) : await this.#complete(end);
+        return end.tell === 'fail' ? await this.#fail(end, facts) : await this.#complete(end, facts);
       case 'release': {
         const { reason, backoff } = end;
         const wait = backoff && { backoff: this.#options.policy.backoff };
@@ -119,8 +119,8 @@ export class Settlement {
     return await this.#keep(end.change, end.why, facts);
   }
 
-  async #complete({ result }: Complete): Promise<Outcome> {
-    await complete(this.#services, this.#request(result), this.#task);
+  async #complete({ result }: Complete, { log }: EndFacts): Promise<Outcome> {
+    await complete(this.#services, this.#request(result, log), this.#task);
     return { outcome: 'completed' };
   }
 
@@ -130,9 +130,9 @@ export class Settlement {
     return { outcome: task.status === 'failed' ? 'failed' : 'retrying', reason };
   }
 
-  #request(result: ChildResult): CompleteRequest {
+  #request(result: ChildResult, kept: readonly Evidence[]): CompleteRequest {
     const warn = (line: string) => this.#options.warn(`${this.#task.id}: ${line}`);
-    return { id: this.#task.id, ...this.spoken, ...result, artifacts: [], allowSecret: true, warn };
+    return { id: this.#task.id, ...this.spoken, ...result, artifacts: [], kept, allowSecret: true, warn };
   }
 
   /** Reports that the processes of a cancelled attempt are gone, as soon as they are. */
@@ -153,11 +153,11 @@ export class Settlement {
     return { outcome: 'kept', reason: why };
   }
 
-  async #command(change: Complete | Fail, artifacts: readonly Evidence[]): Promise<OutboxCommand> {
+  async #command(change: Complete | Fail, log: readonly Evidence[]): Promise<OutboxCommand> {
     if (change.tell === 'complete')
-      return await completeLater(this.#services, this.#task, this.#request(change.result));
+      return await completeLater(this.#services, this.#task, this.#request(change.result, log));
     const { reason, retry } = change;
     const { backoff } = this.#options.policy;
-    return { type: 'fail', ...this.spoken, reason, artifacts, ...(retry && { backoff }) };
+    return { type: 'fail', ...this.spoken, reason, artifacts: log, ...(retry && { backoff }) };
   }
 }

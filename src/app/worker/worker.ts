@@ -103,7 +103,7 @@ export class Worker {
     const { role, worker, concurrency, policy, warn } = this.#options;
     await flushOutbox(this.#services, warn);
     while (!this.#draining && this.#running.size < concurrency) {
-      const fault = this.#ground.fault();
+      const fault = await this.#ground.fault();
       if (fault) {
         this.#fault ??= fault;
         this.#draining = true;

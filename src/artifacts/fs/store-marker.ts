@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path';
 import { AgentqError } from '../../core/errors.ts';
 import { createFile, syncFolder } from '../../files/durable-file.ts';
 import { readRegular } from '../../files/regular-file.ts';
-import { madeFolder, storeFolder } from './store-folder.ts';
-import type { StoreModes } from './store-modes.ts';
+import { madeFolder, storeFolder } from '../local/store-folder.ts';
+import type { StoreModes } from '../local/store-modes.ts';
 
 export const FOLDERS = ['tasks', 'results', 'artifacts'];
 
@@ -57,6 +57,11 @@ function makeRoot(root: string, mode: number): void {
   if (existsSync(root)) return;
   makeRoot(dirname(root), mode);
   madeFolder(root, mode);
+}
+
+/** Whether the folder of contexts is there, which `makeStore` creates first. */
+export function isMade(root: string): boolean {
+  return existsSync(join(root, FOLDERS[0]!));
 }
 
 /**

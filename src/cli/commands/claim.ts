@@ -4,7 +4,6 @@ import { rolePolicy } from '../../app/workspace/config.ts';
 import { prepareAttempt, resultPath } from '../../app/evidence/evidence-paths.ts';
 import { handOver } from '../../app/hand-over.ts';
 import type { Services } from '../../app/workspace/services.ts';
-import { findDrift } from '../../app/evidence/verify.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { name } from '../../core/identifiers.ts';
 import type { TaskIn } from '../../core/task/task.ts';
@@ -52,15 +51,19 @@ export const define: Define = (command, context) =>
 
 async function print(cli: Context, services: Services, task: TaskIn<'working'>, lease: number): Promise<void> {
   const { store } = services;
+  const { staging } = store;
   const { attempt, worker, expires_at } = task.lease;
+  const artifacts_dir = prepareAttempt(staging, task);
+  const context = task.context && (await store.fetch(task.context));
   const view: Output<'claim'> = {
     ...task.envelope,
     ...(task.context && { context_ref: store.refOf(task.context.path) }),
     attempt,
     lease: { worker, expires_at: iso(expires_at), seconds: lease / 1_000 },
-    result_file: store.locate(resultPath(task.id, attempt)),
-    artifacts_dir: await prepareAttempt(store, task),
-    drift: (await findDrift(store, task.context ? [task.context] : [])).map((drift) => driftView(store, drift)),
+    ...(context?.file !== undefined && { context_file: context.file }),
+    result_file: staging.locate(resultPath(task.id, attempt)),
+    artifacts_dir,
+    drift: context?.drift ? [driftView(store, context.drift)] : [],
   };
   for (const { name, kind } of view.drift)
     cli.io.talk(`agentq: warning: its ${name} is ${kind} since it was submitted`);
@@ -69,7 +72,7 @@ async function print(cli: Context, services: Services, task: TaskIn<'working'>, 
   cli.io.line(
     [
       `${task.id}  attempt ${attempt}, leased until ${view.lease.expires_at} unless renewed`,
-      ...(task.context ? [`context    ${visible(store.locate(task.context.path))}`] : []),
+      ...(task.context ? [`context    ${visible(view.context_file ?? store.placeOf(task.context.path))}`] : []),
       `result     ${visible(view.result_file)}`,
       `artifacts  ${visible(view.artifacts_dir)}`,
       ...(task.envelope.instructions === undefined ? [] : [`\n${visibleText(task.envelope.instructions)}`]),

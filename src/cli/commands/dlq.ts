@@ -76,7 +76,7 @@ async function show(cli: Context, id: string): Promise<void> {
   for (const line of taskLines(task, services.backend.now, style)) cli.io.line(line);
   for (const { outcome, artifacts = [] } of task.attempts.filter((attempt) => attempt.outcome !== undefined)) {
     for (const { name, path } of artifacts)
-      cli.io.line(`${style.dim(outcome.padEnd(10))} ${visible(`${name}: ${services.store.locate(path)}`)}`);
+      cli.io.line(`${style.dim(outcome.padEnd(10))} ${visible(`${name}: ${services.store.placeOf(path)}`)}`);
   }
 }
 

@@ -33,7 +33,7 @@ async function oneTask(services: Services, io: Io, id: string): Promise<void> {
   const { store, backend } = services;
   const task = await findTask(services, id);
   const differing = await findDrift(store, evidenceOf(task));
-  const away = differing.length > 0 ? awayStore(store) : undefined;
+  const away = differing.length > 0 ? await awayStore(store) : undefined;
   const drifts = away ? [] : differing;
   if (io.json) {
     io.data({

@@ -1,10 +1,10 @@
 import * as z from 'zod/mini';
-import type { Source } from '../../artifacts/store.ts';
 import { locate } from '../../app/workspace/current-folder.ts';
 import { submit } from '../../app/submit/submit.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { MAX_STDIN_BYTES } from '../../core/limits.ts';
 import { parseSubmission, type Submission } from '../../core/envelope/submission.ts';
+import type { LocalSource } from '../../files/source-file.ts';
 import type { Context } from '../context.ts';
 import { count, duration, names, parseFlags, span } from '../input/flags.ts';
 import { bar } from '../output/line.ts';
@@ -103,7 +103,7 @@ function fieldsOf(cli: Context, flags: Flags): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
-async function readContext(cli: Context, file: string): Promise<Source> {
+async function readContext(cli: Context, file: string): Promise<LocalSource> {
   return file === '-'
     ? { bytes: await readAll(cli.system.stdin, MAX_STDIN_BYTES, 'standard input', 'name a file') }
     : { file: locate(cli.system, file) };

@@ -138,6 +138,7 @@ export const outputs = {
     ...envelopeSchema().shape,
     attempt: z.number(),
     lease: z.object({ worker: z.string(), expires_at: Moment, seconds: z.number() }),
+    context_file: text,
     result_file: z.string(),
     artifacts_dir: z.string(),
     drift: z.array(DriftView),

@@ -4,9 +4,9 @@ import { FsStore } from '../../../src/artifacts/fs/fs-store.ts';
 /** Adopts every file of a folder of the store, and says so once they are kept. */
 const [root, folder] = process.argv.slice(2) as [string, string];
 const store = new FsStore(root, 0o600, 0o700);
-const { paths } = await store.scan(folder);
-await store.keep(
-  paths.map((path) => ({ path, name: path })),
+const { paths } = store.staging.scan(folder);
+await store.put(
+  paths.map((path) => ({ path, name: path, source: { staged: path } })),
   [],
 );
 writeSync(1, 'kept\n');

@@ -63,7 +63,8 @@ export class Capture {
     if (!this.spoke) return [];
     try {
       if (!isAt(this.logFile, this.#log)) throw new Error(`${this.logFile} was removed or replaced`);
-      return [(await store.put(path, 'log', { file: this.logFile, own: true })).evidence];
+      const stored = await store.put([{ path, name: 'log', source: { file: this.logFile, own: true } }]);
+      return stored.map(({ evidence }) => evidence);
     } catch (error) {
       onLoss((error as Error).message);
       return [];

@@ -17,26 +17,26 @@ export function contextFile(scratch: string): string {
 }
 
 /**
- * The variables that are added to the environment of a child. If the context is one file, its path is passed; otherwise
- * the context is written to a file first.
+ * The variables that are added to the environment of a child. If the brief is one file, its path is passed; otherwise
+ * the brief is written to a file first.
  */
 export function childEnvironment(
-  { store, workspace }: Services,
+  { workspace }: Services,
   task: Task,
   attempt: number,
   input: Brief,
   { scratch, resultFile, artifactsDir }: Places,
 ): NodeJS.ProcessEnv {
-  const { context, envelope } = task;
-  const asItLies = context && envelope.instructions === undefined;
-  if (!asItLies && !('file' in input)) writeFileSync(contextFile(scratch), input, { mode: workspace.modes.file });
+  const { envelope } = task;
+  const file = input.file ?? contextFile(scratch);
+  if (input.bytes && input.file === undefined) writeFileSync(file, input.bytes, { mode: workspace.modes.file });
   return {
     AGENTQ_DIR: workspace.dir,
     AGENTQ_AGENT: envelope.to,
     AGENTQ_ROLE: envelope.to,
     AGENTQ_TASK_ID: task.id,
     AGENTQ_ATTEMPT: String(attempt),
-    AGENTQ_CONTEXT_FILE: asItLies ? store.locate(context.path) : contextFile(scratch),
+    AGENTQ_CONTEXT_FILE: file,
     AGENTQ_RESULT_FILE: resultFile,
     AGENTQ_ARTIFACTS_DIR: artifactsDir,
   };

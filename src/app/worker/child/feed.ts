@@ -5,6 +5,6 @@ import type { Brief } from '../../brief.ts';
 /** Writes the brief to the standard input of a child. It is not an error if the child stops reading. */
 export function feed(stdin: Writable | undefined, brief: Brief): void {
   if (!stdin) return;
-  if ('file' in brief) pipeline(createReadStream(brief.file, { highWaterMark: 1024 * 1024 }), stdin, () => {});
-  else stdin.end(brief);
+  if (brief.bytes) stdin.end(brief.bytes);
+  else pipeline(createReadStream(brief.file, { highWaterMark: 1024 * 1024 }), stdin, () => {});
 }

@@ -2,9 +2,12 @@ import { isUtf8 } from 'node:buffer';
 import { type Dirent, lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { AgentqError } from '../../core/errors.ts';
-import type { Scan } from '../store.ts';
+import type { ClosedFolder, Scan } from '../staging.ts';
 import { TEMPORARY } from '../../files/durable-file.ts';
 import { notAFolder, storeFolder } from './store-folder.ts';
+
+type Enters = (folder: string) => boolean;
+const everywhere: Enters = () => true;
 
 /** Names that only agentq uses in a store. */
 const RESERVED = '.agentq-';
@@ -12,18 +15,27 @@ const RESERVED = '.agentq-';
 /**
  * The regular files below a folder, in order. Links are not followed. Unreadable folders are listed in the result and
  * cause no error, so that one unreadable folder does not hide the others.
+ * @param enters whether a folder below it belongs to the tree
  */
-export function scanFolder(root: string, folder: string): Scan {
-  const scan = walk(root, folder);
-  const paths = scan.paths.filter((path) => !nameOf(path).startsWith(RESERVED));
-  return { ...scan, paths: paths.toSorted() };
+export function scanFolder(root: string, folder: string, enters = everywhere): Scan {
+  return visible(safeWalk(root, folder, enters));
+}
+
+/** The same for a folder whose path was just checked. */
+export function scanChecked(root: string, folder: string): Scan {
+  return visible(walk(root, folder, everywhere));
 }
 
 /** Incomplete files of killed processes, not changed since `before` (ms since 1970). */
 export function halfWritten(root: string, folders: readonly string[], before: number): string[] {
   return folders
-    .flatMap((folder) => walk(root, folder).paths)
+    .flatMap((folder) => safeWalk(root, folder, everywhere).paths)
     .filter((path) => nameOf(path).startsWith(TEMPORARY) && touchedAt(join(root, path)) < before);
+}
+
+/** Without the names that only agentq uses. */
+function visible(scan: Scan): Scan {
+  return { ...scan, paths: scan.paths.filter((path) => !nameOf(path).startsWith(RESERVED)).toSorted() };
 }
 
 /** When a file was last written, in ms; Infinity if unknown. */
@@ -35,21 +47,30 @@ function touchedAt(file: string): number {
   }
 }
 
+function safeWalk(root: string, folder: string, enters: Enters): Scan {
+  try {
+    storeFolder(root, folder);
+  } catch (error) {
+    return { paths: [], closed: closedBy(folder, error), unnamed: [], irregular: [] };
+  }
+  return walk(root, folder, enters);
+}
+
 /**
  * It does not use the recursion of readdir, which follows links. It uses its own stack, because folders can be nested
  * without limit. Each folder is looked at once, after those above it: part by part from the root, 2,000 nested ones
  * would take minutes.
  */
-function walk(root: string, top: string): Mutable<Scan> {
+function walk(root: string, top: string, enters: Enters): Scan {
   const scan: Mutable<Scan> = { paths: [], closed: [], unnamed: [], irregular: [] };
   const folders = [top];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
-    for (const entry of entriesOf(root, top, folder, scan.closed)) {
+    for (const entry of entriesOf(root, folder, folder === top, scan.closed)) {
       const path = `${folder}/${entry.name.toString('utf8')}`;
       if (!isUtf8(entry.name)) scan.unnamed.push(path);
-      else if (entry.isDirectory()) folders.push(path);
       else if (entry.isFile()) scan.paths.push(path);
-      else scan.irregular.push({ path, kind: kindOf(entry) });
+      else if (!entry.isDirectory()) scan.irregular.push({ path, kind: kindOf(entry) });
+      else if (enters(path)) folders.push(path);
     }
   }
   return scan;
@@ -63,18 +84,21 @@ function kindOf(entry: Dirent<Buffer>): string {
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer U)[] ? U[] : T[K] };
 
-function entriesOf(root: string, top: string, folder: string, closed: Scan['closed'][number][]) {
+function entriesOf(root: string, folder: string, checked: boolean, closed: ClosedFolder[]): Dirent<Buffer>[] {
   try {
-    return readdirSync(folder === top ? storeFolder(root, folder) : realFolder(join(root, folder)), {
-      withFileTypes: true,
-      encoding: 'buffer',
-    });
+    const path = join(root, folder);
+    return readdirSync(checked ? path : realFolder(path), { withFileTypes: true, encoding: 'buffer' });
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return [];
-    closed.push({ path: folder, problem: error instanceof AgentqError ? message : `cannot be read: ${message}` });
+    closed.push(...closedBy(folder, error));
     return [];
   }
+}
+
+/** @returns the folder with the reason why it cannot be read; nothing if it is missing */
+function closedBy(path: string, error: unknown): ClosedFolder[] {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return [];
+  return [{ path, problem: error instanceof AgentqError ? message : `cannot be read: ${message}` }];
 }
 
 /** The path. @throws AgentqError `unreadable-file` if a link or a file is there now */

@@ -1,25 +1,17 @@
 import { accessSync, constants, lstatSync, statSync } from 'node:fs';
-import { AgentqError } from '../../core/errors.ts';
-import type { FileSource, Source } from '../store.ts';
-import { NotAFile } from '../../files/regular-file.ts';
+import { AgentqError } from '../core/errors.ts';
+import { NotAFile } from './regular-file.ts';
 
-/** Describes the problem of a source or of the store in one line. */
-export async function readable<T>(source: Source, run: () => Promise<T>): Promise<T> {
-  if ('file' in source) checkSource(source);
-  try {
-    return await run();
-  } catch (error) {
-    const { code, syscall, path, message } = error as NodeJS.ErrnoException;
-    if (error instanceof NotAFile || code === 'ELOOP') throw notAFile('file' in source ? source.file : message);
-    if (code === undefined || error instanceof AgentqError) throw error;
-    if ('file' in source && (syscall === 'read' || path === source.file))
-      throw unreadable(source.file, error as NodeJS.ErrnoException);
-    const hint = 'check the store: is its disk full, read-only or not writable for this user?';
-    throw new AgentqError('storage', message, hint, error as Error);
-  }
+/** What a file is written from: a file of the local disk, or bytes. */
+export type LocalSource = FileSource | { readonly bytes: Uint8Array };
+
+export interface FileSource {
+  readonly file: string;
+  /** Whether agentq found the file, and the user did not name it. Then it must not be a link. */
+  readonly own?: boolean;
 }
 
-/** @throws AgentqError `unreadable-file` if the source is not readable */
+/** Checks that a source is a readable regular file. @throws AgentqError `unreadable-file` */
 export function checkSource({ file, own = false }: FileSource): void {
   try {
     const info = own ? lstatSync(file) : statSync(file);
@@ -29,6 +21,18 @@ export function checkSource({ file, own = false }: FileSource): void {
   } catch (error) {
     throw error instanceof AgentqError ? error : unreadable(file, error as NodeJS.ErrnoException);
   }
+}
+
+/**
+ * The error of a failed copy of a source.
+ * @returns AgentqError `unreadable-file` if the source is the cause; undefined for other errors
+ */
+export function sourceError(error: unknown, source: LocalSource): AgentqError | undefined {
+  const { code, syscall, path, message } = error as NodeJS.ErrnoException;
+  const file = 'file' in source ? source.file : undefined;
+  if (error instanceof NotAFile || code === 'ELOOP') return notAFile(file ?? message);
+  const isSource = file !== undefined && code !== undefined && (syscall === 'read' || path === file);
+  return isSource ? unreadable(file, error as NodeJS.ErrnoException) : undefined;
 }
 
 function notAFile(file: string): AgentqError {

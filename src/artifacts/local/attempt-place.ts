@@ -1,8 +1,9 @@
 import { chmodSync, lstatSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { readRegular } from '../../files/regular-file.ts';
 import { storeFolder } from './store-folder.ts';
-import { scanFolder } from './store-scan.ts';
+import type { StoreModes } from './store-modes.ts';
+import { scanChecked } from './store-scan.ts';
 
 /** The files that were in the places of an attempt when its claim received them. */
 interface Snapshot {
@@ -13,8 +14,8 @@ interface Snapshot {
 }
 
 /**
- * Creates the folder of an attempt, and records the files that are already in it and in the other places of the
- * attempt: an older database may have had an attempt with the same name.
+ * Creates the folders of an attempt, and records the files that are already in its own one and in the other places of
+ * the attempt: an older database may have had an attempt with the same name.
  * @param others paths outside of the folder that the attempt may write as well
  * @returns where the folder lies
  */
@@ -23,45 +24,45 @@ export function giveFolder(
   folder: string,
   claim: string,
   others: readonly string[],
-  modes: { readonly file: number; readonly folder: number },
+  modes: StoreModes,
 ): string {
-  const above = storeFolder(root, dirname(folder), modes.folder);
   const path = storeFolder(root, folder, modes.folder);
+  for (const one of others) storeFolder(root, dirname(one), modes.folder);
   const before: Record<string, string> = {};
-  for (const one of [...scanFolder(root, folder).paths, ...others]) {
+  for (const one of [...scanChecked(root, folder).paths, ...others]) {
     const file = fileAt(root, one);
     if (file !== undefined) before[one] = file;
   }
-  const note = noteOf(above, folder);
+  const note = noteOf(path);
   rmSync(note, { force: true, recursive: true });
   writeFileSync(note, JSON.stringify({ claim, before } satisfies Snapshot), { flag: 'wx', mode: modes.file });
   chmodSync(note, modes.file); // independent of the umask
   return path;
 }
 
-/** The paths that were written since that claim received the folder; empty if it did not receive it. */
-export function writtenSince(root: string, folder: string, claim: string, paths: readonly string[]): string[] {
+/** Whether the file at a path was written since that claim received the folder; always false if it did not receive it. */
+export function writtenSince(root: string, folder: string, claim: string): (path: string) => boolean {
   const snapshot = readSnapshot(root, folder);
-  if (snapshot?.claim !== claim) return [];
+  if (snapshot?.claim !== claim) return () => false;
   const before = new Map(Object.entries(snapshot.before));
-  return paths.filter((path) => {
+  return (path) => {
     const file = fileAt(root, path);
     return file !== undefined && file !== before.get(path);
-  });
+  };
 }
 
 function readSnapshot(root: string, folder: string): Snapshot | undefined {
   try {
-    const above = storeFolder(root, dirname(folder));
-    return JSON.parse(readRegular(noteOf(above, folder)).toString('utf8')) as Snapshot;
+    storeFolder(root, dirname(folder));
+    return JSON.parse(readRegular(noteOf(join(root, folder))).toString('utf8')) as Snapshot;
   } catch {
     return undefined;
   }
 }
 
 /** Beside the folder, because a program may empty the folder before it writes. */
-function noteOf(above: string, folder: string): string {
-  return join(above, `.agentq-claim-${folder.slice(folder.lastIndexOf('/') + 1)}`);
+function noteOf(folder: string): string {
+  return join(dirname(folder), `.agentq-claim-${basename(folder)}`);
 }
 
 /**
