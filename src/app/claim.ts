@@ -13,7 +13,9 @@ export async function claim(
   signal?: AbortSignal,
 ): Promise<TaskIn<'working'> | undefined> {
   const { backend, monotonic } = services;
-  if (monotonic() >= deadline) return (await backend.claim(request)).task;
+  // A watch costs more than a claim, and is not needed if a task is ready.
+  const first = await backend.claim(request);
+  if (first.task || monotonic() >= deadline) return first.task;
   using watch = backend.watch({ role: request.role });
   for (;;) {
     const claimed = await backend.claim(request);

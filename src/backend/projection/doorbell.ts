@@ -21,22 +21,24 @@ export const bellsIn = (dir: string): string => join(dir, 'bells');
 const UNWATCHED_POLL = 500;
 
 /**
- * Wakes the processes that wait for a topic. Each topic has a file, which is written after a commit and watched by the
- * waiting processes. It guarantees nothing: a ring can be lost, and a waiting process must also check from time to
- * time.
+ * Wakes the processes that wait for a topic. Each topic that a process has ever waited for has a file, which is written
+ * after a commit and watched by the waiting processes. It guarantees nothing: a ring can be lost, and a waiting process
+ * must also check from time to time.
  */
 export class Doorbell {
   readonly #dir: string;
   readonly #fileMode: number;
   readonly #bells = new Map<string, number>();
   readonly #listeners: Listeners;
+  readonly #isShared: boolean;
   #watcher: FSWatcher | undefined;
 
-  /** @param listeners the callers to wake */
-  constructor(dir: string, fileMode: number, listeners = new Listeners()) {
+  /** @param listeners the callers to wake, if they do not come by {@link watch}: then a ring makes a missing file */
+  constructor(dir: string, fileMode: number, listeners?: Listeners) {
     this.#dir = dir;
     this.#fileMode = fileMode;
-    this.#listeners = listeners;
+    this.#listeners = listeners ?? new Listeners();
+    this.#isShared = listeners !== undefined;
   }
 
   static create(dir: string, mode: number): void {
@@ -47,27 +49,43 @@ export class Doorbell {
 
   ring(topic: Topic): void {
     try {
-      writeSync(this.#bell(nameOf(topic)), '.', 0);
+      const bell = this.#bell(nameOf(topic));
+      if (bell !== undefined) writeSync(bell, '.', 0);
     } catch {
       // Waiting processes see the change at their next slow check.
     }
   }
 
-  /** Open files are kept, and never truncated: to open or truncate costs more than the ring. */
-  #bell(name: string): number {
+  /**
+   * Open files are kept, and never truncated: to open or truncate costs more than the ring.
+   * @returns undefined if no process has waited for the topic yet
+   */
+  #bell(name: string): number | undefined {
     let bell = this.#bells.get(name);
     if (bell === undefined) {
       const path = join(this.#dir, name);
-      const fresh = !existsSync(path);
-      bell = openSync(path, constants.O_WRONLY | constants.O_CREAT, this.#fileMode);
-      if (fresh) fchmodSync(bell, this.#fileMode); // overrides the umask
+      if (this.#isShared ? !this.#make(name) : !existsSync(path)) return undefined;
+      bell = openSync(path, constants.O_WRONLY);
       this.#bells.set(name, bell);
     }
     return bell;
   }
 
+  #make(name: string): boolean {
+    const path = join(this.#dir, name);
+    if (existsSync(path)) return true;
+    try {
+      const bell = openSync(path, constants.O_WRONLY | constants.O_CREAT, this.#fileMode);
+      fchmodSync(bell, this.#fileMode); // overrides the umask
+      closeSync(bell);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   watch(topic: Topic): Watch {
-    const watched = this.listen();
+    const watched = this.#make(nameOf(topic)) && this.listen();
     return this.#listeners.watch(nameOf(topic), watched ? Infinity : UNWATCHED_POLL, () => {
       if (this.#listeners.none) this.#stop();
     });

@@ -101,7 +101,7 @@ export class SqliteBackend implements Backend {
       if (!isUnwritable(error)) throw error;
       // A claim that cannot be written cannot be made. If no task is ready, the answer needs no write.
       return this.#askOverlay(() => {
-        if (this.#ready(request.role)) throw error;
+        if (this.#isAnyReady(request.role)) throw error;
         return this.#nothing(request.role);
       });
     }
@@ -110,7 +110,7 @@ export class SqliteBackend implements Backend {
   #take(request: ClaimRequest): Claimed {
     const now = this.#given.now;
     const announced = this.#announce(request, now);
-    if (!announced && !this.#ready(request.role) && !this.#anythingDue(now)) return this.#nothing(request.role);
+    if (!announced && !this.#isAnyReady(request.role) && !this.#anythingDue(now)) return this.#nothing(request.role);
     const rings = new Rings();
     const { task, keep } = this.#db.transaction(() => {
       let written = this.#sweep(now, rings);
@@ -137,6 +137,11 @@ export class SqliteBackend implements Backend {
       role,
     );
     return stored && toRow(stored);
+  }
+
+  #isAnyReady(role: string): boolean {
+    const sql = "SELECT 1 FROM tasks INDEXED BY task_ready WHERE role = ? AND status = 'queued' LIMIT 1";
+    return this.#db.get(sql, role) !== undefined;
   }
 
   #nothing(role: string): Claimed {
