@@ -43,7 +43,7 @@ export class Connection {
     connection.#guard(() => {
       const db = connection.#db;
       if (!connection.#isEmpty()) return;
-      patiently(() => db.exec('PRAGMA journal_mode = WAL'));
+      patiently(() => db.exec(`PRAGMA page_size = ${form.pageSize}; PRAGMA journal_mode = WAL`));
       db.exec('BEGIN IMMEDIATE');
       if (connection.#isEmpty()) {
         const { schema, application, version } = form;

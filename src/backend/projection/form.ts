@@ -16,4 +16,6 @@ export interface Form {
    * nothing.
    */
   readonly synchronous: 'FULL' | 'NORMAL';
+  /** The size of a page of a new file, in bytes. */
+  readonly pageSize: number;
 }

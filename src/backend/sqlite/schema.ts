@@ -14,6 +14,8 @@ export const storeSchema: Form = {
   version: 1 + migrations.length,
   migrations,
   synchronous: 'FULL',
+  // A commit changes few rows on many pages, and syncs all of these pages.
+  pageSize: 2_048,
   schema: `${projectionSchema}
   CREATE TABLE messages (
     event INTEGER PRIMARY KEY,

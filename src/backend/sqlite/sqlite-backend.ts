@@ -158,6 +158,7 @@ export class SqliteBackend implements Backend {
 
   /** Appends the events that result from time alone. Within the caller's transaction. */
   #sweep(now: number, rings: Rings): number {
+    if (!this.#anythingDue(now)) return 0;
     const due = this.#db.all<StoredRow>(
       'SELECT n, state FROM tasks WHERE due_at <= ? ORDER BY due_at LIMIT ?',
       now,

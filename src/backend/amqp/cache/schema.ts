@@ -19,6 +19,7 @@ export const cacheSchema: Form = {
   application: 0x61677463, // "agtc" in ASCII
   version: 2,
   synchronous: 'NORMAL',
+  pageSize: 4_096,
   schema: `${projectionSchema}
   CREATE TABLE log (
     one        INTEGER PRIMARY KEY CHECK (one = 1),
