@@ -275,6 +275,17 @@ describe('making a store', () => {
     }
   }
 
+  test('makes the file of a bell when a process waits for it, and no sooner', async () => {
+    const dir = await storeOf(0);
+    const backend = await opened(dir);
+    await done(backend, submit('a'), complete('a'));
+    expect(readdirSync(join(dir, 'bells'))).toEqual([]);
+    using watch = (await opened(dir)).watch({ role: ROLE });
+    await done(backend, submit('b'));
+    expect(await watch.wait(20_000)).toBe(true);
+    expect(readdirSync(join(dir, 'bells'))).toEqual([`role-${ROLE}`]);
+  });
+
   test('leaves a folder that was there before with the mode that it had', async () => {
     const dir = join(scratchFolder(), 'home');
     mkdirSync(dir, { mode: 0o755 });
