@@ -7,6 +7,7 @@ import {
   type FSWatcher,
   mkdirSync,
   openSync,
+  statSync,
   watch,
   writeSync,
 } from 'node:fs';
@@ -96,13 +97,18 @@ export class Doorbell {
     if (this.#watcher) return true;
     try {
       this.#watcher = watch(this.#dir, { persistent: false }, (_event, name) => {
-        this.#listeners.ring(name ?? '');
+        if (name !== null && this.#isRung(name)) this.#listeners.ring(name);
       });
       this.#watcher.on('error', () => this.#stop());
       return true;
     } catch {
       return false;
     }
+  }
+
+  /** An empty file was made by a process that waits, and no ring has been written to it yet. */
+  #isRung(name: string): boolean {
+    return statSync(join(this.#dir, name), { throwIfNoEntry: false })?.size !== 0;
   }
 
   #stop(): void {
