@@ -39,6 +39,18 @@ export async function startRabbitMq(options: RabbitMqOptions = {}): Promise<Rabb
   });
 }
 
+/** Starts a cluster. The first node must outlive the others: it has the epmd of all. */
+export async function startRabbitMqCluster(size: number, options: RabbitMqOptions = {}): Promise<readonly RabbitMq[]> {
+  const first = await startRabbitMq(options);
+  try {
+    const others = Array.from({ length: size - 1 }, () => startRabbitMq({ ...options, peer: first.peer }));
+    return [first, ...(await Promise.all(others))];
+  } catch (error) {
+    await first.stop();
+    throw error;
+  }
+}
+
 /** A broker that a test may treat as badly as it likes. */
 export class RabbitMq {
   readonly #scripts: string;
@@ -70,6 +82,11 @@ export class RabbitMq {
   get pid(): number {
     if (!this.#server) throw new Error('the broker was never started');
     return this.#server.pid;
+  }
+
+  /** Whose cluster another node can join. */
+  get peer(): NonNullable<RabbitMqOptions['peer']> {
+    return this.#node;
   }
 
   /** All its files. Every process that belongs to it has this path in its environment. */
@@ -115,9 +132,9 @@ export class RabbitMq {
 
   /** One try to start it. @throws with the end of its log where it takes too long or ends */
   async boot(): Promise<void> {
-    const { env, folder, epmdPort } = this.#node;
+    const { env, folder, epmdPort, startsEpmd } = this.#node;
     await this.kill();
-    if (!this.#epmd?.running) {
+    if (startsEpmd && !this.#epmd?.running) {
       this.#epmd = await GuardedProcess.start(['epmd', '-port', `${epmdPort}`, '-address', '127.0.0.1'], env, folder);
       await this.#until('epmd', this.#epmd, () => accepts(epmdPort));
     }

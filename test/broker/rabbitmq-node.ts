@@ -11,14 +11,22 @@ export interface RabbitMqOptions {
   readonly plugins?: readonly string[];
   /** Further lines of rabbitmq.conf, such as `consumer_timeout = 5000`. */
   readonly config?: readonly string[];
+  /** A running node whose cluster the new one joins. */
+  readonly peer?: Pick<RabbitMqNode, 'name' | 'cookie' | 'epmdPort'>;
 }
 
 /** All that a node of RabbitMQ needs and shares with no other: ports, and a folder with its files. */
 export interface RabbitMqNode {
   readonly folder: string;
+  /** Of the Erlang node. */
+  readonly name: string;
+  /** The secret that the nodes of a cluster share. */
+  readonly cookie: string;
   readonly amqpPort: number;
   readonly tlsPort: number | undefined;
+  /** The nodes of a cluster share one epmd, which the first one starts. */
   readonly epmdPort: number;
+  readonly startsEpmd: boolean;
   /** The whole environment of its processes. Nothing that we inherited is in it but the PATH. */
   readonly env: Readonly<Record<string, string>>;
 }
@@ -27,9 +35,16 @@ export interface RabbitMqNode {
 const SERVER_ARGS = '+S 2:2 -kernel inet_dist_use_interface {127,0,0,1}';
 
 /** A new node, with files but not started. */
-export async function makeRabbitMqNode({ tls, plugins = [], config = [] }: RabbitMqOptions): Promise<RabbitMqNode> {
+export async function makeRabbitMqNode({
+  tls,
+  plugins = [],
+  config = [],
+  peer,
+}: RabbitMqOptions): Promise<RabbitMqNode> {
   const folder = mkdtempSync(join(tmpdir(), 'agentq-rabbitmq-'));
-  const [amqpPort, epmdPort, distPort] = [await freePort(), await freePort(), await freePort()];
+  const [amqpPort, distPort] = [await freePort(), await freePort()];
+  const name = `agentq-${randomBytes(4).toString('hex')}@localhost`;
+  const { epmdPort, cookie } = peer ?? { epmdPort: await freePort(), cookie: randomBytes(16).toString('hex') };
   const tlsPort = tls && (await freePort());
   const home = join(folder, 'home');
   mkdirSync(home);
@@ -38,14 +53,23 @@ export async function makeRabbitMqNode({ tls, plugins = [], config = [] }: Rabbi
     writeFileSync(path, text, { mode });
     return path;
   };
-  file('home/.erlang.cookie', randomBytes(16).toString('hex'), 0o400);
+  file('home/.erlang.cookie', cookie, 0o400);
   const listeners = [`listeners.tcp.1 = 127.0.0.1:${amqpPort}`, ...(tls ? tlsLines(tls, tlsPort!) : [])];
-  const lines = [...listeners, 'num_acceptors.tcp = 2', 'disk_free_limit.absolute = 1MB', ...config];
+  const lines = [
+    ...listeners,
+    'num_acceptors.tcp = 2',
+    'disk_free_limit.absolute = 1MB',
+    ...(peer ? peerLines(peer.name) : []),
+    ...config,
+  ];
   return {
     folder,
+    name,
+    cookie,
     amqpPort,
     tlsPort,
     epmdPort,
+    startsEpmd: peer === undefined,
     env: {
       PATH: process.env['PATH'] ?? '',
       LANG: 'C.UTF-8',
@@ -55,7 +79,7 @@ export async function makeRabbitMqNode({ tls, plugins = [], config = [] }: Rabbi
       ERL_CRASH_DUMP: join(folder, 'erl_crash.dump'),
       // We start epmd ourselves: the one that Erlang starts is a daemon that outlives everybody.
       ERL_FLAGS: '-start_epmd false',
-      RABBITMQ_NODENAME: `agentq-${randomBytes(4).toString('hex')}@localhost`,
+      RABBITMQ_NODENAME: name,
       RABBITMQ_DIST_PORT: `${distPort}`,
       RABBITMQ_MNESIA_BASE: join(folder, 'data'),
       RABBITMQ_LOG_BASE: folder,
@@ -73,6 +97,16 @@ export async function makeRabbitMqNode({ tls, plugins = [], config = [] }: Rabbi
       RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: SERVER_ARGS,
     },
   };
+}
+
+/** https://www.rabbitmq.com/docs/cluster-formation: a node without data joins the cluster of that one when it boots. */
+function peerLines(name: string): readonly string[] {
+  return [
+    'cluster_formation.peer_discovery_backend = classic_config',
+    `cluster_formation.classic_config.nodes.1 = ${name}`,
+    'cluster_formation.randomized_startup_delay_range.min = 0',
+    'cluster_formation.randomized_startup_delay_range.max = 1',
+  ];
 }
 
 function tlsLines({ ca, cert, key }: NonNullable<RabbitMqOptions['tls']>, port: number): readonly string[] {

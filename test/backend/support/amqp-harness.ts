@@ -103,10 +103,12 @@ export async function makeAmqpHarness({
   };
 }
 
+/** Also for a URL with several hosts and ports, which is none for `URL`. */
 export function withPrefix(url: string, prefix: string): string {
-  const parsed = new URL(url);
-  parsed.searchParams.set('prefix', prefix);
-  return parsed.href;
+  const [address = '', query] = url.split('?', 2);
+  const parameters = new URLSearchParams(query);
+  parameters.set('prefix', prefix);
+  return `${address}?${parameters.toString()}`;
 }
 
 /** Does something on a client of its own. */
