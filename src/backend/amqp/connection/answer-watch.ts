@@ -28,12 +28,12 @@ export async function whileAnswering<T>(
   request: Promise<T>,
 ): Promise<T> {
   const over = Promise.withResolvers<never>();
-  let { beats } = connection;
+  let { activity } = connection;
   // Counted in checks, not in time: a process that was suspended has not read what has arrived.
   let silence = 0;
   const looking = setInterval(() => {
-    silence = connection.beats === beats ? silence + INTERVAL : 0;
-    beats = connection.beats;
+    silence = connection.activity === activity ? silence + INTERVAL : 0;
+    activity = connection.activity;
     if (monotonic() < deadline) return;
     const { blocked } = connection;
     if (blocked !== undefined || silence >= patience) over.reject(new NoAnswer(blocked));

@@ -1,28 +1,28 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Channel, ChannelModel } from 'amqplib';
 import { ConnectionLost, Unroutable } from './broker-error.ts';
-import { Pulse } from './pulse.ts';
+import { BrokerActivity } from './broker-activity.ts';
 import { Publisher } from './publisher.ts';
 import type { Publication } from '../wire/publication.ts';
 
 /** How long to wait for the broker to close the connection, in ms. */
-const FAREWELL = 1_000;
+const CLOSE_TIMEOUT = 1_000;
 
 /** One connection, from its beginning to its end, and the channels on it. */
 export class BrokerConnection {
   /** When the previous connection was lost, if there was one: ms since 1970. */
-  readonly lostBefore: number | undefined;
+  readonly outageStart: number | undefined;
   readonly #model: ChannelModel;
-  readonly #pulse: Pulse;
+  readonly #activity: BrokerActivity;
   readonly #waiting = new Set<(error: Error) => void>();
   #closed = false;
   #blocked: string | undefined;
   #publisher: Promise<Publisher> | undefined;
 
-  constructor(model: ChannelModel, lostBefore: number | undefined) {
+  constructor(model: ChannelModel, outageStart: number | undefined) {
     this.#model = model;
-    this.#pulse = new Pulse(model);
-    this.lostBefore = lostBefore;
+    this.#activity = new BrokerActivity(model);
+    this.outageStart = outageStart;
     model.on('blocked', (reason: string) => (this.#blocked = reason));
     model.on('unblocked', () => (this.#blocked = undefined));
     model.on('close', (error?: Error) => {
@@ -67,8 +67,8 @@ export class BrokerConnection {
   }
 
   /** Grows as long as the broker answers, or accepts data that waits to be sent. Its heartbeats do not count. */
-  get beats(): number {
-    return this.#pulse.beats;
+  get activity(): number {
+    return this.#activity.count;
   }
 
   /** Why the broker currently accepts no messages; undefined if it does. */
@@ -89,7 +89,7 @@ export class BrokerConnection {
   }
 
   /** A separate channel with publisher confirms, for a caller that reads and publishes in that order. */
-  async sole(): Promise<{ readonly channel: Channel; readonly publisher: Publisher }> {
+  async confirmChannel(): Promise<{ readonly channel: Channel; readonly publisher: Publisher }> {
     const channel = await this.#model.createConfirmChannel();
     return { channel, publisher: new Publisher(channel) };
   }
@@ -105,7 +105,7 @@ export class BrokerConnection {
       await shared.publish(message);
     } catch (error) {
       if (error instanceof Unroutable || this.#closed || !shared.closed) throw error;
-      const { channel, publisher } = await this.sole();
+      const { channel, publisher } = await this.confirmChannel();
       await publisher.publish(message).finally(() => closeQuietly(channel));
     }
   }
@@ -113,7 +113,7 @@ export class BrokerConnection {
   /** One shared publisher, also for calls while it is being opened; a new one if the broker has closed the last. */
   #shared(): Promise<Publisher> {
     if (this.#publisher) return this.#publisher;
-    const opening = this.sole().then(({ channel, publisher }) => {
+    const opening = this.confirmChannel().then(({ channel, publisher }) => {
       channel.on('close', forget);
       return publisher;
     });
@@ -150,7 +150,7 @@ export class BrokerConnection {
     this.#closed = true;
     try {
       // A broker without free space does not even answer a close.
-      await Promise.race([this.#model.close(), lost, pause(FAREWELL, undefined, { ref: false })]);
+      await Promise.race([this.#model.close(), lost, pause(CLOSE_TIMEOUT, undefined, { ref: false })]);
     } catch {
       // The connection was already closed.
     }

@@ -14,8 +14,8 @@ export class UnackedMessages {
     this.#messages = messages;
   }
 
-  /** Removes them from their queue. @returns false if they were no longer held */
-  take(client: ReconnectingClient): Promise<boolean> {
+  /** Acknowledges them: the broker removes them from their queue. @returns false if they were no longer held */
+  ack(client: ReconnectingClient): Promise<boolean> {
     return client.withConnection(async (connection) => {
       if (connection !== this.#connection) return false;
       try {
@@ -32,7 +32,7 @@ export class UnackedMessages {
   }
 
   /** Returns them to their queue. */
-  release(client: ReconnectingClient): Promise<void> {
+  requeue(client: ReconnectingClient): Promise<void> {
     return client.withConnection(async (connection) => {
       if (connection === this.#connection) await closeQuietly(this.#channel);
     });

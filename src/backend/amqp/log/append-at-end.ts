@@ -29,7 +29,7 @@ export async function appendAtEnd(
   message: Publication,
   { patience, ready, marker }: Appending,
 ): Promise<number> {
-  const { channel, publisher } = await connection.sole();
+  const { channel, publisher } = await connection.confirmChannel();
   const failed = Promise.withResolvers<never>();
   const seen = Promise.withResolvers<number>();
   let following: Publication | undefined;

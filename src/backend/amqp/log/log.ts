@@ -216,7 +216,7 @@ export class Log {
 
   /** Writes the length of the outage to the log, before any other entry on a new connection. */
   async #recordOutage(connection: BrokerConnection, reader: LogReader): Promise<void> {
-    const from = connection.lostBefore;
+    const from = connection.outageStart;
     if (from === undefined) return;
     // A broker that has just started accepts connections before its log is available.
     await reader.attached;

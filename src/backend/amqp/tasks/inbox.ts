@@ -42,11 +42,11 @@ export class Inbox {
       async acknowledge() {
         if (done) return;
         // If the connection was lost meanwhile, the messages are in their queue again.
-        if (!(await unacked.take(client))) await takeOut(client, queue, copies);
+        if (!(await unacked.ack(client))) await takeOut(client, queue, copies);
         done = true;
       },
       async release() {
-        if (!done) await unacked.release(client);
+        if (!done) await unacked.requeue(client);
         done = true;
       },
     };

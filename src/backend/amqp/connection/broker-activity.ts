@@ -13,9 +13,9 @@ interface Driver {
  * Whether the broker is active on a connection. Heartbeats, which use channel 0, do not count: a broker may send them
  * and answer no request.
  */
-export class Pulse {
+export class BrokerActivity {
   readonly #stream: Socket;
-  #beats = 0;
+  #count = 0;
   #taken = 0;
 
   constructor({ connection }: ChannelModel) {
@@ -23,18 +23,18 @@ export class Pulse {
     this.#stream = driver.stream;
     const accept = driver.accept;
     driver.accept = (frame) => {
-      if (frame.channel !== 0) this.#beats++;
+      if (frame.channel !== 0) this.#count++;
       accept.call(driver, frame);
     };
   }
 
-  /** Grows with every answer, and when a part of a backlog was accepted since the last look. */
-  get beats(): number {
+  /** Grows with every frame from the broker, and if it has accepted a part of a backlog since the last call. */
+  get count(): number {
     const { bytesWritten, writableLength } = this.#stream;
     const taken = bytesWritten - writableLength;
     // Data that fits into the system's buffers is accepted even if the broker does not read it.
-    if (writableLength > 0 && taken > this.#taken) this.#beats++;
+    if (writableLength > 0 && taken > this.#taken) this.#count++;
     this.#taken = taken;
-    return this.#beats;
+    return this.#count;
   }
 }
