@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /** The tests that need a broker. Only a run with one of them among its files waits for one to start. */
@@ -10,6 +11,8 @@ export default defineConfig({
     hookTimeout: 60_000,
     // A worker that is interrupted must not leave its processes behind.
     pool: 'forks',
+    // Most files wait most of the time: for a broker that starts, a lease that ends, a worker that polls.
+    maxWorkers: Math.max(4, availableParallelism()),
     projects: [
       { extends: true, test: { name: 'local', include: ['test/**/*.test.ts'], exclude: BROKER } },
       { extends: true, test: { name: 'broker', include: BROKER, globalSetup: 'test/broker/global-setup.ts' } },

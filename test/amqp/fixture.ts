@@ -1,6 +1,8 @@
 import { test as base } from 'vitest';
+import { takeTopology } from '../backend/support/topology-pool.ts';
 import { amqpUrl } from '../broker/shared-broker.ts';
-import { type Machine, Site } from './site.ts';
+import { preparedMachines } from './prepared-machines.ts';
+import { type Machine, ROLES, Site } from './site.ts';
 
 /** A coordinator and two workers, each on a machine of its own. */
 export interface Cast {
@@ -10,14 +12,34 @@ export interface Cast {
   readonly two: Machine;
 }
 
+/** What `init` declares for a site. */
+const DECLARED = {
+  roles: ROLES,
+  replyTos: ['results.coordinator'],
+  replicated: false,
+  retention: { days: 30, bytes: 10_000_000_000 },
+};
+
 export async function castOf(site: Site): Promise<Cast> {
   const lead = await site.machine('lead');
   const [one, two] = await Promise.all([site.machine('one'), site.machine('two')]);
   return { site, lead, one, two };
 }
 
-/** Each test's own machines, and own names on the broker that all tests share. */
-export const test = base.extend('cast', async ({ task: _task }, { onCleanup }) => {
+/** Each test's own machines, on exchanges and queues that no other test uses meanwhile. It must not change those. */
+export const test = base.extend('cast', async ({ task: _task }, { onCleanup }): Promise<Cast> => {
+  const { names, giveBack } = await takeTopology(DECLARED);
+  const site = new Site(amqpUrl(), { prefix: names.prefix });
+  onCleanup(async () => {
+    await site.clear();
+    await giveBack();
+  });
+  const [lead, one, two] = await preparedMachines(site, ['lead', 'one', 'two']);
+  return { site, lead: lead!, one: one!, two: two! };
+});
+
+/** The same, for tests that change exchanges and queues: nobody uses these again. */
+export const ownTest = base.extend('cast', async ({ task: _task }, { onCleanup }): Promise<Cast> => {
   const site = new Site(amqpUrl());
   onCleanup(() => site.close());
   return castOf(site);

@@ -17,7 +17,8 @@ import { remove } from '../../src/backend/amqp/topology/declare.ts';
 import { Names } from '../../src/backend/amqp/wire/names.ts';
 import { topologyOf } from '../../src/backend/amqp/topology/topology.ts';
 import type { Output, TaskView } from '../../src/cli/output/schemas.ts';
-import { onClient, withPrefix } from '../backend/support/amqp-harness.ts';
+import { withPrefix } from '../backend/support/amqp-harness.ts';
+import { onClient } from '../backend/support/on-client.ts';
 import { processesWith } from '../broker/marked-processes.ts';
 import { Program, until, Worker } from '../worker/harness.ts';
 

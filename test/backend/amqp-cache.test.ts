@@ -20,7 +20,8 @@ import {
   ROLE,
   submit,
 } from './contract/say.ts';
-import { type AmqpHarness, makeAmqpHarness, onClient } from './support/amqp-harness.ts';
+import { type AmqpHarness, makeAmqpHarness } from './support/amqp-harness.ts';
+import { onClient } from './support/on-client.ts';
 import { BrokerHand } from './support/broker-hand.ts';
 
 async function setUp(): Promise<AmqpHarness> {

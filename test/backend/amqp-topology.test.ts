@@ -7,7 +7,8 @@ import { AmqpTopology } from '../../src/backend/amqp/topology/set-up.ts';
 import type { BrokerOptions } from '../../src/backend/options.ts';
 import { amqpUrl } from '../broker/shared-broker.ts';
 import { SECOND } from './contract/say.ts';
-import { onClient, withPrefix } from './support/amqp-harness.ts';
+import { withPrefix } from './support/amqp-harness.ts';
+import { onClient } from './support/on-client.ts';
 
 const given = { clock: Date.now, random: Math.random };
 const wish = { roles: ['coder', 'tester'], coordinators: ['lead'] };

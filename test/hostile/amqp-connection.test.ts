@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import type { Publication } from '../../src/backend/amqp/wire/publication.ts';
-import { makeAmqpHarness, onClient } from '../backend/support/amqp-harness.ts';
+import { makeAmqpHarness } from '../backend/support/amqp-harness.ts';
+import { onClient } from '../backend/support/on-client.ts';
 import { FrameSplitter } from '../broker/amqp-frames.ts';
 import { amqpUrl } from '../broker/shared-broker.ts';
 import { startProxy } from '../broker/tcp-proxy.ts';

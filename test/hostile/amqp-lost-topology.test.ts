@@ -1,6 +1,6 @@
 import amqplib, { type Channel } from 'amqplib';
 import { describe, expect } from 'vitest';
-import { test } from '../amqp/fixture.ts';
+import { ownTest as test } from '../amqp/fixture.ts';
 import { type Site, SLOW } from '../amqp/site.ts';
 
 const MISSING = { exit: 27, code: 'topology' };

@@ -3,7 +3,7 @@ import { describe, expect, onTestFinished } from 'vitest';
 import type { Output } from '../../src/cli/output/schemas.ts';
 import { amqpUrl } from '../broker/shared-broker.ts';
 import { freePort } from '../broker/free-port.ts';
-import { test } from '../amqp/fixture.ts';
+import { ownTest, test } from '../amqp/fixture.ts';
 import { type Machine, Site, SLOW } from '../amqp/site.ts';
 
 /** The URL of the site with something else in it. */
@@ -63,7 +63,7 @@ describe('the outbox', { timeout: SLOW }, () => {
     expect(await lead.task('b')).toMatchObject({ status: 'completed' });
   });
 
-  test('an entry whose role has no queue waits, and those behind it are told', async ({ cast: { site, lead } }) => {
+  ownTest('an entry whose role has no queue waits, and those behind it are told', async ({ cast: { site, lead } }) => {
     await lead.submit('a');
     await lead.ok('claim', '--as', 'r');
     await submitOffline(site, lead, 'p', 'nobody');

@@ -1,9 +1,4 @@
-import amqplib from 'amqplib';
-import { declare } from '../../../src/backend/amqp/topology/declare.ts';
-import { parseBrokerUrl } from '../../../src/backend/amqp/connection/broker-url.ts';
-import { ReconnectingClient } from '../../../src/backend/amqp/connection/reconnecting-client.ts';
-import { Names } from '../../../src/backend/amqp/wire/names.ts';
-import { type Topology, topologyOf } from '../../../src/backend/amqp/topology/topology.ts';
+import type { Names } from '../../../src/backend/amqp/wire/names.ts';
 import type { Backend } from '../../../src/backend/backend.ts';
 import { openBackend } from '../../../src/backend/open.ts';
 import type { BackendOptions, BrokerOptions } from '../../../src/backend/options.ts';
@@ -11,6 +6,7 @@ import { amqpUrl } from '../../broker/shared-broker.ts';
 import { startProxy, type TcpProxy } from '../../broker/tcp-proxy.ts';
 import type { Harness } from '../contract/harness.ts';
 import { makeFolder, removeFolder } from './scratch.ts';
+import { takeTopology } from './topology-pool.ts';
 
 /** The roles that the tests of the contract send tasks to. */
 const ROLES = ['coder', 'reviewer', 'tester', 'a', 'ab', 'a-b', 'a_b', 'A'];
@@ -27,11 +23,9 @@ export interface AmqpHarness extends Harness {
   readonly openWith: (options: BackendOptions) => Promise<Backend>;
 }
 
-let made = 0;
-
 /**
- * Exchanges and queues of their own on the broker that all share. Every other connection is on another machine: it
- * has a cache of its own.
+ * Exchanges and queues on the broker of the run that no other test uses meanwhile. Every other connection is on another
+ * machine: it has a cache of its own.
  */
 export async function makeAmqpHarness({
   replicated = false,
@@ -39,11 +33,8 @@ export async function makeAmqpHarness({
   retention = { days: 30, bytes: 1e9 },
 } = {}): Promise<AmqpHarness> {
   let now = Date.UTC(2027, 0, 31);
-  const prefix = `t${process.pid.toString(36)}-${(made++).toString(36)}-${Math.floor(Math.random() * 1e9).toString(36)}`;
-  const url = withPrefix(amqpUrl(), prefix);
-  const names = new Names(prefix);
-  const topology = topologyOf({ names, roles, replyTos: [], replicated, retention });
-  await onClient(url, (client) => declare(client, topology));
+  const { names, giveBack } = await takeTopology({ roles, replyTos: [], replicated, retention });
+  const url = withPrefix(amqpUrl(), names.prefix);
   const folders: string[] = [];
   const folder = () => folders[folders.push(makeFolder()) - 1]!;
   const shared = folder();
@@ -97,7 +88,7 @@ export async function makeAmqpHarness({
     async close() {
       for (const backend of connections) await backend.close();
       for (const proxy of proxies) await proxy.close();
-      await remove(url, topology, names);
+      await giveBack();
       for (const one of folders) removeFolder(one);
     },
   };
@@ -109,31 +100,4 @@ export function withPrefix(url: string, prefix: string): string {
   const parameters = new URLSearchParams(query);
   parameters.set('prefix', prefix);
   return `${address}?${parameters.toString()}`;
-}
-
-/** Does something on a client of its own. */
-export async function onClient<T>(url: string, body: (client: ReconnectingClient) => Promise<T>): Promise<T> {
-  const client = new ReconnectingClient(parseBrokerUrl(url), {
-    patience: PATIENCE,
-    say: () => {},
-    clock: Date.now,
-    random: Math.random,
-  });
-  try {
-    return await body(client);
-  } finally {
-    await client.close();
-  }
-}
-
-async function remove(url: string, { queues, exchanges }: Topology, names: Names): Promise<void> {
-  const plain = new URL(url);
-  plain.search = '';
-  const connection = await amqplib.connect(plain.href);
-  const channel = await connection.createChannel();
-  for (const { name } of queues) await channel.deleteQueue(name);
-  for (const replyTo of ['results.lead', 'team.1', 'team.10', 'results.unknown'])
-    await channel.deleteQueue(names.results(replyTo));
-  for (const { name } of exchanges) await channel.deleteExchange(name);
-  await connection.close();
 }
