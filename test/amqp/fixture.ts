@@ -1,7 +1,7 @@
 import { test as base } from 'vitest';
 import { takeTopology } from '../backend/support/topology-pool.ts';
 import { amqpUrl } from '../broker/shared-broker.ts';
-import { preparedMachines } from './prepared-machines.ts';
+import { copyOf, preparedMachines } from './prepared-machines.ts';
 import { type Machine, ROLES, Site } from './site.ts';
 
 /** A coordinator and two workers, each on a machine of its own. */
@@ -20,10 +20,10 @@ const DECLARED = {
   retention: { days: 30, bytes: 10_000_000_000 },
 };
 
+/** Sets up the coordinator by `init`, and the workers as copies of its workspace. */
 export async function castOf(site: Site): Promise<Cast> {
   const lead = await site.machine('lead');
-  const [one, two] = await Promise.all([site.machine('one'), site.machine('two')]);
-  return { site, lead, one, two };
+  return { site, lead, one: copyOf(lead, 'one'), two: copyOf(lead, 'two') };
 }
 
 /** Each test's own machines, on exchanges and queues that no other test uses meanwhile. It must not change those. */

@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, test as base } from 'vitest';
 import type { Output } from '../../src/cli/output/schemas.ts';
+import { JointOutage } from '../broker/joint-outage.ts';
 import { type RabbitMq, startRabbitMq } from '../broker/private-rabbitmq.ts';
 import { until } from '../worker/harness.ts';
 import { castOf } from './fixture.ts';
@@ -15,10 +16,6 @@ const OUTAGE = { timeout: BOOTS + 120_000 };
 const COMEBACK = { timeout: 120_000, interval: 50 };
 
 let broker: RabbitMq;
-let site: Site;
-let lead: Machine;
-let one: Machine;
-let two: Machine;
 
 beforeAll(async () => {
   broker = await startRabbitMq();
@@ -29,12 +26,33 @@ beforeAll(async () => {
 }, BOOTS);
 afterAll(() => broker.stop());
 
-beforeEach(async () => {
-  site = new Site(broker.url);
-  ({ lead, one, two } = await castOf(site));
-  for (const machine of [lead, one, two]) machine.configure({ broker: { timeout: '60s' } });
+/** Machines whose commands wait for a broker that is away as long as an outage of these tests may take. */
+async function patientCast() {
+  const cast = await castOf(new Site(broker.url));
+  for (const machine of [cast.lead, cast.one, cast.two]) machine.configure({ broker: { timeout: '100s' } });
+  return cast;
+}
+
+// Nothing is removed from the broker, which ends with this file.
+const test = base.extend('cast', async ({ task: _task }, { onCleanup }) => {
+  const cast = await patientCast();
+  onCleanup(() => cast.site.clear());
+  return cast;
 });
-afterEach(() => site.close());
+
+/** A test that shares the outage with those beside it. */
+const during = (outage: JointOutage) =>
+  base
+    .extend('outage', ({ task: _task }, { onCleanup }) => {
+      const participant = outage.join();
+      onCleanup(participant.leave);
+      return participant;
+    })
+    .extend('cast', async ({ outage: _outage }, { onCleanup }) => {
+      const cast = await patientCast();
+      onCleanup(() => cast.site.clear());
+      return cast;
+    });
 
 /**
  * RabbitMQ 3.10 notes only after half a second that it has begun to coordinate streams at all. A node that is killed
@@ -48,10 +66,10 @@ function remembersStreams(): boolean {
 }
 
 /** Starts a worker, and resolves when its child runs. */
-async function running(script: string, ...options: readonly string[]) {
-  const worker = one.work(`touch "$OUT/runs"; until_there go; ${script}`, '--broker-timeout', '300ms', ...options);
-  onTestFinished(() => worker.signal('SIGKILL'));
-  await until('the child to run', () => site.has('runs'));
+async function running(machine: Machine, script: string, ...options: readonly string[]) {
+  const work = `touch "$OUT/runs"; until_there go; ${script}`;
+  const worker = machine.work(work, '--broker-timeout', '300ms', ...options);
+  await until('the child to run', () => machine.site.has('runs'));
   return worker;
 }
 
@@ -59,57 +77,70 @@ const kept = (machine: Machine) => machine.files('outbox').filter((name) => name
 
 const linesWith = (text: string, part: RegExp) => text.split('\n').filter((line) => part.test(line));
 
-describe('while the broker is away', OUTAGE, () => {
-  test('a child goes on, and its worker keeps the result until the broker is back', async () => {
-    await lead.submit('a', '--expect', 'patch');
-    const worker = await running('echo patch > "$AGENTQ_ARTIFACTS_DIR/patch.diff"; echo done');
-    await broker.kill();
-    await worker.said('no broker at');
-    site.write('go');
-    await expect.poll(() => kept(one), COMEBACK).toEqual([expect.stringContaining('-a-complete')]);
-    await broker.restart();
-    expect(await lead.wait('a')).toBe(0);
-    expect(await lead.ok('result', 'a')).toBe('done');
-    expect(await lead.task('a')).toMatchObject({ attempts: [{ number: 1, outcome: 'completed' }], refused: 0 });
-    await expect.poll(() => kept(one), COMEBACK).toEqual([]);
-    expect((await lead.json<Output<'inbox'>>('inbox')).messages).toMatchObject([{ task_id: 'a', status: 'completed' }]);
-    worker.signal('SIGTERM');
-    await worker.finished();
-    expect(linesWith(worker.stderr, /no broker at/)).toHaveLength(1);
-    expect(linesWith(worker.stderr, /is back/)).toHaveLength(1);
-    expect(worker.events.map(({ event }) => event)).toEqual(['started', 'kept']);
-  });
+/** The tests of one group share an outage; no more than vitest runs side by side, which is five. */
+const TOGETHER = { ...OUTAGE, concurrent: true };
 
-  test('what a killed worker has kept is told by the next command of its workspace', async () => {
-    await lead.submit('a');
-    // However patient it is, it keeps at once what it knows that nobody hears.
-    const worker = await running('echo done', '--broker-timeout', '10m');
-    await broker.kill();
-    await worker.said('no broker at');
-    site.write('go');
-    await expect.poll(() => kept(one), COMEBACK).toHaveLength(1);
-    worker.signal('SIGKILL');
-    await worker.ended;
-    await broker.restart();
-    expect(await lead.task('a')).toMatchObject({ status: 'working' });
-    const next = await one.run('status');
-    expect(next).toMatchObject({
-      code: 0,
-      stderr: expect.stringContaining('a was completed while the broker was away'),
-    });
-    expect(kept(one)).toEqual([]);
-    expect(await lead.wait('a')).toBe(0);
-    expect(await lead.ok('result', 'a')).toBe('done');
-    expect(await lead.task('a')).toMatchObject({ attempts: [{ number: 1, outcome: 'completed' }] });
-  });
+describe('while the broker is away', TOGETHER, () => {
+  const together = during(new JointOutage(() => broker));
 
-  test('what failed is kept as well, and tried again', async () => {
+  together(
+    'a child goes on, and its worker keeps the result until the broker is back',
+    async ({ cast: { site, lead, one }, outage, expect }) => {
+      await lead.submit('a', '--expect', 'patch');
+      const worker = await running(one, 'echo patch > "$AGENTQ_ARTIFACTS_DIR/patch.diff"; echo done');
+      await outage.begin();
+      await worker.said('no broker at');
+      site.write('go');
+      await expect.poll(() => kept(one), COMEBACK).toEqual([expect.stringContaining('-a-complete')]);
+      await outage.end();
+      expect(await lead.wait('a')).toBe(0);
+      expect(await lead.ok('result', 'a')).toBe('done');
+      expect(await lead.task('a')).toMatchObject({ attempts: [{ number: 1, outcome: 'completed' }], refused: 0 });
+      await expect.poll(() => kept(one), COMEBACK).toEqual([]);
+      expect((await lead.json<Output<'inbox'>>('inbox')).messages).toMatchObject([
+        { task_id: 'a', status: 'completed' },
+      ]);
+      worker.signal('SIGTERM');
+      await worker.finished();
+      expect(linesWith(worker.stderr, /no broker at/)).toHaveLength(1);
+      expect(linesWith(worker.stderr, /is back/)).toHaveLength(1);
+      expect(worker.events.map(({ event }) => event)).toEqual(['started', 'kept']);
+    },
+  );
+
+  together(
+    'what a killed worker has kept is told by the next command of its workspace',
+    async ({ cast: { site, lead, one }, outage, expect }) => {
+      await lead.submit('a');
+      // However patient it is, it keeps at once what it knows that nobody hears.
+      const worker = await running(one, 'echo done', '--broker-timeout', '10m');
+      await outage.begin();
+      await worker.said('no broker at');
+      site.write('go');
+      await expect.poll(() => kept(one), COMEBACK).toHaveLength(1);
+      worker.signal('SIGKILL');
+      await worker.ended;
+      await outage.end();
+      expect(await lead.task('a')).toMatchObject({ status: 'working' });
+      const next = await one.run('status');
+      expect(next).toMatchObject({
+        code: 0,
+        stderr: expect.stringContaining('a was completed while the broker was away'),
+      });
+      expect(kept(one)).toEqual([]);
+      expect(await lead.wait('a')).toBe(0);
+      expect(await lead.ok('result', 'a')).toBe('done');
+      expect(await lead.task('a')).toMatchObject({ attempts: [{ number: 1, outcome: 'completed' }] });
+    },
+  );
+
+  together('what failed is kept as well, and tried again', async ({ cast: { site, lead, one }, outage, expect }) => {
     await lead.submit('a');
-    const worker = await running('[ "$AGENTQ_ATTEMPT" = 2 ] || { echo "out of paper" >&2; exit 3; }; echo done');
-    await broker.kill();
+    const worker = await running(one, '[ "$AGENTQ_ATTEMPT" = 2 ] || { echo "out of paper" >&2; exit 3; }; echo done');
+    await outage.begin();
     site.write('go');
     await expect.poll(() => kept(one), COMEBACK).toEqual([expect.stringContaining('-a-fail')]);
-    await broker.restart();
+    await outage.end();
     expect(await lead.wait('a')).toBe(0);
     expect((await lead.task('a')).attempts).toMatchObject([
       { outcome: 'failed', reason: 'exit 3: out of paper' },
@@ -119,16 +150,43 @@ describe('while the broker is away', OUTAGE, () => {
     await worker.finished();
   });
 
-  test('no lease runs out', async () => {
+  together(
+    'what the queue refuses afterwards stays as a file, and is told of',
+    async ({ cast: { site, lead, one }, outage, expect }) => {
+      await lead.submit('a');
+      const worker = await running(one, 'echo done');
+      await outage.begin();
+      site.write('go');
+      await expect.poll(() => kept(one), COMEBACK).toHaveLength(1);
+      worker.signal('SIGKILL');
+      await worker.ended;
+      await outage.end();
+      await lead.ok('cancel', 'a');
+      const next = await one.run('status');
+      expect(next).toMatchObject({
+        code: 0,
+        stderr: expect.stringMatching(/a was completed .* the queue has refused it: .*cancelled/),
+      });
+      expect(one.files('outbox')).toEqual([expect.stringMatching(/\.refused$/)]);
+      expect(await one.run('status')).toMatchObject({ stderr: '' });
+      expect(await lead.task('a')).toMatchObject({ status: 'cancelled' });
+    },
+  );
+});
+
+describe('while the broker is away for longer than a lease', TOGETHER, () => {
+  const together = during(new JointOutage(() => broker));
+
+  together('no lease runs out', async ({ cast: { site, lead, one, two }, outage, expect }) => {
     // Long enough to be renewed by a machine that freezes for a second or two on its way back.
     const lease = 8_000;
     await lead.submit('a');
-    const worker = await running('echo done', '--lease', `${lease}ms`);
+    const worker = await running(one, 'echo done', '--lease', `${lease}ms`);
     const rival = two.work('echo stolen', '--broker-timeout', '300ms');
-    await broker.kill();
+    await outage.begin();
     const since = performance.now();
     await until('a lease to be over', () => performance.now() - since > lease + 500);
-    await broker.restart();
+    await outage.end();
     await expect.poll(() => linesWith(worker.stderr + rival.stderr, /is back/).length, COMEBACK).toBe(2);
     await until('both to have looked', async () => (await lead.task('a')).status === 'working');
     site.write('go');
@@ -141,56 +199,39 @@ describe('while the broker is away', OUTAGE, () => {
     await Promise.all([worker.finished(), rival.finished()]);
   });
 
-  test('submit --offline-ok keeps the task, and the next command submits it', async () => {
-    await broker.kill();
-    const submit = ['submit', '--to', 'r', '--instructions', 'x', '--broker-timeout', '300ms'];
-    site.write('context.md', 'the context\n');
-    const first = await lead.run(...submit, '--offline-ok', '--id', 'a', '--file', site.path('context.md'));
-    expect(first).toMatchObject({ code: 0, stdout: 'a\n' });
-    expect(first.stderr).toContain('a is in the outbox, and a later command submits it');
-    expect(await lead.json(...submit, '--offline-ok')).toMatchObject({ kept: true, created: true, status: 'queued' });
-    expect(await lead.refused(...submit, '--id', 'c')).toMatchObject({ exit: 25 });
-    expect(kept(lead)).toHaveLength(2);
-    await broker.restart();
-    expect(await lead.run('status')).toMatchObject({
-      code: 0,
-      stderr: expect.stringContaining('a was submitted during the outage; the queue has recorded it'),
-    });
-    expect(kept(lead)).toEqual([]);
-    const { tasks } = await two.json<Output<'list'>>('list');
-    expect(tasks).toHaveLength(2);
-    expect(tasks.map(({ task_id }) => task_id)).toContain('a');
-    await one.workOff('cat');
-    expect(await lead.ok('result', 'a')).toContain('the context');
-  });
+  together(
+    'submit --offline-ok keeps the task, and the next command submits it',
+    async ({ cast: { site, lead, one, two }, outage, expect }) => {
+      await outage.begin();
+      const submit = ['submit', '--to', 'r', '--instructions', 'x', '--broker-timeout', '300ms'];
+      site.write('context.md', 'the context\n');
+      const first = await lead.run(...submit, '--offline-ok', '--id', 'a', '--file', site.path('context.md'));
+      expect(first).toMatchObject({ code: 0, stdout: 'a\n' });
+      expect(first.stderr).toContain('a is in the outbox, and a later command submits it');
+      expect(await lead.json(...submit, '--offline-ok')).toMatchObject({ kept: true, created: true, status: 'queued' });
+      expect(await lead.refused(...submit, '--id', 'c')).toMatchObject({ exit: 25 });
+      expect(kept(lead)).toHaveLength(2);
+      await outage.end();
+      expect(await lead.run('status')).toMatchObject({
+        code: 0,
+        stderr: expect.stringContaining('a was submitted during the outage; the queue has recorded it'),
+      });
+      expect(kept(lead)).toEqual([]);
+      const { tasks } = await two.json<Output<'list'>>('list');
+      expect(tasks).toHaveLength(2);
+      expect(tasks.map(({ task_id }) => task_id)).toContain('a');
+      await one.workOff('cat');
+      expect(await lead.ok('result', 'a')).toContain('the context');
+    },
+  );
 
-  test('what the queue refuses afterwards stays as a file, and is told of', async () => {
-    await lead.submit('a');
-    const worker = await running('echo done');
-    await broker.kill();
-    site.write('go');
-    await expect.poll(() => kept(one), COMEBACK).toHaveLength(1);
-    worker.signal('SIGKILL');
-    await worker.ended;
-    await broker.restart();
-    await lead.ok('cancel', 'a');
-    const next = await one.run('status');
-    expect(next).toMatchObject({
-      code: 0,
-      stderr: expect.stringMatching(/a was completed .* the queue has refused it: .*cancelled/),
-    });
-    expect(one.files('outbox')).toEqual([expect.stringMatching(/\.refused$/)]);
-    expect(await one.run('status')).toMatchObject({ stderr: '' });
-    expect(await lead.task('a')).toMatchObject({ status: 'cancelled' });
-  });
-
-  test('who waits goes on waiting', async () => {
+  together('who waits goes on waiting', async ({ cast: { site, lead, one }, outage, expect }) => {
     await lead.submit('a');
     const waiting = lead.start('wait', 'a');
-    const worker = await running('echo done');
-    await broker.kill();
+    const worker = await running(one, 'echo done');
+    await outage.begin();
     await expect.poll(() => waiting.stderr, COMEBACK).toContain('no broker at');
-    await broker.restart();
+    await outage.end();
     site.write('go');
     const { code, stderr } = await waiting.ended;
     expect(code).toBe(0);
@@ -201,10 +242,16 @@ describe('while the broker is away', OUTAGE, () => {
     worker.signal('SIGTERM');
     await worker.finished();
   });
+});
 
-  test('a broker that is short of memory is told of, and waited for no longer than one that is gone', async () => {
+describe('while the broker is away, or takes nothing', OUTAGE, () => {
+  test('a broker that is short of memory is told of, and waited for no longer than one that is gone', async ({
+    cast: { site, lead, one },
+    onTestFinished,
+    expect,
+  }) => {
     await lead.submit('a');
-    const worker = await running('echo done');
+    const worker = await running(one, 'echo done');
     await broker.ctl('set_vm_memory_high_watermark', '0.000001');
     onTestFinished(async () => void (await broker.ctl('set_vm_memory_high_watermark', '0.4')));
     const submit = ['submit', '--to', 'r', '--instructions', 'x', '--broker-timeout', '300ms'];
@@ -225,7 +272,7 @@ describe('while the broker is away', OUTAGE, () => {
     expect(linesWith(worker.stderr, /accepts no messages/).length).toBeGreaterThan(0);
   });
 
-  test('nothing that was confirmed is lost', async () => {
+  test('nothing that was confirmed is lost', async ({ cast: { site, lead, one, two }, expect }) => {
     const confirmed: string[] = [];
     const over = new AbortController();
     const lanes = Array.from({ length: 3 }, async (_, lane) => {

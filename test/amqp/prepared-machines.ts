@@ -27,6 +27,13 @@ export async function preparedMachines(site: Site, names: readonly string[]): Pr
   return names.map((name) => copy(made!, site, name));
 }
 
+/** Another machine of the site, with the same workspace. */
+export function copyOf(machine: Machine, name: string): Machine {
+  const copied = machine.site.bare(name);
+  cpSync(machine.path('.agentq'), copied.path('.agentq'), { recursive: true });
+  return copied;
+}
+
 async function make(site: Site): Promise<Made> {
   const first = await site.machine('first');
   const folder = mkdtempSync(join(tmpdir(), 'agentq-prepared-'));

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Backend } from '../../src/backend/backend.ts';
 import type { Event } from '../../src/core/task/event.ts';
+import { JointOutage } from '../broker/joint-outage.ts';
 import { type RabbitMq, startRabbitMq } from '../broker/private-rabbitmq.ts';
 import { amqpUrl, otherBroker } from '../broker/shared-broker.ts';
 import { startProxy } from '../broker/tcp-proxy.ts';
@@ -105,96 +106,110 @@ describe.skipIf(otherBroker)(`a broker that is killed and starts again (${elsewh
     },
   );
 
-  test('has kept delays and leases', { timeout: BOOTS }, async () => {
-    const site = await setUp();
-    const before = await site.open();
-    await done(before, submit('held'));
-    const held = await claimed(before, { worker: 'holder' });
-    await done(before, submit('later', { delay_seconds: 10 }), submit('much-later', { delay_seconds: 3_600 }));
-    const much = await before.task('much-later');
-    await before.close();
-    await broker.kill();
-    await broker.restart();
-    // No task is given out without its token: the delay of the broker itself must have kept it.
-    const after = await site.open({ tokenGrace: 60 * MINUTE });
-    expect(await after.task('held')).toEqual(held);
-    expect(await after.task('much-later')).toEqual(much);
-    await expect
-      .poll(() => after.claim(ask()).then(({ task }) => task?.id), { timeout: MINUTE, interval: 200 })
-      .toBe('later');
-    expect(await typesOf(after.history('later'))).toEqual(['submitted', 'became-due', 'claimed']);
-    await nothingToClaim(after);
-    await done(after, complete('held', 1));
-  });
+  // Five at most: vitest runs no more side by side, and each waits for all of them.
+  describe('once for several at once', { timeout: BOOTS, concurrent: true }, () => {
+    const outage = new JointOutage(() => broker);
+    const together = test
+      .extend('outage', ({ task: _task }, { onCleanup }) => {
+        const participant = outage.join();
+        onCleanup(participant.leave);
+        return participant;
+      })
+      .extend('site', async ({ outage: { leave } }, { onCleanup }) => {
+        const site = await BrokerSite.make(broker.url);
+        onCleanup(() => {
+          leave();
+          return site.close();
+        });
+        return site;
+      });
 
-  test('has let no lease run on meanwhile, of anybody', { timeout: BOOTS }, async () => {
-    const site = await setUp();
-    const [holder, other] = [await site.open(), await site.open()];
-    await done(holder, submit('a'));
-    await other.task('a');
-    const { lease } = await claimed(holder, { lease: 4 * SECOND });
-    await broker.kill();
-    await passed(lease.expires_at + SECOND);
-    await broker.restart();
-    // Not the holder: it may be the last one to notice.
-    const seen = await other.task('a');
-    expect(seen).toMatchObject({ status: 'working', lease: { attempt: 1 } });
-    expect(seen!.status === 'working' && seen!.lease.expires_at).toBeGreaterThan(lease.expires_at + SECOND);
-    await done(holder, complete('a', 1));
-    const types = new Set(await typesOf(other.history('a')));
-    expect([...types]).toEqual(['submitted', 'claimed', 'renewed', 'completed']);
-  });
+    together('has kept delays and leases', async ({ site, outage, expect }) => {
+      const before = await site.open();
+      await done(before, submit('held'));
+      const held = await claimed(before, { worker: 'holder' });
+      await done(before, submit('later', { delay_seconds: 10 }), submit('much-later', { delay_seconds: 3_600 }));
+      const much = await before.task('much-later');
+      await before.close();
+      await outage.begin();
+      await outage.end();
+      // No task is given out without its token: the delay of the broker itself must have kept it.
+      const after = await site.open({ tokenGrace: 60 * MINUTE });
+      expect(await after.task('held')).toEqual(held);
+      expect(await after.task('much-later')).toEqual(much);
+      await expect
+        .poll(() => after.claim(ask()).then(({ task }) => task?.id), { timeout: MINUTE, interval: 200 })
+        .toBe('later');
+      expect(await typesOf(after.history('later'))).toEqual(['submitted', 'became-due', 'claimed']);
+      await nothingToClaim(after);
+      await done(after, complete('held', 1));
+    });
 
-  test('has not given more time than it was away', { timeout: BOOTS }, async () => {
-    const site = await setUp();
-    const holder = await site.open();
-    const others = [await site.open(), await site.open()] as const;
-    await done(holder, submit('a'));
-    const { lease } = await claimed(holder, { lease: 30 * SECOND });
-    for (const other of others) await other.task('a');
-    const began = Date.now();
-    await broker.kill();
-    await passed(began + 2 * SECOND);
-    await broker.restart();
-    for (const one of [...others, holder]) await one.task('a');
-    const task = await others[0].task('a');
-    expect(task).toMatchObject({ status: 'working', lease: { attempt: 1 } });
-    const gained = task!.status === 'working' ? task!.lease.expires_at - lease.expires_at : 0;
-    expect(gained).toBeGreaterThanOrEqual(2 * SECOND);
-    expect(gained).toBeLessThanOrEqual(Date.now() - began + SECOND);
-  });
+    together('has let no lease run on meanwhile, of anybody', async ({ site, outage, expect }) => {
+      const [holder, other] = [await site.open(), await site.open()];
+      await done(holder, submit('a'));
+      await other.task('a');
+      const { lease } = await claimed(holder, { lease: 4 * SECOND });
+      await outage.begin();
+      await passed(lease.expires_at + SECOND);
+      await outage.end();
+      // Not the holder: it may be the last one to notice.
+      const seen = await other.task('a');
+      expect(seen).toMatchObject({ status: 'working', lease: { attempt: 1 } });
+      expect(seen!.status === 'working' && seen!.lease.expires_at).toBeGreaterThan(lease.expires_at + SECOND);
+      await done(holder, complete('a', 1));
+      const types = new Set(await typesOf(other.history('a')));
+      expect([...types]).toEqual(['submitted', 'claimed', 'renewed', 'completed']);
+    });
 
-  test('wakes those who watched before, when something comes then', { timeout: BOOTS }, async () => {
-    const site = await setUp();
-    const [here, there] = [await site.open(), await site.open()];
-    await done(there, submit('first'));
-    using watch = here.watch({ role: ROLE });
-    await expect
-      .poll(async () => (await done(there, submit(`t${Math.random()}`)), watch.wait(500)), { timeout: MINUTE })
-      .toBe(true);
-    await broker.kill();
-    await broker.restart();
-    await done(there, submit('second'));
-    await expect.poll(() => watch.wait(SECOND), { timeout: MINUTE }).toBe(true);
-    await claimed(here);
-  });
+    together('has not given more time than it was away', async ({ site, outage, expect }) => {
+      const holder = await site.open();
+      const others = [await site.open(), await site.open()] as const;
+      await done(holder, submit('a'));
+      const { lease } = await claimed(holder, { lease: 30 * SECOND });
+      for (const other of others) await other.task('a');
+      const began = Date.now();
+      await outage.begin();
+      await passed(began + 2 * SECOND);
+      await outage.end();
+      for (const one of [...others, holder]) await one.task('a');
+      const task = await others[0].task('a');
+      expect(task).toMatchObject({ status: 'working', lease: { attempt: 1 } });
+      const gained = task!.status === 'working' ? task!.lease.expires_at - lease.expires_at : 0;
+      expect(gained).toBeGreaterThanOrEqual(2 * SECOND);
+      expect(gained).toBeLessThanOrEqual(Date.now() - began + SECOND);
+    });
 
-  test('is missed in one line, and greeted in one', { timeout: BOOTS }, async () => {
-    const site = await setUp();
-    const lines: string[] = [];
-    const backend = await site.open({ say: (line) => lines.push(line) });
-    await done(backend, submit('a'));
-    expect(lines).toEqual([]);
-    await broker.kill();
-    const waiting = [backend.task('a'), backend.list({ limit: 1 }), backend.claim(ask()), done(backend, submit('b'))];
-    await expect.poll(() => lines.length, { timeout: MINUTE }).toBe(1);
-    await pause(3 * SECOND);
-    await broker.restart();
-    await Promise.all(waiting);
-    expect(lines).toEqual([
-      expect.stringMatching(/^no broker at 127\.0\.0\.1:\d+ \(.+\); trying again for \d+ s$/),
-      expect.stringMatching(/^the broker at 127\.0\.0\.1:\d+ is back$/),
-    ]);
+    together('wakes those who watched before, when something comes then', async ({ site, outage, expect }) => {
+      const [here, there] = [await site.open(), await site.open()];
+      await done(there, submit('first'));
+      using watch = here.watch({ role: ROLE });
+      await expect
+        .poll(async () => (await done(there, submit(`t${Math.random()}`)), watch.wait(500)), { timeout: MINUTE })
+        .toBe(true);
+      await outage.begin();
+      await outage.end();
+      await done(there, submit('second'));
+      await expect.poll(() => watch.wait(SECOND), { timeout: MINUTE }).toBe(true);
+      await claimed(here);
+    });
+
+    together('is missed in one line, and greeted in one', async ({ site, outage, expect }) => {
+      const lines: string[] = [];
+      const backend = await site.open({ say: (line) => lines.push(line) });
+      await done(backend, submit('a'));
+      expect(lines).toEqual([]);
+      await outage.begin();
+      const waiting = [backend.task('a'), backend.list({ limit: 1 }), backend.claim(ask()), done(backend, submit('b'))];
+      await expect.poll(() => lines.length, { timeout: MINUTE }).toBe(1);
+      await pause(3 * SECOND);
+      await outage.end();
+      await Promise.all(waiting);
+      expect(lines).toEqual([
+        expect.stringMatching(/^no broker at 127\.0\.0\.1:\d+ \(.+\); trying again for \d+ s$/),
+        expect.stringMatching(/^the broker at 127\.0\.0\.1:\d+ is back$/),
+      ]);
+    });
   });
 
   test(
