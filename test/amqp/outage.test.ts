@@ -40,7 +40,10 @@ const test = base.extend('cast', async ({ task: _task }, { onCleanup }) => {
   return cast;
 });
 
-/** A test that shares the outage with those beside it. */
+/**
+ * A test that shares the outage with the others of its group: five at most, for vitest runs no more side by side. The
+ * test is concurrent, and not its group: groups that are would run at the same time.
+ */
 const during = (outage: JointOutage) =>
   base
     .extend('outage', ({ task: _task }, { onCleanup }) => {
@@ -77,13 +80,10 @@ const kept = (machine: Machine) => machine.files('outbox').filter((name) => name
 
 const linesWith = (text: string, part: RegExp) => text.split('\n').filter((line) => part.test(line));
 
-/** The tests of one group share an outage; no more than vitest runs side by side, which is five. */
-const TOGETHER = { ...OUTAGE, concurrent: true };
-
-describe('while the broker is away', TOGETHER, () => {
+describe('while the broker is away', OUTAGE, () => {
   const together = during(new JointOutage(() => broker));
 
-  together(
+  together.concurrent(
     'a child goes on, and its worker keeps the result until the broker is back',
     async ({ cast: { site, lead, one }, outage, expect }) => {
       await lead.submit('a', '--expect', 'patch');
@@ -108,7 +108,7 @@ describe('while the broker is away', TOGETHER, () => {
     },
   );
 
-  together(
+  together.concurrent(
     'what a killed worker has kept is told by the next command of its workspace',
     async ({ cast: { site, lead, one }, outage, expect }) => {
       await lead.submit('a');
@@ -134,23 +134,26 @@ describe('while the broker is away', TOGETHER, () => {
     },
   );
 
-  together('what failed is kept as well, and tried again', async ({ cast: { site, lead, one }, outage, expect }) => {
-    await lead.submit('a');
-    const worker = await running(one, '[ "$AGENTQ_ATTEMPT" = 2 ] || { echo "out of paper" >&2; exit 3; }; echo done');
-    await outage.begin();
-    site.write('go');
-    await expect.poll(() => kept(one), COMEBACK).toEqual([expect.stringContaining('-a-fail')]);
-    await outage.end();
-    expect(await lead.wait('a')).toBe(0);
-    expect((await lead.task('a')).attempts).toMatchObject([
-      { outcome: 'failed', reason: 'exit 3: out of paper' },
-      { outcome: 'completed' },
-    ]);
-    worker.signal('SIGTERM');
-    await worker.finished();
-  });
+  together.concurrent(
+    'what failed is kept as well, and tried again',
+    async ({ cast: { site, lead, one }, outage, expect }) => {
+      await lead.submit('a');
+      const worker = await running(one, '[ "$AGENTQ_ATTEMPT" = 2 ] || { echo "out of paper" >&2; exit 3; }; echo done');
+      await outage.begin();
+      site.write('go');
+      await expect.poll(() => kept(one), COMEBACK).toEqual([expect.stringContaining('-a-fail')]);
+      await outage.end();
+      expect(await lead.wait('a')).toBe(0);
+      expect((await lead.task('a')).attempts).toMatchObject([
+        { outcome: 'failed', reason: 'exit 3: out of paper' },
+        { outcome: 'completed' },
+      ]);
+      worker.signal('SIGTERM');
+      await worker.finished();
+    },
+  );
 
-  together(
+  together.concurrent(
     'what the queue refuses afterwards stays as a file, and is told of',
     async ({ cast: { site, lead, one }, outage, expect }) => {
       await lead.submit('a');
@@ -174,10 +177,10 @@ describe('while the broker is away', TOGETHER, () => {
   );
 });
 
-describe('while the broker is away for longer than a lease', TOGETHER, () => {
+describe('while the broker is away for longer than a lease', OUTAGE, () => {
   const together = during(new JointOutage(() => broker));
 
-  together('no lease runs out', async ({ cast: { site, lead, one, two }, outage, expect }) => {
+  together.concurrent('no lease runs out', async ({ cast: { site, lead, one, two }, outage, expect }) => {
     // Long enough to be renewed by a machine that freezes for a second or two on its way back.
     const lease = 8_000;
     await lead.submit('a');
@@ -199,7 +202,7 @@ describe('while the broker is away for longer than a lease', TOGETHER, () => {
     await Promise.all([worker.finished(), rival.finished()]);
   });
 
-  together(
+  together.concurrent(
     'submit --offline-ok keeps the task, and the next command submits it',
     async ({ cast: { site, lead, one, two }, outage, expect }) => {
       await outage.begin();
@@ -225,7 +228,7 @@ describe('while the broker is away for longer than a lease', TOGETHER, () => {
     },
   );
 
-  together('who waits goes on waiting', async ({ cast: { site, lead, one }, outage, expect }) => {
+  together.concurrent('who waits goes on waiting', async ({ cast: { site, lead, one }, outage, expect }) => {
     await lead.submit('a');
     const waiting = lead.start('wait', 'a');
     const worker = await running(one, 'echo done');

@@ -24,7 +24,7 @@ describe('time', { timeout: SLOW }, () => {
   });
 
   test('a task that nobody starts in time expires, and is a dead letter', async ({ cast: { site, lead, one } }) => {
-    await lead.submit('a', '--ttl', '1s');
+    await lead.submit('a', '--ttl', '5s');
     expect(await lead.wait('a')).toBe(7);
     expect(await lead.refused('result', 'a')).toMatchObject({ exit: 7 });
     await one.workOff('touch "$OUT/ran"');

@@ -22,7 +22,7 @@ import type { Output, TaskView } from '../../src/cli/output/schemas.ts';
 const PROGRAM = process.env['AGENTQ_TEST_BIN'] ?? fileURLToPath(new URL('../../bin/agentq.cjs', import.meta.url));
 
 /** How long anything is waited for, in ms: these machines may stand still for seconds. */
-const PATIENCE = 30_000;
+const PATIENCE = 60_000;
 
 /** For `describe`: tests that mostly wait wait together; each may use its patience up and still say what for. */
 export const PATIENTLY = { concurrent: true, timeout: 2 * PATIENCE } as const;
