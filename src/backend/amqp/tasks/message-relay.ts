@@ -17,10 +17,8 @@ import { announcement, deadMessage, submissionOf, tokenMessage } from '../wire/e
 import { monotonic } from '../connection/monotonic.ts';
 import { LONGEST_DELAY, type Names } from '../wire/names.ts';
 import type { Publication } from '../wire/publication.ts';
+import { SendQueue } from './send-queue.ts';
 import { resultsOf } from '../topology/topology.ts';
-
-/** The maximum number of unconfirmed messages before the next one waits. */
-const MOST_UNCONFIRMED = 100;
 
 /** How often to check whether a message has arrived, in ms. */
 const LOOK_AGAIN = 10;
@@ -43,14 +41,7 @@ export class MessageRelay {
   readonly #cache: Cache;
   readonly #names: Names;
   readonly #options: RelayOptions;
-  /** What is sent in the background: one after the other, in the order in which tasks ended. */
-  #underway: Promise<void> = Promise.resolve();
-  /** The part of it that is sent and not confirmed yet. */
-  readonly #unconfirmed = new Set<Promise<void>>();
-  /** The queues that a message has reached. */
-  readonly #writtenTo = new Set<string>();
-  /** Whether the removal of dead letters is scheduled as part of it. */
-  #removing = false;
+  readonly #queue: SendQueue;
 
   constructor(client: ReconnectingClient, log: Log, cache: Cache, names: Names, options: RelayOptions) {
     this.#client = client;
@@ -58,6 +49,7 @@ export class MessageRelay {
     this.#cache = cache;
     this.#names = names;
     this.#options = options;
+    this.#queue = new SendQueue(options.say);
   }
 
   /**
@@ -70,60 +62,20 @@ export class MessageRelay {
     // If an entry ends a task and takes it back, only the last of its messages counts.
     const last = new Map(messages.map((message) => [`${message.type} ${message.task.id}`, message]));
     for (const { type, state, task } of last.values()) {
-      if (type === 'result' && state === 'due')
-        this.#meanwhile(task.id, () => this.#announceInOrder(task, endingOf(task.id, entry)));
+      if (type !== 'result' || state !== 'due') continue;
+      const send = () => this.announce(task, endingOf(task.id, entry));
+      this.#queue.add({ name: task.id, queue: task.envelope.reply_to, send });
     }
     if (!hasToken) await this.#sendTokens(things);
     const revived = [...last.values()].find(({ type, state }) => type === 'dead-letter' && state === 'withdrawn');
-    if (!revived || this.#removing) return;
     // Once for all tasks that are revived before it begins: each removal reads every dead letter.
-    this.#removing = true;
-    this.#meanwhile(revived.task.id, () => this.#removeRevived());
-  }
-
-  #meanwhile(what: string, send: () => Promise<void>): void {
-    this.#underway = this.#underway.then(() => this.#quietly(what, send));
-  }
-
-  /** For work without a caller that could get an internal error. */
-  async #quietly(what: string, send: () => Promise<void>): Promise<void> {
-    try {
-      await this.#later(what, send);
-    } catch (error) {
-      this.#options.say(`${what}: its messages could not be sent: ${String(error)}`);
-    }
+    const send = this.#removeRevived;
+    if (revived && !this.#queue.holds(send)) this.#queue.add({ name: revived.task.id, send });
   }
 
   /** Resolves when all pending messages are sent. */
-  async settled(): Promise<void> {
-    await this.#underway;
-    await Promise.all(this.#unconfirmed);
-  }
-
-  /**
-   * Many tasks may end at once, and a broker may be slow to confirm. Only the first message to a queue, which may have
-   * to be declared, is awaited before the next is sent.
-   */
-  async #announceInOrder(task: Task, ending: string): Promise<void> {
-    const { reply_to } = task.envelope;
-    const sending = this.#quietly(task.id, () => this.announce(task, ending));
-    if (!this.#writtenTo.has(reply_to) || this.#unconfirmed.size >= MOST_UNCONFIRMED) {
-      await sending;
-      this.#writtenTo.add(reply_to);
-      return;
-    }
-    this.#unconfirmed.add(sending);
-    void sending.finally(() => this.#unconfirmed.delete(sending));
-  }
-
-  /** The change has already happened: a failure to send its messages is not a failure of the command. */
-  async #later(what: string, send: () => Promise<void>): Promise<void> {
-    try {
-      await send();
-    } catch (error) {
-      if (!(error instanceof AgentqError)) throw error;
-      this.#options.say(`${what}: the change took effect, and its messages follow later: ${error.message}`);
-    }
+  settled(): Promise<void> {
+    return this.#queue.settled();
   }
 
   /** Sends the tokens of the tasks that are now ready, and of those that wait. */
@@ -135,10 +87,10 @@ export class MessageRelay {
       // The broker moves the token of a delay that is over out of the delay.
       const kept = before?.status === 'scheduled' && before.due_at - before.updated_at <= LONGEST_DELAY * 1_000;
       if (task.status === 'queued' && !kept) ready.push(task);
-      if (task.status === 'scheduled') await this.#later(task.id, () => this.#delay(task));
+      if (task.status === 'scheduled') await this.#queue.sendNow({ name: task.id, send: () => this.#delay(task) });
     }
     const [first, second] = ready;
-    if (first) await this.#later(second ? 'a batch' : first.id, () => this.#offer(ready));
+    if (first) await this.#queue.sendNow({ name: second ? 'a batch' : first.id, send: () => this.#offer(ready) });
   }
 
   /** Puts tokens of ready tasks into their work queues, and wakes the processes that wait. */
@@ -244,15 +196,14 @@ export class MessageRelay {
     await this.#removeRevived();
   }
 
-  async #removeRevived(): Promise<void> {
-    this.#removing = false;
+  readonly #removeRevived = async (): Promise<void> => {
     const { scanQueue } = await import('./scan-queue.ts');
     await scanQueue(this.#client, this.#names.deadLetters, () => ({ headers }) => {
       const id = headers['agentq-task-id'];
       const task = typeof id === 'string' ? findRow(this.#cache.db, id)?.task : undefined;
       return task && !isDead(task) ? 'take' : 'leave';
     });
-  }
+  };
 
   /**
    * Sends overdue messages.
