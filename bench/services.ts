@@ -3,6 +3,7 @@ import { findWorkspace, type Workspace } from '../src/app/workspace/workspace.ts
 import { FsStore } from '../src/artifacts/fs/fs-store.ts';
 import { openBackend } from '../src/backend/open.ts';
 import type { BackendOptions } from '../src/backend/options.ts';
+import { clockId } from '../src/cli/process/clock-id.ts';
 import { queueOptions } from '../src/cli/queue-options.ts';
 
 const LETTERS = '23456789abcdefghjkmnpqrstuvwxyz';
@@ -23,6 +24,7 @@ export async function openOptions(folder: string): Promise<BackendOptions> {
     timeout: undefined,
     say: (line) => process.stderr.write(`${line}\n`),
     refOf: (path) => store.refOf(path),
+    machine: () => ({ name: 'bench', clock: clockId() }),
   });
   return { dir, fileMode: modes.file, folderMode: modes.folder, clock: Date.now, random: Math.random, queue };
 }

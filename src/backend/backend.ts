@@ -1,3 +1,4 @@
+import type { ClockSkew } from '../core/clock-skew.ts';
 import type { Command } from '../core/task/command.ts';
 import type { Refusal } from '../core/errors.ts';
 import type { Event } from '../core/task/event.ts';
@@ -53,6 +54,11 @@ export interface Backend {
    * @throws AgentqError `usage` if it does not stop them; `denied`
    */
   skip?(offset: number): Promise<void>;
+  /**
+   * Compares the clock of this machine with the clock that all machines of the queue share. Undefined if they differ by
+   * less than about a second. Absent if all processes of the queue are on one machine.
+   */
+  clockSkew?(): Promise<ClockSkew | undefined>;
   /** Rings when the topic may have changed. Rings may be duplicated or lost: callers must also poll slowly. */
   watch(topic: Topic): Watch;
   /**

@@ -26,6 +26,12 @@ export interface FileOptions {
   readonly scheme: 'file';
 }
 
+export interface Machine {
+  readonly name: string;
+  /** Identifies its clock: the same in all processes that share the clock. */
+  readonly clock: string;
+}
+
 /** The broker deletes whole segments of the log once it is older or longer than this. */
 export interface Retention {
   readonly days: number;
@@ -42,6 +48,8 @@ export interface BrokerOptions {
   readonly say: (line: string) => void;
   /** Turns a path of the store into a reference that the reader of a result message can open. */
   readonly refOf: (path: string) => string;
+  /** The machine on which this process runs. */
+  readonly machine: () => Machine;
   readonly replicated: boolean;
   /** The part of the log that is kept at least. */
   readonly retention: Retention;

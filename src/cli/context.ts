@@ -105,7 +105,8 @@ export class Context {
 
   #queue(config: Config, refOf = (path: string) => path): QueueOptions {
     const say = (line: string) => this.io.talk(`agentq: ${line}`);
-    return queueOptions(this.namedUrl ?? config.url, config, { timeout: this.#brokerTimeout, say, refOf });
+    const machine = () => ({ name: this.system.hostname(), clock: this.system.clockId() });
+    return queueOptions(this.namedUrl ?? config.url, config, { timeout: this.#brokerTimeout, say, refOf, machine });
   }
 
   /** What must be declared for the queue of a workspace with this config. Undefined if that is nothing. */

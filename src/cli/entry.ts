@@ -2,6 +2,7 @@ import { fstatSync, writeSync } from 'node:fs';
 import { AgentqError } from '../core/errors.ts';
 import { main } from './main.ts';
 import { report } from './errors/error-report.ts';
+import { clockId } from './process/clock-id.ts';
 import { hangupIgnored } from './process/hangup.ts';
 import { OutputClosed, type Sink, type System } from './process/system.ts';
 
@@ -33,6 +34,7 @@ export function run(cacheFolder?: string): Promise<number> {
     stdout: standard(1, () => process.stdout),
     stderr: standard(2, () => process.stderr),
     hostname: () => process.getBuiltinModule('node:os').hostname(),
+    clockId,
     pid: process.pid,
     clock: Date.now,
     // It does not use performance.now(), whose first call costs a one-shot command 0.7 ms.

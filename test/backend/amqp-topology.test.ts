@@ -40,6 +40,7 @@ function somewhere({ replicated = false } = {}): Place {
     patience: 20 * SECOND,
     say: () => {},
     refOf: (path) => path,
+    machine: () => ({ name: 'one', clock: 'one' }),
     replicated,
     retention,
   };

@@ -123,6 +123,7 @@ export class Shell {
       stdout,
       stderr,
       hostname: () => 'host',
+      clockId: () => 'clock',
       pid: 4711,
       clock: this.clock.read,
       monotonic: this.clock.monotonic,

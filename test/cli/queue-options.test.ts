@@ -4,7 +4,12 @@ import { queueOptions } from '../../src/cli/queue-options.ts';
 // Not in one piece: a test searches the files of this repository for credentials.
 const SECRET = ['hunter', 2].join('');
 
-const settings = { timeout: undefined, say: () => {}, refOf: (path: string) => path };
+const settings = {
+  timeout: undefined,
+  say: () => {},
+  refOf: (path: string) => path,
+  machine: () => ({ name: 'one', clock: 'one' }),
+};
 const options = (url?: string) => queueOptions(url, { version: 1 }, settings);
 
 describe('the backend of a workspace', () => {

@@ -1,4 +1,5 @@
 import { chmodSync, statSync } from 'node:fs';
+import { describeClockSkew } from '../../core/clock-skew.ts';
 import { join } from 'node:path';
 import type { Diagnosis } from './diagnosis.ts';
 import { diagnoseEvidence } from './doctor-evidence.ts';
@@ -20,6 +21,7 @@ export async function diagnose(services: Services, repair: boolean): Promise<rea
     ...finding,
     severity: 'problem',
   }));
+  found.push(...(await wrongClock(services)));
   found.push(...(await passedOver(services)));
   found.push(...(await diagnoseEvidence(services, repair)));
   found.push(...(await deserted(services)));
@@ -27,6 +29,14 @@ export async function diagnose(services: Services, repair: boolean): Promise<rea
   found.push(...diagnoseOutbox(services));
   found.push(...openRights(services, repair));
   return found;
+}
+
+/** The clock of this machine, if it differs from the clock of the queue. */
+async function wrongClock({ backend }: Services): Promise<Diagnosis[]> {
+  const skew = await backend.clockSkew?.();
+  if (!skew) return [];
+  const problem = `${describeClockSkew(skew)}: synchronize it, for example with NTP`;
+  return [{ subject: skew.machine, problem, severity: 'advice', repaired: false }];
 }
 
 /** The maximum number of unreadable log entries in the report. */

@@ -1,3 +1,4 @@
+import type { ClockSkew } from '../../core/clock-skew.ts';
 import type { CommandOf } from '../../core/task/command.ts';
 import { decide } from '../../core/task/decide.ts';
 import type { Event } from '../../core/task/event.ts';
@@ -141,6 +142,10 @@ export class AmqpBackend implements Backend {
 
   async passedOver(): Promise<readonly PassedOver[]> {
     return (await this.#reading()).passedOver();
+  }
+
+  async clockSkew(): Promise<ClockSkew | undefined> {
+    return (await this.#reading()).clockSkew();
   }
 
   async skip(offset: number): Promise<void> {

@@ -1,3 +1,4 @@
+import type { ClockSkew } from '../../core/clock-skew.ts';
 import { type Circumstances, decide } from '../../core/task/decide.ts';
 import { elapse } from '../../core/task/elapse.ts';
 import { AgentqError } from '../../core/errors.ts';
@@ -24,6 +25,7 @@ import type { Claims } from './tasks/claims.ts';
 import type { MessageRelay } from './tasks/message-relay.ts';
 import type { DueTasks } from './tasks/due-tasks.ts';
 import type { Inbox } from './tasks/inbox.ts';
+import type { ClockCheck } from './log/clock-check.ts';
 import type { Log } from './log/log.ts';
 import type { PassedOverEntries } from './log/passed-over-entries.ts';
 import { TOLERANCE } from './cache/role-clocks.ts';
@@ -36,6 +38,7 @@ export interface LogBackendParts {
   readonly dueTasks: DueTasks;
   readonly openTasks: OpenTasks;
   readonly relay: MessageRelay;
+  readonly clockCheck: ClockCheck;
   /** Loads the modules that few commands need, on first use. */
   readonly load: {
     readonly claims: () => Promise<Claims>;
@@ -183,12 +186,17 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away' | 'n
     return (await this.#parts.load.care()).passedOver();
   }
 
+  clockSkew(): Promise<ClockSkew | undefined> {
+    return this.#parts.clockCheck.skew();
+  }
+
   async skip(offset: number): Promise<void> {
     await (await this.#parts.load.care()).skip(offset);
   }
 
   /** Reads the log as long as a caller waits for new entries. */
   follow(): void {
+    this.#parts.clockCheck.beginLater();
     void this.#parts.log.follow();
   }
 
@@ -198,6 +206,7 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away' | 'n
   }
 
   async close(): Promise<void> {
+    this.#parts.clockCheck.close();
     this.#parts.log.close();
     this.#parts.cache.close();
   }

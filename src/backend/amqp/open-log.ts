@@ -3,6 +3,9 @@ import type { BackendOptions, BrokerOptions } from '../options.ts';
 import type { Listeners } from '../projection/listeners.ts';
 import { OutageGrace } from './log/outage-grace.ts';
 import { Cache } from './cache/cache.ts';
+import { LeaseEnds } from './tasks/lease-ends.ts';
+import { BrokerClock } from './log/broker-clock.ts';
+import { ClockCheck } from './log/clock-check.ts';
 import { OpenTasks } from './tasks/retention.ts';
 import { TaskCommits } from './tasks/commit.ts';
 import { MessageRelay } from './tasks/message-relay.ts';
@@ -50,7 +53,11 @@ export function openLog(
     const doorbell = new Doorbell(bellsIn(dir), fileMode, listeners);
     return new LogFollower({ client, cache, readers, elected: new ElectedReader(cache, random), doorbell, listeners });
   };
-  const log = new Log(client, cache, names, listeners, clock, random, grace, openFollower);
+  const clockId = () => broker.machine().clock;
+  const log = new Log(client, cache, names, listeners, clock, random, grace, clockId, openFollower);
+  const brokerClock = new BrokerClock({ client, names, log, cache, clock });
+  const clockCheck = new ClockCheck(brokerClock, { machine: broker.machine, say });
+  const leaseEnds = new LeaseEnds({ cache, brokerClock, clockId, onAhead: () => clockCheck.begin() });
   const relay = new MessageRelay(client, log, cache, names, { clock, refOf, replicated, say });
   const given: Circumstances = {
     get now() {
@@ -58,7 +65,7 @@ export function openLog(
     },
     random,
   };
-  const commits = new TaskCommits({ client, names, log, cache, relay, outageGrace: grace }, given);
+  const commits = new TaskCommits({ client, names, log, cache, relay, outageGrace: grace, leaseEnds }, given);
   const dueTasks = new DueTasks({ cache, commits, clock });
   const openTasks = new OpenTasks({ log, cache, retention, clock });
   return new LogBackend({
@@ -69,6 +76,7 @@ export function openLog(
     dueTasks,
     openTasks,
     relay,
+    clockCheck,
     load: {
       async claims() {
         const { Claims } = await import('./tasks/claims.ts');

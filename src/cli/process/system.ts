@@ -11,6 +11,8 @@ export interface System {
   readonly stdout: Sink;
   readonly stderr: Sink;
   readonly hostname: () => string;
+  /** Identifies the clock of this machine: the same in all processes that share the clock. */
+  readonly clockId: () => string;
   readonly pid: number;
   /** ms since 1970. */
   readonly clock: () => number;

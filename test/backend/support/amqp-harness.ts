@@ -52,6 +52,8 @@ export async function makeAmqpHarness({
       patience: PATIENCE,
       say: () => {},
       refOf: (path) => `file:///store/${path}`,
+      // The tests share a clock that is not the broker's.
+      machine: () => ({ name: 'one', clock: 'one' }),
       replicated,
       retention,
       // The clock of the tests runs ahead of the broker's: no delay of the broker is ever over in time.

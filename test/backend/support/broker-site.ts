@@ -67,6 +67,7 @@ export class BrokerSite {
       patience: PATIENCE,
       say,
       refOf: (path) => path,
+      machine: () => ({ name: 'one', clock: 'one' }),
       replicated: false,
       retention,
       tokenGrace,

@@ -231,7 +231,18 @@ export class Cache {
     this.db.transaction(() => {
       const { last, id } = this.position();
       if (last !== seen.last || id !== seen.id) return { keep: false };
-      this.#empty(['events', 'tasks', 'workers', 'entry', 'ending', 'carried', 'orphan', 'silence', 'milestone']);
+      this.#empty([
+        'events',
+        'tasks',
+        'workers',
+        'entry',
+        'ending',
+        'lease',
+        'carried',
+        'orphan',
+        'silence',
+        'milestone',
+      ]);
       this.#empty(['role_clock', 'role_silence', 'hearsay', 'vouched', 'passed_over']);
       this.db.run("UPDATE log SET last = -1, id = '', at = 0, away_until = 0, unreadable = 0, bytes = 0");
       return { keep: true };

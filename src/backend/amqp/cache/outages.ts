@@ -27,10 +27,10 @@ type Working = TaskIn<'working'>;
 export class Outages {
   readonly #db: Connection;
   readonly #clocks: RoleClocks;
-  readonly #renew: (entry: string, event: Event) => void;
+  readonly #renew: (entry: string, event: Event, span: number) => void;
 
-  /** @param renew folds the event that moves a lease */
-  constructor(db: Connection, clocks: RoleClocks, renew: (entry: string, event: Event) => void) {
+  /** @param renew folds the event that extends a lease by this span */
+  constructor(db: Connection, clocks: RoleClocks, renew: (entry: string, event: Event, span: number) => void) {
     this.#db = db;
     this.#clocks = clocks;
     this.#renew = renew;
@@ -80,7 +80,7 @@ export class Outages {
       if (task.status !== 'working' || task.lease.expires_at <= at || !concerns(task)) continue;
       const { attempt, expires_at } = task.lease;
       const event: Event = { v: 1, type: 'renewed', task_id: task.id, at, attempt, expires_at: expires_at + span };
-      this.#renew(`${entry}:${task.id}`, event);
+      this.#renew(`${entry}:${task.id}`, event, span);
     }
   }
 }

@@ -13,14 +13,13 @@ import { digestMark, foreignEntryId, isForeignEnding, noteMark, taskOfEnding } f
 import { noteMessage, noteSent } from './endings.ts';
 import { Hearsay, type EntrySource } from './hearsay.ts';
 import type { LogEntry } from '../wire/decode.ts';
+import { Leases } from './leases.ts';
 import { Outages } from './outages.ts';
+import { recordPassedOver } from './passed-over.ts';
 import { RoleClocks, TOLERANCE } from './role-clocks.ts';
 
 /** The result of an entry about tasks that its author may not change. */
 const WRONGFUL: Applied<LogKinds> = { accepted: false, events: [], things: [], messages: [], endless: false };
-
-/** How many of the unreadable entries are kept. */
-const PASSED_OVER = 100;
 
 /**
  * Folds entries into the cache, within the caller's transaction. Rows are written at the end of it: most tasks are
@@ -38,6 +37,7 @@ export class Projector {
   readonly #clocks: RoleClocks;
   readonly #outages: Outages;
   readonly #hearsay: Hearsay;
+  readonly #leases: Leases;
   #at: number;
   /** The offset of the message that is being folded. */
   #offset = -1;
@@ -46,7 +46,10 @@ export class Projector {
     this.#db = db;
     this.#at = at;
     this.#clocks = new RoleClocks(db);
-    this.#outages = new Outages(db, this.#clocks, (id, event) => this.#apply(id, 'coordinator', [event]));
+    this.#leases = new Leases(db);
+    this.#outages = new Outages(db, this.#clocks, (id, event, span) => {
+      if (this.#apply(id, 'coordinator', [event])) this.#leases.extend(this.#find(event.task_id)!.n, span);
+    });
     this.#hearsay = new Hearsay(db);
   }
 
@@ -102,23 +105,12 @@ export class Projector {
       case 'skip':
         return undefined;
       case 'newer':
-        return this.#passOver(entry, 'a newer agentq wrote it, and doctor --skip named it');
+        return recordPassedOver(this.#db, this.#offset, entry, 'a newer agentq wrote it, and doctor --skip named it');
       case 'unreadable':
-        return this.#passOver(entry, entry.reason);
+        return recordPassedOver(this.#db, this.#offset, entry, entry.reason);
       default:
         return entry satisfies never;
     }
-  }
-
-  #passOver({ key, user }: LogEntry, reason: string): false {
-    this.#db.run('UPDATE log SET unreadable = unreadable + 1');
-    const values = [this.#offset, key, user ?? null, reason];
-    this.#db.run('INSERT OR REPLACE INTO passed_over (offset, key, user, reason) VALUES (?, ?, ?, ?)', ...values);
-    this.#db.run(
-      `DELETE FROM passed_over
-       WHERE offset <= (SELECT offset FROM passed_over ORDER BY offset DESC LIMIT 1 OFFSET ${PASSED_OVER})`,
-    );
-    return false;
   }
 
   #addEvents(entry: LogEntry & { kind: 'events' }): boolean | undefined {
@@ -142,7 +134,9 @@ export class Projector {
       const rightful = role === undefined || first.task.envelope.to === role;
       return rightful && this.#adopt(entry.id, author, first, entry.after ?? -1);
     }
-    return this.#apply(entry.id, author, entry.events, role);
+    const accepted = this.#apply(entry.id, author, entry.events, role);
+    if (accepted) this.#leases.grant(entry.events, this.#offset, entry.clock);
+    return accepted;
   }
 
   /** A result message has been sent, if the task asks for one. */
@@ -226,6 +220,7 @@ export class Projector {
     }
     this.#hearsay.adopted(task);
     if (!this.#apply(id, author, [event])) return false;
+    this.#leases.grant([event], this.#offset);
     this.#learn(task_id, author);
     return this.#noteCarried(this.#find(task_id)!.n, author, event.at);
   }
@@ -246,7 +241,7 @@ export class Projector {
   #forget(id: string): void {
     const { n } = this.#find(id)!;
     this.write();
-    for (const table of ['events', 'ending', 'carried', 'vouched'])
+    for (const table of ['events', 'ending', 'lease', 'carried', 'vouched'])
       this.#db.run(`DELETE FROM ${table} WHERE task = ?`, n);
     this.#db.run('DELETE FROM tasks WHERE n = ?', n);
     this.#tasks.set(id, undefined);
@@ -284,8 +279,10 @@ export class Projector {
   write(): void {
     for (const id of this.#changed) {
       const { n, task } = this.#tasks.get(id)!;
-      if (this.#new.delete(id)) insert(this.#db, task, n);
+      const isNew = this.#new.delete(id);
+      if (isNew) insert(this.#db, task, n);
       else change(this.#db, n, task);
+      this.#leases.write(n, task, isNew);
     }
     this.#changed.clear();
     this.#clocks.write();

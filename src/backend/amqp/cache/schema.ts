@@ -5,7 +5,8 @@ import { projectionSchema } from '../../projection/schema.ts';
  * What a machine knows of the broker's log. It is a cache, which may be deleted at any time. `log` is one row: the last
  * message that was folded, by its offset and id, and the time that the log had reached. `entry` records which entries
  * were folded, and their result, so that an entry that was published twice counts once. `ending` records which entry
- * ended a task, and whether its messages are known to be sent. `silence` records the periods without entries. Three
+ * ended a task, and whether its messages are known to be sent. `silence` records the periods without entries. `lease`
+ * records which entry granted the lease of a running task, for how long, and by which clock. Three
  * tables serve the retention of the log: `carried` records when an open task was last republished; `orphan` where the
  * log last mentioned a task whose beginning it has dropped; `milestone` the length of the log at certain times.
  *
@@ -17,7 +18,7 @@ import { projectionSchema } from '../../projection/schema.ts';
  */
 export const cacheSchema: Form = {
   application: 0x61677463, // "agtc" in ASCII
-  version: 2,
+  version: 3,
   synchronous: 'NORMAL',
   pageSize: 4_096,
   schema: `${projectionSchema}
@@ -58,6 +59,13 @@ export const cacheSchema: Form = {
   CREATE TABLE silence (
     began INTEGER NOT NULL,
     ended INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE lease (
+    task   INTEGER PRIMARY KEY,
+    offset INTEGER NOT NULL,
+    span   INTEGER NOT NULL,
+    clock  TEXT NOT NULL
   ) STRICT;
 
   CREATE TABLE milestone (

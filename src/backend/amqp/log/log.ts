@@ -48,6 +48,7 @@ export class Log {
   /** The roles that this process works for. */
   readonly #roles = new Set<string>();
   readonly #outageGrace: OutageGrace;
+  readonly #clockId: () => string;
   /** A marker that later calls may share. */
   #unsentMarker: Promise<void> | undefined;
   #closed = false;
@@ -60,8 +61,10 @@ export class Log {
     clock: () => number,
     random: () => number,
     outageGrace: OutageGrace,
+    clockId: () => string,
     openFollower: (readers: LogReaders) => Promise<LogFollower>,
   ) {
+    this.#clockId = clockId;
     this.#openFollower = openFollower;
     this.#outageGrace = outageGrace;
     this.#client = client;
@@ -166,7 +169,13 @@ export class Log {
     const [role] = roles;
     const claims = role !== undefined && events.some(({ type }) => type === 'claimed');
     if (claims) this.#roles.add(role);
-    const note = { events: [...events], roles: [...new Set(roles)], ...(claims && { role }) };
+    const grants = events.some(({ type }) => type === 'claimed' || type === 'renewed');
+    const note = {
+      events: [...events],
+      roles: [...new Set(roles)],
+      ...(claims && { role }),
+      ...(grants && { clock: this.#clockId() }),
+    };
     return (await this.note(note, { ...more, id })) === true;
   }
 

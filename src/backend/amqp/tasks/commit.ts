@@ -10,6 +10,7 @@ import { countsFrom } from '../../../core/task/moment.ts';
 import type { Task } from '../../../core/task/task.ts';
 import type { Outcome, Request } from '../../backend.ts';
 import { findRow } from '../../projection/rows.ts';
+import type { LeaseEnds } from './lease-ends.ts';
 import type { OutageGrace } from '../log/outage-grace.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { MessageRelay } from './message-relay.ts';
@@ -30,6 +31,7 @@ export interface CommitParts {
   readonly cache: Cache;
   readonly relay: MessageRelay;
   readonly outageGrace: OutageGrace;
+  readonly leaseEnds: LeaseEnds;
 }
 
 /**
@@ -67,7 +69,7 @@ export class TaskCommits {
         current = true;
         continue;
       }
-      if (endsLease && base && (await this.waitedForOutageNotes([base]))) continue;
+      if (endsLease && base && (await this.judged([base]))) continue;
       const said: readonly Event[] = remembered ? events.filter(({ type }) => type !== 'refused') : events;
       if (said.length === 0) return decided;
       const append = (onSent?: () => void) => this.#append(said, base, onSent);
@@ -82,10 +84,19 @@ export class TaskCommits {
   }
 
   /**
-   * Called before leases are ended that an outage may have extended. @returns whether it has waited, so that the state
-   * may have changed
+   * Called before leases are ended: an outage may have extended them, or they may be live by the clock of another
+   * machine. @returns whether this took time, so that the state may have changed
    */
-  async waitedForOutageNotes(tasks: readonly Task[]): Promise<boolean> {
+  async judged(tasks: readonly Task[]): Promise<boolean> {
+    return (await this.#waitedForOutageNotes(tasks)) || (await this.#parts.leaseEnds.judge(tasks));
+  }
+
+  /** Whether the lease is live by the clock of the machine that granted it, although it is over by this one's. */
+  isLive(task: Task): boolean {
+    return this.#parts.leaseEnds.isOver(task) === false;
+  }
+
+  async #waitedForOutageNotes(tasks: readonly Task[]): Promise<boolean> {
     const { outageGrace, log } = this.#parts;
     const patience = tasks.map((task) => (task.status === 'working' ? outageGrace.patience(task.lease.expires_at) : 0));
     const longest = Math.max(...patience);
@@ -140,7 +151,7 @@ export class TaskCommits {
         return outcomes.map((outcome) => ({ ...outcome, changed: false }));
       }
       const ended = events.filter(({ type }) => type === 'lease-expired').map(({ task_id }) => before.get(task_id)!);
-      if (ended.length > 0 && (await this.waitedForOutageNotes(ended))) continue;
+      if (ended.length > 0 && (await this.judged(ended))) continue;
       const foreseen = this.#foresee(events, before);
       const roles = new Set(foreseen.things.map(({ after }) => after.envelope.to));
       for (const role of roles) await checkRole(this.#parts.client, this.#parts.names, role);
@@ -184,6 +195,9 @@ export class TaskCommits {
 
   #circumstances(task: Task | undefined, at: number | undefined): Circumstances {
     const { now, random } = this.#given;
-    return { now: countsFrom(task, at, now), random };
+    const counted = countsFrom(task, at, now);
+    const over = task?.status === 'working' && task.lease.expires_at <= counted;
+    // A lease that is live by another clock must not end: for its task, this clock stands before the end.
+    return { now: over && this.isLive(task) ? task.lease.expires_at - 1 : counted, random };
   }
 }

@@ -25,19 +25,25 @@ export class DueTasks {
   async elapse(role?: string): Promise<void> {
     const { cache, commits, clock } = this.#parts;
     const now = clock();
+    const live = new Set<number>();
     for (;;) {
       const due = cache.db
         .all<StoredRow>(
-          `SELECT n, state FROM tasks WHERE due_at <= ?1 AND (?2 IS NULL OR role = ?2) ORDER BY due_at LIMIT ${SWEEP}`,
+          `SELECT n, state FROM tasks
+           WHERE due_at <= ?1 AND (?2 IS NULL OR role = ?2) AND n NOT IN (SELECT value FROM json_each(?3))
+           ORDER BY due_at LIMIT ${SWEEP}`,
           now,
           role ?? null,
+          JSON.stringify([...live]),
         )
-        .map((stored) => toRow(stored).task);
+        .map(toRow);
       if (due.length === 0) return;
-      if (await commits.waitedForOutageNotes(due)) continue;
+      if (await commits.judged(due.map(({ task }) => task))) continue;
+      for (const { n, task } of due) if (commits.isLive(task)) live.add(n);
+      const over = due.filter(({ n }) => !live.has(n));
       try {
         await Promise.all(
-          due.map((task) => commits.commitOne({ task_id: task.id, command: { type: 'elapse' }, at: now }, true)),
+          over.map(({ task }) => commits.commitOne({ task_id: task.id, command: { type: 'elapse' }, at: now }, true)),
         );
       } catch (error) {
         // A worker's user may not write events about other roles' tasks. Other processes do.

@@ -20,6 +20,8 @@ export const LogBody = z.object({
   after: z.optional(z.int()),
   /** The role that its writer works for, as in the key. Notes of older programs do not contain it. */
   role: z.optional(z.string()),
+  /** The clock that the times of the events come from, by its id: leases that it grants end by this clock. */
+  clock: z.optional(z.string()),
   /** The offset of an entry that every reader passes over. */
   skip: z.optional(z.int().check(z.gte(0))),
 });
