@@ -72,7 +72,7 @@ export interface Backend {
    * Whether the log drops tasks that ended long ago: then it does not know all evidence, and that is no damage.
    */
   readonly forgets: boolean;
-  /** The queue's place on a broker. Absent if the queue is in the workspace. */
+  /** Which queue it is, for commands that wait for it in the outbox. Absent if the queue is in the workspace. */
   readonly place?: QueuePlace;
   close(): Promise<void>;
   /**
@@ -83,13 +83,10 @@ export interface Backend {
 }
 
 /**
- * What distinguishes one queue of a broker from another. Host and port are left out: the broker may move, or have
- * several names.
+ * What distinguishes one queue from all others at its backend, by the words of this backend: for example a virtual host
+ * and a prefix. Host and port are left out: a backend may move, or have several names.
  */
-export interface QueuePlace {
-  readonly vhost: string;
-  readonly prefix: string;
-}
+export type QueuePlace = Readonly<Record<string, string>>;
 
 export interface Request {
   readonly task_id: string;

@@ -1,5 +1,6 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { Backend, QueuePlace } from '../../backend/backend.ts';
 import { AgentqError, type ErrorCode, type Refusal } from '../../core/errors.ts';
 import type { Services } from '../workspace/services.ts';
@@ -75,12 +76,14 @@ function roleOf(command: OutboxCommand): string {
 
 /** Why an entry is not for this queue; undefined if it is. */
 export function otherQueue({ place }: OutboxEntry, backend: Backend): string | undefined {
-  if (!place || (place.vhost === backend.place?.vhost && place.prefix === backend.place.prefix)) return undefined;
+  if (!place || isDeepStrictEqual({ ...place }, { ...backend.place })) return undefined;
   return `it is for another queue: ${inWords(place)}`;
 }
 
-function inWords({ vhost, prefix }: QueuePlace): string {
-  return `virtual host ${vhost}, prefix ${prefix}`;
+function inWords(place: QueuePlace): string {
+  return Object.entries(place)
+    .map(([what, name]) => `${what} ${name}`)
+    .join(', ');
 }
 
 /** A refusal in one line. */

@@ -10,7 +10,7 @@ const KeptSchema = z.object({
   v: z.literal(1),
   at: z.number(),
   task_id: z.string(),
-  place: z.optional(z.object({ vhost: z.string(), prefix: z.string() })),
+  place: z.optional(z.record(z.string(), z.string())),
   refused: z.optional(z.object({ message: z.string(), hint: text })),
   command: z.discriminatedUnion('type', [
     z.object({
