@@ -76,6 +76,26 @@ describe('a URL with several hosts', { timeout: SLOW }, () => {
     expect(linesWith(worker.stderr, /no broker at/)).toEqual([]);
   });
 
+  test('lets a worker leave a host that freezes', async ({ cast: { lead, one } }) => {
+    const made = await proxies(2);
+    const url = withPorts(
+      lead.site.url,
+      made.map(({ port }) => port),
+    );
+    const worker = one.with({ AGENTQ_URL: `${url}&heartbeat=1` }).work('echo done');
+    onTestFinished(() => worker.signal('SIGKILL'));
+    await lead.submit('a');
+    expect(await lead.wait('a')).toBe(0);
+    const own = made.find(({ connections }) => connections > 0)!;
+    const other = made.find((proxy) => proxy !== own)!;
+    own.freeze();
+    await until('the worker to connect elsewhere', () => other.connections > 0);
+    await lead.submit('b');
+    expect(await lead.wait('b')).toBe(0);
+    worker.signal('SIGTERM');
+    await worker.finished();
+  });
+
   test('is named in errors without its password', async ({ cast: { lead } }) => {
     const ports = [await freePort(), await freePort()];
     const places = ports.map((port) => `127.0.0.1:${port}`);
