@@ -1,5 +1,5 @@
-// Bundles the program into dist/: CommonJS, because to load an ES module costs 2 ms more at every call. What every
-// command needs is one file; what one command needs alone is a file that only it reads.
+// Bundles the program into dist/. The format is CommonJS, because loading an ES module takes 2 ms more in each call. The
+// code that every command needs is one file. Code that only some commands need is in files that only they load.
 import { readFileSync, rmSync } from 'node:fs';
 
 const [major] = process.versions.node.split('.').map(Number);
@@ -13,7 +13,7 @@ one as the package "node", unless install scripts are switched off: npm install 
 
 const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'));
 
-/** Not for every command: the verbs, what only some of them use, and what makes schemas as soon as it is read. */
+/** Code that not every command needs: the verbs, code of some verbs, and code that creates schemas when it is loaded. */
 const own = [
   /src\/cli\/(commands\/|input\/batch-text\.|output\/(table|schemas)\.|process\/idle-memory\.)/,
   /src\/app\/(backup|doctor|torture|worker)\//,
@@ -26,8 +26,8 @@ const own = [
 ];
 
 /**
- * commander imports whole modules of Node.js by default, and copying their names costs 1 ms a call; it starts
- * external subcommands, which agentq has none of, and to load child_process for them costs 2 ms.
+ * commander uses default imports of Node.js modules; copying their names takes 1 ms in each call. It loads
+ * child_process for external subcommands, which takes 2 ms; agentq has no such subcommands.
  */
 const lightBuiltins = {
   name: 'light-builtins',
@@ -40,8 +40,8 @@ const lightBuiltins = {
 };
 
 /**
- * amqplib loads what it needs only for amqps:, or to check itself, whoever uses it: TLS costs every call 3 ms, and
- * OpenSSL with it 2 more, assert 1.
+ * amqplib always loads modules that it needs only for amqps: or for checks of itself. In each call, TLS takes 3 ms,
+ * OpenSSL 2 more, and assert 1.
  */
 const lightDriver = {
   name: 'light-driver',
@@ -60,7 +60,7 @@ rmSync('dist', { recursive: true, force: true });
 const bundle = await rolldown({
   input: { agentq: 'src/cli/entry.ts' },
   platform: 'node',
-  preserveEntrySignatures: 'allow-extension', // so that the entry itself holds what the others share
+  preserveEntrySignatures: 'allow-extension', // so that the entry contains the shared code
   transform: { define: { AGENTQ_VERSION: JSON.stringify(version) } },
   plugins: [lightBuiltins, lightDriver],
 });

@@ -2,21 +2,21 @@ import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type Ran, runNode } from './measure.ts';
 
-/** The built program, as an agent calls it. */
+/** Runs the built program in a process, as an agent does. */
 export const program = fileURLToPath(new URL('../bin/agentq.cjs', import.meta.url));
 
 export function agentq(workspace: string, ...args: readonly string[]): Ran {
   return runNode([program, ...args], workspace);
 }
 
-/** Makes the folder, and a workspace in it. */
+/** Creates the folder and a workspace in it. */
 export function makeWorkspace(folder: string): string {
   mkdirSync(folder, { recursive: true });
   agentq(folder, 'init');
   return folder;
 }
 
-/** What a task of the benchmark says: some lines, as an agent writes them to another. */
+/** The instructions of a task: a few lines, as one agent writes to another. */
 export const instructions =
   'Review the diff of the branch parser-rewrite against main. Look at error paths and at what is no longer tested. ' +
   'Write the findings as a list, most severe first, each with file and line.';
@@ -24,8 +24,8 @@ export const instructions =
 export const summary = 'three findings, one severe: the lexer drops the last token of a file without a newline';
 
 /**
- * The commands that a task's life consists of, each a whole process; to be called in this order, again and again.
- * Every call returns its time in ms.
+ * The commands of the life of a task, each as a whole process. Call them in this order, repeatedly.
+ * Each call returns its duration in ms.
  */
 export function lifeOf(workspace: string): Record<'submit' | 'claim' | 'complete' | 'status', () => number> {
   let id = '';

@@ -11,11 +11,11 @@ import { openServices } from './services.ts';
 
 const BOUND = 0.5;
 
-/** So many cycles a round: enough that one slow confirm does not decide it. */
+/** The cycles of a round: enough that one slow confirm does not dominate. */
 const CYCLES = 100;
 
 /**
- * What the queue costs beyond what any program that publishes as safely must wait for: lives of tasks, one at a time,
+ * The cost of the queue beyond publishing with the same safety: complete lives of tasks, one after another,
  * against a bare loop of the same publishes, each confirmed before the next.
  */
 export const amqpCycles: Measure = async ({ dir, quick, broker }) => {
@@ -38,7 +38,7 @@ export const amqpCycles: Measure = async ({ dir, quick, broker }) => {
 };
 
 /**
- * The same exchange, queues and log, under other names, with the driver alone. It publishes what a task's life does:
+ * The same exchange, queues and log, under other names, with the driver only. It publishes the messages of the life of a task:
  * the submit, into work queue and log; the claim; the note that shows complete how far the log has come; the
  * completion; and the result message, into the results queue and the log.
  */
@@ -59,7 +59,7 @@ async function openBare(
     async cycle() {
       await publish(workKey('bench', 'normal'), long);
       const token = await work.get(names.work('bench'), { noAck: false });
-      if (!token) throw new Error('what was confirmed is not in the queue');
+      if (!token) throw new Error('a confirmed message is not in the queue');
       await publish(eventKey('claimed.bench'), short);
       work.ack(token);
       await publish(eventKey('note'), short);

@@ -8,10 +8,10 @@ import { alternate, median, runNode } from './measure.ts';
 
 const BOUND = 20_000;
 
-/** Of each finished task: submitted, claimed, completed. */
+/** The events of each finished task: submitted, claimed, completed. */
 const EVENTS = 3;
 
-/** How long a machine that knows nothing takes to know everything: the whole process that asks for one task. */
+/** How long a new machine takes to read the log: the whole process of its first question about a task. */
 export const amqpFold: Measure = async ({ dir, quick, broker }) => {
   await using workspace = await BrokerWorkspace.make(dir, broker);
   const { folder } = workspace;

@@ -13,11 +13,11 @@ import { openOptions, openServices } from './services.ts';
 const SUBMIT = 1.8;
 const STATUS = 1.2;
 
-/** How many events others have written since this machine last looked: with the submit itself, less than ten. */
+/** The number of new events from other machines: with the submit itself, fewer than ten. */
 const NEWS = 8;
 
 /**
- * What every call over a broker costs: a whole process of a submit, against one that publishes the same text with a
+ * The cost of each call over a broker: a whole process of a submit, against one that publishes the same text with a
  * program in C together with one of Node.js that does nothing; and a question about one task, against that submit.
  */
 export const amqpStartUp: Measure = async ({ dir, quick, broker }) => {
@@ -55,7 +55,7 @@ export const amqpStartUp: Measure = async ({ dir, quick, broker }) => {
   ];
 };
 
-/** Somebody who writes to the same queue and shares no cache with the workspace. */
+/** A client that writes to the same queue and shares no cache with the workspace. */
 async function otherMachine(folder: string): Promise<{ submit(tasks: number): Promise<void> } & AsyncDisposable> {
   const dir = join(folder, 'elsewhere');
   mkdirSync(dir);
@@ -78,6 +78,6 @@ function requireTools(): void {
   if (spawnSync('amqp-publish', ['--help']).error === undefined) return;
   throw new Error(
     'The figures of a broker need amqp-publish, which is not on this machine. Install it with the broker (Debian: ' +
-      'apt-get install amqp-tools rabbitmq-server), or measure the others alone, with --only.',
+      'apt-get install amqp-tools rabbitmq-server), or measure only other figures, with --only.',
   );
 }

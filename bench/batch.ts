@@ -10,13 +10,13 @@ const AT_LEAST = 20_000;
 const BOUND = 0.4;
 
 /**
- * A large batch as a whole process, from its start to its end, against nothing but the inserts of the very same rows:
- * of that process only the loop counts, which reads and checks nothing.
+ * A large batch as a whole process, from its start to its end, against the inserts of the same rows:
+ * of that process only the insert loop is measured, which reads and checks nothing.
  */
 export const batch: Measure = async ({ dir, quick }) => {
   const file = join(dir, 'batch.jsonl');
   writeFileSync(file, rows());
-  // The store whose rows the bare loop writes.
+  // The store from which the bare loop takes its rows.
   const model = makeWorkspace(join(dir, 'model'));
   agentq(model, 'submit', '--batch', file);
   const rounds = quick ? { counted: 3, warmUp: 0 } : { counted: 15, warmUp: 1 };
@@ -40,7 +40,7 @@ function rows(): string {
   ).join('');
 }
 
-/** Every run writes into a store that is new. */
+/** Each run writes into a new store. */
 function inFresh(folder: string, measure: (workspace: string) => number): number {
   const time = measure(makeWorkspace(folder));
   rmSync(folder, { recursive: true });

@@ -7,7 +7,7 @@ import { alternate, median, runNode } from './measure.ts';
 const BOUND = 1.2;
 const SMALL = 1_000;
 
-/** Whether the past makes commands slower: the same commands on a store with many finished tasks and one with few. */
+/** Whether finished tasks make commands slower: the same commands on a store with many of them and on one with few. */
 export const bigStore: Measure = async ({ dir, quick }) => {
   const big = quick ? 100_000 : 1_000_000;
   const store = (tasks: number) => {
@@ -17,7 +17,7 @@ export const bigStore: Measure = async ({ dir, quick }) => {
   };
   const few = store(SMALL);
   const many = store(big);
-  // A store that was just written is read cold at first: that belongs to the warm-up.
+  // The first reads of a new store are slow and belong to the warm-up.
   const rounds = quick ? { counted: 15, warmUp: 3 } : { counted: 31, warmUp: 5 };
   const commands = ['submit', 'claim', 'complete', 'status'] as const;
   const measured = await alternate(
@@ -36,7 +36,7 @@ export const bigStore: Measure = async ({ dir, quick }) => {
   });
 };
 
-/** In a process of its own, so that what it leaves in memory does not make the measured ones slower to fork. */
+/** In a separate process, so that its memory does not slow down the fork of the measured processes. */
 function fill(workspace: string, tasks: number): void {
   runNode([fileURLToPath(new URL('fill.ts', import.meta.url)), workspace, String(tasks)], workspace);
 }

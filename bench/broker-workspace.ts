@@ -11,13 +11,13 @@ const wish: TopologyWish = {
   coordinators: ['coordinator'],
 };
 
-/** A workspace whose queue lies on the broker, under a name of its own there. */
+/** A workspace with a queue on the broker, under its own name. */
 export class BrokerWorkspace implements AsyncDisposable {
   readonly folder: string;
-  /** How everything that is declared for it is called. */
+  /** The prefix of all names that are declared for it. */
   readonly names: Names;
 
-  /** Of the broker, with that name. */
+  /** The URL of the broker, with this prefix. */
   readonly url: string;
 
   private constructor(folder: string, prefix: string, url: string) {
@@ -26,7 +26,7 @@ export class BrokerWorkspace implements AsyncDisposable {
     this.names = new Names(prefix);
   }
 
-  /** Makes the folder, and the workspace in it. */
+  /** Creates the folder and the workspace in it. */
   static async make(folder: string, broker: BenchBroker): Promise<BrokerWorkspace> {
     const url = new URL(await broker.url());
     const prefix = broker.name();
@@ -45,7 +45,7 @@ export class BrokerWorkspace implements AsyncDisposable {
     return new BrokerWorkspace(folder, prefix, url.href);
   }
 
-  /** Takes everything off the broker: it may be somebody's. */
+  /** Removes everything from the broker, which may be in use otherwise. */
   async [Symbol.asyncDispose](): Promise<void> {
     const options = await openOptions(this.folder);
     const topology = await openTopology(options.queue, options);

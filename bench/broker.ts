@@ -8,7 +8,7 @@ export class BenchBroker implements AsyncDisposable {
   #own: RabbitMq | undefined;
   #queues = 0;
 
-  /** Starts it where this is the first to ask. */
+  /** Starts the broker at the first call. */
   async url(): Promise<string> {
     if (this.#named === undefined) {
       this.#own = await startRabbitMq();
@@ -17,7 +17,7 @@ export class BenchBroker implements AsyncDisposable {
     return this.#named;
   }
 
-  /** A name that no other figure of this run has, and no other run on the same broker. */
+  /** A name that is unique on the broker, also among other runs. */
   name(): string {
     return `bench-${this.#run}-${++this.#queues}`;
   }

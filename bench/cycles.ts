@@ -12,10 +12,10 @@ import { openServices } from './services.ts';
 
 const BOUND = 0.7;
 
-/** So many cycles a round: enough that one slow sync does not decide it. */
+/** The cycles of a round: enough that one slow sync does not dominate. */
 const CYCLES = 300;
 
-/** What durability leaves to gain: lives of tasks, one at a time, against the three syncs that each must cost. */
+/** The cost beyond durability: complete lives of tasks, one after another, against the three syncs that each needs. */
 export const cycles: Measure = async ({ dir, quick }) => {
   const workspace = makeWorkspace(dir);
   const services = await openServices(workspace);
@@ -59,14 +59,14 @@ export async function live(services: Services): Promise<void> {
 
 /** @returns cycles a second */
 export async function rate(cycle: () => void | Promise<void>, cycles = CYCLES): Promise<number> {
-  // What the other contestant left behind is not for this one to tidy up.
+  // The garbage of the other contestant must not be collected here.
   globalThis.gc?.();
   const before = performance.now();
   for (let i = 0; i < cycles; i++) await cycle();
   return (cycles * 1_000) / (performance.now() - before);
 }
 
-/** A file of its own beside the store, with the same journal and the same syncs; one row goes in a transaction. */
+/** A separate file beside the store, with the same journal and the same syncs, and one row in each transaction. */
 function openBare(path: string): { write: () => void; close: () => void } {
   const db = new DatabaseSync(path);
   db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE row (n INTEGER PRIMARY KEY, body TEXT)');

@@ -1,12 +1,12 @@
 import type { BenchBroker } from './broker.ts';
 
-/** What a figure is given to measure with. */
+/** The inputs of a measurement. */
 export interface Bench {
-  /** A folder of its own, empty; removed afterwards. */
+  /** An empty folder, removed afterwards. */
   readonly dir: string;
-  /** Whether to be done soon rather than to be exact. */
+  /** Whether to measure fast instead of exactly. */
   readonly quick: boolean;
-  /** Started when it is first asked for. */
+  /** Started at its first use. */
   readonly broker: BenchBroker;
 }
 
@@ -14,7 +14,7 @@ export interface Bench {
 export interface Row {
   readonly figure: string;
   readonly measured: string;
-  /** What it was measured against, side by side. */
+  /** The baseline, measured in the same rounds. */
   readonly baseline?: string;
   readonly ratio?: number;
   readonly bound: string;

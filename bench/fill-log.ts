@@ -1,4 +1,4 @@
-// node fill-log.ts WORKSPACE COUNT: publishes the log of so many finished tasks, and prints the id of the last one.
+// node fill-log.ts WORKSPACE COUNT: publishes the log of COUNT finished tasks, and prints the id of the last one.
 import amqplib from 'amqplib';
 import { prepare } from '../src/app/submit/submit.ts';
 import { parseBrokerUrl } from '../src/backend/amqp/connection/broker-url.ts';
@@ -14,7 +14,7 @@ import type { Task } from '../src/core/task/task.ts';
 import { instructions, summary } from './agentq.ts';
 import { openOptions, openServices } from './services.ts';
 
-/** How many tasks are published before the broker must have confirmed them. */
+/** The maximum number of unconfirmed tasks. */
 const AHEAD = 1_000;
 
 const [folder, count] = process.argv.slice(2);
@@ -41,7 +41,7 @@ await connection.close();
 await services.backend.close();
 process.stdout.write(task_id);
 
-/** What the life of a task leaves in the log, as the backend itself writes it. */
+/** The entries of the life of a task, as the backend writes them. */
 function* life(envelope: Envelope): Generator<Publication> {
   const commands: readonly Command[] = [
     { type: 'submit', envelope },

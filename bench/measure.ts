@@ -1,26 +1,26 @@
 import { spawnSync } from 'node:child_process';
 
-/** The value in the middle; where two are, the mean of them. */
+/** The median: the middle value, or the mean of the two middle ones. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const half = sorted.length / 2;
   return (sorted[Math.ceil(half) - 1]! + sorted[Math.floor(half)]!) / 2;
 }
 
-/** The smallest of the values that at least `share` of them do not exceed; nothing is interpolated. */
+/** The smallest value that at least `share` of the values do not exceed, without interpolation. */
 export function percentile(values: readonly number[], share: number): number {
   return values.toSorted((a, b) => a - b)[Math.ceil(values.length * share) - 1]!;
 }
 
 export interface Rounds {
   readonly counted: number;
-  /** Run before, and thrown away. */
+  /** The rounds before, which are not measured. */
   readonly warmUp: number;
 }
 
 /**
- * Measures every contestant once a round, A B C A B C …, so that a machine that grows slower or faster meanwhile
- * does so for all of them. A contestant does its work and returns its own measurement.
+ * Measures every contestant once in each round, A B C A B C …, so that a machine that becomes slower or faster
+ * affects all of them. A contestant does its work and returns its own measurement.
  * @returns each one's measurements, in order
  */
 export async function alternate<Name extends string>(
@@ -40,19 +40,19 @@ export async function alternate<Name extends string>(
 }
 
 export interface Ran {
-  /** From before the process is made until it is gone and its output read. */
+  /** From before the start of the process until it has ended and its output is read. */
   readonly ms: number;
   readonly stdout: string;
 }
 
-/** Runs this same Node.js on the arguments as a process of its own. @throws where it does not exit with 0 */
+/** Runs this Node.js with the arguments in a process. @throws if it does not exit with 0 */
 export function runNode(args: readonly string[], cwd: string): Ran {
   return runProgram(process.execPath, args, cwd);
 }
 
 /**
- * Runs a program as a process of its own.
- * @throws where it does not exit with 0: what failed must not be counted as fast
+ * Runs a program in a process.
+ * @throws if it does not exit with 0: a failed run must not count as a fast one
  */
 export function runProgram(program: string, args: readonly string[], cwd: string): Ran {
   const before = performance.now();
@@ -69,7 +69,7 @@ export function runProgram(program: string, args: readonly string[], cwd: string
   return { ms, stdout };
 }
 
-/** Ours, but for what would speak to agentq: no measurement depends on who runs it. */
+/** The environment of this process without the variables of agentq, so that they do not affect the measurement. */
 export const environment: NodeJS.ProcessEnv = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => !name.startsWith('AGENTQ_')),
 );

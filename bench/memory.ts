@@ -10,10 +10,10 @@ import { BenchWorker } from './worker.ts';
 /** MiB. */
 const BOUND = 75;
 
-/** How long a worker has nothing to do before it counts as idle, in ms. */
+/** How long a worker has no task before it counts as idle, in ms. */
 const REST = 2_000;
 
-/** The resident memory of a worker that waits: of fresh ones, and of one that has done much. */
+/** The resident memory of a waiting worker: of new ones, and of one that has done many tasks. */
 export const memory: Measure = async ({ dir, quick }) => {
   const workspace = makeWorkspace(dir);
   const tasks = quick ? 500 : 10_000;

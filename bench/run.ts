@@ -1,5 +1,5 @@
 // npm run bench -- [--only NAME]... [--quick] [--check]
-// Measures what the program promises, each figure side by side with what it is to be compared to, and prints a table.
+// Measures the figures of the program, each together with its baseline, and prints a table.
 import { mkdirSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,11 +36,11 @@ const figures: Readonly<Record<string, Measure>> = {
 
 const { values: options } = parseArgs({
   options: {
-    /** Only this figure; may be given again. */
+    /** Only this figure; repeatable. */
     only: { type: 'string', multiple: true, default: Object.keys(figures) },
-    /** Fewer rounds and smaller stores, to see whether all runs: not what a bound is judged by. */
+    /** Fewer rounds and smaller stores, as a test of the bench itself: not for comparing with bounds. */
     quick: { type: 'boolean', default: false },
-    /** A missed bound is a failure. */
+    /** Fail if a bound is missed. */
     check: { type: 'boolean', default: false },
   },
 });
@@ -48,7 +48,7 @@ const unknown = options.only.find((name) => !(name in figures));
 if (unknown !== undefined) throw new Error(`--only ${unknown}: there is ${Object.keys(figures).join(', ')}`);
 
 const dir = mkdtempSync(join(tmpdir(), 'agentq-bench-'));
-// However this process ends: a store of a million tasks is not to be left behind.
+// Also after a failure: a store of a million tasks must not remain.
 process.once('exit', () => rmSync(dir, { recursive: true, force: true }));
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
 
@@ -66,14 +66,14 @@ try {
   }
 } finally {
   await broker[Symbol.asyncDispose]();
-  // Also where one failed: what the others found took minutes.
+  // Also after a failure: the other figures took minutes.
   console.log(`\n${machine()}\n\n${table(rows)}`);
 }
 if (options.check && rows.some((row) => !row.met)) process.exitCode = 1;
 
 function machine(): string {
   const { version, platform, arch } = process;
-  const disk = statfsSync(dir).type === TMPFS ? ' (in memory: there a sync costs nothing)' : '';
+  const disk = statfsSync(dir).type === TMPFS ? ' (in memory, where a sync costs nothing)' : '';
   const cores = `${availableParallelism()} cores of ${cpus()[0]?.model.trim() ?? 'an unknown kind'}`;
   return `node ${version}, ${platform} ${arch}, ${cores}, stores in ${tmpdir()}${disk}${options.quick ? ', quick' : ''}`;
 }

@@ -8,14 +8,14 @@ import { queueOptions } from '../src/cli/queue-options.ts';
 
 const LETTERS = '23456789abcdefghjkmnpqrstuvwxyz';
 
-/** The use cases' services on a workspace, put together as the command line does it. */
+/** The services of a workspace, created as the command line creates them. */
 export async function openServices(folder: string): Promise<Services> {
   const workspace = await findWorkspace(folder, { cwd: folder });
   const backend = await openBackend(await openOptions(folder));
   return { workspace, backend, store: storeOf(workspace), clock: Date.now, monotonic: () => performance.now(), newId };
 }
 
-/** What a workspace's backend is opened with. */
+/** The options for the backend of a workspace. */
 export async function openOptions(folder: string): Promise<BackendOptions> {
   const workspace = await findWorkspace(folder, { cwd: folder });
   const { dir, modes, config } = workspace;
@@ -33,7 +33,7 @@ function storeOf({ storeDir, modes }: Workspace): FsStore {
   return new FsStore(storeDir, modes.file, modes.folder);
 }
 
-/** As scattered as the program's own. */
+/** As random as the ids of the program. */
 function newId(): string {
   return `task-${Array.from({ length: 12 }, () => LETTERS[Math.floor(Math.random() * LETTERS.length)]).join('')}`;
 }

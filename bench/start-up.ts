@@ -4,7 +4,7 @@ import { alternate, median, runNode } from './measure.ts';
 
 const BOUND = 1.6;
 
-/** What every call costs: a whole process of each command, against one of Node.js that does nothing. */
+/** The cost of each call: a whole process of each command, against a process of Node.js that does nothing. */
 export const startUp: Measure = async ({ dir, quick }) => {
   const workspace = makeWorkspace(dir);
   const rounds = quick ? { counted: 15, warmUp: 3 } : { counted: 51, warmUp: 5 };

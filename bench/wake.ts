@@ -10,10 +10,10 @@ import { BenchWorker } from './worker.ts';
 const P50 = 15;
 const P99 = 60;
 
-/** Thrown away: they start what a worker starts with its first child, and fill caches. */
+/** Not measured: they start what a worker starts with its first child, and fill caches. */
 const WARM_UP = 5;
 
-/** How long the worker rests before a task, in ms; not always alike, so as not to fall in step with any timer. */
+/** How long the worker is idle before a task, in ms. It varies, so that it is not in phase with a timer. */
 const rest = () => 100 + Math.random() * 100;
 
 export const wake: Measure = async ({ dir, quick }) => {
@@ -31,7 +31,7 @@ export function wakeRow(figure: string, bound: number, value: number): Row {
 
 /**
  * From the return of a submit to the start of an idle worker's child. The child is `date` itself, which starts as fast
- * as a program can; what it says is its result. The time until it reads the clock, about 1 ms, counts against agentq.
+ * as a program can; its output is the result. The time until it reads the clock, about 1 ms, counts against agentq.
  * @returns each latency, in ms
  */
 export async function wakings(workspace: string, samples: number): Promise<readonly number[]> {
@@ -49,14 +49,14 @@ export async function wakings(workspace: string, samples: number): Promise<reado
   return latencies;
 }
 
-/** @returns the moment that the task's child said, in ms since 1970 */
+/** @returns the time that the task's child printed, in ms since 1970 */
 function startOf(workspace: string, id: string): number {
   const said = readFileSync(join(workspace, '.agentq', resultPath(id, 1)), 'utf8').trim();
   if (!/^\d{19}$/.test(said)) throw new Error(`the date of this system knows no nanoseconds: ${said}`);
   return Number(said) / 1e6;
 }
 
-/** The system's clock, which other processes share, with fractions of a ms: Date.now() has none, but ticks at whole ones. */
+/** The system's clock, which other processes share, with fractions of a ms; Date.now() has none. */
 function wallClock(): () => number {
   const before = Date.now();
   while (Date.now() === before);

@@ -5,10 +5,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { program } from './agentq.ts';
 import { environment } from './measure.ts';
 
-/** How often to look whether the worker has done what is waited for, in ms. */
+/** The interval of the checks whether the worker has done the tasks, in ms. */
 const POLL = 10;
 
-/** An `agentq work` for the benchmark's role, which runs beside it until it is stopped. */
+/** An `agentq work` for the role of the benchmark, which runs until it is stopped. */
 export class BenchWorker implements AsyncDisposable {
   readonly pid: number;
   readonly #process: ChildProcess;
@@ -25,11 +25,11 @@ export class BenchWorker implements AsyncDisposable {
     this.pid = this.#process.pid!;
     createInterface({ input: this.#process.stdout! }).on('line', (line) => this.#hear(line));
     this.#process.once('exit', () => (this.#problem ??= 'the worker ended'));
-    // Before the folder that it works in is removed.
+    // Before its folder is removed.
     process.prependOnceListener('exit', this.#kill);
   }
 
-  /** At once and without a word: it has nothing in hand that is worth an end in order. */
+  /** At once: it has no task that needs an orderly end. */
   readonly #kill = (): boolean => this.#process.kill('SIGKILL');
 
   #hear(line: string): void {
@@ -38,12 +38,12 @@ export class BenchWorker implements AsyncDisposable {
     else if (event !== 'started') this.#problem ??= line;
   }
 
-  /** Resolves when it has completed so many tasks since it was started. */
+  /** Resolves when it has completed this number of tasks since its start. */
   completed(tasks: number): Promise<void> {
     return BenchWorker.completed([this], tasks);
   }
 
-  /** Resolves when these workers together have completed so many tasks since they were started. */
+  /** Resolves when these workers together have completed this number of tasks since their start. */
   static async completed(workers: readonly BenchWorker[], tasks: number): Promise<void> {
     while (workers.reduce((sum, worker) => sum + worker.#completed, 0) < tasks) {
       const problem = workers.map((worker) => worker.#problem).find((one) => one !== undefined);

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 'use strict';
-// CommonJS, and old syntax: an ES module would cost every call 2 ms more, and an older Node.js must get as far as
+// CommonJS and old syntax: an ES module would take 2 ms more in each call, and an older Node.js must be able to print
 // the message below.
 var least = 24;
 if (Number(process.versions.node.split('.')[0]) < least) {
@@ -26,7 +26,7 @@ function start(cache) {
   } catch (error) {
     return fail('the program is damaged: ' + String(error.message).split('\n')[0] + ' (install it again)');
   }
-  // exit() rather than a natural end, which would spend time on tidying up what the system tidies up anyway.
+  // exit() instead of a natural end: the system releases all resources faster.
   void program.run(cache).then(process.exit);
 }
 
@@ -36,10 +36,10 @@ function fail(problem) {
 }
 
 /**
- * The user's own folder for what can be made anew: $XDG_CACHE_HOME/agentq, else ~/.cache/agentq; made where it is
- * missing. Code that lies there is run, so nobody else may write there: the folder must be the user's, 0700 and no
- * link, and nobody else may be able to replace it.
- * @returns undefined where there is no such folder
+ * The user's folder for caches: $XDG_CACHE_HOME/agentq, else ~/.cache/agentq. It is created if it is missing. Node.js
+ * runs the code in it, so no other user may write there: the folder must belong to the user, have mode 0700, not be a
+ * link, and be in a place where no other user can replace it.
+ * @returns undefined if there is no such folder
  */
 function cacheFolder() {
   var fs = require('node:fs');
@@ -50,10 +50,10 @@ function cacheFolder() {
     if (base[0] !== '/') return undefined;
     var above = fs.lstatSync(base, { throwIfNoEntry: false });
     if (above && above.isSymbolicLink()) {
-      base = fs.realpathSync(base); // a link of somebody else could point elsewhere in a moment
+      base = fs.realpathSync(base); // another user's link could be changed at any time
       above = fs.statSync(base);
     }
-    // Where even its parent is missing, both are made, and the next one above decides.
+    // If its parent is missing too, both are created, and the folder above is checked.
     if (!above) above = fs.statSync(base.slice(0, base.lastIndexOf('/')));
     var sticky = (above.mode & 0o1000) !== 0;
     if ((above.uid !== own && above.uid !== 0) || ((above.mode & 0o022) !== 0 && !sticky)) return undefined;

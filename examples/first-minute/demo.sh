@@ -1,6 +1,6 @@
 #!/bin/sh
-# A coordinator checks the Markdown links and the TODOs of this very repository, a task a file, and then has it all
-# reviewed. Two roles of workers run real programs; one task fails twice and then succeeds, one is poison.
+# A coordinator checks the Markdown links and the TODOs of this repository, with one task for each file, and then submits
+# a review. Two roles of workers run real programs; one task fails twice and then succeeds, one is poison.
 # From a clone: npm run demo
 set -eu
 
@@ -17,7 +17,7 @@ cd "$repo"
 
 say 'A workspace, and two roles of workers that wait for work'
 agentq init
-# Failures are tried again after a fifth of a second: nobody wants to watch a real backoff.
+# Failures are tried again after 200 ms instead of the default backoff.
 printf '{"version": 1, "defaults": {"backoff": {"base": "200ms"}}}\n' > "$AGENTQ_DIR/config.json"
 node "$repo/bin/agentq.cjs" work --as checker --concurrency 2 -- node "$here/check.js" 2> "$scratch/checker.log" &
 workers="$workers $!"
@@ -36,24 +36,24 @@ flaky=$(agentq submit --to checker --instructions 'flaky src/core')
 poison=$(agentq submit --to checker --instructions 'poison' --priority high)
 echo "submitted:$ids $flaky $poison"
 
-say 'It sleeps until all of them have ended'
+say 'It waits until all of them have ended'
 agentq wait --all $ids "$flaky"
 agentq wait "$poison" || echo "the poison ended with exit code $?"
 
-say 'It reads each result; what was tampered with would be refused'
+say 'It reads each result; a changed file would be refused'
 for id in $ids "$flaky"; do
   agentq result "$id" | tee -a "$scratch/reports.md"
 done
 
-say 'One review task, which promises its findings as an artifact'
+say 'One review task, with an expected artifact: its findings'
 review=$(agentq submit --to reviewer --type review --file "$scratch/reports.md" --expect findings)
 agentq wait "$review"
 agentq result "$review"
 
-say 'What became of the task that failed twice'
+say 'The history of the task that failed twice'
 agentq show "$flaky"
 
-say 'The dead letters, with every reason'
+say 'The dead letters, with all reasons'
 agentq dlq
 agentq dlq show "$poison"
 
