@@ -125,7 +125,7 @@ describe('while the broker is away', OUTAGE, () => {
       const next = await one.run('status');
       expect(next).toMatchObject({
         code: 0,
-        stderr: expect.stringContaining('a was completed while the broker was away'),
+        stderr: expect.stringContaining('a was completed during the outage'),
       });
       expect(kept(one)).toEqual([]);
       expect(await lead.wait('a')).toBe(0);

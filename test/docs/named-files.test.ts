@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 const repo = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Stands for any file of its kind. */
-const patterns = ['commands/VERB.ts', 'commands/<verb>.ts'];
+const patterns = ['commands/VERB.ts', 'commands/<verb>.ts', 'migrations/N-what-it-does.ts'];
 
 test('every TypeScript file that docs/architecture.md names exists', () => {
   const architecture = readFileSync(`${repo}/docs/architecture.md`, 'utf8');
