@@ -31,15 +31,13 @@ export class Doorbell {
   readonly #fileMode: number;
   readonly #bells = new Map<string, number>();
   readonly #listeners: Listeners;
-  readonly #isShared: boolean;
   #watcher: FSWatcher | undefined;
 
-  /** @param listeners the callers to wake, if they do not come by {@link watch}: then a ring makes a missing file */
-  constructor(dir: string, fileMode: number, listeners?: Listeners) {
+  /** @param listeners the callers to wake, if not only those of {@link watch} */
+  constructor(dir: string, fileMode: number, listeners = new Listeners()) {
     this.#dir = dir;
     this.#fileMode = fileMode;
-    this.#listeners = listeners ?? new Listeners();
-    this.#isShared = listeners !== undefined;
+    this.#listeners = listeners;
   }
 
   static create(dir: string, mode: number): void {
@@ -65,7 +63,7 @@ export class Doorbell {
     let bell = this.#bells.get(name);
     if (bell === undefined) {
       const path = join(this.#dir, name);
-      if (this.#isShared ? !this.#make(name) : !existsSync(path)) return undefined;
+      if (!existsSync(path)) return undefined;
       bell = openSync(path, constants.O_WRONLY);
       this.#bells.set(name, bell);
     }
@@ -86,14 +84,15 @@ export class Doorbell {
   }
 
   watch(topic: Topic): Watch {
-    const watched = this.#make(nameOf(topic)) && this.listen();
+    const watched = this.listen([nameOf(topic)]);
     return this.#listeners.watch(nameOf(topic), watched ? Infinity : UNWATCHED_POLL, () => {
       if (this.#listeners.none) this.#stop();
     });
   }
 
-  /** Begins to listen. @returns whether the system provides a file watch */
-  listen(): boolean {
+  /** Begins to listen for the topics of these names. @returns whether the system provides a file watch */
+  listen(names: Iterable<string> = this.#listeners.names): boolean {
+    for (const name of names) if (!this.#make(name)) return false;
     if (this.#watcher) return true;
     try {
       this.#watcher = watch(this.#dir, { persistent: false }, (_event, name) => {

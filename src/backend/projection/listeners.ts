@@ -16,8 +16,13 @@ export class Listeners {
     for (const listener of this.#byName.get(name) ?? []) listener();
   }
 
+  /** The names of the topics that a caller waits for. */
+  get names(): Iterable<string> {
+    return this.#byName.keys();
+  }
+
   ringAll(): void {
-    for (const name of this.#byName.keys()) this.ring(name);
+    for (const name of this.names) this.ring(name);
   }
 
   /**
