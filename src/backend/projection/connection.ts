@@ -13,6 +13,9 @@ const BUSY_TIMEOUT = 10_000;
 const SQLITE_ERROR = 1;
 const SQLITE_BUSY = 5;
 
+/** The size of the write-ahead log from which a commit empties it, in pages. */
+const CHECKPOINT_AFTER = 2_000;
+
 /** The size of the write-ahead log from which a command empties it, in bytes. */
 const LONG_LOG = 256 * 1024;
 
@@ -97,7 +100,9 @@ export class Connection {
       throw translate(error, path);
     }
     const connection = new Connection(db, path, form);
-    connection.#guard(() => db.exec(`PRAGMA synchronous = ${form.synchronous}`));
+    connection.#guard(() =>
+      db.exec(`PRAGMA synchronous = ${form.synchronous}; PRAGMA wal_autocheckpoint = ${CHECKPOINT_AFTER}`),
+    );
     return connection;
   }
 

@@ -1,7 +1,8 @@
 /**
  * `events` is what happened, in log order; `tasks` is the projection, one row per task with its state as JSON and the
  * columns that queries use; `workers` is presence only, and may be lost. Indexes are few and small, since every page
- * that a commit changes must be synced: most tasks are completed, and no index by status contains those.
+ * that a commit changes must be synced: most tasks are completed, and no index by status contains those. A store and a
+ * cache of a log have different indexes `task_due` and `task_open`.
  */
 export const projectionSchema = `
   CREATE TABLE events (
@@ -24,9 +25,7 @@ export const projectionSchema = `
     state    TEXT NOT NULL
   ) STRICT;
   CREATE INDEX task_ready     ON tasks (role, rank DESC, n, ready_at) WHERE status = 'queued';
-  CREATE INDEX task_due       ON tasks (due_at, role) WHERE due_at IS NOT NULL;
   CREATE INDEX task_dead      ON tasks (n) WHERE dead = 1;
-  CREATE INDEX task_open      ON tasks (status, n, role) WHERE status <> 'completed';
   CREATE INDEX task_of_sender ON tasks (sender, n, role);
 
   CREATE TABLE workers (

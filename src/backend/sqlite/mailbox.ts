@@ -47,7 +47,7 @@ export class Mailbox {
     const until = this.#clock() + HIDDEN;
     const { rows } = this.#db.transaction(() => {
       const found = this.look(queue, limit);
-      this.#db.run('DELETE FROM inbox_shown WHERE event NOT IN (SELECT event FROM messages)');
+      this.#db.run('DELETE FROM inbox_shown WHERE until <= ? OR until > ?', until - HIDDEN, until);
       for (const { event } of found) {
         this.#db.run('INSERT OR REPLACE INTO inbox_shown (event, until) VALUES (?, ?)', event, until);
       }
@@ -55,18 +55,18 @@ export class Mailbox {
     });
     return inHand(
       rows.map((row) => toRow(row).task),
-      (done) => this.#letGo(rows, until, done),
+      (done) => this.#letGo(queue, rows, until, done),
     );
   }
 
   /** @param until distinguishes this reader from a later one that takes the same messages */
-  #letGo(rows: readonly Waiting[], until: number, done: boolean): void {
+  #letGo(queue: string, rows: readonly Waiting[], until: number, done: boolean): void {
     this.#db.transaction(() => {
       // The store may have been restored from a backup since, with another message under the same number.
       for (const row of rows) {
         const { event } = row;
-        const same = 'event = ? AND task = (SELECT n FROM tasks WHERE id = ?)';
-        if (done) this.#db.run(`DELETE FROM messages WHERE ${same}`, event, toRow(row).task.id);
+        const same = 'queue = ? AND event = ? AND task = (SELECT n FROM tasks WHERE id = ?)';
+        if (done) this.#db.run(`DELETE FROM messages WHERE ${same}`, queue, event, toRow(row).task.id);
         this.#db.run('DELETE FROM inbox_shown WHERE event = ? AND until = ?', event, until);
       }
       return { keep: true };

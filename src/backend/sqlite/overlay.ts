@@ -5,7 +5,8 @@ import { subjectOf } from '../../core/log/subject.ts';
 import { worldOf } from '../../core/log/world.ts';
 import type { Task } from '../../core/task/task.ts';
 import type { Connection } from '../projection/connection.ts';
-import { columns, findRow, type StoredRow, toRow } from '../projection/rows.ts';
+import { columns, findRow, toRow } from '../projection/rows.ts';
+import { dueRows } from './due.ts';
 
 /** Temporary tables of this connection, in memory, and views that shadow the tables of the file. */
 const LAYER = `
@@ -25,7 +26,7 @@ const LAYER = `
  */
 export function askOverlay<T>(db: Connection, now: number, ask: () => T): T {
   return db.overlaid(() => {
-    const due = db.all<StoredRow>('SELECT n, state FROM main.tasks WHERE due_at <= ?', now).map(toRow);
+    const due = dueRows(db, now, -1).map(toRow);
     let seq = db.get<{ seq: number | null }>('SELECT max(seq) AS seq FROM main.events')!.seq ?? 0;
     db.execute(LAYER);
     for (const { task } of due) {

@@ -17,12 +17,15 @@ export const storeSchema: Form = {
   // A commit changes few rows on many pages, and syncs all of these pages.
   pageSize: 2_048,
   schema: `${projectionSchema}
+  CREATE INDEX task_due  ON tasks (due_at, role) WHERE due_at IS NOT NULL AND status <> 'working';
+  CREATE INDEX task_open ON tasks (status, n, role, due_at) WHERE status <> 'completed';
+
   CREATE TABLE messages (
-    event INTEGER PRIMARY KEY,
     queue TEXT NOT NULL,
-    task  INTEGER NOT NULL
-  ) STRICT;
-  CREATE INDEX message_of_queue ON messages (queue);
+    event INTEGER NOT NULL,
+    task  INTEGER NOT NULL,
+    PRIMARY KEY (queue, event)
+  ) STRICT, WITHOUT ROWID;
 
   CREATE TABLE inbox_shown (
     event INTEGER PRIMARY KEY,

@@ -22,6 +22,7 @@ import type { Connection } from '../projection/connection.ts';
 import { isUnwritable } from '../projection/sqlite-error.ts';
 import { Rings } from '../projection/rings.ts';
 import type { Doorbell } from '../projection/doorbell.ts';
+import { dueRows, isAnyDue, nextDueOf } from './due.ts';
 import { epochOf } from './epoch.ts';
 import { Mailbox } from './mailbox.ts';
 import { record } from './record.ts';
@@ -45,6 +46,8 @@ export class SqliteBackend implements Backend {
   readonly #mailbox: Mailbox;
   readonly #given: Circumstances;
   readonly #present = new Map<string, number>();
+  /** Whether the last claim found a task: then the next one looks for a task only in its transaction. */
+  #hasClaimed = false;
 
   /** @param clock ms since 1970 */
   constructor(db: Connection, doorbell: Doorbell, clock: () => number, random: () => number) {
@@ -110,7 +113,9 @@ export class SqliteBackend implements Backend {
   #take(request: ClaimRequest): Claimed {
     const now = this.#given.now;
     const announced = this.#announce(request, now);
-    if (!announced && !this.#isAnyReady(request.role) && !this.#anythingDue(now)) return this.#nothing(request.role);
+    const writes = announced || this.#hasClaimed;
+    this.#hasClaimed = false;
+    if (!writes && !this.#isAnyReady(request.role) && !isAnyDue(this.#db, now)) return this.#nothing(request.role);
     const rings = new Rings();
     const { task, keep } = this.#db.transaction(() => {
       let written = this.#sweep(now, rings);
@@ -127,6 +132,7 @@ export class SqliteBackend implements Backend {
       return { task: undefined, keep: written > 0 };
     });
     if (keep) rings.ring(this.#doorbell);
+    this.#hasClaimed = task !== undefined;
     return task ? { task } : this.#nothing(request.role);
   }
 
@@ -145,25 +151,14 @@ export class SqliteBackend implements Backend {
   }
 
   #nothing(role: string): Claimed {
-    const next = this.#db.get<{ due_at: number }>(
-      'SELECT due_at FROM tasks INDEXED BY task_due WHERE due_at IS NOT NULL AND role = ? ORDER BY due_at LIMIT 1',
-      role,
-    );
-    return { task: undefined, ...(next && { next_due: next.due_at }) };
-  }
-
-  #anythingDue(now: number): boolean {
-    return this.#db.get('SELECT 1 FROM tasks WHERE due_at <= ? LIMIT 1', now) !== undefined;
+    const next_due = nextDueOf(this.#db, role);
+    return { task: undefined, ...(next_due !== undefined && { next_due }) };
   }
 
   /** Appends the events that result from time alone. Within the caller's transaction. */
   #sweep(now: number, rings: Rings): number {
-    if (!this.#anythingDue(now)) return 0;
-    const due = this.#db.all<StoredRow>(
-      'SELECT n, state FROM tasks WHERE due_at <= ? ORDER BY due_at LIMIT ?',
-      now,
-      SWEEP,
-    );
+    if (!isAnyDue(this.#db, now)) return 0;
+    const due = dueRows(this.#db, now, SWEEP);
     for (const row of due.map(toRow)) {
       const { written } = this.#apply(row, { type: 'elapse' }, rings, now);
       // A row that is due by its columns but not by its state would be found again and again.
@@ -194,7 +189,7 @@ export class SqliteBackend implements Backend {
   #catchUp(): void {
     const now = this.#given.now;
     const rings = new Rings();
-    while (this.#anythingDue(now)) {
+    while (isAnyDue(this.#db, now)) {
       this.#db.transaction(() => ({ keep: this.#sweep(now, rings) > 0 }));
     }
     rings.ring(this.#doorbell);

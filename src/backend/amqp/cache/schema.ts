@@ -22,6 +22,9 @@ export const cacheSchema: Form = {
   synchronous: 'NORMAL',
   pageSize: 4_096,
   schema: `${projectionSchema}
+  CREATE INDEX task_due  ON tasks (due_at, role) WHERE due_at IS NOT NULL;
+  CREATE INDEX task_open ON tasks (status, n, role) WHERE status <> 'completed';
+
   CREATE TABLE log (
     one        INTEGER PRIMARY KEY CHECK (one = 1),
     last       INTEGER NOT NULL,
