@@ -47,19 +47,20 @@ export class BrokerSite {
   }
 
   async open(options: SiteOptions = {}): Promise<Backend> {
+    const dir = options.dir ?? this.folder();
     const backend = await openBackend({
-      dir: options.dir ?? this.folder(),
+      dir,
       fileMode: 0o600,
       folderMode: 0o700,
       clock: Date.now,
       random: Math.random,
-      queue: this.#broker(options),
+      queue: this.#broker({ ...options, dir }),
     });
     this.#backends.push(backend);
     return backend;
   }
 
-  #broker({ at = this.url, say = () => {}, tokenGrace = 2 * SECOND }: SiteOptions): BrokerOptions {
+  #broker({ at = this.url, dir = '', say = () => {}, tokenGrace = 2 * SECOND }: SiteOptions): BrokerOptions {
     const retention = { days: 30, bytes: 1e9 };
     return {
       scheme: 'amqp',
@@ -67,7 +68,8 @@ export class BrokerSite {
       patience: PATIENCE,
       say,
       refOf: (path) => path,
-      machine: () => ({ name: 'one', clock: 'one' }),
+      // Each folder is another machine, with another clock.
+      machine: () => ({ name: dir, clock: dir }),
       replicated: false,
       retention,
       tokenGrace,
