@@ -107,8 +107,7 @@ async function findEvidence({ store }: Services, task: Task, request: CompleteRe
   const { staging } = store;
   const owner = ownerOf(staging, task, number, { kept, warn, onIrregular });
   const artifacts = pendingArtifacts(staging, owner, request.artifacts);
-  const given = resultFile ?? ownResult(staging, owner);
-  const result = given && pendingResult(staging, owner, given);
+  const result = resultFile ? pendingResult(staging, owner, resultFile) : ownResult(staging, owner);
   return {
     spoken: { type: 'complete', by, attempt, ...(summary !== undefined && { summary }) },
     artifacts,

@@ -11,13 +11,14 @@ export interface FileSource {
   readonly own?: boolean;
 }
 
-/** Checks that a source is a readable regular file. @throws AgentqError `unreadable-file` */
-export function checkSource({ file, own = false }: FileSource): void {
+/** Checks that a source is a readable regular file. @returns its size in bytes @throws AgentqError `unreadable-file` */
+export function checkSource({ file, own = false }: FileSource): number {
   try {
     const info = own ? lstatSync(file) : statSync(file);
     if (info.isDirectory()) throw new AgentqError('unreadable-file', `${file} is a directory`, 'name a file');
     if (!info.isFile()) throw notAFile(file);
     accessSync(file, constants.R_OK);
+    return info.size;
   } catch (error) {
     throw error instanceof AgentqError ? error : unreadable(file, error as NodeJS.ErrnoException);
   }

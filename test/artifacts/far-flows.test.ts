@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { claim } from '../../src/app/claim.ts';
@@ -74,6 +74,29 @@ async function done(at: Site): Promise<string> {
   return id;
 }
 
+/** Runs a worker until its role has no task. Each child is a shell with this script. */
+async function work({ worker }: Site, script: string): Promise<{ ends: string[]; warnings: string[] }> {
+  const ends: string[] = [];
+  const warnings: string[] = [];
+  await new Worker(worker, {
+    role: 'r',
+    worker: 'w',
+    concurrency: 1,
+    policy: rolePolicy(worker.workspace.config, 'r'),
+    killGrace: 1_000,
+    untilEmpty: true,
+    command: '/bin/sh',
+    args: ['-c', script],
+    cwd: scratchFolder(),
+    env: process.env,
+    warn: (line) => warnings.push(line),
+    onIdle: () => {},
+    onStart: () => {},
+    onEnd: ({ outcome }) => ends.push(outcome),
+  }).run();
+  return { ends, warnings };
+}
+
 describe('with a store on another machine', () => {
   test('a task goes from its submit to its result', async () => {
     const at = await site();
@@ -101,27 +124,12 @@ describe('with a store on another machine', () => {
 
   test('a worker runs a child in local files', async () => {
     const at = await site();
-    const { lead, worker } = at;
+    const { lead } = at;
     const id = await submitted(at);
-    const script = 'cp "$AGENTQ_CONTEXT_FILE" "$AGENTQ_RESULT_FILE"; echo patch > "$AGENTQ_ARTIFACTS_DIR/patch.diff"';
-    const ends: unknown[] = [];
-    const warnings: string[] = [];
-    await new Worker(worker, {
-      role: 'r',
-      worker: 'w',
-      concurrency: 1,
-      policy: rolePolicy(worker.workspace.config, 'r'),
-      killGrace: 1_000,
-      untilEmpty: true,
-      command: '/bin/sh',
-      args: ['-c', `echo working; ${script}`],
-      cwd: scratchFolder(),
-      env: process.env,
-      warn: (line) => warnings.push(line),
-      onIdle: () => {},
-      onStart: () => {},
-      onEnd: ({ outcome }) => ends.push(outcome),
-    }).run();
+    const { ends, warnings } = await work(
+      at,
+      'echo working; cp "$AGENTQ_CONTEXT_FILE" "$AGENTQ_RESULT_FILE"; echo patch > "$AGENTQ_ARTIFACTS_DIR/patch.diff"',
+    );
     expect({ ends, warnings }).toEqual({ ends: ['completed'], warnings: [] });
     const { content, task } = await readResult(lead, id);
     expect((await wholeContent(id, content!)).toString()).toBe(BACKGROUND);
@@ -154,8 +162,13 @@ describe('with a store on another machine', () => {
     const at = await site();
     const id = await submitted(at);
     at.far.damage(`tasks/${id}.md`, 'forged');
-    const task = await claimed(at);
-    expect(await at.worker.store.fetch(task.context!)).toMatchObject({ drift: { kind: 'changed' } });
+    const begun = join(scratchFolder(), 'begun');
+    expect((await work(at, `echo > ${begun}`)).ends).toEqual(['failed']);
+    expect(existsSync(begun)).toBe(false);
+    expect(await at.lead.backend.task(id)).toMatchObject({
+      status: 'failed',
+      reason: expect.stringContaining('was changed'),
+    });
   });
 
   test('a refused completion leaves nothing in the store', async () => {

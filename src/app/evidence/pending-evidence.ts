@@ -1,4 +1,4 @@
-import { lstatSync, statSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { parse } from 'node:path';
 import type { Staging } from '../../artifacts/staging.ts';
 import type { ArtifactStore, Source, Stored } from '../../artifacts/store.ts';
@@ -71,27 +71,35 @@ export function pendingArtifacts(
       throw new AgentqError('usage', `the artifact ${name} is named twice`, 'give each its own name');
     const staged = pathIn(staging, file, 'artifact', id);
     const path = staged ?? `${attemptFolder(id, number)}/${name}${parse(file).ext}`;
-    pending.set(name, { name, path, size: sizeOf({ file }), source: staged === undefined ? { file } : { staged } });
+    pending.set(name, {
+      name,
+      path,
+      size: checkSource({ file }),
+      source: staged === undefined ? { file } : { staged },
+    });
   }
   const taken = new Set([...pending.values()].map(({ path }) => path));
   for (const [name, path] of found(staging, owner, taken)) {
     if (taken.has(path) || pending.has(name)) continue;
     const kept = owner.kept.find((one) => one.path === path);
-    const size = kept?.size ?? sizeOf({ file: staging.locate(path), own: true });
+    const size = kept?.size ?? checkSource({ file: staging.locate(path), own: true });
     pending.set(name, { name, path, size, source: kept ? { kept } : { staged: path } });
   }
   return [...pending.values()];
 }
 
-/** The result file at the path from the claim; undefined if the attempt wrote none. */
+/**
+ * The result file at the path from the claim; undefined if the attempt wrote none.
+ * @throws AgentqError `unreadable-file`
+ */
 export function ownResult(
   staging: Staging,
   { id, number, attempt, wrote, warn }: EvidenceOwner,
-): FileSource | undefined {
+): PendingEvidence | undefined {
   const path = resultPath(id, number);
   const file = staging.locate(path);
   if (!(lstatSync(file, { throwIfNoEntry: false })?.size ?? 0)) return undefined;
-  if (wrote(path)) return { file, own: true };
+  if (wrote(path)) return { name: 'result', path, size: checkSource({ file, own: true }), source: { staged: path } };
   warn(`${path} is left out: ${leftOut(attempt)}; name it with --result-file`);
   return undefined;
 }
@@ -100,7 +108,7 @@ export function ownResult(
 export function pendingResult(staging: Staging, { id, number }: EvidenceOwner, source: FileSource): PendingEvidence {
   const staged = pathIn(staging, source.file, 'result', id);
   const path = staged ?? resultPath(id, number);
-  return { name: 'result', path, size: sizeOf(source), source: staged === undefined ? source : { staged } };
+  return { name: 'result', path, size: checkSource(source), source: staged === undefined ? source : { staged } };
 }
 
 /** The path of a file in the staging folder if it is in a place of that kind of this task. */
@@ -130,11 +138,6 @@ export async function keepEvidence(
 /** The expected record, as far as it is known before the file is read. */
 export function unread({ name, path, size }: PendingEvidence): Evidence {
   return { name, path, size, sha256: '' };
-}
-
-function sizeOf(source: FileSource): number {
-  checkSource(source);
-  return (source.own ? lstatSync(source.file) : statSync(source.file)).size;
 }
 
 /**

@@ -63,9 +63,9 @@ export class FsStore implements ArtifactStore {
   async #putOne(piece: Piece): Promise<Stored> {
     const staged = 'staged' in piece.source;
     const source = staged ? { file: this.placeOf(piece.source.staged), own: true } : piece.source;
-    if ('file' in source) checkSource(source);
     try {
       if (staged && piece.source.staged === piece.path) return await this.#adopt(piece);
+      if ('file' in source) checkSource(source);
       return await this.#copy(piece, source);
     } catch (error) {
       throw storeError(error, source);
