@@ -129,7 +129,7 @@ describe('a store that is away before it holds any evidence', PATIENTLY, () => {
       if (tasks > 0) await q.ok('submit', ...HERE, '--to', 'r', '--instructions', 'x');
       unmount(q);
       const { code, stderr } = await q.agentq('init', ...HERE);
-      expect({ code, stderr }).toEqual({ code: 22, stderr: expect.stringContaining('the store is not there') });
+      expect({ code, stderr }).toEqual({ code: 22, stderr: expect.stringContaining('the store is missing') });
       expect(readdirSync(q.path('store'))).toEqual([]);
       mkdirSync(q.path('store/tasks'));
       await q.ok('init', ...HERE);
@@ -149,10 +149,10 @@ describe('the marker of a store', PATIENTLY, () => {
   test('is made in an older store by init, where recorded evidence lies', async ({ q }) => {
     await stored(q);
     makeOlder(q);
-    expect((await q.agentq('doctor', ...HERE)).stdout).toContain('the store is not marked');
+    expect((await q.agentq('doctor', ...HERE)).stdout).toContain('the store has no marker');
     await q.ok('init', ...HERE);
     expect(idIn(q, 'store/.agentq-store')).toBe(idIn(q, 'w/store.json'));
-    expect((await q.agentq('doctor', ...HERE)).stdout).not.toContain('the store is not marked');
+    expect((await q.agentq('doctor', ...HERE)).stdout).not.toContain('the store has no marker');
   });
 
   test('is not made for an older workspace in an empty folder, which is no store either', async ({ q }) => {
