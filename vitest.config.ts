@@ -7,8 +7,8 @@ const BROKER = ['test/**/*amqp*{,/**/*}.test.ts', 'test/**/*rabbitmq*.test.ts'];
 export default defineConfig({
   test: {
     // Real processes on two shared cores that may freeze for seconds: a bound, not an expectation.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // A worker that is interrupted must not leave its processes behind.
     pool: 'forks',
     // Most files wait most of the time: for a broker that starts, a lease that ends, a worker that polls.

@@ -85,7 +85,8 @@ describe('wait --timeout', { timeout: SLOW }, () => {
 
   test('that is over before the task is, is no fault of the broker', async ({ cast: { lead } }) => {
     await lead.submit('a');
-    expect(await lead.code('wait', 'a', '--timeout', '1ms')).toBe(8);
+    // A question has a second to be answered, which a loaded machine may miss now and then.
+    await until('a wait that is answered', async () => (await lead.code('wait', 'a', '--timeout', '1ms')) === 8);
   });
 });
 
@@ -99,9 +100,7 @@ test(
     for (let n = 0; n < 40; n++) await lead.submit(`s${n}`, '--instructions', noise(n).repeat(30));
     const url = await narrowLine(site.url);
     const fresh = await site.machine('fresh');
-    const { tasks } = await fresh
-      .with({ AGENTQ_URL: url })
-      .json('list', '--limit', '5000', '--broker-timeout', '300ms');
+    const { tasks } = await fresh.with({ AGENTQ_URL: url }).json('list', '--limit', '5000', '--broker-timeout', '1s');
     expect(tasks).toHaveLength(2_040);
   },
 );
@@ -114,7 +113,7 @@ test(
     await lead.submit('a');
     const worker = one
       .with({ AGENTQ_URL: line.url })
-      .work('touch "$OUT/runs"; until_there go', '--broker-timeout', '300ms');
+      .work('touch "$OUT/runs"; until_there go', '--broker-timeout', '2s');
     await until('the child to run', () => site.has('runs'));
     line.proxy.freeze();
     await lead.submit('b');
@@ -138,7 +137,7 @@ async function narrowLine(broker: string): Promise<string> {
   proxy.onData = (direction, chunk) => {
     if (direction === 'up' || chunk.length < 4_096) return 'pass';
     proxy.freeze();
-    setTimeout(() => proxy.thaw(), 100);
+    setTimeout(() => proxy.thaw(), 200);
     return 'pass';
   };
   url.port = `${proxy.port}`;
