@@ -1,9 +1,10 @@
 import { type Applied, applyEntry } from '../../core/log/apply-entry.ts';
-import { type LogEvent, type LogKinds, rules } from '../../core/log/rules.ts';
-import { subjectOf } from '../../core/log/subject.ts';
+import type { LogEvent, LogKinds, LogRules } from '../../core/log/rules.ts';
+import { isTask, subjectOf } from '../../core/log/subject.ts';
 import { worldOf } from '../../core/log/world.ts';
 import type { Connection } from '../projection/connection.ts';
 import { change, findRow, insert, type Row } from '../projection/rows.ts';
+import { appendThingEvent, findThing, writeThing } from '../projection/things.ts';
 
 /**
  * Folds the events of one decision, appends them and what follows from them to the log, and writes the state that
@@ -14,6 +15,7 @@ import { change, findRow, insert, type Row } from '../projection/rows.ts';
  */
 export function record(
   db: Connection,
+  rules: LogRules,
   events: readonly LogEvent[],
   known: ReadonlyMap<string, Row | undefined>,
 ): Applied<LogKinds> {
@@ -25,17 +27,21 @@ export function record(
   const applied = applyEntry(
     rules,
     events,
-    worldOf<LogKinds>(({ id }) => find(id)?.task),
+    worldOf<LogKinds>((thing) => (isTask(thing) ? find(thing.id)?.task : findThing(db, thing))),
   );
   if (!applied.accepted || applied.endless) return applied;
   const numbers = new Map<string, number>();
-  for (const { id, before, after } of applied.things) {
-    numbers.set(id, before ? change(db, find(id)!.n, after) : insert(db, after));
+  for (const thing of applied.things) {
+    const { id, before, after } = thing;
+    if (!isTask(thing)) writeThing(db, thing, after);
+    else numbers.set(id, before ? change(db, find(id)!.n, after) : insert(db, after));
   }
   const places = new Map<LogEvent, number>();
   for (const event of applied.events) {
-    const n = numbers.get(subjectOf(event).id)!;
-    places.set(event, db.run('INSERT INTO events (task, body) VALUES (?, ?)', n, JSON.stringify(event)));
+    const subject = subjectOf(event);
+    const n = numbers.get(subject.id)!;
+    if (!isTask(subject)) appendThingEvent(db, subject, event);
+    else places.set(event, db.run('INSERT INTO events (task, body) VALUES (?, ?)', n, JSON.stringify(event)));
   }
   for (const { type, state, task, cause } of applied.messages) {
     if (type !== 'result') continue;

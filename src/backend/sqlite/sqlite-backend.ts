@@ -2,6 +2,7 @@ import type { Command } from '../../core/task/command.ts';
 import { type Circumstances, decide } from '../../core/task/decide.ts';
 import { AgentqError } from '../../core/errors.ts';
 import type { Event } from '../../core/task/event.ts';
+import { type LogRules, rules as logRules } from '../../core/log/rules.ts';
 import { refusalOf } from '../../core/log/apply-entry.ts';
 import { countsFrom } from '../../core/task/moment.ts';
 import type { Task } from '../../core/task/task.ts';
@@ -45,12 +46,23 @@ export class SqliteBackend implements Backend {
   readonly #doorbell: Doorbell;
   readonly #mailbox: Mailbox;
   readonly #given: Circumstances;
+  readonly #rules: LogRules;
   readonly #present = new Map<string, number>();
   /** Whether the last claim found a task: then the next one looks for a task only in its transaction. */
   #hasClaimed = false;
 
-  /** @param clock ms since 1970 */
-  constructor(db: Connection, doorbell: Doorbell, clock: () => number, random: () => number) {
+  /**
+   * @param clock ms since 1970
+   * @param rules tests add kinds of their own
+   */
+  constructor(
+    db: Connection,
+    doorbell: Doorbell,
+    clock: () => number,
+    random: () => number,
+    rules: LogRules = logRules,
+  ) {
+    this.#rules = rules;
     this.#db = db;
     this.#doorbell = doorbell;
     this.#mailbox = new Mailbox(db, clock);
@@ -89,7 +101,7 @@ export class SqliteBackend implements Backend {
     const { random } = this.#given;
     const { events, task, ...decided } = decide(row?.task, command, { now, random, epoch });
     if (!task || events.length === 0) return { outcome: { task, ...decided }, written: 0 };
-    const applied = record(this.#db, events, new Map([[task.id, row]]));
+    const applied = record(this.#db, this.#rules, events, new Map([[task.id, row]]));
     const refusal = refusalOf(applied);
     if (refusal) return { outcome: { task: row?.task, changed: false, refusal }, written: 0 };
     for (const { before, after } of applied.things) rings.add(before, after);

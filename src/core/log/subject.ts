@@ -4,6 +4,11 @@ export interface Subject {
   readonly id: string;
 }
 
+/** The kind of tasks. */
+const TASK = 'task';
+
+export const isTask = ({ kind }: Subject): boolean => kind === TASK;
+
 /**
  * The fields that the events of all kinds have. An event of a task names it by `task_id`, as since version 1. An event
  * of any other kind has `about`.
@@ -21,5 +26,5 @@ export interface AnyEvent {
 export function subjectOf({ task_id, about, type }: AnyEvent): Subject {
   if (about) return about;
   if (task_id === undefined) throw new TypeError(`the event ${type} is about nothing`);
-  return { kind: 'task', id: task_id };
+  return { kind: TASK, id: task_id };
 }

@@ -34,6 +34,19 @@ export const inbox: Theme = (check) => {
     expect(await ids(backend)).toEqual([]);
   });
 
+  check(
+    'a dead letter that is taken back and ends again in one batch sends a message of its new end',
+    async ({ open }) => {
+      const backend = await open();
+      await done(backend, submit('a'), fail('a'));
+      await acknowledge(backend);
+      await backend.commit([retry('a'), cancel('a')]);
+      expect((await backend.inbox(QUEUE, 10)).map(({ id, status }) => [id, status])).toEqual([['a', 'cancelled']]);
+      await acknowledge(backend);
+      expect(await ids(backend)).toEqual([]);
+    },
+  );
+
   check('a task that has not ended sends no message', async ({ open }) => {
     const backend = await open();
     await done(backend, submit('queued'), submit('scheduled', { delay_seconds: 60 }));

@@ -13,6 +13,7 @@ import type { Publication } from '../../../src/backend/amqp/wire/publication.ts'
 import { Undated } from '../../../src/backend/amqp/log/undated.ts';
 import { list } from '../../../src/backend/projection/questions.ts';
 import type { Envelope } from '../../../src/core/envelope/envelope.ts';
+import type { LogRules } from '../../../src/core/log/rules.ts';
 import type { Event } from '../../../src/core/task/event.ts';
 import type { Task } from '../../../src/core/task/task.ts';
 
@@ -132,9 +133,10 @@ export class PaperLog {
 export class Machine {
   readonly cache: Cache;
 
-  constructor() {
+  /** @param rules the kinds of things that it knows */
+  constructor(rules?: LogRules) {
     const dir = mkdtempSync(join(tmpdir(), 'agentq-paper-'));
-    this.cache = new Cache(dir, 'paper', 0o600);
+    this.cache = new Cache(dir, 'paper', 0o600, rules);
     onTestFinished(() => {
       this.cache.close();
       rmSync(dir, { recursive: true, force: true });

@@ -2,7 +2,9 @@ import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { AgentqError } from '../../../core/errors.ts';
 import { sha256Hex } from '../../../core/sha256.ts';
+import { type LogRules, rules as logRules } from '../../../core/log/rules.ts';
 import { Connection } from '../../projection/connection.ts';
+import { dropThings } from '../../projection/things.ts';
 import { cacheSchema } from './schema.ts';
 import { entryTime, noteMark } from '../wire/entry-id.ts';
 import { Projector } from './projector.ts';
@@ -61,12 +63,17 @@ function fileName(identity: string): string {
 export class Cache {
   readonly #path: string;
   readonly #mode: number;
+  readonly #rules: LogRules;
   #db: Connection | undefined;
   /** The inode of the file that is open, or was found damaged. */
   #inode: number | undefined;
 
-  /** @param identity distinguishes this log from others */
-  constructor(dir: string, identity: string, mode: number) {
+  /**
+   * @param identity distinguishes this log from others
+   * @param rules tests add kinds of their own
+   */
+  constructor(dir: string, identity: string, mode: number, rules: LogRules = logRules) {
+    this.#rules = rules;
     this.#path = join(dir, `cache-${fileName(identity)}.db`);
     this.#mode = mode;
   }
@@ -180,7 +187,7 @@ export class Cache {
     return this.db.transaction(() => {
       const before = this.position();
       if (before.last < after) return { keep: false, outcome: undefined };
-      const projector = new Projector(this.db, before.at);
+      const projector = new Projector(this.db, before.at, this.#rules);
       let { bytes } = before;
       const outcome = messages.map((message): FoldedEntry => {
         const { offset } = message;
@@ -244,6 +251,7 @@ export class Cache {
         'milestone',
       ]);
       this.#empty(['role_clock', 'role_silence', 'hearsay', 'vouched', 'passed_over']);
+      dropThings(this.db);
       this.db.run("UPDATE log SET last = -1, id = '', at = 0, away_until = 0, unreadable = 0, bytes = 0");
       return { keep: true };
     });

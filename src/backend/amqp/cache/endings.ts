@@ -1,8 +1,8 @@
 import type { Message } from '../../../core/task/messages.ts';
-import type { Task } from '../../../core/task/task.ts';
+import { isFinished, type Task } from '../../../core/task/task.ts';
 import type { Connection } from '../../projection/connection.ts';
 import { type StoredRow, toRow } from '../../projection/rows.ts';
-import { endingOf } from '../wire/entry-id.ts';
+import { endingOf, taskOfEnding } from '../wire/entry-id.ts';
 
 /** A task, and the entry that ended it. */
 export interface Ended {
@@ -23,6 +23,27 @@ export function noteMessage(db: Connection, n: number, { type, state, task, caus
   if (type !== 'result') return;
   if (state === 'withdrawn') db.run('DELETE FROM ending WHERE task = ?', n);
   else db.run('INSERT OR REPLACE INTO ending VALUES (?, ?, ?, 0)', n, endingOf(task.id, entry), cause.at);
+}
+
+/** The end of a task, as an entry that repeats the task says it. */
+export interface EndingSaid {
+  readonly id: string;
+  readonly announced: boolean;
+}
+
+/** The entry that ended a task, for the machines that will not find it in the log; undefined if it is not known. */
+export function endingOfTask(db: Connection, id: string): EndingSaid | undefined {
+  const row = db.get<{ id: string; announced: number }>(
+    'SELECT ending.id AS id, announced FROM ending JOIN tasks ON tasks.n = ending.task WHERE tasks.id = ?',
+    id,
+  );
+  return row && { id: row.id, announced: row.announced === 1 };
+}
+
+/** Records the end of a task that another machine has repeated. An end that the log itself has shown stands. */
+export function adoptEnding(db: Connection, n: number, task: Task, { id, announced }: EndingSaid): void {
+  if (!isFinished(task) || taskOfEnding(id) !== task.id) return;
+  db.run('INSERT OR IGNORE INTO ending VALUES (?, ?, ?, ?)', n, id, task.updated_at, announced ? 1 : 0);
 }
 
 /** Records that the messages of a task that has ended were sent. */

@@ -2,38 +2,34 @@ import { isDeepStrictEqual } from 'node:util';
 import type { EventOf } from '../../../core/task/event.ts';
 import { foreignEvent } from '../../../core/result/foreign-result.ts';
 import { type Applied, applyEntry } from '../../../core/log/apply-entry.ts';
-import { type LogEvent, type LogKinds, rules } from '../../../core/log/rules.ts';
-import { subjectOf } from '../../../core/log/subject.ts';
+import type { LogEvent, LogKinds, LogRules } from '../../../core/log/rules.ts';
+import { isTask, subjectOf } from '../../../core/log/subject.ts';
 import { worldOf } from '../../../core/log/world.ts';
 import type { Task } from '../../../core/task/task.ts';
 import type { Connection } from '../../projection/connection.ts';
-import { change, findRow, insert, type Row } from '../../projection/rows.ts';
+import type { Row } from '../../projection/rows.ts';
 import type { Author } from '../wire/author.ts';
 import { digestMark, foreignEntryId, isForeignEnding, noteMark, taskOfEnding } from '../wire/entry-id.ts';
-import { noteMessage, noteSent } from './endings.ts';
+import { adoptEnding, noteMessage, noteSent } from './endings.ts';
 import { Hearsay, type EntrySource } from './hearsay.ts';
 import type { LogEntry } from '../wire/decode.ts';
 import { Leases } from './leases.ts';
 import { Outages } from './outages.ts';
 import { recordPassedOver } from './passed-over.ts';
 import { RoleClocks, TOLERANCE } from './role-clocks.ts';
+import { StoredThings } from './stored-things.ts';
 
 /** The result of an entry about tasks that its author may not change. */
 const WRONGFUL: Applied<LogKinds> = { accepted: false, events: [], things: [], messages: [], endless: false };
 
 /**
- * Folds entries into the cache, within the caller's transaction. Rows are written at the end of it: most tasks are
- * changed several times in a row.
+ * Folds entries into the cache, within the caller's transaction. The rows of tasks are written at the
+ * end of it.
  */
 export class Projector {
   readonly #db: Connection;
-  /** By task id; undefined for one that is not in the cache. */
-  readonly #tasks = new Map<string, Row | undefined>();
-  readonly #changed = new Set<string>();
-  /** The ids of the tasks in the map that have no row yet. */
-  readonly #new = new Set<string>();
-  /** The number of the newest task; undefined until a task is new. */
-  #last: number | undefined;
+  readonly #rules: LogRules;
+  readonly #things: StoredThings;
   readonly #clocks: RoleClocks;
   readonly #outages: Outages;
   readonly #hearsay: Hearsay;
@@ -42,11 +38,13 @@ export class Projector {
   /** The offset of the message that is being folded. */
   #offset = -1;
 
-  constructor(db: Connection, at: number) {
+  constructor(db: Connection, at: number, rules: LogRules) {
+    this.#rules = rules;
     this.#db = db;
     this.#at = at;
     this.#clocks = new RoleClocks(db);
     this.#leases = new Leases(db);
+    this.#things = new StoredThings(db, this.#leases);
     this.#outages = new Outages(db, this.#clocks, (id, event, span) => {
       if (this.#apply(id, 'coordinator', [event])) this.#leases.extend(this.#find(event.task_id)!.n, span);
     });
@@ -132,7 +130,7 @@ export class Projector {
     if (!first) return void this.#db.run('INSERT OR IGNORE INTO entry VALUES (?, 0)', noteMark(entry.id));
     if (first.type === 'carried') {
       const rightful = role === undefined || first.task.envelope.to === role;
-      return rightful && this.#adopt(entry.id, author, first, entry.after ?? -1);
+      return rightful && this.#adopt(entry, first);
     }
     const accepted = this.#apply(entry.id, author, entry.events, role);
     if (accepted) this.#leases.grant(entry.events, this.#offset, entry.clock);
@@ -164,24 +162,29 @@ export class Projector {
     if (known) return known.accepted === 1;
     const rightful = role === undefined || this.#rolesOf(events).every((one) => one === role);
     const displaced = author === 'coordinator' ? this.#displacedBy(events) : new Set<string>();
-    const world = worldOf<LogKinds>(({ id }) => (displaced.has(id) ? undefined : this.#find(id)?.task));
-    const applied = rightful ? applyEntry(rules, events, world) : WRONGFUL;
+    const world = worldOf<LogKinds>((thing) =>
+      isTask(thing) && displaced.has(thing.id) ? undefined : this.#things.find(thing),
+    );
+    const applied = rightful ? applyEntry(this.#rules, events, world) : WRONGFUL;
     const { accepted } = applied;
     if (accepted) for (const task of displaced) this.#forget(task);
     this.#db.run('INSERT INTO entry (id, accepted) VALUES (?, ?)', id, accepted ? 1 : 0);
-    for (const { id: task, after } of applied.things) this.#set(task, after);
-    if (!accepted) for (const { task_id } of events) if (!this.#find(task_id)) this.#mention(task_id, author);
-    for (const event of applied.events) {
-      const { n } = this.#find(subjectOf(event).id)!;
-      this.#db.run('INSERT INTO events (task, body) VALUES (?, ?)', n, JSON.stringify(event));
+    for (const thing of applied.things) {
+      if (isTask(thing)) this.#set(thing.id, thing.after);
+      else this.#things.set(thing, thing.after);
     }
+    if (!accepted) this.#mention(events, author);
+    for (const event of applied.events) this.#things.append(event);
     for (const message of applied.messages) noteMessage(this.#db, this.#find(message.task.id)!.n, message, id);
     if (accepted) for (const event of events) if (event.type === 'submitted') this.#learn(event.task_id, author);
     return accepted;
   }
 
-  #mention(id: string, author: EntrySource): void {
-    this.#hearsay.mentioned(id, author, this.#offset);
+  /** Records that the log has mentioned unknown tasks. */
+  #mention(events: readonly LogEvent[], author: EntrySource): void {
+    for (const subject of events.map(subjectOf)) {
+      if (isTask(subject) && !this.#find(subject.id)) this.#hearsay.mentioned(subject.id, author, this.#offset);
+    }
   }
 
   /** Records that a task has become known, by an entry of this author. */
@@ -203,9 +206,10 @@ export class Projector {
    * Folds an open task that was republished before the log drops its beginning. A cache that knows the task records
    * when it was republished, if its state is still the same. A cache that does not know it, because its log begins
    * later, takes the state from this entry, unless the log has mentioned the task since the state was taken.
-   * @param after how far the log was read when the state was taken
+   * `after` is how far the log was read when the state was taken.
    */
-  #adopt(id: string, author: Author, event: EventOf<'carried'>, after: number): boolean {
+  #adopt(entry: LogEntry & { kind: 'events' }, event: EventOf<'carried'>): boolean {
+    const { author, after = -1 } = entry;
     if (after >= this.#offset) return false;
     const { task, task_id } = event;
     const known = this.#find(task_id);
@@ -214,15 +218,15 @@ export class Projector {
       this.#forget(task_id);
     } else if (known) {
       if (author === 'coordinator') this.#hearsay.confirmed(task_id);
-      return this.#noteCarried(known.n, author, event.at);
+      return this.#noteCarried(known.n, entry, event);
     } else if (this.#hearsay.isOutdated(task, after)) {
       return false;
     }
     this.#hearsay.adopted(task);
-    if (!this.#apply(id, author, [event])) return false;
+    if (!this.#apply(entry.id, author, [event])) return false;
     this.#leases.grant([event], this.#offset);
     this.#learn(task_id, author);
-    return this.#noteCarried(this.#find(task_id)!.n, author, event.at);
+    return this.#noteCarried(this.#find(task_id)!.n, entry, event);
   }
 
   /** Whether a coordinator corrects the state of a task that only a role's workers have mentioned. */
@@ -231,7 +235,8 @@ export class Projector {
     return task.envelope.to !== known.envelope.to || this.#hearsay.changedAt(known.id) <= after;
   }
 
-  #noteCarried(n: number, author: Author, at: number): true {
+  #noteCarried(n: number, { author, ending }: LogEntry & { kind: 'events' }, { task, at }: EventOf<'carried'>): true {
+    if (ending) adoptEnding(this.#db, n, task, ending);
     this.#db.run('INSERT OR REPLACE INTO carried (task, at) VALUES (?, ?)', n, at);
     if (author === 'coordinator') this.#db.run('INSERT OR REPLACE INTO vouched (task, at) VALUES (?, ?)', n, at);
     return true;
@@ -239,52 +244,33 @@ export class Projector {
 
   /** Removes a task that never existed. */
   #forget(id: string): void {
-    const { n } = this.#find(id)!;
-    this.write();
-    for (const table of ['events', 'ending', 'lease', 'carried', 'vouched'])
-      this.#db.run(`DELETE FROM ${table} WHERE task = ?`, n);
-    this.#db.run('DELETE FROM tasks WHERE n = ?', n);
-    this.#tasks.set(id, undefined);
+    this.#things.removeTask(id);
     this.#hearsay.confirmed(id);
   }
 
-  /** The role of each event's task; undefined for a task that does not exist. */
+  /** The role of each event's task; undefined for a task that does not exist, and for a thing of another kind. */
   #rolesOf(events: readonly LogEvent[]): readonly (string | undefined)[] {
     const fresh = new Map(
       events.flatMap((event) => (event.type === 'submitted' ? [[event.task_id, event.envelope.to]] : [])),
     );
-    return events.map(({ task_id }) => fresh.get(task_id) ?? this.#find(task_id)?.task.envelope.to);
+    return events.map(subjectOf).map((subject) => {
+      if (!isTask(subject)) return undefined;
+      return fresh.get(subject.id) ?? this.#find(subject.id)?.task.envelope.to;
+    });
   }
 
   #find(id: string): Row | undefined {
-    if (!this.#tasks.has(id)) this.#tasks.set(id, findRow(this.#db, id));
-    return this.#tasks.get(id);
+    return this.#things.task(id);
   }
 
   #set(id: string, after: Task): void {
-    const before = this.#find(id);
-    const n = before?.n ?? this.#nextNumber();
-    if (!before) this.#new.add(id);
-    else this.#hearsay.changed(id, this.#offset);
-    this.#tasks.set(id, { n, task: after });
-    this.#changed.add(id);
-  }
-
-  #nextNumber(): number {
-    this.#last ??= this.#db.get<{ n: number | null }>('SELECT max(n) AS n FROM tasks')!.n ?? 0;
-    return ++this.#last;
+    if (this.#find(id)) this.#hearsay.changed(id, this.#offset);
+    this.#things.setTask(id, after);
   }
 
   /** Writes the rows that have changed. */
   write(): void {
-    for (const id of this.#changed) {
-      const { n, task } = this.#tasks.get(id)!;
-      const isNew = this.#new.delete(id);
-      if (isNew) insert(this.#db, task, n);
-      else change(this.#db, n, task);
-      this.#leases.write(n, task, isNew);
-    }
-    this.#changed.clear();
+    this.#things.write();
     this.#clocks.write();
   }
 }

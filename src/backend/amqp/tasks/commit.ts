@@ -72,7 +72,10 @@ export class TaskCommits {
       if (endsLease && base && (await this.judged([base]))) continue;
       const said: readonly Event[] = remembered ? events.filter(({ type }) => type !== 'refused') : events;
       if (said.length === 0) return decided;
-      const append = (onSent?: () => void) => this.#append(said, base, onSent);
+      const foreseen = this.#foresee(said, new Map([[task_id, base]]));
+      const refusal = refusalOf(foreseen);
+      if (refusal) return { task: base, changed: false, refusal };
+      const append = (onSent?: () => void) => this.#append(said, foreseen, onSent);
       // An event that results from time has no command: a later call reports it as well.
       const accepted =
         command.type === 'elapse' ? append() : reportingUnknownOutcome(changeOf(task_id, command), append);
@@ -106,11 +109,14 @@ export class TaskCommits {
     return true;
   }
 
-  /** Appends the events of one decision about one task. @returns whether they were accepted */
-  async #append(events: readonly Event[], base: Task | undefined, onSent?: () => void): Promise<boolean> {
+  /**
+   * Appends the events of one decision about one task.
+   * @param foreseen what follows from them
+   * @returns whether they were accepted
+   */
+  async #append(events: readonly Event[], foreseen: Applied<LogKinds>, onSent?: () => void): Promise<boolean> {
     const { client, log, names, relay } = this.#parts;
     const id = log.newId();
-    const foreseen = this.#foresee(events, new Map([[events[0]!.task_id, base]]));
     const [first] = events;
     const plain = events.length === 1 && first?.type === 'submitted' && !isTooLong(first);
     if (plain) {
@@ -130,14 +136,10 @@ export class TaskCommits {
   /**
    * What will follow from an entry if it is accepted.
    * @param bases the states that its events were decided on
-   * @throws AgentqError `conflict` if it must not be appended
    */
   #foresee(events: readonly Event[], bases: ReadonlyMap<string, Task | undefined>): Applied<LogKinds> {
     const world = worldOf<LogKinds>(({ id }) => (bases.has(id) ? bases.get(id) : this.#find(id)));
-    const applied = applyEntry(rules, events, world);
-    const refusal = refusalOf(applied);
-    if (refusal) throw new AgentqError(refusal.code, refusal.message, refusal.hint);
-    return applied;
+    return applyEntry(rules, events, world);
   }
 
   /** Several changes are one entry of the log, which is accepted as a whole or rejected. */
@@ -153,6 +155,8 @@ export class TaskCommits {
       const ended = events.filter(({ type }) => type === 'lease-expired').map(({ task_id }) => before.get(task_id)!);
       if (ended.length > 0 && (await this.judged(ended))) continue;
       const foreseen = this.#foresee(events, before);
+      const refusal = refusalOf(foreseen);
+      if (refusal) return outcomes.map(({ task }) => ({ task, changed: false, refusal }));
       const roles = new Set(foreseen.things.map(({ after }) => after.envelope.to));
       for (const role of roles) await checkRole(this.#parts.client, this.#parts.names, role);
       const id = log.newId();

@@ -14,6 +14,8 @@ export const LogBody = z.object({
   seen: z.optional(z.object({ worker: z.string(), role: z.string() })),
   /** The entry that ended a task whose messages are now sent. */
   announced: z.optional(z.string()),
+  /** The entry that ended the task which the event `carried` repeats, and whether its messages were sent. */
+  ending: z.optional(z.object({ id: z.string(), announced: z.boolean() })),
   /** A period in which the broker was unreachable. */
   away: z.optional(z.object({ from: moment(), to: moment() })),
   /** How far its writer had read the log, for statements that depend on this position. */

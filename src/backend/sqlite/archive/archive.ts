@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { AgentqError } from '../../../core/errors.ts';
 import { decide } from '../../../core/task/decide.ts';
 import { syncName } from '../../../files/durable-file.ts';
+import { rules } from '../../../core/log/rules.ts';
 import type { Archive, Restored } from '../../archive.ts';
 import type { BackendOptions } from '../../options.ts';
 import { audit } from '../../projection/audit.ts';
@@ -167,7 +168,7 @@ function beginEpoch(
     for (const row of db.all<StoredRow>("SELECT n, state FROM tasks WHERE status <> 'completed'").map(toRow)) {
       const { events, task } = decide(row.task, { type: 'restore', epoch, since }, { now, random: () => 0 });
       if (row.task.status === 'working') leases_ended++;
-      if (task && events.length > 0) record(db, events, new Map([[task.id, row]]));
+      if (task && events.length > 0) record(db, rules, events, new Map([[task.id, row]]));
     }
     writeEpoch(db, epoch, now);
     db.execute(DROP_LISTING);

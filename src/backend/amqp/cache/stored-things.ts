@@ -1,0 +1,85 @@
+import type { LogEvent } from '../../../core/log/rules.ts';
+import { isTask, type Subject, subjectOf } from '../../../core/log/subject.ts';
+import type { Task } from '../../../core/task/task.ts';
+import type { Connection } from '../../projection/connection.ts';
+import { change, findRow, insert, type Row } from '../../projection/rows.ts';
+import { appendThingEvent, findThing, writeThing } from '../../projection/things.ts';
+import type { Leases } from './leases.ts';
+
+/**
+ * The things in the cache, while entries are folded. The rows of tasks are written at the end: most tasks are changed
+ * several times in a row.
+ */
+export class StoredThings {
+  readonly #db: Connection;
+  readonly #leases: Leases;
+  /** By task id; undefined for one that is not in the cache. */
+  readonly #tasks = new Map<string, Row | undefined>();
+  readonly #changed = new Set<string>();
+  /** The ids of the tasks in the map that have no row yet. */
+  readonly #new = new Set<string>();
+  /** The number of the newest task; undefined until a task is new. */
+  #last: number | undefined;
+
+  /** @param leases written together with the rows of the tasks */
+  constructor(db: Connection, leases: Leases) {
+    this.#db = db;
+    this.#leases = leases;
+  }
+
+  task(id: string): Row | undefined {
+    if (!this.#tasks.has(id)) this.#tasks.set(id, findRow(this.#db, id));
+    return this.#tasks.get(id);
+  }
+
+  setTask(id: string, task: Task): void {
+    const known = this.task(id);
+    if (!known) this.#new.add(id);
+    this.#tasks.set(id, { n: known?.n ?? this.#nextNumber(), task });
+    this.#changed.add(id);
+  }
+
+  #nextNumber(): number {
+    this.#last ??= this.#db.get<{ n: number | null }>('SELECT max(n) AS n FROM tasks')!.n ?? 0;
+    return ++this.#last;
+  }
+
+  /** Removes a task that never existed. */
+  removeTask(id: string): void {
+    const { n } = this.task(id)!;
+    this.write();
+    for (const table of ['events', 'ending', 'lease', 'carried', 'vouched'])
+      this.#db.run(`DELETE FROM ${table} WHERE task = ?`, n);
+    this.#db.run('DELETE FROM tasks WHERE n = ?', n);
+    this.#tasks.set(id, undefined);
+  }
+
+  /** The state of a thing; undefined if it does not exist. */
+  find(thing: Subject): unknown {
+    return isTask(thing) ? this.task(thing.id)?.task : findThing(this.#db, thing);
+  }
+
+  /** Writes the state of a thing that is no task. */
+  set(thing: Subject, state: unknown): void {
+    writeThing(this.#db, thing, state);
+  }
+
+  append(event: LogEvent): void {
+    const thing = subjectOf(event);
+    if (!isTask(thing)) return appendThingEvent(this.#db, thing, event);
+    const { n } = this.task(thing.id)!;
+    this.#db.run('INSERT INTO events (task, body) VALUES (?, ?)', n, JSON.stringify(event));
+  }
+
+  /** Writes the rows that have changed. */
+  write(): void {
+    for (const id of this.#changed) {
+      const { n, task } = this.#tasks.get(id)!;
+      const isNew = this.#new.delete(id);
+      if (isNew) insert(this.#db, task, n);
+      else change(this.#db, n, task);
+      this.#leases.write(n, task, isNew);
+    }
+    this.#changed.clear();
+  }
+}

@@ -1,0 +1,136 @@
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { createBackend } from '../../src/backend/open.ts';
+import { Connection } from '../../src/backend/projection/connection.ts';
+import { bellsIn, Doorbell } from '../../src/backend/projection/doorbell.ts';
+import { databaseIn } from '../../src/backend/sqlite/create.ts';
+import { storeSchema } from '../../src/backend/sqlite/schema.ts';
+import { SqliteBackend } from '../../src/backend/sqlite/sqlite-backend.ts';
+import type { Event } from '../../src/core/task/event.ts';
+import type { LogRules } from '../../src/core/log/rules.ts';
+import { type Counted, countingLogRules } from '../core/counters.ts';
+import { Machine, PaperLog, START } from '../hostile/support/paper-log.ts';
+import { cancel, complete, done, fail, retry, submit } from './contract/say.ts';
+import { scratchFolder } from './support/scratch.ts';
+
+const ROLE = 'coder';
+
+/** The things of the added kinds, with their events. */
+function thingsIn(db: Connection): unknown {
+  return {
+    things: db.all('SELECT * FROM things ORDER BY kind, id'),
+    events: db
+      .all<{ kind: string; id: string; body: string }>('SELECT kind, id, body FROM thing_events ORDER BY kind, id, seq')
+      .map(({ body, ...subject }) => ({ ...subject, body: JSON.parse(body) as unknown })),
+  };
+}
+
+async function store(rules: LogRules): Promise<{ backend: SqliteBackend; db: Connection }> {
+  const dir = scratchFolder();
+  const options = { dir, fileMode: 0o600, folderMode: 0o700, clock: () => START, random: Math.random };
+  await createBackend({ ...options, queue: { scheme: 'file' } });
+  const db = Connection.open(databaseIn(dir), storeSchema);
+  const backend = new SqliteBackend(db, new Doorbell(bellsIn(dir), 0o600), () => START, Math.random, rules);
+  onTestFinished(() => backend.close());
+  return { backend, db };
+}
+
+const completed = (id: string, attempt = 1): Event => ({
+  v: 1,
+  type: 'completed',
+  task_id: id,
+  at: START,
+  attempt,
+  by: 'w1',
+  artifacts: [],
+});
+const failed = (id: string): Event => ({
+  v: 1,
+  type: 'attempt-failed',
+  task_id: id,
+  at: START,
+  attempt: 1,
+  by: 'w1',
+  reason: 'no',
+  artifacts: [],
+  retry_at: null,
+});
+
+/** A log in which a role has completed four tasks, one of them twice. */
+function paper(): PaperLog {
+  const log = new PaperLog();
+  for (const id of ['a', 'b', 'c', 'd']) log.submit(id, ROLE);
+  log.happen(ROLE, completed('a'));
+  log.happen(ROLE, completed('a'));
+  log.happen(ROLE, failed('b'));
+  log.note({ events: [{ v: 1, type: 'retried', task_id: 'b', at: START, by: 'lead' }], roles: [ROLE] });
+  log.happen(ROLE, {
+    v: 1,
+    type: 'claimed',
+    task_id: 'b',
+    at: START,
+    attempt: 2,
+    worker: 'w1',
+    expires_at: START + 1_000,
+  });
+  log.happen(ROLE, completed('b', 2));
+  log.note({ events: [completed('c'), completed('d')], roles: [ROLE] });
+  return log;
+}
+
+describe('reactions on things of another kind', () => {
+  test('are stored by the transaction of their cause', async () => {
+    const { backend, db } = await store(countingLogRules);
+    await done(backend, ...['a', 'b', 'c', 'd'].map((id) => submit(id)));
+    expect(() => thingsIn(db)).toThrow('no such table');
+    await done(backend, complete('a'), fail('b'), retry('b'), complete('c'));
+    expect(thingsIn(db)).toMatchObject({ things: [{ kind: 'counter', id: ROLE, state: '{"ids":["a","c"]}' }] });
+    await backend.commit([complete('d'), cancel('missing')]);
+    expect(thingsIn(db)).toMatchObject({ things: [{ kind: 'counter' }] });
+    await done(backend, complete('d'));
+    expect(thingsIn(db)).toMatchObject({
+      things: [
+        { kind: 'badge', id: ROLE, state: JSON.stringify({ since: START }) },
+        { kind: 'counter', id: ROLE, state: '{"ids":["a","c","d"]}' },
+      ],
+      events: [{ kind: 'badge' }, { kind: 'counter' }, { kind: 'counter' }, { kind: 'counter' }],
+    });
+    expect(await backend.audit(false)).toEqual([]);
+  });
+
+  test('are the same on all machines, in whatever pieces they read the log', () => {
+    const log = paper();
+    const whole = new Machine(countingLogRules).read(log);
+    const piecewise = new Machine(countingLogRules);
+    for (const message of log.from(0)) piecewise.fold([message]);
+    expect(thingsIn(whole.cache.db)).toMatchObject({
+      things: [{ kind: 'badge' }, { kind: 'counter', state: '{"ids":["a","b","c","d"]}' }],
+    });
+    expect(thingsIn(piecewise.cache.db)).toEqual(thingsIn(whole.cache.db));
+    whole.cache.clear();
+    expect(thingsIn(whole.read(log).cache.db)).toEqual(thingsIn(piecewise.cache.db));
+  });
+
+  test('are the same in a store and on a broker', async () => {
+    const { backend, db } = await store(countingLogRules);
+    await done(backend, ...['a', 'b', 'c'].map((id) => submit(id)), complete('b'), complete('c'), complete('a'));
+    const log = new PaperLog();
+    for (const id of ['a', 'b', 'c']) log.submit(id, ROLE);
+    for (const id of ['b', 'c', 'a']) log.happen(ROLE, completed(id));
+    expect(thingsIn(new Machine(countingLogRules).read(log).cache.db)).toEqual(thingsIn(db));
+  });
+
+  test('need no right to write of those things, and their events are refused under the key of a role', () => {
+    const log = new PaperLog();
+    log.submit('a', ROLE);
+    const event: Counted = { v: 2, type: 'counted', about: { kind: 'counter', id: ROLE }, at: START, id: 'x' };
+    log.happen(ROLE, completed('a'));
+    const machine = new Machine(countingLogRules).read(log);
+    expect(thingsIn(machine.cache.db)).toMatchObject({ things: [{ state: '{"ids":["a"]}' }] });
+    log.forge({
+      key: `agentq.event.counter_counted.${ROLE}`,
+      body: { v: 1, at: START, roles: [ROLE], events: [event] },
+    });
+    expect(() => machine.read(log)).not.toThrow();
+    expect(thingsIn(machine.cache.db)).toMatchObject({ things: [{ state: '{"ids":["a"]}' }] });
+  });
+});
