@@ -12,6 +12,7 @@ import {
   nothingToClaim,
   QUEUE,
   submit,
+  tell,
   typesOf,
 } from './contract/say.ts';
 import { type AmqpHarness, makeAmqpHarness } from './support/amqp-harness.ts';
@@ -46,8 +47,17 @@ async function fill({ names }: AmqpHarness, bytes: number): Promise<void> {
   await connection.close();
 }
 
+/** How many messages are in a result queue. */
+async function waitingIn({ names }: AmqpHarness, replyTo: string): Promise<number> {
+  const connection = await amqplib.connect(amqpUrl());
+  const channel = await connection.createChannel();
+  const { messageCount } = await channel.checkQueue(names.results(replyTo));
+  await connection.close();
+  return messageCount;
+}
+
 describe('what has fallen out of the log', () => {
-  test('is unknown to a new machine where it was over, and known as it is where it is open', async () => {
+  test('is known to a new machine as a machine of 40 days knows it, where it is open or a dead letter', async () => {
     const made = await harness();
     const old = await elsewhere(made);
     await done(old, submit('over'), complete('over'));
@@ -58,6 +68,7 @@ describe('what has fallen out of the log', () => {
     // The log grows, somebody looks now and then, and nothing of the beginning is left.
     for (let n = 0; n < 15; n++) {
       await fill(made, FULL / 15);
+      made.clock.advance((40 * DAY) / 15);
       await old.inbox(QUEUE, 10);
     }
 
@@ -67,6 +78,11 @@ describe('what has fallen out of the log', () => {
     expect(await typesOf(fresh.history('held'))).toEqual(['carried']);
     expect(await typesOf(old.history('held'))).toEqual(['submitted', 'claimed']);
     expect(await fresh.audit(false)).toEqual([]);
+    // A repeated submit of an id that is still known makes no second task.
+    expect(await tell(fresh, submit('open', { priority: 'high' }))).toMatchObject({ changed: false });
+    // The message of the dead letter still waits: it is not sent again, and no machine takes it for outdated.
+    for (const machine of [fresh, old, fresh]) expect(await idsOf(machine.inbox(QUEUE, 10))).toContain('dead');
+    expect(await waitingIn(made, QUEUE)).toBe(2);
     expect((await claimed(fresh)).id).toBe('open');
     expect(await done(fresh, complete('held', 1))).toMatchObject({ status: 'completed' });
     expect(await old.task('held')).toMatchObject({ status: 'completed' });

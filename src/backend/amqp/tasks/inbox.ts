@@ -1,4 +1,4 @@
-import type { Task } from '../../../core/task/task.ts';
+import { isFinished, type Task } from '../../../core/task/task.ts';
 import type { Taken } from '../../backend.ts';
 import { type StoredRow, toRow } from '../../projection/rows.ts';
 import type { Cache } from '../cache/cache.ts';
@@ -109,7 +109,10 @@ async function trueTask(
     message.task_id,
   );
   if (!known) return 'unknown';
+  const { task } = toRow(known);
+  // The log has dropped the end of a dead letter, and an older agentq repeated the task without it.
+  if (known.ending === null && isFinished(task)) return task.status === message.status ? task : 'unknown';
   const stands =
     announces === undefined ? known.ending !== null && isEndedBy(known.ending, digest) : known.ending === announces;
-  return stands ? toRow(known).task : undefined;
+  return stands ? task : undefined;
 }

@@ -1,8 +1,10 @@
 import type { EventOf } from '../../../core/task/event.ts';
 import { type StoredRow, toRow } from '../../projection/rows.ts';
+import { rules } from '../../../core/log/rules.ts';
 import type { Retention } from '../../options.ts';
 import { isDenied } from '../connection/broker-error.ts';
 import type { Cache } from '../cache/cache.ts';
+import { endingOfTask } from '../cache/endings.ts';
 import type { Log } from '../log/log.ts';
 import type { Under } from '../wire/encode.ts';
 import { TOLERANCE } from '../cache/role-clocks.ts';
@@ -72,6 +74,7 @@ export class OpenTasks {
         ),
       )
       .map((stored) => toRow(stored).task)
+      .filter(rules.kinds.task.carries)
       .filter(({ submitted_at }) => submitted_at <= before || submitted_at > now + TOLERANCE)
       .map((task) => ({ v: 1, type: 'carried', task_id: task.id, at: now, task }));
   }
@@ -82,7 +85,9 @@ export class OpenTasks {
     const after = cache.position().last;
     try {
       const role = event.task.envelope.to;
-      await log.note({ events: [event], roles: [role], after, ...(under.role === undefined && { role }) }, under);
+      const ending = endingOfTask(cache.db, event.task_id);
+      const signed = under.role === undefined && { role };
+      await log.note({ events: [event], roles: [role], after, ...(ending && { ending }), ...signed }, under);
       return true;
     } catch (error) {
       // A worker's user may write only about its own role's tasks.

@@ -4,7 +4,8 @@ import type { Event } from '../../../core/task/event.ts';
 import { type Evidence, isInStore } from '../../../core/evidence/evidence.ts';
 import { isName } from '../../../core/identifiers.ts';
 import { isMaxAttempts } from '../../../core/task/retry.ts';
-import { isFinished, isDead, type Task } from '../../../core/task/task.ts';
+import { carries } from '../../../core/task/carries.ts';
+import type { Task } from '../../../core/task/task.ts';
 import { isReserved } from './routing-key.ts';
 
 /** Whether an event contains only what agentq can write, beyond the check of its schema. */
@@ -39,13 +40,12 @@ function isSoundEnvelope(id: string, envelope: Envelope): boolean {
   return task_id === id && named && !isReserved(reply_to) && lives && tries;
 }
 
-/** Only tasks that are open, or among the dead letters, are republished. */
 function isSoundTask(id: string, task: Task): boolean {
   const { context, attempts } = task;
   const evidence: readonly Evidence[] = [
     ...(context ? [context] : []),
     ...attempts.flatMap((attempt) => (attempt.outcome ? (attempt.artifacts ?? []) : [])),
   ];
-  const carried = (!isFinished(task) || isDead(task)) && task.attempts_above === undefined;
+  const carried = carries(task) && task.attempts_above === undefined;
   return task.id === id && carried && isSoundEnvelope(id, task.envelope) && evidence.every(isInStore);
 }
