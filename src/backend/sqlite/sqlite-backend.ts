@@ -26,16 +26,13 @@ import type { Doorbell } from '../projection/doorbell.ts';
 import { dueRows, isAnyDue, nextDueOf } from './due.ts';
 import { epochOf } from './epoch.ts';
 import { Mailbox } from './mailbox.ts';
+import { Presence } from './presence.ts';
 import { record } from './record.ts';
 import { findRow, parseStored, restore, type Row, type StoredRow, toRow } from '../projection/rows.ts';
 import { counts, list } from '../projection/questions.ts';
 
 /** How many tasks one transaction changes because of time alone; the next transaction continues. */
 const SWEEP = 500;
-
-/** How often a worker's presence is written, in ms, and how long it is kept. */
-const PRESENCE_EVERY = 15_000;
-const PRESENCE_KEPT = 86_400_000;
 
 /**
  * Log, projection and queue in one SQLite file. One IMMEDIATE transaction reads, decides, appends and folds. SQLite
@@ -47,7 +44,7 @@ export class SqliteBackend implements Backend {
   readonly #mailbox: Mailbox;
   readonly #given: Circumstances;
   readonly #rules: LogRules;
-  readonly #present = new Map<string, number>();
+  readonly #presence: Presence;
   /** Whether the last claim found a task: then the next one looks for a task only in its transaction. */
   #hasClaimed = false;
 
@@ -66,6 +63,7 @@ export class SqliteBackend implements Backend {
     this.#db = db;
     this.#doorbell = doorbell;
     this.#mailbox = new Mailbox(db, clock);
+    this.#presence = new Presence(db);
     this.#given = {
       get now() {
         return clock();
@@ -124,14 +122,17 @@ export class SqliteBackend implements Backend {
 
   #take(request: ClaimRequest): Claimed {
     const now = this.#given.now;
-    const announced = this.#announce(request, now);
-    const writes = announced || this.#hasClaimed;
+    const isSeen = this.#presence.isDue(request, now);
+    const writes = isSeen || this.#hasClaimed;
     this.#hasClaimed = false;
     if (!writes && !this.#isAnyReady(request.role) && !isAnyDue(this.#db, now)) return this.#nothing(request.role);
     const rings = new Rings();
     const { task, keep } = this.#db.transaction(() => {
       let written = this.#sweep(now, rings);
-      if (announced) written += this.#writePresence(request, now);
+      if (isSeen) {
+        this.#presence.write(request, now);
+        written++;
+      }
       const { worker, lease } = request;
       for (let row = this.#ready(request.role); row; row = this.#ready(request.role)) {
         // The task may prove expired at the moment of the claim: then the next one is tried.
@@ -205,23 +206,6 @@ export class SqliteBackend implements Backend {
       this.#db.transaction(() => ({ keep: this.#sweep(now, rings) > 0 }));
     }
     rings.ring(this.#doorbell);
-  }
-
-  #announce({ role, worker }: ClaimRequest, now: number): boolean {
-    // If the clock was set back, presence must still be written.
-    return Math.abs(now - (this.#present.get(`${role} ${worker}`) ?? 0)) >= PRESENCE_EVERY;
-  }
-
-  #writePresence({ role, worker }: ClaimRequest, now: number): number {
-    this.#db.run('DELETE FROM workers WHERE seen_at < ?', now - PRESENCE_KEPT);
-    this.#db.run(
-      'INSERT INTO workers (name, role, seen_at) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET seen_at = ?3',
-      worker,
-      role,
-      now,
-    );
-    this.#present.set(`${role} ${worker}`, now);
-    return 1;
   }
 
   async task(id: string): Promise<Task | undefined> {

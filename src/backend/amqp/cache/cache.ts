@@ -1,10 +1,10 @@
 import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { AgentqError } from '../../../core/errors.ts';
-import { sha256Hex } from '../../../core/sha256.ts';
 import { type LogRules, rules as logRules } from '../../../core/log/rules.ts';
 import { Connection } from '../../projection/connection.ts';
 import { dropThings } from '../../projection/things.ts';
+import { cacheFileName } from './file-name.ts';
 import { cacheSchema } from './schema.ts';
 import { entryTime, noteMark } from '../wire/entry-id.ts';
 import { Projector } from './projector.ts';
@@ -30,12 +30,6 @@ export interface FoldedEntry {
   readonly folded: Folded;
 }
 
-/** The maximum length of a file name without its endings, in bytes. */
-const LONGEST_NAME = 200;
-
-/** The length of the hash in a shortened file name, in characters. */
-const HASH = 16;
-
 /** The approximate storage that a broker needs for a message besides its content, in bytes. */
 const OVERHEAD = 400;
 
@@ -47,14 +41,6 @@ const LONGEST_REASON = 200;
 
 /** An entry of this age can't be published again, and its record is deleted, in ms. */
 const REMEMBERED = 86_400_000;
-
-/** A hash distinguishes long identities that differ only at the end, such as those with many hosts. */
-function fileName(identity: string): string {
-  const name = encodeURIComponent(identity);
-  return name.length <= LONGEST_NAME
-    ? name
-    : `${name.slice(0, LONGEST_NAME - HASH)}${sha256Hex(identity).slice(0, HASH)}`;
-}
 
 /**
  * The cache of one log, in its own file: two brokers, or two virtual hosts, never share one. It is opened on first use:
@@ -74,7 +60,7 @@ export class Cache {
    */
   constructor(dir: string, identity: string, mode: number, rules: LogRules = logRules) {
     this.#rules = rules;
-    this.#path = join(dir, `cache-${fileName(identity)}.db`);
+    this.#path = join(dir, cacheFileName(identity));
     this.#mode = mode;
   }
 

@@ -74,7 +74,7 @@ export class OpenTasks {
         ),
       )
       .map((stored) => toRow(stored).task)
-      .filter(rules.kinds.task.carries)
+      .filter((task) => rules.kinds.task.carries(task))
       .filter(({ submitted_at }) => submitted_at <= before || submitted_at > now + TOLERANCE)
       .map((task) => ({ v: 1, type: 'carried', task_id: task.id, at: now, task }));
   }
