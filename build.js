@@ -17,10 +17,11 @@ const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.
 const own = [
   /src\/cli\/(commands\/|input\/batch-text\.|output\/(table|schemas)\.|process\/idle-memory\.)/,
   /src\/app\/(backup|doctor|torture|worker)\//,
-  /src\/app\/(dead-letters|hand-over|inbox|near-ids|scratch|workspace\/config-error|evidence\/workspace-store|outbox\/flush-outbox|submit\/(batch|kept-batch))\./,
+  /src\/app\/(brief|dead-letters|hand-over|inbox|near-ids|result|scratch|wait)\./,
+  /src\/app\/(workspace\/(additions|config-error|init-workspace)|evidence\/workspace-store|outbox\/(flush-outbox|read-entry)|submit\/(batch|kept-batch))\./,
   /src\/backend\/(projection\/audit\.|sqlite\/(archive\/|overlay\.)|amqp\/)/,
   /src\/core\/secrets\/(?!find-secret)/,
-  /src\/core\/(task\/(event|task-form)|evidence\/evidence|result\/result-message|envelope\/idempotency-key|moment-form|sha256)\./,
+  /src\/core\/(task\/(event|task-form)|evidence\/evidence|result\/(foreign-result|result-message)|envelope\/idempotency-key|moment-form|sha256)\./,
   /node_modules\/(?!commander|zod|nanoid)/,
   /zod\/.*(json-schema|locales|registries)/,
 ];

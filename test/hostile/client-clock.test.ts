@@ -6,7 +6,7 @@ import { diagnose } from '../../src/app/doctor/doctor.ts';
 import { flushOutbox } from '../../src/app/outbox/flush-outbox.ts';
 import { keepInOutbox } from '../../src/app/outbox/outbox.ts';
 import { patience, type Services } from '../../src/app/workspace/services.ts';
-import { initWorkspace } from '../../src/app/workspace/workspace.ts';
+import { initWorkspace } from '../../src/app/workspace/init-workspace.ts';
 import { FsStore } from '../../src/artifacts/fs/fs-store.ts';
 import { createBackend, openBackend } from '../../src/backend/open.ts';
 import { ask, envelope, MINUTE, submit } from '../backend/contract/say.ts';

@@ -5,7 +5,7 @@ import {
   newAdditions,
   newConfig,
   type Wanted,
-} from '../../app/workspace/workspace.ts';
+} from '../../app/workspace/init-workspace.ts';
 import type { TopologyWish } from '../../backend/topology.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { checkName } from '../../core/identifiers.ts';
