@@ -1,11 +1,11 @@
 import { AgentqError } from '../../../core/errors.ts';
 import { NoAnswer, whileAnswering } from './answer-watch.ts';
-import { type BrokerUrl, type Host, placeOf } from './broker-url.ts';
-import { ConnectionLost, explain, reasonOf, unbound, Unroutable } from './broker-error.ts';
-import { connect } from './connect.ts';
+import { type BrokerUrl, placeOf } from './broker-url.ts';
+import { ConnectionLost, explain, unbound, Unroutable } from './broker-error.ts';
+import { connectToAny, Unreachable } from './connect.ts';
 import { type ConnectionEvent, type ConnectionState, nextState, NO_ANSWER, noticeOf } from './connection-state.ts';
 import { monotonic } from './monotonic.ts';
-import { afterRequest, afterRound, connectTimeout, patienceOf } from './retry-policy.ts';
+import { afterRequest, patienceOf } from './retry-policy.ts';
 import { BrokerConnection } from './broker-connection.ts';
 
 export interface ClientOptions {
@@ -156,47 +156,26 @@ export class ReconnectingClient {
 
   async #open(): Promise<BrokerConnection> {
     try {
-      for (let round = 0; ; round++) {
-        const errors: unknown[] = [];
-        const hosts = this.#hostsInOrder();
-        for (const [tried, host] of hosts.entries()) {
-          const rest = { untried: hosts.length - tried, all: hosts.length };
-          try {
-            const model = await connect(this.address, host, connectTimeout(round, rest, this.#left));
-            return await this.#opened(new BrokerConnection(model, this.#outageStart), host);
-          } catch (error) {
-            if (this.#state.status === 'closed') throw error;
-            errors.push(error);
-          }
-        }
-        const problem = [...new Set(errors.map(reasonOf))].join('; ');
-        const after = afterRound(errors, round, this.#left, this.#options.random());
-        if (after.next === 'fail')
-          throw explain(errors[after.host], placeOf({ ...this.address, hosts: [hosts[after.host]!] }));
-        if (after.next === 'give-up') throw this.#unreachable(problem);
-        this.#on({ type: 'round-failed', problem });
-        await pause(after.wait);
-        if (this.#state.status === 'closed') throw new ConnectionLost('closed');
-      }
+      const { model, host } = await connectToAny(this.address, this.#firstHost, {
+        left: () => this.#left,
+        random: this.#options.random,
+        closed: () => this.#state.status === 'closed',
+        onRoundFailed: (problem) => this.#on({ type: 'round-failed', problem }),
+      });
+      // A node that has failed is tried last.
+      this.#firstHost = (host + 1) % this.address.hosts.length;
+      return await this.#opened(new BrokerConnection(model, this.#outageStart));
     } catch (error) {
       this.#on({ type: 'ended' });
-      throw error;
+      throw error instanceof Unreachable ? this.#unreachable(error.message) : error;
     }
   }
 
-  #hostsInOrder(): readonly Host[] {
-    const { hosts } = this.address;
-    return [...hosts.slice(this.#firstHost), ...hosts.slice(0, this.#firstHost)];
-  }
-
-  async #opened(connection: BrokerConnection, host: Host): Promise<BrokerConnection> {
+  async #opened(connection: BrokerConnection): Promise<BrokerConnection> {
     if (this.#state.status === 'closed') {
       await connection.close();
       throw new ConnectionLost('closed');
     }
-    const { hosts } = this.address;
-    // A node that has failed is tried last.
-    this.#firstHost = (hosts.indexOf(host) + 1) % hosts.length;
     connection.onBlocked((reason) => this.#say(`accepts no messages at present (${reason})`));
     connection.onUnblocked(() => {
       this.#gaveUp = false;
