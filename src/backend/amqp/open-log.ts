@@ -1,7 +1,7 @@
 import type { Circumstances } from '../../core/task/decide.ts';
 import type { BackendOptions, BrokerOptions } from '../options.ts';
 import type { Listeners } from '../projection/listeners.ts';
-import { OutageGrace } from './log/outage-grace.ts';
+import { OutageGrace } from './cache/outages.ts';
 import { Cache } from './cache/cache.ts';
 import { LeaseEnds } from './tasks/lease-ends.ts';
 import { BrokerClock } from './log/broker-clock.ts';
@@ -44,7 +44,7 @@ export function openLog(
   const cache = new Cache(dir, `${identityOf(client.address)} ${names.prefix}`, fileMode);
   // Uses the time in which the connection is opened.
   setImmediate(() => cache.begin());
-  const grace = new OutageGrace(outageGrace, cache, clock);
+  const grace = new OutageGrace(outageGrace, () => cache.db, clock);
   const openFollower = async (readers: LogReaders) => {
     const { LogFollower } = await import('./log/log-follower.ts');
     const { ElectedReader } = await import('./cache/elected-reader.ts');

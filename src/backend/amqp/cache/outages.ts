@@ -3,13 +3,32 @@ import type { TaskIn } from '../../../core/task/task.ts';
 import type { Connection } from '../../projection/connection.ts';
 import { type StoredRow, toRow } from '../../projection/rows.ts';
 import type { LogEntry } from '../wire/decode.ts';
-import { type RoleClocks, SHORTEST } from './role-clocks.ts';
+import type { Note } from '../wire/log-body.ts';
+import { type RoleClocks, SHORTEST, TOLERANCE } from './role-clocks.ts';
+
+/*
+ * Outages of the broker, and the leases that no worker can renew during one. In order of time:
+ *
+ *   1. Each entry states when it was written. The fold records every time of at least SHORTEST without an entry as a
+ *      silence: of the log (Outages), and of each role's workers and of coordinators (RoleClocks).
+ *   2. The connection is lost. The client keeps this time, and tries to connect again (ReconnectingClient).
+ *   3. The connection is back. Before any other entry, the process writes one note for each role that it works for or
+ *      that has running tasks: the role was without the broker from 2 to 3 (outageNotes, called by Log).
+ *   4. The fold extends the leases of the role by the part of this time that is silent, and was not counted before
+ *      (Outages.stretch). If the log contains entries of this time, only the process of the note was disconnected.
+ *   5. Another process looks at a lease that ended during 2 to 3. If it connected only after a silence in which the
+ *      lease ended, notes about it may still follow. It waits for them for the grace before it ends the lease
+ *      (OutageGrace, called by TaskCommits).
+ */
 
 /** The longest outage that is accepted, in ms. */
 const LONGEST = 7 * 86_400_000;
 
 /** How many periods of silence are kept. */
 const SILENCES = 100;
+
+/** The shortest silence of the log that a process waits after, in ms. */
+const SILENCE = 2_000;
 
 interface Outage {
   readonly from: number;
@@ -82,5 +101,52 @@ export class Outages {
       const event: Event = { v: 1, type: 'renewed', task_id: task.id, at, attempt, expires_at: expires_at + span };
       this.#renew(`${entry}:${task.id}`, event, span);
     }
+  }
+}
+
+/** The notes about an outage that has just ended. @param roles those that this process works for */
+export function outageNotes(db: Connection, away: Outage, roles: ReadonlySet<string>): readonly Note[] {
+  if (away.to - away.from < SHORTEST) return [];
+  const running = db.all<{ role: string }>("SELECT DISTINCT role FROM tasks WHERE status = 'working'");
+  return [...new Set([...roles, ...running.map(({ role }) => role)])].map((role) => ({ away, role }));
+}
+
+/** How long a process waits for the notes of others before it ends a lease. */
+export class OutageGrace {
+  readonly #grace: number;
+  readonly #db: () => Connection;
+  readonly #clock: () => number;
+  #connected: number | undefined;
+
+  /**
+   * @param grace how long the workers that were connected need to connect again, in ms
+   * @param db of the cache, opened on first use
+   */
+  constructor(grace: number, db: () => Connection, clock: () => number) {
+    this.#grace = grace;
+    this.#db = db;
+    this.#clock = clock;
+  }
+
+  /** An entry of this process has appeared. @param at when it was written, ms since 1970 */
+  published(at: number): void {
+    this.#connected ??= at;
+  }
+
+  /** How long to wait before a lease is ended that was over at this moment, in ms. */
+  patience(endedAt: number): number {
+    if (this.#connected === undefined || this.#connected < endedAt) return 0;
+    // If an entry has stated a time in the future, the log does not show how long others were silent.
+    const astray = this.#db().get<{ at: number }>('SELECT at FROM log')!.at > this.#clock() + TOLERANCE;
+    if (astray) return Math.min(this.#grace, Math.max(0, this.#connected + this.#grace - this.#clock()));
+    // Others may have been active after the lease's end: an entry that is published after a silence may have been
+    // written before it.
+    const { ended } = this.#db().get<{ ended: number | null }>(
+      'SELECT max(ended) AS ended FROM silence WHERE ended BETWEEN ? AND ? AND ended - began >= ?',
+      endedAt,
+      this.#connected,
+      SILENCE,
+    )!;
+    return ended === null ? 0 : Math.min(this.#grace, Math.max(0, ended + this.#grace - this.#clock()));
   }
 }

@@ -2,7 +2,7 @@ import type { Topic } from '../../backend.ts';
 import type { Event } from '../../../core/task/event.ts';
 import { type Listeners, nameOf } from '../../projection/listeners.ts';
 import { confirmedAndSeen, notShown, RESEND } from './confirmed-and-seen.ts';
-import type { OutageGrace } from './outage-grace.ts';
+import { type OutageGrace, outageNotes } from '../cache/outages.ts';
 import type { Cache, Folded } from '../cache/cache.ts';
 import { newEntryId } from '../wire/entry-id.ts';
 import { interestOf } from './interest.ts';
@@ -19,9 +19,6 @@ import { appendAtEnd } from './append-at-end.ts';
 import type { Names } from '../wire/names.ts';
 import type { Publication } from '../wire/publication.ts';
 import type { BrokerConnection } from '../connection/broker-connection.ts';
-
-/** The shortest outage that is reported, in ms. */
-const SHORTEST_OUTAGE = 1_000;
 
 export interface Publishing extends Under {
   /** Called when the message was sent. */
@@ -230,23 +227,14 @@ export class Log {
     // A broker that has just started accepts connections before its log is available.
     await reader.attached;
     const to = this.#clock();
-    if (to - from >= SHORTEST_OUTAGE) {
-      const away = { from, to };
-      for (const role of this.#rolesAtWork()) {
-        const message = noteMessage(this.#names, this.newId(), to, { away, role }, { role });
-        await this.#appendOn(connection, reader, message).catch((error: unknown) => {
-          // The workers of other roles, and coordinators, report the outage for those.
-          if (!isRefused(error)) throw error;
-        });
-      }
+    for (const note of outageNotes(this.#cache.db, { from, to }, this.#roles)) {
+      const message = noteMessage(this.#names, this.newId(), to, note, { role: note.role });
+      await this.#appendOn(connection, reader, message).catch((error: unknown) => {
+        // The workers of other roles, and coordinators, report the outage for those.
+        if (!isRefused(error)) throw error;
+      });
     }
     this.#client.outageIsRecorded();
-  }
-
-  /** The roles that this process works for, and those whose leases an outage affects. */
-  #rolesAtWork(): ReadonlySet<string> {
-    const working = this.#cache.db.all<{ role: string }>("SELECT DISTINCT role FROM tasks WHERE status = 'working'");
-    return new Set([...this.#roles, ...working.map(({ role }) => role)]);
   }
 
   #ring(entry: LogEntry): void {

@@ -11,7 +11,7 @@ import type { Task } from '../../../core/task/task.ts';
 import type { Outcome, Request } from '../../backend.ts';
 import { findRow } from '../../projection/rows.ts';
 import type { LeaseEnds } from './lease-ends.ts';
-import type { OutageGrace } from '../log/outage-grace.ts';
+import type { OutageGrace } from '../cache/outages.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { MessageRelay } from './message-relay.ts';
 import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
