@@ -1,4 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { authorOf } from '../../src/backend/amqp/wire/author.ts';
+import { keyWordOf } from '../../src/backend/amqp/wire/routing-key.ts';
 import { createBackend } from '../../src/backend/open.ts';
 import { Connection } from '../../src/backend/projection/connection.ts';
 import { bellsIn, Doorbell } from '../../src/backend/projection/doorbell.ts';
@@ -6,9 +8,9 @@ import { databaseIn } from '../../src/backend/sqlite/create.ts';
 import { storeSchema } from '../../src/backend/sqlite/schema.ts';
 import { SqliteBackend } from '../../src/backend/sqlite/sqlite-backend.ts';
 import type { Event } from '../../src/core/task/event.ts';
-import type { LogRules } from '../../src/core/log/rules.ts';
-import { type Counted, countingLogRules } from '../core/counters.ts';
-import { Machine, PaperLog, START } from '../hostile/support/paper-log.ts';
+import type { LogEvent, LogRules } from '../../src/core/log/rules.ts';
+import { type Counted, counted, countingLogRules } from '../core/counters.ts';
+import { Machine, names, PaperLog, START } from '../hostile/support/paper-log.ts';
 import { cancel, complete, done, fail, retry, submit } from './contract/say.ts';
 import { scratchFolder } from './support/scratch.ts';
 
@@ -76,6 +78,16 @@ function paper(): PaperLog {
   log.note({ events: [completed('c'), completed('d')], roles: [ROLE] });
   return log;
 }
+
+test('the routing key of an entry names the kind, and only coordinators may use a key that no kind opens to workers', () => {
+  const event = counted(ROLE, 'x', START) as unknown as LogEvent;
+  expect(keyWordOf([event])).toBe('counter_counted');
+  expect(keyWordOf([event, completed('a')])).toBe('several');
+  for (const type of ['carried', 'claimed'] as const) {
+    const key = `agentq.event.${keyWordOf([{ ...event, type } as LogEvent])}.${ROLE}`;
+    expect(authorOf(key, names.exchange, names)).toBe('coordinator');
+  }
+});
 
 describe('reactions on things of another kind', () => {
   test('are stored by the transaction of their cause', async () => {

@@ -1,4 +1,5 @@
-import type { Event } from '../../../core/task/event.ts';
+import type { LogEvent } from '../../../core/log/rules.ts';
+import { isTask, subjectOf } from '../../../core/log/subject.ts';
 import type { Priority } from '../../../core/envelope/priority.ts';
 import { DELAY_LEVELS } from './names.ts';
 
@@ -79,13 +80,20 @@ export function parseKey(key: string): RoutingKey {
  * What the routing key of an entry states about its events, so that the broker can enforce the users' permissions: to
  * submit, to cancel, to complete for a role.
  */
-export function keyWordOf(events: readonly Event[]): string {
-  const types = new Set(events.map(({ type }) => type));
+export function keyWordOf(events: readonly LogEvent[]): string {
+  const types = new Set(events.map(wordOf));
   if (types.has('submitted')) return 'submitted';
   // Events that result from time alone precede those of a command, and every user may write them.
   const said = [...types].filter((type) => !elapsed.has(type));
   if (said.length > 1) return 'several';
-  return said[0] ?? events.at(-1)?.type ?? NOTE;
+  const last = events.at(-1);
+  return said[0] ?? (last ? wordOf(last) : NOTE);
+}
+
+/** The type of an event of a task; for other kinds the kind as well, so that no permission covers two kinds. */
+function wordOf(event: LogEvent): string {
+  const subject = subjectOf(event);
+  return isTask(subject) ? event.type : `${subject.kind}_${event.type}`;
 }
 
 const elapsed = new Set<string>(['became-due', 'expired', 'lease-expired']);
