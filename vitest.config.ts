@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/longest-first.ts';
 
 /** The tests that need a broker. Only a run with one of them among its files waits for one to start. */
 const BROKER = ['test/**/*amqp*{,/**/*}.test.ts', 'test/**/*rabbitmq*.test.ts'];
@@ -13,6 +14,7 @@ export default defineConfig({
     pool: 'forks',
     // Most files wait most of the time: for a broker that starts, a lease that ends, a worker that polls.
     maxWorkers: Math.max(4, availableParallelism()),
+    sequence: { sequencer: LongestFirst },
     projects: [
       { extends: true, test: { name: 'local', include: ['test/**/*.test.ts'], exclude: BROKER } },
       { extends: true, test: { name: 'broker', include: BROKER, globalSetup: 'test/broker/global-setup.ts' } },
