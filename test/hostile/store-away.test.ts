@@ -57,7 +57,7 @@ describe('a store that is away', PATIENTLY, () => {
     await stored(q);
     unmount(q);
     const { code, stderr } = await q.agentq('work', ...HERE, '--as', 'r', '--until-empty', '--', 'true');
-    expect({ code, stderr }).toEqual({ code: 22, stderr: expect.stringContaining('the store is not there') });
+    expect({ code, stderr }).toEqual({ code: 22, stderr: expect.stringContaining('the store is missing') });
     expect(readdirSync(q.path('store'))).toEqual([]);
     mount(q);
     await q.ok('work', ...HERE, '--as', 'r', '--until-empty', '--', 'cat');
@@ -86,7 +86,7 @@ describe('a store that is away', PATIENTLY, () => {
     unmount(q);
     expect(await q.agentq('doctor', ...HERE)).toMatchObject({
       code: 24,
-      stdout: expect.stringMatching(/^problem {3}.*store: the store is not there[^\n]*\nadvice [^\n]*\n$/),
+      stdout: expect.stringMatching(/^problem {3}.*store: the store is missing[^\n]*\nadvice [^\n]*\n$/),
     });
     expect((await q.agentq('result', ...HERE, 'before')).code).toBe(23);
   });
@@ -105,7 +105,7 @@ describe('a store that is away', PATIENTLY, () => {
     expect({ code, stdout, stderr }).toEqual({
       code: 22,
       stdout: expect.not.stringMatching(/drift|missing/),
-      stderr: expect.stringContaining('the store is not there'),
+      stderr: expect.stringContaining('the store is missing'),
     });
     expect((await q.agentq('status', ...HERE, 'before', '--json')).stdout).toContain('"drift":[]');
   });
@@ -159,7 +159,7 @@ describe('the marker of a store', PATIENTLY, () => {
     await stored(q);
     makeOlder(q);
     unmount(q);
-    expect((await q.agentq('init', ...HERE)).stderr).toContain('the store is not marked');
+    expect((await q.agentq('init', ...HERE)).stderr).toContain('the store has no marker');
     expect((await q.agentq('complete', ...HERE, 'before', '--from', 'r', '--summary', 'x')).code).toBe(22);
     expect(readdirSync(q.path('store'))).toEqual([]);
     expect(existsSync(q.path('w/store.json'))).toBe(false);
@@ -169,7 +169,7 @@ describe('the marker of a store', PATIENTLY, () => {
     await stored(q);
     makeOlder(q);
     writeFileSync(q.path('store/tasks/before.md'), 'other content');
-    expect((await q.agentq('init', ...HERE)).stderr).toContain('the store is not marked');
+    expect((await q.agentq('init', ...HERE)).stderr).toContain('the store has no marker');
     expect(existsSync(q.path('store/.agentq-store'))).toBe(false);
   });
 

@@ -73,7 +73,7 @@ export function checkStore(root: string, expected: string | undefined): void {
   if (expected === undefined && FOLDERS.some((folder) => existsSync(join(root, folder)))) return;
   const found = expected === undefined ? undefined : storeId(root);
   if (found !== undefined && found === expected) return;
-  const what = found === undefined ? 'the store is not there' : 'another store lies there';
+  const what = found === undefined ? 'the store is missing' : 'another store lies there';
   throw new AgentqError('storage', `${what}: ${root}`, 'is its disk mounted? If this is the right place: agentq init');
 }
 

@@ -80,7 +80,7 @@ async function furnish(cli: Context, wanted: Wanted, existed: boolean) {
 }
 
 const UNMARKED =
-  'the store is not marked, since no evidence that was recorded lies there: that its disk is away will not be noticed';
+  'the store has no marker, because it contains no recorded evidence: a missing disk will not be noticed';
 
 function declaredLine(declared: readonly string[]): string {
   return declared.length === 0 ? 'everything was there already' : `declared ${declared.length} exchanges and queues`;
