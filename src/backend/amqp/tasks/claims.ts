@@ -15,7 +15,7 @@ import { FOUND } from '../wire/routing-key.ts';
 import type { OpenTasks } from './retention.ts';
 import { type Token, type WorkQueueParts, WorkQueues } from './work-queue.ts';
 
-/** How long a token may be in transit from a delay, and how often to look for it, in ms. */
+/** How long a token may be in transit, and how often to look for it, in ms. */
 const ON_ITS_WAY = 5_000;
 const LOOK_AGAIN = 250;
 
@@ -50,6 +50,8 @@ export class Claims {
   readonly #present = new Map<string, number>();
   /** When the end of the log was last looked at and there was no work, by role and the monotonic clock. */
   readonly #lookedAt = new Map<string, number>();
+  /** The ready tasks when a claim last found no token, and since when they are the same: by role. */
+  readonly #tokenless = new Map<string, { readonly tasks: string; readonly since: number }>();
 
   constructor(parts: ClaimParts) {
     this.#parts = parts;
@@ -173,28 +175,27 @@ export class Claims {
   #nothing(role: string): Claimed {
     const { cache, tokenGrace } = this.#parts;
     const due = cache.db.get<{ at: number | null }>('SELECT min(due_at) AS at FROM tasks WHERE role = ?', role)!.at;
-    const ready = cache.db.get<{ at: number | null }>(
-      "SELECT min(ready_at) AS at FROM tasks INDEXED BY task_ready WHERE role = ? AND status = 'queued'",
+    const ready = cache.db.get<Ready>(
+      `SELECT min(ready_at) AS first, max(ready_at) AS last, count(*) AS tasks, sum(n) AS numbers
+       FROM tasks INDEXED BY task_ready WHERE role = ? AND status = 'queued'`,
       role,
-    )!.at;
-    const next = Math.min(due ?? Infinity, (ready ?? Infinity) + tokenGrace, this.#onItsWay(role) ?? Infinity);
+    )!;
+    const next = Math.min(due ?? Infinity, (ready.first ?? Infinity) + tokenGrace, this.#onItsWay(role, ready));
     return { task: undefined, ...(next < Infinity && { next_due: next }) };
   }
 
   /**
-   * The token of a delay that has just ended may still be in transit; not every broker reports its arrival in the log.
+   * When to look for tokens that may still be in transit; Infinity if there are none. A process reads that a task is
+   * ready before the token arrives: the author of the event sends the token after the event, and a broker delivers a
+   * message to its queues one after the other.
    */
-  #onItsWay(role: string): number | undefined {
-    const { cache, clock } = this.#parts;
-    const stored = cache.db.get<StoredRow>(
-      `SELECT n, state FROM tasks INDEXED BY task_ready
-       WHERE role = ? AND status = 'queued' AND ready_at > ? ORDER BY ready_at DESC LIMIT 1`,
-      role,
-      clock() - ON_ITS_WAY,
-    );
-    const task = stored && toRow(stored).task;
-    const delayed = task && (task.attempts.length > 0 || task.submitted_at < task.updated_at);
-    return delayed ? clock() + LOOK_AGAIN : undefined;
+  #onItsWay(role: string, ready: Ready): number {
+    const now = this.#parts.clock();
+    const tasks = JSON.stringify(ready);
+    const known = this.#tokenless.get(role);
+    const since = known?.tasks === tasks ? known.since : now;
+    this.#tokenless.set(role, { tasks, since });
+    return ready.tasks > 0 && now >= since && now < since + ON_ITS_WAY ? now + LOOK_AGAIN : Infinity;
   }
 
   /** Whether the worker's presence was not recorded recently. */
@@ -205,6 +206,16 @@ export class Claims {
     this.#present.set(key, now);
     return true;
   }
+}
+
+/** The ready tasks of a role. */
+interface Ready {
+  /** The earliest and the latest time since which one of them is ready. */
+  readonly first: number | null;
+  readonly last: number | null;
+  readonly tasks: number;
+  /** The sum of their numbers. */
+  readonly numbers: number | null;
 }
 
 type Working = Task & { readonly status: 'working' };
