@@ -152,14 +152,14 @@ export class AttemptRun {
     const { command, args, cwd, env, killGrace, guard, policy } = this.#options;
     const resultFile = scratchResult(this.#services.workspace, this.id, this.#attempt);
     const places = { scratch, resultFile, artifactsDir: folder };
-    guard.open();
+    const started = guard.expect(resultFile);
     const group = new ProcessGroup({
       command,
       args,
       cwd,
       env: { ...env, ...childEnvironment(this.#services, this.#task, this.#attempt, input, places) },
     });
-    if (group.id !== undefined) guard.watch({ group: group.id, resultFile });
+    started(group.id);
     if (policy.timeout !== undefined) {
       this.#timers.push(setTimeout(() => this.stop('timeout'), Math.min(policy.timeout, LONGEST_TIMER)));
     }

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 /**
  * Reads `+ GROUP FILE` and `- GROUP` lines; at the end of its input, which also comes if the worker is killed, it stops
  * the remaining groups. On Linux it also stops processes that left their group: they have the result file of a group in
- * their environment.
+ * their environment. A group that begins with `?` has no number yet: it is found by its result file alone.
  */
 const script = `
   nl='
@@ -18,7 +18,7 @@ const script = `
   signal() {
     printf %s "$left" | while read -r group file; do
       [ -n "$group" ] || continue
-      kill -s "$1" -- "-$group"
+      [ "\${group#"?"}" = "$group" ] && kill -s "$1" -- "-$group"
       [ -n "$file" ] || continue
       for environ in $(grep -lsF -e "AGENTQ_RESULT_FILE=$file" /proc/[0-9]*/environ); do
         pid=\${environ%/environ}
@@ -36,7 +36,7 @@ const script = `
 const own: ReadonlySet<string> = new Set(['AGENTQ_TASK_ID', 'AGENTQ_ATTEMPT', 'AGENTQ_RESULT_FILE']);
 
 /** A guarded child: its process group and the result file in its environment. */
-export interface Guarded {
+interface Guarded {
   readonly group: number;
   readonly resultFile: string;
 }
@@ -49,30 +49,44 @@ export interface Guarded {
 export class Guard {
   readonly #env: NodeJS.ProcessEnv;
   readonly #guarded = new Map<number, Guarded>();
+  #opened = 0;
   #shell: ChildProcess | undefined;
 
   constructor(env: NodeJS.ProcessEnv) {
     this.#env = Object.fromEntries(Object.entries(env).filter(([name]) => !own.has(name)));
   }
 
-  /** Makes sure that the shell runs. Call it before a child is started, so that no child is ever without a guard. */
-  open(): void {
+  /**
+   * Guards a child that is about to be started: the worker may be killed after that, and before it knows the group.
+   * @returns to be called when the child was started, with its group; without one if it could not be started
+   */
+  expect(resultFile: string): (group: number | undefined) => void {
+    this.#open();
+    const name = `?${++this.#opened}`;
+    this.#tell(added(name, resultFile));
+    return (group) => {
+      if (group !== undefined) this.#watch({ group, resultFile });
+      this.#tell(`- ${name}`);
+    };
+  }
+
+  #open(): void {
     if (this.#shell && this.#shell.exitCode === null && this.#shell.signalCode === null) return;
     const stdio = ['pipe', 'ignore', 'ignore'] as const;
     this.#shell = spawn('/bin/sh', ['-c', script], { env: this.#env, detached: true, stdio: [...stdio] });
     this.#shell.on('error', () => {});
     this.#shell.stdin?.on('error', () => {}); // missing if the process has no more file descriptors
     this.#shell.unref();
-    for (const one of this.#guarded.values()) this.#tell(added(one));
+    for (const { group, resultFile } of this.#guarded.values()) this.#tell(added(group, resultFile));
   }
 
   #tell(line: string): void {
     this.#shell?.stdin?.write(`${line}\n`);
   }
 
-  watch(one: Guarded): void {
+  #watch(one: Guarded): void {
     this.#guarded.set(one.group, one);
-    this.#tell(added(one));
+    this.#tell(added(one.group, one.resultFile));
   }
 
   release(group: number): void {
@@ -85,6 +99,6 @@ export class Guard {
 }
 
 /** A path with a line break cannot be sent in a line. For such a child only the process group is guarded. */
-function added({ group, resultFile }: Guarded): string {
+function added(group: number | string, resultFile: string): string {
   return `+ ${group} ${resultFile.includes('\n') ? '' : resultFile}`;
 }
