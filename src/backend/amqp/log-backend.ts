@@ -18,7 +18,8 @@ import type {
 } from '../backend.ts';
 import { findRow, parseStored } from '../projection/rows.ts';
 import { counts, list } from '../projection/questions.ts';
-import { type Cache, isCorrupt } from './cache/cache.ts';
+import type { Cache } from './cache/cache.ts';
+import { isCorrupt } from './cache/cache-file.ts';
 import type { OpenTasks } from './tasks/retention.ts';
 import type { TaskCommits } from './tasks/commit.ts';
 import type { Claims } from './tasks/claims.ts';

@@ -1,11 +1,10 @@
-import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { AgentqError } from '../../../core/errors.ts';
 import { type LogRules, rules as logRules } from '../../../core/log/rules.ts';
-import { Connection } from '../../projection/connection.ts';
+import type { Connection } from '../../projection/connection.ts';
 import { dropThings } from '../../projection/things.ts';
+import { CacheFile } from './cache-file.ts';
 import { cacheFileName } from './file-name.ts';
-import { cacheSchema } from './schema.ts';
 import { entryTime, noteMark } from '../wire/entry-id.ts';
 import { Projector } from './projector.ts';
 import { TOLERANCE } from './role-clocks.ts';
@@ -47,12 +46,8 @@ const REMEMBERED = 86_400_000;
  * the submit of one task under a fresh id does not read it.
  */
 export class Cache {
-  readonly #path: string;
-  readonly #mode: number;
+  readonly #file: CacheFile;
   readonly #rules: LogRules;
-  #db: Connection | undefined;
-  /** The inode of the file that is open, or was found damaged. */
-  #inode: number | undefined;
 
   /**
    * @param identity distinguishes this log from others
@@ -60,8 +55,7 @@ export class Cache {
    */
   constructor(dir: string, identity: string, mode: number, rules: LogRules = logRules) {
     this.#rules = rules;
-    this.#path = join(dir, cacheFileName(identity));
-    this.#mode = mode;
+    this.#file = new CacheFile(join(dir, cacheFileName(identity)), mode);
   }
 
   /** Opens the cache ahead of the first read. */
@@ -73,48 +67,18 @@ export class Cache {
     }
   }
 
-  /** Opens the file; a damaged one, or one of another version, is made anew. */
   get db(): Connection {
-    return (this.#db ??= this.#open());
-  }
-
-  #open(): Connection {
-    try {
-      return this.#connect();
-    } catch (error) {
-      if (!isCorrupt(error)) throw error;
-      this.#remove();
-      return this.#connect();
-    }
-  }
-
-  #connect(): Connection {
-    this.#inode = statSync(this.#path, { throwIfNoEntry: false })?.ino;
-    const db = Connection.create(this.#path, this.#mode, cacheSchema);
-    this.#inode = statSync(this.#path).ino;
-    return db;
+    return this.#file.db;
   }
 
   /** Whether the file itself is the cause, if there was an error. */
   isDamaged(): boolean {
-    try {
-      const { quick_check: verdict } = this.db.get<{ quick_check: string }>('PRAGMA quick_check(1)')!;
-      return verdict !== 'ok' || this.db.get('SELECT 1 FROM tasks WHERE NOT json_valid(state) LIMIT 1') !== undefined;
-    } catch {
-      return true;
-    }
+    return this.#file.isDamaged();
   }
 
   /** Starts with an empty file. The log contains everything again, so the user need not act. */
   remake(): void {
-    this.close();
-    this.#remove();
-  }
-
-  /** Removes the file, unless another process has already replaced it: the new file belongs to that process. */
-  #remove(): void {
-    if (statSync(this.#path, { throwIfNoEntry: false })?.ino !== this.#inode) return;
-    for (const end of ['-wal', '-shm', '']) rmSync(`${this.#path}${end}`, { force: true });
+    this.#file.remake();
   }
 
   position(): Position {
@@ -258,8 +222,7 @@ export class Cache {
   }
 
   close(): void {
-    this.#db?.close();
-    this.#db = undefined;
+    this.#file.close();
   }
 }
 
@@ -283,8 +246,4 @@ function isUnfoldable(error: unknown): boolean {
   const { errcode } = error as { errcode?: number };
   if (error instanceof AgentqError) return false;
   return errcode === undefined || REFUSED.has(errcode & 0xff);
-}
-
-export function isCorrupt(error: unknown): boolean {
-  return error instanceof AgentqError && error.code === 'corrupt';
 }
