@@ -17,7 +17,7 @@ const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.
 const own = [
   /src\/cli\/(commands\/|input\/batch-text\.|output\/(table|schemas)\.|process\/idle-memory\.)/,
   /src\/app\/(backup|doctor|torture|worker)\//,
-  /src\/app\/(brief|dead-letters|hand-over|inbox|near-ids|result|scratch|wait)\./,
+  /src\/app\/(brief|dead-letters|hand-over|inbox|near-ids|result|scratch|snapshot-files|wait)\./,
   /src\/app\/(workspace\/(additions|config-error|init-workspace)|evidence\/workspace-store|outbox\/(flush-outbox|read-entry)|submit\/(batch|kept-batch))\./,
   /src\/backend\/(projection\/audit\.|sqlite\/(archive\/|overlay\.)|amqp\/)/,
   /src\/core\/secrets\/(?!find-secret)/,

@@ -59,6 +59,11 @@ export interface Backend {
    * less than about a second. Absent if all processes of the queue are on one machine.
    */
   clockSkew?(): Promise<ClockSkew | undefined>;
+  /**
+   * Stores what the log leads to, so that a new machine need not read all of it. Absent if no machine has to read it.
+   * @returns false if this user may not do that, or if there is no place for it
+   */
+  snapshot?(): Promise<boolean>;
   /** Rings when the topic may have changed. Rings may be duplicated or lost: callers must also poll slowly. */
   watch(topic: Topic): Watch;
   /**

@@ -1,3 +1,5 @@
+import type { SnapshotFiles } from './snapshot-files.ts';
+
 /** What every backend is opened with. */
 export interface BackendOptions extends Given {
   /** The workspace's folder. */
@@ -50,6 +52,8 @@ export interface BrokerOptions {
   readonly refOf: (path: string) => string;
   /** The machine on which this process runs. */
   readonly machine: () => Machine;
+  /** Where snapshots of the log are. Undefined for no snapshots. */
+  readonly snapshots?: (() => Promise<SnapshotFiles>) | undefined;
   readonly replicated: boolean;
   /** The part of the log that is kept at least. */
   readonly retention: Retention;

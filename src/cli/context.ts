@@ -8,6 +8,7 @@ import { findWorkspace, type Workspace } from '../app/workspace/workspace.ts';
 import { FsStore } from '../artifacts/fs/fs-store.ts';
 import { createBackend, openArchive, openBackend, openTopology } from '../backend/open.ts';
 import type { BackendOptions, QueueOptions } from '../backend/options.ts';
+import type { SnapshotFiles } from '../backend/snapshot-files.ts';
 import type { Topology } from '../backend/topology.ts';
 import { AgentqError, isAway } from '../core/errors.ts';
 import { name } from '../core/identifiers.ts';
@@ -103,10 +104,16 @@ export class Context {
       : parseFlags(z.object({ brokerTimeout: duration() }), { brokerTimeout }).brokerTimeout;
   }
 
-  #queue(config: Config, refOf = (path: string) => path): QueueOptions {
+  #queue(config: Config, refOf = (path: string) => path, snapshots?: () => Promise<SnapshotFiles>): QueueOptions {
     const say = (line: string) => this.io.talk(`agentq: ${line}`);
     const machine = () => ({ name: this.system.hostname(), clock: this.system.clockId() });
-    return queueOptions(this.namedUrl ?? config.url, config, { timeout: this.#brokerTimeout, say, refOf, machine });
+    return queueOptions(this.namedUrl ?? config.url, config, {
+      timeout: this.#brokerTimeout,
+      say,
+      refOf,
+      machine,
+      snapshots,
+    });
   }
 
   /** What must be declared for the queue of a workspace with this config. Undefined if that is nothing. */
@@ -157,7 +164,11 @@ export class Context {
   #backendOptions(workspace: Workspace): BackendOptions {
     const { clock, random } = this.system;
     const { dir, modes, config } = workspace;
-    const queue = this.#queue(config, (path) => storeOf(workspace).refOf(path));
+    const snapshots = async () => {
+      const { snapshotFilesIn } = await import('../app/snapshot-files.ts');
+      return snapshotFilesIn(storeOf(workspace));
+    };
+    const queue = this.#queue(config, (path) => storeOf(workspace).refOf(path), snapshots);
     return { dir, fileMode: modes.file, folderMode: modes.folder, clock, random, queue };
   }
 

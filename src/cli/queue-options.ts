@@ -7,7 +7,7 @@ import { AgentqError } from '../core/errors.ts';
 const scheme = () => z.enum(['amqp', 'amqps']);
 
 /** Settings of the process, for a queue that is not in the workspace. */
-export interface RemoteSettings extends Pick<BrokerOptions, 'say' | 'refOf' | 'machine'> {
+export interface RemoteSettings extends Pick<BrokerOptions, 'say' | 'refOf' | 'machine' | 'snapshots'> {
   /** How long to wait for the queue, in ms; undefined for the value in the config. */
   readonly timeout: number | undefined;
 }
@@ -24,8 +24,8 @@ export function queueOptions(url: string | undefined, config: Config, settings: 
   const parsed = scheme().safeParse(named);
   if (!parsed.success) throw unknownScheme(named);
   const { timeout, ...policy } = brokerPolicy(config);
-  const { say, refOf, machine } = settings;
-  return { scheme: parsed.data, url, patience: settings.timeout ?? timeout, say, refOf, machine, ...policy };
+  const { say, refOf, machine, snapshots } = settings;
+  return { scheme: parsed.data, url, patience: settings.timeout ?? timeout, say, refOf, machine, snapshots, ...policy };
 }
 
 function unknownScheme(named: string | undefined): AgentqError {

@@ -152,6 +152,10 @@ export class AmqpBackend implements Backend {
     await (await this.#reading()).skip(offset);
   }
 
+  async snapshot(): Promise<boolean> {
+    return (await this.#reading()).snapshot();
+  }
+
   watch(topic: Topic): Watch {
     const watch = this.#listeners.watch(nameOf(topic), Infinity, () => {});
     void this.#reading().then((log) => log.follow());

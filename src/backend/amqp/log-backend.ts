@@ -16,7 +16,7 @@ import type {
   Request,
   Taken,
 } from '../backend.ts';
-import { findRow, parseStored } from '../projection/rows.ts';
+import { AbsentStates, findRow, parseStored } from '../projection/rows.ts';
 import { counts, list } from '../projection/questions.ts';
 import type { Cache } from './cache/cache.ts';
 import { isCorrupt } from './cache/cache-file.ts';
@@ -28,6 +28,9 @@ import type { DueTasks } from './tasks/due-tasks.ts';
 import type { Inbox } from './tasks/inbox.ts';
 import type { ClockCheck } from './log/clock-check.ts';
 import type { Log } from './log/log.ts';
+import type { SnapshotSource } from './log/snapshot-source.ts';
+import type { SnapshotSchedule } from './snapshot/snapshot-schedule.ts';
+import type { SnapshotWriter } from './snapshot/snapshot-writer.ts';
 import type { PassedOverEntries } from './log/passed-over-entries.ts';
 import { TOLERANCE } from './cache/role-clocks.ts';
 
@@ -40,10 +43,13 @@ export interface LogBackendParts {
   readonly openTasks: OpenTasks;
   readonly relay: MessageRelay;
   readonly clockCheck: ClockCheck;
+  readonly snapshots: SnapshotSource | undefined;
+  readonly schedule: SnapshotSchedule;
   /** Loads the modules that few commands need, on first use. */
   readonly load: {
     readonly claims: () => Promise<Claims>;
     readonly inbox: () => Promise<Inbox>;
+    readonly snapshotWriter: () => Promise<SnapshotWriter | undefined>;
     readonly care: () => Promise<PassedOverEntries>;
   };
 }
@@ -80,14 +86,22 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away' | 'n
     await this.#parts.dueTasks.elapse();
   }
 
-  /** If the cache turns out to be damaged, it is rebuilt from the log, and the query is repeated. */
+  /**
+   * If the query needs content of a snapshot that is not in the cache, the content is loaded. If the cache turns out to
+   * be damaged, it is rebuilt from the log. Then the query is repeated.
+   */
   async #mending<T>(ask: () => Promise<T>): Promise<T> {
+    const { snapshots, log } = this.#parts;
     try {
       return await ask();
     } catch (error) {
+      if (error instanceof AbsentStates && snapshots) {
+        if (!(await snapshots.load(error))) await log.readAnew();
+        return await this.#mending(ask);
+      }
       if (!isCorrupt(error) || !this.#parts.cache.isDamaged()) throw error;
       this.#parts.cache.remake();
-      await this.#parts.log.readAnew();
+      await log.readAnew();
       return await ask();
     }
   }
@@ -177,7 +191,7 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away' | 'n
     await relay.removeRevived();
     if (findings.length === 0) return findings;
     // It is a cache: the log contains everything again.
-    cache.clear();
+    cache.startAlone();
     await log.readAnew();
     const left = new Set(audit(cache.db, false).map(({ subject }) => subject));
     return findings.map((finding) => ({ ...finding, repaired: !left.has(finding.subject) }));
@@ -195,9 +209,14 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away' | 'n
     await (await this.#parts.load.care()).skip(offset);
   }
 
+  snapshot(): Promise<boolean> {
+    return this.#parts.load.snapshotWriter().then((writer) => writer?.write() ?? false);
+  }
+
   /** Reads the log as long as a caller waits for new entries. */
   follow(): void {
     this.#parts.clockCheck.beginLater();
+    this.#parts.schedule.begin();
     void this.#parts.log.follow();
   }
 
@@ -208,6 +227,7 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away' | 'n
 
   async close(): Promise<void> {
     this.#parts.clockCheck.close();
+    this.#parts.schedule.close();
     this.#parts.log.close();
     this.#parts.cache.close();
   }

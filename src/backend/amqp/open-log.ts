@@ -14,6 +14,10 @@ import { identityOf } from './connection/broker-url.ts';
 import type { ReconnectingClient } from './connection/reconnecting-client.ts';
 import { Log } from './log/log.ts';
 import type { LogReaders } from './log/log-readers.ts';
+import type { SnapshotSource } from './log/snapshot-source.ts';
+import { SnapshotSchedule } from './snapshot/snapshot-schedule.ts';
+import type { SnapshotReaderParts } from './snapshot/snapshot-reader.ts';
+import { newEntryId } from './wire/entry-id.ts';
 import { LogBackend } from './log-backend.ts';
 import type { Names } from './wire/names.ts';
 
@@ -54,7 +58,10 @@ export function openLog(
     return new LogFollower({ client, cache, readers, elected: new ElectedReader(cache, random), doorbell, listeners });
   };
   const clockId = () => broker.machine().clock;
-  const log = new Log(client, cache, names, listeners, clock, random, grace, clockId, openFollower);
+  const { snapshots: files, patience } = broker;
+  const newId = () => newEntryId(clock(), random);
+  const snapshots = files && lateSnapshots({ cache, names, files, patience, newId, clock });
+  const log = new Log(client, cache, names, listeners, clock, random, grace, clockId, openFollower, snapshots);
   const brokerClock = new BrokerClock({ client, names, log, cache, clock });
   const clockCheck = new ClockCheck(brokerClock, { machine: broker.machine, say });
   const leaseEnds = new LeaseEnds({ cache, brokerClock, clockId, onAhead: () => clockCheck.begin() });
@@ -68,6 +75,11 @@ export function openLog(
   const commits = new TaskCommits({ client, names, log, cache, relay, outageGrace: grace, leaseEnds }, given);
   const dueTasks = new DueTasks({ cache, commits, clock });
   const openTasks = new OpenTasks({ log, cache, retention, clock });
+  const snapshotWriter = async () => {
+    if (!files) return undefined;
+    const { SnapshotWriter } = await import('./snapshot/snapshot-writer.ts');
+    return new SnapshotWriter({ log, cache, names, files });
+  };
   return new LogBackend({
     given,
     log,
@@ -77,7 +89,10 @@ export function openLog(
     openTasks,
     relay,
     clockCheck,
+    snapshots,
+    schedule: new SnapshotSchedule(cache, async () => (await snapshotWriter())?.write() ?? false),
     load: {
+      snapshotWriter,
       async claims() {
         const { Claims } = await import('./tasks/claims.ts');
         const work = { client, names, replicated, clock };
@@ -93,4 +108,13 @@ export function openLog(
       },
     },
   });
+}
+
+/** Few commands need a snapshot: its modules are loaded when one does. */
+function lateSnapshots(parts: SnapshotReaderParts): SnapshotSource {
+  const reader = async () => new (await import('./snapshot/snapshot-reader.ts')).SnapshotReader(parts);
+  return {
+    fill: async (connection) => (parts.cache.isFillable ? (await reader()).fill(connection) : undefined),
+    load: async (absent) => (await reader()).load(absent),
+  };
 }

@@ -4,7 +4,7 @@ import { evolve } from '../../core/task/evolve.ts';
 import type { Task } from '../../core/task/task.ts';
 import type { Finding } from '../backend.ts';
 import type { Connection } from './connection.ts';
-import { columns, restore } from './rows.ts';
+import { ABSENT, columns, restore } from './rows.ts';
 
 type Columns = ReturnType<typeof columns>;
 
@@ -40,9 +40,10 @@ function mend(db: Connection, n: number): void {
   });
 }
 
-/** The existing rows, and the numbers of tasks that only the log contains. */
+/** The existing rows whose content is in the file, and the numbers of tasks that only the log contains. */
 function* everyRow(db: Connection): Generator<{ n: number; stored?: Columns }> {
-  for (const { n, ...stored } of db.each<Columns & { n: number }>('SELECT * FROM tasks')) yield { n, stored };
+  for (const { n, ...stored } of db.each<Columns & { n: number }>('SELECT * FROM tasks WHERE state <> ?', ABSENT))
+    yield { n, stored };
   yield* db.each<{ n: number }>('SELECT DISTINCT task AS n FROM events WHERE task NOT IN (SELECT n FROM tasks)');
 }
 

@@ -1,23 +1,26 @@
 import { statuses, type Status, type Task } from '../../core/task/task.ts';
 import type { Counts, Filter, RoleCount, WorkerSeen } from '../backend.ts';
 import type { Connection } from './connection.ts';
-import { parseStored } from './rows.ts';
+import { ABSENT, AbsentStates, type StoredRow, toRow } from './rows.ts';
 
 /** More workers than ever run at once. */
 const MANY = 10_000;
 
-type Found = { readonly n: number; readonly state: string };
-
-/** Newest first. Each status has its own query: only then does the index give the order too. */
+/**
+ * Newest first. Each status has its own query: only then does the index give the order too.
+ * @throws AbsentStates
+ */
 export function list(db: Connection, filter: Filter): Task[] {
-  const found = [...new Set(filter.statuses ?? [undefined])].flatMap((status) => ask(db, filter, status));
-  return found
+  const found = [...new Set(filter.statuses ?? [undefined])]
+    .flatMap((status) => ask(db, filter, status))
     .toSorted((a, b) => b.n - a.n)
-    .slice(0, filter.limit)
-    .map(({ state }) => parseStored(state) as Task);
+    .slice(0, filter.limit);
+  const absent = found.filter(({ state }) => state === ABSENT).map(({ n }) => n);
+  if (absent.length > 0) throw new AbsentStates(absent);
+  return found.map((stored) => toRow(stored).task);
 }
 
-function ask(db: Connection, filter: Filter, status: Status | undefined): Found[] {
+function ask(db: Connection, filter: Filter, status: Status | undefined): StoredRow[] {
   const terms: string[] = [];
   const values: (string | number)[] = [];
   const term = (sql: string, ...bound: (string | number)[]) => {
@@ -32,7 +35,7 @@ function ask(db: Connection, filter: Filter, status: Status | undefined): Found[
   if (filter.dead) term('dead = 1');
   if (filter.before !== undefined) term('n < (SELECT n FROM tasks WHERE id = ?)', filter.before);
   const where = terms.length > 0 ? `WHERE ${terms.join(' AND ')}` : '';
-  return db.all<Found>(`SELECT n, state FROM tasks ${where} ORDER BY n DESC LIMIT ?`, ...values, filter.limit);
+  return db.all<StoredRow>(`SELECT n, state FROM tasks ${where} ORDER BY n DESC LIMIT ?`, ...values, filter.limit);
 }
 
 export function counts(db: Connection): Counts {

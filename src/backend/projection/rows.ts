@@ -24,7 +24,23 @@ export function parseStored(text: string): unknown {
   }
 }
 
+/** The state in a row whose content is not in this file. A store has no such rows. */
+export const ABSENT = 'null';
+
+/** States that are needed, and are not in this file. Thrown before anything was changed; the caller brings them. */
+export class AbsentStates extends AgentqError {
+  /** The numbers of their rows. */
+  readonly rows: readonly number[];
+
+  constructor(rows: readonly number[]) {
+    super('corrupt', 'the content of an ended task is not in the cache', 'agentq doctor --repair');
+    this.rows = rows;
+  }
+}
+
+/** @throws AbsentStates */
 export function toRow({ n, state }: StoredRow): Row {
+  if (state === ABSENT) throw new AbsentStates([n]);
   return { n, task: parseStored(state) as Task };
 }
 

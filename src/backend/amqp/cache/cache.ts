@@ -76,6 +76,19 @@ export class Cache {
     return this.#file.isDamaged();
   }
 
+  get path(): string {
+    return this.#file.path;
+  }
+
+  get mode(): number {
+    return this.#file.mode;
+  }
+
+  /** The name of a file beside the cache, for a purpose of this process. */
+  temporary(purpose: string): string {
+    return `${this.path}.${purpose}-${process.pid}`;
+  }
+
   /** Starts with an empty file. The log contains everything again, so the user need not act. */
   remake(): void {
     this.#file.remake();
@@ -199,12 +212,31 @@ export class Cache {
         'orphan',
         'silence',
         'milestone',
+        'chunk',
       ]);
       this.#empty(['role_clock', 'role_silence', 'hearsay', 'vouched', 'passed_over']);
       dropThings(this.db);
-      this.db.run("UPDATE log SET last = -1, id = '', at = 0, away_until = 0, unreadable = 0, bytes = 0");
+      this.db.run(
+        "UPDATE log SET last = -1, id = '', at = 0, away_until = 0, unreadable = 0, bytes = 0, snapshot = -1",
+      );
       return { keep: true };
     });
+  }
+
+  /** Whether a snapshot may take the place of this cache: it is empty, and need not be made from the log alone. */
+  get isFillable(): boolean {
+    return this.db.get('SELECT 1 FROM log WHERE last = -1 AND unaided = 0') !== undefined;
+  }
+
+  /** Puts a file with the content of a snapshot in the place of this one, if it is still fillable. */
+  fillFrom(file: string): void {
+    this.#file.replaceBy(file, () => this.isFillable);
+  }
+
+  /** Deletes all content, which is to be made again from the log alone. */
+  startAlone(): void {
+    this.db.run('UPDATE log SET unaided = 1');
+    this.clear();
   }
 
   #empty(tables: readonly string[]): void {

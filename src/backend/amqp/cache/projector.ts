@@ -102,6 +102,9 @@ export class Projector {
       }
       case 'skip':
         return undefined;
+      case 'snapshot':
+        this.#db.run('UPDATE log SET snapshot = ?', this.#offset);
+        return void this.#db.run('INSERT OR IGNORE INTO entry VALUES (?, 0)', noteMark(entry.id));
       case 'newer':
         return recordPassedOver(this.#db, this.#offset, entry, 'a newer agentq wrote it, and doctor --skip named it');
       case 'unreadable':

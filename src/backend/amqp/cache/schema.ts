@@ -3,7 +3,8 @@ import { projectionSchema } from '../../projection/schema.ts';
 
 /**
  * What a machine knows of the broker's log. It is a cache, which may be deleted at any time. `log` is one row: the last
- * message that was folded, by its offset and id, and the time that the log had reached. `entry` records which entries
+ * message that was folded, by its offset and id, and the time that the log had reached; `snapshot` is the offset of the
+ * last entry about a snapshot, `unaided` whether the cache must be made from the log alone. `entry` records which entries
  * were folded, and their result, so that an entry that was published twice counts once. `ending` records which entry
  * ended a task, and whether its messages are known to be sent. `silence` records the periods without entries. `lease`
  * records which entry granted the lease of a running task, for how long, and by which clock. Three
@@ -14,11 +15,12 @@ import { projectionSchema } from '../../projection/schema.ts';
  * stated, and that of coordinators under the empty name; `signed` whether they name their role in notes; `role_silence`
  * the periods without their entries. `hearsay` names the tasks that only one role's workers have mentioned, and
  * where the log last changed them; `vouched` when a coordinator last republished an open task; `passed_over` the last
- * unreadable entries. `reader` names the process that reads the log for the others on this machine.
+ * unreadable entries. `chunk` names the files of a snapshot that contain the ended tasks whose rows have the number
+ * `first` to `last`, unless they were loaded. `reader` names the process that reads the log for the others on this machine.
  */
 export const cacheSchema: Form = {
   application: 0x61677463, // "agtc" in ASCII
-  version: 3,
+  version: 4,
   synchronous: 'NORMAL',
   pageSize: 4_096,
   schema: `${projectionSchema}
@@ -32,9 +34,18 @@ export const cacheSchema: Form = {
     at         INTEGER NOT NULL,
     away_until INTEGER NOT NULL,
     unreadable INTEGER NOT NULL,
-    bytes      INTEGER NOT NULL
+    bytes      INTEGER NOT NULL,
+    snapshot   INTEGER NOT NULL,
+    unaided    INTEGER NOT NULL
   ) STRICT;
-  INSERT INTO log VALUES (1, -1, '', 0, 0, 0, 0);
+  INSERT INTO log VALUES (1, -1, '', 0, 0, 0, 0, -1, 0);
+
+  CREATE TABLE chunk (
+    first  INTEGER PRIMARY KEY,
+    last   INTEGER NOT NULL,
+    file   TEXT NOT NULL,
+    loaded INTEGER NOT NULL
+  ) STRICT;
 
   CREATE TABLE entry (
     id       TEXT PRIMARY KEY,

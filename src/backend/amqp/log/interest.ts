@@ -9,6 +9,7 @@ export function interestOf(entry: LogEntry): { readonly roles: readonly string[]
     case 'result':
       return { roles: [], finished: true };
     case 'skip':
+    case 'snapshot':
     case 'newer':
     case 'unreadable':
       return { roles: [], finished: false };

@@ -1,4 +1,5 @@
 import type { ConsumeMessage } from 'amqplib';
+import { AbsentStates } from '../../projection/rows.ts';
 import type { BrokerConnection } from '../connection/broker-connection.ts';
 import { ConnectionLost } from '../connection/broker-error.ts';
 import type { Cache, Folded } from '../cache/cache.ts';
@@ -10,6 +11,7 @@ import { offsetOf } from '../wire/stream-offset.ts';
 import { Continuity } from './continuity.ts';
 import { OffsetCorrection } from './offset-correction.ts';
 import { Roadblock } from './roadblock.ts';
+import type { SnapshotSource } from './snapshot-source.ts';
 import { StreamConsumer } from './stream-consumer.ts';
 import { Undated } from './undated.ts';
 
@@ -28,6 +30,7 @@ export class LogReader {
   readonly #cache: Cache;
   readonly #names: Names;
   readonly #onEntry: OnEntry;
+  readonly #snapshots: SnapshotSource | undefined;
   readonly #consumer: StreamConsumer;
   readonly #correction: OffsetCorrection;
   #continuity: Continuity | undefined;
@@ -43,7 +46,14 @@ export class LogReader {
   readonly attached: Promise<void>;
 
   /** Begins to read. Messages that are published from then on appear in the log. */
-  constructor(connection: BrokerConnection, cache: Cache, names: Names, onEntry: OnEntry) {
+  constructor(
+    connection: BrokerConnection,
+    cache: Cache,
+    names: Names,
+    onEntry: OnEntry,
+    snapshots: SnapshotSource | undefined,
+  ) {
+    this.#snapshots = snapshots;
     this.#cache = cache;
     this.#names = names;
     this.#onEntry = onEntry;
@@ -99,8 +109,20 @@ export class LogReader {
 
   #digest(batch: readonly ConsumeMessage[]): void {
     const read = batch.map((message) => this.#reading!.logMessageOf(message, offsetOf(message), this.#names));
-    const follows = !this.#correction.isNeeded(read[0]!.offset) && partsOf(read).every((part) => this.#read(part));
-    if (!follows) this.attach().catch((error: unknown) => this.#fail(error));
+    try {
+      const follows = !this.#correction.isNeeded(read[0]!.offset) && partsOf(read).every((part) => this.#read(part));
+      if (!follows) this.attach().catch((error: unknown) => this.#fail(error));
+    } catch (error) {
+      if (!(error instanceof AbsentStates) || !this.#snapshots) throw error;
+      this.#consumer.stop();
+      this.#loadAndAttach(this.#snapshots, error).catch((problem: unknown) => this.#fail(problem));
+    }
+  }
+
+  /** The fold needs content that the cache does not hold. It begins again at the position of the cache. */
+  async #loadAndAttach(snapshots: SnapshotSource, absent: AbsentStates): Promise<void> {
+    await snapshots.load(absent);
+    await this.attach();
   }
 
   /** @returns whether the reading goes on; if not, it must begin again at the position of the cache */

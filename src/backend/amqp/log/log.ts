@@ -16,6 +16,7 @@ import type { LogEntry } from '../wire/decode.ts';
 import { monotonic } from '../connection/monotonic.ts';
 import { foreignMessage, noteMessage, type Under } from '../wire/encode.ts';
 import { appendAtEnd } from './append-at-end.ts';
+import type { SnapshotSource } from './snapshot-source.ts';
 import type { Names } from '../wire/names.ts';
 import type { Publication } from '../wire/publication.ts';
 import type { BrokerConnection } from '../connection/broker-connection.ts';
@@ -46,6 +47,7 @@ export class Log {
   readonly #roles = new Set<string>();
   readonly #outageGrace: OutageGrace;
   readonly #clockId: () => string;
+  readonly #snapshots: SnapshotSource | undefined;
   /** A marker that later calls may share. */
   #unsentMarker: Promise<void> | undefined;
   #closed = false;
@@ -60,7 +62,9 @@ export class Log {
     outageGrace: OutageGrace,
     clockId: () => string,
     openFollower: (readers: LogReaders) => Promise<LogFollower>,
+    snapshots?: SnapshotSource,
   ) {
+    this.#snapshots = snapshots;
     this.#clockId = clockId;
     this.#openFollower = openFollower;
     this.#outageGrace = outageGrace;
@@ -215,7 +219,8 @@ export class Log {
   }
 
   async #startReading(connection: BrokerConnection): Promise<LogReader> {
-    const reader = new LogReader(connection, this.#cache, this.#names, (entry) => this.#ring(entry));
+    await this.#snapshots?.fill(connection);
+    const reader = new LogReader(connection, this.#cache, this.#names, (entry) => this.#ring(entry), this.#snapshots);
     await this.#recordOutage(connection, reader);
     return reader;
   }

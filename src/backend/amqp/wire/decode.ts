@@ -18,7 +18,7 @@ import {
 } from './bounded-json.ts';
 import { dueEntryId, entryIdOf } from './entry-id.ts';
 import { FORMAT } from './format.ts';
-import { LogBody } from './log-body.ts';
+import { LogBody, type Snapshot } from './log-body.ts';
 import { type Headers, headersOf, maxAttemptsOf, momentOf, readMoment, saysNewer, textOf } from './message-headers.ts';
 import type { Names } from './names.ts';
 import { isSound } from './sound-event.ts';
@@ -31,6 +31,7 @@ import {
   parseKey,
   type RoutingKey,
   SKIP,
+  SNAPSHOT,
 } from './routing-key.ts';
 
 /** One message of the log, decoded. */
@@ -48,7 +49,7 @@ export type LogEntry = {
       readonly role: string | undefined;
       /** Whether its writer names the role that it works for in the body, as in the key. */
       readonly signed: boolean;
-    } & Omit<LogBody, 'v' | 'at' | 'role' | 'skip'>)
+    } & Omit<LogBody, 'v' | 'at' | 'role' | 'skip' | 'snapshot'>)
   /** A delayed token has arrived. */
   | { readonly kind: 'due'; readonly task_id: string; readonly role: string }
   | {
@@ -60,6 +61,8 @@ export type LogEntry = {
     }
   /** Every reader passes over the entry at this offset. */
   | { readonly kind: 'skip'; readonly offset: number }
+  /** A coordinator begins to write a snapshot, or has stored it. */
+  | { readonly kind: 'snapshot'; readonly snapshot: Snapshot | undefined }
   /** A newer agentq wrote it: a reader that skipped it would return wrong answers. */
   | { readonly kind: 'newer' }
   /** A third-party message in an unknown format. */
@@ -147,9 +150,12 @@ function readEvents(
   if (Array.isArray(listed) && listed.some(isNewerEvent)) return fromNewer(author);
   const parsed = LogBody.safeParse(json);
   if (!parsed.success) return unreadable('it is not an entry of the log');
-  const { skip, role: speaker, v: _v, ...body } = parsed.data;
+  const { skip, snapshot, role: speaker, v: _v, ...body } = parsed.data;
   const { events } = body;
   if (keyWord === SKIP && skip !== undefined && events.length === 0) return () => ({ kind: 'skip', offset: skip });
+  if (keyWord === SNAPSHOT && events.length === 0 && (!snapshot || isInStore(snapshot.file))) {
+    return () => ({ kind: 'snapshot', snapshot });
+  }
   const rightful = keyWord === FOUND ? role !== undefined && isFound(events) : keyWord === keyWordOf(events);
   if (!rightful) return unreadable('its key does not match its content');
   const single = events.length === 1 || events.every(({ type }) => type !== 'carried');

@@ -1,7 +1,19 @@
 import * as z from 'zod/mini';
 import { Event } from '../../../core/task/event.ts';
+import { Evidence } from '../../../core/evidence/evidence.ts';
 import { FORMAT } from './format.ts';
 import { moment } from '../../../core/moment-form.ts';
+
+/** What the log leads to at one of its messages, in a file of the artifact store. */
+const Snapshot = z.object({
+  /** The offset and the id of the message up to which the log is folded in it. */
+  last: z.int().check(z.gte(0)),
+  id: z.string(),
+  /** The version of the cache that it contains. */
+  format: z.int(),
+  file: Evidence,
+});
+export type Snapshot = z.infer<typeof Snapshot>;
 
 /** What agentq itself writes to the log: the events of one decision, or a note of one of its processes. */
 export const LogBody = z.object({
@@ -26,6 +38,8 @@ export const LogBody = z.object({
   clock: z.optional(z.string()),
   /** The offset of an entry that every reader passes over. */
   skip: z.optional(z.int().check(z.gte(0))),
+  /** A snapshot that is in the artifact store now. */
+  snapshot: z.optional(Snapshot),
 });
 export type LogBody = z.infer<typeof LogBody>;
 

@@ -107,6 +107,9 @@ export const FOREIGN_RESULT = 'foreign-result';
 /** The key word of a note that names an entry which every reader passes over. Only coordinators may write it. */
 export const SKIP = 'skip';
 
+/** The key word of a note about a snapshot. Only coordinators may write it. */
+export const SNAPSHOT = 'snapshot';
+
 /** The key word of a note without events: a marker, presence, an outage, an announcement. */
 export const NOTE = 'note';
 

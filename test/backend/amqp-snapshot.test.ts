@@ -1,0 +1,219 @@
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { beforeAll, afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { snapshotFilesIn } from '../../src/app/snapshot-files.ts';
+import { FsStore } from '../../src/artifacts/fs/fs-store.ts';
+import { cacheSchema } from '../../src/backend/amqp/cache/schema.ts';
+import type { Backend } from '../../src/backend/backend.ts';
+import type { BackendOptions } from '../../src/backend/options.ts';
+import { AgentqError } from '../../src/core/errors.ts';
+import {
+  cancel,
+  claimed,
+  complete,
+  dismiss,
+  done,
+  fail,
+  idsOf,
+  refused,
+  ROLE,
+  sent,
+  submit,
+  tell,
+} from './contract/say.ts';
+import { type AmqpHarness, makeAmqpHarness } from './support/amqp-harness.ts';
+import { BrokerHand } from './support/broker-hand.ts';
+import { makeFolder, removeFolder } from './support/scratch.ts';
+
+/** More than one chunk covers. */
+const TASKS = 2_100;
+
+const OLD = 't7';
+
+let harness: AmqpHarness;
+let root: string;
+let writer: Backend;
+
+const files = () => snapshotFilesIn(new FsStore(root, 0o600, 0o700));
+const withSnapshots = () => harness.options({ snapshots: async () => files() });
+const folder = () => join(root, 'snapshots', encodeURIComponent(harness.names.prefix));
+const bases = () => readdirSync(folder()).filter((name) => name.endsWith('.db.gz'));
+const chunks = () => readdirSync(join(folder(), 'chunks'));
+
+beforeAll(async () => {
+  harness = await makeAmqpHarness({ roles: [ROLE] });
+  root = makeFolder();
+  await new FsStore(root, 0o600, 0o700).make('store-1');
+  writer = await harness.openWith(withSnapshots());
+  const ids = Array.from({ length: TASKS }, (_, n) => `t${n}`);
+  await writer.commit(ids.map((id) => submit(id)));
+  await writer.commit(ids.slice(5, 95).map((id) => complete(id, undefined, { summary: `did ${id}` })));
+  await writer.commit(ids.slice(95).map((id) => cancel(id)));
+  await done(writer, fail('t0'), fail('t1'), dismiss('t1'));
+  await claimed(writer);
+  await sent(writer);
+  await writer.snapshot!();
+}, 120_000);
+
+afterAll(async () => {
+  await harness.close();
+  removeFolder(root);
+});
+
+/** A new machine, and what its cache does not hold after the first question. */
+async function newMachine(options: BackendOptions): Promise<{ backend: Backend; absent: number }> {
+  const backend = await harness.openWith(options);
+  onTestFinished(() => backend.close());
+  await backend.counts();
+  return { backend, absent: absentIn(options) };
+}
+
+function absentIn({ dir }: BackendOptions): number {
+  const name = readdirSync(dir).find((one) => /^cache-.*\.db$/.test(one))!;
+  const db = new DatabaseSync(join(dir, name), { readOnly: true });
+  const { n } = db.prepare("SELECT count(*) AS n FROM tasks WHERE state = 'null'").get() as { n: number };
+  db.close();
+  return n;
+}
+
+async function answers(backend: Backend): Promise<unknown> {
+  const counts = await backend.counts();
+  const histories = await Promise.all(['t0', 't1', 't2', OLD, 't1999', 't2050'].map((id) => backend.history(id)));
+  const open = await backend.list({ statuses: ['queued', 'working', 'failed'], limit: 100 });
+  const page = await idsOf(backend.list({ limit: 10, before: 't100' }));
+  return { counts, histories, open, page, all: await backend.list({ limit: 10_000 }) };
+}
+
+describe('a machine that begins with a snapshot', () => {
+  test('answers as one that has read the whole log, also about what came later', async () => {
+    const whole = await newMachine(harness.options());
+    const filled = await newMachine(withSnapshots());
+    expect(whole.absent).toBe(0);
+    expect(filled.absent).toBeGreaterThan(1_900);
+    expect(await answers(filled.backend)).toEqual(await answers(whole.backend));
+    await done(whole.backend, submit('later'), complete('later'), complete('t3'));
+    expect(await answers(filled.backend)).toEqual(await answers(whole.backend));
+    expect(await filled.backend.audit(false)).toEqual([]);
+    expect(await answers((await newMachine(withSnapshots())).backend)).toEqual(await answers(whole.backend));
+  });
+
+  test('writes the next snapshot with the same chunks', async () => {
+    const before = { bases: bases(), chunks: chunks() };
+    const { backend } = await newMachine(withSnapshots());
+    await done(backend, submit('more'), complete('more'));
+    await sent(backend);
+    expect(await backend.snapshot!()).toBe(true);
+    expect(bases().length).toBe(before.bases.length + 1);
+    expect(chunks()).toEqual(before.chunks);
+    const next = await newMachine(withSnapshots());
+    expect(next.absent).toBeGreaterThan(1_900);
+    expect((await next.backend.task('more'))?.status).toBe('completed');
+  });
+
+  test('fetches an ended task when a command asks for it', async () => {
+    const options = withSnapshots();
+    const { backend, absent } = await newMachine(options);
+    expect((await backend.task(OLD))?.status).toBe('completed');
+    expect(absentIn(options)).toBeLessThan(absent);
+    expect(await tell(backend, submit(OLD))).toMatchObject({ changed: false });
+  });
+
+  test('knows an ended task when another machine refers to it', async () => {
+    const options = withSnapshots();
+    const { backend } = await newMachine(options);
+    const before = absentIn(options);
+    await refused(writer, complete(OLD, 1, { by: 'tester', summary: 'again' }), 'conflict');
+    await backend.counts();
+    expect(absentIn(options)).toBeLessThan(before);
+    expect(await backend.history(OLD)).toEqual(await writer.history(OLD));
+  });
+});
+
+describe('a snapshot that is not what a coordinator announced', () => {
+  /** Changes a file for one test. */
+  function changed(path: string, content: Buffer): void {
+    const before = readFileSync(path);
+    onTestFinished(() => writeFileSync(path, before));
+    writeFileSync(path, content);
+  }
+
+  function planted(name: string, content: Buffer): void {
+    const path = join(folder(), name);
+    onTestFinished(() => rmSync(path));
+    writeFileSync(path, content);
+  }
+
+  /** A snapshot that says that every task was cancelled. */
+  function forged(): Buffer {
+    const path = join(root, 'forged.db');
+    writeFileSync(path, gunzipSync(readFileSync(join(folder(), bases()[0]!))));
+    const db = new DatabaseSync(path);
+    db.exec("UPDATE tasks SET status = 'cancelled'");
+    db.close();
+    const content = gzipSync(readFileSync(path));
+    rmSync(path);
+    return content;
+  }
+
+  async function readsTheLog(): Promise<void> {
+    const { backend, absent } = await newMachine(withSnapshots());
+    expect(absent).toBe(0);
+    expect((await backend.task(OLD))?.status).toBe('completed');
+  }
+
+  test('is not believed where its file was replaced', async () => {
+    for (const base of bases()) changed(join(folder(), base), forged());
+    await readsTheLog();
+  });
+
+  test('is not looked at where no entry announces it', async () => {
+    const end = Math.max(...bases().map((name) => Number.parseInt(name)));
+    planted(`${end - 1}.db.gz`, forged());
+    planted(`${end + 1}.db.gz`, forged());
+    planted('999999999999.db.gz', forged());
+    const { backend, absent } = await newMachine(withSnapshots());
+    expect(absent).toBeGreaterThan(1_900);
+    expect((await backend.task(OLD))?.status).toBe('completed');
+  });
+
+  test('is passed over where it has another format', async () => {
+    for (const base of bases()) changed(join(folder(), base), Buffer.from('no longer there'));
+    const options = withSnapshots();
+    const { backend } = await newMachine(options);
+    await done(backend, submit('last'));
+    const name = readdirSync(options.dir).find((one) => /^cache-.*\.db$/.test(one))!;
+    const db = new DatabaseSync(join(options.dir, name), { readOnly: true });
+    const { last, id } = db.prepare('SELECT last, id FROM log').get() as { last: number; id: string };
+    db.close();
+    const file = await files().put(`${encodeURIComponent(harness.names.prefix)}/${last}.db.gz`, {
+      bytes: Buffer.from('of another version'),
+    });
+    onTestFinished(() => rmSync(join(root, file.path)));
+    const snapshot = { last, id, format: cacheSchema.version + 1, file };
+    const hand = await BrokerHand.of(harness);
+    const body = { v: 2, at: harness.clock.now(), roles: [], events: [], snapshot };
+    await hand.publish(harness.names.exchange, 'agentq.event.snapshot', body);
+    await readsTheLog();
+  });
+
+  test('costs only time where the store is away', async () => {
+    const away = async () => {
+      throw new AgentqError('storage', 'the store is away');
+    };
+    const { backend, absent } = await newMachine(harness.options({ snapshots: away }));
+    expect(absent).toBe(0);
+    expect((await backend.task(OLD))?.status).toBe('completed');
+  });
+
+  test('costs only time where a chunk was replaced', async () => {
+    const options = withSnapshots();
+    const { backend, absent } = await newMachine(options);
+    expect(absent).toBeGreaterThan(1_900);
+    for (const chunk of chunks()) changed(join(folder(), 'chunks', chunk), gzipSync('[]'));
+    expect((await backend.task(OLD))?.status).toBe('completed');
+    expect(absentIn(options)).toBe(0);
+    expect(await answers(backend)).toEqual(await answers(writer));
+  });
+});
