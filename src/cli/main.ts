@@ -27,6 +27,7 @@ const verbs: readonly Verb[] = [
   ['doctor', 'cross-check database, queue and artifacts', () => import('./commands/doctor.ts')],
   ['backup', 'copy the queue into one file, while work continues', () => import('./commands/backup.ts')],
   ['restore', 'replace the queue by a backup', () => import('./commands/restore.ts')],
+  ['snapshot', 'store what the log of a broker leads to, for new machines', () => import('./commands/snapshot.ts')],
   ['schema', 'print the JSON schema of the --json output of a command', () => import('./commands/schema.ts')],
 ];
 

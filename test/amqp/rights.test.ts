@@ -105,6 +105,11 @@ describe('a coordinator', { timeout: SLOW }, () => {
     await lead.ok('doctor');
   });
 
+  test('may announce a snapshot of the log, and no worker may', async () => {
+    expect(await as('r').refused('snapshot')).toMatchObject({ exit: 26, code: 'denied' });
+    expect(await as('coordinator').json('snapshot')).toEqual({ written: true });
+  });
+
   test('may not take the work of a role', async () => {
     const id = await submitted();
     expect(await as('coordinator').refused('claim', '--as', 'r')).toMatchObject({ exit: 26, code: 'denied' });

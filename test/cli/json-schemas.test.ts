@@ -62,8 +62,11 @@ const ids = [
 
 const BATCH = '{"to":"r","instructions":"one"}\n{"to":"r","instructions":"two"}';
 
-/** The command lines that print each output. `torture` is checked where it runs: end-to-end.test.ts. */
-const commands: Record<Exclude<Name, 'torture' | 'error' | 'work'>, string[][]> = {
+/**
+ * The command lines that print each output. `torture` and `snapshot` are checked where they run: end-to-end.test.ts,
+ * rights.test.ts.
+ */
+const commands: Record<Exclude<Name, 'torture' | 'error' | 'work' | 'snapshot'>, string[][]> = {
   init: [['init']],
   submit: [
     ['submit', '--to', 'r', '--instructions', 'x'],
