@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { amqpCycles } from './amqp-cycles.ts';
 import { amqpFold } from './amqp-fold.ts';
+import { amqpSnapshot } from './amqp-snapshot.ts';
 import { amqpStartUp } from './amqp-start-up.ts';
 import { amqpWake } from './amqp-wake.ts';
 import { amqpWorkers } from './amqp-workers.ts';
@@ -29,6 +30,7 @@ const figures: Readonly<Record<string, Measure>> = {
   memory,
   'amqp-start-up': amqpStartUp,
   'amqp-fold': amqpFold,
+  'amqp-snapshot': amqpSnapshot,
   'amqp-cycles': amqpCycles,
   'amqp-wake': amqpWake,
   'amqp-workers': amqpWorkers,
