@@ -70,9 +70,20 @@ async function newMachine(options: BackendOptions): Promise<{ backend: Backend; 
   return { backend, absent: absentIn(options) };
 }
 
+const cacheIn = (dir: string) => readdirSync(dir).find((name) => /^cache-.*\.db$/.test(name));
+
+/** The name of the cache, which is deleted. */
+async function cacheNameOf(options: BackendOptions): Promise<string> {
+  const backend = await harness.openWith(options);
+  await backend.counts();
+  await backend.close();
+  const name = cacheIn(options.dir)!;
+  for (const one of readdirSync(options.dir)) rmSync(join(options.dir, one), { recursive: true });
+  return name;
+}
+
 function absentIn({ dir }: BackendOptions): number {
-  const name = readdirSync(dir).find((one) => /^cache-.*\.db$/.test(one))!;
-  const db = new DatabaseSync(join(dir, name), { readOnly: true });
+  const db = new DatabaseSync(join(dir, cacheIn(dir)!), { readOnly: true });
   const { n } = db.prepare("SELECT count(*) AS n FROM tasks WHERE state = 'null'").get() as { n: number };
   db.close();
   return n;
@@ -109,6 +120,16 @@ describe('a machine that begins with a snapshot', () => {
     const next = await newMachine(withSnapshots());
     expect(next.absent).toBeGreaterThan(1_900);
     expect((await next.backend.task('more'))?.status).toBe('completed');
+  });
+
+  test('leaves no file of its own or of a killed process beside the cache', async () => {
+    const options = withSnapshots();
+    const killed = `${await cacheNameOf(options)}.snapshot-99999999.gz`;
+    writeFileSync(join(options.dir, killed), 'left');
+    const machine = await harness.openWith(options);
+    await machine.counts();
+    expect(absentIn(options)).toBeGreaterThan(1_900);
+    expect(readdirSync(options.dir).filter((name) => name.includes('snapshot'))).toEqual([]);
   });
 
   test('fetches an ended task when a command asks for it', async () => {
@@ -184,8 +205,7 @@ describe('a snapshot that is not what a coordinator announced', () => {
     const options = withSnapshots();
     const { backend } = await newMachine(options);
     await done(backend, submit('last'));
-    const name = readdirSync(options.dir).find((one) => /^cache-.*\.db$/.test(one))!;
-    const db = new DatabaseSync(join(options.dir, name), { readOnly: true });
+    const db = new DatabaseSync(join(options.dir, cacheIn(options.dir)!), { readOnly: true });
     const { last, id } = db.prepare('SELECT last, id FROM log').get() as { last: number; id: string };
     db.close();
     const file = await files().put(`${encodeURIComponent(harness.names.prefix)}/${last}.db.gz`, {

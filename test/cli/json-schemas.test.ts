@@ -242,7 +242,7 @@ describe('agentq schema', () => {
 });
 
 test('every output is under test here', () => {
-  const elsewhere = ['error', 'torture', 'work'];
+  const elsewhere = ['error', 'snapshot', 'torture', 'work'];
   expect([...Object.keys(commands), ...elsewhere].toSorted()).toEqual(Object.keys(outputs).toSorted());
 });
 

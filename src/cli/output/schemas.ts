@@ -183,7 +183,7 @@ export const outputs = {
     evidence: z.object({ listed: z.number(), brought_back: z.number() }),
     drift: z.array(DriftView),
   }),
-  snapshot: z.object({ written: z.literal(true) }),
+  snapshot: z.object({ written: z.boolean() }),
   torture: z.object({
     seed: z.number(),
     seconds: z.number(),

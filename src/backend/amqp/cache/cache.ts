@@ -84,11 +84,6 @@ export class Cache {
     return this.#file.mode;
   }
 
-  /** The name of a file beside the cache, for a purpose of this process. */
-  temporary(purpose: string): string {
-    return `${this.path}.${purpose}-${process.pid}`;
-  }
-
   /** Starts with an empty file. The log contains everything again, so the user need not act. */
   remake(): void {
     this.#file.remake();

@@ -1,4 +1,4 @@
-import { createWriteStream, rmSync } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
@@ -17,6 +17,7 @@ import type { Names } from '../wire/names.ts';
 import { announcedSnapshot } from './announced-snapshot.ts';
 import { loadChunk } from './chunk.ts';
 import { folderOf, offsetsIn } from './snapshot-name.ts';
+import { withTemporaryFile } from './temporary-file.ts';
 
 export interface SnapshotReaderParts {
   readonly cache: Cache;
@@ -66,8 +67,7 @@ export class SnapshotReader implements SnapshotSource {
     const { cache } = this.#parts;
     const content = await files.fetch(file);
     if (!content) return false;
-    const path = cache.temporary('filling');
-    try {
+    return withTemporaryFile(cache.path, async (path) => {
       await pipeline(Readable.from([content]), createGunzip(), createWriteStream(path, { mode: cache.mode }));
       const copy = Connection.open(path, cacheSchema);
       const found = copy.get<Position & object>('SELECT last, id FROM log')!;
@@ -75,9 +75,7 @@ export class SnapshotReader implements SnapshotSource {
       if (found.last !== last || found.id !== id) return false;
       cache.fillFrom(path);
       return true;
-    } finally {
-      for (const end of ['', '-wal', '-shm']) rmSync(`${path}${end}`, { force: true });
-    }
+    });
   }
 
   async load({ rows }: AbsentStates): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { createReadStream, createWriteStream, rmSync } from 'node:fs';
+import { createReadStream, createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import type { SnapshotFiles } from '../../snapshot-files.ts';
@@ -11,6 +11,7 @@ import type { Snapshot } from '../wire/log-body.ts';
 import { SNAPSHOT } from '../wire/routing-key.ts';
 import { CopyOfCache } from './copy-of-cache.ts';
 import { chunkName, snapshotName } from './snapshot-name.ts';
+import { withTemporaryFile } from './temporary-file.ts';
 
 export interface SnapshotWriterParts {
   readonly log: Log;
@@ -48,12 +49,10 @@ export class SnapshotWriter {
     }
   }
 
-  async #make(): Promise<Snapshot> {
+  #make(): Promise<Snapshot> {
     const { cache, names } = this.#parts;
-    const files = await this.#parts.files();
-    const path = cache.temporary('writing');
-    const packed = `${path}.gz`;
-    try {
+    return withTemporaryFile(cache.path, async (path) => {
+      const files = await this.#parts.files();
       const copy = CopyOfCache.begin(cache.path, path, cache.mode);
       const { last, id } = copy.position;
       try {
@@ -63,11 +62,10 @@ export class SnapshotWriter {
       } finally {
         copy.close();
       }
+      const packed = `${path}.gz`;
       await pipeline(createReadStream(path), createGzip({ level: 1 }), createWriteStream(packed, { mode: cache.mode }));
       const file = await files.put(snapshotName(names, last), { file: packed });
       return { last, id, format: cacheSchema.version, file };
-    } finally {
-      for (const end of ['', '-journal', '-wal', '-shm', '.gz']) rmSync(`${path}${end}`, { force: true });
-    }
+    });
   }
 }
