@@ -122,9 +122,17 @@ describe('a machine that begins with a snapshot', () => {
     expect((await next.backend.task('more'))?.status).toBe('completed');
   });
 
+  test('may find several that were written at the same time', async () => {
+    const machines = await Promise.all([newMachine(withSnapshots()), newMachine(withSnapshots())]);
+    expect(await Promise.all(machines.map(({ backend }) => backend.snapshot!()))).toEqual([true, true]);
+    const next = await newMachine(withSnapshots());
+    expect(next.absent).toBeGreaterThan(1_900);
+    expect(await answers(next.backend)).toEqual(await answers(writer));
+  });
+
   test('leaves no file of its own or of a killed process beside the cache', async () => {
     const options = withSnapshots();
-    const killed = `${await cacheNameOf(options)}.snapshot-99999999.gz`;
+    const killed = `${await cacheNameOf(options)}.snapshot-99999999-1.gz`;
     writeFileSync(join(options.dir, killed), 'left');
     const machine = await harness.openWith(options);
     await machine.counts();

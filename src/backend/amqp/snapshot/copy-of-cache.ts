@@ -3,6 +3,7 @@ import { Connection } from '../../projection/connection.ts';
 import { ABSENT } from '../../projection/rows.ts';
 import type { Position } from '../cache/cache.ts';
 import { cacheSchema } from '../cache/schema.ts';
+import { noteMark } from '../wire/entry-id.ts';
 import { chunkOf, ROWS } from './chunk.ts';
 import { MOVABLE } from './ended-tasks.ts';
 
@@ -44,7 +45,9 @@ export class CopyOfCache {
     for (const { name, sql } of tables) {
       if (APART.has(name)) continue;
       if (!db.get('SELECT 1 FROM main.sqlite_schema WHERE name = ?', name)) db.execute(sql);
-      db.execute(`INSERT OR REPLACE INTO main."${name}" SELECT * FROM cache."${name}"`);
+      // The record of a note is only for the machine that wrote it.
+      const which = name === 'entry' ? `WHERE id NOT LIKE '%${noteMark('')}'` : '';
+      db.execute(`INSERT OR REPLACE INTO main."${name}" SELECT * FROM cache."${name}" ${which}`);
     }
     db.run('UPDATE main.log SET unaided = 0');
   }

@@ -4,13 +4,16 @@ import { basename, dirname, join } from 'node:path';
 /** The files that SQLite and compression create beside a file. */
 const ENDS = ['', '-journal', '-wal', '-shm', '.gz'];
 
+/** How many such files this process has had. */
+let used = 0;
+
 /**
  * Runs `use` with the name of a file of this process beside a cache, and removes the file afterwards. Also removes the
  * files that killed processes have left there.
  */
 export async function withTemporaryFile<T>(cache: string, use: (path: string) => Promise<T>): Promise<T> {
   removeLeftovers(cache);
-  const path = `${cache}.snapshot-${process.pid}`;
+  const path = `${cache}.snapshot-${process.pid}-${++used}`;
   try {
     return await use(path);
   } finally {

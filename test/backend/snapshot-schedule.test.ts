@@ -1,0 +1,64 @@
+import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { Cache } from '../../src/backend/amqp/cache/cache.ts';
+import { SnapshotSchedule } from '../../src/backend/amqp/snapshot/snapshot-schedule.ts';
+import { MINUTE } from './contract/say.ts';
+import { scratchFolder } from './support/scratch.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+});
+
+/** A process that follows a log of this many entries, and what it writes. */
+function follow(entries: number, tasks: number, mayWrite = true) {
+  const cache = new Cache(scratchFolder(), 'broker', 0o600);
+  const reads = (last: number) => cache.db.run('UPDATE log SET last = ?', last);
+  cache.db.run(
+    "INSERT INTO tasks VALUES (?, 'a', 'coder', 'lead', 1, 'completed', 0, NULL, NULL, '{}')",
+    Math.max(1, tasks),
+  );
+  reads(entries);
+  const written: number[] = [];
+  const schedule = new SnapshotSchedule(cache, async () => {
+    const { last } = cache.position();
+    written.push(last);
+    if (mayWrite) cache.db.run('UPDATE log SET snapshot = ?', last);
+    return mayWrite;
+  });
+  onTestFinished(() => {
+    schedule.close();
+    cache.close();
+  });
+  schedule.begin();
+  return { written, reads, schedule };
+}
+
+const minutes = (count: number) => vi.advanceTimersByTimeAsync(count * MINUTE);
+
+test('a process that follows a long log writes a snapshot, and the next one after as many entries', async () => {
+  const { written, reads } = follow(25_000, 100);
+  expect(written).toEqual([]);
+  await minutes(2);
+  expect(written).toEqual([25_000]);
+  reads(45_000);
+  await minutes(2);
+  expect(written).toEqual([25_000]);
+  reads(45_001);
+  await minutes(1);
+  expect(written).toEqual([25_000, 45_001]);
+});
+
+test('a snapshot that names more tasks is written less often', async () => {
+  const { written, reads } = follow(40_000, 1_000_000);
+  await minutes(1);
+  expect(written).toEqual([]);
+  reads(60_000);
+  await minutes(1);
+  expect(written).toEqual([60_000]);
+});
+
+test('a process whose user may not write snapshots tries once', async () => {
+  const { written } = follow(25_000, 100, false);
+  await minutes(5);
+  expect(written).toEqual([25_000]);
+});
