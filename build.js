@@ -16,10 +16,10 @@ const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.
 /** Code that not every command needs: the verbs, code of some verbs, and code that creates schemas when it is loaded. */
 const own = [
   /src\/cli\/(commands\/|input\/batch-text\.|output\/(table|schemas)\.|process\/idle-memory\.)/,
-  /src\/app\/(backup|doctor|torture|worker)\//,
+  /src\/app\/(backup|doctor|prune|torture|worker)\//,
   /src\/app\/(brief|dead-letters|hand-over|inbox|near-ids|result|scratch|snapshot-files|wait)\./,
   /src\/app\/(workspace\/(additions|config-error|init-workspace)|evidence\/workspace-store|outbox\/(flush-outbox|read-entry)|submit\/(batch|kept-batch))\./,
-  /src\/backend\/(projection\/audit\.|sqlite\/(archive\/|overlay\.)|amqp\/)/,
+  /src\/backend\/(projection\/audit\.|sqlite\/(archive\/|history\.|overlay\.)|amqp\/)/,
   /src\/core\/secrets\/(?!find-secret)/,
   /src\/core\/(task\/(event|task-form)|evidence\/evidence|result\/(foreign-result|result-message)|envelope\/idempotency-key|moment-form|sha256)\./,
   /node_modules\/(?!commander|zod|nanoid)/,

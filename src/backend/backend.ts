@@ -2,6 +2,7 @@ import type { ClockSkew } from '../core/clock-skew.ts';
 import type { Command } from '../core/task/command.ts';
 import type { Refusal } from '../core/errors.ts';
 import type { Event } from '../core/task/event.ts';
+import type { Pruned } from '../core/task/pruned.ts';
 import type { Status, Task } from '../core/task/task.ts';
 
 /**
@@ -28,6 +29,12 @@ export interface Backend {
   lastKnown(id: string): Promise<Task | undefined>;
   /** Everything that happened to the task, in log order; empty for an unknown id. */
   history(id: string): Promise<readonly Event[]>;
+  /** The record of a pruned task whose id is not free yet; undefined for any other id. */
+  pruned(id: string): Promise<Pruned | undefined>;
+  /** Pruned tasks whose evidence may still be in the artifact store, in their last state. */
+  prunedEvidence(limit: number): Promise<readonly Task[]>;
+  /** Records that the evidence of pruned tasks is removed. */
+  evidenceRemoved(ids: readonly string[]): Promise<void>;
   /** Newest first. */
   list(filter: Filter): Promise<readonly Task[]>;
   counts(): Promise<Counts>;

@@ -37,3 +37,9 @@ export const MAX_CONFIG_BYTES = MIB;
  * log.
  */
 export const MIN_LEASE = 1_000;
+
+/**
+ * The minimum time for which the id of a pruned task stays known, in ms: its evidence must be removed before a new task
+ * can have the id.
+ */
+export const MIN_REMEMBERED = 86_400_000;

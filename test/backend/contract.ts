@@ -10,6 +10,7 @@ import { inbox } from './contract/inbox.ts';
 import { issuedEarlier } from './contract/issued-earlier.ts';
 import { leaving } from './contract/leaving.ts';
 import { lists } from './contract/lists.ts';
+import { pruning } from './contract/pruning.ts';
 import { races } from './contract/races.ts';
 import { reachability } from './contract/reachability.ts';
 import { time } from './contract/time.ts';
@@ -30,6 +31,7 @@ const themes = {
   inbox,
   watches,
   durability,
+  pruning,
 } satisfies Readonly<Record<string, Theme>>;
 
 export type ThemeName = keyof typeof themes;

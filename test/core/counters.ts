@@ -1,6 +1,7 @@
 import type { Kind, Rules } from '../../src/core/log/kind.ts';
 import { type LogKinds, type LogRules, rules } from '../../src/core/log/rules.ts';
 import type { AnyEvent, Subject } from '../../src/core/log/subject.ts';
+import { presentTask } from '../../src/core/task/pruned.ts';
 
 /** Counts the completed tasks of a role. */
 export interface Counter {
@@ -59,7 +60,7 @@ export const countingRules: Rules<CounterKinds> = {
         const { event, after } = change;
         const { messages } = rules.react(change);
         return event.type === 'completed'
-          ? { messages, events: [counted(after.envelope.to, after.id, event.at)] }
+          ? { messages, events: [counted(presentTask(after)!.envelope.to, after.id, event.at)] }
           : { messages };
       }
       case 'counter': {

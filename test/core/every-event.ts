@@ -27,8 +27,8 @@ const delayed = {
 const mortal = submit({ ttl_seconds: 60 });
 const begun = [submit(), claim(), SECOND] as const;
 
-/** For every type of event a story that ends with one, its optional fields filled in. */
-export const everyEvent: { readonly [T in EventType]: Story } = {
+/** For every type of event that leaves a task, a story that ends with one, its optional fields filled in. */
+export const everyEvent: { readonly [T in Exclude<EventType, 'pruned'>]: Story } = {
   submitted: story(delayed),
   'became-due': story(delayed, 7 * SECOND, elapse),
   expired: story(mortal, MINUTE, elapse),

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import type { Event, EventOf, EventType } from '../../src/core/task/event.ts';
+import type { Event, EventOf } from '../../src/core/task/event.ts';
 import { evolve } from '../../src/core/task/evolve.ts';
 import type { Task } from '../../src/core/task/task.ts';
 import { everyEvent } from './every-event.ts';
@@ -147,7 +147,7 @@ describe('an event that lost a race is refused, and leaves no trace:', () => {
 });
 
 describe('an event that is in the log twice', () => {
-  const types = Object.keys(everyEvent) as EventType[];
+  const types = Object.keys(everyEvent) as (keyof typeof everyEvent)[];
 
   test.for(types)('changes nothing the second time: %s', (type) => {
     const { task, events } = everyEvent[type];
@@ -164,7 +164,9 @@ describe('an event that is in the log twice', () => {
 });
 
 describe('without a task', () => {
-  const types = (Object.keys(everyEvent) as EventType[]).filter((type) => type !== 'submitted' && type !== 'carried');
+  const types = (Object.keys(everyEvent) as (keyof typeof everyEvent)[]).filter(
+    (type) => type !== 'submitted' && type !== 'carried',
+  );
 
   test.for(types)('%s is refused, and makes none', (type) => {
     expect(evolve(undefined, everyEvent[type].events.at(-1)!)).toEqual({
@@ -190,7 +192,7 @@ test('nothing of the status that a task leaves stays on it', () => {
 
 describe('an event dates what it brings about:', () => {
   /** What each event leaves on its task, and when. */
-  const dated: { readonly [T in EventType]: (at: number) => object } = {
+  const dated: { readonly [T in keyof typeof everyEvent]: (at: number) => object } = {
     submitted: (at) => ({ status: 'scheduled', submitted_at: at }),
     'became-due': (at) => ({ status: 'queued', ready_at: at }),
     expired: (at) => ({ status: 'expired', expired_at: at }),
@@ -209,7 +211,7 @@ describe('an event dates what it brings about:', () => {
     refused: () => ({ status: 'completed', refused: 1 }),
   };
 
-  test.for(Object.keys(dated) as EventType[])('%s', (type) => {
+  test.for(Object.keys(dated) as (keyof typeof everyEvent)[])('%s', (type) => {
     const { task, events } = everyEvent[type];
     const { at } = events.at(-1)!;
     expect(task).toMatchObject({ ...dated[type](at), submitted_at: T0, updated_at: at });

@@ -4,6 +4,7 @@ import type { Event } from '../../src/core/task/event.ts';
 import { applyEntry } from '../../src/core/log/apply-entry.ts';
 import { type LogKinds, rules } from '../../src/core/log/rules.ts';
 import { worldOf } from '../../src/core/log/world.ts';
+import { presentTask } from '../../src/core/task/pruned.ts';
 import type { Task } from '../../src/core/task/task.ts';
 import { deepFreeze } from './freeze.ts';
 import {
@@ -37,7 +38,7 @@ function applied(events: readonly Event[], ...known: readonly Task[]): Applied {
   const tasks = new Map(known.map((task) => [task.id, deepFreeze(task)]));
   const world = worldOf<LogKinds>(({ id }) => tasks.get(id));
   const { accepted, events: kept, things } = applyEntry(rules, deepFreeze([...events]), world);
-  return { accepted, events: kept, tasks: new Map(things.map(({ id, after }) => [id, after])) };
+  return { accepted, events: kept, tasks: new Map(things.map(({ id, after }) => [id, presentTask(after)!])) };
 }
 
 /** The story as it would be of a task with another id. */

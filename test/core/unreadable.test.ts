@@ -1,3 +1,4 @@
+import { presentTask } from '../../src/core/task/pruned.ts';
 import { describe, expect, test } from 'vitest';
 import { decide } from '../../src/core/task/decide.ts';
 import { Event } from '../../src/core/task/event.ts';
@@ -20,7 +21,7 @@ function taskOf(content: string | Buffer): Task {
     worldOf(() => undefined),
   );
   expect(accepted).toBe(true);
-  return things.find(({ id }) => id === 'unreadable-1')!.after;
+  return presentTask(things.find(({ id }) => id === 'unreadable-1')!.after)!;
 }
 
 const shown = (content: string | Buffer) => taskOf(content).envelope.instructions;

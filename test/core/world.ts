@@ -74,6 +74,7 @@ const verbs: { readonly [T in CommandType]: (step: Step, spoken: Spoken, task: T
     epoch: Math.floor(attempts_above / ATTEMPTS_PER_EPOCH) + 1,
     since: Math.floor(attempts_above / ATTEMPTS_PER_EPOCH),
   }),
+  prune: () => ({ type: 'prune', before: 0, keep_dead: false, remember: 1 }),
   elapse: () => ({ type: 'elapse' }),
 };
 
@@ -91,6 +92,8 @@ const weights: Record<CommandType, number> = {
   retry: 4,
   dismiss: 1,
   restore: 1,
+  // After it there is no task to continue with.
+  prune: 0,
   elapse: 2,
 };
 

@@ -2,6 +2,7 @@ import type { ClockSkew } from '../../core/clock-skew.ts';
 import type { CommandOf } from '../../core/task/command.ts';
 import { decide } from '../../core/task/decide.ts';
 import type { Event } from '../../core/task/event.ts';
+import type { Pruned } from '../../core/task/pruned.ts';
 import type { Task } from '../../core/task/task.ts';
 import type {
   Backend,
@@ -134,6 +135,18 @@ export class AmqpBackend implements Backend {
 
   async take(queue: string, limit: number): Promise<Taken> {
     return (await this.#reading()).take(queue, limit);
+  }
+
+  async pruned(id: string): Promise<Pruned | undefined> {
+    return (await this.#reading()).pruned(id);
+  }
+
+  async prunedEvidence(limit: number): Promise<readonly Task[]> {
+    return (await this.#reading()).prunedEvidence(limit);
+  }
+
+  async evidenceRemoved(ids: readonly string[]): Promise<void> {
+    return (await this.#reading()).evidenceRemoved(ids);
   }
 
   async audit(repair: boolean): Promise<readonly Finding[]> {

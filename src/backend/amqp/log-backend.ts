@@ -3,6 +3,7 @@ import { type Circumstances, decide } from '../../core/task/decide.ts';
 import { elapse } from '../../core/task/elapse.ts';
 import { AgentqError } from '../../core/errors.ts';
 import type { Event } from '../../core/task/event.ts';
+import { type Pruned, prunedAt } from '../../core/task/pruned.ts';
 import type { Task } from '../../core/task/task.ts';
 import type {
   Backend,
@@ -16,6 +17,7 @@ import type {
   Request,
   Taken,
 } from '../backend.ts';
+import { evidenceRemoved, findPruned, prunedEvidence } from '../projection/pruned.ts';
 import { AbsentStates, findRow, parseStored } from '../projection/rows.ts';
 import { counts, list } from '../projection/questions.ts';
 import type { Cache } from './cache/cache.ts';
@@ -180,6 +182,21 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away' | 'n
     await this.#parts.relay.arrived(queue);
     await this.#parts.relay.tidy();
     await this.#parts.openTasks.republish();
+  }
+
+  async pruned(id: string): Promise<Pruned | undefined> {
+    return this.#mending(async () => prunedAt(findPruned(this.#parts.cache.db, id), this.#parts.given.now));
+  }
+
+  async prunedEvidence(limit: number): Promise<readonly Task[]> {
+    return this.#mending(async () => {
+      await this.#parts.log.catchUp();
+      return prunedEvidence(this.#parts.cache.db, limit);
+    });
+  }
+
+  async evidenceRemoved(ids: readonly string[]): Promise<void> {
+    return this.#mending(async () => evidenceRemoved(this.#parts.cache.db, ids, this.#parts.given.now));
   }
 
   async audit(repair: boolean): Promise<readonly Finding[]> {

@@ -1,4 +1,5 @@
-import { isFinished, type Task } from '../../core/task/task.ts';
+import { isPruned, type KnownTask, presentTask } from '../../core/task/pruned.ts';
+import { isFinished } from '../../core/task/task.ts';
 import type { Topic } from '../backend.ts';
 
 /** The topics that changes affect, to be rung once the changes are durable. */
@@ -6,8 +7,9 @@ export class Rings {
   readonly #roles = new Set<string>();
   #finished = false;
 
-  add(before: Task | undefined, after: Task): void {
-    if (after.status === before?.status) return;
+  add(before: KnownTask | undefined, after: KnownTask): void {
+    if (isPruned(after)) return;
+    if (after.status === presentTask(before)?.status) return;
     if (isFinished(after)) this.#finished = true;
     if (after.status === 'queued' || after.status === 'scheduled' || after.status === 'cancelled') {
       this.#roles.add(after.envelope.to);

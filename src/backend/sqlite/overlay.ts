@@ -3,6 +3,7 @@ import { applyEntry } from '../../core/log/apply-entry.ts';
 import { type LogEvent, type LogKinds, rules } from '../../core/log/rules.ts';
 import { subjectOf } from '../../core/log/subject.ts';
 import { worldOf } from '../../core/log/world.ts';
+import { presentTask } from '../../core/task/pruned.ts';
 import type { Task } from '../../core/task/task.ts';
 import type { Connection } from '../projection/connection.ts';
 import { columns, findRow, toRow } from '../projection/rows.ts';
@@ -33,7 +34,7 @@ export function askOverlay<T>(db: Connection, now: number, ask: () => T): T {
       // The views show what the events of the tasks before this one have changed.
       const world = worldOf<LogKinds>(({ id }) => findRow(db, id)?.task);
       const { events, things, messages } = applyEntry(rules, elapse(task, now).events, world);
-      const numbers = new Map(things.map(({ id, after }) => [id, layTask(db, after)]));
+      const numbers = new Map(things.map(({ id, after }) => [id, layTask(db, presentTask(after)!)]));
       const places = new Map<LogEvent, number>();
       for (const event of events) {
         const values = [++seq, numbers.get(subjectOf(event).id)!, JSON.stringify(event)];

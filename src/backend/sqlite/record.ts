@@ -2,16 +2,18 @@ import { type Applied, applyEntry } from '../../core/log/apply-entry.ts';
 import type { LogEvent, LogKinds, LogRules } from '../../core/log/rules.ts';
 import { isTask, subjectOf } from '../../core/log/subject.ts';
 import { worldOf } from '../../core/log/world.ts';
+import { isPruned } from '../../core/task/pruned.ts';
 import type { Connection } from '../projection/connection.ts';
+import { findPruned, prune } from '../projection/pruned.ts';
 import { change, findRow, insert, type Row } from '../projection/rows.ts';
 import { appendThingEvent, findThing, writeThing } from '../projection/things.ts';
 
 /**
  * Folds the events of one decision, appends them and what follows from them to the log, and writes the state that
  * results. A result message that is due is added to its mailbox; one that no longer holds, and was not read yet, is
- * removed from it. Writes nothing if the events are rejected or have no end of consequences. Runs within the caller's
+ * removed from it. A pruned task leaves only the record that it was pruned. Writes nothing if the events are rejected or have no end of consequences. Runs within the caller's
  * transaction.
- * @param known the rows that the caller has read: by id, undefined for a new thing
+ * @param known the rows that the caller has read: by id, undefined for a task whose id is free
  */
 export function record(
   db: Connection,
@@ -27,25 +29,34 @@ export function record(
   const applied = applyEntry(
     rules,
     events,
-    worldOf<LogKinds>((thing) => (isTask(thing) ? find(thing.id)?.task : findThing(db, thing))),
+    worldOf<LogKinds>((thing) => {
+      if (!isTask(thing)) return findThing(db, thing);
+      return find(thing.id)?.task ?? (known.has(thing.id) ? undefined : findPruned(db, thing.id));
+    }),
   );
   if (!applied.accepted || applied.endless) return applied;
   const numbers = new Map<string, number>();
   for (const thing of applied.things) {
-    const { id, before, after } = thing;
-    if (!isTask(thing)) writeThing(db, thing, after);
-    else numbers.set(id, before ? change(db, find(id)!.n, after) : insert(db, after));
+    const { id, after } = thing;
+    if (!isTask(thing)) {
+      writeThing(db, thing, after);
+      continue;
+    }
+    const n = find(id)?.n;
+    if (isPruned(after)) prune(db, n, after);
+    else numbers.set(id, n === undefined ? insert(db, after) : change(db, n, after));
   }
   const places = new Map<LogEvent, number>();
   for (const event of applied.events) {
     const subject = subjectOf(event);
-    const n = numbers.get(subject.id)!;
+    const n = numbers.get(subject.id);
     if (!isTask(subject)) appendThingEvent(db, subject, event);
-    else places.set(event, db.run('INSERT INTO events (task, body) VALUES (?, ?)', n, JSON.stringify(event)));
+    else if (n !== undefined)
+      places.set(event, db.run('INSERT INTO events (task, body) VALUES (?, ?)', n, JSON.stringify(event)));
   }
   for (const { type, state, task, cause } of applied.messages) {
     if (type !== 'result') continue;
-    const n = numbers.get(task.id)!;
+    const n = numbers.get(task.id) ?? find(task.id)!.n;
     const queue = task.envelope.reply_to;
     if (state === 'due')
       db.run('INSERT INTO messages (event, queue, task) VALUES (?, ?, ?)', places.get(cause)!, queue, n);

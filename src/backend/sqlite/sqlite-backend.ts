@@ -5,6 +5,7 @@ import type { Event } from '../../core/task/event.ts';
 import { type LogRules, rules as logRules } from '../../core/log/rules.ts';
 import { refusalOf } from '../../core/log/apply-entry.ts';
 import { countsFrom } from '../../core/task/moment.ts';
+import { type Pruned, presentTask, prunedAt } from '../../core/task/pruned.ts';
 import type { Task } from '../../core/task/task.ts';
 import type {
   Backend,
@@ -28,7 +29,8 @@ import { epochOf } from './epoch.ts';
 import { Mailbox } from './mailbox.ts';
 import { Presence } from './presence.ts';
 import { record } from './record.ts';
-import { findRow, parseStored, restore, type Row, type StoredRow, toRow } from '../projection/rows.ts';
+import { findRow, restore, type Row, type StoredRow, toRow } from '../projection/rows.ts';
+import { evidenceRemoved, findPruned, prunedEvidence } from '../projection/pruned.ts';
 import { counts, list } from '../projection/questions.ts';
 
 /** How many tasks one transaction changes because of time alone; the next transaction continues. */
@@ -39,6 +41,8 @@ const SWEEP = 500;
  * allows one writer at a time, so two workers cannot claim the same task.
  */
 export class SqliteBackend implements Backend {
+  readonly away = false;
+  readonly forgets = false;
   readonly #db: Connection;
   readonly #doorbell: Doorbell;
   readonly #mailbox: Mailbox;
@@ -82,7 +86,7 @@ export class SqliteBackend implements Backend {
         const row = findRow(this.#db, task_id);
         if (!row) epoch ??= epochOf(this.#db);
         const now = countsFrom(row?.task, at, this.#given.now);
-        const { outcome, written } = this.#apply(row, command, rings, now, epoch);
+        const { outcome, written } = this.#apply(task_id, row, command, rings, now, epoch);
         outcomes.push(outcome);
         writes += written;
       }
@@ -95,16 +99,32 @@ export class SqliteBackend implements Backend {
   }
 
   /** Within the caller's transaction. @returns the outcome, and how many events were written */
-  #apply(row: Row | undefined, command: Command, rings: Rings, now = this.#given.now, epoch = 0): WrittenOutcome {
+  #apply(
+    id: string,
+    row: Row | undefined,
+    command: Command,
+    rings: Rings,
+    now = this.#given.now,
+    epoch = 0,
+  ): WrittenOutcome {
     const { random } = this.#given;
-    const { events, task, ...decided } = decide(row?.task, command, { now, random, epoch });
-    if (!task || events.length === 0) return { outcome: { task, ...decided }, written: 0 };
-    const applied = record(this.#db, this.#rules, events, new Map([[task.id, row]]));
+    const { events, task, ...decided } = decide(row?.task ?? this.#pruned(id, command), command, {
+      now,
+      random,
+      epoch,
+    });
+    if (events.length === 0) return { outcome: { task, ...decided }, written: 0 };
+    const applied = record(this.#db, this.#rules, events, new Map([[id, row]]));
     const refusal = refusalOf(applied);
     if (refusal) return { outcome: { task: row?.task, changed: false, refusal }, written: 0 };
     for (const { before, after } of applied.things) rings.add(before, after);
-    const after = applied.things.find(({ id }) => id === task.id)?.after ?? task;
-    return { outcome: { task: after, ...decided }, written: applied.events.length };
+    const after = applied.things.find((thing) => thing.id === id)?.after ?? task;
+    return { outcome: { task: presentTask(after), ...decided }, written: applied.events.length };
+  }
+
+  #pruned(id: string, command: Command): Pruned | undefined {
+    const isFresh = command.type === 'submit' && command.fresh === true;
+    return isFresh ? undefined : findPruned(this.#db, id);
   }
 
   async claim(request: ClaimRequest): Promise<Claimed> {
@@ -136,7 +156,7 @@ export class SqliteBackend implements Backend {
       const { worker, lease } = request;
       for (let row = this.#ready(request.role); row; row = this.#ready(request.role)) {
         // The task may prove expired at the moment of the claim: then the next one is tried.
-        const { outcome, written: more } = this.#apply(row, { type: 'claim', worker, lease }, rings);
+        const { outcome, written: more } = this.#apply(row.task.id, row, { type: 'claim', worker, lease }, rings);
         written += more;
         if (outcome.task?.status === 'working') return { task: outcome.task, keep: true };
         if (more === 0)
@@ -173,7 +193,7 @@ export class SqliteBackend implements Backend {
     if (!isAnyDue(this.#db, now)) return 0;
     const due = dueRows(this.#db, now, SWEEP);
     for (const row of due.map(toRow)) {
-      const { written } = this.#apply(row, { type: 'elapse' }, rings, now);
+      const { written } = this.#apply(row.task.id, row, { type: 'elapse' }, rings, now);
       // A row that is due by its columns but not by its state would be found again and again.
       if (written === 0) restore(this.#db, row.n, row.task);
     }
@@ -217,17 +237,8 @@ export class SqliteBackend implements Backend {
   }
 
   async history(id: string): Promise<readonly Event[]> {
-    const { Event, isNewerEvent } = await import('../../core/task/event.ts');
-    const sql = 'SELECT body FROM events WHERE task = (SELECT n FROM tasks WHERE id = ?) ORDER BY seq';
-    const rows = await this.#ask(() => this.#db.all<{ body: string }>(sql, id));
-    return rows.map(({ body }) => {
-      const stored = parseStored(body);
-      const parsed = Event.safeParse(stored);
-      if (parsed.success) return parsed.data;
-      if (isNewerEvent(stored))
-        throw new AgentqError('newer-schema', `a newer agentq wrote an event of ${id}`, 'use the newer agentq');
-      throw new AgentqError('corrupt', `the log of ${id} contains an event that is unreadable`, 'agentq doctor');
-    });
+    const { history } = await import('./history.ts');
+    return this.#ask(() => history(this.#db, id));
   }
 
   async list(filter: Filter): Promise<readonly Task[]> {
@@ -248,6 +259,18 @@ export class SqliteBackend implements Backend {
     return this.#mailbox.take(queue, limit);
   }
 
+  async pruned(id: string): Promise<Pruned | undefined> {
+    return prunedAt(findPruned(this.#db, id), this.now);
+  }
+
+  async prunedEvidence(limit: number): Promise<readonly Task[]> {
+    return prunedEvidence(this.#db, limit);
+  }
+
+  async evidenceRemoved(ids: readonly string[]): Promise<void> {
+    evidenceRemoved(this.#db, ids, this.now);
+  }
+
   async audit(repair: boolean): Promise<readonly Finding[]> {
     const { audit } = await import('../projection/audit.ts');
     return audit(this.#db, repair);
@@ -257,16 +280,8 @@ export class SqliteBackend implements Backend {
     return this.#doorbell.watch(topic);
   }
 
-  get away(): boolean {
-    return false;
-  }
-
   get now(): number {
     return this.#given.now;
-  }
-
-  get forgets(): boolean {
-    return false;
   }
 
   async close(): Promise<void> {

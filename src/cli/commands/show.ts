@@ -76,6 +76,7 @@ function details(event: Event): string {
       return `${event.task.status}, as it was then: the log has forgotten what came before`;
     case 'became-due':
     case 'expired':
+    case 'pruned':
       return '';
     default:
       return event satisfies never;

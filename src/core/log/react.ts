@@ -1,14 +1,14 @@
 import type { Event } from '../task/event.ts';
 import { type Message, messagesOf } from '../task/messages.ts';
-import type { Task } from '../task/task.ts';
+import { type KnownTask, presentTask } from '../task/pruned.ts';
 
 interface TaskChange {
   readonly event: Event;
-  readonly before: Task | undefined;
-  readonly after: Task;
+  readonly before: KnownTask | undefined;
+  readonly after: KnownTask;
 }
 
 /** What follows from a change of a thing in the log. The only place that decides it, for all backends. */
 export function react({ event, before, after }: TaskChange): { readonly messages: readonly Message[] } {
-  return { messages: messagesOf(before, after, event) };
+  return { messages: messagesOf(presentTask(before), presentTask(after), event) };
 }

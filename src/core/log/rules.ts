@@ -1,18 +1,14 @@
 import { carries } from '../task/carries.ts';
 import type { Event as TaskEvent } from '../task/event.ts';
-import { evolve } from '../task/evolve.ts';
 import { lostEvent } from '../task/lost-event.ts';
-import type { Task } from '../task/task.ts';
+import { evolveKnown, isPruned, type KnownTask } from '../task/pruned.ts';
 import type { EventOf, Kind, Rules } from './kind.ts';
 import { react } from './react.ts';
 
-const task: Kind<Task, TaskEvent> = {
-  evolve(before, event) {
-    const { task, ...refused } = evolve(before, event);
-    return { state: task, ...refused };
-  },
-  lost: lostEvent,
-  carries,
+const task: Kind<KnownTask, TaskEvent> = {
+  evolve: evolveKnown,
+  lost: (task, event, reason) => (isPruned(task) ? undefined : lostEvent(task, event, reason)),
+  carries: (task) => !isPruned(task) && carries(task),
 };
 
 /** The kinds of things that the log contains. */

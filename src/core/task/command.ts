@@ -1,5 +1,6 @@
 import type { Envelope } from '../envelope/envelope.ts';
 import type { Evidence } from '../evidence/evidence.ts';
+import type { PruneLimit } from './prunable.ts';
 import type { Backoff } from './retry.ts';
 
 /**
@@ -47,6 +48,11 @@ export type Command =
   | { readonly type: 'dismiss'; readonly by: string }
   /** The store was restored from a backup that was made in the epoch `since`. */
   | { readonly type: 'restore'; readonly epoch: number; readonly since: number }
+  /**
+   * Removes a finished task whose last change was before `before`, ms since 1970; has no effect on any other task.
+   * `remember`: how long its id stays known, in ms.
+   */
+  | ({ readonly type: 'prune'; readonly remember: number } & PruneLimit)
   /** No request: only time has passed. */
   | { readonly type: 'elapse' };
 

@@ -5,10 +5,12 @@ import { ATTEMPTS_PER_EPOCH, beginEpoch } from './epoch.ts';
 import type { BareEvent, Event } from './event.ts';
 import { evolve } from './evolve.ts';
 import { holder } from './fencing.ts';
+import { isPrunable } from './prunable.ts';
+import { type KnownTask, presentTask, prunedAt, refusalOfPruned } from './pruned.ts';
 import { missingArtifacts, promisedArtifacts } from '../evidence/promise.ts';
-import { backoffDelay, FREE_HAND_BACKS, handBackBackoff, isLastAttempt, MAX_STARTS, startsUsedUp } from './retry.ts';
+import { backoffDelay, handBackDelay, inARow, isLastAttempt, MAX_STARTS, startsUsedUp } from './retry.ts';
 import { sameCompletion, sameSubmit } from './sameness.ts';
-import type { AttemptOutcome, Task } from './task.ts';
+import type { Task } from './task.ts';
 import { isFinished, nextAttempt } from './task.ts';
 import { UNREADABLE } from './unreadable.ts';
 
@@ -25,7 +27,7 @@ export interface Circumstances {
 export interface Decision {
   /** The events to append to the log, in this order. Empty if nothing has changed. */
   readonly events: readonly Event[];
-  /** The task after those events. */
+  /** The task after those events; undefined if there is none, or it was pruned. */
   readonly task: Task | undefined;
   /** Whether the command itself changed anything. Events of time do not count. */
   readonly changed: boolean;
@@ -40,7 +42,12 @@ export const MAX_RECORDED_REFUSALS = 100;
  * The only place with the rules for tasks. It first applies the events of time, then the command to the resulting task.
  * {@link evolve} accepts every returned event.
  */
-export function decide(task: Task | undefined, command: Command, given: Circumstances): Decision {
+export function decide(known: KnownTask | undefined, command: Command, given: Circumstances): Decision {
+  const pruned = prunedAt(known, given.now);
+  if (pruned && command.type !== 'prune') {
+    return { events: [], task: undefined, changed: false, refusal: refusalOfPruned(pruned, command) };
+  }
+  const task = presentTask(known);
   // A restore ends every lease without counting an attempt, also a lease that is already over.
   const ends = command.type === 'restore' && task?.status === 'working';
   const elapsed = task && !ends ? elapse(task, given.now) : { task, events: [] };
@@ -59,7 +66,8 @@ interface Verdict {
 
 function dated(event: BareEvent, task: Task | undefined, command: Command, given: Circumstances): Event {
   const id = command.type === 'submit' ? command.envelope.task_id : task!.id;
-  return { v: 1, task_id: id, at: given.now, ...event };
+  const base = { task_id: id, at: given.now };
+  return event.type === 'pruned' ? { v: 2, ...base, ...event } : { v: 1, ...base, ...event };
 }
 
 const nothing: Verdict = { events: [] };
@@ -70,7 +78,7 @@ const refuse = (code: Refusal['code'], message: string, hint?: string): Verdict 
 
 function judge(task: Task | undefined, command: Command, given: Circumstances): Verdict {
   if (command.type === 'submit') return submit(task, command, given);
-  if (!task) return refuse('not-found', 'no such task');
+  if (!task) return command.type === 'prune' ? nothing : refuse('not-found', 'no such task');
   const rule = rules[command.type] as (task: Task, command: Command, given: Circumstances) => Verdict;
   const verdict = rule(task, command, given);
   const late = verdict.refusal?.code === 'conflict' || verdict.refusal?.code === 'cancelled';
@@ -255,6 +263,11 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
 
   restore: (task, command) => ({ events: beginEpoch(task, command) }),
 
+  prune(task, command, given) {
+    if (!isPrunable(task, command)) return nothing;
+    return happened({ type: 'pruned', status: task.status, known_until: given.now + command.remember });
+  },
+
   dismiss(task, command) {
     if (task.status !== 'failed' && task.status !== 'expired') {
       return refuse('conflict', `${task.id} is ${task.status}: only dead letters can be purged`);
@@ -275,19 +288,4 @@ function saidBefore(task: Task, { attempt, reason }: CommandOf<'fail'>): boolean
 
 function failuresBefore(task: Task): number {
   return task.attempts.slice(task.forgiven).filter((a) => a.outcome === 'failed').length;
-}
-
-/**
- * The wait after a release, in ms; undefined for no wait. From the third consecutive release on, the task waits and the
- * attempt is recorded as deferred. So releases and deferrals are counted together.
- */
-function handBackDelay(task: Task, random: number): number | undefined {
-  const before = inARow(task, ['released', 'deferred']);
-  return before < FREE_HAND_BACKS ? undefined : backoffDelay(handBackBackoff, before - FREE_HAND_BACKS + 1, random);
-}
-
-/** The number of latest consecutive attempts that ended with one of these outcomes. */
-function inARow(task: Task, outcomes: readonly AttemptOutcome[]): number {
-  const ended = task.attempts.slice(task.forgiven).filter((a) => a.outcome !== undefined);
-  return ended.length - 1 - ended.findLastIndex((a) => !outcomes.includes(a.outcome));
 }

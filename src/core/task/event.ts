@@ -12,6 +12,10 @@ import { isTask } from './task-form.ts';
 const event = <T extends string, S extends z.core.$ZodLooseShape>(type: T, shape: S) =>
   z.object({ v: z.literal(1), type: z.literal(type), task_id: z.string(), at: moment(), ...shape });
 
+/** An event that agentq 0.1 must not pass over. */
+const eventOfVersion2 = <T extends string, S extends z.core.$ZodLooseShape>(type: T, shape: S) =>
+  z.object({ v: z.literal(2), type: z.literal(type), task_id: z.string(), at: moment(), ...shape });
+
 const text = z.optional(z.string());
 const attempt = z.int();
 const by = z.string();
@@ -63,6 +67,14 @@ export const Event = z.discriminatedUnion('type', [
    * ignores it.
    */
   event('carried', { task: z.custom<Task>(isTask) }),
+  /**
+   * The task is removed. Until `known_until` no other task can get its id. A reader that does not know the task
+   * records this too. `status` is its last status.
+   */
+  eventOfVersion2('pruned', {
+    status: z.enum(['completed', 'failed', 'cancelled', 'expired']),
+    known_until: moment(),
+  }),
   /** The record of a refused change. It changes only the number of refusals. */
   event('refused', { command: z.string(), by, attempt: z.optional(z.int()), reason: z.string() }),
 ]);
@@ -70,7 +82,10 @@ export type Event = z.infer<typeof Event>;
 export type EventType = Event['type'];
 export type EventOf<T extends EventType> = Extract<Event, { type: T }>;
 
-const types: ReadonlySet<unknown> = new Set(Event.def.options.map(({ def }) => def.shape.type.def.values[0]));
+/** The version of each type of event. */
+const versions: ReadonlyMap<string, number> = new Map(
+  Event.def.options.map(({ def: { shape } }) => [shape.type.def.values[0]!, shape.v.def.values[0]!]),
+);
 
 /**
  * Whether an event has a version or a type that only a newer agentq knows. A reader stops at it: if it passed over the
@@ -78,7 +93,8 @@ const types: ReadonlySet<unknown> = new Set(Event.def.options.map(({ def }) => d
  */
 export function isNewerEvent(event: unknown): boolean {
   const { v, type } = Object(event) as { v?: unknown; type?: unknown };
-  return (typeof v === 'number' && v > 1) || (typeof type === 'string' && !types.has(type));
+  const known = typeof type === 'string' ? versions.get(type) : 1;
+  return known === undefined || (typeof v === 'number' && v > known);
 }
 
 type Bare<E> = E extends Event ? Omit<E, 'v' | 'task_id' | 'at'> : never;

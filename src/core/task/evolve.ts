@@ -2,9 +2,9 @@ import { nextDue } from './due.ts';
 import type { Event, EventOf, EventType } from './event.ts';
 import { startsUsedUp } from './retry.ts';
 import type { Attempt, AttemptOutcome, Completion, StatusPart, Task, TaskFacts, TaskIn } from './task.ts';
-import { isUnstarted, nextAttempt } from './task.ts';
+import { isFinished, isUnstarted, nextAttempt } from './task.ts';
 
-/** The result of an event: the new task, or the reason for a refusal and the unchanged task. */
+/** The result of an event: the new task, undefined if the event removes it, or the reason for a refusal and the unchanged task. */
 export interface Evolution {
   readonly task: Task | undefined;
   readonly refused?: string;
@@ -19,6 +19,9 @@ export function evolve(task: Task | undefined, event: Event): Evolution {
     return task ? { task, refused: 'it was submitted before' } : { task: submitted(event) };
   }
   if (event.type === 'carried') return task ? { task, refused: 'it is known' } : { task: event.task };
+  if (event.type === 'pruned') {
+    return task && !isFinished(task) ? { task, refused: `it is ${task.status}` } : { task: undefined };
+  }
   if (!task) return { task: undefined, refused: 'no such task was submitted' };
   const fold = folds[event.type] as (task: Task, event: Event) => Task | string;
   const folded = fold(task, event);
@@ -27,7 +30,7 @@ export function evolve(task: Task | undefined, event: Event): Evolution {
 
 type Fold<T extends EventType> = (task: Task, event: EventOf<T>) => Task | string;
 
-const folds: { readonly [T in Exclude<EventType, 'submitted' | 'carried'>]: Fold<T> } = {
+const folds: { readonly [T in Exclude<EventType, 'submitted' | 'carried' | 'pruned'>]: Fold<T> } = {
   'became-due': (task, event) =>
     task.status === 'scheduled' && task.due_at <= event.at
       ? become(task, event, { status: 'queued', ready_at: event.at })

@@ -1,4 +1,4 @@
-import type { Task } from './task.ts';
+import type { AttemptOutcome, Task } from './task.ts';
 import { spentAttempts } from './task.ts';
 
 /** Exponential backoff. All durations in milliseconds. */
@@ -62,4 +62,19 @@ export function isLastAttempt(task: Task): boolean {
 
 export function startsUsedUp(task: Task): boolean {
   return task.attempts.length - task.forgiven >= MAX_STARTS;
+}
+
+/**
+ * The wait after a release, in ms; undefined for no wait. From the third consecutive release on, the task waits and the
+ * attempt is recorded as deferred. So releases and deferrals are counted together.
+ */
+export function handBackDelay(task: Task, random: number): number | undefined {
+  const before = inARow(task, ['released', 'deferred']);
+  return before < FREE_HAND_BACKS ? undefined : backoffDelay(handBackBackoff, before - FREE_HAND_BACKS + 1, random);
+}
+
+/** The number of latest consecutive attempts that ended with one of these outcomes. */
+export function inARow(task: Task, outcomes: readonly AttemptOutcome[]): number {
+  const ended = task.attempts.slice(task.forgiven).filter((a) => a.outcome !== undefined);
+  return ended.length - 1 - ended.findLastIndex((a) => !outcomes.includes(a.outcome));
 }

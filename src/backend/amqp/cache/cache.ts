@@ -209,7 +209,7 @@ export class Cache {
         'milestone',
         'chunk',
       ]);
-      this.#empty(['role_clock', 'role_silence', 'hearsay', 'vouched', 'passed_over']);
+      this.#empty(['pruned', 'pruned_evidence', 'role_clock', 'role_silence', 'hearsay', 'vouched', 'passed_over']);
       dropThings(this.db);
       this.db.run(
         "UPDATE log SET last = -1, id = '', at = 0, away_until = 0, unreadable = 0, bytes = 0, snapshot = -1",

@@ -5,6 +5,7 @@ import { type Applied, applyEntry } from '../../../core/log/apply-entry.ts';
 import type { LogEvent, LogKinds, LogRules } from '../../../core/log/rules.ts';
 import { isTask, subjectOf } from '../../../core/log/subject.ts';
 import { worldOf } from '../../../core/log/world.ts';
+import { isPruned, type KnownTask } from '../../../core/task/pruned.ts';
 import type { Task } from '../../../core/task/task.ts';
 import type { Connection } from '../../projection/connection.ts';
 import type { Row } from '../../projection/rows.ts';
@@ -178,7 +179,10 @@ export class Projector {
     }
     if (!accepted) this.#mention(events, author);
     for (const event of applied.events) this.#things.append(event);
-    for (const message of applied.messages) noteMessage(this.#db, this.#find(message.task.id)!.n, message, id);
+    for (const message of applied.messages) {
+      const n = this.#find(message.task.id)?.n;
+      if (n !== undefined) noteMessage(this.#db, n, message, id);
+    }
     if (accepted) for (const event of events) if (event.type === 'submitted') this.#learn(event.task_id, author);
     return accepted;
   }
@@ -266,7 +270,12 @@ export class Projector {
     return this.#things.task(id);
   }
 
-  #set(id: string, after: Task): void {
+  #set(id: string, after: KnownTask): void {
+    if (isPruned(after)) {
+      this.#things.pruneTask(after);
+      this.#hearsay.confirmed(id);
+      return;
+    }
     if (this.#find(id)) this.#hearsay.changed(id, this.#offset);
     this.#things.setTask(id, after);
   }

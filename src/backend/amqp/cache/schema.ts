@@ -1,4 +1,5 @@
 import type { Form } from '../../projection/form.ts';
+import { prunedSchema } from '../../projection/pruned.ts';
 import { projectionSchema } from '../../projection/schema.ts';
 
 /**
@@ -20,10 +21,10 @@ import { projectionSchema } from '../../projection/schema.ts';
  */
 export const cacheSchema: Form = {
   application: 0x61677463, // "agtc" in ASCII
-  version: 4,
+  version: 5,
   synchronous: 'NORMAL',
   pageSize: 4_096,
-  schema: `${projectionSchema}
+  schema: `${projectionSchema}${prunedSchema}
   CREATE INDEX task_due  ON tasks (due_at, role) WHERE due_at IS NOT NULL;
   CREATE INDEX task_open ON tasks (status, n, role) WHERE status <> 'completed';
 

@@ -1,10 +1,15 @@
 import type { LogEvent } from '../../../core/log/rules.ts';
 import { isTask, type Subject, subjectOf } from '../../../core/log/subject.ts';
+import type { Pruned } from '../../../core/task/pruned.ts';
 import type { Task } from '../../../core/task/task.ts';
 import type { Connection } from '../../projection/connection.ts';
 import { change, findRow, insert, type Row } from '../../projection/rows.ts';
 import { appendThingEvent, findThing, writeThing } from '../../projection/things.ts';
+import { findPruned, prune } from '../../projection/pruned.ts';
 import type { Leases } from './leases.ts';
+
+/** The tables besides its own that name a task by the number of its row. */
+const DERIVED = ['ending', 'lease', 'carried', 'vouched'];
 
 /**
  * The things in the cache, while entries are folded. The rows of tasks are written at the end: most tasks are changed
@@ -48,15 +53,28 @@ export class StoredThings {
   removeTask(id: string): void {
     const { n } = this.task(id)!;
     this.write();
-    for (const table of ['events', 'ending', 'lease', 'carried', 'vouched'])
-      this.#db.run(`DELETE FROM ${table} WHERE task = ?`, n);
+    this.#removeRows(n, [...DERIVED, 'events']);
     this.#db.run('DELETE FROM tasks WHERE n = ?', n);
     this.#tasks.set(id, undefined);
   }
 
+  /** Removes a task, and remembers that it was pruned. */
+  pruneTask(pruned: Pruned): void {
+    const n = this.task(pruned.id)?.n;
+    this.write();
+    if (n !== undefined) this.#removeRows(n, DERIVED);
+    prune(this.#db, n, pruned);
+    this.#tasks.set(pruned.id, undefined);
+  }
+
+  #removeRows(n: number, tables: readonly string[]): void {
+    for (const table of tables) this.#db.run(`DELETE FROM ${table} WHERE task = ?`, n);
+  }
+
   /** The state of a thing; undefined if it does not exist. */
   find(thing: Subject): unknown {
-    return isTask(thing) ? this.task(thing.id)?.task : findThing(this.#db, thing);
+    if (!isTask(thing)) return findThing(this.#db, thing);
+    return this.task(thing.id)?.task ?? findPruned(this.#db, thing.id);
   }
 
   /** Writes the state of a thing that is no task. */
@@ -67,7 +85,9 @@ export class StoredThings {
   append(event: LogEvent): void {
     const thing = subjectOf(event);
     if (!isTask(thing)) return appendThingEvent(this.#db, thing, event);
-    const { n } = this.task(thing.id)!;
+    const n = this.task(thing.id)?.n;
+    // A pruned task has no history.
+    if (n === undefined) return;
     this.#db.run('INSERT INTO events (task, body) VALUES (?, ?)', n, JSON.stringify(event));
   }
 

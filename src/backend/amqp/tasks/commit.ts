@@ -7,8 +7,10 @@ import { type LogKinds, rules } from '../../../core/log/rules.ts';
 import { worldOf } from '../../../core/log/world.ts';
 import type { Event } from '../../../core/task/event.ts';
 import { countsFrom } from '../../../core/task/moment.ts';
+import { evolveKnown, type KnownTask, presentTask } from '../../../core/task/pruned.ts';
 import type { Task } from '../../../core/task/task.ts';
 import type { Outcome, Request } from '../../backend.ts';
+import { findPruned } from '../../projection/pruned.ts';
 import { findRow } from '../../projection/rows.ts';
 import type { LeaseEnds } from './lease-ends.ts';
 import type { OutageGrace } from '../cache/outages.ts';
@@ -20,6 +22,12 @@ import type { Names } from '../wire/names.ts';
 import { changeOf, changeOfAll, reportingUnknownOutcome } from './unknown-outcome.ts';
 import { isTooLong, submitMessage } from '../wire/encode.ts';
 import { checkRole, refuseReserved, routed } from './submit-rules.ts';
+
+/** The roles of the tasks that an entry changes. A pruned task has no work queue. */
+const rolesOf = ({ things }: Applied<LogKinds>): string[] =>
+  things.flatMap(({ after }) => presentTask(after)?.envelope.to ?? []);
+
+const folded = (known: KnownTask | undefined, event: Event) => evolveKnown(known, event).state;
 
 /** How often a change is tried again after another process was faster. */
 const TRIES = 100;
@@ -59,8 +67,9 @@ export class TaskCommits {
   async commitOne({ task_id, command, at }: Request, current = false): Promise<Outcome> {
     let remembered = false;
     for (let tries = 0; tries < TRIES; tries++) {
-      const base = this.#base(task_id, command);
-      const { events, ...decided } = decide(base, command, this.#circumstances(base, at));
+      const known = this.#base(task_id, command);
+      const base = presentTask(known);
+      const { events, ...decided } = decide(known, command, this.#circumstances(base, at));
       const endsLease = events.some(({ type }) => type === 'lease-expired');
       if (!current && (decided.refusal || events.length === 0 || endsLease)) {
         // A command that is refused, has no effect, or takes a task from its worker, must be decided on the latest
@@ -72,7 +81,7 @@ export class TaskCommits {
       if (endsLease && base && (await this.judged([base]))) continue;
       const said: readonly Event[] = remembered ? events.filter(({ type }) => type !== 'refused') : events;
       if (said.length === 0) return decided;
-      const foreseen = this.#foresee(said, new Map([[task_id, base]]));
+      const foreseen = this.#foresee(said, new Map([[task_id, known]]));
       const refusal = refusalOf(foreseen);
       if (refusal) return { task: base, changed: false, refusal };
       const append = (onSent?: () => void) => this.#append(said, foreseen, onSent);
@@ -127,7 +136,7 @@ export class TaskCommits {
       if (accepted) await relay.after(foreseen, id, true);
       return accepted === true;
     }
-    const roles = foreseen.things.slice(0, 1).map(({ after }) => after.envelope.to);
+    const roles = rolesOf(foreseen).slice(0, 1);
     const accepted = await log.happen(events, roles, id, { onSent });
     if (accepted) await relay.after(foreseen, id, false);
     return accepted;
@@ -137,7 +146,7 @@ export class TaskCommits {
    * What will follow from an entry if it is accepted.
    * @param bases the states that its events were decided on
    */
-  #foresee(events: readonly Event[], bases: ReadonlyMap<string, Task | undefined>): Applied<LogKinds> {
+  #foresee(events: readonly Event[], bases: ReadonlyMap<string, KnownTask | undefined>): Applied<LogKinds> {
     const world = worldOf<LogKinds>(({ id }) => (bases.has(id) ? bases.get(id) : this.#find(id)));
     return applyEntry(rules, events, world);
   }
@@ -152,12 +161,14 @@ export class TaskCommits {
         // Nothing has changed in a batch that is undone.
         return outcomes.map((outcome) => ({ ...outcome, changed: false }));
       }
-      const ended = events.filter(({ type }) => type === 'lease-expired').map(({ task_id }) => before.get(task_id)!);
+      const ended = events
+        .filter(({ type }) => type === 'lease-expired')
+        .flatMap(({ task_id }) => presentTask(before.get(task_id)) ?? []);
       if (ended.length > 0 && (await this.judged(ended))) continue;
       const foreseen = this.#foresee(events, before);
       const refusal = refusalOf(foreseen);
       if (refusal) return outcomes.map(({ task }) => ({ task, changed: false, refusal }));
-      const roles = new Set(foreseen.things.map(({ after }) => after.envelope.to));
+      const roles = new Set(rolesOf(foreseen));
       for (const role of roles) await checkRole(this.#parts.client, this.#parts.names, role);
       const id = log.newId();
       const change = changeOfAll(requests.map(({ task_id }) => task_id));
@@ -170,15 +181,15 @@ export class TaskCommits {
   }
 
   #decideAll(requests: readonly Request[]) {
-    const before = new Map<string, Task | undefined>();
-    const after = new Map<string, Task>();
+    const before = new Map<string, KnownTask | undefined>();
+    const after = new Map<string, KnownTask | undefined>();
     const events: Event[] = [];
     const outcomes = requests.map(({ task_id, command, at }): Outcome => {
-      const base = after.get(task_id) ?? this.#base(task_id, command);
+      const base = after.has(task_id) ? after.get(task_id) : this.#base(task_id, command);
       if (!before.has(task_id)) before.set(task_id, base);
-      const { events: more, ...outcome } = decide(base, command, this.#circumstances(base, at));
+      const { events: more, ...outcome } = decide(base, command, this.#circumstances(presentTask(base), at));
       events.push(...more);
-      if (outcome.task && more.length > 0) after.set(task_id, outcome.task);
+      if (more.length > 0) after.set(task_id, more.reduce(folded, base));
       return outcome;
     });
     return { outcomes, events, before };
@@ -187,14 +198,16 @@ export class TaskCommits {
   /**
    * A task that another role's workers have invented under this id does not prevent a coordinator from using the id.
    */
-  #base(id: string, command: Command): Task | undefined {
-    const task = this.#find(id);
+  #base(id: string, command: Command): KnownTask | undefined {
+    const known = this.#find(id);
+    const task = presentTask(known);
     const claimed = command.type === 'submit' && task && task.envelope.to !== command.envelope.to;
-    return claimed && this.#parts.cache.hearsayOf(id) !== undefined ? undefined : task;
+    return claimed && this.#parts.cache.hearsayOf(id) !== undefined ? undefined : known;
   }
 
-  #find(id: string): Task | undefined {
-    return findRow(this.#parts.cache.db, id)?.task;
+  #find(id: string): KnownTask | undefined {
+    const { db } = this.#parts.cache;
+    return findRow(db, id)?.task ?? findPruned(db, id);
   }
 
   #circumstances(task: Task | undefined, at: number | undefined): Circumstances {

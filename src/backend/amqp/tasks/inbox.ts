@@ -1,5 +1,6 @@
 import { isFinished, type Task } from '../../../core/task/task.ts';
 import type { Taken } from '../../backend.ts';
+import { findPruned } from '../../projection/pruned.ts';
 import { type StoredRow, toRow } from '../../projection/rows.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Log } from '../log/log.ts';
@@ -18,7 +19,7 @@ export interface InboxParts {
 
 /**
  * The result messages that wait in a queue, each with the state of its task. Messages that are no longer true, because
- * the task was taken back meanwhile, are removed. Messages of third-party workers that wrote only to the queue are
+ * the task was taken back or pruned meanwhile, are removed. Messages of third-party workers that wrote only to the queue are
  * first added to the log.
  */
 export class Inbox {
@@ -108,7 +109,7 @@ async function trueTask(
     'SELECT n, state, ending.id AS ending FROM tasks LEFT JOIN ending ON ending.task = tasks.n WHERE tasks.id = ?',
     message.task_id,
   );
-  if (!known) return 'unknown';
+  if (!known) return findPruned(cache.db, message.task_id) ? undefined : 'unknown';
   const { task } = toRow(known);
   // The log has dropped the end of a dead letter, and an older agentq repeated the task without it.
   if (known.ending === null && isFinished(task)) return task.status === message.status ? task : 'unknown';

@@ -4,7 +4,9 @@ import { nextDue } from '../../../core/task/due.ts';
 import type { Applied } from '../../../core/log/apply-entry.ts';
 import type { Thing } from '../../../core/log/draft.ts';
 import type { LogKinds } from '../../../core/log/rules.ts';
+import { presentTask } from '../../../core/task/pruned.ts';
 import { isDead, type Task } from '../../../core/task/task.ts';
+import { findPruned } from '../../projection/pruned.ts';
 import { findRow } from '../../projection/rows.ts';
 import { isDenied, Unroutable } from '../connection/broker-error.ts';
 import type { Cache } from '../cache/cache.ts';
@@ -81,7 +83,9 @@ export class MessageRelay {
   /** Sends the tokens of the tasks that are now ready, and of those that wait. */
   async #sendTokens(things: readonly Thing<LogKinds>[]): Promise<void> {
     const ready: Task[] = [];
-    for (const { before, after: task } of things) {
+    for (const { before: known, after } of things) {
+      const [before, task] = [presentTask(known), presentTask(after)];
+      if (!task) continue;
       const moved = before?.status !== task.status || before.attempts.length !== task.attempts.length;
       if (!moved) continue;
       // The broker moves the token of a delay that is over out of the delay.
@@ -200,8 +204,10 @@ export class MessageRelay {
     const { scanQueue } = await import('./scan-queue.ts');
     await scanQueue(this.#client, this.#names.deadLetters, () => ({ headers }) => {
       const id = headers['agentq-task-id'];
-      const task = typeof id === 'string' ? findRow(this.#cache.db, id)?.task : undefined;
-      return task && !isDead(task) ? 'take' : 'leave';
+      if (typeof id !== 'string') return 'leave';
+      const task = findRow(this.#cache.db, id)?.task;
+      const holds = task ? isDead(task) : findPruned(this.#cache.db, id) === undefined;
+      return holds ? 'leave' : 'take';
     });
   };
 

@@ -1,5 +1,6 @@
 import { newTableNames } from './2-new-table-names.ts';
 import { fewerPages } from './3-fewer-pages.ts';
+import { prunedTasks } from './4-pruned-tasks.ts';
 
 /** The step to version 2, to version 3, and so on. A released step is never changed. */
-export const migrations: readonly string[] = [newTableNames, fewerPages];
+export const migrations: readonly string[] = [newTableNames, fewerPages, prunedTasks];

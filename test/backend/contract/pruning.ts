@@ -1,0 +1,174 @@
+import { expect } from 'vitest';
+import type { Backend, Request } from '../../../src/backend/backend.ts';
+import type { Theme } from './harness.ts';
+import {
+  ask,
+  claimed,
+  complete,
+  done,
+  everything,
+  fail,
+  idsOf,
+  QUEUE,
+  refused,
+  retry,
+  say,
+  sent,
+  submit,
+  tell,
+  typesOf,
+} from './say.ts';
+
+const DAY = 86_400_000;
+const YEAR = 365 * DAY;
+
+const prune = (id: string, before: number, keep_dead = false): Request =>
+  say(id, { type: 'prune', before, keep_dead, remember: YEAR });
+
+/** Prunes these tasks as one batch. @returns the ids of those that were pruned */
+async function pruned(backend: Backend, before: number, ...ids: readonly string[]): Promise<string[]> {
+  const outcomes = await backend.commit(ids.map((id) => prune(id, before)));
+  expect(outcomes.map(({ refusal }) => refusal)).toEqual(ids.map(() => undefined));
+  return ids.filter((_, n) => outcomes[n]!.changed);
+}
+
+/** Old finished tasks are removed; their ids stay known. */
+export const pruning: Theme = (check) => {
+  check('a pruned task is gone from every answer, for every connection', async ({ open, clock }) => {
+    const backend = await open();
+    await done(backend, submit('old'), submit('open'), complete('old'));
+    await sent(backend);
+    clock.advance(DAY);
+    expect(await pruned(backend, clock.now(), 'old', 'open', 'missing')).toEqual(['old']);
+    for (const one of [backend, await open()]) {
+      expect(await one.task('old')).toBeUndefined();
+      expect(await one.history('old')).toEqual([]);
+      expect(await idsOf(one.list({ limit: 10 }))).toEqual(['open']);
+      expect(await idsOf(one.inbox(QUEUE, 10))).toEqual([]);
+      expect((await one.counts()).roles).toMatchObject([{ tasks: { queued: 1, completed: 0 } }]);
+      expect(await one.audit(false)).toEqual([]);
+      expect(await one.pruned('old')).toEqual({
+        id: 'old',
+        status: 'completed',
+        pruned_at: clock.now(),
+        known_until: clock.now() + YEAR,
+      });
+      expect(await one.pruned('open')).toBeUndefined();
+    }
+  });
+
+  check('only finished tasks of that age are pruned, and no dead letters that are to be kept', async (harness) => {
+    const { open, clock } = harness;
+    const backend = await open();
+    await done(backend, submit('young'), submit('dead'), fail('dead'));
+    clock.advance(DAY);
+    await done(backend, complete('young'));
+    const outcomes = await backend.commit([prune('young', clock.now()), prune('dead', clock.now(), true)]);
+    expect(outcomes.map(({ changed, task }) => [changed, task?.id])).toEqual([
+      [false, 'young'],
+      [false, 'dead'],
+    ]);
+    expect(await pruned(backend, clock.now(), 'young', 'dead')).toEqual(['dead']);
+    expect((await backend.counts()).dead).toBe(0);
+  });
+
+  check('a late repeat of a submit makes no second task', async ({ open, clock }) => {
+    const backend = await open();
+    await done(backend, submit('a'), complete('a'));
+    clock.advance(DAY);
+    await pruned(backend, clock.now(), 'a');
+    clock.advance(DAY);
+    for (const one of [backend, await open()]) {
+      const { refusal, task } = await refused(one, submit('a'), 'conflict');
+      expect({ task, message: refusal!.message }).toEqual({
+        task: undefined,
+        message: expect.stringMatching(/^a \(completed\) was pruned on \d{4}-\d\d-\d\d$/) as string,
+      });
+      await refused(one, complete('a', 1), 'not-found');
+    }
+    const batch = await backend.commit([submit('b'), submit('a')]);
+    expect(batch.map(({ refusal }) => refusal?.code)).toEqual([undefined, 'conflict']);
+    expect(await backend.list({ limit: 10 })).toEqual([]);
+  });
+
+  check('the id is free again when its time is over', async ({ open, clock }) => {
+    const backend = await open();
+    await done(backend, submit('a'), complete('a'));
+    clock.advance(DAY);
+    await pruned(backend, clock.now(), 'a');
+    clock.advance(YEAR);
+    expect(await backend.pruned('a')).toBeUndefined();
+    await done(backend, submit('a', { instructions: 'something new' }));
+    const other = await open();
+    expect(await typesOf(other.history('a'))).toEqual(['submitted']);
+    expect(await claimed(other)).toMatchObject({ id: 'a', envelope: { instructions: 'something new' } });
+    expect(await other.audit(false)).toEqual([]);
+  });
+
+  check('a batch sees what it has pruned itself', async ({ open, clock }) => {
+    const backend = await open();
+    await done(backend, submit('a'), complete('a'));
+    clock.advance(DAY);
+    const before = await everything(backend);
+    const outcomes = await backend.commit([prune('a', clock.now()), submit('a')]);
+    expect(outcomes.map(({ refusal }) => refusal?.code)).toEqual([undefined, 'conflict']);
+    expect(await everything(backend)).toEqual(before);
+    const again = await backend.commit([prune('a', clock.now()), prune('a', clock.now())]);
+    expect(again.map(({ changed }) => changed)).toEqual([true, false]);
+  });
+
+  check('the evidence of pruned tasks is known until it is removed', async ({ open, clock }) => {
+    const backend = await open();
+    await done(backend, submit('a'), submit('b'), complete('a', undefined, { summary: 'kept' }), complete('b'));
+    clock.advance(DAY);
+    await pruned(backend, clock.now(), 'a', 'b');
+    expect(await backend.prunedEvidence(10)).toMatchObject([
+      { id: 'a', completion: { summary: 'kept' } },
+      { id: 'b', status: 'completed' },
+    ]);
+    expect(await idsOf(backend.prunedEvidence(1))).toEqual(['a']);
+    await backend.evidenceRemoved(['a']);
+    expect(await idsOf(backend.prunedEvidence(10))).toEqual(['b']);
+    await backend.evidenceRemoved(['b']);
+    expect(await backend.prunedEvidence(10)).toEqual([]);
+    await refused(backend, submit('a'), 'conflict');
+  });
+
+  check('others submit, claim and complete while tasks are pruned', async ({ open, clock }) => {
+    const [one, two, three] = [await open(), await open(), await open()];
+    const ids = (prefix: string) => Array.from({ length: 40 }, (_, n) => `${prefix}-${n}`);
+    await one.commit(ids('old').map((id) => submit(id)));
+    await one.commit(ids('old').map((id) => complete(id)));
+    clock.advance(DAY);
+    const before = clock.now();
+    const work = async (backend: Backend, prefix: string) => {
+      for (const id of ids(prefix)) {
+        await done(backend, submit(id));
+        const { task } = await backend.claim(ask());
+        if (task) await done(backend, complete(task.id, task.lease.attempt));
+      }
+    };
+    const prunes = async () => {
+      const gone: string[] = [];
+      for (let n = 0; n < 40; n += 4) gone.push(...(await pruned(one, before, ...ids('old').slice(n, n + 4))));
+      return gone;
+    };
+    const [gone] = await Promise.all([prunes(), work(two, 'b'), work(three, 'c')]);
+    expect(gone).toEqual(ids('old'));
+    const all = await one.list({ limit: 1_000 });
+    expect(all.map(({ id }) => id).toSorted()).toEqual([...ids('b'), ...ids('c')].toSorted());
+    expect(all.every(({ attempts }) => attempts.length <= 1)).toBe(true);
+    expect(await one.audit(false)).toEqual([]);
+  });
+
+  check('a dead letter that is retried at the same time is retried or pruned', async ({ open, clock }) => {
+    const [one, two] = [await open(), await open()];
+    for (const id of ['a', 'b', 'c']) await done(one, submit(id), fail(id));
+    clock.advance(DAY);
+    const [gone, answer] = await Promise.all([pruned(one, clock.now(), 'a', 'b', 'c'), tell(two, retry('b'))]);
+    expect(gone).toEqual(answer.changed ? ['a', 'c'] : ['a', 'b', 'c']);
+    const third = await open();
+    expect(await idsOf(third.list({ limit: 10 }))).toEqual(answer.changed ? ['b'] : []);
+    expect(await third.audit(false)).toEqual([]);
+  });
+};
