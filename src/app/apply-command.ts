@@ -16,8 +16,8 @@ export async function applyCommand(
 ): Promise<{ readonly task: Task; readonly changed: boolean }> {
   const [outcome] = await services.backend.commit([{ task_id: id, command }]);
   const { task, changed, refusal } = outcome!;
+  if (refusal && refusal.code !== 'not-found') throw AgentqError.of(refusal);
   if (!task) throw await unknownTask(services, id);
-  if (refusal) throw AgentqError.of(refusal);
   return { task, changed };
 }
 

@@ -1,4 +1,5 @@
 import { AgentqError } from '../core/errors.ts';
+import { describePruned } from '../core/task/pruned.ts';
 import type { Services } from './workspace/services.ts';
 
 const CANDIDATES = 200;
@@ -6,8 +7,12 @@ const CANDIDATES = 200;
 /** A shorter prefix could match every task. */
 const SHORTEST = 7;
 
-/** The error for an unknown id, with similar known ids. */
+/** The error for an unknown id: when the task was pruned, or similar known ids. */
 export async function unknownTask({ backend }: Services, id: string): Promise<AgentqError> {
+  const pruned = await backend.pruned(id);
+  if (pruned) {
+    return new AgentqError('not-found', describePruned(pruned), 'its content and its evidence are removed');
+  }
   const { distance } = await import('fastest-levenshtein');
   const beginning = id.slice(0, Math.max(SHORTEST, Math.ceil(id.length / 2)));
   const pages = await Promise.all([

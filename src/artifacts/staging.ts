@@ -22,6 +22,11 @@ export interface Staging {
    */
   prepare(folder: string, claim: string, others: readonly string[]): string;
   /**
+   * Removes the folder of an attempt with its content, and what `prepare` has recorded.
+   * @throws AgentqError `storage`, `unreadable-file`
+   */
+  clear(folder: string): void;
+  /**
    * Tells which files were written since the folder was prepared for that claim; none if it was not prepared.
    * @returns whether the file at a path was
    */

@@ -44,6 +44,8 @@ export interface ArtifactStore {
    *   true, the file is restored
    */
   discard(stored: Stored, isRecorded?: () => Promise<boolean>): Promise<void>;
+  /** Removes files that no task needs. A missing file is no error. @throws AgentqError `storage` */
+  remove(paths: readonly string[]): Promise<void>;
   /** The files below a folder. */
   list(folder: string): Promise<Listing>;
   /** Incomplete files of a killed `put`, not changed since `before` (ms since 1970). */

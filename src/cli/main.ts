@@ -25,6 +25,7 @@ const verbs: readonly Verb[] = [
   ['release', 'return a claimed task to the queue', () => import('./commands/release.ts')],
   ['dlq', 'list, show, retry and purge dead letters', () => import('./commands/dlq.ts')],
   ['doctor', 'cross-check database, queue and artifacts', () => import('./commands/doctor.ts')],
+  ['prune', 'remove old finished tasks and their evidence', () => import('./commands/prune.ts')],
   ['backup', 'copy the queue into one file, while work continues', () => import('./commands/backup.ts')],
   ['restore', 'replace the queue by a backup', () => import('./commands/restore.ts')],
   ['snapshot', 'store what the log of a broker leads to, for new machines', () => import('./commands/snapshot.ts')],

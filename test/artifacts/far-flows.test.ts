@@ -6,6 +6,7 @@ import { complete } from '../../src/app/complete.ts';
 import { collect } from '../../src/app/inbox.ts';
 import { diagnose } from '../../src/app/doctor/doctor.ts';
 import { prepareAttempt, resultPath } from '../../src/app/evidence/evidence-paths.ts';
+import { prune } from '../../src/app/prune/prune.ts';
 import { readResult, wholeContent } from '../../src/app/result.ts';
 import { submit } from '../../src/app/submit/submit.ts';
 import { rolePolicy } from '../../src/app/workspace/config.ts';
@@ -99,6 +100,20 @@ async function work({ worker }: Site, script: string): Promise<{ ends: string[];
 }
 
 describe('with a store on another machine', () => {
+  test('prune removes the evidence from the store and from the staging folder', async () => {
+    const at = await site();
+    const { worker, far } = at;
+    const id = await done(at);
+    expect([...far.server.files.keys()]).toHaveLength(3);
+    const request = { before: Date.now() + 1, keep_dead: false, remember: 1e9 };
+    const expected = { tasks: 1, files: 3, referred: 0 };
+    expect(await prune(worker, { ...request, dryRun: true })).toMatchObject(expected);
+    expect(await prune(worker, { ...request, dryRun: false })).toMatchObject(expected);
+    expect([...far.server.files.keys()]).toEqual([]);
+    for (const path of [resultPath(id, 1), `artifacts/${id}`])
+      expect(existsSync(worker.store.staging.locate(path))).toBe(false);
+  });
+
   test('a task goes from its submit to its result', async () => {
     const at = await site();
     const { lead, worker, far } = at;

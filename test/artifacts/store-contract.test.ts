@@ -181,6 +181,17 @@ describe.each(Object.entries(stores))('a store %s', (_, harness) => {
     });
   });
 
+  describe('remove', () => {
+    test('removes the named files, and nothing else', async () => {
+      const { store } = await made();
+      const first = await put(store, PATH, 'result', bytes('content'));
+      const second = await put(store, 'artifacts/t/1/kept.md', 'kept', bytes('content'));
+      await store.remove([PATH, 'results/missing.md', 'artifacts/missing/1/x.md']);
+      expect(await store.check(first.evidence)).toMatchObject({ kind: 'missing' });
+      expect(await store.check(second.evidence)).toBeUndefined();
+    });
+  });
+
   describe('references', () => {
     test.each(['with space.md', 'ünïcödé 👩🏽‍💻.md', '100%25#?&.md', 'new\nline.md', '~tilde~2.md'])(
       'lead to the file: %j',

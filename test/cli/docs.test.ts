@@ -16,7 +16,7 @@ function examples(markdown: string): string[] {
   return [...markdown.matchAll(/```json\n(.*?)\n```/gs)].map(([, json]) => json!);
 }
 
-const everything = configSchema({ broker: {}, defaults: {}, roles: {} });
+const everything = configSchema({ broker: {}, retention: {}, defaults: {}, roles: {} });
 
 describe('docs/exit-codes.md', () => {
   const table = rows(read('exit-codes.md'));
@@ -112,6 +112,7 @@ describe('docs/config.md', () => {
     const { properties = {} } = JSON.parse(JSON.stringify(z.toJSONSchema(everything))) as Schema;
     expect([...fields.keys()]).toEqual([
       ...Object.keys(properties),
+      ...names(properties['retention']!, 'retention.'),
       ...names(properties['broker']!, 'broker.'),
       ...names(properties['defaults']!),
     ]);

@@ -86,6 +86,10 @@ const commands: Record<Exclude<Name, 'torture' | 'error' | 'work' | 'snapshot'>,
   list: [['list'], ['list', '--limit', '3']],
   show: ids.map((id) => ['show', id]),
   inbox: [['inbox', '--keep'], ['inbox']],
+  prune: [
+    ['prune', '--older-than', '0', '--dry-run'],
+    ['prune', '--older-than', '0'],
+  ],
   cancel: [['cancel', 'queued', 'working', 'cancelled']],
   claim: [['claim', '--as', 'r']],
   progress: [

@@ -43,7 +43,7 @@ export async function diagnoseEvidence(services: Services, repair: boolean): Pro
   // Listed only now, because evidence may have been recorded while the tasks were read.
   const listing = await listAll(store);
   found.push(...(await age.diagnose(services, listing)));
-  found.push(...unrecordedResults(listing, recorded, open));
+  found.push(...(await unrecordedResults(services, listing, recorded, open)));
   // Folders of the store that are not readable for this user, or are not folders.
   found.push(...listing.closed.map((folder) => problem(folder.path, folder.problem)));
   found.push(...(await halfWritten(services, repair)));
@@ -64,11 +64,20 @@ async function listAll(store: ArtifactStore): Promise<Listing> {
   return { paths: listings.flatMap(({ paths }) => paths), closed: listings.flatMap(({ closed }) => closed) };
 }
 
-/** A result file without a completion. The task may still be open and complete later. */
-function unrecordedResults({ paths }: Listing, recorded: Set<string>, open: Set<string>): Diagnosis[] {
-  return paths
-    .filter((path) => path.startsWith('results/') && !recorded.has(path) && !open.has(placeOf(path)?.id ?? ''))
-    .map((path) => advice(path, 'no completion names this result'));
+/** A result file without a completion. The task may still be open and complete later, or its file be left of a prune. */
+async function unrecordedResults(
+  { backend }: Services,
+  { paths }: Listing,
+  recorded: Set<string>,
+  open: Set<string>,
+): Promise<Diagnosis[]> {
+  const found: Diagnosis[] = [];
+  for (const path of paths) {
+    const id = placeOf(path)?.id ?? '';
+    if (!path.startsWith('results/') || recorded.has(path) || open.has(id)) continue;
+    if (!(await backend.pruned(id))) found.push(advice(path, 'no completion names this result'));
+  }
+  return found;
 }
 
 /** Incomplete files of processes that were killed while they stored a file. */

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import type { Diagnosis } from './diagnosis.ts';
 import { diagnoseEvidence } from './doctor-evidence.ts';
 import { diagnoseOutbox } from './doctor-outbox.ts';
+import { diagnosePruned } from './doctor-pruned.ts';
 import { leftOverScratch } from './left-over-scratch.ts';
-import { removeScratch } from '../scratch.ts';
+import { removeFolder } from '../../files/remove-folder.ts';
 import type { Services } from '../workspace/services.ts';
 
 /** How long a worker counts as present after its last request for work, in ms. */
@@ -14,7 +15,7 @@ const PRESENT = 900_000;
 /**
  * Cross-checks the store's file, the projection against the log, every piece of evidence against its record, and the
  * folders against both. With `repair`, it makes the repairs that cannot lose data: it rebuilds rows from the log,
- * removes unused scratch folders, and removes access rights that were never granted. It never changes evidence.
+ * removes the evidence of pruned tasks and unused scratch folders, and removes access rights that were never granted. It never changes other evidence.
  */
 export async function diagnose(services: Services, repair: boolean): Promise<readonly Diagnosis[]> {
   const found: Diagnosis[] = (await services.backend.audit(repair)).map((finding) => ({
@@ -23,6 +24,7 @@ export async function diagnose(services: Services, repair: boolean): Promise<rea
   }));
   found.push(...(await wrongClock(services)));
   found.push(...(await passedOver(services)));
+  found.push(...(await diagnosePruned(services, repair)));
   found.push(...(await diagnoseEvidence(services, repair)));
   found.push(...(await deserted(services)));
   found.push(...(await unusedScratch(services, repair)));
@@ -74,7 +76,7 @@ async function deserted({ backend }: Services): Promise<Diagnosis[]> {
 /** Scratch that no attempt uses. It may belong to another user, who must run doctor to remove it. */
 async function unusedScratch(services: Services, repair: boolean): Promise<Diagnosis[]> {
   return (await leftOverScratch(services)).map((name) => {
-    const kept = repair ? problemOf(() => removeScratch(join(services.workspace.runDir, name))) : undefined;
+    const kept = repair ? problemOf(() => removeFolder(join(services.workspace.runDir, name))) : undefined;
     const problem = `scratch folder of an attempt that has ended${kept === undefined ? '' : `; it cannot be removed: ${kept}`}`;
     return {
       subject: `run/${name}`,

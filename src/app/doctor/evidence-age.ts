@@ -64,7 +64,7 @@ export class EvidenceAge {
       if (!place || place.kind === 'context' || place.attempt === undefined) continue;
       const { id, attempt } = place;
       // Asked only now, because the attempt may have started after the tasks were read.
-      if (!last.has(id)) last.set(id, lastAttempt(await backend.task(id)));
+      if (!last.has(id)) last.set(id, (await backend.pruned(id)) ? Infinity : lastAttempt(await backend.task(id)));
       if (attempt > last.get(id)!) unknown.push(path);
     }
     return unknown;

@@ -117,8 +117,10 @@ export async function keep(services: Services, { envelope, context, place, fresh
 /**
  * For a submit that was refused because its id belongs to another task. It is then certain which context is recorded.
  */
-export function takeBackContext(services: Services, { task_id, stored }: StagedSubmit): Promise<void> {
-  return takeBack(services, task_id, stored ? [stored] : [], (task) => task !== undefined);
+export async function takeBackContext(services: Services, { task_id, stored }: StagedSubmit): Promise<void> {
+  if (!stored) return;
+  const pruned = await services.backend.pruned(task_id);
+  await takeBack(services, task_id, [stored], (task) => task !== undefined || pruned !== undefined);
 }
 
 /**

@@ -6,7 +6,8 @@ import type { Task, TaskIn } from '../../core/task/task.ts';
 import { type Brief, brief } from '../brief.ts';
 import { attemptFolder, prepareAttempt } from '../evidence/evidence-paths.ts';
 import { applyCommand } from '../apply-command.ts';
-import { removeScratch, scratchFolder, scratchResult } from '../scratch.ts';
+import { removeFolder } from '../../files/remove-folder.ts';
+import { scratchFolder, scratchResult } from '../scratch.ts';
 import type { Services } from '../workspace/services.ts';
 import { AttemptProcesses } from './processes/attempt-processes.ts';
 import {
@@ -126,7 +127,7 @@ export class AttemptRun {
     const { ground, warn } = this.#options;
     await store.attend();
     // An existing folder does not belong to this attempt: its content is not the result.
-    removeScratch(scratch);
+    removeFolder(scratch);
     mkdirSync(workspace.runDir, { recursive: true, mode: workspace.modes.folder });
     mkdirSync(scratch, { mode: workspace.modes.folder });
     const input = await brief(this.#services, this.#task, contextFile(scratch));
@@ -220,7 +221,7 @@ export class AttemptRun {
   /** doctor removes scratch folders that cannot be removed here. */
   #removeScratch(scratch: string): void {
     try {
-      removeScratch(scratch);
+      removeFolder(scratch);
     } catch (error) {
       this.#options.warn(`${this.id}: its scratch folder could not be removed: ${(error as Error).message}`);
     }

@@ -1,6 +1,7 @@
 import type { Claimed, ClaimRequest } from '../../backend/backend.ts';
 import { AgentqError, isAway, isBrokers } from '../../core/errors.ts';
 import { everyTask } from '../every-task.ts';
+import { Retention } from '../prune/retention.ts';
 import { flushOutbox } from '../outbox/flush-outbox.ts';
 import { patience, type Services } from '../workspace/services.ts';
 import type { AttemptReport } from './attempt-report.ts';
@@ -36,6 +37,7 @@ export class Worker {
   readonly #options: WorkerOptions;
   readonly #guard: Guard;
   readonly #ground: Ground;
+  readonly #retention: Retention;
   readonly #running = new Set<AttemptRun>();
   #draining = false;
   #worked = false;
@@ -50,6 +52,7 @@ export class Worker {
     this.#options = options;
     this.#guard = new Guard(options.env);
     this.#ground = new Ground(services);
+    this.#retention = new Retention(services);
     this.#lastBusy = services.monotonic();
   }
 
@@ -76,6 +79,7 @@ export class Worker {
     try {
       for (;;) {
         const nextDue = await this.#patiently(() => this.#fill());
+        await this.#retention.step();
         if (this.#running.size > 0) this.#lastBusy = monotonic();
         if (this.#running.size === 0 && this.#fault) throw this.#fault;
         const idle = this.#running.size === 0;

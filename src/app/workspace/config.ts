@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 import { formatDuration, parseDuration } from '../../core/duration.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { name } from '../../core/identifiers.ts';
-import { MAX_CONFIG_BYTES, MIN_LEASE } from '../../core/limits.ts';
+import { MAX_CONFIG_BYTES, MIN_LEASE, MIN_REMEMBERED } from '../../core/limits.ts';
 import { type Backoff, defaultBackoff } from '../../core/task/retry.ts';
 import { readTextFile } from './text-file.ts';
 
@@ -52,9 +52,21 @@ export const configSchema = (holds: object) =>
     /** The broker of the queue. Without it, the queue is in the workspace. */
     url: z.optional(z.string()),
     ...('broker' in holds && { broker: brokerSettings() }),
+    ...('retention' in holds && { retention: pruneSettings() }),
     ...('defaults' in holds && { defaults: roleSettings() }),
     ...('roles' in holds && { roles: z.record(name('role'), roleSettings()) }),
   });
+
+const pruneSettings = () =>
+  z.strictObject({
+    /** Workers prune finished tasks of this age. */
+    older_than: span(),
+    /** Whether dead letters stay. */
+    keep_dead: z.optional(z.boolean()),
+    /** How long the ids of pruned tasks stay known. */
+    remember: z.optional(span(MIN_REMEMBERED)),
+  });
+type PruneSettings = z.infer<ReturnType<typeof pruneSettings>>;
 
 const brokerSettings = () =>
   z.strictObject({
@@ -80,6 +92,7 @@ export interface Config {
   readonly shared?: boolean | undefined;
   readonly url?: string | undefined;
   readonly broker?: BrokerSettings | undefined;
+  readonly retention?: PruneSettings | undefined;
   readonly defaults?: RoleSettings | undefined;
   readonly roles?: Readonly<Record<string, RoleSettings>> | undefined;
 }
@@ -114,6 +127,22 @@ export function brokerPolicy({ broker = {} }: Config): BrokerPolicy {
   };
 }
 
+/** How old tasks are pruned. Durations in milliseconds. */
+export interface PrunePolicy {
+  /** Absent: workers prune nothing. */
+  readonly olderThan: number | undefined;
+  readonly keepDead: boolean;
+  readonly remember: number;
+}
+
+export function prunePolicy({ retention }: Config): PrunePolicy {
+  return {
+    olderThan: retention && parseDuration(retention.older_than),
+    keepDead: retention?.keep_dead ?? false,
+    remember: parseDuration(retention?.remember ?? '365d'),
+  };
+}
+
 /** @throws AgentqError `unreadable-file`, `too-large`, or `usage` if the file is not a valid config. */
 export async function readConfig(path: string): Promise<Config> {
   const text = readTextFile(path, MAX_CONFIG_BYTES);
@@ -126,7 +155,11 @@ export async function readConfig(path: string): Promise<Config> {
   const parsed = configSchema(Object(json) as object).safeParse(json);
   if (parsed.success) return parsed.data as Config;
   const { configError } = await import('./config-error.ts');
-  throw configError(path, parsed.error.issues[0]!, configSchema({ broker: {}, defaults: {}, roles: {} }));
+  throw configError(
+    path,
+    parsed.error.issues[0]!,
+    configSchema({ broker: {}, defaults: {}, retention: {}, roles: {} }),
+  );
 }
 
 /** The position of the error, without the text around it, which may contain a password. */

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, fsyncSync, lstatSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, lstatSync, renameSync, rmSync, unlinkSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Drift, Evidence } from '../../core/evidence/evidence.ts';
@@ -126,6 +126,14 @@ export class FsStore implements ArtifactStore {
     rmSync(aside, { force: true });
   }
 
+  async remove(paths: readonly string[]): Promise<void> {
+    checkStore(this.#root, this.#id);
+    for (const [n, path] of paths.entries()) {
+      if (n > 0) await othersRun();
+      writing(() => removeFile(this.#root, path));
+    }
+  }
+
   async fetch(evidence: Evidence, take?: (bytes: Uint8Array) => void): Promise<Fetched> {
     let file: string;
     let fd: number;
@@ -200,6 +208,14 @@ export class FsStore implements ArtifactStore {
 
   async probe(): Promise<void> {
     this.staging.probe();
+  }
+}
+
+function removeFile(root: string, path: string): void {
+  try {
+    unlinkSync(join(storeFolder(root, dirname(path)), basename(path)));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
 }
 

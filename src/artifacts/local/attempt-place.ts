@@ -1,6 +1,7 @@
-import { chmodSync, lstatSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, lstatSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { readRegular } from '../../files/regular-file.ts';
+import { removeFolder } from '../../files/remove-folder.ts';
 import { storeFolder } from './store-folder.ts';
 import type { StoreModes } from './store-modes.ts';
 import { scanChecked } from './store-scan.ts';
@@ -38,6 +39,21 @@ export function giveFolder(
   writeFileSync(note, JSON.stringify({ claim, before } satisfies Snapshot), { flag: 'wx', mode: modes.file });
   chmodSync(note, modes.file); // independent of the umask
   return path;
+}
+
+/** Removes the folder of an attempt, its note, and the folder above if that is then empty. */
+export function removeAttempt(root: string, folder: string): void {
+  let above: string;
+  try {
+    above = storeFolder(root, dirname(folder));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  const path = join(above, basename(folder));
+  removeFolder(path);
+  rmSync(noteOf(path), { force: true });
+  if (readdirSync(above).length === 0) rmdirSync(above);
 }
 
 /** Whether the file at a path was written since that claim received the folder; always false if it did not receive it. */

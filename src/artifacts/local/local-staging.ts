@@ -1,7 +1,7 @@
 import { join, relative } from 'node:path';
 import { AgentqError } from '../../core/errors.ts';
 import type { Scan, Staging } from '../staging.ts';
-import { giveFolder, writtenSince } from './attempt-place.ts';
+import { giveFolder, removeAttempt, writtenSince } from './attempt-place.ts';
 import { writing } from './store-error.ts';
 import { checkWritable, storeFolder } from './store-folder.ts';
 import type { StoreModes } from './store-modes.ts';
@@ -46,6 +46,11 @@ export class LocalStaging implements Staging {
   prepare(folder: string, claim: string, others: readonly string[]): string {
     this.#attend();
     return writing(() => giveFolder(this.root, folder, claim, others, this.#modes));
+  }
+
+  clear(folder: string): void {
+    this.#attend();
+    writing(() => removeAttempt(this.root, folder));
   }
 
   writtenSince(folder: string, claim: string): (path: string) => boolean {

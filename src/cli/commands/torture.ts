@@ -6,7 +6,7 @@ import { TorturedBroker } from '../../app/torture/broker.ts';
 import { torture, type TortureReport } from '../../app/torture/torture.ts';
 import { type Config } from '../../app/workspace/config.ts';
 import { type CurrentFolder, locate } from '../../app/workspace/current-folder.ts';
-import { removeScratch } from '../../app/scratch.ts';
+import { removeFolder } from '../../files/remove-folder.ts';
 import { initWorkspace } from '../../app/workspace/init-workspace.ts';
 import type { Workspace } from '../../app/workspace/workspace.ts';
 import { AgentqError } from '../../core/errors.ts';
@@ -84,7 +84,7 @@ export const define: Define = (command, context) =>
           );
         }
         await declared?.remove(topology);
-        removeScratch(dir);
+        removeFolder(dir);
       } finally {
         await broker?.kill();
       }

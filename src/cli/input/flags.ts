@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 import { formatDuration, parseDuration } from '../../core/duration.ts';
 import type { AgentqError } from '../../core/errors.ts';
 import { inputError } from '../../core/issue.ts';
-import { MAX_LIST, MAX_TEXT, MIN_LEASE } from '../../core/limits.ts';
+import { MAX_LIST, MAX_TEXT, MIN_LEASE, MIN_REMEMBERED } from '../../core/limits.ts';
 
 /** A schema for text of the command line, parsed by a function that throws if the text is invalid. */
 function read<T>(from: (text: string) => T) {
@@ -49,13 +49,18 @@ export const span = () =>
     return ms;
   });
 
-/** How long a claim holds a task. */
-export const leaseSpan = () =>
+const spanOf = (least: number) =>
   read((given) => {
     const ms = parseDuration(given);
-    if (ms < MIN_LEASE) throw new Error(`must be at least ${formatDuration(MIN_LEASE)}`);
+    if (ms < least) throw new Error(`must be at least ${formatDuration(least)}`);
     return ms;
   });
+
+/** How long a claim holds a task. */
+export const leaseSpan = () => spanOf(MIN_LEASE);
+
+/** How long the id of a pruned task stays known. */
+export const rememberedSpan = () => spanOf(MIN_REMEMBERED);
 
 export const count = () => read((given) => wholeNumber(given, 1));
 

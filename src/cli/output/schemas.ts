@@ -163,6 +163,16 @@ export const outputs = {
       }),
     ),
   }),
+  prune: z.object({
+    dry_run: z.boolean(),
+    tasks: z.number(),
+    dead_letters: z.number(),
+    messages: z.number(),
+    files: z.number(),
+    bytes: z.number(),
+    /** Tasks that stay because an open task refers to their evidence. */
+    referred: z.number(),
+  }),
   backup: z.object({
     file: z.string(),
     tasks: z.number(),

@@ -129,6 +129,13 @@ export class FarStore implements ArtifactStore {
     if (await isRecorded()) await this.#send(evidence, file);
   }
 
+  async remove(paths: readonly string[]): Promise<void> {
+    for (const path of paths) {
+      await this.#ask(this.refOf(path), { method: 'DELETE' });
+      rmSync(this.staging.locate(path), { force: true });
+    }
+  }
+
   async list(folder: string): Promise<Listing> {
     const response = await this.#ask(`${this.#url}/list/${folder}`, {});
     return { paths: (await response.json()) as string[], closed: [] };

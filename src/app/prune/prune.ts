@@ -1,0 +1,171 @@
+import { referredIds } from '../../core/task/referred-ids.ts';
+import { isPrunable, type PruneLimit } from '../../core/task/prunable.ts';
+import { isDead, type Task } from '../../core/task/task.ts';
+import { everyTask } from '../every-task.ts';
+import type { Services } from '../workspace/services.ts';
+import { ownEvidence, removeEvidence } from './remove-evidence.ts';
+
+export interface PruneRequest extends PruneLimit {
+  /** How long the ids stay known, in ms. */
+  readonly remember: number;
+  /** Whether only to count. */
+  readonly dryRun: boolean;
+}
+
+/** What was pruned, or would be. */
+export interface Pruning {
+  readonly tasks: number;
+  /** How many of them are dead letters. */
+  readonly dead_letters: number;
+  /** How many of them have a result message that nobody has collected. */
+  readonly messages: number;
+  /** Their recorded files, and the size of these in bytes. */
+  readonly files: number;
+  readonly bytes: number;
+  /** Tasks that stay because an open task refers to their evidence. */
+  readonly referred: number;
+}
+
+const NOTHING: Pruning = { tasks: 0, dead_letters: 0, messages: 0, files: 0, bytes: 0, referred: 0 };
+
+/** How many tasks one log entry prunes. */
+const TOGETHER = 200;
+
+/** After how many tasks that are not pruned a bit ends. */
+const LOOKED_AT = 2_000;
+
+/** How often the open tasks are read again, in ms: new ones may refer to other evidence. */
+const READ_AGAIN = 5_000;
+
+/** More messages than a queue holds. */
+const ALL = 1_000_000;
+
+/**
+ * Prunes all finished tasks within the limit, and finishes what a killed process has left.
+ * @param onBit receives the sum after each bit
+ * @throws AgentqError `denied` on a broker, if the user is no coordinator; `storage`
+ */
+export async function prune(
+  services: Services,
+  request: PruneRequest,
+  onBit: (sum: Pruning) => void = () => {},
+): Promise<Pruning> {
+  let sum = NOTHING;
+  for await (const bit of pruneInBits(services, request)) onBit((sum = add(sum, bit)));
+  return sum;
+}
+
+/**
+ * The same in small steps, so that a worker can take one between two tasks. The entry in the log comes first, and then
+ * the evidence is removed: a process that is killed in between leaves evidence that the next call removes.
+ */
+export async function* pruneInBits(services: Services, request: PruneRequest): AsyncGenerator<Pruning> {
+  const { backend, store } = services;
+  await store.attend();
+  if (!request.dryRun) await removeEvidence(services);
+  const messages = new Messages(services);
+  const references = new References(services);
+  let waiting: Task[] = [];
+  let looked = 0;
+  let kept = 0;
+  const bit = async (tasks: readonly Task[]): Promise<Pruning> => {
+    // Read before the tasks are pruned, because their messages go with them.
+    const uncollected = await messages.uncollected(tasks);
+    const pruned = request.dryRun ? tasks : await pruneTogether(services, request, tasks);
+    if (!request.dryRun) await removeEvidence(services);
+    const counted = pruned.filter(({ id }) => uncollected.has(id)).length;
+    const sum = { ...sumOf(pruned), messages: counted, referred: kept };
+    kept = 0;
+    looked = 0;
+    return sum;
+  };
+  for await (const task of everyTask(backend, { statuses: ['completed', 'failed', 'cancelled', 'expired'] })) {
+    looked++;
+    if (isPrunable(task, request)) {
+      if ((await references.ids()).has(task.id)) kept++;
+      else waiting.push(task);
+    }
+    if (waiting.length <= TOGETHER && looked < LOOKED_AT) continue;
+    // The next page of the list begins after the last task of this one, so the last task must still exist then.
+    yield bit(waiting.slice(0, -1));
+    waiting = waiting.slice(-1);
+  }
+  yield bit(waiting);
+}
+
+/** @returns those that were pruned: a dead letter may have been retried meanwhile */
+async function pruneTogether({ backend }: Services, request: PruneRequest, tasks: readonly Task[]): Promise<Task[]> {
+  if (tasks.length === 0) return [];
+  const { before, keep_dead, remember } = request;
+  const command = { type: 'prune', before, keep_dead, remember } as const;
+  const outcomes = await backend.commit(tasks.map(({ id }) => ({ task_id: id, command })));
+  return tasks.filter((_, n) => outcomes[n]!.changed);
+}
+
+/** The tasks whose evidence open tasks refer to. */
+class References {
+  readonly #services: Services;
+  #ids: ReadonlySet<string> = new Set();
+  /** By the monotonic clock. */
+  #readAt = -Infinity;
+
+  constructor(services: Services) {
+    this.#services = services;
+  }
+
+  async ids(): Promise<ReadonlySet<string>> {
+    const { backend, monotonic } = this.#services;
+    if (monotonic() < this.#readAt + READ_AGAIN) return this.#ids;
+    const ids = new Set<string>();
+    for await (const task of everyTask(backend, { statuses: ['queued', 'scheduled', 'working'] }))
+      for (const id of referredIds(task)) ids.add(id);
+    this.#readAt = monotonic();
+    return (this.#ids = ids);
+  }
+}
+
+/** The result messages that nobody has collected. Each queue is read once. */
+class Messages {
+  readonly #services: Services;
+  readonly #ids = new Map<string, ReadonlySet<string>>();
+
+  constructor(services: Services) {
+    this.#services = services;
+  }
+
+  /** The ids of those of the tasks that have one. */
+  async uncollected(tasks: readonly Task[]): Promise<ReadonlySet<string>> {
+    const ids = new Set<string>();
+    for (const { id, envelope } of tasks) if ((await this.#in(envelope.reply_to)).has(id)) ids.add(id);
+    return ids;
+  }
+
+  async #in(queue: string): Promise<ReadonlySet<string>> {
+    const known = this.#ids.get(queue);
+    if (known) return known;
+    const ids = new Set((await this.#services.backend.inbox(queue, ALL)).map(({ id }) => id));
+    this.#ids.set(queue, ids);
+    return ids;
+  }
+}
+
+function sumOf(tasks: readonly Task[]): Omit<Pruning, 'messages' | 'referred'> {
+  const evidence = tasks.flatMap(ownEvidence);
+  return {
+    tasks: tasks.length,
+    dead_letters: tasks.filter(isDead).length,
+    files: evidence.length,
+    bytes: evidence.reduce((sum, { size }) => sum + size, 0),
+  };
+}
+
+function add(a: Pruning, b: Pruning): Pruning {
+  return {
+    tasks: a.tasks + b.tasks,
+    dead_letters: a.dead_letters + b.dead_letters,
+    messages: a.messages + b.messages,
+    files: a.files + b.files,
+    bytes: a.bytes + b.bytes,
+    referred: a.referred + b.referred,
+  };
+}

@@ -1,0 +1,52 @@
+import * as z from 'zod/mini';
+import { prune, type Pruning } from '../../app/prune/prune.ts';
+import { prunePolicy } from '../../app/workspace/config.ts';
+import { AgentqError } from '../../core/errors.ts';
+import { duration, parseFlags, rememberedSpan } from '../input/flags.ts';
+import type { Output } from '../output/schemas.ts';
+import type { Define } from '../verb.ts';
+
+const Flags = z.object({
+  olderThan: z.optional(duration()),
+  keepDead: z.optional(z.boolean()),
+  remember: z.optional(rememberedSpan()),
+  dryRun: z.optional(z.boolean()),
+});
+
+export const define: Define = (command, context) =>
+  command
+    .option('--older-than <duration>', 'tasks whose last change is older, such as 30d (default: as in config.json)')
+    .option('--keep-dead', 'keep dead letters')
+    .option('--remember <duration>', 'how long their ids stay known (default: 365d)')
+    .option('--dry-run', 'only count what would be removed')
+    .addHelpText('after', HELP)
+    .action(async (options) => {
+      const { olderThan, keepDead, remember, dryRun = false } = parseFlags(Flags, options);
+      const cli = context();
+      const services = await cli.services();
+      const policy = prunePolicy(services.workspace.config);
+      const age = olderThan ?? policy.olderThan;
+      if (age === undefined)
+        throw new AgentqError('usage', 'no age is given', 'agentq prune --older-than 30d --dry-run');
+      const request = {
+        before: services.backend.now - age,
+        keep_dead: keepDead ?? policy.keepDead,
+        remember: remember ?? policy.remember,
+        dryRun,
+      };
+      const sum = await prune(services, request, ({ tasks }) => cli.io.progress(`pruned ${tasks} tasks`));
+      cli.io.progress('');
+      if (cli.io.json) cli.io.data({ dry_run: dryRun, ...sum } satisfies Output<'prune'>);
+      else cli.io.line(describe(sum, dryRun));
+    });
+
+function describe({ tasks, dead_letters, messages, files, bytes, referred }: Pruning, dryRun: boolean): string {
+  const what = `${tasks} tasks (${dead_letters} dead letters, ${messages} with uncollected messages), ${files} files, ${bytes} bytes`;
+  const stay = referred === 0 ? '' : `; ${referred} tasks stay: open tasks refer to their evidence`;
+  return `${dryRun ? 'would prune' : 'pruned'} ${what}${stay}`;
+}
+
+const HELP = `
+It removes finished tasks with their history, their evidence and their uncollected result messages. Dead letters go
+too, unless --keep-dead is given. Tasks stay whose evidence an open task refers to. The removed ids stay known, so that
+a late repeat of a submit makes no second task. Work can continue meanwhile.`;
