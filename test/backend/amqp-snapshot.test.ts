@@ -110,6 +110,21 @@ describe('a machine that begins with a snapshot', () => {
     expect(await answers((await newMachine(withSnapshots())).backend)).toEqual(await answers(whole.backend));
   });
 
+  test('prunes tasks whose content is in a chunk, and hands on what is known of them', async () => {
+    const whole = await newMachine(harness.options());
+    const filled = await newMachine(withSnapshots());
+    const ids = ['t1500', 't1501', 't20'];
+    const prune = { type: 'prune', before: harness.clock.now() + 1, keep_dead: false, remember: 1e9 } as const;
+    await filled.backend.commit(ids.map((id) => ({ task_id: id, command: prune })));
+    expect(await answers(whole.backend)).toEqual(await answers(filled.backend));
+    expect(await idsOf(whole.backend.prunedEvidence(10))).toEqual(ids);
+    expect(await filled.backend.snapshot!()).toBe(true);
+    const next = await newMachine(withSnapshots());
+    expect(next.absent).toBeGreaterThan(0);
+    for (const id of ids) await refused(next.backend, submit(id), 'conflict');
+    expect(await idsOf(next.backend.prunedEvidence(10))).toEqual(ids);
+  });
+
   test('writes the next snapshot with the same chunks', async () => {
     const before = { bases: bases(), chunks: chunks() };
     const { backend } = await newMachine(withSnapshots());
