@@ -62,7 +62,6 @@ export async function prune(
 export async function* pruneInBits(services: Services, request: PruneRequest): AsyncGenerator<Pruning> {
   const { backend, store } = services;
   await store.attend();
-  if (!request.dryRun) await removeEvidence(services);
   const messages = new Messages(services);
   const references = new References(services);
   let waiting: Task[] = [];

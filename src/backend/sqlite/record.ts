@@ -8,6 +8,9 @@ import { findPruned, prune } from '../projection/pruned.ts';
 import { change, findRow, insert, type Row } from '../projection/rows.ts';
 import { appendThingEvent, findThing, writeThing } from '../projection/things.ts';
 
+/** Found by the events of the task, because a queue may hold many messages. */
+const WITHDRAW = 'DELETE FROM messages WHERE queue = ? AND event IN (SELECT seq FROM events WHERE task = ?)';
+
 /**
  * Folds the events of one decision, appends them and what follows from them to the log, and writes the state that
  * results. A result message that is due is added to its mailbox; one that no longer holds, and was not read yet, is
@@ -43,8 +46,7 @@ export function record(
       continue;
     }
     const n = find(id)?.n;
-    if (isPruned(after)) prune(db, n, after);
-    else numbers.set(id, n === undefined ? insert(db, after) : change(db, n, after));
+    if (!isPruned(after)) numbers.set(id, n === undefined ? insert(db, after) : change(db, n, after));
   }
   const places = new Map<LogEvent, number>();
   for (const event of applied.events) {
@@ -60,7 +62,10 @@ export function record(
     const queue = task.envelope.reply_to;
     if (state === 'due')
       db.run('INSERT INTO messages (event, queue, task) VALUES (?, ?, ?)', places.get(cause)!, queue, n);
-    else db.run('DELETE FROM messages WHERE queue = ? AND task = ?', queue, n);
+    else db.run(WITHDRAW, queue, n);
+  }
+  for (const thing of applied.things) {
+    if (isTask(thing) && isPruned(thing.after)) prune(db, find(thing.id)?.n, thing.after);
   }
   return applied;
 }
