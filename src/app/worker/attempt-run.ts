@@ -71,7 +71,9 @@ export class AttemptRun {
     const { backend } = this.#services;
     let task: Task | undefined;
     try {
-      task = await (rung ? backend.lastKnown(this.id) : backend.task(this.id));
+      task = rung ? await backend.lastKnown(this.id) : undefined;
+      // A cache that is being rebuilt may still be at an earlier state: only the log can end the child.
+      if (holdOf(task, this.#attempt) !== 'held') task = await backend.task(this.id);
     } catch (error) {
       // The outage was already reported.
       if (!isAway(error)) this.#options.warn(`${this.id}: ${(error as Error).message}; checking again later`);
