@@ -41,7 +41,7 @@ export interface ArtifactStore {
   /**
    * Removes a file that `put` has just created, because the change that refers to it was refused.
    * @param isRecorded is called when no other `put` of the same content can rely on the file any more; if it returns
-   *   true, the file is restored
+   *   true, or throws, the file is restored
    */
   discard(stored: Stored, isRecorded?: () => Promise<boolean>): Promise<void>;
   /** Removes files that no task needs. A missing file is no error. @throws AgentqError `storage` */

@@ -179,6 +179,14 @@ describe.each(Object.entries(stores))('a store %s', (_, harness) => {
       });
       expect(await store.check(stored.evidence)).toBeUndefined();
     });
+
+    test('keeps what may be recorded because the queue cannot be asked', async () => {
+      const { store } = await made();
+      const stored = await put(store, PATH, 'result', bytes('content'));
+      const away = new Error('the broker is away');
+      await expect(store.discard(stored, () => Promise.reject(away))).rejects.toBe(away);
+      expect(await store.check(stored.evidence)).toBeUndefined();
+    });
   });
 
   describe('remove', () => {

@@ -126,7 +126,12 @@ export class FarStore implements ArtifactStore {
   async discard({ evidence, created, file }: Stored, isRecorded = async () => false): Promise<void> {
     if (!created) return;
     await this.#ask(this.refOf(evidence.path), { method: 'DELETE' });
-    if (await isRecorded()) await this.#send(evidence, file);
+    let kept = true;
+    try {
+      kept = await isRecorded();
+    } finally {
+      if (kept) await this.#send(evidence, file);
+    }
   }
 
   async remove(paths: readonly string[]): Promise<void> {

@@ -10,8 +10,7 @@ const CLOSE_TIMEOUT = 1_000;
 
 /** One connection, from its beginning to its end, and the channels on it. */
 export class BrokerConnection {
-  /** When the previous connection was lost, if there was one: ms since 1970. */
-  readonly outageStart: number | undefined;
+  #outageStart: number | undefined;
   readonly #model: ChannelModel;
   readonly #activity: BrokerActivity;
   readonly #waiting = new Set<(error: Error) => void>();
@@ -19,10 +18,11 @@ export class BrokerConnection {
   #blocked: string | undefined;
   #publisher: Promise<Publisher> | undefined;
 
+  /** @param outageStart when the previous connection was lost, if there was one: ms since 1970 */
   constructor(model: ChannelModel, outageStart: number | undefined) {
     this.#model = model;
     this.#activity = new BrokerActivity(model);
-    this.outageStart = outageStart;
+    this.#outageStart = outageStart;
     model.on('blocked', (reason: string) => (this.#blocked = reason));
     model.on('unblocked', () => (this.#blocked = undefined));
     model.on('close', (error?: Error) => {
@@ -41,6 +41,16 @@ export class BrokerConnection {
       this.#waiting.add(reject);
       work.then(resolve, reject).finally(() => this.#waiting.delete(reject));
     });
+  }
+
+  /** When the outage before this connection began, as long as the log does not contain it: ms since 1970. */
+  get outageStart(): number | undefined {
+    return this.#outageStart;
+  }
+
+  /** The log contains the outage: a later reader on this connection must not record it again. */
+  outageIsRecorded(): void {
+    this.#outageStart = undefined;
   }
 
   /** Calls back when the broker accepts no messages, because it is short of memory or disk. */

@@ -239,6 +239,7 @@ export class Log {
         if (!isRefused(error)) throw error;
       });
     }
+    connection.outageIsRecorded();
     this.#client.outageIsRecorded();
   }
 
