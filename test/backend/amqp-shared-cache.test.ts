@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { Backend } from '../../src/backend/backend.ts';
+import type { Backend, Watch } from '../../src/backend/backend.ts';
 import { startProxy } from '../broker/tcp-proxy.ts';
 import { claimed, done, ROLE, submit } from './contract/say.ts';
 import { makeAmqpHarness } from './support/amqp-harness.ts';
@@ -17,11 +17,15 @@ async function setUp() {
   const url = new URL(harness.url);
   const proxy = await startProxy(Number(url.port));
   onTestFinished(() => proxy.close());
-  const count = { delivered: 0 };
+  const count = { delivered: 0, outages: 0 };
   proxy.onMethod = (direction, method) => {
     if (direction === 'down' && method === 'basic.deliver') count.delivered++;
   };
   url.port = String(proxy.port);
+  proxy.onData = (direction, chunk) => {
+    if (direction === 'up') count.outages += chunk.toString('latin1').split('"away":').length - 1;
+    return 'pass';
+  };
   const options = harness.options({}, url.href);
   const [one, two] = [await harness.openWith(options), await harness.openWith(options)];
   const other = await harness.openWith(harness.options());
@@ -30,11 +34,28 @@ async function setUp() {
     for (let left = tasks; left > 0; left--) await done(other, submit(`t${++submitted}`));
     return `t${submitted}`;
   };
-  return { one, two, count, submits, dir: options.dir };
+  return { one, two, count, submits, dir: options.dir, proxy, clock: harness.clock };
 }
 
 async function knows(backend: Backend, id: string): Promise<void> {
   await expect.poll(async () => (await backend.lastKnown(id))?.id, PATIENCE).toBe(id);
+}
+
+/** Elects another life of this process, which reads nothing. */
+function electAnother(dir: string): void {
+  const file = readdirSync(dir).find((name) => name.endsWith('.db'))!;
+  using db = new DatabaseSync(join(dir, file));
+  db.exec(`INSERT OR REPLACE INTO reader VALUES (1, '${hostname()} ${process.pid} another')`);
+}
+
+/** Resolves when the process does not read the log itself: a new entry does not ring. */
+async function untilResting(watch: Watch, submits: (tasks: number) => Promise<string>): Promise<void> {
+  await expect
+    .poll(async () => {
+      await submits(1);
+      return await watch.wait(1_000);
+    }, PATIENCE)
+    .toBe(false);
 }
 
 describe('processes that share a cache', () => {
@@ -77,23 +98,28 @@ describe('processes that share a cache', () => {
     const { one, submits, dir } = await setUp();
     using watch = one.watch({ role: ROLE });
     await knows(one, await submits(1));
-    // Another life of this process, which reads nothing.
-    using db = new DatabaseSync(
-      join(
-        dir,
-        readdirSync(dir).find((name) => name.endsWith('.db'))!,
-      ),
-    );
-    db.exec(`INSERT OR REPLACE INTO reader VALUES (1, '${hostname()} ${process.pid} another')`);
-    await expect
-      .poll(async () => {
-        await watch.wait(300);
-        const last = await submits(1);
-        const known = await one.lastKnown(last);
-        return known === undefined;
-      }, PATIENCE)
-      .toBe(true);
+    electAnother(dir);
+    await untilResting(watch, submits);
     expect(await one.task(await submits(1))).toMatchObject({ status: 'queued' });
     expect((await claimed(one)).status).toBe('working');
+  });
+
+  test('record an outage once, also when one of them reads the log again on the same connection', async () => {
+    const { one, submits, dir, proxy, clock, count } = await setUp();
+    using watch = one.watch({ role: ROLE });
+    await knows(one, await submits(1));
+    await claimed(one);
+    await proxy.cut();
+    await expect.poll(() => one.away, PATIENCE).toBe(true);
+    clock.advance(60_000);
+    await proxy.heal();
+    await knows(one, await submits(1));
+    await expect.poll(() => count.outages, PATIENCE).toBe(1);
+    electAnother(dir);
+    await untilResting(watch, submits);
+    // The first answer may come from the cache while the new reader starts; the second waits for that reader.
+    await one.task(await submits(1));
+    await one.task(await submits(1));
+    expect(count.outages).toBe(1);
   });
 });
