@@ -8,6 +8,7 @@ import {
   complete,
   done,
   envelope,
+  fail,
   idsOf,
   MINUTE,
   nothingToClaim,
@@ -129,6 +130,20 @@ describe('a token', () => {
     expect((await nothingToClaim(there)).next_due! - harness.clock.now()).toBeLessThanOrEqual(SECOND);
     await hand.put(queue, content, properties);
     expect((await claimed(there)).id).toBe('a');
+  });
+
+  test('of a delay that was over before it was sent stays until a worker claims it', async () => {
+    const { harness, hand, queue, open } = await setUp();
+    const [here, there] = [await open(), await open()];
+    await done(here, submit('a'));
+    await claimed(here);
+    const backoff = { base: SECOND, factor: 1, max: SECOND, jitter: 0 };
+    const at = harness.clock.now();
+    harness.clock.advance(10 * SECOND);
+    // As a result is reported after an outage.
+    await done(here, { ...fail('a', 1, { backoff }), at });
+    expect((await oneOf(hand, queue)).properties.expiration).toBeUndefined();
+    expect(await claimed(there)).toMatchObject({ id: 'a', lease: { attempt: 2 } });
   });
 
   test('is one worker’s where many ask at once', async () => {

@@ -102,7 +102,8 @@ export class MessageRelay {
     const now = this.#options.clock();
     await Promise.all(
       tasks.map((task) => {
-        const ttl = nextDue(task);
+        // Only a queued task can expire. The next date of a scheduled one is the end of its delay, which is over.
+        const ttl = task.status === 'queued' ? nextDue(task) : undefined;
         const left = ttl === undefined ? undefined : Math.max(1, ttl - now);
         return this.#send(tokenMessage(this.#names, this.#log.newId(), submissionOf(task), 0, left));
       }),
