@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -121,5 +121,28 @@ describe('processes that share a cache', () => {
     await one.task(await submits(1));
     await one.task(await submits(1));
     expect(count.outages).toBe(1);
+  });
+
+  test('ring every bell when another of them begins to read', async () => {
+    const { one, submits, dir } = await setUp();
+    using watch = one.watch({ role: ROLE });
+    await knows(one, await submits(1));
+    electAnother(dir);
+    await untilResting(watch, submits);
+    const bell = join(dir, 'bells', 'role-elsewhere');
+    writeFileSync(bell, '');
+    await one.task(await submits(1));
+    await expect.poll(() => statSync(bell).size, PATIENCE).toBe(1);
+  });
+
+  test('look again after each new connection', async () => {
+    const { one, submits, proxy } = await setUp();
+    using watch = one.watch({ role: ROLE });
+    await knows(one, await submits(1));
+    await proxy.cut();
+    await expect.poll(() => one.away, PATIENCE).toBe(true);
+    await watch.wait(0);
+    await proxy.heal();
+    expect(await watch.wait(PATIENCE.timeout)).toBe(true);
   });
 });

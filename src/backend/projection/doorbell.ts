@@ -7,6 +7,7 @@ import {
   type FSWatcher,
   mkdirSync,
   openSync,
+  readdirSync,
   statSync,
   watch,
   writeSync,
@@ -47,8 +48,21 @@ export class Doorbell {
   }
 
   ring(topic: Topic): void {
+    this.#ring(nameOf(topic));
+  }
+
+  /** Rings for every topic that a process has ever waited for. */
+  ringAll(): void {
     try {
-      const bell = this.#bell(nameOf(topic));
+      for (const name of readdirSync(this.#dir)) this.#ring(name);
+    } catch {
+      // As for a ring that is lost.
+    }
+  }
+
+  #ring(name: string): void {
+    try {
+      const bell = this.#bell(name);
       if (bell !== undefined) writeSync(bell, '.', 0);
     } catch {
       // Waiting processes see the change at their next slow check.

@@ -48,6 +48,8 @@ export class LogFollower {
   /** Whether changes ring. */
   #live = false;
   #resting: BrokerConnection | undefined;
+  /** The last reader that was attached, of this connection or an earlier one. */
+  #reader: LogReader | undefined;
   #wake: () => void = () => {};
 
   constructor(parts: FollowerParts) {
@@ -60,7 +62,11 @@ export class LogFollower {
 
   /** Follows the log as long as a caller waits, and continues after each loss of the connection. */
   async follow(): Promise<void> {
-    if (this.#following) return;
+    if (this.#following) {
+      // The caller may wait for a topic that this process has not listened for yet.
+      if (this.#resting) this.#parts.doorbell.listen();
+      return;
+    }
     this.#following = true;
     while (this.#isWanted) {
       try {
@@ -82,22 +88,20 @@ export class LogFollower {
   async #followOn(connection: BrokerConnection): Promise<void> {
     const { elected, doorbell, listeners, readers } = this.#parts;
     void connection.lost.then(() => this.#wake());
-    let reader: LogReader | undefined;
     let rested: boolean | undefined;
     while (this.#isWanted && !connection.closed) {
       const rests = !elected.stand() && doorbell.listen();
       const changes = rests !== rested;
-      if (changes || !rests) {
-        const current = await readers.on(connection);
-        if (current !== reader) current.failed.catch(() => this.#wake());
-        reader = current;
-        await reader.attached;
-      }
+      if (!rests) this.#resting = undefined;
+      const before = this.#reader;
+      if (changes || !rests) await this.#attach(await readers.on(connection));
       this.#resting = rests ? connection : undefined;
       this.#live = true;
       if (rests) await readers.stopIdle(connection);
-      // A ring may have come between the end of one way to hear it and the beginning of the other.
-      if (changes && rested !== undefined) listeners.ringAll();
+      else if (changes) doorbell.ringAll();
+      // A ring may have been lost between the end of one way to hear it and the beginning of the other, and the cache
+      // may hold entries of that time already.
+      if (before && (changes || before !== this.#reader)) listeners.ringAll();
       rested = rests;
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, CHECK).unref();
@@ -107,6 +111,12 @@ export class LogFollower {
         };
       });
     }
+  }
+
+  async #attach(reader: LogReader): Promise<void> {
+    if (reader !== this.#reader) reader.failed.catch(() => this.#wake());
+    await reader.attached;
+    this.#reader = reader;
   }
 
   /** Another process is elected. */
