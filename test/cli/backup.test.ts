@@ -303,6 +303,11 @@ describe('restore', () => {
     }
   });
 
+  test('is what a queue in the workspace has, and not a snapshot', async ({ q }) => {
+    const error = await q.refused('snapshot');
+    expect(error).toMatchObject({ exit: 2, message: expect.stringContaining('broker') });
+  });
+
   test('names a file that is not there', async ({ q }) => {
     expect(await q.refused('restore', 'b.db')).toMatchObject({ exit: 12 });
   });
