@@ -105,6 +105,28 @@ describe('a coordinator', { timeout: SLOW }, () => {
     await lead.ok('doctor');
   });
 
+  test('may prune, also tasks whose messages go to a queue that it may not read, and no worker may', async () => {
+    const lead = as('coordinator');
+    const [own, other] = [await submitted(), await submitted('r', '--reply-to', 'results.r')];
+    await lead.ok('cancel', own, other);
+    const prune = ['prune', '--older-than', '0'];
+    expect(await as('r').refused(...prune)).toMatchObject({ exit: 26, code: 'denied' });
+    const worker = as('r');
+    worker.configure({ defaults: { backoff: { base: '50ms', max: '100ms' } }, retention: { older_than: '1ms' } });
+    const id = await submitted();
+    await worker.workOff('echo fine');
+    worker.configure({ defaults: { backoff: { base: '50ms', max: '100ms' } } });
+    expect(await lead.ok('result', id)).toBe('fine');
+    const counted = await lead.json<Output<'prune'>>(...prune);
+    expect(counted.tasks).toBeGreaterThanOrEqual(3);
+    for (const one of [own, other, id]) {
+      expect(await as('r').refused('status', one)).toMatchObject({
+        exit: 3,
+        message: expect.stringContaining('was pruned on') as string,
+      });
+    }
+  });
+
   test('may announce a snapshot of the log, and no worker may', async () => {
     expect(await as('r').refused('snapshot')).toMatchObject({ exit: 26, code: 'denied' });
     expect(await as('coordinator').json('snapshot')).toEqual({ written: true });
