@@ -60,7 +60,13 @@ describe('docs/json.md', () => {
 
 describe('docs/limits.md', () => {
   test('tells the limits that hold, in order', () => {
-    const units: Readonly<Record<string, number>> = { KiB: 1024, MiB: 1024 ** 2, s: 1_000, years: 365 * 86_400_000 };
+    const units: Readonly<Record<string, number>> = {
+      KiB: 1024,
+      MiB: 1024 ** 2,
+      s: 1_000,
+      d: 86_400_000,
+      years: 365 * 86_400_000,
+    };
     const documented = rows(read('limits.md')).map(([, value]) => {
       const [amount, unit = ''] = value!.split(' ');
       return Number(amount!.replaceAll(',', '')) * (units[unit] ?? 1);
@@ -77,6 +83,7 @@ describe('docs/limits.md', () => {
       limits.MAX_LIST,
       limits.MAX_CONFIG_BYTES,
       limits.MIN_LEASE,
+      limits.MIN_REMEMBERED,
       LONGEST,
     ]);
   });

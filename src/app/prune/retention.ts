@@ -21,8 +21,9 @@ export class Retention {
   /**
    * Takes the next step if it is time for it. A queue or store that cannot be asked is tried again with the next pass.
    * On a broker only coordinators may prune: other workers try once.
+   * @param warn receives other errors
    */
-  async step(): Promise<void> {
+  async step(warn: (line: string) => void): Promise<void> {
     const { workspace, backend, monotonic } = this.#services;
     const { olderThan, keepDead, remember } = prunePolicy(workspace.config);
     if (olderThan === undefined || monotonic() < this.#next) return;
@@ -36,6 +37,7 @@ export class Retention {
       if (!(error instanceof AgentqError)) throw error;
       this.#pass = undefined;
       this.#next = monotonic() + (isTransient(error) ? PASS : Infinity);
+      if (error.code !== 'denied' && !isAway(error)) warn(`retention: ${error.message}`);
     }
   }
 }

@@ -79,7 +79,7 @@ export class Worker {
     try {
       for (;;) {
         const nextDue = await this.#patiently(() => this.#fill());
-        await this.#retention.step();
+        await this.#retention.step(this.#options.warn);
         if (this.#running.size > 0) this.#lastBusy = monotonic();
         if (this.#running.size === 0 && this.#fault) throw this.#fault;
         const idle = this.#running.size === 0;
