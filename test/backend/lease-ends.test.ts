@@ -31,7 +31,7 @@ function running(lease: { readonly offset: number; readonly clock: string; reado
     return AGED_BEFORE;
   };
   const brokerClock = { agedBefore, ahead: 0 } as unknown as BrokerClock;
-  return { task, asked, ends: new LeaseEnds({ cache, brokerClock, clockId: () => 'here', onAhead: () => {} }) };
+  return { task, asked, cache, ends: new LeaseEnds({ cache, brokerClock, clockId: () => 'here', onAhead: () => {} }) };
 }
 
 test('a lease that this machine granted is over by its own clock, and the broker is not asked', async () => {
@@ -65,4 +65,14 @@ test('a lease that the broker never shows as over ends after its length', async 
   const { task, ends } = running({ offset: AGED_BEFORE, clock: 'there', span: 300 });
   await ends.judge([task]);
   await expect.poll(() => ends.isOver(task), { timeout: 10_000 }).toBe(true);
+});
+
+test('a lease that was over is judged again when it was extended', async () => {
+  const { task, cache, asked, ends } = running({ offset: AGED_BEFORE - 1, clock: 'there', span: 1_000 });
+  await ends.judge([task]);
+  expect(ends.isOver(task)).toBe(true);
+  cache.db.run('UPDATE lease SET span = span + 60000');
+  expect(ends.isOver(task)).toBeUndefined();
+  await ends.judge([task]);
+  expect(asked).toEqual([1, 61]);
 });

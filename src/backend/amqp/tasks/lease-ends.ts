@@ -83,7 +83,7 @@ export class LeaseEnds {
   }
 }
 
-/** The same for a lease until it is renewed. */
-function keyOf({ id }: Task, { offset }: Lease): string {
-  return `${offset} ${id}`;
+/** The same for a lease until it is renewed, or extended by the length of an outage: that changes only its span. */
+function keyOf({ id }: Task, { offset, span }: Lease): string {
+  return `${offset} ${span} ${id}`;
 }
