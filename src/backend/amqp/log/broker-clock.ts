@@ -51,7 +51,9 @@ export class BrokerClock {
    */
   async agedBefore(seconds: number): Promise<number> {
     const { second, last } = await this.#marked();
-    this.#ahead = await this.#behindBy(this.#ahead, (by) => this.#reached(second - by, last));
+    // The clock of this machine may have been set right since.
+    const least = (await this.#reached(second, last)) ? 0 : Math.max(1, this.#ahead);
+    this.#ahead = least && (await this.#behindBy(least, (by) => this.#reached(second - by, last)));
     return await this.#firstSince(second - this.#ahead - seconds);
   }
 
@@ -63,7 +65,10 @@ export class BrokerClock {
     const quick = await this.#marked();
     const within =
       (await this.#reached(quick.second, quick.last)) && !(await this.#reached(quick.until + 1, quick.last));
-    if (within) return 0;
+    if (within) {
+      this.#ahead = 0;
+      return 0;
+    }
     // Dates are in whole seconds: a marker at the beginning of a second tells the difference best.
     await pause(TOLERATED - (this.#parts.clock() % TOLERATED));
     const { second, until, last } = await this.#marked();
