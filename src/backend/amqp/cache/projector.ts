@@ -136,8 +136,9 @@ export class Projector {
       const rightful = role === undefined || first.task.envelope.to === role;
       return rightful && this.#adopt(entry, first);
     }
+    const isDuplicate = this.#outcomeOf(entry.id) !== undefined;
     const accepted = this.#apply(entry.id, author, entry.events, role);
-    if (accepted) this.#leases.grant(entry.events, this.#offset, entry.clock);
+    if (accepted && !isDuplicate) this.#leases.grant(entry.events, this.#offset, entry.clock);
     return accepted;
   }
 
@@ -160,9 +161,14 @@ export class Projector {
     noteSent(this.#db, this.#find(id)!.n, ending);
   }
 
+  /** Whether an entry that was folded before was accepted; undefined if it is new. */
+  #outcomeOf(id: string): { readonly accepted: number } | undefined {
+    return this.#db.get<{ accepted: number }>('SELECT accepted FROM entry WHERE id = ?', id);
+  }
+
   /** @param role the role whose tasks the entry may change; undefined for all */
   #apply(id: string, author: Author, events: readonly LogEvent[], role?: string): boolean {
-    const known = this.#db.get<{ accepted: number }>('SELECT accepted FROM entry WHERE id = ?', id);
+    const known = this.#outcomeOf(id);
     if (known) return known.accepted === 1;
     const rightful = role === undefined || this.#rolesOf(events).every((one) => one === role);
     const displaced = author === 'coordinator' ? this.#displacedBy(events) : new Set<string>();
