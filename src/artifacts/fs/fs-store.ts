@@ -122,8 +122,14 @@ export class FsStore implements ArtifactStore {
     const file = join(storeFolder(this.#root, dirname(evidence.path)), basename(evidence.path));
     const aside = temporaryName(file);
     renameSync(file, aside);
-    if (await isRecorded()) place(aside, file);
-    rmSync(aside, { force: true });
+    // If the question fails, the file may be recorded.
+    let kept = true;
+    try {
+      kept = await isRecorded();
+    } finally {
+      if (kept) place(aside, file);
+      rmSync(aside, { force: true });
+    }
   }
 
   async remove(paths: readonly string[]): Promise<void> {
