@@ -3,14 +3,14 @@ import { prunePolicy } from '../workspace/config.ts';
 import type { Services } from '../workspace/services.ts';
 import { type Pruning, pruneInBits } from './prune.ts';
 
-/** The least time between two steps, and between two passes, in ms. */
+/** The least time between two steps, and between two rounds, in ms. */
 const STEP = 5_000;
-const PASS = 3_600_000;
+const ROUND = 3_600_000;
 
 /** The `retention` of the workspace: a worker prunes a few tasks at a time, between its own tasks. */
 export class Retention {
   readonly #services: Services;
-  #pass: AsyncGenerator<Pruning> | undefined;
+  #round: AsyncGenerator<Pruning> | undefined;
   /** By the monotonic clock. */
   #next = 0;
 
@@ -19,7 +19,7 @@ export class Retention {
   }
 
   /**
-   * Takes the next step if it is time for it. A queue or store that cannot be asked is tried again with the next pass.
+   * Takes the next step if it is time for it. A queue or store that cannot be asked is tried again with the next round.
    * On a broker only coordinators may prune: other workers try once.
    * @param warn receives other errors
    */
@@ -28,15 +28,15 @@ export class Retention {
     const { olderThan, keepDead, remember } = prunePolicy(workspace.config);
     if (olderThan === undefined || monotonic() < this.#next) return;
     const limit = { before: backend.now - olderThan, keep_dead: keepDead };
-    this.#pass ??= pruneInBits(this.#services, { ...limit, remember, dryRun: false });
+    this.#round ??= pruneInBits(this.#services, { ...limit, remember, dryRun: false });
     try {
-      const { done } = await this.#pass.next();
-      this.#next = monotonic() + (done ? PASS : STEP);
-      if (done) this.#pass = undefined;
+      const { done } = await this.#round.next();
+      this.#next = monotonic() + (done ? ROUND : STEP);
+      if (done) this.#round = undefined;
     } catch (error) {
       if (!(error instanceof AgentqError)) throw error;
-      this.#pass = undefined;
-      this.#next = monotonic() + (isTransient(error) ? PASS : Infinity);
+      this.#round = undefined;
+      this.#next = monotonic() + (isTransient(error) ? ROUND : Infinity);
       if (error.code !== 'denied' && !isAway(error)) warn(`retention: ${error.message}`);
     }
   }
