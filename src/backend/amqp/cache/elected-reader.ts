@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { isRunning } from '../../../files/leftovers.ts';
 import type { Cache } from './cache.ts';
 
 /**
@@ -47,10 +48,5 @@ export class ElectedReader {
 
 function isAlive(name: string): boolean {
   const [host, pid] = name.split(' ');
-  if (host !== hostname()) return false;
-  try {
-    return process.kill(Number(pid), 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+  return host === hostname() && isRunning(Number(pid));
 }

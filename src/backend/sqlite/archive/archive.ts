@@ -1,8 +1,9 @@
-import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { AgentqError } from '../../../core/errors.ts';
 import { decide } from '../../../core/task/decide.ts';
 import { syncName } from '../../../files/durable-file.ts';
+import { removeLeftovers } from '../../../files/leftovers.ts';
 import { rules } from '../../../core/log/rules.ts';
 import type { Archive, Restored } from '../../archive.ts';
 import type { BackendOptions } from '../../options.ts';
@@ -56,7 +57,7 @@ export class SqliteArchive implements Archive {
   }
 
   load(file: string): SqliteCopy {
-    removeLeftovers(this.#options.dir);
+    removeLeftovers(this.#options.dir, SCRATCH);
     return whole(SqliteCopy.of(file, this.#scratch, this.#options.fileMode), file);
   }
 
@@ -124,23 +125,6 @@ function whole(copy: SqliteCopy, source: string): SqliteCopy {
     `${source} is damaged in ${wrong.length} places: ${subject}: ${problem}`,
     'keep it as it is, and look for another backup',
   );
-}
-
-/** Removes the files that killed restores have left. */
-function removeLeftovers(dir: string): void {
-  for (const name of readdirSync(dir)) {
-    const pid = name.startsWith(SCRATCH) ? Number.parseInt(name.slice(SCRATCH.length)) : process.pid;
-    if (pid !== process.pid && !isRunning(pid)) rmSync(join(dir, name), { force: true });
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
-  }
 }
 
 /**
