@@ -61,7 +61,18 @@ export function openLog(
   const { snapshots: files, patience } = broker;
   const newId = () => newEntryId(clock(), random);
   const snapshots = files && lateSnapshots({ cache, names, files, patience, newId, clock });
-  const log = new Log(client, cache, names, listeners, clock, random, grace, clockId, openFollower, snapshots);
+  const log = new Log({
+    client,
+    cache,
+    names,
+    listeners,
+    clock,
+    newId,
+    outageGrace: grace,
+    clockId,
+    openFollower,
+    snapshots,
+  });
   const brokerClock = new BrokerClock({ client, names, log, cache, clock });
   const clockCheck = new ClockCheck(brokerClock, { machine: broker.machine, say });
   const leaseEnds = new LeaseEnds({ cache, brokerClock, clockId, onAhead: () => clockCheck.begin() });

@@ -4,7 +4,6 @@ import { type Listeners, nameOf } from '../../projection/listeners.ts';
 import { confirmedAndSeen, notShown, RESEND } from './confirmed-and-seen.ts';
 import { type OutageGrace, outageNotes } from '../cache/outages.ts';
 import type { Cache, Folded } from '../cache/cache.ts';
-import { newEntryId } from '../wire/entry-id.ts';
 import { interestOf } from './interest.ts';
 import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
 import { isRefused, unbound } from '../connection/broker-error.ts';
@@ -26,6 +25,23 @@ export interface Publishing extends Under {
   readonly onSent?: (() => void) | undefined;
 }
 
+export interface LogOptions {
+  readonly client: ReconnectingClient;
+  readonly cache: Cache;
+  readonly names: Names;
+  readonly listeners: Listeners;
+  /** ms since 1970. */
+  readonly clock: () => number;
+  /** Returns the id of a new entry. */
+  readonly newId: () => string;
+  readonly outageGrace: OutageGrace;
+  /** The id of the clock of this machine. */
+  readonly clockId: () => string;
+  /** Called when a caller first waits for new entries. */
+  readonly openFollower: (readers: LogReaders) => Promise<LogFollower>;
+  readonly snapshots: SnapshotSource | undefined;
+}
+
 /**
  * The log is the only truth: an appended entry has happened when it has appeared in the log and was folded into the
  * cache. Only then is it known whether it took effect.
@@ -35,49 +51,35 @@ export class Log {
   readonly #cache: Cache;
   readonly #names: Names;
   readonly #clock: () => number;
-  readonly #random: () => number;
   readonly #listeners: Listeners;
+  readonly #outageGrace: OutageGrace;
+  readonly #clockId: () => string;
+  readonly #snapshots: SnapshotSource | undefined;
+  readonly #openFollower: LogOptions['openFollower'];
+  /** Returns the id of a new entry. */
+  readonly newId: () => string;
   readonly #readers = new LogReaders((connection) => this.#startReading(connection));
-  readonly #openFollower: (readers: LogReaders) => Promise<LogFollower>;
   #opening: Promise<LogFollower> | undefined;
   #follower: LogFollower | undefined;
   /** The ids of the entries that this process is appending. */
   readonly #own = new Set<string>();
   /** The roles that this process works for. */
   readonly #roles = new Set<string>();
-  readonly #outageGrace: OutageGrace;
-  readonly #clockId: () => string;
-  readonly #snapshots: SnapshotSource | undefined;
   /** A marker that later calls may share. */
   #unsentMarker: Promise<void> | undefined;
   #closed = false;
 
-  constructor(
-    client: ReconnectingClient,
-    cache: Cache,
-    names: Names,
-    listeners: Listeners,
-    clock: () => number,
-    random: () => number,
-    outageGrace: OutageGrace,
-    clockId: () => string,
-    openFollower: (readers: LogReaders) => Promise<LogFollower>,
-    snapshots?: SnapshotSource,
-  ) {
-    this.#snapshots = snapshots;
-    this.#clockId = clockId;
-    this.#openFollower = openFollower;
-    this.#outageGrace = outageGrace;
-    this.#client = client;
-    this.#cache = cache;
-    this.#names = names;
-    this.#listeners = listeners;
-    this.#clock = clock;
-    this.#random = random;
-  }
-
-  newId(): string {
-    return newEntryId(this.#clock(), this.#random);
+  constructor(options: LogOptions) {
+    this.#client = options.client;
+    this.#cache = options.cache;
+    this.#names = options.names;
+    this.#clock = options.clock;
+    this.#listeners = options.listeners;
+    this.#outageGrace = options.outageGrace;
+    this.#clockId = options.clockId;
+    this.#snapshots = options.snapshots;
+    this.#openFollower = options.openFollower;
+    this.newId = options.newId;
   }
 
   /**
@@ -135,12 +137,17 @@ export class Log {
     }
   }
 
+  /** An entry that says nothing: it shows how far the log has been read. */
+  #marker(id = this.newId()): Publication {
+    return noteMessage(this.#names, id, this.#clock(), {});
+  }
+
   /**
    * Resolves when a marker has appeared: every message that was confirmed before comes before it, if it reaches the log
    * at all.
    */
   async #marked(connection: BrokerConnection, reader: LogReader): Promise<void> {
-    const marker = noteMessage(this.#names, this.newId(), this.#clock(), {});
+    const marker = this.#marker();
     await Promise.all([reader.appeared(marker.options.messageId), connection.publish(marker)]);
   }
 
@@ -149,7 +156,7 @@ export class Log {
    * new entry shows where its end is.
    */
   async #lookForOtherLog(connection: BrokerConnection, reader: LogReader): Promise<void> {
-    const marker = noteMessage(this.#names, this.newId(), this.#clock(), {});
+    const marker = this.#marker();
     const seen = this.#cache.position();
     const end = await appendAtEnd(connection, this.#names, marker, { patience: this.#client.patience });
     if (reader.verified || end > seen.last) return;
@@ -195,7 +202,7 @@ export class Log {
     const id = this.newId();
     const make = () => {
       this.#unsentMarker = undefined;
-      return noteMessage(this.#names, id, this.#clock(), {});
+      return this.#marker(id);
     };
     await this.append(id, make).finally(() => (this.#unsentMarker = undefined));
   }
