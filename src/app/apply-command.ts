@@ -1,4 +1,4 @@
-import type { Command } from '../core/task/command.ts';
+import type { Command } from '../core/task/decision/command.ts';
 import { AgentqError } from '../core/errors.ts';
 import type { Task } from '../core/task/task.ts';
 import { unknownTask } from './near-ids.ts';

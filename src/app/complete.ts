@@ -1,6 +1,6 @@
 import type { Stored } from '../artifacts/store.ts';
-import type { CommandOf } from '../core/task/command.ts';
-import { type Decision, decide } from '../core/task/decide.ts';
+import type { CommandOf } from '../core/task/decision/command.ts';
+import { type Decision, decide } from '../core/task/decision/decide.ts';
 import { AgentqError, isAway, type Refusal } from '../core/errors.ts';
 import type { Evidence } from '../core/evidence/evidence.ts';
 import { INSISTING, refuseSecret } from '../core/secrets/find-secret.ts';

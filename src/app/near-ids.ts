@@ -1,5 +1,5 @@
 import { AgentqError } from '../core/errors.ts';
-import { describePruned } from '../core/task/pruned.ts';
+import { describePruned } from '../core/task/decision/pruned.ts';
 import type { Services } from './workspace/services.ts';
 
 const CANDIDATES = 200;

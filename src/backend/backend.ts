@@ -1,8 +1,8 @@
 import type { ClockSkew } from '../core/clock-skew.ts';
-import type { Command } from '../core/task/command.ts';
+import type { Command } from '../core/task/decision/command.ts';
 import type { Refusal } from '../core/errors.ts';
 import type { Event } from '../core/task/event.ts';
-import type { Pruned } from '../core/task/pruned.ts';
+import type { Pruned } from '../core/task/decision/pruned.ts';
 import type { Status, Task } from '../core/task/task.ts';
 
 /**

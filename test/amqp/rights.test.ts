@@ -1,7 +1,7 @@
 import amqplib, { type ChannelModel } from 'amqplib';
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { FORMAT } from '../../src/backend/amqp/wire/format.ts';
+import { FORMAT } from '../../src/backend/amqp/wire/message/format.ts';
 import type { Output } from '../../src/cli/output/schemas.ts';
 import { type RabbitMq, startRabbitMq } from '../broker/private-rabbitmq.ts';
 import { BOOTS, newPassword, urlOf } from './private.ts';

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { noteMessage, submitMessage } from '../../src/backend/amqp/wire/encode.ts';
+import { noteMessage, submitMessage } from '../../src/backend/amqp/wire/message/encode.ts';
 import { Names } from '../../src/backend/amqp/wire/names.ts';
 import type { Event } from '../../src/core/task/event.ts';
 import { claimed, complete, done, envelope, submit } from './contract/say.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { FORMAT } from '../../src/backend/amqp/wire/format.ts';
+import { FORMAT } from '../../src/backend/amqp/wire/message/format.ts';
 import type { Backend } from '../../src/backend/backend.ts';
 import {
   ask,

@@ -3,7 +3,7 @@ import { Cache } from '../../src/backend/amqp/cache/cache.ts';
 import type { BrokerClock } from '../../src/backend/amqp/log/broker-clock.ts';
 import { LeaseEnds } from '../../src/backend/amqp/tasks/lease-ends.ts';
 import { insert } from '../../src/backend/projection/rows.ts';
-import { decide } from '../../src/core/task/decide.ts';
+import { decide } from '../../src/core/task/decision/decide.ts';
 import type { Task } from '../../src/core/task/task.ts';
 import { envelope } from './contract/say.ts';
 import { scratchFolder } from './support/scratch.ts';

@@ -1,7 +1,7 @@
 import type { Kind, Rules } from '../../src/core/log/kind.ts';
 import { type LogKinds, type LogRules, rules } from '../../src/core/log/rules.ts';
 import type { AnyEvent, Subject } from '../../src/core/log/subject.ts';
-import { presentTask } from '../../src/core/task/pruned.ts';
+import { presentTask } from '../../src/core/task/decision/pruned.ts';
 
 /** Counts the completed tasks of a role. */
 export interface Counter {

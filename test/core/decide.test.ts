@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Command } from '../../src/core/task/command.ts';
+import type { Command } from '../../src/core/task/decision/command.ts';
 import { MAX_STARTS } from '../../src/core/task/retry.ts';
 import type { Task, TaskIn } from '../../src/core/task/task.ts';
 import {

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { MAX_RECORDED_REFUSALS } from '../../src/core/task/decide.ts';
+import { MAX_RECORDED_REFUSALS } from '../../src/core/task/decision/decide.ts';
 import type { Event } from '../../src/core/task/event.ts';
 import { applyEntry } from '../../src/core/log/apply-entry.ts';
 import { type LogKinds, rules } from '../../src/core/log/rules.ts';
 import { worldOf } from '../../src/core/log/world.ts';
-import { presentTask } from '../../src/core/task/pruned.ts';
+import { presentTask } from '../../src/core/task/decision/pruned.ts';
 import type { Task } from '../../src/core/task/task.ts';
 import { deepFreeze } from './freeze.ts';
 import {

@@ -3,10 +3,10 @@ import { referredIds } from '../../src/core/task/referred-ids.ts';
 import { applyEntry } from '../../src/core/log/apply-entry.ts';
 import { type LogKinds, rules } from '../../src/core/log/rules.ts';
 import { worldOf } from '../../src/core/log/world.ts';
-import type { CommandOf } from '../../src/core/task/command.ts';
-import { decide } from '../../src/core/task/decide.ts';
+import type { CommandOf } from '../../src/core/task/decision/command.ts';
+import { decide } from '../../src/core/task/decision/decide.ts';
 import { Event, isNewerEvent } from '../../src/core/task/event.ts';
-import { evolveKnown, type KnownTask, type Pruned } from '../../src/core/task/pruned.ts';
+import { evolveKnown, type KnownTask, type Pruned } from '../../src/core/task/decision/pruned.ts';
 import { cancel, claim, complete, dismiss, elapse, evidence, fail, ID, MINUTE, retry, story, submit } from './tasks.ts';
 
 const DAY = 86_400_000;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Command, CommandType } from '../../src/core/task/command.ts';
-import { decide } from '../../src/core/task/decide.ts';
+import type { Command, CommandType } from '../../src/core/task/decision/command.ts';
+import { decide } from '../../src/core/task/decision/decide.ts';
 import type { ErrorCode } from '../../src/core/errors.ts';
 import type { EventType } from '../../src/core/task/event.ts';
 import { evolve } from '../../src/core/task/evolve.ts';

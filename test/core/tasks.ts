@@ -1,5 +1,5 @@
-import type { Command, CommandOf } from '../../src/core/task/command.ts';
-import { type Decision, decide } from '../../src/core/task/decide.ts';
+import type { Command, CommandOf } from '../../src/core/task/decision/command.ts';
+import { type Decision, decide } from '../../src/core/task/decision/decide.ts';
 import type { Envelope } from '../../src/core/envelope/envelope.ts';
 import type { Event } from '../../src/core/task/event.ts';
 import type { Evidence } from '../../src/core/evidence/evidence.ts';

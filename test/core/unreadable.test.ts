@@ -1,12 +1,12 @@
-import { presentTask } from '../../src/core/task/pruned.ts';
+import { presentTask } from '../../src/core/task/decision/pruned.ts';
 import { describe, expect, test } from 'vitest';
-import { decide } from '../../src/core/task/decide.ts';
+import { decide } from '../../src/core/task/decision/decide.ts';
 import { Event } from '../../src/core/task/event.ts';
 import { applyEntry } from '../../src/core/log/apply-entry.ts';
 import { rules } from '../../src/core/log/rules.ts';
 import { worldOf } from '../../src/core/log/world.ts';
 import { isDead, type Task } from '../../src/core/task/task.ts';
-import { UNREADABLE, unreadableEvents } from '../../src/core/task/unreadable.ts';
+import { UNREADABLE, unreadableEvents } from '../../src/core/task/decision/unreadable.ts';
 import { dismiss, retry, ROLE, SECOND, T0 } from './tasks.ts';
 
 const WHY = 'a message in agentq.work.implementer that is not a task envelope';

@@ -7,7 +7,7 @@ import { childEnvironment } from '../../src/app/worker/child/child-environment.t
 import { outcomes } from '../../src/app/worker/attempt-report.ts';
 import { URL_PARAMETERS } from '../../src/backend/amqp/connection/broker-url.ts';
 import { topologyOf } from '../../src/backend/amqp/topology/topology.ts';
-import { COMMON_LIMITS, COORDINATOR_LIMITS } from '../../src/backend/amqp/wire/bounded-json.ts';
+import { COMMON_LIMITS, COORDINATOR_LIMITS } from '../../src/backend/amqp/wire/message/bounded-json.ts';
 import { DELAY_LEVELS, Names } from '../../src/backend/amqp/wire/names.ts';
 import { exitCodes } from '../../src/cli/errors/exit-codes.ts';
 import { DriftView, outputs, TaskView } from '../../src/cli/output/schemas.ts';

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import type { Publication } from '../../src/backend/amqp/wire/publication.ts';
+import type { Publication } from '../../src/backend/amqp/wire/message/publication.ts';
 import { makeAmqpHarness } from '../backend/support/amqp-harness.ts';
 import { onClient } from '../backend/support/on-client.ts';
 import { FrameSplitter } from '../broker/amqp-frames.ts';

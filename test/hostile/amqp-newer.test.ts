@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { FORMAT } from '../../src/backend/amqp/wire/format.ts';
+import { FORMAT } from '../../src/backend/amqp/wire/message/format.ts';
 import type { Backend } from '../../src/backend/backend.ts';
 import { claimed, complete, done, envelope, everything, idsOf, ROLE, submit } from '../backend/contract/say.ts';
 import { makeAmqpHarness } from '../backend/support/amqp-harness.ts';

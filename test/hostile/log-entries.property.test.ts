@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Command } from '../../src/core/task/command.ts';
-import { decide } from '../../src/core/task/decide.ts';
+import type { Command } from '../../src/core/task/decision/command.ts';
+import { decide } from '../../src/core/task/decision/decide.ts';
 import { isFinished, type Task } from '../../src/core/task/task.ts';
 import { anyRole, forged, IDS, type Role } from './support/forged.ts';
 import { envelope, type Forged, Machine, MINUTE, PaperLog, reading, SECOND } from './support/paper-log.ts';

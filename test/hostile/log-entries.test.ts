@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { FORMAT } from '../../src/backend/amqp/wire/format.ts';
+import { FORMAT } from '../../src/backend/amqp/wire/message/format.ts';
 import type { Event } from '../../src/core/task/event.ts';
 import type { Task } from '../../src/core/task/task.ts';
 import {

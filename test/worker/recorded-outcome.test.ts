@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Outcome } from '../../src/app/worker/attempt-report.ts';
 import { type Hold, holdOf, recordedOutcome } from '../../src/app/worker/recorded-outcome.ts';
-import type { Command } from '../../src/core/task/command.ts';
+import type { Command } from '../../src/core/task/decision/command.ts';
 import { backoff, cancel, claim, complete, elapse, fail, MINUTE, release, story, submit } from '../core/tasks.ts';
 
 describe('what the queue has recorded about the first attempt', () => {

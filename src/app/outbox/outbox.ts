@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { QueuePlace } from '../../backend/backend.ts';
-import type { CommandOf } from '../../core/task/command.ts';
+import type { CommandOf } from '../../core/task/decision/command.ts';
 import { replaceFile, syncFolder } from '../../files/durable-file.ts';
 import type { Services } from '../workspace/services.ts';
 import type { Workspace } from '../workspace/workspace.ts';

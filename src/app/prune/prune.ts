@@ -1,6 +1,6 @@
 import { isAway, isBrokers } from '../../core/errors.ts';
 import { referredIds } from '../../core/task/referred-ids.ts';
-import { isPrunable, type PruneLimit } from '../../core/task/prunable.ts';
+import { isPrunable, type PruneLimit } from '../../core/task/decision/prunable.ts';
 import { isDead, type Task } from '../../core/task/task.ts';
 import { everyTask } from '../every-task.ts';
 import type { Services } from '../workspace/services.ts';

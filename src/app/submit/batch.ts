@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { AgentqError, isAway } from '../../core/errors.ts';
 import { MAX_BATCH_ROWS, MAX_ROW } from '../../core/limits.ts';
-import { sameSubmit } from '../../core/task/sameness.ts';
+import { sameSubmit } from '../../core/task/decision/sameness.ts';
 import { parseSubmission, type Submission } from '../../core/envelope/submission.ts';
 import { type CurrentFolder, locate } from '../workspace/current-folder.ts';
 import { type Draft, keep, keepAgain, type StagedSubmit, prepare, type Prepared } from './submit.ts';

@@ -1,9 +1,9 @@
 import { extname } from 'node:path';
 import type { ArtifactStore, Piece, Stored } from '../../artifacts/store.ts';
-import type { CommandOf } from '../../core/task/command.ts';
+import type { CommandOf } from '../../core/task/decision/command.ts';
 import type { Request } from '../../backend/backend.ts';
 import { checkEnvelopeSize, type Envelope } from '../../core/envelope/envelope.ts';
-import { decide } from '../../core/task/decide.ts';
+import { decide } from '../../core/task/decision/decide.ts';
 import { AgentqError, type ErrorCode, isAway, MayTakeEffect } from '../../core/errors.ts';
 import { checkName } from '../../core/identifiers.ts';
 import { resultsQueue } from '../../core/envelope/reply-to.ts';

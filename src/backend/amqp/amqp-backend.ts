@@ -1,8 +1,8 @@
 import type { ClockSkew } from '../../core/clock-skew.ts';
-import type { CommandOf } from '../../core/task/command.ts';
-import { decide } from '../../core/task/decide.ts';
+import type { CommandOf } from '../../core/task/decision/command.ts';
+import { decide } from '../../core/task/decision/decide.ts';
 import type { Event } from '../../core/task/event.ts';
-import type { Pruned } from '../../core/task/pruned.ts';
+import type { Pruned } from '../../core/task/decision/pruned.ts';
 import type { Task } from '../../core/task/task.ts';
 import type {
   Backend,
@@ -27,7 +27,7 @@ import { ReconnectingClient } from './connection/reconnecting-client.ts';
 import type { LogBackend } from './log-backend.ts';
 import { Names } from './wire/names.ts';
 import { changeOf, reportingUnknownOutcome } from './tasks/unknown-outcome.ts';
-import { isTooLong, noteMessage, submitMessage } from './wire/encode.ts';
+import { isTooLong, noteMessage, submitMessage } from './wire/message/encode.ts';
 import { checkWorkQueue, refuseReserved, routed } from './tasks/submit-rules.ts';
 import { appendAtEnd } from './log/append-at-end.ts';
 

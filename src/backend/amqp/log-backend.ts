@@ -1,9 +1,9 @@
 import type { ClockSkew } from '../../core/clock-skew.ts';
-import { type Circumstances, decide } from '../../core/task/decide.ts';
+import { type Circumstances, decide } from '../../core/task/decision/decide.ts';
 import { elapse } from '../../core/task/elapse.ts';
 import { AgentqError } from '../../core/errors.ts';
 import type { Event } from '../../core/task/event.ts';
-import { type Pruned, prunedAt } from '../../core/task/pruned.ts';
+import { type Pruned, prunedAt } from '../../core/task/decision/pruned.ts';
 import type { Task } from '../../core/task/task.ts';
 import type {
   Backend,
@@ -30,7 +30,7 @@ import type { DueTasks } from './tasks/due-tasks.ts';
 import type { Inbox } from './tasks/inbox.ts';
 import type { ClockCheck } from './log/clock-check.ts';
 import type { Log } from './log/log.ts';
-import type { SnapshotSource } from './log/snapshot-source.ts';
+import type { SnapshotSource } from './log/reader/snapshot-source.ts';
 import type { SnapshotSchedule } from './snapshot/snapshot-schedule.ts';
 import type { SnapshotWriter } from './snapshot/snapshot-writer.ts';
 import type { PassedOverEntries } from './log/passed-over-entries.ts';

@@ -1,4 +1,4 @@
-import type { Circumstances } from '../../core/task/decide.ts';
+import type { Circumstances } from '../../core/task/decision/decide.ts';
 import type { BackendOptions, BrokerOptions } from '../options.ts';
 import type { Listeners } from '../projection/listeners.ts';
 import { OutageGrace } from './cache/outages.ts';
@@ -14,7 +14,7 @@ import { identityOf } from './connection/broker-url.ts';
 import type { ReconnectingClient } from './connection/reconnecting-client.ts';
 import { Log } from './log/log.ts';
 import type { LogReaders } from './log/log-readers.ts';
-import type { SnapshotSource } from './log/snapshot-source.ts';
+import type { SnapshotSource } from './log/reader/snapshot-source.ts';
 import { SnapshotSchedule } from './snapshot/snapshot-schedule.ts';
 import type { SnapshotReaderParts } from './snapshot/snapshot-reader.ts';
 import { newEntryId } from './wire/entry-id.ts';

@@ -1,4 +1,4 @@
-import type { Pruned } from '../../core/task/pruned.ts';
+import type { Pruned } from '../../core/task/decision/pruned.ts';
 import type { Task } from '../../core/task/task.ts';
 import type { Connection } from './connection.ts';
 import { type StoredRow, toRow } from './rows.ts';

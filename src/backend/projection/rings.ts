@@ -1,4 +1,4 @@
-import { isPruned, type KnownTask, presentTask } from '../../core/task/pruned.ts';
+import { isPruned, type KnownTask, presentTask } from '../../core/task/decision/pruned.ts';
 import { isFinished } from '../../core/task/task.ts';
 import type { Topic } from '../backend.ts';
 

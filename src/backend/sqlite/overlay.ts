@@ -3,7 +3,7 @@ import { applyEntry } from '../../core/log/apply-entry.ts';
 import { type LogEvent, type LogKinds, rules } from '../../core/log/rules.ts';
 import { subjectOf } from '../../core/log/subject.ts';
 import { worldOf } from '../../core/log/world.ts';
-import { presentTask } from '../../core/task/pruned.ts';
+import { presentTask } from '../../core/task/decision/pruned.ts';
 import type { Task } from '../../core/task/task.ts';
 import type { Connection } from '../projection/connection.ts';
 import { columns, findRow, toRow } from '../projection/rows.ts';

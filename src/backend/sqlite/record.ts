@@ -2,7 +2,7 @@ import { type Applied, applyEntry } from '../../core/log/apply-entry.ts';
 import type { LogEvent, LogKinds, LogRules } from '../../core/log/rules.ts';
 import { isTask, subjectOf } from '../../core/log/subject.ts';
 import { worldOf } from '../../core/log/world.ts';
-import { isPruned } from '../../core/task/pruned.ts';
+import { isPruned } from '../../core/task/decision/pruned.ts';
 import type { Connection } from '../projection/connection.ts';
 import { findPruned, prune } from '../projection/pruned.ts';
 import { change, findRow, insert, type Row } from '../projection/rows.ts';

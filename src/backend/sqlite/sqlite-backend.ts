@@ -1,11 +1,11 @@
-import type { Command } from '../../core/task/command.ts';
-import { type Circumstances, decide } from '../../core/task/decide.ts';
+import type { Command } from '../../core/task/decision/command.ts';
+import { type Circumstances, decide } from '../../core/task/decision/decide.ts';
 import { AgentqError } from '../../core/errors.ts';
 import type { Event } from '../../core/task/event.ts';
 import { type LogRules, rules as logRules } from '../../core/log/rules.ts';
 import { refusalOf } from '../../core/log/apply-entry.ts';
-import { countsFrom } from '../../core/task/moment.ts';
-import { type Pruned, presentTask, prunedAt } from '../../core/task/pruned.ts';
+import { countsFrom } from '../../core/task/decision/moment.ts';
+import { type Pruned, presentTask, prunedAt } from '../../core/task/decision/pruned.ts';
 import type { Task } from '../../core/task/task.ts';
 import type {
   Backend,

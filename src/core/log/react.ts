@@ -1,6 +1,6 @@
 import type { Event } from '../task/event.ts';
 import { type Message, messagesOf } from '../task/messages.ts';
-import { type KnownTask, presentTask } from '../task/pruned.ts';
+import { type KnownTask, presentTask } from '../task/decision/pruned.ts';
 
 interface TaskChange {
   readonly event: Event;

@@ -1,7 +1,7 @@
 import { carries } from '../task/carries.ts';
 import type { Event as TaskEvent } from '../task/event.ts';
-import { lostEvent } from '../task/lost-event.ts';
-import { evolveKnown, isPruned, type KnownTask } from '../task/pruned.ts';
+import { lostEvent } from '../task/decision/lost-event.ts';
+import { evolveKnown, isPruned, type KnownTask } from '../task/decision/pruned.ts';
 import type { EventOf, Kind, Rules } from './kind.ts';
 import { react } from './react.ts';
 

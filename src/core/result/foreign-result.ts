@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { MAX_RECORDED_REFUSALS } from '../task/decide.ts';
+import { MAX_RECORDED_REFUSALS } from '../task/decision/decide.ts';
 import type { Event } from '../task/event.ts';
 import { Evidence, isInStore } from '../evidence/evidence.ts';
 import { missingArtifacts, promisedArtifacts } from '../evidence/promise.ts';

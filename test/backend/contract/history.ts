@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { expect } from 'vitest';
 import type { Backend } from '../../../src/backend/backend.ts';
-import type { Command } from '../../../src/core/task/command.ts';
-import { decide } from '../../../src/core/task/decide.ts';
+import type { Command } from '../../../src/core/task/decision/command.ts';
+import { decide } from '../../../src/core/task/decision/decide.ts';
 import type { Event } from '../../../src/core/task/event.ts';
 import type { Task } from '../../../src/core/task/task.ts';
 import type { Clock, Theme } from './harness.ts';

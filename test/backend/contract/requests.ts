@@ -1,5 +1,5 @@
 import type { Request } from '../../../src/backend/backend.ts';
-import type { Command, CommandOf } from '../../../src/core/task/command.ts';
+import type { Command, CommandOf } from '../../../src/core/task/decision/command.ts';
 import type { Envelope } from '../../../src/core/envelope/envelope.ts';
 import type { Evidence } from '../../../src/core/evidence/evidence.ts';
 

@@ -8,8 +8,8 @@ import { cacheFileName } from './file-name.ts';
 import { entryTime, noteMark } from '../wire/entry-id.ts';
 import { Projector } from './projector.ts';
 import { TOLERANCE } from './role-clocks.ts';
-import type { LogEntry } from '../wire/decode.ts';
-import type { LogMessage } from '../wire/log-message.ts';
+import type { LogEntry } from '../wire/message/decode.ts';
+import type { LogMessage } from '../wire/message/log-message.ts';
 
 /** How far the cache has read the log. */
 export interface Position {

@@ -2,8 +2,8 @@ import type { Event } from '../../../core/task/event.ts';
 import type { TaskIn } from '../../../core/task/task.ts';
 import type { Connection } from '../../projection/connection.ts';
 import { type StoredRow, toRow } from '../../projection/rows.ts';
-import type { LogEntry } from '../wire/decode.ts';
-import type { Note } from '../wire/log-body.ts';
+import type { LogEntry } from '../wire/message/decode.ts';
+import type { Note } from '../wire/message/log-body.ts';
 import { type RoleClocks, SHORTEST, TOLERANCE } from './role-clocks.ts';
 
 /*

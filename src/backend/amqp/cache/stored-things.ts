@@ -1,6 +1,6 @@
 import type { LogEvent } from '../../../core/log/rules.ts';
 import { isTask, type Subject, subjectOf } from '../../../core/log/subject.ts';
-import type { Pruned } from '../../../core/task/pruned.ts';
+import type { Pruned } from '../../../core/task/decision/pruned.ts';
 import type { Task } from '../../../core/task/task.ts';
 import type { Connection } from '../../projection/connection.ts';
 import { change, findRow, insert, type Row } from '../../projection/rows.ts';

@@ -3,7 +3,7 @@ import type { Channel, ChannelModel } from 'amqplib';
 import { ConnectionLost, Unroutable } from './broker-error.ts';
 import { BrokerActivity } from './broker-activity.ts';
 import { Publisher } from './publisher.ts';
-import type { Publication } from '../wire/publication.ts';
+import type { Publication } from '../wire/message/publication.ts';
 
 /** How long to wait for the broker to close the connection, in ms. */
 const CLOSE_TIMEOUT = 1_000;

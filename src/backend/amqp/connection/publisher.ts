@@ -1,5 +1,5 @@
 import type { ConfirmChannel } from 'amqplib';
-import type { Publication } from '../wire/publication.ts';
+import type { Publication } from '../wire/message/publication.ts';
 import { ConnectionLost, Unroutable } from './broker-error.ts';
 
 /** Publishes with confirms: before the confirm, every queue that accepts the message has it. */

@@ -2,7 +2,7 @@ import { confirmedAndSeen, notShown, RESEND } from './confirmed-and-seen.ts';
 import { ConnectionLost, unbound } from '../connection/broker-error.ts';
 import { offsetOf } from '../wire/stream-offset.ts';
 import type { Names } from '../wire/names.ts';
-import type { Publication } from '../wire/publication.ts';
+import type { Publication } from '../wire/message/publication.ts';
 import { closeQuietly, type BrokerConnection } from '../connection/broker-connection.ts';
 
 export interface Appending {

@@ -4,7 +4,7 @@ import { ConnectionLost } from '../connection/broker-error.ts';
 import { type BrokerConnection, closeQuietly } from '../connection/broker-connection.ts';
 import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
 import type { Cache } from '../cache/cache.ts';
-import { noteMessage } from '../wire/encode.ts';
+import { noteMessage } from '../wire/message/encode.ts';
 import type { Names } from '../wire/names.ts';
 import { offsetOf } from '../wire/stream-offset.ts';
 import type { Log } from './log.ts';

@@ -1,5 +1,5 @@
 import type { Event } from '../../../core/task/event.ts';
-import type { LogEntry } from '../wire/decode.ts';
+import type { LogEntry } from '../wire/message/decode.ts';
 
 /** The roles and topics to wake when an entry has appeared. It may have had no effect: a ring guarantees no change. */
 export function interestOf(entry: LogEntry): { readonly roles: readonly string[]; readonly finished: boolean } {

@@ -7,9 +7,9 @@ import type { ElectedReader } from '../cache/elected-reader.ts';
 import type { BrokerConnection } from '../connection/broker-connection.ts';
 import { monotonic } from '../connection/monotonic.ts';
 import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
-import type { Publication } from '../wire/publication.ts';
+import type { Publication } from '../wire/message/publication.ts';
 import { eventKey, FOREIGN_RESULT } from '../wire/routing-key.ts';
-import type { LogReader } from './log-reader.ts';
+import type { LogReader } from './reader/log-reader.ts';
 import type { LogReaders } from './log-readers.ts';
 
 /** How often to check which process of this machine reads the log, in ms. */

@@ -1,5 +1,5 @@
 import type { BrokerConnection } from '../connection/broker-connection.ts';
-import type { LogReader } from './log-reader.ts';
+import type { LogReader } from './reader/log-reader.ts';
 
 /** The reader of the log on each connection. */
 export class LogReaders {

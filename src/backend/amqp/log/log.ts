@@ -8,16 +8,16 @@ import { interestOf } from './interest.ts';
 import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
 import { isRefused, unbound } from '../connection/broker-error.ts';
 import type { LogFollower } from './log-follower.ts';
-import { LogReader } from './log-reader.ts';
+import { LogReader } from './reader/log-reader.ts';
 import { LogReaders } from './log-readers.ts';
-import type { Note } from '../wire/log-body.ts';
-import type { LogEntry } from '../wire/decode.ts';
+import type { Note } from '../wire/message/log-body.ts';
+import type { LogEntry } from '../wire/message/decode.ts';
 import { monotonic } from '../connection/monotonic.ts';
-import { foreignMessage, noteMessage, type Under } from '../wire/encode.ts';
+import { foreignMessage, noteMessage, type Under } from '../wire/message/encode.ts';
 import { appendAtEnd } from './append-at-end.ts';
-import type { SnapshotSource } from './snapshot-source.ts';
+import type { SnapshotSource } from './reader/snapshot-source.ts';
 import type { Names } from '../wire/names.ts';
-import type { Publication } from '../wire/publication.ts';
+import type { Publication } from '../wire/message/publication.ts';
 import type { BrokerConnection } from '../connection/broker-connection.ts';
 
 export interface Publishing extends Under {

@@ -4,9 +4,9 @@ import type { Cache } from '../cache/cache.ts';
 import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
 import type { Log } from './log.ts';
 import type { Names } from '../wire/names.ts';
-import { StoppedAt } from './roadblock.ts';
+import { StoppedAt } from './reader/roadblock.ts';
 import { SKIP } from '../wire/routing-key.ts';
-import { noteMessage } from '../wire/encode.ts';
+import { noteMessage } from '../wire/message/encode.ts';
 
 export interface PassedOverParts {
   readonly client: ReconnectingClient;

@@ -1,8 +1,8 @@
 import type { ConsumeMessage } from 'amqplib';
 import type { BrokerConnection } from '../connection/broker-connection.ts';
-import { StreamConsumer } from '../log/stream-consumer.ts';
-import { readLogMessage } from '../wire/decode.ts';
-import type { Snapshot } from '../wire/log-body.ts';
+import { StreamConsumer } from '../log/reader/stream-consumer.ts';
+import { readLogMessage } from '../wire/message/decode.ts';
+import type { Snapshot } from '../wire/message/log-body.ts';
 import type { Names } from '../wire/names.ts';
 import { eventKey, SNAPSHOT } from '../wire/routing-key.ts';
 import { offsetOf } from '../wire/stream-offset.ts';

@@ -7,7 +7,7 @@ import { cacheSchema } from '../cache/schema.ts';
 import { isDenied } from '../connection/broker-error.ts';
 import type { Log } from '../log/log.ts';
 import type { Names } from '../wire/names.ts';
-import type { Snapshot } from '../wire/log-body.ts';
+import type { Snapshot } from '../wire/message/log-body.ts';
 import { SNAPSHOT } from '../wire/routing-key.ts';
 import { CopyOfCache } from './copy-of-cache.ts';
 import { chunkName, snapshotName } from './snapshot-name.ts';

@@ -1,6 +1,6 @@
 import type { EventOf } from '../../../core/task/event.ts';
 import type { Task } from '../../../core/task/task.ts';
-import { unreadableEvents } from '../../../core/task/unreadable.ts';
+import { unreadableEvents } from '../../../core/task/decision/unreadable.ts';
 import type { Claimed, ClaimRequest } from '../../backend.ts';
 import { type StoredRow, toRow } from '../../projection/rows.ts';
 import type { Cache } from '../cache/cache.ts';

@@ -1,13 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Circumstances, decide } from '../../../core/task/decide.ts';
-import type { Command } from '../../../core/task/command.ts';
+import { type Circumstances, decide } from '../../../core/task/decision/decide.ts';
+import type { Command } from '../../../core/task/decision/command.ts';
 import { AgentqError } from '../../../core/errors.ts';
 import { type Applied, applyEntry, refusalOf } from '../../../core/log/apply-entry.ts';
 import { type LogKinds, rules } from '../../../core/log/rules.ts';
 import { worldOf } from '../../../core/log/world.ts';
 import type { Event } from '../../../core/task/event.ts';
-import { countsFrom } from '../../../core/task/moment.ts';
-import { evolveKnown, type KnownTask, presentTask } from '../../../core/task/pruned.ts';
+import { countsFrom } from '../../../core/task/decision/moment.ts';
+import { evolveKnown, type KnownTask, presentTask } from '../../../core/task/decision/pruned.ts';
 import type { Task } from '../../../core/task/task.ts';
 import type { Outcome, Request } from '../../backend.ts';
 import { findPruned } from '../../projection/pruned.ts';
@@ -20,7 +20,7 @@ import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
 import type { Log } from '../log/log.ts';
 import type { Names } from '../wire/names.ts';
 import { changeOf, changeOfAll, reportingUnknownOutcome } from './unknown-outcome.ts';
-import { isTooLong, submitMessage } from '../wire/encode.ts';
+import { isTooLong, submitMessage } from '../wire/message/encode.ts';
 import { checkRole, refuseReserved, routed } from './submit-rules.ts';
 
 /** The roles of the tasks that an entry changes. A pruned task has no work queue. */

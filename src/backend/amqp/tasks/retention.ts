@@ -6,7 +6,7 @@ import { isDenied } from '../connection/broker-error.ts';
 import type { Cache } from '../cache/cache.ts';
 import { endingOfTask } from '../cache/endings.ts';
 import type { Log } from '../log/log.ts';
-import type { Under } from '../wire/encode.ts';
+import type { Under } from '../wire/message/encode.ts';
 import { TOLERANCE } from '../cache/role-clocks.ts';
 
 const DAY = 86_400_000;

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { CommandOf } from '../../../core/task/command.ts';
+import type { CommandOf } from '../../../core/task/decision/command.ts';
 import { AgentqError } from '../../../core/errors.ts';
 import type { EventOf } from '../../../core/task/event.ts';
 import { isMissing, isRefused, Unroutable } from '../connection/broker-error.ts';

@@ -1,4 +1,4 @@
-import type { Command } from '../../../core/task/command.ts';
+import type { Command } from '../../../core/task/decision/command.ts';
 import { AgentqError } from '../../../core/errors.ts';
 
 /** How messages name a change whose effect is unknown, and what to do then. */

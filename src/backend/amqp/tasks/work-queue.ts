@@ -2,7 +2,7 @@ import type { Channel, GetMessage } from 'amqplib';
 import type { EventOf } from '../../../core/task/event.ts';
 import { isMissing } from '../connection/broker-error.ts';
 import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
-import { readToken } from '../wire/decode.ts';
+import { readToken } from '../wire/message/decode.ts';
 import type { Names } from '../wire/names.ts';
 import type { BrokerConnection } from '../connection/broker-connection.ts';
 import { unknownRole } from './submit-rules.ts';

@@ -9,7 +9,7 @@ import { refuseSeparateBrokers } from './one-cluster.ts';
 import { chooseQueueType, namesCluster, type QueueType } from './queue-type.ts';
 import { ReconnectingClient } from '../connection/reconnecting-client.ts';
 import { Names } from '../wire/names.ts';
-import { noteMessage } from '../wire/encode.ts';
+import { noteMessage } from '../wire/message/encode.ts';
 import { firstEntryId } from '../wire/entry-id.ts';
 import { topologyOf } from './topology.ts';
 

@@ -1,7 +1,7 @@
 import { existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { AgentqError } from '../../../core/errors.ts';
-import { decide } from '../../../core/task/decide.ts';
+import { decide } from '../../../core/task/decision/decide.ts';
 import { syncName } from '../../../files/durable-file.ts';
 import { removeLeftovers } from '../../../files/leftovers.ts';
 import { rules } from '../../../core/log/rules.ts';

@@ -1,8 +1,8 @@
-import type { Refusal } from '../errors.ts';
+import type { Refusal } from '../../errors.ts';
 import type { Command } from './command.ts';
-import type { Event, EventOf } from './event.ts';
-import { evolve } from './evolve.ts';
-import type { Task } from './task.ts';
+import type { Event, EventOf } from '../event.ts';
+import { evolve } from '../evolve.ts';
+import type { Task } from '../task.ts';
 
 /**
  * What stays known of a task that was pruned, so that a repeated submit of its id makes no second task. All times in ms

@@ -1,6 +1,6 @@
-import { AgentqError } from '../../../core/errors.ts';
-import type { LogEntry } from '../wire/decode.ts';
-import type { LogMessage } from '../wire/log-message.ts';
+import { AgentqError } from '../../../../core/errors.ts';
+import type { LogEntry } from '../../wire/message/decode.ts';
+import type { LogMessage } from '../../wire/message/log-message.ts';
 
 /** A `newer-schema` error that names the entry of the log which caused it. */
 export class StoppedAt extends AgentqError {

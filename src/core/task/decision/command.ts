@@ -1,7 +1,7 @@
-import type { Envelope } from '../envelope/envelope.ts';
-import type { Evidence } from '../evidence/evidence.ts';
+import type { Envelope } from '../../envelope/envelope.ts';
+import type { Evidence } from '../../evidence/evidence.ts';
 import type { PruneLimit } from './prunable.ts';
-import type { Backoff } from './retry.ts';
+import type { Backoff } from '../retry.ts';
 
 /**
  * A requested change of a task. `by` is the role or worker that requests it. `attempt` is the fencing token: the

@@ -1,6 +1,6 @@
-import type { Event } from './event.ts';
-import type { Envelope } from '../envelope/envelope.ts';
-import { resultsQueue } from '../envelope/reply-to.ts';
+import type { Event } from '../event.ts';
+import type { Envelope } from '../../envelope/envelope.ts';
+import { resultsQueue } from '../../envelope/reply-to.ts';
 
 /** The type of a task that represents an unreadable message. */
 export const UNREADABLE = 'unreadable';

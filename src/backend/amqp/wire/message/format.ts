@@ -1,4 +1,4 @@
-import type { Author } from './author.ts';
+import type { Author } from '../author.ts';
 
 /**
  * The version of the log's format that this program writes, and the highest one that it reads. It is raised together

@@ -1,12 +1,12 @@
-import { LONGEST } from '../../../core/duration.ts';
-import type { Envelope } from '../../../core/envelope/envelope.ts';
-import type { Event } from '../../../core/task/event.ts';
-import { type Evidence, isInStore } from '../../../core/evidence/evidence.ts';
-import { isName } from '../../../core/identifiers.ts';
-import { isMaxAttempts } from '../../../core/task/retry.ts';
-import { carries } from '../../../core/task/carries.ts';
-import type { Task } from '../../../core/task/task.ts';
-import { isReserved } from './routing-key.ts';
+import { LONGEST } from '../../../../core/duration.ts';
+import type { Envelope } from '../../../../core/envelope/envelope.ts';
+import type { Event } from '../../../../core/task/event.ts';
+import { type Evidence, isInStore } from '../../../../core/evidence/evidence.ts';
+import { isName } from '../../../../core/identifiers.ts';
+import { isMaxAttempts } from '../../../../core/task/retry.ts';
+import { carries } from '../../../../core/task/carries.ts';
+import type { Task } from '../../../../core/task/task.ts';
+import { isReserved } from '../routing-key.ts';
 
 /** Whether an event contains only what agentq can write, beyond the check of its schema. */
 export function isSound(event: Event): boolean {

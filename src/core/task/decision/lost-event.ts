@@ -1,6 +1,6 @@
 import { MAX_RECORDED_REFUSALS } from './decide.ts';
-import type { Event } from './event.ts';
-import type { Task } from './task.ts';
+import type { Event } from '../event.ts';
+import type { Task } from '../task.ts';
 
 /**
  * The record of an event that lost a race. A completion and a failure are statements of a worker and are recorded as

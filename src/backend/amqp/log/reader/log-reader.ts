@@ -1,13 +1,13 @@
 import type { ConsumeMessage } from 'amqplib';
-import { AbsentStates } from '../../projection/rows.ts';
-import type { BrokerConnection } from '../connection/broker-connection.ts';
-import { ConnectionLost } from '../connection/broker-error.ts';
-import type { Cache, Folded } from '../cache/cache.ts';
-import type * as Reading from '../wire/log-message.ts';
-import type { LogEntry } from '../wire/decode.ts';
-import type { LogMessage } from '../wire/log-message.ts';
-import type { Names } from '../wire/names.ts';
-import { offsetOf } from '../wire/stream-offset.ts';
+import { AbsentStates } from '../../../projection/rows.ts';
+import type { BrokerConnection } from '../../connection/broker-connection.ts';
+import { ConnectionLost } from '../../connection/broker-error.ts';
+import type { Cache, Folded } from '../../cache/cache.ts';
+import type * as Reading from '../../wire/message/log-message.ts';
+import type { LogEntry } from '../../wire/message/decode.ts';
+import type { LogMessage } from '../../wire/message/log-message.ts';
+import type { Names } from '../../wire/names.ts';
+import { offsetOf } from '../../wire/stream-offset.ts';
 import { Continuity } from './continuity.ts';
 import { OffsetCorrection } from './offset-correction.ts';
 import { Roadblock } from './roadblock.ts';
@@ -59,7 +59,7 @@ export class LogReader {
     this.#onEntry = onEntry;
     this.#correction = new OffsetCorrection(connection.product.name);
     this.#consumer = new StreamConsumer(connection, names.log, {
-      load: async () => void (this.#reading = await import('../wire/log-message.ts')),
+      load: async () => void (this.#reading = await import('../../wire/message/log-message.ts')),
       onBatch: (batch) => this.#digest(batch),
       onEnd: (error) => this.#fail(error),
     });

@@ -1,6 +1,6 @@
-import type { Position } from '../cache/cache.ts';
-import type { LogEntry } from '../wire/decode.ts';
-import type { LogMessage } from '../wire/log-message.ts';
+import type { Position } from '../../cache/cache.ts';
+import type { LogEntry } from '../../wire/message/decode.ts';
+import type { LogMessage } from '../../wire/message/log-message.ts';
 
 /** What follows the content of the cache. */
 export interface Following {

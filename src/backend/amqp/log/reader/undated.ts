@@ -1,4 +1,4 @@
-import type { LogMessage } from '../wire/log-message.ts';
+import type { LogMessage } from '../../wire/message/log-message.ts';
 
 /** How much is held back at most, in bytes. */
 const MOST_HELD = 64 * 1024 * 1024;

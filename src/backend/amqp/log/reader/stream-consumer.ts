@@ -1,7 +1,7 @@
 import type { Channel, ConsumeMessage } from 'amqplib';
-import { closeQuietly, type BrokerConnection } from '../connection/broker-connection.ts';
-import { ConnectionLost } from '../connection/broker-error.ts';
-import { monotonic } from '../connection/monotonic.ts';
+import { closeQuietly, type BrokerConnection } from '../../connection/broker-connection.ts';
+import { ConnectionLost } from '../../connection/broker-error.ts';
+import { monotonic } from '../../connection/monotonic.ts';
 
 /** How many unacknowledged messages the broker sends. */
 const AHEAD = 2_000;

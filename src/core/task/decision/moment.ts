@@ -1,4 +1,4 @@
-import type { Task } from './task.ts';
+import type { Task } from '../task.ts';
 
 /**
  * The effective time of a command that was issued earlier than the backend received it. It is the time when it was

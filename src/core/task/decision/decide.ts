@@ -1,17 +1,17 @@
 import type { Command, CommandOf, CommandType } from './command.ts';
-import { elapse } from './elapse.ts';
-import type { Refusal } from '../errors.ts';
-import { ATTEMPTS_PER_EPOCH, beginEpoch } from './epoch.ts';
-import type { BareEvent, Event } from './event.ts';
-import { evolve } from './evolve.ts';
+import { elapse } from '../elapse.ts';
+import type { Refusal } from '../../errors.ts';
+import { ATTEMPTS_PER_EPOCH, beginEpoch } from '../epoch.ts';
+import type { BareEvent, Event } from '../event.ts';
+import { evolve } from '../evolve.ts';
 import { holder } from './fencing.ts';
 import { isPrunable } from './prunable.ts';
 import { type KnownTask, presentTask, prunedAt, refusalOfPruned } from './pruned.ts';
-import { missingArtifacts, promisedArtifacts } from '../evidence/promise.ts';
-import { backoffDelay, handBackDelay, inARow, isLastAttempt, MAX_STARTS, startsUsedUp } from './retry.ts';
+import { missingArtifacts, promisedArtifacts } from '../../evidence/promise.ts';
+import { backoffDelay, handBackDelay, inARow, isLastAttempt, MAX_STARTS, startsUsedUp } from '../retry.ts';
 import { sameCompletion, sameSubmit } from './sameness.ts';
-import type { Task } from './task.ts';
-import { isFinished, nextAttempt } from './task.ts';
+import type { Task } from '../task.ts';
+import { isFinished, nextAttempt } from '../task.ts';
 import { UNREADABLE } from './unreadable.ts';
 
 /** Clock and randomness, given by the caller. */

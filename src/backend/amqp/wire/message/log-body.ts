@@ -1,8 +1,8 @@
 import * as z from 'zod/mini';
-import { Event } from '../../../core/task/event.ts';
-import { Evidence } from '../../../core/evidence/evidence.ts';
+import { Event } from '../../../../core/task/event.ts';
+import { Evidence } from '../../../../core/evidence/evidence.ts';
 import { FORMAT } from './format.ts';
-import { moment } from '../../../core/moment-form.ts';
+import { moment } from '../../../../core/moment-form.ts';
 
 /** What the log leads to at one of its messages, in a file of the artifact store. */
 const Snapshot = z.object({

@@ -1,5 +1,5 @@
-import type { AbsentStates } from '../../projection/rows.ts';
-import type { BrokerConnection } from '../connection/broker-connection.ts';
+import type { AbsentStates } from '../../../projection/rows.ts';
+import type { BrokerConnection } from '../../connection/broker-connection.ts';
 
 /** Snapshots of the log in the artifact store, for a machine whose cache is empty. A bad one only costs time. */
 export interface SnapshotSource {

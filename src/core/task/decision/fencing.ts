@@ -1,7 +1,7 @@
 import type { Spoken } from './command.ts';
-import type { Refusal } from '../errors.ts';
-import type { Task, TaskIn } from './task.ts';
-import { isFinished, nextAttempt } from './task.ts';
+import type { Refusal } from '../../errors.ts';
+import type { Task, TaskIn } from '../task.ts';
+import { isFinished, nextAttempt } from '../task.ts';
 
 /**
  * The attempt that the caller may act for, or the reason for a refusal. A command without an attempt number is accepted

@@ -1,14 +1,14 @@
-import { AgentqError } from '../../../core/errors.ts';
-import type { EventOf } from '../../../core/task/event.ts';
-import { rankOf } from '../../../core/envelope/priority.ts';
-import type { ResultMessage } from '../../../core/result/result-message.ts';
-import type { Task } from '../../../core/task/task.ts';
-import { authorOf } from './author.ts';
+import { AgentqError } from '../../../../core/errors.ts';
+import type { EventOf } from '../../../../core/task/event.ts';
+import { rankOf } from '../../../../core/envelope/priority.ts';
+import type { ResultMessage } from '../../../../core/result/result-message.ts';
+import type { Task } from '../../../../core/task/task.ts';
+import { authorOf } from '../author.ts';
 import { COMMON_LIMITS, COORDINATOR_LIMITS } from './bounded-json.ts';
 import { FORMAT, formatOf } from './format.ts';
 import type { LogBody, Note } from './log-body.ts';
-import { deadKey, delayKey, eventKey, FOREIGN_RESULT, keyWordOf, workKey } from './routing-key.ts';
-import { LONGEST_DELAY, type Names } from './names.ts';
+import { deadKey, delayKey, eventKey, FOREIGN_RESULT, keyWordOf, workKey } from '../routing-key.ts';
+import { LONGEST_DELAY, type Names } from '../names.ts';
 import type { Publication } from './publication.ts';
 
 /** The size from which a message is compressed, and its maximum size then, in bytes: RabbitMQ 4 accepts 16 MiB. */

@@ -1,4 +1,4 @@
-import { isDead, isFinished, type Task, type TaskIn } from './task.ts';
+import { isDead, isFinished, type Task, type TaskIn } from '../task.ts';
 
 export interface PruneLimit {
   /** Tasks whose last change is older than this, ms since 1970. */

@@ -1,5 +1,5 @@
-import type { Envelope } from '../envelope/envelope.ts';
-import type { Evidence } from '../evidence/evidence.ts';
+import type { Envelope } from '../../envelope/envelope.ts';
+import type { Evidence } from '../../evidence/evidence.ts';
 
 /** JSON with sorted keys in every object, so that equal values give equal text. */
 function canonical(value: unknown): string {

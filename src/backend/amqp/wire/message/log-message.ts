@@ -2,7 +2,7 @@ import type { ConsumeMessage } from 'amqplib';
 import { COMMON_LIMITS } from './bounded-json.ts';
 import { type LogEntry, readLogMessage } from './decode.ts';
 import { momentOf } from './message-headers.ts';
-import type { Names } from './names.ts';
+import type { Names } from '../names.ts';
 
 /** A message of the log. */
 export interface LogMessage {

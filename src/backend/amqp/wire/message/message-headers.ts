@@ -1,5 +1,5 @@
 import type { MessageProperties } from 'amqplib';
-import { isMaxAttempts } from '../../../core/task/retry.ts';
+import { isMaxAttempts } from '../../../../core/task/retry.ts';
 import { FORMAT } from './format.ts';
 
 export type Headers = Readonly<Record<string, unknown>>;

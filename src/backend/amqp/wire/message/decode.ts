@@ -1,13 +1,13 @@
-import { sha256Hex } from '../../../core/sha256.ts';
+import { sha256Hex } from '../../../../core/sha256.ts';
 import type { ConsumeMessage, MessageProperties } from 'amqplib';
 import * as z from 'zod/mini';
-import { DEFAULT_PRIORITY, DEFAULT_TYPE, type Envelope, envelopeSchema } from '../../../core/envelope/envelope.ts';
-import { type Event, type EventOf, isNewerEvent } from '../../../core/task/event.ts';
-import { Evidence, isInStore } from '../../../core/evidence/evidence.ts';
-import { resultsQueue } from '../../../core/envelope/reply-to.ts';
-import { ResultMessage } from '../../../core/result/result-message.ts';
-import { UNREADABLE } from '../../../core/task/unreadable.ts';
-import { type Author, authorOf } from './author.ts';
+import { DEFAULT_PRIORITY, DEFAULT_TYPE, type Envelope, envelopeSchema } from '../../../../core/envelope/envelope.ts';
+import { type Event, type EventOf, isNewerEvent } from '../../../../core/task/event.ts';
+import { Evidence, isInStore } from '../../../../core/evidence/evidence.ts';
+import { resultsQueue } from '../../../../core/envelope/reply-to.ts';
+import { ResultMessage } from '../../../../core/result/result-message.ts';
+import { UNREADABLE } from '../../../../core/task/decision/unreadable.ts';
+import { type Author, authorOf } from '../author.ts';
 import {
   type BodyLimits,
   COMMON_LIMITS,
@@ -16,11 +16,11 @@ import {
   parseBounded,
   safeJson,
 } from './bounded-json.ts';
-import { dueEntryId, entryIdOf } from './entry-id.ts';
+import { dueEntryId, entryIdOf } from '../entry-id.ts';
 import { FORMAT } from './format.ts';
 import { LogBody, type Snapshot } from './log-body.ts';
 import { type Headers, headersOf, maxAttemptsOf, momentOf, readMoment, saysNewer, textOf } from './message-headers.ts';
-import type { Names } from './names.ts';
+import type { Names } from '../names.ts';
 import { isSound } from './sound-event.ts';
 import {
   eventKey,
@@ -32,7 +32,7 @@ import {
   type RoutingKey,
   SKIP,
   SNAPSHOT,
-} from './routing-key.ts';
+} from '../routing-key.ts';
 
 /** One message of the log, decoded. */
 export type LogEntry = {
