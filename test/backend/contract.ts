@@ -37,17 +37,17 @@ const themes = {
 export type ThemeName = keyof typeof themes;
 
 export interface ContractOptions {
-  /** What this backend does not keep: the sentence of the test, and why. A sentence that no test has is an error. */
+  /** Tests to skip: the name of the test, and the reason. A name without a test is an error. */
   readonly skip?: Readonly<Record<string, string>>;
-  /** How long one test may take, in ms, where it is not what the configuration says. */
+  /** Time limit of one test in ms. The default is the limit in the configuration. */
   readonly timeout?: number;
-  /** The themes to run where not all of them are worth their time. */
+  /** The themes to run. The default is all of them. */
   readonly only?: readonly ThemeName[];
 }
 
 /**
- * What every backend keeps, whatever it is made of. The bodies use the port and the core alone, so that each backend
- * runs the very same ones.
+ * The contract that every backend must keep. The tests use only the port and the core, so all backends run the same
+ * tests.
  */
 export function backendContract(
   backend: string,
@@ -62,7 +62,7 @@ export function backendContract(
         for (const [sentence, body] of bodiesOf(theme)) {
           const reason = reasons.get(sentence);
           reasons.delete(sentence);
-          // oxlint-disable-next-line vitest/valid-title -- it is a string: the sentence that the theme hands in
+          // oxlint-disable-next-line vitest/valid-title -- the name is a string that the theme passes
           test(sentence, timeout === undefined ? {} : { timeout }, async (context) => {
             if (reason !== undefined) context.skip(reason);
             expect.hasAssertions();

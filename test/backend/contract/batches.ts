@@ -3,9 +3,9 @@ import type { Request } from '../../../src/backend/backend.ts';
 import type { Theme } from './harness.ts';
 import { claimed, complete, done, everything, idsOf, QUEUE, refused, submit, tell, typesOf } from './say.ts';
 
-/** Several requests are kept together, or not at all. */
+/** A backend records all requests of a batch, or none. */
 export const batches: Theme = (check) => {
-  check('a batch is kept whole, with an outcome for each request in its order', async ({ open }) => {
+  check('a batch records all its requests and returns their outcomes in the same order', async ({ open }) => {
     const backend = await open();
     const ids = Array.from({ length: 300 }, (_, n) => `row-${String(n).padStart(3, '0')}`);
     const outcomes = await backend.commit(ids.map((id) => submit(id)));
@@ -17,7 +17,7 @@ export const batches: Theme = (check) => {
     expect(await typesOf(other.history('row-299'))).toEqual(['submitted']);
   });
 
-  check('a request sees what those before it in the batch have done', async ({ open }) => {
+  check('a request of a batch sees the changes of the earlier requests in the batch', async ({ open }) => {
     const backend = await open();
     const outcomes = await backend.commit([submit('a'), complete('a'), submit('b'), submit('a'), complete('a')]);
     expect(outcomes.map((outcome) => outcome.changed)).toEqual([true, true, true, false, false]);
@@ -50,7 +50,7 @@ export const batches: Theme = (check) => {
     });
   }
 
-  check('a batch that was undone can be committed again once it is mended', async ({ open }) => {
+  check('a refused batch can be committed again after it was corrected', async ({ open }) => {
     const backend = await open();
     await done(backend, submit('taken'));
     await backend.commit([submit('a'), submit('taken', { instructions: 'something else' }), submit('b')]);
@@ -59,33 +59,36 @@ export const batches: Theme = (check) => {
     expect(await idsOf(backend.list({ limit: 10 }))).toEqual(['b', 'a', 'taken']);
   });
 
-  check('a refusal is remembered where it stands alone, and undone with its batch', async ({ open }) => {
-    const backend = await open();
-    await done(backend, submit('a'));
-    await claimed(backend);
-    await done(backend, complete('a', 1, { summary: 'first' }));
-    const late = complete('a', 1, { summary: 'second' });
-    await backend.commit([submit('b'), late]);
-    expect(await typesOf(backend.history('a'))).toEqual(['submitted', 'claimed', 'completed']);
-    await refused(backend, late, 'conflict');
-    expect(await typesOf(backend.history('a'))).toEqual(['submitted', 'claimed', 'completed', 'refused']);
-    expect(await backend.task('a')).toMatchObject({ refused: 1, completion: { summary: 'first' } });
-  });
+  check(
+    'the history records the refusal of a single request, but not the refusal of a request in a batch',
+    async ({ open }) => {
+      const backend = await open();
+      await done(backend, submit('a'));
+      await claimed(backend);
+      await done(backend, complete('a', 1, { summary: 'first' }));
+      const late = complete('a', 1, { summary: 'second' });
+      await backend.commit([submit('b'), late]);
+      expect(await typesOf(backend.history('a'))).toEqual(['submitted', 'claimed', 'completed']);
+      await refused(backend, late, 'conflict');
+      expect(await typesOf(backend.history('a'))).toEqual(['submitted', 'claimed', 'completed', 'refused']);
+      expect(await backend.task('a')).toMatchObject({ refused: 1, completion: { summary: 'first' } });
+    },
+  );
 
-  check('the same row twice in one batch is one task', async ({ open }) => {
+  check('a batch that contains the same submit twice creates one task', async ({ open }) => {
     const backend = await open();
     const outcomes = await backend.commit([submit('a'), submit('a')]);
     expect(outcomes.map((outcome) => outcome.changed)).toEqual([true, false]);
     expect(await typesOf(backend.history('a'))).toEqual(['submitted']);
   });
 
-  check('two rows of one id that say different things undo the batch', async ({ open }) => {
+  check('two different submits under one id undo the batch', async ({ open }) => {
     const backend = await open();
     await backend.commit([submit('b'), submit('a'), submit('a', { instructions: 'something else' })]);
     expect(await backend.list({ limit: 10 })).toEqual([]);
   });
 
-  check('requests may come from anything that can be walked through', async ({ open }) => {
+  check('commit accepts any iterable of requests', async ({ open }) => {
     const backend = await open();
     function* requests() {
       for (const id of ['a', 'b']) yield submit(id);
@@ -94,7 +97,7 @@ export const batches: Theme = (check) => {
     expect(await idsOf(backend.list({ limit: 10 }))).toEqual(['b', 'a']);
   });
 
-  check('requests that break off in the middle leave nothing behind, and the backend goes on', async ({ open }) => {
+  check('an iterable that throws leaves no change, and the backend still accepts requests', async ({ open }) => {
     const backend = await open();
     function* requests() {
       yield submit('a');
@@ -111,7 +114,7 @@ export const batches: Theme = (check) => {
     expect(await backend.list({ limit: 10 })).toEqual([]);
   });
 
-  check('the messages of a batch that was undone reach nobody', async ({ open }) => {
+  check('a batch that was undone sends no messages', async ({ open }) => {
     const backend = await open();
     await done(backend, submit('a'));
     await backend.commit([complete('a'), submit('a', { instructions: 'something else' })]);

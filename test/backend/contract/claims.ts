@@ -2,9 +2,9 @@ import { expect } from 'vitest';
 import type { Theme } from './harness.ts';
 import { cancel, claimed, complete, done, LEASE, nothingToClaim, release, ROLE, SECOND, submit } from './say.ts';
 
-/** Who gets which task, one after another. */
+/** Which task a claim returns. The claims of these tests follow each other. */
 export const claims: Theme = (check) => {
-  check('a claim gives the task under a lease of the length that was asked for', async ({ open, clock }) => {
+  check('a claim returns the task with a lease of the requested length', async ({ open, clock }) => {
     const backend = await open();
     await done(backend, submit('a'));
     clock.advance(SECOND);
@@ -18,14 +18,14 @@ export const claims: Theme = (check) => {
     expect(await backend.task('a')).toEqual(task);
   });
 
-  check('an empty queue gives nothing, and says that nothing waits', async ({ open }) => {
+  check('a claim on a queue without waiting tasks returns no task and no next time', async ({ open }) => {
     const backend = await open();
     expect((await nothingToClaim(backend)).next_due).toBeUndefined();
     await done(backend, submit('a'), complete('a'), submit('b'), cancel('b'));
     expect((await nothingToClaim(backend)).next_due).toBeUndefined();
   });
 
-  check('the highest priority comes first, and within one the oldest', async ({ open, clock }) => {
+  check('a claim returns the task with the highest priority, and of these the oldest', async ({ open, clock }) => {
     const backend = await open();
     const submitted = [
       ['low-1', 'low'],
@@ -45,7 +45,7 @@ export const claims: Theme = (check) => {
     expect(order).toEqual(['high-1', 'high-2', 'high-3', 'normal-1', 'normal-2', 'low-1', 'low-2']);
   });
 
-  check('tasks of one moment and one priority are given in the order of their submits', async ({ open }) => {
+  check('claims return tasks with equal time and priority in the order of their submits', async ({ open }) => {
     const backend = await open();
     const ids = Array.from({ length: 20 }, (_, n) => `t${(n * 7) % 20}`);
     await backend.commit(ids.slice(0, 10).map((id) => submit(id)));
@@ -55,7 +55,7 @@ export const claims: Theme = (check) => {
     expect(order).toEqual(ids);
   });
 
-  check('connections that take turns share one order', async ({ open }) => {
+  check('connections that submit and claim in turn see one order of tasks', async ({ open }) => {
     const connections = [await open(), await open(), await open()];
     const ids = Array.from({ length: 12 }, (_, n) => `t${n}`);
     for (const [n, id] of ids.entries()) await done(connections[n % 3]!, submit(id));
@@ -65,18 +65,18 @@ export const claims: Theme = (check) => {
     for (const connection of connections) await nothingToClaim(connection);
   });
 
-  check("another role's tasks are neither given nor touched", async ({ open }) => {
+  check('a claim neither returns nor changes a task of another role', async ({ open }) => {
     const backend = await open();
-    const theirs = await done(backend, submit('theirs', { to: 'reviewer', priority: 'high' }));
+    const reviewed = await done(backend, submit('for-reviewer', { to: 'reviewer', priority: 'high' }));
     await nothingToClaim(backend);
-    await done(backend, submit('ours'));
-    expect((await claimed(backend)).id).toBe('ours');
+    await done(backend, submit('for-coder'));
+    expect((await claimed(backend)).id).toBe('for-coder');
     await nothingToClaim(backend);
-    expect(await backend.task('theirs')).toEqual(theirs);
-    expect((await claimed(backend, { role: 'reviewer' })).id).toBe('theirs');
+    expect(await backend.task('for-reviewer')).toEqual(reviewed);
+    expect((await claimed(backend, { role: 'reviewer' })).id).toBe('for-reviewer');
   });
 
-  check('roles that begin alike, or differ in case, are different roles', async ({ open }) => {
+  check('roles with a common beginning, or that differ only in case, are different roles', async ({ open }) => {
     const backend = await open();
     for (const to of ['a', 'ab', 'a-b', 'a_b', 'A']) await done(backend, submit(`for-${to}`, { to }));
     for (const role of ['a_b', 'ab', 'A', 'a-b', 'a']) {
@@ -85,16 +85,16 @@ export const claims: Theme = (check) => {
     }
   });
 
-  check('a task that is held, over, cancelled or not due is not given', async ({ open }) => {
+  check('a claim does not return a task that is leased, completed, cancelled or not due', async ({ open }) => {
     const backend = await open();
     await done(backend, submit('held'));
     await claimed(backend);
-    await done(backend, submit('over'), complete('over'), submit('gone'), cancel('gone'));
+    await done(backend, submit('completed'), complete('completed'), submit('cancelled'), cancel('cancelled'));
     await done(backend, submit('later', { delay_seconds: 3_600 }));
     await nothingToClaim(backend);
   });
 
-  check('one worker may hold several tasks, and ends each by itself', async ({ open }) => {
+  check('one worker may hold several tasks and end them one by one', async ({ open }) => {
     const backend = await open();
     await done(backend, submit('a'), submit('b'));
     await claimed(backend);
@@ -103,7 +103,7 @@ export const claims: Theme = (check) => {
     expect(await claimed(backend)).toMatchObject({ id: 'a', lease: { attempt: 2 } });
   });
 
-  check('what one connection has done the others know at once', async ({ open }) => {
+  check('the other connections see a change of one connection at once', async ({ open }) => {
     const here = await open();
     const there = await open();
     const task = await done(here, submit('a'));
@@ -111,8 +111,8 @@ export const claims: Theme = (check) => {
     const held = await claimed(there, { lease: LEASE });
     expect(await here.task('a')).toEqual(held);
     await nothingToClaim(here);
-    const over = await done(here, complete('a', 1));
-    expect(await there.task('a')).toEqual(over);
-    expect(await there.list({ role: ROLE, statuses: ['completed'], limit: 1 })).toEqual([over]);
+    const completed = await done(here, complete('a', 1));
+    expect(await there.task('a')).toEqual(completed);
+    expect(await there.list({ role: ROLE, statuses: ['completed'], limit: 1 })).toEqual([completed]);
   });
 };

@@ -26,9 +26,9 @@ import {
   typesOf,
 } from './say.ts';
 
-/** What each command does to one task, and when it does nothing. */
+/** The effect of each command on one task, and the cases without an effect. */
 export const commands: Theme = (check) => {
-  check('a submitted task is queued, and is what was said', async ({ open, clock }) => {
+  check('a submitted task is queued and has the envelope and context of the submit', async ({ open, clock }) => {
     const backend = await open();
     const said = envelope('a', { priority: 'high', ttl_seconds: 60, max_attempts: 5 });
     const context = evidence('context');
@@ -50,14 +50,14 @@ export const commands: Theme = (check) => {
     expect(await backend.task('a')).toEqual(outcome.task);
   });
 
-  check('an unknown task is undefined, and has no history', async ({ open }) => {
+  check('an unknown id has no task and no history', async ({ open }) => {
     const backend = await open();
     await done(backend, submit('a'));
     expect(await backend.task('b')).toBeUndefined();
     expect(await backend.history('b')).toEqual([]);
   });
 
-  check('every command on an unknown task is refused as not found, and makes none', async ({ open }) => {
+  check('every command on an unknown task is refused as not found and creates no task', async ({ open }) => {
     const backend = await open();
     const requests: Request[] = [
       say('a', { type: 'claim', worker: 'w', lease: LEASE }),
@@ -78,7 +78,7 @@ export const commands: Theme = (check) => {
     expect(await backend.list({ limit: 10 })).toEqual([]);
   });
 
-  check('the very same submit changes nothing the second time', async ({ open, clock }) => {
+  check('an identical second submit changes nothing', async ({ open, clock }) => {
     const backend = await open();
     const task = await done(backend, submit('a'));
     clock.advance(MINUTE);
@@ -86,7 +86,7 @@ export const commands: Theme = (check) => {
     expect(await typesOf(backend.history('a'))).toEqual(['submitted']);
   });
 
-  check('a repeated submit changes nothing of a task that has got further', async ({ open }) => {
+  check('a repeated submit does not change a task that was claimed since', async ({ open }) => {
     const backend = await open();
     await done(backend, submit('a'));
     await claimed(backend);
@@ -95,7 +95,7 @@ export const commands: Theme = (check) => {
     expect(outcome.refusal).toBeUndefined();
   });
 
-  check('a repeated submit counts as no change though time has moved the task on', async ({ open, clock }) => {
+  check('a repeated submit is no change, also if the task became due since', async ({ open, clock }) => {
     const backend = await open();
     await done(backend, submit('a', { delay_seconds: 60 }));
     clock.advance(MINUTE);
@@ -105,7 +105,7 @@ export const commands: Theme = (check) => {
     });
   });
 
-  check('a submit of other content under the same id is refused, and changes nothing', async ({ open }) => {
+  check('a submit with other content under the same id is refused and changes nothing', async ({ open }) => {
     const backend = await open();
     await done(backend, submit('a'));
     const before = await everything(backend);
@@ -113,7 +113,7 @@ export const commands: Theme = (check) => {
     expect(await everything(backend)).toEqual(before);
   });
 
-  check('a task that is claimed by its id is under a lease, and is claimed by nobody else', async ({ open, clock }) => {
+  check('a claim by id takes a lease, and a second claim by id is refused', async ({ open, clock }) => {
     const backend = await open();
     await done(backend, submit('a'));
     const task = await done(backend, say('a', { type: 'claim', worker: 'w', lease: LEASE }));
@@ -126,7 +126,7 @@ export const commands: Theme = (check) => {
     expect(await backend.task('a')).toEqual(task);
   });
 
-  check('a renewal moves the end of the lease, never back, and keeps the last progress', async ({ open, clock }) => {
+  check('a renewal never shortens the lease, and keeps the last progress', async ({ open, clock }) => {
     const backend = await open();
     await done(backend, submit('a'));
     await claimed(backend);
@@ -142,33 +142,40 @@ export const commands: Theme = (check) => {
     });
   });
 
-  check('a completion ends the task with its summary and its evidence', async ({ open, clock }) => {
+  check('a completion ends the task and records its summary and evidence', async ({ open, clock }) => {
     const backend = await open();
     await done(backend, submit('a'));
     await claimed(backend);
     clock.advance(MINUTE);
-    const told = { summary: 'all good', result: evidence('result'), artifacts: [evidence('diff'), evidence('log')] };
-    const task = await done(backend, complete('a', 1, told));
+    const completion = {
+      summary: 'all good',
+      result: evidence('result'),
+      artifacts: [evidence('diff'), evidence('log')],
+    };
+    const task = await done(backend, complete('a', 1, completion));
     expect(task).toMatchObject({
       status: 'completed',
-      completion: { attempt: 1, by: ROLE, at: clock.now(), ...told },
+      completion: { attempt: 1, by: ROLE, at: clock.now(), ...completion },
       attempts: [{ number: 1, outcome: 'completed', ended_at: clock.now() }],
     });
     expect(await backend.task('a')).toEqual(task);
   });
 
-  check('the same completion again changes nothing; another one is refused and remembered', async ({ open }) => {
-    const backend = await open();
-    await done(backend, submit('a'));
-    await claimed(backend);
-    const task = await done(backend, complete('a', 1, { summary: 'first' }));
-    expect(await tell(backend, complete('a', 1, { summary: 'first' }))).toEqual({ task, changed: false });
-    await refused(backend, complete('a', 1, { summary: 'second' }), 'conflict');
-    expect(await backend.task('a')).toMatchObject({ completion: { summary: 'first' }, refused: 1 });
-    expect((await backend.history('a')).at(-1)).toMatchObject({ type: 'refused', command: 'complete', attempt: 1 });
-  });
+  check(
+    'a repeated completion changes nothing; a different one is refused, and the history records it',
+    async ({ open }) => {
+      const backend = await open();
+      await done(backend, submit('a'));
+      await claimed(backend);
+      const task = await done(backend, complete('a', 1, { summary: 'first' }));
+      expect(await tell(backend, complete('a', 1, { summary: 'first' }))).toEqual({ task, changed: false });
+      await refused(backend, complete('a', 1, { summary: 'second' }), 'conflict');
+      expect(await backend.task('a')).toMatchObject({ completion: { summary: 'first' }, refused: 1 });
+      expect((await backend.history('a')).at(-1)).toMatchObject({ type: 'refused', command: 'complete', attempt: 1 });
+    },
+  );
 
-  check('a task can be completed by its role without a claim', async ({ open }) => {
+  check('a role can complete its task without a claim', async ({ open }) => {
     const backend = await open();
     await done(backend, submit('a'));
     expect(await done(backend, complete('a'))).toMatchObject({
@@ -177,7 +184,7 @@ export const commands: Theme = (check) => {
     });
   });
 
-  check('a completion without a promised artifact is refused, and the lease stays', async ({ open }) => {
+  check('a completion without an expected artifact is refused, and the lease remains', async ({ open }) => {
     const backend = await open();
     await done(backend, submit('a', { expected_output: { artifacts: ['diff'] } }));
     const task = await claimed(backend);
@@ -187,7 +194,7 @@ export const commands: Theme = (check) => {
   });
 
   check(
-    'a failure without a backoff is final; with one the task waits for its next attempt',
+    'a failure without a backoff is final; after a failure with a backoff the task waits for its next attempt',
     async ({ open, clock }) => {
       const backend = await open();
       await done(backend, submit('a'), submit('b'));
@@ -209,7 +216,7 @@ export const commands: Theme = (check) => {
     },
   );
 
-  check('the failure that is said twice in the same words changes nothing the second time', async ({ open }) => {
+  check('a repeated failure changes nothing', async ({ open }) => {
     const backend = await open();
     await done(backend, submit('a'));
     await claimed(backend);
@@ -217,7 +224,7 @@ export const commands: Theme = (check) => {
     expect(await tell(backend, fail('a', 1))).toEqual({ task, changed: false });
   });
 
-  check('a task that is handed back is queued again, and the next claim gets a new number', async ({ open, clock }) => {
+  check('a released task is queued again, and the next claim has a new attempt number', async ({ open, clock }) => {
     const backend = await open();
     await done(backend, submit('a', { max_attempts: 1 }));
     await claimed(backend);
@@ -228,7 +235,7 @@ export const commands: Theme = (check) => {
     });
   });
 
-  check('a cancelled task is over at once, for its worker too', async ({ open, clock }) => {
+  check('a cancellation takes effect at once, also for the worker that holds the task', async ({ open, clock }) => {
     const backend = await open();
     await done(backend, submit('a'), submit('b'));
     await claimed(backend);
@@ -247,31 +254,37 @@ export const commands: Theme = (check) => {
     expect((await backend.claim(ask())).task).toBeUndefined();
   });
 
-  check('a worker says once that the tree of a cancelled attempt is gone', async ({ open, clock }) => {
-    const backend = await open();
-    await done(backend, submit('a'));
-    await claimed(backend);
-    await done(backend, cancel('a'));
-    clock.advance(SECOND);
-    const gone = say('a', { type: 'acknowledge-cancel', by: 'worker-1', attempt: 1 });
-    expect(await done(backend, gone)).toMatchObject({ status: 'cancelled', stopped_at: clock.now() });
-    clock.advance(SECOND);
-    expect((await tell(backend, gone)).changed).toBe(false);
-    await refused(backend, say('a', { type: 'acknowledge-cancel', by: 'worker-1', attempt: 2 }), 'conflict');
-  });
+  check(
+    'the first acknowledgement that a cancelled attempt has stopped is recorded; a repeat changes nothing',
+    async ({ open, clock }) => {
+      const backend = await open();
+      await done(backend, submit('a'));
+      await claimed(backend);
+      await done(backend, cancel('a'));
+      clock.advance(SECOND);
+      const gone = say('a', { type: 'acknowledge-cancel', by: 'worker-1', attempt: 1 });
+      expect(await done(backend, gone)).toMatchObject({ status: 'cancelled', stopped_at: clock.now() });
+      clock.advance(SECOND);
+      expect((await tell(backend, gone)).changed).toBe(false);
+      await refused(backend, say('a', { type: 'acknowledge-cancel', by: 'worker-1', attempt: 2 }), 'conflict');
+    },
+  );
 
-  check('a retried task is queued again, with its attempts forgiven and their numbers used', async ({ open }) => {
-    const backend = await open();
-    await done(backend, submit('a', { max_attempts: 1 }));
-    await refused(backend, retry('a'), 'conflict');
-    await claimed(backend);
-    await done(backend, fail('a', 1));
-    expect(await done(backend, retry('a'))).toMatchObject({ status: 'queued', forgiven: 1 });
-    expect(await claimed(backend)).toMatchObject({ lease: { attempt: 2 } });
-    await refused(backend, complete('a', 1), 'conflict');
-  });
+  check(
+    'a retried task is queued again; its attempts no longer count, and their numbers are not used again',
+    async ({ open }) => {
+      const backend = await open();
+      await done(backend, submit('a', { max_attempts: 1 }));
+      await refused(backend, retry('a'), 'conflict');
+      await claimed(backend);
+      await done(backend, fail('a', 1));
+      expect(await done(backend, retry('a'))).toMatchObject({ status: 'queued', forgiven: 1 });
+      expect(await claimed(backend)).toMatchObject({ lease: { attempt: 2 } });
+      await refused(backend, complete('a', 1), 'conflict');
+    },
+  );
 
-  check('only a dead letter can be dismissed, and it stays failed', async ({ open, clock }) => {
+  check('only a dead letter can be dismissed, and its status stays failed', async ({ open, clock }) => {
     const backend = await open();
     await done(backend, submit('a'));
     await refused(backend, dismiss('a'), 'conflict');
@@ -280,7 +293,7 @@ export const commands: Theme = (check) => {
     expect(await tell(backend, dismiss('a'))).toMatchObject({ changed: false });
   });
 
-  check('whoever the task was not sent to may neither complete, fail, renew nor hand it back', async ({ open }) => {
+  check('only the role or the worker of a task may renew, release, complete or fail it', async ({ open }) => {
     const backend = await open();
     await done(backend, submit('a'));
     const task = await claimed(backend);
@@ -294,7 +307,7 @@ export const commands: Theme = (check) => {
     expect(await backend.task('a')).toMatchObject({ status: 'working', lease: task.lease, refused: 2 });
   });
 
-  check('text with control characters, quotes, emoji and half of a pair comes back as it was', async ({ open }) => {
+  check('text with control characters, quotes, emoji or a lone surrogate is stored unchanged', async ({ open }) => {
     const texts = [
       'line\nbreak\r\n\ttab \u0000 nul \u0007 bell \u001b[31m red \u007f',
       `'single' "double" \`back\` \\slash\\ %s _ ; DROP TABLE task; --`,
@@ -319,7 +332,7 @@ export const commands: Theme = (check) => {
     }
   });
 
-  check('an envelope of the greatest size comes back as it was', async ({ open }) => {
+  check('a large envelope is stored unchanged', async ({ open }) => {
     const backend = await open();
     await done(backend, submit('a', { instructions: 'ü"\n'.repeat(10_000) }));
     expect((await backend.task('a'))!.envelope.instructions).toBe('ü"\n'.repeat(10_000));

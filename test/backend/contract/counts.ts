@@ -14,9 +14,9 @@ const none: Readonly<Record<Status, number>> = {
   expired: 0,
 };
 
-/** The numbers that tell how a queue fares. */
+/** The counts of a queue, for monitoring. */
 export const counts: Theme = (check) => {
-  check('an empty queue counts nothing', async ({ open }) => {
+  check('the counts of an empty queue are empty', async ({ open }) => {
     const backend = await open();
     expect(await backend.counts()).toEqual({ roles: [], workers: [], dead: 0 });
   });
@@ -44,7 +44,7 @@ export const counts: Theme = (check) => {
     expect((await backend.counts()).roles).toHaveLength(2);
   });
 
-  check('a role says since when its longest-waiting ready task waits', async ({ open, clock }) => {
+  check('the counts of a role contain the time since which its oldest ready task waits', async ({ open, clock }) => {
     const backend = await open();
     const start = clock.now();
     await done(backend, submit('a'));
@@ -57,7 +57,7 @@ export const counts: Theme = (check) => {
     expect((await role(backend, 'coder')).oldest_ready_at).toBeUndefined();
   });
 
-  check('a task that was given back waits since then', async ({ open, clock }) => {
+  check('a task whose lease ended waits since the end of the lease', async ({ open, clock }) => {
     const backend = await open();
     await done(backend, submit('a'));
     const { lease } = await claimed(backend);
@@ -75,25 +75,28 @@ export const counts: Theme = (check) => {
     expect((await role(backend, 'coder')).tasks).toMatchObject({ failed: 2, queued: 1 });
   });
 
-  check('who asked for work of late is seen, the latest first, whether there was any or not', async (harness) => {
-    const here = await harness.open();
-    const there = await harness.open();
-    const start = harness.clock.now();
-    await done(here, submit('a'));
-    await claimed(here, { worker: 'worker-1' });
-    harness.clock.advance(MINUTE);
-    await nothingToClaim(there, { worker: 'worker-2', role: 'reviewer' });
-    expect((await here.counts()).workers).toEqual([
-      { worker: 'worker-2', role: 'reviewer', seen_at: start + MINUTE },
-      { worker: 'worker-1', role: 'coder', seen_at: start },
-    ]);
-    harness.clock.advance(MINUTE);
-    await nothingToClaim(here, { worker: 'worker-1' });
-    expect((await there.counts()).workers.map(({ worker, seen_at }) => [worker, seen_at])).toEqual([
-      ['worker-1', start + 2 * MINUTE],
-      ['worker-2', start + MINUTE],
-    ]);
-  });
+  check(
+    'the counts list the workers that claimed recently, latest first, also those that got no task',
+    async (harness) => {
+      const here = await harness.open();
+      const there = await harness.open();
+      const start = harness.clock.now();
+      await done(here, submit('a'));
+      await claimed(here, { worker: 'worker-1' });
+      harness.clock.advance(MINUTE);
+      await nothingToClaim(there, { worker: 'worker-2', role: 'reviewer' });
+      expect((await here.counts()).workers).toEqual([
+        { worker: 'worker-2', role: 'reviewer', seen_at: start + MINUTE },
+        { worker: 'worker-1', role: 'coder', seen_at: start },
+      ]);
+      harness.clock.advance(MINUTE);
+      await nothingToClaim(here, { worker: 'worker-1' });
+      expect((await there.counts()).workers.map(({ worker, seen_at }) => [worker, seen_at])).toEqual([
+        ['worker-1', start + 2 * MINUTE],
+        ['worker-2', start + MINUTE],
+      ]);
+    },
+  );
 };
 
 async function role(backend: Backend, name: string): Promise<RoleCount> {

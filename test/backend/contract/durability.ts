@@ -20,11 +20,11 @@ import {
   submit,
 } from './say.ts';
 
-/** What was answered once is still so when everybody has gone and somebody comes back. */
+/** Answers stay the same after all connections were closed and a new one was opened. */
 export const durability: Theme = (check) => {
-  check('everything is as it was after the last connection was closed and another is opened', async (harness) => {
+  check('all answers are the same after the last connection was closed and a new one was opened', async (harness) => {
     const first = await harness.open();
-    await busyDay(first, harness.clock);
+    await changesOfEveryKind(first, harness.clock);
     const before = await everything(first);
     await first.close();
     const second = await harness.open();
@@ -32,7 +32,7 @@ export const durability: Theme = (check) => {
     expect(await second.audit(false)).toEqual([]);
   });
 
-  check('work goes on after a close where it stopped', async ({ open, clock }) => {
+  check('work continues after a close where it stopped', async ({ open, clock }) => {
     const first = await open();
     await done(first, submit('a'), submit('b', { delay_seconds: 60 }), submit('c', { priority: 'high' }));
     await claimed(first);
@@ -53,7 +53,7 @@ export const durability: Theme = (check) => {
     await done(third, complete('c', 1));
   });
 
-  check('what time brings about comes true while nobody is there', async ({ open, clock }) => {
+  check('a lease and a TTL end also while no connection is open', async ({ open, clock }) => {
     const first = await open();
     await done(first, submit('held'));
     await claimed(first);
@@ -65,7 +65,7 @@ export const durability: Theme = (check) => {
     expect(await second.task('late')).toMatchObject({ status: 'expired' });
   });
 
-  check('a connection that is closed takes nothing from the others', async ({ open }) => {
+  check('closing a connection does not affect the other connections', async ({ open }) => {
     const here = await open();
     const there = await open();
     await done(here, submit('a'));
@@ -74,9 +74,9 @@ export const durability: Theme = (check) => {
     await done(there, complete('a', 1));
   });
 
-  check('an audit finds nothing wrong after a busy day, and a repair leaves everything as it was', async (harness) => {
+  check('after many kinds of changes an audit finds no error, and a repair changes nothing', async (harness) => {
     const backend = await harness.open();
-    await busyDay(backend, harness.clock);
+    await changesOfEveryKind(backend, harness.clock);
     const before = await everything(backend);
     expect(await backend.audit(false)).toEqual([]);
     expect(await backend.audit(true)).toEqual([]);
@@ -88,8 +88,8 @@ export const durability: Theme = (check) => {
   });
 };
 
-/** A little of everything that can happen. */
-async function busyDay(backend: Backend, clock: Clock): Promise<void> {
+/** Makes changes of every kind. */
+async function changesOfEveryKind(backend: Backend, clock: Clock): Promise<void> {
   const backoff = { base: MINUTE, factor: 2, max: LEASE, jitter: 0 };
   await backend.commit(['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((id) => submit(id)));
   await done(backend, submit('expired', { ttl_seconds: 60 }), submit('late', { delay_seconds: 60 }));

@@ -1,17 +1,17 @@
 import type { Backend } from '../../../src/backend/backend.ts';
 
-/** One queue, empty at first, that nobody else uses. */
+/** One queue. It is empty at first, and only one test uses it. */
 export interface Harness {
-  /** A connection of its own to the queue, as another process would have it. A test may close it, and need not. */
+  /** Opens a new connection to the queue, as another process does. The test may close it; `close` closes the rest. */
   readonly open: () => Promise<Backend>;
   readonly clock: Clock;
-  /** A connection whose outages the test begins and ends. Absent where the queue is a local file. */
+  /** Opens a connection whose outages the test begins and ends. Absent if the queue is a local file. */
   readonly outage?: () => Promise<Outage>;
-  /** Closes what is still open, and removes the queue. */
+  /** Closes all open connections and removes the queue. */
   readonly close: () => Promise<void>;
 }
 
-/** What every connection takes for the time, in ms since 1970. It stands still until a test moves it. */
+/** The clock of every connection, in ms since 1970. The time changes only when the test advances it. */
 export interface Clock {
   readonly now: () => number;
   readonly advance: (ms: number) => void;
@@ -28,5 +28,5 @@ export type MakeHarness = () => Promise<Harness>;
 /** One test of the contract. */
 export type Body = (harness: Harness) => Promise<void>;
 
-/** Hands in its tests: a sentence that is true of every backend, and what shows it. */
+/** Passes its tests to `check`: the name of each test, and its body. */
 export type Theme = (check: (sentence: string, body: Body) => void) => void;

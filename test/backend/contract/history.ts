@@ -26,9 +26,9 @@ import {
   tell,
 } from './say.ts';
 
-/** The log says what happened, all of it, in order, and what it amounts to is the task. */
+/** The log contains every event of a task in order, and the task is the fold of its events. */
 export const history: Theme = (check) => {
-  check('the history of a task is everything that happened to it, in order', async ({ open, clock }) => {
+  check('the history of a task contains all its events in order', async ({ open, clock }) => {
     const backend = await open();
     const expected: unknown[] = [];
     const base = () => ({ v: 1, task_id: 'a', at: clock.now() });
@@ -70,7 +70,7 @@ export const history: Theme = (check) => {
     expect(fold(await backend.history('a'))).toEqual(await backend.task('a'));
   });
 
-  check('histories of tasks that live side by side do not mix', async ({ open }) => {
+  check('the history of a task contains no event of another task', async ({ open }) => {
     const backend = await open();
     await done(backend, submit('a'), submit('b'));
     await claimed(backend);
@@ -83,14 +83,14 @@ export const history: Theme = (check) => {
     }
   });
 
-  check('a looping stale worker does not fill the log', async ({ open }) => {
+  check('the log records at most 100 refused completions of a task', async ({ open }) => {
     const backend = await open();
     await done(backend, submit('a'), complete('a'));
     for (let n = 0; n < 120; n++) await refused(backend, complete('a', 1, { summary: `again ${n}` }), 'conflict');
     expect(await backend.history('a')).toHaveLength(2 + 100);
   });
 
-  check('any walk through the commands ends where the state machine says', async ({ open, clock }) => {
+  check('after random commands the backend has the state and events of the state machine', async ({ open, clock }) => {
     const backend = await open();
     let runs = 0;
     await fc.assert(
@@ -106,11 +106,11 @@ export const history: Theme = (check) => {
 
 type Step = Exclude<Command, { type: 'submit' }> | { readonly type: 'advance'; readonly ms: number };
 
-/** Without jitter, so that what is decided does not depend on the backend's randomness. */
+/** Without jitter, so that decisions do not depend on the randomness of the backend. */
 const backoff = fc.constantFrom(undefined, { base: MINUTE, factor: 2, max: LEASE, jitter: 0 });
 const attempt = fc.constantFrom(undefined, 1, 2, 3);
 const by = fc.constantFrom(ROLE, ROLE, ROLE, 'worker-1', 'other');
-const spoken = { by, attempt };
+const sender = { by, attempt };
 const text = fc.constantFrom('yes', 'no');
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -120,40 +120,40 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     lease: fc.constant(LEASE),
   }),
   fc.record({ type: fc.constant('advance' as const), ms: fc.constantFrom(SECOND, MINUTE, LEASE) }),
-  fc.record({ type: fc.constant('renew' as const), lease: fc.constant(LEASE), note: text, ...spoken }),
-  fc.record({ type: fc.constant('complete' as const), summary: text, artifacts: fc.constant([]), ...spoken }),
+  fc.record({ type: fc.constant('renew' as const), lease: fc.constant(LEASE), note: text, ...sender }),
+  fc.record({ type: fc.constant('complete' as const), summary: text, artifacts: fc.constant([]), ...sender }),
   fc
-    .record({ reason: text, backoff, ...spoken })
+    .record({ reason: text, backoff, ...sender })
     .map(({ backoff, ...rest }) => ({ type: 'fail' as const, artifacts: [], ...rest, ...(backoff && { backoff }) })),
   fc
-    .record({ reason: text, backoff, ...spoken })
+    .record({ reason: text, backoff, ...sender })
     .map(({ backoff, ...rest }) => ({ type: 'release' as const, ...rest, ...(backoff && { backoff }) })),
   fc.record({ type: fc.constant('cancel' as const), by: fc.constant('lead') }),
   fc.record({ type: fc.constant('acknowledge-cancel' as const), by, attempt: fc.constantFrom(1, 2) }),
   fc.record({ type: fc.constantFrom('retry' as const, 'dismiss' as const), by: fc.constant('lead') }),
 );
 
-/** Takes a task through the steps, and beside it a model that is nothing but the state machine. */
+/** Applies the steps to a task of the backend and to a model, which is only the state machine, and compares both. */
 async function walk(backend: Backend, clock: Clock, id: string, steps: readonly Step[]): Promise<void> {
   let task: Task | undefined;
   const events: Event[] = [];
-  const tellModel = (command: Command) => {
+  const applyToModel = (command: Command) => {
     const decision = decide(task, command, { now: clock.now(), random: () => 0 });
     task = decision.task;
     events.push(...decision.events);
     return decision;
   };
   const said = submit(id, { ttl_seconds: 600, max_attempts: 2 });
-  tellModel(said.command);
+  applyToModel(said.command);
   await done(backend, said);
   for (const step of steps) {
     if (step.type === 'advance') {
       clock.advance(step.ms);
-      tellModel({ type: 'elapse' });
+      applyToModel({ type: 'elapse' });
       expect(await backend.task(id)).toEqual(task);
       continue;
     }
-    const decision = tellModel(step);
+    const decision = applyToModel(step);
     const outcome = await tell(backend, { task_id: id, command: step });
     expect(outcome.task).toEqual(task);
     expect(outcome.refusal).toEqual(decision.refusal);

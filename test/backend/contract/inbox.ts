@@ -11,7 +11,7 @@ async function acknowledge(backend: Backend, limit = 100, queue = QUEUE): Promis
 
 /** The result messages that wait for a coordinator. */
 export const inbox: Theme = (check) => {
-  check('a task that has ended, however it ended, sends one message', async ({ open, clock }) => {
+  check('every task that ends sends one message: completed, failed, cancelled or expired', async ({ open, clock }) => {
     const backend = await open();
     await done(backend, submit('completed'), complete('completed'));
     await done(backend, submit('failed'), fail('failed'));
@@ -25,7 +25,7 @@ export const inbox: Theme = (check) => {
     expect(tasks[0]).toEqual(await backend.task('completed'));
   });
 
-  check('tasks that ended in one batch send a message each', async ({ open }) => {
+  check('each task that ended in one batch sends a message', async ({ open }) => {
     const backend = await open();
     await done(backend, submit('a'), submit('b'), submit('c'));
     await backend.commit([complete('a'), cancel('b'), fail('c')]);
@@ -35,7 +35,7 @@ export const inbox: Theme = (check) => {
   });
 
   check(
-    'a dead letter that is taken back and ends again in one batch sends a message of its new end',
+    'a dead letter that is retried and cancelled in one batch sends a message with its new status',
     async ({ open }) => {
       const backend = await open();
       await done(backend, submit('a'), fail('a'));
@@ -77,7 +77,7 @@ export const inbox: Theme = (check) => {
     expect(await here.task('a')).toMatchObject({ status: 'completed' });
   });
 
-  check('an acknowledgement takes what was read, and nothing that came after', async ({ open }) => {
+  check('an acknowledgement removes the messages that were read, and no later ones', async ({ open }) => {
     const backend = await open();
     await done(backend, submit('a'), complete('a'));
     const read = await backend.take(QUEUE, 10);
@@ -88,7 +88,7 @@ export const inbox: Theme = (check) => {
     expect(await ids(backend)).toEqual(['b']);
   });
 
-  check('messages in one reader’s hands are shown to nobody else, until it gives them back', async ({ open }) => {
+  check('no other reader sees the messages that one reader has taken, until it releases them', async ({ open }) => {
     const here = await open();
     const there = await open();
     await done(here, submit('a'), complete('a'), submit('b'), complete('b'));
@@ -105,7 +105,7 @@ export const inbox: Theme = (check) => {
     expect(await ids(here)).toEqual([]);
   });
 
-  check('four readers at once get every message once in all', async ({ open }) => {
+  check('of four readers at once, exactly one gets each message', async ({ open }) => {
     const readers = [await open(), await open(), await open(), await open()];
     const sent = Array.from({ length: 20 }, (_, n) => `t${String(n).padStart(2, '0')}`);
     for (const id of sent) await done(readers[0]!, submit(id), complete(id));
@@ -119,21 +119,24 @@ export const inbox: Theme = (check) => {
     expect(await ids(readers[0]!)).toEqual([]);
   });
 
-  check('what a reader had in its hands when it died is shown again', async ({ open, clock }) => {
-    const here = await open();
-    const there = await open();
-    await done(here, submit('a'), complete('a'));
-    expect((await here.take(QUEUE, 10)).tasks).toHaveLength(1);
-    await here.close();
-    clock.advance(MINUTE);
-    expect(await ids(there)).toEqual(['a']);
-    const read = await there.take(QUEUE, 10);
-    expect(read.tasks).toMatchObject([{ id: 'a' }]);
-    await read.acknowledge();
-    expect(await ids(there)).toEqual([]);
-  });
+  check(
+    'messages that a reader took and did not acknowledge before its connection closed are shown again',
+    async ({ open, clock }) => {
+      const here = await open();
+      const there = await open();
+      await done(here, submit('a'), complete('a'));
+      expect((await here.take(QUEUE, 10)).tasks).toHaveLength(1);
+      await here.close();
+      clock.advance(MINUTE);
+      expect(await ids(there)).toEqual(['a']);
+      const read = await there.take(QUEUE, 10);
+      expect(read.tasks).toMatchObject([{ id: 'a' }]);
+      await read.acknowledge();
+      expect(await ids(there)).toEqual([]);
+    },
+  );
 
-  check('what is given back late stays with the reader that has it by then', async ({ open, clock }) => {
+  check('a late release does not take a message from the reader that took it since', async ({ open, clock }) => {
     const here = await open();
     const there = await open();
     await done(here, submit('a'), complete('a'));
@@ -147,7 +150,7 @@ export const inbox: Theme = (check) => {
     expect(await ids(here)).toEqual([]);
   });
 
-  check('an acknowledgement that comes late takes no message that nobody has read', async ({ open, clock }) => {
+  check('a late acknowledgement removes no unread message', async ({ open, clock }) => {
     const here = await open();
     const there = await open();
     await done(here, submit('a'), complete('a'));
@@ -159,17 +162,20 @@ export const inbox: Theme = (check) => {
     expect(await ids(here)).toEqual(['b']);
   });
 
-  check('a limit shows the oldest messages, and an acknowledgement makes room for the next', async ({ open }) => {
-    const backend = await open();
-    for (const id of ['a', 'b', 'c', 'd', 'e']) await done(backend, submit(id), complete(id));
-    expect(await ids(backend, QUEUE, 2)).toEqual(['a', 'b']);
-    await acknowledge(backend, 2);
-    expect(await ids(backend, QUEUE, 2)).toEqual(['c', 'd']);
-    await acknowledge(backend, 2);
-    await acknowledge(backend, 2);
-    expect(await ids(backend)).toEqual([]);
-    await acknowledge(backend);
-  });
+  check(
+    'a read with a limit returns the oldest messages, and after their acknowledgement the next ones',
+    async ({ open }) => {
+      const backend = await open();
+      for (const id of ['a', 'b', 'c', 'd', 'e']) await done(backend, submit(id), complete(id));
+      expect(await ids(backend, QUEUE, 2)).toEqual(['a', 'b']);
+      await acknowledge(backend, 2);
+      expect(await ids(backend, QUEUE, 2)).toEqual(['c', 'd']);
+      await acknowledge(backend, 2);
+      await acknowledge(backend, 2);
+      expect(await ids(backend)).toEqual([]);
+      await acknowledge(backend);
+    },
+  );
 
   check('each queue has its own messages', async ({ open }) => {
     const backend = await open();
@@ -180,10 +186,10 @@ export const inbox: Theme = (check) => {
     await acknowledge(backend, 100, 'team.1');
     expect(await ids(backend, 'team.10')).toEqual(['b']);
     expect(await ids(backend)).toEqual(['c']);
-    expect(await ids(backend, 'nobody')).toEqual([]);
+    expect(await ids(backend, 'no-such-queue')).toEqual([]);
   });
 
-  check('what was refused or said twice sends no further message', async ({ open }) => {
+  check('a refused or repeated command sends no second message', async ({ open }) => {
     const backend = await open();
     await done(backend, submit('a'));
     await claimed(backend);
@@ -197,7 +203,7 @@ export const inbox: Theme = (check) => {
     expect(await ids(backend)).toEqual([]);
   });
 
-  check('a task that was retried sends another message when it ends again', async ({ open }) => {
+  check('a retried task sends another message when it ends again', async ({ open }) => {
     const backend = await open();
     await done(backend, submit('a'), fail('a'));
     await acknowledge(backend);
@@ -208,7 +214,7 @@ export const inbox: Theme = (check) => {
     expect(await ids(backend)).toEqual(['a']);
   });
 
-  check('a task that was retried before its message was read shows none until it ends again', async ({ open }) => {
+  check('the inbox hides the message of a retried task until the task ends again', async ({ open }) => {
     const backend = await open();
     await done(backend, submit('a'), fail('a'), submit('b'), complete('b'), retry('a'));
     expect(await ids(backend)).toEqual(['b']);
@@ -219,24 +225,27 @@ export const inbox: Theme = (check) => {
     expect(tasks.find((task) => task.id === 'a')).toMatchObject({ status: 'completed' });
   });
 
-  check('a task that was retried before its message was read is shown once when it ends again', async ({ open }) => {
-    const backend = await open();
-    await done(backend, submit('a'), fail('a'), retry('a'));
-    await claimed(backend);
-    await done(backend, complete('a', 2));
-    expect(await ids(backend)).toEqual(['a']);
-    await acknowledge(backend);
-    expect(await ids(backend)).toEqual([]);
-  });
+  check(
+    'the inbox shows a retried task once after it ended again, also if the first message was not read',
+    async ({ open }) => {
+      const backend = await open();
+      await done(backend, submit('a'), fail('a'), retry('a'));
+      await claimed(backend);
+      await done(backend, complete('a', 2));
+      expect(await ids(backend)).toEqual(['a']);
+      await acknowledge(backend);
+      expect(await ids(backend)).toEqual([]);
+    },
+  );
 
-  check('the message of a retried task does not hide those behind it from a reader with a limit', async ({ open }) => {
+  check('a read with a limit returns the messages after the hidden message of a retried task', async ({ open }) => {
     const backend = await open();
     await done(backend, submit('a'), fail('a'), submit('b'), complete('b'), retry('a'));
     expect(await ids(backend, QUEUE, 1)).toEqual(['b']);
   });
 
   check(
-    'the message of a task that ended again after it was read is not acknowledged with the first',
+    'an acknowledgement of the first message of a task does not remove the message of its second end',
     async (harness) => {
       const backend = await harness.open();
       await done(backend, submit('a'), fail('a'));

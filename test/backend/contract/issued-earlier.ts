@@ -7,7 +7,7 @@ const issued = (request: Request, at: number): Request => ({ ...request, at });
 
 /** A command that was issued earlier than the backend received it (`at`). */
 export const issuedEarlier: Theme = (check) => {
-  check('a submit counts from the time when it was issued', async ({ open, clock }) => {
+  check('the time of a submit is the time when it was issued', async ({ open, clock }) => {
     const backend = await open();
     const at = clock.now() - MINUTE;
     expect(await done(backend, issued(submit('a', { delay_seconds: 90 }), at))).toMatchObject({
@@ -16,19 +16,22 @@ export const issuedEarlier: Theme = (check) => {
     });
   });
 
-  check('a completion that was issued in time counts, although the lease has ended since', async ({ open, clock }) => {
-    const backend = await open();
-    await done(backend, submit('a'));
-    const { lease } = await claimed(backend);
-    const at = clock.now() + MINUTE;
-    clock.advance(LEASE + MINUTE);
-    expect(await done(backend, issued(complete('a', lease.attempt), at))).toMatchObject({
-      status: 'completed',
-      completion: { attempt: 1, at },
-    });
-  });
+  check(
+    'a completion that was issued during the lease is accepted after the end of the lease',
+    async ({ open, clock }) => {
+      const backend = await open();
+      await done(backend, submit('a'));
+      const { lease } = await claimed(backend);
+      const at = clock.now() + MINUTE;
+      clock.advance(LEASE + MINUTE);
+      expect(await done(backend, issued(complete('a', lease.attempt), at))).toMatchObject({
+        status: 'completed',
+        completion: { attempt: 1, at },
+      });
+    },
+  );
 
-  check('a completion that was issued in time comes too late after another claim', async ({ open, clock }) => {
+  check('a completion that was issued during the lease is refused after another claim', async ({ open, clock }) => {
     const backend = await open();
     const other = await open();
     await done(backend, submit('a'));
@@ -40,13 +43,13 @@ export const issuedEarlier: Theme = (check) => {
     expect(await other.task('a')).toMatchObject({ status: 'working', lease: { worker: 'worker-2' } });
   });
 
-  check('no command counts from a later time than now', async ({ open, clock }) => {
+  check('the time of a command is never later than now', async ({ open, clock }) => {
     const backend = await open();
     const start = clock.now();
     expect(await done(backend, issued(submit('a'), start + MINUTE))).toMatchObject({ submitted_at: start });
   });
 
-  check('a command that was issued in the future ends no live lease', async ({ open, clock }) => {
+  check('a command with a time in the future does not end a current lease', async ({ open, clock }) => {
     const backend = await open();
     await done(backend, submit('a'));
     const { lease } = await claimed(backend);
@@ -58,7 +61,7 @@ export const issuedEarlier: Theme = (check) => {
     });
   });
 
-  check('no command counts from a time before the last event of its task', async ({ open, clock }) => {
+  check('the time of a command is never before the last event of its task', async ({ open, clock }) => {
     const backend = await open();
     await done(backend, submit('a'));
     clock.advance(MINUTE);
@@ -69,14 +72,14 @@ export const issuedEarlier: Theme = (check) => {
     expect(await done(backend, early)).toMatchObject({ status: 'failed', failed_at: claimedAt });
   });
 
-  check('a batch keeps the time of each of its commands', async ({ open, clock }) => {
+  check('each command of a batch has its own time', async ({ open, clock }) => {
     const backend = await open();
     const [one, two] = [clock.now() - 2 * MINUTE, clock.now() - MINUTE];
     const outcomes = await backend.commit([issued(submit('a'), one), issued(submit('b'), two), submit('c')]);
     expect(outcomes.map(({ task }) => task?.submitted_at)).toEqual([one, two, clock.now()]);
   });
 
-  check('a repeated command changes nothing, whenever it says that it was issued', async ({ open, clock }) => {
+  check('a repeated command changes nothing, also if it has another time', async ({ open, clock }) => {
     const backend = await open();
     const at = clock.now() - MINUTE;
     await done(backend, issued(submit('a'), at), issued(cancel('a'), at));

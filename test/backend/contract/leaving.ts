@@ -26,15 +26,18 @@ export const leaving: Theme = (check) => {
       expect(lease.expires_at).toBe(clock.now() + LEASE);
     });
 
-    check(`${how} gives taken messages to other readers after a while, and loses none`, async ({ open, clock }) => {
-      const here = await open();
-      const there = await open();
-      await done(here, submit('a'), complete('a'));
-      expect((await here.take(QUEUE, 1)).tasks).toHaveLength(1);
-      await here[how]();
-      clock.advance(LEASE);
-      expect(await idsOf(there.inbox(QUEUE, 10))).toEqual(['a']);
-    });
+    check(
+      `after ${how}, other readers get the messages that were taken but not acknowledged`,
+      async ({ open, clock }) => {
+        const here = await open();
+        const there = await open();
+        await done(here, submit('a'), complete('a'));
+        expect((await here.take(QUEUE, 1)).tasks).toHaveLength(1);
+        await here[how]();
+        clock.advance(LEASE);
+        expect(await idsOf(there.inbox(QUEUE, 10))).toEqual(['a']);
+      },
+    );
 
     check(`${how} is possible before any request`, async ({ open }) => {
       const idle = await open();

@@ -8,7 +8,7 @@ const ids = (backend: Backend, filter: Partial<Filter> = {}) => idsOf(backend.li
 
 /** Which tasks a filter shows. */
 export const lists: Theme = (check) => {
-  check('a list shows the newest first', async ({ open, clock }) => {
+  check('a list begins with the newest task', async ({ open, clock }) => {
     const backend = await open();
     for (const id of ['b', 'c', 'a']) {
       await done(backend, submit(id));
@@ -18,21 +18,21 @@ export const lists: Theme = (check) => {
     expect(await ids(backend)).toEqual(['a', 'c', 'b']);
   });
 
-  check('a list holds each task as it is', async ({ open }) => {
+  check('a list contains each task in its current state', async ({ open }) => {
     const backend = await open();
     await done(backend, submit('a'), submit('b'));
     await claimed(backend);
     expect(await backend.list({ limit: 10 })).toEqual([await backend.task('b'), await backend.task('a')]);
   });
 
-  check('a list goes no further than its limit', async ({ open }) => {
+  check('a list contains no more tasks than its limit', async ({ open }) => {
     const backend = await open();
     await done(backend, submit('a'), submit('b'), submit('c'));
     expect(await ids(backend, { limit: 2 })).toEqual(['c', 'b']);
     expect(await ids(backend, { limit: 3 })).toEqual(['c', 'b', 'a']);
   });
 
-  check('pages follow each other without a gap or a repeat, while new tasks arrive', async ({ open }) => {
+  check('pages neither omit nor repeat a task while new tasks arrive', async ({ open }) => {
     const backend = await open();
     for (let n = 0; n < 7; n++) await done(backend, submit(`t${n}`, { from: n % 2 === 0 ? 'even' : 'odd' }));
     const seen: string[] = [];
@@ -61,7 +61,7 @@ export const lists: Theme = (check) => {
     expect(await ids(backend, { from: 'Lead' })).toEqual([]);
     expect(await ids(backend, { role: 'coder' })).toEqual(['b', 'a']);
     expect(await ids(backend, { role: 'reviewer' })).toEqual(['c']);
-    expect(await ids(backend, { role: 'nobody' })).toEqual([]);
+    expect(await ids(backend, { role: 'no-such-role' })).toEqual([]);
   });
 
   check('a list shows the tasks in one status, or in one of several', async ({ open, clock }) => {
@@ -75,20 +75,23 @@ export const lists: Theme = (check) => {
     expect((await ids(backend, { statuses })).toSorted()).toEqual([...statuses].toSorted());
   });
 
-  check('a list shows the dead letters: what failed or expired, until it is dismissed or retried', async (harness) => {
-    const backend = await harness.open();
-    await inEveryStatus(backend, (ms) => harness.clock.advance(ms));
-    await done(backend, submit('second'), fail('second'));
-    expect(await ids(backend, { dead: true })).toEqual(['second', 'expired', 'failed']);
-    expect(await ids(backend, { dead: true, statuses: ['expired'] })).toEqual(['expired']);
-    expect(await ids(backend, { dead: true, limit: 1, before: 'second' })).toEqual(['expired']);
-    await done(backend, dismiss('failed'), retry('expired'));
-    expect(await ids(backend, { dead: true })).toEqual(['second']);
-    expect(await ids(backend, { statuses: ['failed'] })).toEqual(['second', 'failed']);
-    expect(await ids(backend, { dead: false })).toHaveLength(statuses.length + 1);
-  });
+  check(
+    'a list of dead letters contains failed and expired tasks until they are dismissed or retried',
+    async (harness) => {
+      const backend = await harness.open();
+      await inEveryStatus(backend, (ms) => harness.clock.advance(ms));
+      await done(backend, submit('second'), fail('second'));
+      expect(await ids(backend, { dead: true })).toEqual(['second', 'expired', 'failed']);
+      expect(await ids(backend, { dead: true, statuses: ['expired'] })).toEqual(['expired']);
+      expect(await ids(backend, { dead: true, limit: 1, before: 'second' })).toEqual(['expired']);
+      await done(backend, dismiss('failed'), retry('expired'));
+      expect(await ids(backend, { dead: true })).toEqual(['second']);
+      expect(await ids(backend, { statuses: ['failed'] })).toEqual(['second', 'failed']);
+      expect(await ids(backend, { dead: false })).toHaveLength(statuses.length + 1);
+    },
+  );
 
-  check('a list shows the ids that begin with a text, which is no pattern', async ({ open }) => {
+  check('a list can be limited to ids with a prefix, and the prefix is not a pattern', async ({ open }) => {
     const backend = await open();
     for (const id of ['a_b-1', 'aXb-1', 'a', 'A_b-2', 'a.b', 'a-b', 'a_', 'zz']) await done(backend, submit(id));
     expect(await ids(backend, { id_prefix: 'a_' })).toEqual(['a_', 'a_b-1']);
@@ -102,7 +105,7 @@ export const lists: Theme = (check) => {
     expect(await ids(backend, { id_prefix: '' })).toHaveLength(8);
   });
 
-  check('a list shows what every part of its filter holds for', async ({ open }) => {
+  check('a list contains only tasks that match every part of its filter', async ({ open }) => {
     const backend = await open();
     for (const from of ['lead', 'boss'])
       for (const to of ['coder', 'reviewer'])
@@ -122,7 +125,7 @@ export const lists: Theme = (check) => {
   });
 };
 
-/** One task in each status, called like it. */
+/** Creates one task in each status. Its id is the name of the status. */
 async function inEveryStatus(backend: Backend, advance: (ms: number) => void): Promise<void> {
   await done(backend, submit('failed'), fail('failed'));
   await done(backend, submit('expired', { ttl_seconds: 60 }));

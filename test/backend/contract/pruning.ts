@@ -25,7 +25,7 @@ const YEAR = 365 * DAY;
 const prune = (id: string, before: number, keep_dead = false): Request =>
   say(id, { type: 'prune', before, keep_dead, remember: YEAR });
 
-/** Prunes these tasks as one batch. @returns the ids of those that were pruned */
+/** Prunes these tasks in one batch. @returns the ids of the tasks that were pruned */
 async function pruned(backend: Backend, before: number, ...ids: readonly string[]): Promise<string[]> {
   const outcomes = await backend.commit(ids.map((id) => prune(id, before)));
   expect(outcomes.map(({ refusal }) => refusal)).toEqual(ids.map(() => undefined));
@@ -34,7 +34,7 @@ async function pruned(backend: Backend, before: number, ...ids: readonly string[
 
 /** Old finished tasks are removed; their ids stay known. */
 export const pruning: Theme = (check) => {
-  check('a pruned task is gone from every answer, for every connection', async ({ open, clock }) => {
+  check('no answer on any connection contains a pruned task', async ({ open, clock }) => {
     const backend = await open();
     await done(backend, submit('old'), submit('open'), complete('old'));
     await sent(backend);
@@ -57,22 +57,25 @@ export const pruning: Theme = (check) => {
     }
   });
 
-  check('only finished tasks of that age are pruned, and no dead letters that are to be kept', async (harness) => {
-    const { open, clock } = harness;
-    const backend = await open();
-    await done(backend, submit('young'), submit('dead'), fail('dead'));
-    clock.advance(DAY);
-    await done(backend, complete('young'));
-    const outcomes = await backend.commit([prune('young', clock.now()), prune('dead', clock.now(), true)]);
-    expect(outcomes.map(({ changed, task }) => [changed, task?.id])).toEqual([
-      [false, 'young'],
-      [false, 'dead'],
-    ]);
-    expect(await pruned(backend, clock.now(), 'young', 'dead')).toEqual(['dead']);
-    expect((await backend.counts()).dead).toBe(0);
-  });
+  check(
+    'prune removes only finished tasks of the given age, and keeps dead letters if the request says so',
+    async (harness) => {
+      const { open, clock } = harness;
+      const backend = await open();
+      await done(backend, submit('young'), submit('dead'), fail('dead'));
+      clock.advance(DAY);
+      await done(backend, complete('young'));
+      const outcomes = await backend.commit([prune('young', clock.now()), prune('dead', clock.now(), true)]);
+      expect(outcomes.map(({ changed, task }) => [changed, task?.id])).toEqual([
+        [false, 'young'],
+        [false, 'dead'],
+      ]);
+      expect(await pruned(backend, clock.now(), 'young', 'dead')).toEqual(['dead']);
+      expect((await backend.counts()).dead).toBe(0);
+    },
+  );
 
-  check('a late repeat of a submit makes no second task', async ({ open, clock }) => {
+  check('a repeated submit of a pruned task creates no second task', async ({ open, clock }) => {
     const backend = await open();
     await done(backend, submit('a'), complete('a'));
     clock.advance(DAY);
@@ -91,7 +94,7 @@ export const pruning: Theme = (check) => {
     expect(await backend.list({ limit: 10 })).toEqual([]);
   });
 
-  check('the id is free again when its time is over', async ({ open, clock }) => {
+  check('the id of a pruned task can be used again after the time to remember it', async ({ open, clock }) => {
     const backend = await open();
     await done(backend, submit('a'), complete('a'));
     clock.advance(DAY);
@@ -105,7 +108,7 @@ export const pruning: Theme = (check) => {
     expect(await other.audit(false)).toEqual([]);
   });
 
-  check('a batch sees what it has pruned itself', async ({ open, clock }) => {
+  check('a request of a batch sees that an earlier request pruned the task', async ({ open, clock }) => {
     const backend = await open();
     await done(backend, submit('a'), complete('a'));
     clock.advance(DAY);
@@ -117,24 +120,27 @@ export const pruning: Theme = (check) => {
     expect(again.map(({ changed }) => changed)).toEqual([true, false]);
   });
 
-  check('the evidence of pruned tasks is known until it is removed', async ({ open, clock }) => {
-    const backend = await open();
-    await done(backend, submit('a'), submit('b'), complete('a', undefined, { summary: 'kept' }), complete('b'));
-    clock.advance(DAY);
-    await pruned(backend, clock.now(), 'a', 'b');
-    expect(await backend.prunedEvidence(10)).toMatchObject([
-      { id: 'a', completion: { summary: 'kept' } },
-      { id: 'b', status: 'completed' },
-    ]);
-    expect(await idsOf(backend.prunedEvidence(1))).toEqual(['a']);
-    await backend.evidenceRemoved(['a']);
-    expect(await idsOf(backend.prunedEvidence(10))).toEqual(['b']);
-    await backend.evidenceRemoved(['b']);
-    expect(await backend.prunedEvidence(10)).toEqual([]);
-    await refused(backend, submit('a'), 'conflict');
-  });
+  check(
+    'the backend returns the evidence of pruned tasks until it was told that the evidence is removed',
+    async ({ open, clock }) => {
+      const backend = await open();
+      await done(backend, submit('a'), submit('b'), complete('a', undefined, { summary: 'kept' }), complete('b'));
+      clock.advance(DAY);
+      await pruned(backend, clock.now(), 'a', 'b');
+      expect(await backend.prunedEvidence(10)).toMatchObject([
+        { id: 'a', completion: { summary: 'kept' } },
+        { id: 'b', status: 'completed' },
+      ]);
+      expect(await idsOf(backend.prunedEvidence(1))).toEqual(['a']);
+      await backend.evidenceRemoved(['a']);
+      expect(await idsOf(backend.prunedEvidence(10))).toEqual(['b']);
+      await backend.evidenceRemoved(['b']);
+      expect(await backend.prunedEvidence(10)).toEqual([]);
+      await refused(backend, submit('a'), 'conflict');
+    },
+  );
 
-  check('others submit, claim and complete while tasks are pruned', async ({ open, clock }) => {
+  check('other connections submit, claim and complete while tasks are pruned', async ({ open, clock }) => {
     const [one, two, three] = [await open(), await open(), await open()];
     const ids = (prefix: string) => Array.from({ length: 40 }, (_, n) => `${prefix}-${n}`);
     await one.commit(ids('old').map((id) => submit(id)));
@@ -161,14 +167,17 @@ export const pruning: Theme = (check) => {
     expect(await one.audit(false)).toEqual([]);
   });
 
-  check('a dead letter that is retried at the same time is retried or pruned', async ({ open, clock }) => {
-    const [one, two] = [await open(), await open()];
-    for (const id of ['a', 'b', 'c']) await done(one, submit(id), fail(id));
-    clock.advance(DAY);
-    const [gone, answer] = await Promise.all([pruned(one, clock.now(), 'a', 'b', 'c'), tell(two, retry('b'))]);
-    expect(gone).toEqual(answer.changed ? ['a', 'c'] : ['a', 'b', 'c']);
-    const third = await open();
-    expect(await idsOf(third.list({ limit: 10 }))).toEqual(answer.changed ? ['b'] : []);
-    expect(await third.audit(false)).toEqual([]);
-  });
+  check(
+    'a dead letter that is retried and pruned at the same time is either retried or pruned',
+    async ({ open, clock }) => {
+      const [one, two] = [await open(), await open()];
+      for (const id of ['a', 'b', 'c']) await done(one, submit(id), fail(id));
+      clock.advance(DAY);
+      const [gone, answer] = await Promise.all([pruned(one, clock.now(), 'a', 'b', 'c'), tell(two, retry('b'))]);
+      expect(gone).toEqual(answer.changed ? ['a', 'c'] : ['a', 'b', 'c']);
+      const third = await open();
+      expect(await idsOf(third.list({ limit: 10 }))).toEqual(answer.changed ? ['b'] : []);
+      expect(await third.audit(false)).toEqual([]);
+    },
+  );
 };

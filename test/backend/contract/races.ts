@@ -3,18 +3,18 @@ import type { Backend, Outcome, Request } from '../../../src/backend/backend.ts'
 import type { Harness, Theme } from './harness.ts';
 import { ask, cancel, claimed, complete, done, fold, idsOf, LEASE, say, submit, tell, typesOf } from './say.ts';
 
-/** How long racing workers may take to get everything done, in ms. */
-const PATIENCE = 30_000;
+/** Time limit for the concurrent claims, in ms. */
+const TIME_LIMIT = 30_000;
 
-/** Several connections at once: whoever comes first wins, and everybody knows who it was. */
+/** Several connections at once: the first request wins, and all connections see the same result. */
 export const races: Theme = (check) => {
-  check('of many tasks and many workers at once, each attempt is given to one worker', async ({ open }) => {
+  check('of many workers that claim many tasks at once, exactly one gets each attempt', async ({ open }) => {
     const connections = await several(open, 4);
     const ids = Array.from({ length: 60 }, (_, n) => `t${n}`);
     await connections[0]!.commit(ids.map((id) => submit(id)));
     const given: string[] = [];
     const work = async (backend: Backend, worker: string) => {
-      for (const deadline = Date.now() + PATIENCE; given.length < ids.length && Date.now() < deadline;) {
+      for (const deadline = Date.now() + TIME_LIMIT; given.length < ids.length && Date.now() < deadline;) {
         const { task } = await backend.claim(ask({ worker }));
         if (!task) continue;
         expect(task.lease).toMatchObject({ attempt: 1, worker });
@@ -26,7 +26,7 @@ export const races: Theme = (check) => {
     for (const id of ids) expect(await typesOf(connections[1]!.history(id))).toEqual(['submitted', 'claimed']);
   });
 
-  check('of many who claim one task at once, one gets it', async ({ open }) => {
+  check('of many workers that claim one task at once, exactly one gets it', async ({ open }) => {
     const connections = await several(open, 4);
     await done(connections[0]!, submit('a'));
     const answers = await Promise.all(connections.map((one, n) => one.claim(ask({ worker: `worker-${n}` }))));
@@ -35,7 +35,7 @@ export const races: Theme = (check) => {
     expect(await connections[0]!.task('a')).toEqual(winners[0]);
   });
 
-  check('of many who claim one task by its id at once, one gets it and the others are told', async ({ open }) => {
+  check('of many claims by id at once, one is accepted and the others are refused', async ({ open }) => {
     const connections = await several(open, 4);
     await done(connections[0]!, submit('a'));
     const outcomes = await together(connections, (n) =>
@@ -47,27 +47,30 @@ export const races: Theme = (check) => {
       expect(refusal).toMatchObject({ code: 'conflict' });
   });
 
-  check('of several completions at once, one is valid and the others are remembered as refused', async ({ open }) => {
-    const connections = await several(open, 3);
-    await done(connections[0]!, submit('a'));
-    await claimed(connections[0]!);
-    const outcomes = await together(connections, (n) => complete('a', 1, { summary: `summary ${n}` }));
-    const winner = onlyWinner(outcomes);
-    expect(await connections[0]!.task('a')).toMatchObject({
-      completion: { summary: `summary ${winner}` },
-      refused: 2,
-    });
-    expect(await typesOf(connections[2]!.history('a'))).toEqual([
-      'submitted',
-      'claimed',
-      'completed',
-      'refused',
-      'refused',
-    ]);
-    expect(await connections[0]!.inbox('results.lead', 10)).toHaveLength(1);
-  });
+  check(
+    'of several completions at once, one is accepted and the history records the others as refused',
+    async ({ open }) => {
+      const connections = await several(open, 3);
+      await done(connections[0]!, submit('a'));
+      await claimed(connections[0]!);
+      const outcomes = await together(connections, (n) => complete('a', 1, { summary: `summary ${n}` }));
+      const winner = onlyWinner(outcomes);
+      expect(await connections[0]!.task('a')).toMatchObject({
+        completion: { summary: `summary ${winner}` },
+        refused: 2,
+      });
+      expect(await typesOf(connections[2]!.history('a'))).toEqual([
+        'submitted',
+        'claimed',
+        'completed',
+        'refused',
+        'refused',
+      ]);
+      expect(await connections[0]!.inbox('results.lead', 10)).toHaveLength(1);
+    },
+  );
 
-  check('of a completion and a cancellation at once, one wins and the other hears of it', async ({ open }) => {
+  check('of a completion and a cancellation at once, one is accepted and the other is refused', async ({ open }) => {
     const [here, there] = await several(open, 2);
     const ids = Array.from({ length: 10 }, (_, n) => `t${n}`);
     for (const id of ids) {
@@ -83,7 +86,7 @@ export const races: Theme = (check) => {
     }
   });
 
-  check('of the same submit made several times at once, one makes the task', async ({ open }) => {
+  check('of several identical submits at once, one creates the task and none is refused', async ({ open }) => {
     const connections = await several(open, 4);
     const outcomes = await together(connections, () => submit('a'));
     expect(outcomes.filter((outcome) => outcome.changed)).toHaveLength(1);
@@ -91,20 +94,23 @@ export const races: Theme = (check) => {
     expect(await typesOf(connections[3]!.history('a'))).toEqual(['submitted']);
   });
 
-  check('of different submits of one id at once, one makes the task and the others are refused', async ({ open }) => {
-    const connections = await several(open, 4);
-    const outcomes = await together(connections, (n) => submit('a', { instructions: `version ${n}` }));
-    const winner = onlyWinner(outcomes);
-    expect(outcomes.filter((outcome) => outcome.refusal?.code === 'conflict')).toHaveLength(3);
-    expect((await connections[0]!.task('a'))!.envelope.instructions).toBe(`version ${winner}`);
-  });
+  check(
+    'of different submits under one id at once, one creates the task and the others are refused',
+    async ({ open }) => {
+      const connections = await several(open, 4);
+      const outcomes = await together(connections, (n) => submit('a', { instructions: `version ${n}` }));
+      const winner = onlyWinner(outcomes);
+      expect(outcomes.filter((outcome) => outcome.refusal?.code === 'conflict')).toHaveLength(3);
+      expect((await connections[0]!.task('a'))!.envelope.instructions).toBe(`version ${winner}`);
+    },
+  );
 
-  check('of batches that exclude each other at once, one is kept whole and of the others nothing', async ({ open }) => {
+  check('of conflicting batches at once, one is recorded completely and the others not at all', async ({ open }) => {
     const connections = await several(open, 3);
     const rows = (n: number): Request[] => [
-      submit(`mine-${n}-1`),
+      submit(`own-${n}-1`),
       submit('shared', { instructions: `version ${n}` }),
-      submit(`mine-${n}-2`),
+      submit(`own-${n}-2`),
     ];
     const answers = await Promise.all(connections.map((one, n) => one.commit(rows(n))));
     const winners = answers.flatMap((outcomes, n) => (outcomes.some((outcome) => outcome.refusal) ? [] : [n]));
@@ -113,24 +119,21 @@ export const races: Theme = (check) => {
     for (const one of connections) expect(await idsOf(one.list({ limit: 10 }))).toEqual(ids.toReversed());
   });
 
-  check(
-    'submits of several connections at once are all kept, and every connection sees one order',
-    async ({ open }) => {
-      const connections = await several(open, 4);
-      await Promise.all(
-        connections.map(async (one, c) => {
-          for (let n = 0; n < 10; n++) await done(one, submit(`t-${c}-${n}`));
-        }),
-      );
-      const orders = await Promise.all(connections.map((one) => idsOf(one.list({ limit: 100 }))));
-      expect(orders[0]).toHaveLength(40);
-      for (const order of orders) expect(order).toEqual(orders[0]);
-      for (const c of [0, 1, 2, 3]) {
-        const own = orders[0]!.filter((id) => id.startsWith(`t-${c}-`));
-        expect(own).toEqual(Array.from({ length: 10 }, (_, n) => `t-${c}-${9 - n}`));
-      }
-    },
-  );
+  check('concurrent submits are all recorded, and every connection sees the same order', async ({ open }) => {
+    const connections = await several(open, 4);
+    await Promise.all(
+      connections.map(async (one, c) => {
+        for (let n = 0; n < 10; n++) await done(one, submit(`t-${c}-${n}`));
+      }),
+    );
+    const orders = await Promise.all(connections.map((one) => idsOf(one.list({ limit: 100 }))));
+    expect(orders[0]).toHaveLength(40);
+    for (const order of orders) expect(order).toEqual(orders[0]);
+    for (const c of [0, 1, 2, 3]) {
+      const own = orders[0]!.filter((id) => id.startsWith(`t-${c}-`));
+      expect(own).toEqual(Array.from({ length: 10 }, (_, n) => `t-${c}-${9 - n}`));
+    }
+  });
 };
 
 async function several(open: Harness['open'], n: number): Promise<Backend[]> {
@@ -139,12 +142,12 @@ async function several(open: Harness['open'], n: number): Promise<Backend[]> {
   return connections;
 }
 
-/** Every connection commits its request, all at once. */
+/** Each connection commits its request at the same time. */
 function together(connections: readonly Backend[], request: (n: number) => Request): Promise<Outcome[]> {
   return Promise.all(connections.map((one, n) => tell(one, request(n))));
 }
 
-/** Exactly one of the outcomes changed its task, and every other one was refused. @returns which one */
+/** Checks that one outcome changed its task and all others were refused. @returns the index of that outcome */
 function onlyWinner(outcomes: readonly Outcome[]): number {
   const winners = outcomes.flatMap((outcome, n) => (outcome.changed ? [n] : []));
   expect(winners).toHaveLength(1);

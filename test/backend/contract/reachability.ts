@@ -27,7 +27,7 @@ export const reachability: Theme = (check) => {
     expect(backend.away).toBe(false);
   });
 
-  check('its clock is the one that it decides by', async ({ open, clock }) => {
+  check('`now` is the clock that the backend decides by', async ({ open, clock }) => {
     const backend = await open();
     expect(backend.now).toBe(clock.now());
     clock.advance(MINUTE);

@@ -7,9 +7,9 @@ export const SECOND = 1_000;
 export const MINUTE = 60 * SECOND;
 export const LEASE = 10 * MINUTE;
 
-/** The role that tasks go to unless a test says otherwise. */
+/** The role that tasks are sent to by default. */
 export const ROLE = 'coder';
-/** Where their result messages go. */
+/** The reply queue of these tasks. */
 export const QUEUE = 'results.lead';
 
 export function envelope(task_id: string, more: Partial<Envelope> = {}): Envelope {
@@ -34,18 +34,18 @@ export const say = (task_id: string, command: Command): Request => ({ task_id, c
 export const submit = (id: string, more: Partial<Envelope> = {}): Request =>
   say(id, { type: 'submit', envelope: envelope(id, more) });
 
-type Said<T extends Command['type']> = Partial<Omit<CommandOf<T>, 'type'>>;
+type Fields<T extends Command['type']> = Partial<Omit<CommandOf<T>, 'type'>>;
 
-export const renew = (id: string, attempt?: number, more: Said<'renew'> = {}): Request =>
+export const renew = (id: string, attempt?: number, more: Fields<'renew'> = {}): Request =>
   say(id, { type: 'renew', by: ROLE, attempt, lease: LEASE, ...more });
 
-export const complete = (id: string, attempt?: number, more: Said<'complete'> = {}): Request =>
+export const complete = (id: string, attempt?: number, more: Fields<'complete'> = {}): Request =>
   say(id, { type: 'complete', by: ROLE, attempt, artifacts: [], ...more });
 
-export const fail = (id: string, attempt?: number, more: Said<'fail'> = {}): Request =>
+export const fail = (id: string, attempt?: number, more: Fields<'fail'> = {}): Request =>
   say(id, { type: 'fail', by: ROLE, attempt, reason: 'it broke', artifacts: [], ...more });
 
-export const release = (id: string, attempt?: number, more: Said<'release'> = {}): Request =>
+export const release = (id: string, attempt?: number, more: Fields<'release'> = {}): Request =>
   say(id, { type: 'release', by: ROLE, attempt, reason: 'not now', ...more });
 
 export const cancel = (id: string, reason?: string): Request =>

@@ -6,7 +6,7 @@ import { evolve } from '../../../src/core/task/evolve.ts';
 import type { Task, TaskIn } from '../../../src/core/task/task.ts';
 import { LEASE, QUEUE, ROLE } from './requests.ts';
 
-/** The short words in which the tests of the contract speak to a backend. */
+/** Requests of the contract tests to a backend, with checks of their outcome. */
 export * from './requests.ts';
 
 /** Commits one request. */
@@ -16,12 +16,12 @@ export async function tell(backend: Backend, request: Request): Promise<Outcome>
   return outcomes[0]!;
 }
 
-/** Waits for what a connection sends while others go on: its own inbox shows that. */
+/** Waits until the connection has sent its messages: a read of its own inbox waits for them. */
 export async function sent(backend: Backend): Promise<void> {
   await backend.inbox(QUEUE, 1);
 }
 
-/** Commits each request by itself; each must change its task. @returns the last one's task */
+/** Commits the requests one by one; each must change its task. @returns the task of the last one */
 export async function done(backend: Backend, ...requests: readonly Request[]): Promise<Task> {
   let task: Task | undefined;
   for (const request of requests) {
@@ -33,7 +33,7 @@ export async function done(backend: Backend, ...requests: readonly Request[]): P
   return task!;
 }
 
-/** Commits one request that must be refused for this reason. */
+/** Commits one request that must be refused with this code. */
 export async function refused(backend: Backend, request: Request, code: ErrorCode): Promise<Outcome> {
   const outcome = await tell(backend, request);
   expect(outcome).toMatchObject({ changed: false, refusal: { code } satisfies Partial<Refusal> });
@@ -48,14 +48,14 @@ export const ask = (more: Partial<ClaimRequest> = {}): ClaimRequest => ({
   ...more,
 });
 
-/** Claims, and must be given a task. */
+/** Claims a task. The backend must return one. */
 export async function claimed(backend: Backend, more: Partial<ClaimRequest> = {}): Promise<TaskIn<'working'>> {
   const { task } = await backend.claim(ask(more));
   expect(task).toMatchObject({ status: 'working', envelope: { to: more.role ?? ROLE } });
   return task!;
 }
 
-/** Claims, and must be given nothing. @returns when to ask again */
+/** Claims. The backend must return no task. @returns when to claim again */
 export async function nothingToClaim(
   backend: Backend,
   more: Partial<ClaimRequest> = {},
@@ -73,14 +73,14 @@ export async function typesOf(history: Promise<readonly Event[]>): Promise<strin
   return (await history).map((event) => event.type);
 }
 
-/** What the events amount to. */
+/** @returns the task that the events fold to */
 export function fold(events: readonly Event[]): Task | undefined {
   let task: Task | undefined;
   for (const event of events) task = evolve(task, event).task;
   return task;
 }
 
-/** Everything that the port shows of a queue, for comparing two moments. */
+/** All answers of the port about a queue, to compare its states at two times. */
 export async function everything(backend: Backend, queue = QUEUE): Promise<unknown> {
   const tasks = await backend.list({ limit: 10_000 });
   return {

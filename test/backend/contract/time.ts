@@ -26,9 +26,9 @@ import {
   typesOf,
 } from './say.ts';
 
-/** What time alone brings about, and that every answer shows it. */
+/** Changes that only time causes. Every answer shows them. */
 export const time: Theme = (check) => {
-  check('a delayed task is scheduled, and is given from the moment when it is due', async ({ open, clock }) => {
+  check('a delayed task is scheduled, and can be claimed when it is due', async ({ open, clock }) => {
     const backend = await open();
     const due = clock.now() + MINUTE;
     const task = await done(backend, submit('a', { delay_seconds: 60 }));
@@ -42,7 +42,7 @@ export const time: Theme = (check) => {
     expect(await typesOf(backend.history('a'))).toEqual(['submitted', 'became-due', 'claimed']);
   });
 
-  check('a task that is not to begin before a moment is given from then on', async ({ open, clock }) => {
+  check('a task with `not_before` can be claimed from that time on', async ({ open, clock }) => {
     const backend = await open();
     const due = clock.now() + 90 * MINUTE;
     await done(backend, submit('a', { not_before: new Date(due).toISOString() }));
@@ -53,31 +53,39 @@ export const time: Theme = (check) => {
     expect((await claimed(backend)).id).toBe('a');
   });
 
-  check('a delay that is over counts from when it was over, not from when somebody looked', async ({ open, clock }) => {
-    const backend = await open();
-    const due = clock.now() + MINUTE;
-    await done(backend, submit('a', { delay_seconds: 60 }));
-    clock.advance(LEASE);
-    expect(await backend.task('a')).toMatchObject({ status: 'queued', ready_at: due });
-    expect((await backend.history('a')).at(-1)).toMatchObject({ type: 'became-due', at: due });
-  });
+  check(
+    'a task becomes ready at the end of its delay, also if the backend notices it later',
+    async ({ open, clock }) => {
+      const backend = await open();
+      const due = clock.now() + MINUTE;
+      await done(backend, submit('a', { delay_seconds: 60 }));
+      clock.advance(LEASE);
+      expect(await backend.task('a')).toMatchObject({ status: 'queued', ready_at: due });
+      expect((await backend.history('a')).at(-1)).toMatchObject({ type: 'became-due', at: due });
+    },
+  );
 
-  check('a lease that ended gives the task back, and the next claim gets a new number', async ({ open, clock }) => {
-    const backend = await open();
-    await done(backend, submit('a'));
-    const { lease } = await claimed(backend);
-    expect(await nothingToClaim(backend)).toMatchObject({ next_due: lease.expires_at });
-    clock.advance(LEASE - 1);
-    await nothingToClaim(backend, { worker: 'worker-2' });
-    clock.advance(1);
-    expect(await backend.task('a')).toMatchObject({
-      status: 'queued',
-      attempts: [{ number: 1, worker: 'worker-1', outcome: 'lease-expired', ended_at: clock.now() }],
-    });
-    expect(await claimed(backend, { worker: 'worker-2' })).toMatchObject({ lease: { attempt: 2, worker: 'worker-2' } });
-  });
+  check(
+    'a task is queued again when its lease ends, and the next claim has a new attempt number',
+    async ({ open, clock }) => {
+      const backend = await open();
+      await done(backend, submit('a'));
+      const { lease } = await claimed(backend);
+      expect(await nothingToClaim(backend)).toMatchObject({ next_due: lease.expires_at });
+      clock.advance(LEASE - 1);
+      await nothingToClaim(backend, { worker: 'worker-2' });
+      clock.advance(1);
+      expect(await backend.task('a')).toMatchObject({
+        status: 'queued',
+        attempts: [{ number: 1, worker: 'worker-1', outcome: 'lease-expired', ended_at: clock.now() }],
+      });
+      expect(await claimed(backend, { worker: 'worker-2' })).toMatchObject({
+        lease: { attempt: 2, worker: 'worker-2' },
+      });
+    },
+  );
 
-  check('a lease that ended is noticed by the claim itself, on any connection', async ({ open, clock }) => {
+  check('a claim on any connection finds that a lease has ended', async ({ open, clock }) => {
     const here = await open();
     const there = await open();
     await done(here, submit('a'));
@@ -87,28 +95,34 @@ export const time: Theme = (check) => {
     await nothingToClaim(here);
   });
 
-  check('a stale worker is refused everything while nobody holds the task, and changes nothing', async (harness) => {
-    const backend = await harness.open();
-    await done(backend, submit('a'));
-    await claimed(backend);
-    harness.clock.advance(LEASE);
-    await staleIsRefused(backend, 1);
-    expect(await claimed(backend)).toMatchObject({ lease: { attempt: 2 } });
-  });
+  check(
+    'every command of a stale worker is refused and changes nothing while no worker holds the task',
+    async (harness) => {
+      const backend = await harness.open();
+      await done(backend, submit('a'));
+      await claimed(backend);
+      harness.clock.advance(LEASE);
+      await staleIsRefused(backend, 1);
+      expect(await claimed(backend)).toMatchObject({ lease: { attempt: 2 } });
+    },
+  );
 
-  check('a stale worker is refused everything while another holds the task, and changes nothing', async (harness) => {
-    const backend = await harness.open();
-    await done(backend, submit('a'));
-    await claimed(backend);
-    harness.clock.advance(LEASE);
-    const held = await claimed(backend, { worker: 'worker-2' });
-    await staleIsRefused(backend, 1);
-    await staleIsRefused(backend, undefined);
-    expect(await backend.task('a')).toMatchObject({ status: 'working', lease: held.lease, attempts: held.attempts });
-    await done(backend, complete('a', 2, { summary: 'the holder says so' }));
-  });
+  check(
+    'every command of a stale worker is refused and changes nothing while another worker holds the task',
+    async (harness) => {
+      const backend = await harness.open();
+      await done(backend, submit('a'));
+      await claimed(backend);
+      harness.clock.advance(LEASE);
+      const held = await claimed(backend, { worker: 'worker-2' });
+      await staleIsRefused(backend, 1);
+      await staleIsRefused(backend, undefined);
+      expect(await backend.task('a')).toMatchObject({ status: 'working', lease: held.lease, attempts: held.attempts });
+      await done(backend, complete('a', 2, { summary: 'the holder says so' }));
+    },
+  );
 
-  check('a renewal in time keeps the lease, and one that comes too late is refused', async ({ open, clock }) => {
+  check('a renewal before the end of the lease extends it, and a later one is refused', async ({ open, clock }) => {
     const backend = await open();
     await done(backend, submit('a'));
     await claimed(backend);
@@ -122,7 +136,7 @@ export const time: Theme = (check) => {
     expect(await backend.task('a')).toMatchObject({ status: 'queued' });
   });
 
-  check('the last lease that may end fails the task, and its message goes out', async ({ open, clock }) => {
+  check('a task fails and sends its message when the lease of its last attempt ends', async ({ open, clock }) => {
     const backend = await open();
     await done(backend, submit('a', { max_attempts: 2 }));
     await claimed(backend);
@@ -135,7 +149,7 @@ export const time: Theme = (check) => {
     await nothingToClaim(backend);
   });
 
-  check('what was said before it could be heard is dated when it was said', async ({ open, clock }) => {
+  check('a command that reaches the backend later has the time when it was issued', async ({ open, clock }) => {
     const backend = await open();
     const said = clock.now();
     clock.advance(LEASE);
@@ -150,22 +164,25 @@ export const time: Theme = (check) => {
     expect(await backend.task('a')).toMatchObject({ status: 'failed', failed_at: failed });
   });
 
-  check('a completion that was said in time counts, though the lease has ended since', async ({ open, clock }) => {
-    const backend = await open();
-    await done(backend, submit('a'), submit('b'));
-    await claimed(backend);
-    clock.advance(MINUTE);
-    const said = clock.now();
-    clock.advance(LEASE);
-    const told = await done(backend, { ...complete('a', 1, { summary: 'in time' }), at: said });
-    expect(told).toMatchObject({ status: 'completed', completion: { at: said } });
-    expect(await typesOf(backend.history('a'))).toEqual(['submitted', 'claimed', 'completed']);
-    const { lease } = await claimed(backend);
-    clock.advance(2 * LEASE);
-    await refused(backend, { ...complete('b', 1), at: lease.expires_at }, 'conflict');
-  });
+  check(
+    'a completion that was issued during the lease is accepted later, and its event has the time of issue',
+    async ({ open, clock }) => {
+      const backend = await open();
+      await done(backend, submit('a'), submit('b'));
+      await claimed(backend);
+      clock.advance(MINUTE);
+      const said = clock.now();
+      clock.advance(LEASE);
+      const told = await done(backend, { ...complete('a', 1, { summary: 'in time' }), at: said });
+      expect(told).toMatchObject({ status: 'completed', completion: { at: said } });
+      expect(await typesOf(backend.history('a'))).toEqual(['submitted', 'claimed', 'completed']);
+      const { lease } = await claimed(backend);
+      clock.advance(2 * LEASE);
+      await refused(backend, { ...complete('b', 1), at: lease.expires_at }, 'conflict');
+    },
+  );
 
-  check('a clock that ran ahead dates nothing later than now, and ends no lease', async ({ open, clock }) => {
+  check('a command from a clock that is ahead has the current time, and ends no lease', async ({ open, clock }) => {
     const backend = await open();
     await done(backend, submit('a'));
     await claimed(backend);
@@ -177,20 +194,23 @@ export const time: Theme = (check) => {
     expect(await done(backend, { ...submit('b'), at: now + LEASE })).toMatchObject({ submitted_at: now });
   });
 
-  check('what was said before the last event of its task is dated as that event', async ({ open, clock }) => {
-    const backend = await open();
-    const before = clock.now();
-    clock.advance(MINUTE);
-    await done(backend, submit('a'));
-    await claimed(backend);
-    const last = clock.now();
-    clock.advance(MINUTE);
-    await done(backend, { ...complete('a', 1), at: before });
-    expect((await backend.history('a')).map(({ at }) => at)).toEqual([last, last, last]);
-    expect(await backend.audit(false)).toEqual([]);
-  });
+  check(
+    'a command that was issued before the last event of its task has the time of that event',
+    async ({ open, clock }) => {
+      const backend = await open();
+      const before = clock.now();
+      clock.advance(MINUTE);
+      await done(backend, submit('a'));
+      await claimed(backend);
+      const last = clock.now();
+      clock.advance(MINUTE);
+      await done(backend, { ...complete('a', 1), at: before });
+      expect((await backend.history('a')).map(({ at }) => at)).toEqual([last, last, last]);
+      expect(await backend.audit(false)).toEqual([]);
+    },
+  );
 
-  check('a task that nobody began in time is expired for whoever looks', async ({ open, clock }) => {
+  check('an answer shows a task as expired as soon as its TTL has passed', async ({ open, clock }) => {
     const backend = await open();
     await done(backend, submit('a', { ttl_seconds: 60 }));
     clock.advance(MINUTE - 1);
@@ -199,17 +219,20 @@ export const time: Theme = (check) => {
     expect(await backend.task('a')).toMatchObject({ status: 'expired', expired_at: clock.now() });
   });
 
-  check('a task whose TTL has passed is not given, though nobody has looked at it since', async ({ open, clock }) => {
-    const backend = await open();
-    await done(backend, submit('a', { ttl_seconds: 60, priority: 'high' }), submit('b'));
-    clock.advance(MINUTE);
-    expect((await claimed(backend)).id).toBe('b');
-    await nothingToClaim(backend);
-    expect(await typesOf(backend.history('a'))).toEqual(['submitted', 'expired']);
-    await refused(backend, say('a', { type: 'claim', worker: 'w', lease: LEASE }), 'conflict');
-  });
+  check(
+    'a claim does not return a task whose TTL has passed, also if it is the first request since',
+    async ({ open, clock }) => {
+      const backend = await open();
+      await done(backend, submit('a', { ttl_seconds: 60, priority: 'high' }), submit('b'));
+      clock.advance(MINUTE);
+      expect((await claimed(backend)).id).toBe('b');
+      await nothingToClaim(backend);
+      expect(await typesOf(backend.history('a'))).toEqual(['submitted', 'expired']);
+      await refused(backend, say('a', { type: 'claim', worker: 'w', lease: LEASE }), 'conflict');
+    },
+  );
 
-  check('tasks whose TTL has passed are not given, however many they are', async ({ open, clock }) => {
+  check('a claim skips any number of tasks whose TTL has passed', async ({ open, clock }) => {
     const backend = await open();
     await backend.commit(Array.from({ length: 1_200 }, (_, n) => submit(`t${n}`, { ttl_seconds: 60 })));
     await done(backend, submit('good'));
@@ -219,18 +242,21 @@ export const time: Theme = (check) => {
     expect((await backend.counts()).roles[0]!.tasks).toMatchObject({ expired: 1_200, queued: 0, working: 1 });
   });
 
-  check('a TTL does not end what was begun, not even after it was given back', async ({ open, clock }) => {
-    const backend = await open();
-    await done(backend, submit('a', { ttl_seconds: 60 }));
-    await claimed(backend);
-    clock.advance(2 * MINUTE);
-    expect(await backend.task('a')).toMatchObject({ status: 'working' });
-    await done(backend, release('a', 1));
-    clock.advance(2 * MINUTE);
-    expect(await claimed(backend)).toMatchObject({ id: 'a', lease: { attempt: 2 } });
-  });
+  check(
+    'a task that was claimed before its TTL passed does not expire, also after a release',
+    async ({ open, clock }) => {
+      const backend = await open();
+      await done(backend, submit('a', { ttl_seconds: 60 }));
+      await claimed(backend);
+      clock.advance(2 * MINUTE);
+      expect(await backend.task('a')).toMatchObject({ status: 'working' });
+      await done(backend, release('a', 1));
+      clock.advance(2 * MINUTE);
+      expect(await claimed(backend)).toMatchObject({ id: 'a', lease: { attempt: 2 } });
+    },
+  );
 
-  check('the TTL of a delayed task runs from when it is due', async ({ open, clock }) => {
+  check('the TTL of a delayed task begins when the task is due', async ({ open, clock }) => {
     const backend = await open();
     await done(backend, submit('a', { delay_seconds: 60, ttl_seconds: 60 }));
     clock.advance(2 * MINUTE - 1);
@@ -241,7 +267,7 @@ export const time: Theme = (check) => {
     expect(await typesOf(backend.history('a'))).toEqual(['submitted', 'became-due', 'expired']);
   });
 
-  check('the TTL of a task that was taken back from the dead letters runs anew', async ({ open, clock }) => {
+  check('the TTL of a retried dead letter begins again', async ({ open, clock }) => {
     const backend = await open();
     await done(backend, submit('a', { ttl_seconds: 60 }));
     clock.advance(MINUTE);
@@ -252,7 +278,7 @@ export const time: Theme = (check) => {
     expect(await backend.task('a')).toMatchObject({ status: 'expired' });
   });
 
-  check('the wait after each failure grows by the factor, up to the longest', async ({ open, clock }) => {
+  check('the backoff grows by its factor after each failure, up to its maximum', async ({ open, clock }) => {
     const backend = await open();
     await done(backend, submit('a', { max_attempts: 10 }));
     const backoff = { base: 10 * SECOND, factor: 3, max: 100 * SECOND, jitter: 0 };
@@ -272,7 +298,7 @@ export const time: Theme = (check) => {
     expect(await claimed(backend)).toMatchObject({ lease: { attempt: 6 } });
   });
 
-  check('a wait strays from its middle by the jitter at most', async ({ open, clock }) => {
+  check('the jitter bounds the deviation of a backoff', async ({ open, clock }) => {
     const backend = await open();
     const backoff = { base: 100 * SECOND, factor: 2, max: LEASE, jitter: 0.2 };
     for (let n = 0; n < 20; n++) {
@@ -285,7 +311,7 @@ export const time: Theme = (check) => {
     }
   });
 
-  check('the last failure that counts is final, though a backoff was named', async ({ open, clock }) => {
+  check('the failure of the last attempt is final, also with a backoff', async ({ open, clock }) => {
     const backend = await open();
     await done(backend, submit('a', { max_attempts: 2 }));
     const backoff = { base: SECOND, factor: 2, max: MINUTE, jitter: 0 };
@@ -296,42 +322,48 @@ export const time: Theme = (check) => {
     expect(await done(backend, fail('a', 2, { backoff }))).toMatchObject({ status: 'failed' });
   });
 
-  check('a deferred task comes back after its wait, and the deferral is no failure', async ({ open, clock }) => {
-    const backend = await open();
-    await done(backend, submit('a', { max_attempts: 1 }));
-    const backoff = { base: MINUTE, factor: 2, max: LEASE, jitter: 0 };
-    for (const [n, wait] of [1, 2, 4].entries()) {
+  check(
+    'a deferred task is queued again after its backoff, and the deferral counts as no failure',
+    async ({ open, clock }) => {
+      const backend = await open();
+      await done(backend, submit('a', { max_attempts: 1 }));
+      const backoff = { base: MINUTE, factor: 2, max: LEASE, jitter: 0 };
+      for (const [n, wait] of [1, 2, 4].entries()) {
+        await claimed(backend);
+        expect(await done(backend, release('a', n + 1, { backoff }))).toMatchObject({
+          status: 'scheduled',
+          due_at: clock.now() + wait * MINUTE,
+        });
+        clock.advance(wait * MINUTE);
+      }
+      expect(await claimed(backend)).toMatchObject({ lease: { attempt: 4 } });
+    },
+  );
+
+  check(
+    'a claim without a task returns the earliest time at which a task may become ready',
+    async ({ open, clock }) => {
+      const backend = await open();
+      const start = clock.now();
+      await done(backend, submit('held'));
       await claimed(backend);
-      expect(await done(backend, release('a', n + 1, { backoff }))).toMatchObject({
-        status: 'scheduled',
-        due_at: clock.now() + wait * MINUTE,
-      });
-      clock.advance(wait * MINUTE);
-    }
-    expect(await claimed(backend)).toMatchObject({ lease: { attempt: 4 } });
-  });
+      await done(backend, submit('later', { delay_seconds: 3_600 }), submit('sooner', { delay_seconds: 60 }));
+      expect(await nothingToClaim(backend)).toMatchObject({ next_due: start + MINUTE });
+      await done(backend, submit('soonest', { not_before: new Date(start + SECOND).toISOString() }));
+      const other = await open();
+      expect(await nothingToClaim(other)).toMatchObject({ next_due: start + SECOND });
+      clock.advance(MINUTE);
+      expect((await claimed(backend)).id).toBe('sooner');
+      expect((await claimed(backend)).id).toBe('soonest');
+      expect(await nothingToClaim(backend)).toMatchObject({ next_due: start + LEASE });
+    },
+  );
 
-  check('who finds nothing hears of the earliest moment that may bring something', async ({ open, clock }) => {
+  check('the time that a claim without a task returns ignores other roles', async ({ open, clock }) => {
     const backend = await open();
-    const start = clock.now();
-    await done(backend, submit('held'));
-    await claimed(backend);
-    await done(backend, submit('later', { delay_seconds: 3_600 }), submit('sooner', { delay_seconds: 60 }));
-    expect(await nothingToClaim(backend)).toMatchObject({ next_due: start + MINUTE });
-    await done(backend, submit('soonest', { not_before: new Date(start + SECOND).toISOString() }));
-    const other = await open();
-    expect(await nothingToClaim(other)).toMatchObject({ next_due: start + SECOND });
-    clock.advance(MINUTE);
-    expect((await claimed(backend)).id).toBe('sooner');
-    expect((await claimed(backend)).id).toBe('soonest');
-    expect(await nothingToClaim(backend)).toMatchObject({ next_due: start + LEASE });
-  });
-
-  check("who finds nothing does not hear of another role's moments", async ({ open, clock }) => {
-    const backend = await open();
-    await done(backend, submit('theirs', { to: 'reviewer', delay_seconds: 60 }));
+    await done(backend, submit('for-reviewer', { to: 'reviewer', delay_seconds: 60 }));
     expect((await nothingToClaim(backend)).next_due).toBeUndefined();
-    await done(backend, submit('ours', { delay_seconds: 3_600 }));
+    await done(backend, submit('for-coder', { delay_seconds: 3_600 }));
     expect(await nothingToClaim(backend)).toMatchObject({ next_due: clock.now() + 60 * MINUTE });
   });
 
@@ -343,7 +375,7 @@ export const time: Theme = (check) => {
     history: async (backend) => ((await backend.history('a')).at(-1)?.type === 'expired' ? ['a'] : []),
     task: async (backend) => ((await backend.task('a'))?.status === 'expired' ? ['a'] : []),
   })) {
-    check(`the answer to ${question} shows what time alone has brought about`, async ({ open, clock }) => {
+    check(`the answer to ${question} shows that a TTL has passed`, async ({ open, clock }) => {
       const backend = await open();
       await done(backend, submit('a', { ttl_seconds: 60 }));
       clock.advance(MINUTE - 1);
@@ -353,19 +385,22 @@ export const time: Theme = (check) => {
     });
   }
 
-  check('what time has brought about is written once, whoever looks and however often', async ({ open, clock }) => {
-    const connections = [await open(), await open(), await open()];
-    await done(connections[0]!, submit('a', { ttl_seconds: 60 }), submit('b', { delay_seconds: 60 }));
-    clock.advance(MINUTE);
-    await Promise.all(connections.map((one) => everything(one)));
-    for (const one of connections) {
-      await one.counts();
-      expect(await typesOf(one.history('a'))).toEqual(['submitted', 'expired']);
-      expect(await typesOf(one.history('b'))).toEqual(['submitted', 'became-due']);
-    }
-  });
+  check(
+    'the event of an expiry or of a due task is recorded once, also if several connections find it',
+    async ({ open, clock }) => {
+      const connections = [await open(), await open(), await open()];
+      await done(connections[0]!, submit('a', { ttl_seconds: 60 }), submit('b', { delay_seconds: 60 }));
+      clock.advance(MINUTE);
+      await Promise.all(connections.map((one) => everything(one)));
+      for (const one of connections) {
+        await one.counts();
+        expect(await typesOf(one.history('a'))).toEqual(['submitted', 'expired']);
+        expect(await typesOf(one.history('b'))).toEqual(['submitted', 'became-due']);
+      }
+    },
+  );
 
-  check('a command on a task finds it as time has left it', async ({ open, clock }) => {
+  check('a command applies to the task after all events that are due', async ({ open, clock }) => {
     const backend = await open();
     await done(backend, submit('a', { ttl_seconds: 60 }), submit('b', { ttl_seconds: 60 }));
     clock.advance(MINUTE);
@@ -375,7 +410,7 @@ export const time: Theme = (check) => {
     expect(await typesOf(backend.history('b'))).toEqual(['submitted', 'expired', 'refused']);
   });
 
-  check('to say that time has passed changes a task only where it has', async ({ open, clock }) => {
+  check('`elapse` changes a task only if an event is due', async ({ open, clock }) => {
     const backend = await open();
     await done(backend, submit('a', { ttl_seconds: 60 }));
     expect((await tell(backend, say('a', { type: 'elapse' }))).changed).toBe(false);
@@ -385,10 +420,7 @@ export const time: Theme = (check) => {
   });
 };
 
-/**
- * Whatever the stale attempt asks is refused and leaves the task as it was, but for the count of the refusals that
- * are remembered.
- */
+/** Checks that every command of the stale attempt is refused and changes only the count of recorded refusals. */
 async function staleIsRefused(backend: Backend, attempt: number | undefined): Promise<void> {
   const before = (await backend.task('a'))!;
   const events = await backend.history('a');

@@ -3,17 +3,17 @@ import type { Watch } from '../../../src/backend/backend.ts';
 import type { Theme } from './harness.ts';
 import { cancel, claimed, complete, done, fail, LEASE, MINUTE, release, retry, ROLE, submit } from './say.ts';
 
-/** How long a ring may take before it counts as missed, and for how long to ring again and again, in ms. */
-const ONE_RING = 500;
-const PATIENCE = 10_000;
-/** Longer than any test takes: whoever waits so long is woken by something else. */
-const FOREVER = 3_600_000;
+/** How long to wait for one wake-up before the change is repeated, and the time limit of all repeats, in ms. */
+const ONE_WAIT = 500;
+const TIME_LIMIT = 10_000;
+/** Longer than any test: only an abort or a wake-up ends this wait. */
+const LONG_WAIT = 3_600_000;
 
-/** Who waits is woken. */
+/** A change wakes the watches that wait for it. */
 export const watches: Theme = (check) => {
   for (const [what, prepare, act] of [
     ['a task is submitted', [], (id) => [submit(id)]],
-    ['a task is handed back', ['claim'], (id, attempt) => [release(id, attempt)]],
+    ['a task is released', ['claim'], (id, attempt) => [release(id, attempt)]],
     ['a running task is cancelled', ['claim'], (id) => [cancel(id)]],
     ['a dead letter is retried', ['claim', 'fail'], (id) => [retry(id)]],
   ] as const satisfies readonly [
@@ -21,15 +21,15 @@ export const watches: Theme = (check) => {
     readonly string[],
     (id: string, attempt: number) => readonly ReturnType<typeof submit>[],
   ][]) {
-    check(`who waits for a role is woken when ${what}, on another connection too`, async ({ open }) => {
+    check(`a watch of a role wakes on another connection when ${what}`, async ({ open }) => {
       const here = await open();
       const there = await open();
       using watch = there.watch({ role: ROLE });
-      await rings(watch, async (n) => {
+      await wakes(watch, async (n) => {
         const fresh = `t${n}`;
         if (prepare.length === 0) return await done(here, ...act(fresh, 1));
         await done(here, submit(fresh));
-        // Where a ring was missed, one that was made ready before.
+        // After a missed wake-up, this claims a task that an earlier round made ready.
         const { id, lease } = await claimed(here);
         if (prepare.length > 1) await done(here, fail(id, lease.attempt));
         await settle(watch);
@@ -38,12 +38,12 @@ export const watches: Theme = (check) => {
     });
   }
 
-  check('after a ring the backend knows the change without another question', async ({ open }) => {
+  check('after a wake-up `lastKnown` contains the change', async ({ open }) => {
     const here = await open();
     const there = await open();
     using watch = there.watch({ role: ROLE });
     const cancelled: string[] = [];
-    await rings(watch, async (n) => {
+    await wakes(watch, async (n) => {
       await done(here, submit(`t${n}`));
       const { id } = await claimed(here);
       await settle(watch);
@@ -54,37 +54,43 @@ export const watches: Theme = (check) => {
     expect(known.map((task) => task?.status)).toContain('cancelled');
   });
 
-  check('who waits for a role is woken when somebody finds that a lease has ended', async ({ open, clock }) => {
-    const here = await open();
-    const there = await open();
-    await done(here, submit('a', { max_attempts: 1_000 }));
-    using watch = there.watch({ role: ROLE });
-    await rings(watch, async () => {
-      await claimed(here);
-      await settle(watch);
-      clock.advance(LEASE);
-      await here.counts();
-    });
-  });
+  check(
+    'a watch of a role wakes when a request on another connection finds that a lease has ended',
+    async ({ open, clock }) => {
+      const here = await open();
+      const there = await open();
+      await done(here, submit('a', { max_attempts: 1_000 }));
+      using watch = there.watch({ role: ROLE });
+      await wakes(watch, async () => {
+        await claimed(here);
+        await settle(watch);
+        clock.advance(LEASE);
+        await here.counts();
+      });
+    },
+  );
 
-  check('who waits for a role is woken when somebody finds that a delay is over', async ({ open, clock }) => {
-    const here = await open();
-    const there = await open();
-    using watch = there.watch({ role: ROLE });
-    await rings(watch, async (n) => {
-      await done(here, submit(`t${n}`, { delay_seconds: 60 }));
-      await settle(watch);
-      clock.advance(MINUTE);
-      await here.task(`t${n}`);
-    });
-  });
+  check(
+    'a watch of a role wakes when a request on another connection finds that a delay has ended',
+    async ({ open, clock }) => {
+      const here = await open();
+      const there = await open();
+      using watch = there.watch({ role: ROLE });
+      await wakes(watch, async (n) => {
+        await done(here, submit(`t${n}`, { delay_seconds: 60 }));
+        await settle(watch);
+        clock.advance(MINUTE);
+        await here.task(`t${n}`);
+      });
+    },
+  );
 
   for (const [how, end] of Object.entries({ completed: complete, failed: fail, cancelled: cancel })) {
-    check(`who waits for an end is woken when a task is ${how}, on another connection too`, async ({ open }) => {
+    check(`a watch of finished tasks wakes on another connection when a task is ${how}`, async ({ open }) => {
       const here = await open();
       const there = await open();
       using watch = there.watch('finished');
-      await rings(watch, async (n) => {
+      await wakes(watch, async (n) => {
         await done(here, submit(`t${n}`));
         await settle(watch);
         await done(here, end(`t${n}`));
@@ -92,118 +98,118 @@ export const watches: Theme = (check) => {
     });
   }
 
-  check('who waits for an end is woken when somebody finds that a task has expired', async ({ open, clock }) => {
-    const here = await open();
-    const there = await open();
-    using watch = there.watch('finished');
-    await rings(watch, async (n) => {
-      await done(here, submit(`t${n}`, { ttl_seconds: 60 }));
-      clock.advance(MINUTE);
-      await here.counts();
-    });
-  });
+  check(
+    'a watch of finished tasks wakes when a request on another connection finds that a task has expired',
+    async ({ open, clock }) => {
+      const here = await open();
+      const there = await open();
+      using watch = there.watch('finished');
+      await wakes(watch, async (n) => {
+        await done(here, submit(`t${n}`, { ttl_seconds: 60 }));
+        clock.advance(MINUTE);
+        await here.counts();
+      });
+    },
+  );
 
-  check('who waits is woken by its own connection as well', async ({ open }) => {
+  check('a watch wakes also for a change on its own connection', async ({ open }) => {
     const backend = await open();
     using watch = backend.watch({ role: ROLE });
-    await rings(watch, (n) => done(backend, submit(`t${n}`)));
+    await wakes(watch, (n) => done(backend, submit(`t${n}`)));
   });
 
-  check('who waits for a role is not woken by another role, nor by an end', async ({ open }) => {
+  check('a watch of a role does not wake for another role or for the end of a task', async ({ open }) => {
     const here = await open();
     const there = await open();
     using other = there.watch({ role: 'reviewer' });
     using alike = there.watch({ role: `${ROLE}-2` });
     using coder = there.watch({ role: ROLE });
     using finished = there.watch('finished');
-    await rings(coder, (n) => done(here, submit(`t${n}`)));
-    await rings(finished, async (n) => {
+    await wakes(coder, (n) => done(here, submit(`t${n}`)));
+    await wakes(finished, async (n) => {
       await done(here, submit(`s${n}`), complete(`s${n}`));
     });
     expect(await other.wait(0)).toBe(false);
     expect(await alike.wait(0)).toBe(false);
-    await rings(other, (n) => done(here, submit(`u${n}`, { to: 'reviewer' })));
+    await wakes(other, (n) => done(here, submit(`u${n}`, { to: 'reviewer' })));
   });
 
-  check('who waits for an end is not woken by a submit', async ({ open }) => {
+  check('a watch of finished tasks does not wake for a submit', async ({ open }) => {
     const here = await open();
     const there = await open();
     using finished = there.watch('finished');
     using coder = there.watch({ role: ROLE });
-    await rings(coder, (n) => done(here, submit(`t${n}`)));
+    await wakes(coder, (n) => done(here, submit(`t${n}`)));
     expect(await finished.wait(0)).toBe(false);
   });
 
-  check('a ring between two waits is not lost, and is heard once', async ({ open }) => {
+  check('a wake-up between two waits is not lost, and ends only one wait', async ({ open }) => {
     const here = await open();
     const there = await open();
     using watch = there.watch({ role: ROLE });
     using witness = there.watch({ role: ROLE });
-    await rings(witness, (n) => done(here, submit(`t${n}`)));
-    // A ring may be doubled: only once its echoes are over is it sure to have come before the wait.
+    await wakes(witness, (n) => done(here, submit(`t${n}`)));
+    // A backend may send a wake-up twice. After the last one, `watch` has received its wake-up before its wait begins.
     await settle(witness);
-    expect(await watch.wait(ONE_RING)).toBe(true);
+    expect(await watch.wait(ONE_WAIT)).toBe(true);
     await settle(watch);
     expect(await watch.wait(1)).toBe(false);
   });
 
-  check('who waits in vain gives up after the time that was named', async ({ open }) => {
+  check('a wait without a wake-up ends after its timeout', async ({ open }) => {
     const backend = await open();
     using watch = backend.watch({ role: ROLE });
     expect(await watch.wait(0)).toBe(false);
     expect(await watch.wait(20)).toBe(false);
   });
 
-  check('who waits gives up when its signal aborts, and may wait again', async ({ open }) => {
+  check('a wait ends when its signal aborts, and the watch can wait again', async ({ open }) => {
     const backend = await open();
     using watch = backend.watch({ role: ROLE });
-    expect(await watch.wait(FOREVER, AbortSignal.abort())).toBe(false);
+    expect(await watch.wait(LONG_WAIT, AbortSignal.abort())).toBe(false);
     const stop = new AbortController();
-    const waiting = watch.wait(FOREVER, stop.signal);
+    const waiting = watch.wait(LONG_WAIT, stop.signal);
     stop.abort();
     expect(await waiting).toBe(false);
-    await rings(watch, (n) => done(backend, submit(`t${n}`)));
+    await wakes(watch, (n) => done(backend, submit(`t${n}`)));
   });
 
-  check('a watch that was disposed of hears nothing, and takes nothing from the others', async ({ open }) => {
+  check('a disposed watch does not wake, and other watches still do', async ({ open }) => {
     const here = await open();
     const there = await open();
     const gone = there.watch({ role: ROLE });
     using before = there.watch({ role: ROLE });
     gone[Symbol.dispose]();
-    await rings(before, (n) => done(here, submit(`t${n}`)));
+    await wakes(before, (n) => done(here, submit(`t${n}`)));
     expect(await gone.wait(0)).toBe(false);
     before[Symbol.dispose]();
     using after = there.watch({ role: ROLE });
-    await rings(after, (n) => done(here, submit(`u${n}`)));
+    await wakes(after, (n) => done(here, submit(`u${n}`)));
   });
 
-  check('disposing of a watch twice takes nothing from one that came later', async ({ open }) => {
+  check('disposing of a watch twice does not affect a later watch', async ({ open }) => {
     const here = await open();
     const there = await open();
     const gone = there.watch({ role: ROLE });
     gone[Symbol.dispose]();
     using later = there.watch({ role: ROLE });
     gone[Symbol.dispose]();
-    await rings(later, (n) => done(here, submit(`t${n}`)));
+    await wakes(later, (n) => done(here, submit(`t${n}`)));
   });
 };
 
-/**
- * Acts until the watch rings. A ring may be missed, so the act is repeated; that it is missed every time is what the
- * test is to find.
- */
-async function rings(watch: Watch, act: (n: number) => Promise<unknown>): Promise<void> {
-  let rung = false;
-  const deadline = Date.now() + PATIENCE;
-  for (let n = 0; !rung && Date.now() < deadline; n++) {
+/** Repeats the action until the watch wakes, because a wake-up may be missed. Fails if all wake-ups are missed. */
+async function wakes(watch: Watch, act: (n: number) => Promise<unknown>): Promise<void> {
+  let woken = false;
+  const deadline = Date.now() + TIME_LIMIT;
+  for (let n = 0; !woken && Date.now() < deadline; n++) {
     await act(n);
-    rung = await watch.wait(ONE_RING);
+    woken = await watch.wait(ONE_WAIT);
   }
-  expect(rung).toBe(true);
+  expect(woken).toBe(true);
 }
 
-/** Hears the rings of what went before, so that the next one is of what comes. */
+/** Consumes the wake-ups of earlier changes, so that the next wake-up belongs to the next change. */
 async function settle(watch: Watch): Promise<void> {
-  for (const deadline = Date.now() + PATIENCE; Date.now() < deadline && (await watch.wait(20)););
+  for (const deadline = Date.now() + TIME_LIMIT; Date.now() < deadline && (await watch.wait(20)););
 }
