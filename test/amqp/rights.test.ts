@@ -1,9 +1,13 @@
 import amqplib, { type ChannelModel } from 'amqplib';
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import type { Request } from '../../src/backend/backend.ts';
+import { openBackend } from '../../src/backend/open.ts';
+import type { BackendOptions } from '../../src/backend/options.ts';
 import { FORMAT } from '../../src/backend/amqp/wire/message/format.ts';
 import type { Output } from '../../src/cli/output/schemas.ts';
 import { type RabbitMq, startRabbitMq } from '../broker/private-rabbitmq.ts';
+import { scratchFolder } from '../backend/support/scratch.ts';
 import { BOOTS, newPassword, urlOf } from './private.ts';
 import { type Machine, Site, SLOW } from './site.ts';
 
@@ -52,6 +56,28 @@ afterAll(async () => {
   await site.clear();
   await broker.stop();
 });
+
+/** What a process on another machine opens the queue with. */
+function optionsOf(user: User): BackendOptions {
+  const dir = scratchFolder();
+  return {
+    dir,
+    fileMode: 0o600,
+    folderMode: 0o700,
+    clock: Date.now,
+    random: Math.random,
+    queue: {
+      scheme: 'amqp',
+      url: urls.get(user)!,
+      patience: SLOW,
+      replicated: false,
+      say: () => {},
+      refOf: (path) => path,
+      machine: () => ({ name: user, clock: user }),
+      retention: { days: 30, bytes: 1e9 },
+    },
+  };
+}
 
 const fresh = () => `t${randomBytes(4).toString('hex')}`;
 
@@ -206,6 +232,22 @@ describe('a worker', { timeout: SLOW }, () => {
     expect(await as('coordinator').task(id)).toMatchObject({ status: 'queued' });
     expect(await as('coordinator').task(failed)).toMatchObject({ status: 'failed' });
     await as('coordinator').ok('cancel', id);
+  });
+
+  test('may not end hundreds of tasks at once, and learns the limit', async () => {
+    const ids = Array.from({ length: 101 }, () => fresh());
+    const rows = ids.map((task_id) => JSON.stringify({ to: 'r', task_id, instructions: 'x' }));
+    await as('coordinator').ok('submit', '--batch', site.write('hundred.jsonl', rows.join('\n')));
+    const backend = await openBackend(optionsOf('r'));
+    onTestFinished(() => backend.close());
+    const complete = (task_id: string) =>
+      ({ task_id, command: { type: 'complete', by: 'r', artifacts: [] } }) satisfies Request;
+    const refused = { code: 'too-large', message: expect.stringContaining('the limit for workers is 100') as string };
+    await expect(backend.commit(ids.map(complete))).rejects.toMatchObject(refused);
+    expect(await backend.task(ids[0]!)).toMatchObject({ status: 'queued' });
+    const outcomes = await backend.commit(ids.slice(1).map(complete));
+    expect(outcomes.every(({ changed }) => changed)).toBe(true);
+    await as('coordinator').ok('cancel', ids[0]!);
   });
 
   test('may not touch the work of another role', async () => {

@@ -17,6 +17,17 @@ export const batches: Theme = (check) => {
     expect(await typesOf(other.history('row-299'))).toEqual(['submitted']);
   });
 
+  check('a batch may end hundreds of tasks of one role', async ({ open }) => {
+    const backend = await open();
+    const ids = Array.from({ length: 150 }, (_, n) => `row-${String(n).padStart(3, '0')}`);
+    await backend.commit(ids.map((id) => submit(id)));
+    const outcomes = await backend.commit(ids.map((id) => complete(id)));
+    expect(outcomes.every(({ changed, task }) => changed && task?.status === 'completed')).toBe(true);
+    const other = await open();
+    expect((await other.counts()).roles[0]!.tasks).toMatchObject({ queued: 0, completed: 150 });
+    expect(await idsOf(other.inbox(QUEUE, 1_000))).toEqual(ids);
+  });
+
   check('a request of a batch sees the changes of the earlier requests in the batch', async ({ open }) => {
     const backend = await open();
     const outcomes = await backend.commit([submit('a'), complete('a'), submit('b'), submit('a'), complete('a')]);

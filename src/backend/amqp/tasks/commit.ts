@@ -20,6 +20,8 @@ import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
 import type { Log } from '../log/log.ts';
 import type { Names } from '../wire/names.ts';
 import { changeOf, changeOfAll, reportingUnknownOutcome } from './unknown-outcome.ts';
+import { isDenied } from '../connection/broker-error.ts';
+import { COMMON_LIMITS } from '../wire/message/bounded-json.ts';
 import { isTooLong, submitMessage } from '../wire/message/encode.ts';
 import { checkRole, refuseReserved, routed } from './submit-rules.ts';
 
@@ -172,12 +174,33 @@ export class TaskCommits {
       for (const role of roles) await checkRole(this.#parts.client, this.#parts.names, role);
       const id = log.newId();
       const change = changeOfAll(requests.map(({ task_id }) => task_id));
-      if (!(await reportingUnknownOutcome(change, (onSent) => log.happen(events, [...roles], id, { onSent }))))
-        continue;
+      const append = (onSent: () => void) => this.#appendBatch(events, [...roles], id, onSent);
+      if (!(await reportingUnknownOutcome(change, append))) continue;
       await relay.after(foreseen, id, false);
       return outcomes;
     }
     throw new AgentqError('busy', 'other processes keep changing the tasks of the batch', 'try again');
+  }
+
+  /** Readers accept a long entry only under a key that names no role: workers may not use such a key. */
+  async #appendBatch(
+    events: readonly Event[],
+    roles: readonly string[],
+    id: string,
+    onSent: () => void,
+  ): Promise<boolean> {
+    const most = COMMON_LIMITS.events;
+    if (events.length <= most) return this.#parts.log.happen(events, roles, id, { onSent });
+    try {
+      return await this.#parts.log.happen(events, roles, id, { onSent, role: null });
+    } catch (error) {
+      if (!isDenied(error)) throw error;
+      throw new AgentqError(
+        'too-large',
+        `a batch of ${events.length} events needs the permissions of a coordinator; the limit for workers is ${most}`,
+        'split the batch',
+      );
+    }
   }
 
   #decideAll(requests: readonly Request[]) {
