@@ -1,5 +1,6 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { isRunning } from './running-process.ts';
 
 /**
  * Removes the files of ended processes from a folder.
@@ -9,14 +10,5 @@ export function removeLeftovers(folder: string, beginning: string): void {
   for (const name of readdirSync(folder)) {
     const pid = name.startsWith(beginning) ? Number.parseInt(name.slice(beginning.length)) : NaN;
     if (pid > 0 && !isRunning(pid)) rmSync(join(folder, name), { force: true });
-  }
-}
-
-/** Whether a process of this machine runs. It may belong to another user. */
-export function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

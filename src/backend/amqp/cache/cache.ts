@@ -1,10 +1,8 @@
-import { join } from 'node:path';
 import { AgentqError } from '../../../core/errors.ts';
 import { type LogRules, rules as logRules } from '../../../core/log/rules.ts';
 import type { Connection } from '../../projection/connection.ts';
 import { dropThings } from '../../projection/things.ts';
 import { CacheFile } from './cache-file.ts';
-import { cacheFileName } from './file-name.ts';
 import { entryTime, noteMark } from '../wire/entry-id.ts';
 import { Projector } from './projector.ts';
 import { TOLERANCE } from './role-clocks.ts';
@@ -55,7 +53,7 @@ export class Cache {
    */
   constructor(dir: string, identity: string, mode: number, rules: LogRules = logRules) {
     this.#rules = rules;
-    this.#file = new CacheFile(join(dir, cacheFileName(identity)), mode);
+    this.#file = new CacheFile(dir, identity, mode);
   }
 
   /** Opens the cache ahead of the first read. */
@@ -78,6 +76,11 @@ export class Cache {
 
   get path(): string {
     return this.#file.path;
+  }
+
+  /** The beginning of the names of temporary files beside it. */
+  get beginning(): string {
+    return this.#file.beginning;
   }
 
   get mode(): number {

@@ -1,10 +1,11 @@
 import { hostname } from 'node:os';
-import { isRunning } from '../../../files/leftovers.ts';
+import { isRunning, startOf } from '../../../files/running-process.ts';
 import type { Cache } from './cache.ts';
 
 /**
- * The process that reads the log for all processes of this machine that share the cache. It is named in the cache. A
- * process that has ended, or is on another machine, reads for no other process.
+ * The process that reads the log for all processes of this machine that share the cache. It is named in the cache: by
+ * its host, its id, a random number, and when it started, which distinguishes it from a later process with the same id.
+ * A process that has ended, or is on another machine, reads for no other process.
  */
 export class ElectedReader {
   readonly #cache: Cache;
@@ -13,7 +14,7 @@ export class ElectedReader {
   /** @param random in [0, 1): one process may open the cache several times */
   constructor(cache: Cache, random: () => number) {
     this.#cache = cache;
-    this.#self = `${hostname()} ${process.pid} ${random()}`;
+    this.#self = [hostname(), process.pid, random(), startOf(process.pid) ?? ''].join(' ');
   }
 
   /** Whether another process reads the log for this one. */
@@ -47,6 +48,10 @@ export class ElectedReader {
 }
 
 function isAlive(name: string): boolean {
-  const [host, pid] = name.split(' ');
-  return host === hostname() && isRunning(Number(pid));
+  const [host, id, , start] = name.split(' ');
+  const pid = Number(id);
+  if (host !== hostname() || !isRunning(pid)) return false;
+  // Without a start, the id has to be enough. Then a process that does not keep up is replaced.
+  const found = start ? startOf(pid) : undefined;
+  return found === undefined || found === start;
 }

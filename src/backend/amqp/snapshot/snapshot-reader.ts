@@ -67,7 +67,7 @@ export class SnapshotReader implements SnapshotSource {
     const { cache } = this.#parts;
     const content = await files.fetch(file);
     if (!content) return false;
-    return withTemporaryFile(cache.path, async (path) => {
+    return withTemporaryFile(cache.beginning, async (path) => {
       await pipeline(Readable.from([content]), createGunzip(), createWriteStream(path, { mode: cache.mode }));
       const copy = Connection.open(path, cacheSchema);
       const found = copy.get<Position & object>('SELECT last, id FROM log')!;

@@ -51,7 +51,7 @@ export class SnapshotWriter {
 
   #make(): Promise<Snapshot> {
     const { cache, names } = this.#parts;
-    return withTemporaryFile(cache.path, async (path) => {
+    return withTemporaryFile(cache.beginning, async (path) => {
       const files = await this.#parts.files();
       const copy = CopyOfCache.begin(cache.path, path, cache.mode);
       const { last, id } = copy.position;

@@ -11,6 +11,7 @@ let used = 0;
 /**
  * Runs `use` with the name of a file of this process beside a cache, and removes the file afterwards. Also removes the
  * files that killed processes have left there.
+ * @param cache the beginning of the name of the cache
  */
 export async function withTemporaryFile<T>(cache: string, use: (path: string) => Promise<T>): Promise<T> {
   const beginning = `${cache}.snapshot-`;
