@@ -5,7 +5,7 @@ import { guarantees } from '../../src/backend/amqp/topology/guarantees.ts';
 import { type Output, outputs } from '../../src/cli/output/schemas.ts';
 import { strict } from '../cli/strict.ts';
 import * as z from 'zod/mini';
-import { BrokerHand } from '../backend/support/broker-hand.ts';
+import { PlainClient } from '../backend/support/plain-client.ts';
 import { brokerProduct } from '../broker/shared-broker.ts';
 import { bareTest as test } from './fixture.ts';
 import { type Site, SLOW } from './site.ts';
@@ -68,14 +68,14 @@ describe('init on a broker', { timeout: SLOW }, () => {
     await machine.submit('a');
     await machine.ok('submit', '--to', 's', '--id', 'b', '--instructions', 'x');
     await machine.ok('fail', 'b', '--from', 's', '--reason', 'no');
-    const hand = await BrokerHand.of(site);
+    const client = await PlainClient.of(site);
     const { names } = site;
     const queues = [names.work('r'), names.deadLetters, names.results('results.coordinator')];
-    const before = await Promise.all(queues.map((queue) => hand.look(queue)));
+    const before = await Promise.all(queues.map((queue) => client.peek(queue)));
     expect(before.map((messages) => messages.length)).toEqual([1, 1, 1]);
     expect(await machine.ok(...INIT)).toMatch(/^found the workspace .*\n.*: everything was there already\n/);
     expect(await site.bare('other').json(...INIT)).toMatchObject({ broker: { declared: [] } });
-    expect(await Promise.all(queues.map((queue) => hand.look(queue)))).toEqual(before);
+    expect(await Promise.all(queues.map((queue) => client.peek(queue)))).toEqual(before);
     expect(await machine.claim()).toMatchObject({ task_id: 'a' });
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest';
 import type { Output } from '../../src/cli/output/schemas.ts';
-import { BrokerHand } from '../backend/support/broker-hand.ts';
+import { PlainClient } from '../backend/support/plain-client.ts';
 import { test } from './fixture.ts';
 import { SLOW } from './site.ts';
 
@@ -22,8 +22,8 @@ describe('dead letters', { timeout: SLOW }, () => {
   test('lie in their queue as envelopes with the reason in the headers', async ({ cast: { site, lead, one } }) => {
     await lead.submit('a');
     await one.ok('fail', 'a', '--from', 'r', '--reason', 'could not reproduce it');
-    const hand = await BrokerHand.of(site);
-    const [letter, ...others] = await hand.look(site.names.deadLetters);
+    const client = await PlainClient.of(site);
+    const [letter, ...others] = await client.peek(site.names.deadLetters);
     expect(others).toEqual([]);
     expect(JSON.parse(letter!.text)).toMatchObject({ task_id: 'a', to: 'r', instructions: 'do a' });
     expect(letter!.headers).toMatchObject({
@@ -39,27 +39,27 @@ describe('dead letters', { timeout: SLOW }, () => {
     await lead.submit('a');
     await lead.submit('b');
     for (const id of ['a', 'b']) await one.ok('fail', id, '--from', 'r', '--reason', 'no');
-    const hand = await BrokerHand.of(site);
-    expect(await hand.count(site.names.deadLetters)).toBe(2);
+    const client = await PlainClient.of(site);
+    expect(await client.count(site.names.deadLetters)).toBe(2);
     expect(await two.ok('dlq', 'retry', 'a')).toBe('a queued');
-    expect(await hand.count(site.names.deadLetters)).toBe(1);
+    expect(await client.count(site.names.deadLetters)).toBe(1);
     await one.workOff('echo better');
     expect(await lead.wait('a')).toBe(0);
     expect(await lead.ok('result', 'a')).toBe('better');
     expect(dead(await lead.json('dlq'))).toEqual(['b']);
     await lead.ok('dlq', 'purge', '--all');
     expect(dead(await two.json('dlq'))).toEqual([]);
-    expect(await hand.count(site.names.deadLetters)).toBe(0);
+    expect(await client.count(site.names.deadLetters)).toBe(0);
     expect(await lead.task('b')).toMatchObject({ status: 'failed', dismissed_at: expect.any(String) });
   });
 
   test('what is no task is one of them with its bytes, and stops no worker', async ({ cast: { site, lead, one } }) => {
-    const hand = await BrokerHand.of(site);
+    const client = await PlainClient.of(site);
     const worker = one.work('echo fine');
     const garbage = Buffer.from('gar\u0000bage \xff\xfe {"task_id":', 'latin1');
-    await hand.put(site.names.work('r'), garbage);
-    await hand.put(site.names.work('r'), { task_id: '../../etc/passwd', to: 'r', instructions: 'x' });
-    await hand.put(site.names.work('r'), { task_id: 'stray', to: 's', instructions: 'x' });
+    await client.put(site.names.work('r'), garbage);
+    await client.put(site.names.work('r'), { task_id: '../../etc/passwd', to: 'r', instructions: 'x' });
+    await client.put(site.names.work('r'), { task_id: 'stray', to: 's', instructions: 'x' });
     await lead.submit('a');
     expect(await lead.wait('a')).toBe(0);
     expect(worker.running).toBe(true);
@@ -74,7 +74,7 @@ describe('dead letters', { timeout: SLOW }, () => {
     const shown = await Promise.all(tasks.map(({ task_id }) => lead.ok('dlq', 'show', task_id)));
     expect(shown.filter((text) => text.includes(String.raw`gar\x00bage \xff\xfe {"task_id":`))).toHaveLength(1);
     expect(shown.filter((text) => text.includes('../../etc/passwd'))).toHaveLength(1);
-    const letters = await hand.look(site.names.deadLetters);
+    const letters = await client.peek(site.names.deadLetters);
     expect(letters.some(({ content }) => content.equals(garbage))).toBe(true);
     worker.signal('SIGTERM');
     await worker.finished();

@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest';
 import type { Output } from '../../src/cli/output/schemas.ts';
-import { BrokerHand } from '../backend/support/broker-hand.ts';
+import { PlainClient } from '../backend/support/plain-client.ts';
 import { test } from './fixture.ts';
 import { SLOW } from './site.ts';
 
@@ -30,9 +30,9 @@ describe('time', { timeout: SLOW }, () => {
     await one.workOff('touch "$OUT/ran"');
     expect(site.has('ran')).toBe(false);
     expect(await one.json<Output<'dlq'>>('dlq')).toMatchObject({ tasks: [{ task_id: 'a', status: 'expired' }] });
-    const hand = await BrokerHand.of(site);
-    await expect.poll(() => hand.count(site.names.deadLetters), { timeout: SLOW }).toBe(1);
-    expect(await hand.look(site.names.deadLetters)).toMatchObject([
+    const client = await PlainClient.of(site);
+    await expect.poll(() => client.count(site.names.deadLetters), { timeout: SLOW }).toBe(1);
+    expect(await client.peek(site.names.deadLetters)).toMatchObject([
       { headers: { 'agentq-task-id': 'a', 'agentq-role': 'r', 'agentq-status': 'expired', 'agentq-attempts': 0 } },
     ]);
     expect((await lead.json<Output<'inbox'>>('inbox')).messages).toMatchObject([{ task_id: 'a', status: 'expired' }]);

@@ -3,12 +3,23 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { AgentqError } from '../../src/core/errors.ts';
 import { amqpUrl } from '../broker/shared-broker.ts';
 import { startProxy, type TcpProxy } from '../broker/tcp-proxy.ts';
-import { claimed, done, MINUTE, nothingToClaim, QUEUE, renew, ROLE, SECOND, submit, tell } from './contract/say.ts';
+import {
+  claimed,
+  done,
+  MINUTE,
+  nothingToClaim,
+  QUEUE,
+  renew,
+  ROLE,
+  SECOND,
+  submit,
+  commitOne,
+} from './contract/checked-requests.ts';
 import { makeAmqpHarness } from './support/amqp-harness.ts';
-import { BrokerHand } from './support/broker-hand.ts';
+import { PlainClient } from './support/plain-client.ts';
 import { BrokerSite } from './support/broker-site.ts';
 
-/** A queue, and a way to it that can be cut. */
+/** A queue, and a proxy that can cut the connection to it. */
 async function setUp(): Promise<{ site: BrokerSite; proxy: TcpProxy; at: string }> {
   const site = await BrokerSite.make(amqpUrl());
   const url = new URL(site.url);
@@ -22,7 +33,7 @@ async function setUp(): Promise<{ site: BrokerSite; proxy: TcpProxy; at: string 
   return { site, proxy, at: url.href };
 }
 
-/** Somebody who holds `a` for three seconds, and was cut off. */
+/** A connection that holds the task `a` for three seconds, and was then cut. */
 async function cutOff() {
   const { site, proxy, at } = await setUp();
   const here = await site.open({ at });
@@ -32,11 +43,11 @@ async function cutOff() {
   return { site, proxy, here, lease };
 }
 
-/** By the real clock: it is the broker's as well. */
-const past = (moment: number) => pause(Math.max(0, moment + SECOND / 2 - Date.now()));
+/** Waits until this time has passed, by the real clock: the broker uses it too. */
+const past = (at: number) => pause(Math.max(0, at + SECOND / 2 - Date.now()));
 
-describe('a lease that seems to be over because nobody could reach the broker', () => {
-  test('goes on, also where the first connection after it is lost before it could tell', async () => {
+describe('a lease that ended during an outage of the broker', () => {
+  test('continues, also if the first connection after the outage is lost before it reports the outage', async () => {
     const { proxy, here, lease } = await cutOff();
     await past(lease.expires_at);
     const again = proxy.cutAt({ direction: 'up', method: 'confirm.select', deliver: true }).then(() => proxy.heal());
@@ -46,61 +57,60 @@ describe('a lease that seems to be over because nobody could reach the broker', 
     expect(task).toMatchObject({ status: 'working' });
   });
 
-  test('goes on, also where somebody else looks before its worker is back', async () => {
+  test('continues, also if another process reads the task before the worker is connected again', async () => {
     const { site, proxy, here, lease } = await cutOff();
     await past(lease.expires_at);
-    // As workers do, again and again.
-    const renewing = tell(here, renew('a', 1, { lease: MINUTE }));
-    // Somebody is heard again before, and does not look.
+    const renewing = commitOne(here, renew('a', 1, { lease: MINUTE }));
+    // Another connection writes to the log after the lease, and reads nothing.
     await done(await site.open(), submit('b'));
     const fresh = await site.open();
-    const looking = fresh.counts();
+    const reading = fresh.counts();
     await proxy.heal();
-    await looking;
+    await reading;
     expect(await renewing).toMatchObject({ changed: true });
     expect(await fresh.task('a')).toMatchObject({ status: 'working' });
   });
 
-  test('goes on, also where it was to be renewed meanwhile, for less than the absence then gave it', async () => {
+  test('continues, also if a renewal during the outage asked for less time than the outage adds', async () => {
     const { proxy, here, lease } = await cutOff();
-    const renewing = tell(here, renew('a', 1, { lease: 3 * SECOND }));
+    const renewing = commitOne(here, renew('a', 1, { lease: 3 * SECOND }));
     await past(lease.expires_at + SECOND);
     await proxy.heal();
     expect(await renewing).toMatchObject({ changed: true });
     expect(await here.task('a')).toMatchObject({ status: 'working' });
   });
 
-  test('goes on, also where somebody else first says what was said meanwhile', async () => {
+  test('continues, also if another process first submits a task that was issued during the lease', async () => {
     const { site, proxy, here, lease } = await cutOff();
     await past(lease.expires_at);
-    const renewing = tell(here, renew('a', 1, { lease: MINUTE }));
+    const renewing = commitOne(here, renew('a', 1, { lease: MINUTE }));
     const fresh = await site.open();
-    await tell(fresh, { ...submit('b'), at: lease.expires_at - SECOND });
-    const looking = fresh.counts();
+    await commitOne(fresh, { ...submit('b'), at: lease.expires_at - SECOND });
+    const reading = fresh.counts();
     await proxy.heal();
-    await looking;
+    await reading;
     expect(await renewing).toMatchObject({ changed: true });
   });
 
-  test('goes on, also where somebody else finds its token before its worker is back', async () => {
+  test('continues, also if another worker gets its token before the worker is connected again', async () => {
     const { site, proxy, at } = await setUp();
-    const hand = await BrokerHand.of(site);
+    const client = await PlainClient.of(site);
     const [here, fresh] = [await site.open({ at }), await site.open()];
     await done(here, submit('a'));
-    const [token] = await hand.look(site.queue);
+    const [token] = await client.peek(site.queue);
     const { lease } = await claimed(here, { lease: 3 * SECOND });
     await proxy.cut();
     await past(lease.expires_at);
-    // A broker that dies may forget that a token was taken out.
-    await hand.put(site.queue, token!.content, token!.properties);
-    const renewing = tell(here, renew('a', 1, { lease: MINUTE }));
-    const looking = nothingToClaim(fresh);
+    // A broker that is killed may forget that a token was acknowledged.
+    await client.put(site.queue, token!.content, token!.properties);
+    const renewing = commitOne(here, renew('a', 1, { lease: MINUTE }));
+    const claiming = nothingToClaim(fresh);
     await proxy.heal();
-    await looking;
+    await claiming;
     expect(await renewing).toMatchObject({ changed: true });
   });
 
-  test('is over where nobody comes back to tell', async () => {
+  test('ends if no process reports an outage', async () => {
     const { site } = await setUp();
     const here = await site.open();
     await done(here, submit('a'));
@@ -110,7 +120,7 @@ describe('a lease that seems to be over because nobody could reach the broker', 
   });
 });
 
-test('evidence that is said to lie outside of the store is passed over, and stops nobody', async () => {
+test('an entry that names evidence outside of the store is skipped, and all requests still work', async () => {
   const harness = await makeAmqpHarness({ roles: [ROLE] });
   onTestFinished(() => harness.close());
   const refOf = (path: string) => {
@@ -124,9 +134,9 @@ test('evidence that is said to lie outside of the store is passed over, and stop
   const result = { name: 'result', path: '../../x', sha256: 'ab'.repeat(32), size: 1 };
   const event = { v: 1, type: 'completed', task_id: 'a', at, attempt: 1, by: ROLE, artifacts: [], result };
   const body = { v: 1, at, roles: [ROLE], events: [event] };
-  const hand = await BrokerHand.of(harness);
+  const client = await PlainClient.of(harness);
   const key = `agentq.event.completed.${ROLE}`;
-  await hand.publish(harness.names.exchange, key, body, { messageId: 'evil' });
+  await client.publish(harness.names.exchange, key, body, { messageId: 'evil' });
   harness.clock.advance(10 * SECOND);
   expect((await claimed(backend)).id).toBe('b');
   await nothingToClaim(backend);

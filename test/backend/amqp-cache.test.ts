@@ -19,10 +19,10 @@ import {
   retry,
   ROLE,
   submit,
-} from './contract/say.ts';
+} from './contract/checked-requests.ts';
 import { type AmqpHarness, makeAmqpHarness } from './support/amqp-harness.ts';
 import { onClient } from './support/on-client.ts';
-import { BrokerHand } from './support/broker-hand.ts';
+import { PlainClient } from './support/plain-client.ts';
 
 async function setUp(): Promise<AmqpHarness> {
   const harness = await makeAmqpHarness({ roles: [ROLE] });
@@ -30,7 +30,7 @@ async function setUp(): Promise<AmqpHarness> {
   return harness;
 }
 
-/** The files of the caches in a folder, without those that SQLite keeps beside them. */
+/** The cache files in a folder, without the other files of SQLite. */
 const caches = ({ dir }: BackendOptions) => readdirSync(dir).filter((name) => /^cache-.*\.db$/.test(name));
 
 function cacheOf(options: BackendOptions): string {
@@ -49,7 +49,7 @@ async function someWork(backend: Backend, prefix = ''): Promise<void> {
 }
 
 describe('the cache of a machine', () => {
-  test('is made anew from the log where it was deleted', async () => {
+  test('is rebuilt from the log after it was deleted', async () => {
     const harness = await setUp();
     const options = harness.options();
     const first = await harness.openWith(options);
@@ -63,19 +63,19 @@ describe('the cache of a machine', () => {
     expect(await second.audit(false)).toEqual([]);
   });
 
-  test('says the same on a machine that has seen everything at once', async () => {
+  test('is the same on a machine that reads the whole log at once', async () => {
     const harness = await setUp();
     const first = await harness.openWith(harness.options());
     await someWork(first);
-    const hand = await BrokerHand.of(harness);
+    const client = await PlainClient.of(harness);
     harness.clock.advance(MINUTE);
-    await hand.publish(harness.names.exchange, `agentq.work.${ROLE}.normal`, envelope('foreign'));
+    await client.publish(harness.names.exchange, `agentq.work.${ROLE}.normal`, envelope('foreign'));
     await done(first, submit('last'));
     const second = await harness.openWith(harness.options());
     expect(await everything(second)).toEqual(await everything(first));
   });
 
-  test('catches up where it is an old copy', async () => {
+  test('is updated if it is an old copy', async () => {
     const harness = await setUp();
     const options = harness.options();
     const first = await harness.openWith(options);
@@ -95,7 +95,7 @@ describe('the cache of a machine', () => {
     expect(await late.audit(false)).toEqual([]);
   });
 
-  test('serves several processes that catch up at once', async () => {
+  test('works for several processes that read the log at once', async () => {
     const harness = await setUp();
     const writer = await harness.openWith(harness.options());
     await someWork(writer);
@@ -117,14 +117,14 @@ describe('the cache of a machine', () => {
   for (const [what, spoil] of Object.entries<(path: string) => void>({
     garbage: (path) => writeFileSync(path, 'garbage '.repeat(5_000)),
     'a few letters': (path) => writeFileSync(path, 'agentq'),
-    'only half there': (path) => writeFileSync(path, readFileSync(path).subarray(0, statSync(path).size / 2)),
-    'garbage in its middle': (path) => {
+    'half its length': (path) => writeFileSync(path, readFileSync(path).subarray(0, statSync(path).size / 2)),
+    'garbage in the middle': (path) => {
       const content = readFileSync(path);
       content.fill(0x5a, 2 * 4_096, content.length - 4_096);
       writeFileSync(path, content);
     },
   })) {
-    test(`is made anew where its file is ${what}`, async () => {
+    test(`is rebuilt if its file is ${what}`, async () => {
       const harness = await setUp();
       const options = harness.options();
       const first = await harness.openWith(options);
@@ -138,8 +138,8 @@ describe('the cache of a machine', () => {
     });
   }
 
-  test('lacks nothing after somebody held its lock for too long', async (context) => {
-    const slow = 'the wait of 10 s for the lock cannot be made shorter from outside; AGENTQ_SLOW_TESTS=1 runs it';
+  test('is complete after another process held its lock for too long', async (context) => {
+    const slow = 'a test cannot shorten the wait of 10 s for the lock; AGENTQ_SLOW_TESTS=1 runs it';
     context.skip(process.env['AGENTQ_SLOW_TESTS'] === undefined, slow);
     const harness = await setUp();
     const options = harness.options();
@@ -166,18 +166,18 @@ describe('the cache of a machine', () => {
     const elsewhere = other.options();
     const second = await other.openWith({ ...elsewhere, dir: options.dir });
     expect(await second.list({ limit: 10 })).toEqual([]);
-    await done(second, submit('theirs'));
-    expect(await idsOf(second.list({ limit: 10 }))).toEqual(['theirs']);
+    await done(second, submit('other'));
+    expect(await idsOf(second.list({ limit: 10 }))).toEqual(['other']);
     expect(await idsOf(first.list({ limit: 10 }))).toEqual(['e', 'd', 'c', 'b', 'a']);
     expect(caches(options)).toHaveLength(2);
   });
 });
 
-describe('a log that was deleted, and made anew under the same name', () => {
-  async function makeAnew({ url, names }: AmqpHarness, hand: BrokerHand): Promise<void> {
+describe('a log that was deleted and declared again under the same name', () => {
+  async function declareAgain({ url, names }: AmqpHarness, client: PlainClient): Promise<void> {
     const retention = { days: 30, bytes: 1e9 };
     const topology = topologyOf({ names, roles: [ROLE], replyTos: [], replicated: false, retention });
-    for (const { name } of topology.queues) await hand.delete(name);
+    for (const { name } of topology.queues) await client.delete(name);
     await onClient(url, (link) => declare(link, topology));
   }
 
@@ -186,14 +186,14 @@ describe('a log that was deleted, and made anew under the same name', () => {
     ['is shorter', 2],
     ['is longer', 40],
   ] as const) {
-    test(`shows nothing of the old world where it ${what}`, async () => {
+    test(`shows no task of the old log if it ${what}`, async () => {
       const harness = await setUp();
       const options = harness.options();
-      const hand = await BrokerHand.of(harness);
+      const client = await PlainClient.of(harness);
       const first = await harness.openWith(options);
       await someWork(first);
       await first.close();
-      await makeAnew(harness, hand);
+      await declareAgain(harness, client);
       const other = await harness.openWith(harness.options());
       const ids = Array.from({ length: tasks }, (_, n) => `new${n}`);
       for (const id of ids) await done(other, submit(id));
@@ -205,12 +205,12 @@ describe('a log that was deleted, and made anew under the same name', () => {
     });
   }
 
-  test('is read by a connection that was open meanwhile', async () => {
+  test('is read by a connection that was open at that time', async () => {
     const harness = await setUp();
-    const hand = await BrokerHand.of(harness);
+    const client = await PlainClient.of(harness);
     const backend = await harness.openWith(harness.options());
     await someWork(backend);
-    await makeAnew(harness, hand);
+    await declareAgain(harness, client);
     await done(backend, submit('new'));
     expect(await idsOf(backend.list({ limit: 100 }))).toEqual(['new']);
     expect((await claimed(backend)).id).toBe('new');

@@ -3,7 +3,7 @@ import { type CutPoint, startProxy, type TcpProxy } from '../broker/tcp-proxy.ts
 import type { Backend, Outcome } from '../../src/backend/backend.ts';
 import type { AgentqError } from '../../src/core/errors.ts';
 import {
-  ask,
+  claimRequest,
   claimed,
   complete,
   done,
@@ -12,17 +12,17 @@ import {
   nothingToClaim,
   QUEUE,
   ROLE,
-  say,
+  requestOf,
   SECOND,
-  sent,
+  untilSent,
   submit,
-  tell,
+  commitOne,
   typesOf,
-} from './contract/say.ts';
+} from './contract/checked-requests.ts';
 import { type AmqpHarness, makeAmqpHarness } from './support/amqp-harness.ts';
-import { BrokerHand } from './support/broker-hand.ts';
+import { PlainClient } from './support/plain-client.ts';
 
-/** No task is given out without its token: where one got lost, a test sees it. */
+/** So long that a claim needs the token: a test fails if a token is lost. */
 const tokenGrace = 3_600 * SECOND;
 
 interface Setting {
@@ -30,7 +30,7 @@ interface Setting {
   readonly proxy: TcpProxy;
   /** The connection that is cut. */
   readonly here: Backend;
-  /** One that is not. */
+  /** A connection that is not cut. */
   readonly there: Backend;
 }
 
@@ -50,7 +50,7 @@ async function setUp({ patience = 20 * SECOND } = {}): Promise<Setting> {
   return { harness, proxy, here, there };
 }
 
-/** Cuts at the point, and heals at once. */
+/** Cuts the connection at this point and heals it at once. */
 function cutOnce(proxy: TcpProxy, point: CutPoint): Promise<void> {
   return proxy.cutAt(point).then(() => proxy.heal());
 }
@@ -61,11 +61,11 @@ const point = (
   deliver: boolean,
   nth = 1,
 ): readonly [string, CutPoint] => [
-  `${deliver ? 'behind' : 'before'} ${method} ${nth} ${direction}`,
+  `${deliver ? 'after' : 'before'} ${method} ${nth} ${direction}`,
   { direction, method, deliver, nth },
 ];
 
-/** Both sides of each. */
+/** A cut before the method, and a cut after it. */
 const around = (direction: CutPoint['direction'], method: CutPoint['method'], nth = 1) => [
   point(direction, method, false, nth),
   point(direction, method, true, nth),
@@ -84,10 +84,10 @@ const appending = [
   ...around('down', 'basic.deliver'),
 ];
 
-const fresh = (id: string) => say(id, { type: 'submit', envelope: envelope(id), fresh: true });
+const fresh = (id: string) => requestOf(id, { type: 'submit', envelope: envelope(id), fresh: true });
 
-/** That there is one task, and that one worker can bring it to its end. */
-async function livesOneLife(backend: Backend, id: string): Promise<void> {
+/** Checks that there is one task, and that one worker can claim and complete it. */
+async function isClaimedOnce(backend: Backend, id: string): Promise<void> {
   expect(await idsOf(backend.list({ limit: 10 }))).toEqual([id]);
   expect(await typesOf(backend.history(id))).toEqual(['submitted']);
   expect(await claimed(backend)).toMatchObject({ id, lease: { attempt: 1 } });
@@ -96,32 +96,32 @@ async function livesOneLife(backend: Backend, id: string): Promise<void> {
   expect(await idsOf(backend.inbox(QUEUE, 10))).toEqual([id]);
 }
 
-describe('a submit whose connection is cut and heals makes one task', () => {
-  test.for([...connecting, ...appending])('on a connection that is new: %s', async ([, at]) => {
+describe('a submit whose connection is cut and healed creates one task', () => {
+  test.for([...connecting, ...appending])('on a new connection: %s', async ([, at]) => {
     const { proxy, here, there } = await setUp();
     const cut = cutOnce(proxy, at);
-    expect(await tell(here, submit('a'))).toMatchObject({ changed: true, task: { id: 'a', status: 'queued' } });
+    expect(await commitOne(here, submit('a'))).toMatchObject({ changed: true, task: { id: 'a', status: 'queued' } });
     await cut;
-    await livesOneLife(there, 'a');
+    await isClaimedOnce(there, 'a');
     await nothingToClaim(here);
   });
 
-  test.for([...connecting, ...appending])('under an id that was drawn for it: %s', async ([, at]) => {
+  test.for([...connecting, ...appending])('under a fresh id: %s', async ([, at]) => {
     const { proxy, here, there } = await setUp();
     const cut = cutOnce(proxy, at);
-    expect(await tell(here, fresh('a'))).toMatchObject({ changed: true, task: { id: 'a', status: 'queued' } });
+    expect(await commitOne(here, fresh('a'))).toMatchObject({ changed: true, task: { id: 'a', status: 'queued' } });
     await cut;
-    await livesOneLife(there, 'a');
+    await isClaimedOnce(there, 'a');
     await nothingToClaim(here);
   });
 
-  test.for(appending)('on a connection that was busy before: %s', async ([, at]) => {
+  test.for(appending)('on a connection that was used before: %s', async ([, at]) => {
     const { proxy, here, there } = await setUp();
     await done(here, submit('first'));
     await claimed(here);
     await done(here, complete('first', 1));
     const cut = cutOnce(proxy, at);
-    expect(await tell(here, submit('a'))).toMatchObject({ changed: true, task: { id: 'a', status: 'queued' } });
+    expect(await commitOne(here, submit('a'))).toMatchObject({ changed: true, task: { id: 'a', status: 'queued' } });
     await cut;
     expect(await typesOf(there.history('a'))).toEqual(['submitted']);
     expect(await claimed(there)).toMatchObject({ id: 'a', lease: { attempt: 1 } });
@@ -130,7 +130,7 @@ describe('a submit whose connection is cut and heals makes one task', () => {
   });
 });
 
-describe('a claim whose connection is cut and heals is one attempt', () => {
+describe('a claim whose connection is cut and healed is one attempt', () => {
   test.for([
     ...around('up', 'basic.get'),
     ...around('down', 'basic.get-ok'),
@@ -153,14 +153,14 @@ describe('a claim whose connection is cut and heals is one attempt', () => {
   });
 });
 
-describe('a completion whose connection is cut and heals is one, and its result message arrives', () => {
+describe('a completion whose connection is cut and healed is recorded once, and its result message arrives', () => {
   const twice = [1, 2].flatMap((nth) => [
     ...around('up', 'basic.publish', nth),
     ...around('down', 'basic.ack', nth),
     ...around('down', 'basic.deliver', nth),
   ]);
 
-  test.for(twice)('where its queue is there: %s', async ([, at]) => {
+  test.for(twice)('if its queue exists: %s', async ([, at]) => {
     const setting = await setUp();
     await done(setting.there, submit('other'));
     await done(setting.there, complete('other'));
@@ -173,7 +173,7 @@ describe('a completion whose connection is cut and heals is one, and its result 
     ...around('down', 'basic.return'),
     ...around('up', 'queue.declare'),
     ...around('up', 'queue.bind'),
-  ])('where its queue is to be made: %s', async ([, at]) => {
+  ])('if its queue must be declared: %s', async ([, at]) => {
     await completes(await setUp(), at);
   });
 
@@ -181,24 +181,24 @@ describe('a completion whose connection is cut and heals is one, and its result 
     await done(here, submit('a'));
     await claimed(here);
     const cut = cutOnce(proxy, at);
-    expect(await tell(here, complete('a', 1, { summary: 'done' }))).toMatchObject({
+    expect(await commitOne(here, complete('a', 1, { summary: 'done' }))).toMatchObject({
       changed: true,
       task: { status: 'completed', completion: { attempt: 1, summary: 'done' } },
     });
     await cut;
     expect(await typesOf(there.history('a'))).toEqual(['submitted', 'claimed', 'completed']);
-    await sent(here);
+    await untilSent(here);
     expect(await there.inbox(QUEUE, 10)).toEqual([await there.task('a')]);
-    const lying = await (await BrokerHand.of(harness)).look(harness.names.results(QUEUE));
-    expect(new Set(lying.map(({ text }) => text)).size).toBe(1);
+    const messages = await (await PlainClient.of(harness)).peek(harness.names.results(QUEUE));
+    expect(new Set(messages.map(({ text }) => text)).size).toBe(1);
     await (await there.take(QUEUE, 10)).acknowledge();
     expect(await here.inbox(QUEUE, 10)).toEqual([]);
     await nothingToClaim(there);
-    expect(await tell(there, complete('a', 1, { summary: 'done' }))).toMatchObject({ changed: false });
+    expect(await commitOne(there, complete('a', 1, { summary: 'done' }))).toMatchObject({ changed: false });
   }
 });
 
-test('what was shown is taken out, though the connection that held it broke meanwhile', async () => {
+test('an acknowledgement removes the messages also if the connection that took them was cut', async () => {
   const { proxy, here, there } = await setUp();
   await done(there, submit('a'), complete('a'), submit('b'), complete('b'));
   const taken = await here.take(QUEUE, 1);
@@ -212,33 +212,33 @@ test('what was shown is taken out, though the connection that held it broke mean
   expect(await idsOf(there.inbox(QUEUE, 10))).toEqual(['b']);
 });
 
-describe('a cut that does not heal is told within the patience, and leaves nothing half', () => {
+describe('a cut that does not heal is reported within the patience, and each command has its full effect or none', () => {
   const patience = 1 * SECOND;
 
-  /** What was read back before the cut is a success, whatever becomes of its confirm. */
+  /** A command whose entry was read back from the log has succeeded, also without a confirm of the publish. */
   const endOf = (command: Promise<string>) =>
     command.catch((error: unknown) => {
       expect(error).toMatchObject({ name: 'AgentqError', message: expect.any(String), hint: expect.any(String) });
       return (error as AgentqError).code;
     });
 
-  /** What the task may be afterwards: only where nothing was sent is it known to be as it was. */
+  /** The possible states after the cut. After `unreachable` nothing was sent, so the state is unchanged. */
   function leaves<S>(answer: string, before: S, after: S): readonly S[] {
     if (answer === 'unreachable') return [before];
     expect(answer).toBeOneOf(['outcome-unknown', after]);
     return answer === after ? [after] : [before, after];
   }
 
-  test.for([...connecting, ...appending])('of a submit, which can be said again: %s', async ([, at]) => {
+  test.for([...connecting, ...appending])('of a submit, which can be repeated: %s', async ([, at]) => {
     const { proxy, here, there } = await setUp({ patience });
     const cut = proxy.cutAt(at);
-    const answer = await endOf(tell(here, submit('a')).then(({ task }) => task!.status));
+    const answer = await endOf(commitOne(here, submit('a')).then(({ task }) => task!.status));
     await cut;
     const known = await there.task('a');
     expect(known?.status).toBeOneOf(leaves(answer, undefined, 'queued'));
     await proxy.heal();
-    expect(await tell(here, submit('a'))).toMatchObject({ task: { id: 'a', status: 'queued' } });
-    await livesOneLife(there, 'a');
+    expect(await commitOne(here, submit('a'))).toMatchObject({ task: { id: 'a', status: 'queued' } });
+    await isClaimedOnce(there, 'a');
     await nothingToClaim(here);
   });
 
@@ -247,7 +247,7 @@ describe('a cut that does not heal is told within the patience, and leaves nothi
     await done(there, submit('a'));
     await here.task('a');
     const cut = proxy.cutAt(at);
-    const answer = await endOf(here.claim(ask()).then(({ task }) => task!.status));
+    const answer = await endOf(here.claim(claimRequest()).then(({ task }) => task!.status));
     await cut;
     const task = await there.task('a');
     expect(task?.status).toBeOneOf(leaves(answer, 'queued', 'working'));
@@ -257,17 +257,17 @@ describe('a cut that does not heal is told within the patience, and leaves nothi
     await done(there, complete('a', 1));
   });
 
-  test.for(appending)('of a completion, whose result message others send: %s', async ([, at]) => {
+  test.for(appending)('of a completion, whose result message another process sends: %s', async ([, at]) => {
     const { harness, proxy, here, there } = await setUp({ patience });
     await done(here, submit('a'));
     await claimed(here);
     const cut = proxy.cutAt(at);
-    // Where it is known to have happened, that its message could not be sent is no failure.
-    const answer = await endOf(tell(here, complete('a', 1)).then(({ task }) => task!.status));
+    // A completion that is recorded has succeeded, also if its message could not be sent.
+    const answer = await endOf(commitOne(here, complete('a', 1)).then(({ task }) => task!.status));
     await cut;
     const before = await there.task('a');
     expect(before?.status).toBeOneOf(leaves(answer, 'working', 'completed'));
-    const again: Outcome = await tell(there, complete('a', 1));
+    const again: Outcome = await commitOne(there, complete('a', 1));
     expect(again).toMatchObject({ changed: before?.status === 'working', task: { status: 'completed' } });
     harness.clock.advance(10 * SECOND);
     expect(await idsOf(there.inbox(QUEUE, 10))).toEqual(['a']);

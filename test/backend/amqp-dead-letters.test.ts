@@ -13,25 +13,25 @@ import {
   nothingToClaim,
   retry,
   ROLE,
-  sent,
+  untilSent,
   submit,
   typesOf,
-} from './contract/say.ts';
+} from './contract/checked-requests.ts';
 import { makeAmqpHarness } from './support/amqp-harness.ts';
-import { BrokerHand } from './support/broker-hand.ts';
+import { PlainClient } from './support/plain-client.ts';
 
 async function setUp() {
   const harness = await makeAmqpHarness({ roles: [ROLE] });
   onTestFinished(() => harness.close());
-  const hand = await BrokerHand.of(harness);
+  const client = await PlainClient.of(harness);
   const opened: Backend[] = [];
   const letters = async () => {
-    await Promise.all(opened.map(sent));
-    return hand.look(harness.names.deadLetters);
+    await Promise.all(opened.map(untilSent));
+    return client.peek(harness.names.deadLetters);
   };
   return {
     harness,
-    hand,
+    client,
     queue: harness.names.work(ROLE),
     async open() {
       const backend = await harness.openWith(harness.options({ tokenGrace: MINUTE }));
@@ -39,19 +39,19 @@ async function setUp() {
       return backend;
     },
     letters,
-    /** Whose letters lie there, in order. */
+    /** The task ids of the messages in the queue of dead letters, in order. */
     dead: async () => (await letters()).map(({ headers }) => headers['agentq-task-id']),
   };
 }
 
-describe('a message in a work queue that nobody can read', () => {
+describe('an unreadable message in a work queue', () => {
   for (const [what, content, shown] of [
-    ['no JSON', Buffer.from('do it!'), 'do it!'],
-    ['JSON that is no envelope', Buffer.from('{"to":"coder"}'), '{"to":"coder"}'],
-    ['no object', Buffer.from('[1]'), '[1]'],
+    ['not JSON', Buffer.from('do it!'), 'do it!'],
+    ['JSON but not an envelope', Buffer.from('{"to":"coder"}'), '{"to":"coder"}'],
+    ['not an object', Buffer.from('[1]'), '[1]'],
     ['null', Buffer.from('null'), 'null'],
-    ['no UTF-8', Buffer.from([0xff, 0xfe, 0x41, 0x5c]), '\\xff\\xfeA\\x5c'],
-    ['nothing at all', Buffer.alloc(0), ''],
+    ['not UTF-8', Buffer.from([0xff, 0xfe, 0x41, 0x5c]), '\\xff\\xfeA\\x5c'],
+    ['empty', Buffer.alloc(0), ''],
     [
       'an envelope of unknown priority',
       Buffer.from(JSON.stringify({ ...envelope('x'), priority: 'urgent' })),
@@ -59,12 +59,12 @@ describe('a message in a work queue that nobody can read', () => {
     ],
     ['a long text', Buffer.alloc(100_000, 'x'), 'x… (100000 bytes)'],
   ] as const) {
-    test(`becomes a dead letter, and stops no worker: ${what}`, async () => {
-      const { hand, queue, open, letters } = await setUp();
+    test(`becomes a dead letter, and workers still get the other tasks: ${what}`, async () => {
+      const { client, queue, open, letters } = await setUp();
       const [here, there] = [await open(), await open()];
       await done(here, submit('a'));
       await done(here, submit('high', { priority: 'high' }));
-      await hand.put(queue, content, { priority: 1 });
+      await client.put(queue, content, { priority: 1 });
       expect([(await claimed(there)).id, (await claimed(there)).id]).toEqual(['high', 'a']);
       await nothingToClaim(there);
       const [task] = await here.list({ dead: true, limit: 10 });
@@ -78,43 +78,43 @@ describe('a message in a work queue that nobody can read', () => {
         'agentq-role': ROLE,
         'agentq-reason': (task as { reason?: string }).reason,
       });
-      expect(await hand.count(queue)).toBe(0);
+      expect(await client.count(queue)).toBe(0);
     });
   }
 
-  test('says that it is compressed and is not', async () => {
-    const { hand, queue, open } = await setUp();
+  test('has the header of compressed content, but the content is not compressed', async () => {
+    const { client, queue, open } = await setUp();
     const backend = await open();
-    await hand.put(queue, envelope('a'), { contentEncoding: 'gzip' });
+    await client.put(queue, envelope('a'), { contentEncoding: 'gzip' });
     await nothingToClaim(backend);
     expect(await backend.list({ dead: true, limit: 10 })).toMatchObject([{ envelope: { type: 'unreadable' } }]);
-    await hand.put(queue, gzipSync(JSON.stringify(envelope('b'))), { contentEncoding: 'gzip' });
+    await client.put(queue, gzipSync(JSON.stringify(envelope('b'))), { contentEncoding: 'gzip' });
     expect((await claimed(backend)).id).toBe('b');
   });
 
-  test('is one dead letter where it comes twice', async () => {
-    const { hand, queue, open, letters } = await setUp();
+  test('that arrives twice is one dead letter', async () => {
+    const { client, queue, open, letters } = await setUp();
     const backend = await open();
-    for (let n = 0; n < 2; n++) await hand.put(queue, 'garbage');
+    for (let n = 0; n < 2; n++) await client.put(queue, 'garbage');
     await nothingToClaim(backend);
     expect(await backend.list({ limit: 10 })).toHaveLength(1);
     expect(await letters()).toHaveLength(1);
   });
 
-  test('is gone once somebody has dismissed it', async () => {
-    const { hand, queue, open, letters } = await setUp();
+  test('is removed from the queue of dead letters when it is dismissed', async () => {
+    const { client, queue, open, letters } = await setUp();
     const backend = await open();
-    await hand.put(queue, 'garbage');
+    await client.put(queue, 'garbage');
     await nothingToClaim(backend);
     const [id] = await idsOf(backend.list({ limit: 1 }));
     await done(backend, dismiss(id!));
     expect(await letters()).toEqual([]);
   });
 
-  test('is a dead letter also where it came through the log', async () => {
-    const { harness, hand, open, letters } = await setUp();
+  test('that came through the exchange is a dead letter too', async () => {
+    const { harness, client, open, letters } = await setUp();
     const backend = await open();
-    await hand.publish(harness.names.exchange, `agentq.work.${ROLE}.normal`, 'garbage');
+    await client.publish(harness.names.exchange, `agentq.work.${ROLE}.normal`, 'garbage');
     await nothingToClaim(backend);
     expect(await backend.list({ dead: true, limit: 10 })).toMatchObject([{ envelope: { type: 'unreadable' } }]);
     expect(await letters()).toHaveLength(1);
@@ -122,7 +122,7 @@ describe('a message in a work queue that nobody can read', () => {
 });
 
 describe('the queue of dead letters', () => {
-  test('holds the envelope of what failed for good, and why', async () => {
+  test('contains the envelope of a failed task and the reason', async () => {
     const { open, letters } = await setUp();
     const backend = await open();
     await done(backend, submit('a', { instructions: 'try' }));
@@ -140,7 +140,7 @@ describe('the queue of dead letters', () => {
     });
   });
 
-  test('holds what expired', async () => {
+  test('contains an expired task', async () => {
     const { harness, open, letters } = await setUp();
     const backend = await open();
     await done(backend, submit('a', { ttl_seconds: 60 }));
@@ -149,7 +149,7 @@ describe('the queue of dead letters', () => {
     expect(await letters()).toMatchObject([{ headers: { 'agentq-task-id': 'a', 'agentq-status': 'expired' } }]);
   });
 
-  test('holds nothing of what has a further attempt, was completed or never failed', async () => {
+  test('does not contain a task that has a further attempt, was completed or never failed', async () => {
     const { open, dead } = await setUp();
     const backend = await open();
     const backoff = { base: MINUTE, factor: 2, max: MINUTE, jitter: 0 };
@@ -161,7 +161,7 @@ describe('the queue of dead letters', () => {
     expect(await dead()).toEqual([]);
   });
 
-  test('lets go of what is retried or dismissed, and keeps the others in order', async () => {
+  test('loses the tasks that are retried or dismissed, and keeps the others in order', async () => {
     const { open, dead } = await setUp();
     const [here, there] = [await open(), await open()];
     for (const id of ['a', 'b', 'c', 'd', 'e']) await done(here, submit(id), fail(id));
@@ -182,7 +182,7 @@ describe('the queue of dead letters', () => {
     ]);
   });
 
-  test('lets go of all that several take back at once', async () => {
+  test('loses all tasks that several processes retry or dismiss at once', async () => {
     const { open, dead } = await setUp();
     const backends = await Promise.all(Array.from({ length: 3 }, open));
     const ids = Array.from({ length: 9 }, (_, n) => `t${n}`);

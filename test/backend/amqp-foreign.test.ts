@@ -12,25 +12,25 @@ import {
   nothingToClaim,
   QUEUE,
   ROLE,
-  sent,
+  untilSent,
   submit,
   typesOf,
-} from './contract/say.ts';
+} from './contract/checked-requests.ts';
 import { makeAmqpHarness } from './support/amqp-harness.ts';
-import { BrokerHand } from './support/broker-hand.ts';
+import { PlainClient } from './support/plain-client.ts';
 
-/** A coordinator's connection and a worker's, and a hand that speaks AMQP without agentq. */
+/** The connections of a coordinator and of a worker, and a client that uses AMQP without agentq. */
 async function setUp() {
   const harness = await makeAmqpHarness({ roles: [ROLE, 'reviewer'] });
   onTestFinished(() => harness.close());
-  const hand = await BrokerHand.of(harness);
+  const client = await PlainClient.of(harness);
   const open = () => harness.openWith(harness.options({ tokenGrace: 60 * MINUTE }));
   const [here, there] = [await open(), await open()];
   const { names, clock } = harness;
-  return { hand, names, clock, here, there };
+  return { client, names, clock, here, there };
 }
 
-type Options = Parameters<BrokerHand['publish']>[3];
+type Options = Parameters<PlainClient['publish']>[3];
 type Setting = Awaited<ReturnType<typeof setUp>>;
 
 const result = (task_id: string, more: object = {}) => ({
@@ -45,19 +45,19 @@ const result = (task_id: string, more: object = {}) => ({
 
 const inbox = (backend: Backend, queue = QUEUE) => idsOf(backend.inbox(queue, 10));
 
-/** The queue of results is made by whoever needs it first. */
+/** The first result message declares the queue for results. */
 async function withResults({ here }: Setting): Promise<void> {
   await done(here, submit('before'), complete('before'));
   await (await here.take(QUEUE, 10)).acknowledge();
 }
 
-describe('a result message of a worker that is not ours', () => {
-  /** As docs and brokers let one send it: through the exchange, which tells the log, or straight into the queue. */
+describe('a result message of a third-party worker', () => {
+  /** The two possible ways: through the exchange, which also routes it to the log, or directly into the queue. */
   const ways = {
-    'through the exchange': ({ hand, names }: Setting, body: object, options?: Options) =>
-      hand.publish(names.exchange, QUEUE, body, options),
-    'into the queue alone': ({ hand, names }: Setting, body: object, options?: Options) =>
-      hand.put(names.results(QUEUE), body, options),
+    'through the exchange': ({ client, names }: Setting, body: object, options?: Options) =>
+      client.publish(names.exchange, QUEUE, body, options),
+    'directly into the queue': ({ client, names }: Setting, body: object, options?: Options) =>
+      client.put(names.results(QUEUE), body, options),
   };
 
   describe.for(Object.entries(ways))('sent %s', ([way, send]) => {
@@ -78,9 +78,9 @@ describe('a result message of a worker that is not ours', () => {
       expect(await inbox(here)).toEqual([]);
     });
 
-    test('fails its task, which is a dead letter then', async () => {
+    test('fails its task, which becomes a dead letter', async () => {
       const setting = await setUp();
-      const { here, there, hand, names, clock } = setting;
+      const { here, there, client, names, clock } = setting;
       await withResults(setting);
       await done(here, submit('a'));
       await claimed(here);
@@ -89,12 +89,12 @@ describe('a result message of a worker that is not ours', () => {
       expect(await here.task('a')).toMatchObject({ status: 'failed', reason: 'it cannot be done' });
       clock.advance(MINUTE);
       await nothingToClaim(here);
-      expect(await hand.look(names.deadLetters)).toMatchObject([
+      expect(await client.peek(names.deadLetters)).toMatchObject([
         { headers: { 'agentq-task-id': 'a', 'agentq-reason': 'it cannot be done' } },
       ]);
     });
 
-    test('completes a task that nobody had claimed, and its token is stale', async () => {
+    test('completes a task that was not claimed, and its token is stale', async () => {
       const setting = await setUp();
       const { here, there } = setting;
       await withResults(setting);
@@ -105,23 +105,23 @@ describe('a result message of a worker that is not ours', () => {
       expect(await here.task('a')).toMatchObject({ status: 'completed' });
     });
 
-    test('that comes second is refused, and noted', async () => {
+    test('that arrives after another completion is refused, and the history records it', async () => {
       const setting = await setUp();
       const { here, there } = setting;
       await done(here, submit('a'));
       await claimed(here);
-      await done(here, complete('a', 1, { summary: 'ours' }));
-      await sent(here);
-      await send(setting, result('a', { summary: 'theirs' }));
+      await done(here, complete('a', 1, { summary: 'of agentq' }));
+      await untilSent(here);
+      await send(setting, result('a', { summary: 'third-party' }));
       expect(await inbox(there)).toEqual(['a']);
-      expect(await here.task('a')).toMatchObject({ status: 'completed', completion: { summary: 'ours' } });
+      expect(await here.task('a')).toMatchObject({ status: 'completed', completion: { summary: 'of agentq' } });
       expect(await there.task('a')).toMatchObject({ refused: 1 });
       expect(await typesOf(there.history('a'))).toEqual(['submitted', 'claimed', 'completed', 'refused']);
       await (await there.take(QUEUE, 10)).acknowledge();
       expect(await inbox(here)).toEqual([]);
     });
 
-    test('of a task that was cancelled meanwhile is refused', async () => {
+    test('of a task that was cancelled before is refused', async () => {
       const setting = await setUp();
       const { here, there } = setting;
       await done(here, submit('a'));
@@ -132,7 +132,7 @@ describe('a result message of a worker that is not ours', () => {
       expect(await there.task('a')).toMatchObject({ status: 'cancelled' });
     });
 
-    test('that lacks what was promised is refused, and the task goes on', async () => {
+    test('without an expected artifact is refused, and the attempt continues', async () => {
       const setting = await setUp();
       const { here, there } = setting;
       await withResults(setting);
@@ -149,18 +149,18 @@ describe('a result message of a worker that is not ours', () => {
       });
     });
 
-    test('counts also where every message of that worker has the id of its task', async () => {
+    test('is accepted also if every message of that worker has the task id as its message id', async () => {
       const setting = await setUp();
-      const { hand, names, here, there } = setting;
+      const { client, names, here, there } = setting;
       await withResults(setting);
-      await hand.publish(names.exchange, `agentq.work.${ROLE}.normal`, envelope('a'), { messageId: 'a' });
+      await client.publish(names.exchange, `agentq.work.${ROLE}.normal`, envelope('a'), { messageId: 'a' });
       expect((await claimed(here)).id).toBe('a');
       await send(setting, result('a'), { messageId: 'a' });
       expect(await inbox(there)).toEqual(['a']);
       expect(await here.task('a')).toMatchObject({ status: 'completed' });
     });
 
-    test(`is heard by whoever waits for a task to end: ${way}`, async () => {
+    test(`wakes a process that waits for the end of a task: ${way}`, async () => {
       const setting = await setUp();
       const { here, there } = setting;
       await withResults(setting);
@@ -168,7 +168,7 @@ describe('a result message of a worker that is not ours', () => {
       using watch = there.watch('finished');
       await there.task('a');
       await send(setting, result('a'));
-      // What went past the log is found by whoever looks into the queue.
+      // A message that is not in the log is found when a process reads the queue.
       if (way !== 'through the exchange') await here.inbox(QUEUE, 10);
       expect(await watch.wait(30_000)).toBe(true);
       expect(await there.task('a')).toMatchObject({ status: 'completed' });
@@ -176,9 +176,9 @@ describe('a result message of a worker that is not ours', () => {
   });
 });
 
-describe('a task of a submitter that is not ours', () => {
-  const send = ({ hand, names }: Setting, body: object, options?: Options) =>
-    hand.publish(names.exchange, `agentq.work.${ROLE}.normal`, body, options);
+describe('a task of a third-party submitter', () => {
+  const send = ({ client, names }: Setting, body: object, options?: Options) =>
+    client.publish(names.exchange, `agentq.work.${ROLE}.normal`, body, options);
 
   test('is a task like any other', async () => {
     const setting = await setUp();
@@ -192,14 +192,14 @@ describe('a task of a submitter that is not ours', () => {
     expect(await typesOf(there.history('a'))).toEqual(['submitted', 'claimed', 'completed']);
   });
 
-  test('may leave out what agentq fills in', async () => {
+  test('may omit the fields that agentq fills in', async () => {
     const setting = await setUp();
     await send(setting, { task_id: 'a', to: ROLE, from: 'lead' });
     const { instructions: _, ...rest } = envelope('a');
     expect((await claimed(setting.here)).envelope).toEqual(rest);
   });
 
-  test('is the first one where the same id comes twice', async () => {
+  test('is the first one if two have the same id', async () => {
     const setting = await setUp();
     await send(setting, envelope('a', { instructions: 'first' }));
     await send(setting, envelope('a', { instructions: 'second' }));
@@ -207,21 +207,21 @@ describe('a task of a submitter that is not ours', () => {
     await nothingToClaim(setting.here);
   });
 
-  test('begins its TTL when it is submitted, also where nothing says when that was', async () => {
+  test('begins its TTL when it is submitted, also if its message contains no time', async () => {
     const setting = await setUp();
     await send(setting, envelope('a', { ttl_seconds: 60 }));
     expect(await setting.there.task('a')).toMatchObject({ status: 'queued' });
     expect((await claimed(setting.here)).id).toBe('a');
   });
 
-  test('waits where its envelope says so', async () => {
+  test('waits if its envelope has a delay', async () => {
     const setting = await setUp();
     await send(setting, envelope('a', { delay_seconds: 60 }), { headers: { 'agentq-at': setting.clock.now() } });
     await nothingToClaim(setting.here);
     expect(await setting.there.task('a')).toMatchObject({ status: 'scheduled' });
   });
 
-  test('is none where its role is another one than that of the queue', async () => {
+  test('is unreadable if its role is not the role of the queue', async () => {
     const setting = await setUp();
     await send(setting, envelope('a', { to: 'reviewer' }));
     await nothingToClaim(setting.here);
@@ -230,10 +230,13 @@ describe('a task of a submitter that is not ours', () => {
     expect(await setting.here.list({ limit: 10 })).toMatchObject([{ envelope: { to: ROLE, type: 'unreadable' } }]);
   });
 
-  test.for(['../../a', 'a/b', '', '.hidden', 'x'.repeat(1_000)])('is none where its id is no name: %j', async (id) => {
-    const setting = await setUp();
-    await send(setting, envelope(id));
-    await nothingToClaim(setting.here);
-    expect(await setting.here.list({ limit: 10 })).toMatchObject([{ envelope: { type: 'unreadable' } }]);
-  });
+  test.for(['../../a', 'a/b', '', '.hidden', 'x'.repeat(1_000)])(
+    'is unreadable if its id is not a valid name: %j',
+    async (id) => {
+      const setting = await setUp();
+      await send(setting, envelope(id));
+      await nothingToClaim(setting.here);
+      expect(await setting.here.list({ limit: 10 })).toMatchObject([{ envelope: { type: 'unreadable' } }]);
+    },
+  );
 });

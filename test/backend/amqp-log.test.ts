@@ -2,7 +2,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { FORMAT } from '../../src/backend/amqp/wire/message/format.ts';
 import type { Backend } from '../../src/backend/backend.ts';
 import {
-  ask,
+  claimRequest,
   claimed,
   complete,
   done,
@@ -12,21 +12,21 @@ import {
   QUEUE,
   ROLE,
   submit,
-  tell,
-} from './contract/say.ts';
+  commitOne,
+} from './contract/checked-requests.ts';
 import { makeAmqpHarness } from './support/amqp-harness.ts';
-import { BrokerHand } from './support/broker-hand.ts';
+import { PlainClient } from './support/plain-client.ts';
 
 async function setUp() {
   const harness = await makeAmqpHarness({ roles: [ROLE] });
   onTestFinished(() => harness.close());
-  const hand = await BrokerHand.of(harness);
+  const client = await PlainClient.of(harness);
   const { exchange } = harness.names;
   return {
     harness,
     open: () => harness.openWith(harness.options()),
-    say: (key: string, body: unknown, options?: Parameters<BrokerHand['publish']>[3]) =>
-      hand.publish(exchange, key, body, options),
+    publish: (key: string, body: unknown, options?: Parameters<PlainClient['publish']>[3]) =>
+      client.publish(exchange, key, body, options),
   };
 }
 
@@ -34,31 +34,36 @@ const entry = (more: object) => ({ v: 1, at: 0, roles: [], events: [], ...more }
 
 describe('an entry of a newer agentq', () => {
   for (const [what, key, body, options] of [
-    ['a newer form of entry', 'agentq.event.cancelled.coder', entry({ v: FORMAT + 1 }), {}],
-    ['a newer form of event', 'agentq.event.claimed', entry({ events: [{ v: 2, type: 'blessed', task_id: 'a' }] }), {}],
+    ['a newer version of the entry', 'agentq.event.cancelled.coder', entry({ v: FORMAT + 1 }), {}],
     [
-      'an unknown type of event',
-      'agentq.event.blessed',
-      entry({ events: [{ v: 1, type: 'blessed', task_id: 'a' }] }),
+      'a newer version of an event',
+      'agentq.event.claimed',
+      entry({ events: [{ v: 2, type: 'unknown', task_id: 'a' }] }),
       {},
     ],
     [
-      'an envelope that says so',
+      'an unknown type of event',
+      'agentq.event.unknown',
+      entry({ events: [{ v: 1, type: 'unknown', task_id: 'a' }] }),
+      {},
+    ],
+    [
+      'an envelope with a newer version in its header',
       `agentq.work.${ROLE}.normal`,
       envelope('b'),
       { headers: { 'agentq-version': FORMAT + 1 } },
     ],
   ] as const) {
-    test(`is passed over by no command: ${what}`, async () => {
-      const { open, say } = await setUp();
+    test(`stops every command: ${what}`, async () => {
+      const { open, publish } = await setUp();
       const [knowing, fresh] = [await open(), await open()];
       await done(knowing, submit('a'));
-      await say(key, body, { messageId: 'newer', ...options });
+      await publish(key, body, { messageId: 'newer', ...options });
       for (const backend of [knowing, fresh]) {
         for (const command of [
-          () => tell(backend, submit('c')),
-          () => backend.claim(ask()),
-          () => tell(backend, complete('a')),
+          () => commitOne(backend, submit('c')),
+          () => backend.claim(claimRequest()),
+          () => commitOne(backend, complete('a')),
           () => backend.task('a'),
           () => backend.list({ limit: 10 }),
           () => backend.counts(),
@@ -72,17 +77,17 @@ describe('an entry of a newer agentq', () => {
   }
 });
 
-describe('what is no entry of ours', () => {
+describe('an invalid entry', () => {
   const bodies = {
-    'no JSON': 'garbage',
-    'no UTF-8': Buffer.from([0xff, 0xfe]),
-    nothing: '',
+    'not JSON': 'garbage',
+    'not UTF-8': Buffer.from([0xff, 0xfe]),
+    'an empty body': '',
     null: 'null',
     'a number': '7',
     'an array': '[]',
     'an object': '{}',
-    'an event of a task that nobody knows': entry({
-      events: [{ v: 1, type: 'claimed', task_id: 'nobody', at: 0, attempt: 1, worker: 'w', expires_at: 1 }],
+    'an event of an unknown task': entry({
+      events: [{ v: 1, type: 'claimed', task_id: 'no-such-task', at: 0, attempt: 1, worker: 'w', expires_at: 1 }],
     }),
     'an entry without a time': { v: 1, roles: [], events: [] },
     'an envelope': envelope('x'),
@@ -90,30 +95,38 @@ describe('what is no entry of ours', () => {
   const keys = ['agentq.event.x', 'agentq.event.foreign-result', 'agentq.event.claimed.coder', QUEUE];
 
   for (const [what, body] of Object.entries(bodies)) {
-    test(`is passed over, and everything goes on: ${what}`, async () => {
-      const { open, say } = await setUp();
+    test(`is skipped, and all commands still work: ${what}`, async () => {
+      const { open, publish } = await setUp();
       const backend = await open();
       await done(backend, submit('a'), complete('a'));
       for (const key of keys) {
-        await say(key, body);
-        await say(key, body, { messageId: 'foreign', contentEncoding: 'gzip' });
-        await say(key, body, { headers: { 'agentq-at': 'x', 'agentq-version': 'y', 'agentq-announces': 7 } });
+        await publish(key, body);
+        await publish(key, body, { messageId: 'foreign', contentEncoding: 'gzip' });
+        await publish(key, body, { headers: { 'agentq-at': 'x', 'agentq-version': 'y', 'agentq-announces': 7 } });
       }
-      await goesOn(backend);
-      await goesOn(await open(), 'c');
+      await expectWorking(backend);
+      await expectWorking(await open(), 'c');
     });
   }
 
-  test('is passed over under keys that nobody knows', async () => {
-    const { open, say } = await setUp();
+  test('under an unknown key is skipped', async () => {
+    const { open, publish } = await setUp();
     const backend = await open();
-    for (const key of ['agentq', 'agentq.', 'agentq.event', 'agentq.event.', 'x', '', 'agentq.work.nobody.normal']) {
-      await say(key, 'garbage');
+    for (const key of [
+      'agentq',
+      'agentq.',
+      'agentq.event',
+      'agentq.event.',
+      'x',
+      '',
+      'agentq.work.no-such-role.normal',
+    ]) {
+      await publish(key, 'garbage');
     }
-    await goesOn(backend);
+    await expectWorking(backend);
   });
 
-  async function goesOn(backend: Backend, id = 'b'): Promise<void> {
+  async function expectWorking(backend: Backend, id = 'b'): Promise<void> {
     await done(backend, submit(id));
     expect((await claimed(backend)).id).toBe(id);
     await done(backend, complete(id, 1));
@@ -123,19 +136,19 @@ describe('what is no entry of ours', () => {
   }
 });
 
-describe('messages that nobody has given an id', () => {
-  test('are each their own, and the log can be read from there on', async () => {
-    const { harness, say } = await setUp();
+describe('messages without an id', () => {
+  test('are separate entries, and a reader can continue after them', async () => {
+    const { harness, publish } = await setUp();
     const options = harness.options();
     const first = await harness.openWith(options);
     await done(first, submit('a'));
-    for (const id of ['b', 'c']) await say(`agentq.work.${ROLE}.normal`, envelope(id));
+    for (const id of ['b', 'c']) await publish(`agentq.work.${ROLE}.normal`, envelope(id));
     expect(await idsOf(first.list({ limit: 10 }))).toEqual(['c', 'b', 'a']);
-    await say(`agentq.work.${ROLE}.normal`, envelope('d'));
+    await publish(`agentq.work.${ROLE}.normal`, envelope('d'));
     await first.close();
     const second = await harness.openWith(options);
     expect(await idsOf(second.list({ limit: 10 }))).toEqual(['d', 'c', 'b', 'a']);
-    await say('agentq.event.x', 'garbage');
+    await publish('agentq.event.x', 'garbage');
     expect(await idsOf(second.list({ limit: 10 }))).toEqual(['d', 'c', 'b', 'a']);
   });
 });

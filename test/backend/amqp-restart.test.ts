@@ -7,7 +7,7 @@ import { type RabbitMq, startRabbitMq } from '../broker/private-rabbitmq.ts';
 import { amqpUrl, otherBroker } from '../broker/shared-broker.ts';
 import { startProxy } from '../broker/tcp-proxy.ts';
 import {
-  ask,
+  claimRequest,
   claimed,
   complete,
   done,
@@ -20,15 +20,15 @@ import {
   SECOND,
   submit,
   typesOf,
-} from './contract/say.ts';
+} from './contract/checked-requests.ts';
 import { BrokerSite } from './support/broker-site.ts';
 
-/** Starts and restarts of a broker take seconds each, and may be tried again: in ms. */
-const BOOTS = 200 * SECOND;
+/** Time limit in ms of a test that starts or restarts a broker. A start takes seconds and may be repeated. */
+const WITH_RESTARTS = 200 * SECOND;
 
 let broker: RabbitMq;
 
-/** Until the moment is over, by the clock that leases go by. */
+/** Waits until this time, by the clock of the leases. */
 const passed = (at: number) => pause(Math.max(0, at - Date.now() + 1));
 
 async function setUp(): Promise<BrokerSite> {
@@ -37,77 +37,77 @@ async function setUp(): Promise<BrokerSite> {
   return site;
 }
 
-const elsewhere = otherBroker && 'the broker of AGENTQ_TEST_AMQP_URL is not ours to kill';
+const elsewhere = otherBroker && 'the tests must not kill the broker of AGENTQ_TEST_AMQP_URL';
 
 describe.skipIf(otherBroker)(`a broker that is killed and starts again (${elsewhere ?? 'a private one'})`, () => {
   beforeAll(async () => {
     broker = await startRabbitMq();
-    // RabbitMQ 3.10 forgets all streams if it is killed right after it was given the first of its life.
+    // RabbitMQ 3.10 forgets all streams if it is killed right after its first stream was declared.
     await (await BrokerSite.make(broker.url)).close();
     await broker.ctl('eval', '[ok = dets:sync(Table) || Table <- dets:all()].');
-  }, BOOTS);
+  }, WITH_RESTARTS);
   afterAll(() => broker?.stop());
 
   test(
-    'has kept everything that was said to be done, nothing twice, each attempt given once',
-    { timeout: BOOTS },
+    'has kept every change that was reported as done, none of them twice, and each attempt has one worker',
+    { timeout: WITH_RESTARTS },
     async () => {
       const site = await setUp();
-      const told = { submitted: [] as string[], given: [] as string[], completed: [] as string[] };
-      const still = { submitting: true, coming: true };
+      const confirmed = { submitted: [] as string[], given: [] as string[], completed: [] as string[] };
+      const still = { submitting: true, arriving: true };
       const submitter = async (name: string) => {
         const backend = await site.open();
         for (let n = 0; still.submitting; n++) {
           await done(backend, submit(`${name}-${n}`));
-          told.submitted.push(`${name}-${n}`);
+          confirmed.submitted.push(`${name}-${n}`);
         }
       };
       const worker = async (name: string) => {
         const backend = await site.open();
         for (;;) {
-          const { task } = await backend.claim(ask({ worker: name, lease: 10 * MINUTE }));
+          const { task } = await backend.claim(claimRequest({ worker: name, lease: 10 * MINUTE }));
           if (task) {
-            told.given.push(`${task.id} ${task.lease.attempt} ${name}`);
+            confirmed.given.push(`${task.id} ${task.lease.attempt} ${name}`);
             await done(backend, complete(task.id, task.lease.attempt, { summary: name }));
-            told.completed.push(task.id);
-          } else if (!still.coming && told.completed.length >= told.submitted.length) return;
+            confirmed.completed.push(task.id);
+          } else if (!still.arriving && confirmed.completed.length >= confirmed.submitted.length) return;
           else await pause(100);
         }
       };
       const submitters = Promise.all(['s1', 's2', 's3'].map(submitter));
       const all = Promise.all([submitters, ...['w1', 'w2', 'w3'].map(worker)]);
       for (let kills = 0; kills < 3; kills++) {
-        const before = { submitted: told.submitted.length, completed: told.completed.length };
-        const goesOn = () =>
-          told.submitted.length > before.submitted + 20 && told.completed.length > before.completed + 5;
-        await Promise.race([expect.poll(goesOn, { timeout: MINUTE }).toBe(true), all]);
+        const before = { submitted: confirmed.submitted.length, completed: confirmed.completed.length };
+        const progressed = () =>
+          confirmed.submitted.length > before.submitted + 20 && confirmed.completed.length > before.completed + 5;
+        await Promise.race([expect.poll(progressed, { timeout: MINUTE }).toBe(true), all]);
         await broker.kill();
         await broker.restart();
       }
       still.submitting = false;
       await submitters;
-      still.coming = false;
+      still.arriving = false;
       await all;
 
       const witness = await site.open();
-      expect((await idsOf(witness.list({ limit: 10_000 }))).toSorted()).toEqual(told.submitted.toSorted());
-      expect(told.completed.toSorted()).toEqual(told.submitted.toSorted());
-      for (const id of told.submitted) {
+      expect((await idsOf(witness.list({ limit: 10_000 }))).toSorted()).toEqual(confirmed.submitted.toSorted());
+      expect(confirmed.completed.toSorted()).toEqual(confirmed.submitted.toSorted());
+      for (const id of confirmed.submitted) {
         const history = await witness.history(id);
-        // Leases that were held while the broker was away have been made longer.
+        // The leases were extended by the length of the outages.
         const types = history.map(({ type }) => type).filter((type) => type !== 'renewed');
         expect(types).toEqual(['submitted', 'claimed', 'completed']);
-        expect(told.given).toContain(`${id} 1 ${workerOf(history)}`);
+        expect(confirmed.given).toContain(`${id} 1 ${workerOf(history)}`);
       }
-      expect(told.given).toHaveLength(told.submitted.length);
-      expect((await idsOf(witness.inbox(QUEUE, 10_000))).toSorted()).toEqual(told.submitted.toSorted());
+      expect(confirmed.given).toHaveLength(confirmed.submitted.length);
+      expect((await idsOf(witness.inbox(QUEUE, 10_000))).toSorted()).toEqual(confirmed.submitted.toSorted());
       expect(await witness.audit(false)).toEqual([]);
       expect(await everything(await site.open())).toEqual(await everything(witness));
     },
   );
 
-  // Five at most: vitest runs no more side by side, and each waits for all of them.
-  describe('once for several at once', { timeout: BOOTS, concurrent: true }, () => {
+  // At most five tests: vitest runs five at a time, and each test waits for all of them.
+  describe('once, for several tests at the same time', { timeout: WITH_RESTARTS, concurrent: true }, () => {
     const outage = new JointOutage(() => broker);
     const together = test
       .extend('outage', ({ task: _task }, { onCleanup }) => {
@@ -133,19 +133,19 @@ describe.skipIf(otherBroker)(`a broker that is killed and starts again (${elsewh
       await before.close();
       await outage.begin();
       await outage.end();
-      // No task is given out without its token: the delay of the broker itself must have kept it.
+      // A claim needs the token, so the delay queue of the broker must have kept it.
       const after = await site.open({ tokenGrace: 60 * MINUTE });
       expect(await after.task('held')).toEqual(held);
       expect(await after.task('much-later')).toEqual(much);
       await expect
-        .poll(() => after.claim(ask()).then(({ task }) => task?.id), { timeout: MINUTE, interval: 200 })
+        .poll(() => after.claim(claimRequest()).then(({ task }) => task?.id), { timeout: MINUTE, interval: 200 })
         .toBe('later');
       expect(await typesOf(after.history('later'))).toEqual(['submitted', 'became-due', 'claimed']);
       await nothingToClaim(after);
       await done(after, complete('held', 1));
     });
 
-    together('has let no lease run on meanwhile, of anybody', async ({ site, outage, expect }) => {
+    together('has extended all leases by the outage', async ({ site, outage, expect }) => {
       const [holder, other] = [await site.open(), await site.open()];
       await done(holder, submit('a'));
       await other.task('a');
@@ -153,7 +153,7 @@ describe.skipIf(otherBroker)(`a broker that is killed and starts again (${elsewh
       await outage.begin();
       await passed(lease.expires_at + SECOND);
       await outage.end();
-      // Not the holder: it may be the last one to notice.
+      // Another connection than the holder of the lease: the holder may be the last one to notice the outage.
       const seen = await other.task('a');
       expect(seen).toMatchObject({ status: 'working', lease: { attempt: 1 } });
       expect(seen!.status === 'working' && seen!.lease.expires_at).toBeGreaterThan(lease.expires_at + SECOND);
@@ -162,7 +162,7 @@ describe.skipIf(otherBroker)(`a broker that is killed and starts again (${elsewh
       expect([...types]).toEqual(['submitted', 'claimed', 'renewed', 'completed']);
     });
 
-    together('has not given more time than it was away', async ({ site, outage, expect }) => {
+    together('has extended leases by no more than the outage', async ({ site, outage, expect }) => {
       const holder = await site.open();
       const others = [await site.open(), await site.open()] as const;
       await done(holder, submit('a'));
@@ -180,7 +180,7 @@ describe.skipIf(otherBroker)(`a broker that is killed and starts again (${elsewh
       expect(gained).toBeLessThanOrEqual(Date.now() - began + SECOND);
     });
 
-    together('wakes those who watched before, when something comes then', async ({ site, outage, expect }) => {
+    together('still wakes the watches that existed before the outage', async ({ site, outage, expect }) => {
       const [here, there] = [await site.open(), await site.open()];
       await done(there, submit('first'));
       using watch = here.watch({ role: ROLE });
@@ -194,27 +194,35 @@ describe.skipIf(otherBroker)(`a broker that is killed and starts again (${elsewh
       await claimed(here);
     });
 
-    together('is missed in one line, and greeted in one', async ({ site, outage, expect }) => {
-      const lines: string[] = [];
-      const backend = await site.open({ say: (line) => lines.push(line) });
-      await done(backend, submit('a'));
-      expect(lines).toEqual([]);
-      await outage.begin();
-      const waiting = [backend.task('a'), backend.list({ limit: 1 }), backend.claim(ask()), done(backend, submit('b'))];
-      await expect.poll(() => lines.length, { timeout: MINUTE }).toBe(1);
-      await pause(3 * SECOND);
-      await outage.end();
-      await Promise.all(waiting);
-      expect(lines).toEqual([
-        expect.stringMatching(/^no broker at 127\.0\.0\.1:\d+ \(.+\); trying again for \d+ s$/),
-        expect.stringMatching(/^the broker at 127\.0\.0\.1:\d+ is back$/),
-      ]);
-    });
+    together(
+      'is reported with one line when it is away and one line when it is back',
+      async ({ site, outage, expect }) => {
+        const lines: string[] = [];
+        const backend = await site.open({ say: (line) => lines.push(line) });
+        await done(backend, submit('a'));
+        expect(lines).toEqual([]);
+        await outage.begin();
+        const waiting = [
+          backend.task('a'),
+          backend.list({ limit: 1 }),
+          backend.claim(claimRequest()),
+          done(backend, submit('b')),
+        ];
+        await expect.poll(() => lines.length, { timeout: MINUTE }).toBe(1);
+        await pause(3 * SECOND);
+        await outage.end();
+        await Promise.all(waiting);
+        expect(lines).toEqual([
+          expect.stringMatching(/^no broker at 127\.0\.0\.1:\d+ \(.+\); trying again for \d+ s$/),
+          expect.stringMatching(/^the broker at 127\.0\.0\.1:\d+ is back$/),
+        ]);
+      },
+    );
   });
 
   test(
-    'is missed by one alone: no lease is stretched by the time in which others were heard under its role',
-    { timeout: BOOTS },
+    'is away for one connection only: a lease is not extended by a time in which other connections of its role wrote entries',
+    { timeout: WITH_RESTARTS },
     async () => {
       const site = await setUp();
       const proxy = await startProxy(broker.port);
@@ -226,20 +234,20 @@ describe.skipIf(otherBroker)(`a broker that is killed and starts again (${elsewh
       await here.task('a');
       const { lease } = await claimed(there, { lease: 30 * SECOND });
       await proxy.cut();
-      let heard = Date.now();
-      for (const end = heard + 3 * SECOND; heard < end; await pause(100)) {
-        heard = Date.now();
+      let lastEntry = Date.now();
+      for (const end = lastEntry + 3 * SECOND; lastEntry < end; await pause(100)) {
+        lastEntry = Date.now();
         await nothingToClaim(there);
       }
       await proxy.heal();
       const task = await here.task('a');
       expect(task).toMatchObject({ status: 'working', lease: { attempt: 1 } });
       const gained = task!.status === 'working' ? task!.lease.expires_at - lease.expires_at : 0;
-      expect(gained).toBeLessThanOrEqual(Date.now() - heard);
+      expect(gained).toBeLessThanOrEqual(Date.now() - lastEntry);
     },
   );
 
-  test('shares no cache with another virtual host, nor with another broker', { timeout: BOOTS }, async () => {
+  test('has another cache than other virtual hosts and other brokers', { timeout: WITH_RESTARTS }, async () => {
     await broker.ctl('add_vhost', 'other');
     await broker.ctl('set_permissions', '-p', 'other', 'guest', '.*', '.*', '.*');
     const second = new URL(broker.url);

@@ -12,14 +12,14 @@ import {
   nothingToClaim,
   QUEUE,
   submit,
-  tell,
+  commitOne,
   typesOf,
-} from './contract/say.ts';
+} from './contract/checked-requests.ts';
 import { type AmqpHarness, makeAmqpHarness } from './support/amqp-harness.ts';
 
 const DAY = 24 * 60 * MINUTE;
 
-/** So short that a test can fill it. */
+/** A log so short that a test can fill it. */
 const SHORT = { days: 30, bytes: 1_000_000 };
 
 async function harness(retention = SHORT): Promise<AmqpHarness> {
@@ -28,14 +28,14 @@ async function harness(retention = SHORT): Promise<AmqpHarness> {
   return made;
 }
 
-/** What makes a broker drop the beginning, in bytes: LavinMQ drops segments of 8 MiB, and not the one it writes to. */
+/** Enough bytes that a broker drops the beginning. LavinMQ drops segments of 8 MiB, but not the current one. */
 const FULL = 20_000_000;
 
-/** On a machine that has never seen this log. */
+/** Opens a connection on a machine that has not read this log before. */
 const elsewhere = (made: AmqpHarness, retention = SHORT): Promise<Backend> =>
   made.openWith(made.options({ retention }));
 
-/** Makes the log so long that the broker drops what was in it. */
+/** Fills the log until the broker drops its previous entries. */
 async function fill({ names }: AmqpHarness, bytes: number): Promise<void> {
   const connection = await amqplib.connect(amqpUrl());
   const channel = await connection.createConfirmChannel();
@@ -56,8 +56,8 @@ async function waitingIn({ names }: AmqpHarness, replyTo: string): Promise<numbe
   return messageCount;
 }
 
-describe('what has fallen out of the log', () => {
-  test('is known to a new machine as a machine of 40 days knows it, where it is open or a dead letter', async () => {
+describe('a task whose entries the log has dropped', () => {
+  test('is the same on a new machine as on an old one, if it is open or a dead letter', async () => {
     const made = await harness();
     const old = await elsewhere(made);
     await done(old, submit('over'), complete('over'));
@@ -65,7 +65,7 @@ describe('what has fallen out of the log', () => {
     await claimed(old, { lease: 90 * DAY });
     await done(old, submit('dead'), fail('dead'));
     await done(old, submit('later', { delay_seconds: 86_400 }), submit('open', { priority: 'high' }));
-    // The log grows, somebody looks now and then, and nothing of the beginning is left.
+    // The log grows, a process reads it from time to time, and the broker drops the beginning.
     for (let n = 0; n < 15; n++) {
       await fill(made, FULL / 15);
       made.clock.advance((40 * DAY) / 15);
@@ -78,9 +78,9 @@ describe('what has fallen out of the log', () => {
     expect(await typesOf(fresh.history('held'))).toEqual(['carried']);
     expect(await typesOf(old.history('held'))).toEqual(['submitted', 'claimed']);
     expect(await fresh.audit(false)).toEqual([]);
-    // A repeated submit of an id that is still known makes no second task.
-    expect(await tell(fresh, submit('open', { priority: 'high' }))).toMatchObject({ changed: false });
-    // The message of the dead letter still waits: it is not sent again, and no machine takes it for outdated.
+    // A repeated submit of an id that is still known creates no second task.
+    expect(await commitOne(fresh, submit('open', { priority: 'high' }))).toMatchObject({ changed: false });
+    // The message of the dead letter still waits: it is not sent again, and no machine treats it as outdated.
     for (const machine of [fresh, old, fresh]) expect(await idsOf(machine.inbox(QUEUE, 10))).toContain('dead');
     expect(await waitingIn(made, QUEUE)).toBe(2);
     expect((await claimed(fresh)).id).toBe('open');
@@ -88,7 +88,7 @@ describe('what has fallen out of the log', () => {
     expect(await old.task('held')).toMatchObject({ status: 'completed' });
   });
 
-  test('leaves the result messages that nobody has read where they are', async () => {
+  test('keeps its unread result message in the queue', async () => {
     const made = await harness();
     const old = await elsewhere(made);
     await done(old, submit('over'), complete('over'));
@@ -100,12 +100,12 @@ describe('what has fallen out of the log', () => {
 });
 
 describe('an open task', () => {
-  test('is said again once in a third of the time that the log is kept, whoever looks', async () => {
+  test('is repeated in the log once in each third of the retention time, also if several processes read the log', async () => {
     const made = await harness({ days: 30, bytes: 1e9 });
     const connections = [await elsewhere(made), await elsewhere(made)];
     const [first] = connections as [Backend];
     await done(first, submit('a', { delay_seconds: 100 * 86_400 }));
-    const told = async () => {
+    const repeats = async () => {
       for (const one of connections) await nothingToClaim(one);
       const connection = await amqplib.connect(amqpUrl());
       const channel = await connection.createChannel();
@@ -127,12 +127,12 @@ describe('an open task', () => {
       return count;
     };
     made.clock.advance(9 * DAY);
-    expect(await told()).toBe(0);
+    expect(await repeats()).toBe(0);
     made.clock.advance(2 * DAY);
-    expect(await told()).toBe(1);
-    expect(await told()).toBe(1);
+    expect(await repeats()).toBe(1);
+    expect(await repeats()).toBe(1);
     made.clock.advance(11 * DAY);
-    expect(await told()).toBe(2);
+    expect(await repeats()).toBe(2);
     expect(await typesOf(first.history('a'))).toEqual(['submitted']);
   });
 });

@@ -5,10 +5,10 @@ import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Backend, Watch } from '../../src/backend/backend.ts';
 import { startProxy } from '../broker/tcp-proxy.ts';
-import { claimed, done, ROLE, submit } from './contract/say.ts';
+import { claimed, done, ROLE, submit } from './contract/checked-requests.ts';
 import { makeAmqpHarness } from './support/amqp-harness.ts';
 
-const PATIENCE = { timeout: 45_000, interval: 50 };
+const POLLING = { timeout: 45_000, interval: 50 };
 
 /** Two processes of one machine, which share a cache, and one of another machine. */
 async function setUp() {
@@ -38,23 +38,23 @@ async function setUp() {
 }
 
 async function knows(backend: Backend, id: string): Promise<void> {
-  await expect.poll(async () => (await backend.lastKnown(id))?.id, PATIENCE).toBe(id);
+  await expect.poll(async () => (await backend.lastKnown(id))?.id, POLLING).toBe(id);
 }
 
-/** Elects another life of this process, which reads nothing. */
+/** Records another process as the elected reader of the log. That process reads nothing. */
 function electAnother(dir: string): void {
   const file = readdirSync(dir).find((name) => name.endsWith('.db'))!;
   using db = new DatabaseSync(join(dir, file));
   db.exec(`INSERT OR REPLACE INTO reader VALUES (1, '${hostname()} ${process.pid} another')`);
 }
 
-/** Resolves when the process does not read the log itself: a new entry does not ring. */
-async function untilResting(watch: Watch, submits: (tasks: number) => Promise<string>): Promise<void> {
+/** Resolves when the process no longer reads the log itself: a new entry does not wake its watch. */
+async function untilNotReading(watch: Watch, submits: (tasks: number) => Promise<string>): Promise<void> {
   await expect
     .poll(async () => {
       await submits(1);
       return await watch.wait(1_000);
-    }, PATIENCE)
+    }, POLLING)
     .toBe(false);
 }
 
@@ -70,16 +70,16 @@ describe('processes that share a cache', () => {
         const last = await submits(tasks);
         await Promise.all([knows(one, last), knows(two, last)]);
         return count.delivered - before;
-      }, PATIENCE)
+      }, POLLING)
       .toBe(tasks);
     await Promise.all([first.wait(0), second.wait(0)]);
     await submits(1);
-    expect(await Promise.all([first.wait(PATIENCE.timeout), second.wait(PATIENCE.timeout)])).toEqual([true, true]);
+    expect(await Promise.all([first.wait(POLLING.timeout), second.wait(POLLING.timeout)])).toEqual([true, true]);
     expect((await claimed(one)).id).not.toBe((await claimed(two)).id);
   });
 
   for (const nth of [0, 1]) {
-    test(`go on when one of them ends: number ${nth + 1}`, async () => {
+    test(`still read the log when one of them ends: number ${nth + 1}`, async () => {
       const { one, two, submits } = await setUp();
       using first = one.watch({ role: ROLE });
       using second = two.watch({ role: ROLE });
@@ -90,16 +90,16 @@ describe('processes that share a cache', () => {
       await (nth === 0 ? one : two).close();
       await stays.wait(1_000);
       await submits(1);
-      expect(await stays.wait(PATIENCE.timeout)).toBe(true);
+      expect(await stays.wait(POLLING.timeout)).toBe(true);
     });
   }
 
-  test('go on when the process that reads for the others stands still', async () => {
+  test('still read the log when the elected reader stands still', async () => {
     const { one, submits, dir } = await setUp();
     using watch = one.watch({ role: ROLE });
     await knows(one, await submits(1));
     electAnother(dir);
-    await untilResting(watch, submits);
+    await untilNotReading(watch, submits);
     expect(await one.task(await submits(1))).toMatchObject({ status: 'queued' });
     expect((await claimed(one)).status).toBe('working');
   });
@@ -110,40 +110,40 @@ describe('processes that share a cache', () => {
     await knows(one, await submits(1));
     await claimed(one);
     await proxy.cut();
-    await expect.poll(() => one.away, PATIENCE).toBe(true);
+    await expect.poll(() => one.away, POLLING).toBe(true);
     clock.advance(60_000);
     await proxy.heal();
     await knows(one, await submits(1));
-    await expect.poll(() => count.outages, PATIENCE).toBe(1);
+    await expect.poll(() => count.outages, POLLING).toBe(1);
     electAnother(dir);
-    await untilResting(watch, submits);
+    await untilNotReading(watch, submits);
     // The first answer may come from the cache while the new reader starts; the second waits for that reader.
     await one.task(await submits(1));
     await one.task(await submits(1));
     expect(count.outages).toBe(1);
   });
 
-  test('ring every bell when another of them begins to read', async () => {
+  test('wake all waiting processes when another of them begins to read', async () => {
     const { one, submits, dir } = await setUp();
     using watch = one.watch({ role: ROLE });
     await knows(one, await submits(1));
     electAnother(dir);
-    await untilResting(watch, submits);
+    await untilNotReading(watch, submits);
     const bell = join(dir, 'bells', 'role-elsewhere');
     writeFileSync(bell, '');
     await one.task(await submits(1));
-    await expect.poll(() => statSync(bell).size, PATIENCE).toBe(1);
+    await expect.poll(() => statSync(bell).size, POLLING).toBe(1);
   });
 
-  test('look again after each new connection', async () => {
+  test('read the log again after each new connection', async () => {
     const { one, submits, proxy } = await setUp();
     using watch = one.watch({ role: ROLE });
     // The last entry of the log wakes no caller when it is read again.
     await one.task(await submits(1));
     await proxy.cut();
-    await expect.poll(() => one.away, PATIENCE).toBe(true);
+    await expect.poll(() => one.away, POLLING).toBe(true);
     await watch.wait(0);
     await proxy.heal();
-    expect(await watch.wait(PATIENCE.timeout)).toBe(true);
+    expect(await watch.wait(POLLING.timeout)).toBe(true);
   });
 });

@@ -19,15 +19,15 @@ import {
   idsOf,
   refused,
   ROLE,
-  sent,
+  untilSent,
   submit,
-  tell,
-} from './contract/say.ts';
+  commitOne,
+} from './contract/checked-requests.ts';
 import { type AmqpHarness, makeAmqpHarness } from './support/amqp-harness.ts';
-import { BrokerHand } from './support/broker-hand.ts';
+import { PlainClient } from './support/plain-client.ts';
 import { makeFolder, removeFolder } from './support/scratch.ts';
 
-/** More than one chunk covers. */
+/** More tasks than fit into one chunk. */
 const TASKS = 2_100;
 
 const OLD = 't7';
@@ -53,7 +53,7 @@ beforeAll(async () => {
   await writer.commit(ids.slice(95).map((id) => cancel(id)));
   await done(writer, fail('t0'), fail('t1'), dismiss('t1'));
   await claimed(writer);
-  await sent(writer);
+  await untilSent(writer);
   await writer.snapshot!();
 }, 120_000);
 
@@ -62,7 +62,7 @@ afterAll(async () => {
   removeFolder(root);
 });
 
-/** A new machine, and what its cache does not hold after the first question. */
+/** A new machine, and the number of tasks that its cache lacks after the first query. */
 async function newMachine(options: BackendOptions): Promise<{ backend: Backend; absent: number }> {
   const backend = await harness.openWith(options);
   onTestFinished(() => backend.close());
@@ -72,7 +72,7 @@ async function newMachine(options: BackendOptions): Promise<{ backend: Backend; 
 
 const cacheIn = (dir: string) => readdirSync(dir).find((name) => /^cache-.*\.db$/.test(name));
 
-/** The name of the cache, which is deleted. */
+/** Creates a cache and deletes it. @returns its name */
 async function cacheNameOf(options: BackendOptions): Promise<string> {
   const backend = await harness.openWith(options);
   await backend.counts();
@@ -98,7 +98,7 @@ async function answers(backend: Backend): Promise<unknown> {
 }
 
 describe('a machine that begins with a snapshot', () => {
-  test('answers as one that has read the whole log, also about what came later', async () => {
+  test('gives the same answers as a machine that has read the whole log, also about later entries', async () => {
     const whole = await newMachine(harness.options());
     const filled = await newMachine(withSnapshots());
     expect(whole.absent).toBe(0);
@@ -110,7 +110,7 @@ describe('a machine that begins with a snapshot', () => {
     expect(await answers((await newMachine(withSnapshots())).backend)).toEqual(await answers(whole.backend));
   });
 
-  test('prunes tasks whose content is in a chunk, and hands on what is known of them', async () => {
+  test('prunes tasks whose content is in a chunk, and the next snapshot knows them', async () => {
     const whole = await newMachine(harness.options());
     const filled = await newMachine(withSnapshots());
     const ids = ['t1500', 't1501', 't20'];
@@ -137,7 +137,7 @@ describe('a machine that begins with a snapshot', () => {
     expect((await next.backend.task('more'))?.status).toBe('completed');
   });
 
-  test('may find several that were written at the same time', async () => {
+  test('accepts one of several snapshots that were written at the same time', async () => {
     const machines = await Promise.all([newMachine(withSnapshots()), newMachine(withSnapshots())]);
     expect(await Promise.all(machines.map(({ backend }) => backend.snapshot!()))).toEqual([true, true]);
     const next = await newMachine(withSnapshots());
@@ -160,7 +160,7 @@ describe('a machine that begins with a snapshot', () => {
     const { backend, absent } = await newMachine(options);
     expect((await backend.task(OLD))?.status).toBe('completed');
     expect(absentIn(options)).toBeLessThan(absent);
-    expect(await tell(backend, submit(OLD))).toMatchObject({ changed: false });
+    expect(await commitOne(backend, submit(OLD))).toMatchObject({ changed: false });
   });
 
   test('knows an ended task when another machine refers to it', async () => {
@@ -190,7 +190,7 @@ describe('a snapshot that is not what a coordinator announced', () => {
     writeFileSync(path, content);
   }
 
-  /** A snapshot that says that every task was cancelled. */
+  /** A forged snapshot in which every task is cancelled. */
   function forged(base = bases()[0]!, sql = ''): Buffer {
     const path = join(root, 'forged.db');
     writeFileSync(path, gunzipSync(readFileSync(join(folder(), base))));
@@ -209,12 +209,12 @@ describe('a snapshot that is not what a coordinator announced', () => {
     expect((await backend.task(OLD))?.status).toBe('completed');
   }
 
-  test('is not believed where its file was replaced', async () => {
+  test('is not used if its file was replaced', async () => {
     for (const base of bases()) changed(join(folder(), base), forged(base));
     await readsTheLog();
   });
 
-  test('is not looked at where no entry announces it', async () => {
+  test('is not read if no entry announces it', async () => {
     const end = Math.max(...bases().map((name) => Number.parseInt(name)));
     planted(`${end - 1}.db.gz`, forged());
     planted(`${end + 1}.db.gz`, forged());
@@ -224,7 +224,7 @@ describe('a snapshot that is not what a coordinator announced', () => {
     expect((await backend.task(OLD))?.status).toBe('completed');
   });
 
-  test('is passed over where it has another format', async () => {
+  test('is skipped if it has another format', async () => {
     const base = bases()[0]!;
     const options = withSnapshots();
     const { backend } = await newMachine(options);
@@ -238,13 +238,13 @@ describe('a snapshot that is not what a coordinator announced', () => {
     for (const one of bases()) if (!file.path.endsWith(one)) changed(join(folder(), one), Buffer.from('damaged'));
     onTestFinished(() => rmSync(join(root, file.path)));
     const snapshot = { last, id, format: cacheSchema.version + 1, file };
-    const hand = await BrokerHand.of(harness);
+    const client = await PlainClient.of(harness);
     const body = { v: 2, at: harness.clock.now(), roles: [], events: [], snapshot };
-    await hand.publish(harness.names.exchange, 'agentq.event.snapshot', body);
+    await client.publish(harness.names.exchange, 'agentq.event.snapshot', body);
     await readsTheLog();
   });
 
-  test('costs only time where the store is away', async () => {
+  test('is replaced by the whole log if the store cannot be read', async () => {
     const away = async () => {
       throw new AgentqError('storage', 'the store is away');
     };
@@ -253,7 +253,7 @@ describe('a snapshot that is not what a coordinator announced', () => {
     expect((await backend.task(OLD))?.status).toBe('completed');
   });
 
-  test('costs only time where a chunk was replaced', async () => {
+  test('is replaced by the whole log if a chunk was replaced', async () => {
     const options = withSnapshots();
     const { backend, absent } = await newMachine(options);
     expect(absent).toBeGreaterThan(1_900);

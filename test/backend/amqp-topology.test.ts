@@ -6,12 +6,12 @@ import { type Arguments, type Topology, topologyOf } from '../../src/backend/amq
 import { AmqpTopology } from '../../src/backend/amqp/topology/set-up.ts';
 import type { BrokerOptions } from '../../src/backend/options.ts';
 import { amqpUrl } from '../broker/shared-broker.ts';
-import { SECOND } from './contract/say.ts';
+import { SECOND } from './contract/checked-requests.ts';
 import { withPrefix } from './support/amqp-harness.ts';
 import { onClient } from './support/on-client.ts';
 
 const given = { clock: Date.now, random: Math.random };
-const wish = { roles: ['coder', 'tester'], coordinators: ['lead'] };
+const wanted = { roles: ['coder', 'tester'], coordinators: ['lead'] };
 
 let connection: ChannelModel;
 beforeAll(async () => {
@@ -19,18 +19,18 @@ beforeAll(async () => {
 });
 afterAll(() => connection.close());
 
-/** LavinMQ does not say what is otherwise. */
+/** Whether the broker names the argument that differs. LavinMQ does not. */
 const namesArguments = () => connection.connection.serverProperties.product === 'RabbitMQ';
 
 interface Place {
   readonly names: Names;
   readonly broker: BrokerOptions;
-  /** What `init` declares for the wish. */
+  /** What `init` declares for `wanted`. */
   readonly topology: Topology;
 }
 
-/** A prefix that nobody has used. */
-function somewhere({ replicated = false } = {}): Place {
+/** A place with an unused prefix. */
+function newPlace({ replicated = false } = {}): Place {
   const prefix = `topo-${Math.floor(Math.random() * 1e9).toString(36)}`;
   const retention = { days: 30, bytes: 1e9 };
   const names = new Names(prefix);
@@ -44,18 +44,18 @@ function somewhere({ replicated = false } = {}): Place {
     replicated,
     retention,
   };
-  const topology = topologyOf({ names, roles: wish.roles, replyTos: ['results.lead'], replicated, retention });
-  onTestFinished(() => new AmqpTopology(broker, given).remove(wish));
+  const topology = topologyOf({ names, roles: wanted.roles, replyTos: ['results.lead'], replicated, retention });
+  onTestFinished(() => new AmqpTopology(broker, given).remove(wanted));
   return { names, broker, topology };
 }
 
-const init = ({ broker }: Place) => new AmqpTopology(broker, given).declare(wish);
+const init = ({ broker }: Place) => new AmqpTopology(broker, given).declare(wanted);
 
 const namesOf = ({ queues, exchanges }: Topology) => [...exchanges, ...queues].map(({ name }) => name);
 
 const comparison = ({ broker, topology }: Place) => onClient(broker.url, (link) => compare(link, topology));
 
-/** Asks on a channel of its own, which the broker may close. */
+/** Runs the body on a new channel, because the broker may close the channel. */
 async function onChannel<T>(body: (channel: Channel) => Promise<T>): Promise<T> {
   const channel = await connection.createChannel();
   channel.on('error', () => {});
@@ -64,7 +64,7 @@ async function onChannel<T>(body: (channel: Channel) => Promise<T>): Promise<T> 
   return answer;
 }
 
-/** Which of these there are, by name; exchanges and queues apart, because some are called alike. */
+/** The names of those that exist, with their type, because some exchanges and queues have the same name. */
 async function present({ exchanges, queues }: Topology): Promise<readonly string[]> {
   const isThere = (ask: (channel: Channel) => Promise<unknown>) =>
     onChannel(ask).then(
@@ -79,7 +79,7 @@ async function present({ exchanges, queues }: Topology): Promise<readonly string
   return found.flat();
 }
 
-/** Whether there is a queue with exactly these arguments. */
+/** Whether a queue with exactly these arguments exists. */
 function isQueue(name: string, args: Arguments, more = {}): Promise<boolean> {
   return onChannel((channel) => channel.assertQueue(name, { durable: true, arguments: args, ...more })).then(
     () => true,
@@ -87,9 +87,9 @@ function isQueue(name: string, args: Arguments, more = {}): Promise<boolean> {
   );
 }
 
-describe('a broker that nobody has used', () => {
-  test('lacks everything, and asking changes nothing', async () => {
-    const place = somewhere();
+describe('a broker without the topology', () => {
+  test('lacks everything, and the comparison changes nothing', async () => {
+    const place = newPlace();
     const { missing, differences } = await comparison(place);
     expect(missing.toSorted()).toEqual(namesOf(place.topology).toSorted());
     expect(differences).toEqual([]);
@@ -97,8 +97,8 @@ describe('a broker that nobody has used', () => {
   });
 
   for (const replicated of [false, true]) {
-    test(`lacks nothing once it is declared, replicated: ${replicated}`, async () => {
-      const place = somewhere({ replicated });
+    test(`lacks nothing after init, replicated: ${replicated}`, async () => {
+      const place = newPlace({ replicated });
       const { declared } = await init(place);
       expect(declared.toSorted()).toEqual(namesOf(place.topology).toSorted());
       expect(await comparison(place)).toEqual({ missing: [], differences: [] });
@@ -106,21 +106,21 @@ describe('a broker that nobody has used', () => {
     });
   }
 
-  test('is told no second time what it has', async () => {
-    const place = somewhere();
+  test('gets no second declaration of what exists', async () => {
+    const place = newPlace();
     await init(place);
     expect(await init(place)).toMatchObject({ declared: [] });
     expect(await comparison(place)).toEqual({ missing: [], differences: [] });
   });
 
-  test('is told by several at once as by one', async () => {
-    const place = somewhere();
+  test('accepts several inits at once', async () => {
+    const place = newPlace();
     await Promise.all([init(place), init(place), init(place)]);
     expect(await comparison(place)).toEqual({ missing: [], differences: [] });
   });
 });
 
-describe('what is missing is named, and made by init', () => {
+describe('init names and declares what is missing:', () => {
   for (const [what, of, drop] of [
     ['a work queue', (names) => names.work('tester'), (channel, name) => channel.deleteQueue(name)],
     ['the log', (names) => names.log, (channel, name) => channel.deleteQueue(name)],
@@ -132,7 +132,7 @@ describe('what is missing is named, and made by init', () => {
     (channel: Channel, name: string) => Promise<unknown>,
   ][]) {
     test(what, async () => {
-      const place = somewhere();
+      const place = newPlace();
       await init(place);
       const name = of(place.names);
       await onChannel((channel) => drop(channel, name));
@@ -142,10 +142,10 @@ describe('what is missing is named, and made by init', () => {
     });
   }
 
-  test('a role that is new', async () => {
-    const place = somewhere();
+  test('a new role', async () => {
+    const place = newPlace();
     await init(place);
-    const more = { ...wish, roles: [...wish.roles, 'reviewer'] };
+    const more = { ...wanted, roles: [...wanted.roles, 'reviewer'] };
     onTestFinished(() => new AmqpTopology(place.broker, given).remove(more));
     expect(await new AmqpTopology(place.broker, given).declare(more)).toMatchObject({
       declared: [place.names.work('reviewer')],
@@ -153,12 +153,12 @@ describe('what is missing is named, and made by init', () => {
   });
 });
 
-describe('what is there otherwise is named, with each difference, and nothing is changed:', () => {
-  /** The queue that is there, and what is said of it. */
+describe('init names each difference of what exists, and changes nothing:', () => {
+  /** The queue that exists, and the differences that are reported. */
   const queues: readonly [string, (names: Names) => string, Arguments, readonly RegExp[]][] = [
     ['a log that is a classic queue', (n) => n.log, { 'x-queue-type': 'classic' }, [/x-queue-type/]],
     [
-      'a log that forgets earlier',
+      'a log that keeps entries for less time',
       (n) => n.log,
       {
         'x-queue-type': 'stream',
@@ -169,21 +169,21 @@ describe('what is there otherwise is named, with each difference, and nothing is
       [/x-max-age.*30D.*7D/],
     ],
     [
-      'a log that forgets nothing',
+      'a log that keeps everything',
       (n) => n.log,
       { 'x-queue-type': 'stream' },
       [/x-max-age/, /x-max-length-bytes/, /x-stream-max-segment-size-bytes/],
     ],
     ['a work queue without priorities', (n) => n.work('coder'), { 'x-queue-type': 'classic' }, [/x-max-priority/]],
     [
-      'a work queue with other priorities, that drops what is old',
+      'a work queue with other priorities, that drops old messages',
       (n) => n.work('coder'),
       { 'x-queue-type': 'classic', 'x-max-priority': 9, 'x-message-ttl': 60_000 },
       [/x-max-priority.*9/, /x-message-ttl/],
     ],
     ['a work queue that is a quorum queue', (n) => n.work('coder'), { 'x-queue-type': 'quorum' }, [/./]],
     [
-      'a delay of another length, that ends elsewhere',
+      'a delay of another length, with another target',
       (n) => n.delay(3),
       { 'x-queue-type': 'classic', 'x-message-ttl': 9_000, 'x-dead-letter-exchange': 'elsewhere' },
       [/x-message-ttl.*8000.*9000/, /x-dead-letter-exchange.*elsewhere/],
@@ -195,16 +195,16 @@ describe('what is there otherwise is named, with each difference, and nothing is
       [/x-message-ttl/, /x-dead-letter-exchange/],
     ],
     [
-      'dead letters that are few',
+      'a limited queue of dead letters',
       (n) => n.deadLetters,
       { 'x-queue-type': 'classic', 'x-max-length': 10 },
       [/x-max-length/],
     ],
   ];
 
-  test.for(queues)('%s', async ([, of, args, said]) => {
-    const problems = namesArguments() ? said : [/it should be .* x-queue-type /];
-    const place = somewhere();
+  test.for(queues)('%s', async ([, of, args, reported]) => {
+    const problems = namesArguments() ? reported : [/it should be .* x-queue-type /];
+    const place = newPlace();
     const name = of(place.names);
     await onChannel((channel) => channel.assertQueue(name, { durable: true, arguments: args }));
     const { missing, differences } = await comparison(place);
@@ -221,8 +221,8 @@ describe('what is there otherwise is named, with each difference, and nothing is
     expect(await isQueue(name, args)).toBe(true);
   });
 
-  test('a queue that does not outlive the broker', async () => {
-    const place = somewhere();
+  test('a queue that is not durable', async () => {
+    const place = newPlace();
     const name = place.names.work('coder');
     const args = { 'x-queue-type': 'classic', 'x-max-priority': 2 };
     await onChannel((channel) => channel.assertQueue(name, { durable: false, arguments: args }));
@@ -233,8 +233,8 @@ describe('what is there otherwise is named, with each difference, and nothing is
     expect(await isQueue(name, args, { durable: false })).toBe(true);
   });
 
-  test('a queue that is one connection’s alone', async () => {
-    const place = somewhere();
+  test('an exclusive queue', async () => {
+    const place = newPlace();
     const name = place.names.deadLetters;
     await onChannel((channel) => channel.assertQueue(name, { exclusive: true, durable: false }));
     const { differences } = await comparison(place);
@@ -245,10 +245,10 @@ describe('what is there otherwise is named, with each difference, and nothing is
 
   test.for([
     ['of another type', 'fanout', true, /type.*topic.*fanout/],
-    ['that does not outlive the broker', 'topic', false, /durable/],
-  ] as const)('an exchange %s', async ([, type, durable, said]) => {
-    const problem = namesArguments() ? said : /it should be a durable exchange of type topic/;
-    const place = somewhere();
+    ['that is not durable', 'topic', false, /durable/],
+  ] as const)('an exchange %s', async ([, type, durable, reported]) => {
+    const problem = namesArguments() ? reported : /it should be a durable exchange of type topic/;
+    const place = newPlace();
     const name = place.names.due;
     await onChannel((channel) => channel.assertExchange(name, type, { durable }));
     const { differences, missing } = await comparison(place);
@@ -259,11 +259,11 @@ describe('what is there otherwise is named, with each difference, and nothing is
     await onChannel((channel) => channel.assertExchange(name, type, { durable }));
   });
 
-  test('a workspace that wants quorum queues where there are classic ones', async () => {
-    const place = somewhere();
+  test('a workspace that wants quorum queues, while classic ones exist', async () => {
+    const place = newPlace();
     await init(place);
     const replicated = { ...place.broker, replicated: true };
-    await expect(new AmqpTopology(replicated, given).declare(wish)).rejects.toMatchObject({
+    await expect(new AmqpTopology(replicated, given).declare(wanted)).rejects.toMatchObject({
       code: 'topology',
       message: expect.stringContaining(place.names.work('coder')),
       hint: expect.any(String),
@@ -272,22 +272,22 @@ describe('what is there otherwise is named, with each difference, and nothing is
   });
 });
 
-describe('what is removed', () => {
+describe('a removal', () => {
   for (const replicated of [false, true]) {
-    test(`leaves nothing, however full it was, replicated: ${replicated}`, async () => {
-      const place = somewhere({ replicated });
+    test(`leaves nothing, also if the queues contained messages, replicated: ${replicated}`, async () => {
+      const place = newPlace({ replicated });
       await init(place);
       await onChannel(async (channel) => {
         channel.sendToQueue(place.names.work('coder'), Buffer.from('x'));
         channel.sendToQueue(place.names.delay(9), Buffer.from('x'));
       });
-      await new AmqpTopology(place.broker, given).remove(wish);
+      await new AmqpTopology(place.broker, given).remove(wanted);
       expect(await present(place.topology)).toEqual([]);
     });
   }
 
-  test('is nobody else’s, and may be gone already', async () => {
-    const [place, other] = [somewhere(), somewhere()];
+  test('affects no other prefix, and can be repeated', async () => {
+    const [place, other] = [newPlace(), newPlace()];
     await init(other);
     await onClient(place.broker.url, async (link) => {
       await remove(link, place.topology);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { identityOf, parseBrokerUrl, placeOf } from '../../src/backend/amqp/connection/broker-url.ts';
 import { AgentqError } from '../../src/core/errors.ts';
 
-// Not in one piece: a test searches the files of this repository for credentials.
+// In parts, because a test searches the files of this repository for credentials.
 const SECRET = ['hunter', 2].join('');
 const SPECIAL = ['p', '%40', '%2C'].join('');
 
@@ -69,7 +69,7 @@ test('the place names hosts, ports and virtual host, and no login', () => {
   expect(placeOf(parseBrokerUrl('amqp://u:p@b/v'))).toBe('b:5672/v');
 });
 
-test('the order of the hosts makes no other broker', () => {
+test('the order of the hosts does not change the identity of the broker', () => {
   const identities = ['amqp://b,a:1,c/v', 'amqp://c,b,a:1/v', 'amqp://a:1/v'].map((url) =>
     identityOf(parseBrokerUrl(url)),
   );

@@ -74,27 +74,27 @@ describe('the connection', () => {
 });
 
 describe('the user', () => {
-  const told = (from: State['status'], type: Event['type']) =>
+  const notice = (from: State['status'], type: Event['type']) =>
     noticeOf<string>(states[from], nextState<string>(states[from], events[type]));
 
   test('is told once that the broker is away, and once that it is back', () => {
-    expect(told('connecting', 'round-failed')).toBe('away');
-    expect(told('retrying', 'round-failed')).toBeUndefined();
-    expect(told('unreachable', 'begin')).toBeUndefined();
-    expect(told('retrying', 'opened')).toBe('back');
+    expect(notice('connecting', 'round-failed')).toBe('away');
+    expect(notice('retrying', 'round-failed')).toBeUndefined();
+    expect(notice('unreachable', 'begin')).toBeUndefined();
+    expect(notice('retrying', 'opened')).toBe('back');
   });
 
   test('is told once that the broker does not answer, and once that it does', () => {
-    expect(told('open', 'went-silent')).toBe('silent');
-    expect(told('silent', 'went-silent')).toBeUndefined();
-    expect(told('silent', 'answered')).toBe('answers-again');
-    expect(told('silent', 'lost')).toBeUndefined();
+    expect(notice('open', 'went-silent')).toBe('silent');
+    expect(notice('silent', 'went-silent')).toBeUndefined();
+    expect(notice('silent', 'answered')).toBe('answers-again');
+    expect(notice('silent', 'lost')).toBeUndefined();
   });
 
   test('is not told about a connection that opens at once, or another host takes over', () => {
-    expect(told('idle', 'begin')).toBeUndefined();
-    expect(told('connecting', 'opened')).toBeUndefined();
-    expect(told('open', 'lost')).toBeUndefined();
-    expect(told('open', 'closed')).toBeUndefined();
+    expect(notice('idle', 'begin')).toBeUndefined();
+    expect(notice('connecting', 'opened')).toBeUndefined();
+    expect(notice('open', 'lost')).toBeUndefined();
+    expect(notice('open', 'closed')).toBeUndefined();
   });
 });

@@ -47,7 +47,7 @@ describe('the end of a task', () => {
     expect(taskOfEnding(endingOf('task-1', entry))).toBe('task-1');
   });
 
-  test.for(['', 'task-1', own])('a note may name any text: %j', (text) => expect(taskOfEnding(text)).toBe(''));
+  test.for(['', 'task-1', own])('other texts name no task: %j', (text) => expect(taskOfEnding(text)).toBe(''));
 
   test('names the result message of a third-party worker', () => {
     const foreign = endingOf('task-1', foreignEntryId('offset:7', digest));

@@ -11,7 +11,7 @@ import type { Event } from '../../src/core/task/event.ts';
 import type { LogEvent, LogRules } from '../../src/core/log/rules.ts';
 import { type Counted, counted, countingLogRules } from '../core/counters.ts';
 import { Machine, names, PaperLog, START } from '../hostile/support/paper-log.ts';
-import { cancel, complete, done, fail, retry, submit } from './contract/say.ts';
+import { cancel, complete, done, fail, retry, submit } from './contract/checked-requests.ts';
 import { scratchFolder } from './support/scratch.ts';
 
 const ROLE = 'coder';
@@ -58,7 +58,7 @@ const failed = (id: string): Event => ({
 });
 
 /** A log in which a role has completed four tasks, one of them twice. */
-function paper(): PaperLog {
+function fourCompletions(): PaperLog {
   const log = new PaperLog();
   for (const id of ['a', 'b', 'c', 'd']) log.submit(id, ROLE);
   log.happen(ROLE, completed('a'));
@@ -90,7 +90,7 @@ test('the routing key of an entry names the kind, and only coordinators may use 
 });
 
 describe('reactions on things of another kind', () => {
-  test('are stored by the transaction of their cause', async () => {
+  test('are stored in the transaction of their cause', async () => {
     const { backend, db } = await store(countingLogRules);
     await done(backend, ...['a', 'b', 'c', 'd'].map((id) => submit(id)));
     expect(() => thingsIn(db)).toThrow('no such table');
@@ -109,8 +109,8 @@ describe('reactions on things of another kind', () => {
     expect(await backend.audit(false)).toEqual([]);
   });
 
-  test('are the same on all machines, in whatever pieces they read the log', () => {
-    const log = paper();
+  test('are the same on all machines, also if they read the log in different batches', () => {
+    const log = fourCompletions();
     const whole = new Machine(countingLogRules).read(log);
     const piecewise = new Machine(countingLogRules);
     for (const message of log.from(0)) piecewise.fold([message]);
@@ -131,7 +131,7 @@ describe('reactions on things of another kind', () => {
     expect(thingsIn(new Machine(countingLogRules).read(log).cache.db)).toEqual(thingsIn(db));
   });
 
-  test('need no right to write of those things, and their events are refused under the key of a role', () => {
+  test('need no permission to write about those things, and a role may not write their events itself', () => {
     const log = new PaperLog();
     log.submit('a', ROLE);
     const event: Counted = { v: 2, type: 'counted', about: { kind: 'counter', id: ROLE }, at: START, id: 'x' };

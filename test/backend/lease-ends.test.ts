@@ -5,13 +5,13 @@ import { LeaseEnds } from '../../src/backend/amqp/tasks/lease-ends.ts';
 import { insert } from '../../src/backend/projection/rows.ts';
 import { decide } from '../../src/core/task/decision/decide.ts';
 import type { Task } from '../../src/core/task/task.ts';
-import { envelope } from './contract/say.ts';
+import { envelope } from './contract/checked-requests.ts';
 import { scratchFolder } from './support/scratch.ts';
 
-/** The entries before this offset are old enough, by the clock of the broker. */
+/** The entries before this offset are old enough for the lease to have ended, by the clock of the broker. */
 const AGED_BEFORE = 10;
 
-/** A running task whose lease was granted in this entry, by this clock, for so many ms. */
+/** A running task, and the entry, the clock and the length in ms of its lease. */
 function running(lease: { readonly offset: number; readonly clock: string; readonly span: number }) {
   const given = { now: 1_000, random: () => 0 };
   const { task: submitted } = decide(undefined, { type: 'submit', envelope: envelope('t') }, given);

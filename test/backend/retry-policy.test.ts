@@ -37,7 +37,7 @@ describe('after a round of tries', () => {
 });
 
 describe('the time-out of one try', () => {
-  test('of one host is ten seconds, or the time that is left', () => {
+  test('of one host is ten seconds, or the remaining time', () => {
     const one = { untried: 1, all: 1 };
     expect(connectTimeout(0, one, Infinity)).toBe(10_000);
     expect(connectTimeout(9, one, 700)).toBe(700);
@@ -71,7 +71,7 @@ describe('after a request', () => {
   });
 });
 
-test('after a wait in vain, requests wait half a second at most', () => {
+test('after a wait without a connection, requests wait half a second at most', () => {
   expect(patienceOf(10_000, false)).toBe(10_000);
   expect(patienceOf(10_000, true)).toBe(500);
   expect(patienceOf(100, true)).toBe(100);

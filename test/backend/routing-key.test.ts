@@ -65,7 +65,7 @@ describe('the bindings', () => {
     expect(matches(anyDelayKey('another', '*'), key)).toBe(false);
   });
 
-  test('bring events to the log, and nothing else', () => {
+  test('route only events to the log', () => {
     for (const key of [eventKey('note'), eventKey('claimed', role)]) expect(matches(EVERY_EVENT, key)).toBe(true);
     for (const key of [workKey(role, 'low'), deadKey(role)]) expect(matches(EVERY_EVENT, key)).toBe(false);
   });

@@ -3,9 +3,9 @@ import { SendQueue } from '../../src/backend/amqp/tasks/send-queue.ts';
 import { AgentqError } from '../../src/core/errors.ts';
 
 function setUp() {
-  const said: string[] = [];
+  const reported: string[] = [];
   const begun: string[] = [];
-  const queue = new SendQueue((line) => said.push(line));
+  const queue = new SendQueue((line) => reported.push(line));
   /** A job that the test confirms or fails. */
   const job = (name: string, to?: string) => {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -16,10 +16,10 @@ function setUp() {
     queue.add({ name, ...(to !== undefined && { queue: to }), send });
     return { resolve, reject, send };
   };
-  return { said, begun, queue, job };
+  return { reported, begun, queue, job };
 }
 
-/** Lets every job go on that can. */
+/** Runs all jobs that can run. */
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('the send queue', () => {
@@ -57,19 +57,19 @@ describe('the send queue', () => {
     expect(begun).toHaveLength(102);
   });
 
-  test('reports a failure, and goes on', async () => {
-    const { said, job, queue } = setUp();
+  test('reports a failure and runs the next job', async () => {
+    const { reported, job, queue } = setUp();
     job('a').reject(new AgentqError('unreachable', 'no broker'));
     job('b').reject(new TypeError('a fault'));
     job('c').resolve();
     await queue.settled();
-    expect(said).toEqual([
+    expect(reported).toEqual([
       'a: the change took effect, and its messages follow later: no broker',
       'b: its messages could not be sent: TypeError: a fault',
     ]);
   });
 
-  test('is settled when the last job is confirmed, and takes another one then', async () => {
+  test('is settled when the last job is confirmed, and then accepts another job', async () => {
     const { begun, job, queue } = setUp();
     for (const name of ['a', 'b', 'c']) {
       const { resolve } = job(name, 'q');

@@ -1,7 +1,7 @@
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { Cache } from '../../src/backend/amqp/cache/cache.ts';
 import { SnapshotSchedule } from '../../src/backend/amqp/snapshot/snapshot-schedule.ts';
-import { MINUTE } from './contract/say.ts';
+import { MINUTE } from './contract/checked-requests.ts';
 import { scratchFolder } from './support/scratch.ts';
 
 beforeEach(() => {

@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Backend } from '../../src/backend/backend.ts';
 import { createBackend, openBackend } from '../../src/backend/open.ts';
-import { cancel, claimed, complete, done, everything, fail, idsOf, submit } from './contract/say.ts';
+import { cancel, claimed, complete, done, everything, fail, idsOf, submit } from './contract/checked-requests.ts';
 import { Child } from './support/child.ts';
 import { scratchFolder } from './support/scratch.ts';
 import { storeOptions } from './support/store-options.ts';
@@ -11,7 +11,7 @@ import { storeOptions } from './support/store-options.ts';
 interface Store {
   readonly dir: string;
   readonly backend: Backend;
-  /** Changes the file behind agentq's back. */
+  /** Changes the file without agentq. */
   readonly tamper: (sql: string) => void;
 }
 
@@ -39,22 +39,22 @@ const eventsOf = (id: string) => `WHERE task = (SELECT n FROM tasks ${row(id)})`
 for (const [what, id, change] of [
   ['status', 'working', `status = 'queued'`],
   ['state', 'working', `state = json_set(state, '$.lease.worker', 'a thief')`],
-  ['state, so that it is no JSON', 'queued', `state = substr(state, 1, 40)`],
-  ['state, so that it is that of another task', 'queued', `state = (SELECT state FROM tasks ${row('completed')})`],
-  ['moment when it is due', 'later', `due_at = due_at + 60000`],
-  ['moment when it is due, so that it never is', 'later', `due_at = NULL`],
-  ['moment since when it is ready', 'queued', `ready_at = 1`],
-  ['place among the dead letters', 'failed', `dead = 0`],
+  ['state, which is no JSON', 'queued', `state = substr(state, 1, 40)`],
+  ['state, which belongs to another task', 'queued', `state = (SELECT state FROM tasks ${row('completed')})`],
+  ['due time', 'later', `due_at = due_at + 60000`],
+  ['due time, which is missing', 'later', `due_at = NULL`],
+  ['time since which it is ready', 'queued', `ready_at = 1`],
+  ['mark as a dead letter', 'failed', `dead = 0`],
   ['role', 'queued', `role = 'reviewer'`],
-  ['sender', 'queued', `sender = 'somebody'`],
+  ['sender', 'queued', `sender = 'another'`],
   ['priority', 'queued', `rank = 2`],
   ['id', 'queued', `id = 'renamed'`],
 ] as const) {
-  test(`a row with another ${what} is found, and is derived anew from the log`, async () => {
+  test(`an audit finds a row with another ${what} and repairs it from the log`, async () => {
     const { backend, tamper } = await store();
     const before = await everything(backend);
     tamper(`UPDATE tasks SET ${change} ${row(id)}`);
-    // A row that was renamed may be called by either name.
+    // The finding may name a renamed row by either id.
     const subject: unknown = expect.stringMatching(new RegExp(`^(${id}|renamed)$`));
     expect(await backend.audit(false)).toEqual([
       { subject, problem: expect.any(String), repairable: true, repaired: false },
@@ -68,11 +68,11 @@ for (const [what, id, change] of [
   });
 }
 
-test('a row that claims to be long due is found, and is derived anew from the log', async () => {
+test('an audit finds a row with a wrong early due time and repairs it from the log', async () => {
   const { dir, backend, tamper } = await store();
   const before = await everything(backend);
   tamper(`UPDATE tasks SET due_at = 1 ${row('queued')}`);
-  // In a process of its own, which can be killed: an audit that never ends must not take the tests with it.
+  // In another process, which can be killed: an audit that never ends must not stop the tests.
   const findings = await new Child(new URL('processes/audit.ts', import.meta.url), [dir], 10_000).output();
   expect(findings.map((line) => JSON.parse(line) as unknown)).toEqual([
     { subject: 'queued', problem: expect.any(String), repairable: true, repaired: true },
@@ -80,7 +80,7 @@ test('a row that claims to be long due is found, and is derived anew from the lo
   expect(await everything(backend)).toEqual(before);
 });
 
-test('a row that is gone is found, and is derived anew from the log', async () => {
+test('an audit finds a missing row and restores it from the log', async () => {
   const { backend, tamper } = await store();
   const before = await idsOf(backend.list({ limit: 10 }));
   tamper(`DELETE FROM tasks ${row('working')}`);
@@ -91,7 +91,7 @@ test('a row that is gone is found, and is derived anew from the log', async () =
   expect(await backend.task('working')).toMatchObject({ status: 'working', lease: { attempt: 1 } });
 });
 
-test('every row is derived anew where all were changed', async () => {
+test('a repair derives every row from the log if all rows were changed', async () => {
   const { backend, tamper } = await store();
   const before = await everything(backend);
   tamper(`UPDATE tasks SET status = 'queued', state = '{}', dead = 0, due_at = NULL, ready_at = 5`);
@@ -102,10 +102,10 @@ test('every row is derived anew where all were changed', async () => {
 for (const [what, change] of Object.entries({
   'that is no JSON': `UPDATE events SET body = '{"v":1,' ${eventsOf('failed')}`,
   'of a type that does not exist': `UPDATE events SET body = '{"v":1,"type":"exploded"}' ${eventsOf('failed')}`,
-  'that lacks what its type needs': `UPDATE events SET body = json_remove(body, '$.at') ${eventsOf('failed')}`,
-  'of a version that is not known': `UPDATE events SET body = json_set(body, '$.v', 99) ${eventsOf('failed')}`,
+  'without a required field': `UPDATE events SET body = json_remove(body, '$.at') ${eventsOf('failed')}`,
+  'of an unknown version': `UPDATE events SET body = json_set(body, '$.v', 99) ${eventsOf('failed')}`,
 })) {
-  test(`an event ${what} is named with its task, and neither it nor the row is touched`, async () => {
+  test(`an audit names the task of an event ${what}, and a repair changes neither the event nor the row`, async () => {
     const { backend, tamper } = await store();
     const before = await backend.list({ limit: 10 });
     tamper(change);
@@ -118,7 +118,7 @@ for (const [what, change] of Object.entries({
   });
 }
 
-test('an event that is unreadable does not keep other rows from being repaired', async () => {
+test('a repair repairs the other rows if one event is unreadable', async () => {
   const { backend, tamper } = await store();
   tamper(`UPDATE events SET body = 'x' ${eventsOf('failed')}; UPDATE tasks SET status = 'failed' ${row('queued')}`);
   const findings = await backend.audit(true);
@@ -133,7 +133,7 @@ test('an event that is unreadable does not keep other rows from being repaired',
   expect(await idsOf(backend.list({ statuses: ['queued'], limit: 10 }))).toEqual(['queued']);
 });
 
-test('a task whose events are gone is named, and stays', async () => {
+test('an audit names a task without events, and a repair keeps it', async () => {
   const { backend, tamper } = await store();
   tamper(`DELETE FROM events ${eventsOf('queued')}`);
   expect(await backend.audit(true)).toEqual([
@@ -142,13 +142,13 @@ test('a task whose events are gone is named, and stays', async () => {
   expect(await backend.task('queued')).toMatchObject({ status: 'queued' });
 });
 
-test('events that belong to no task are named', async () => {
+test('an audit names events that belong to no task', async () => {
   const { backend, tamper } = await store();
   tamper(`INSERT INTO events (task, body) VALUES (12345, '{}')`);
   expect(await backend.audit(false)).toMatchObject([{ subject: 'row 12345', repaired: false }]);
 });
 
-test('an event that somebody added is found by the row that does not know of it', async () => {
+test('an audit finds an added event, because the row of the task does not contain its effect', async () => {
   const { backend, tamper } = await store();
   const event = JSON.stringify({ v: 1, type: 'cancelled', task_id: 'queued', at: 1, by: 'a thief' });
   tamper(`INSERT INTO events (task, body) SELECT n, '${event}' FROM tasks ${row('queued')}`);

@@ -18,7 +18,17 @@ import { createBackend, openBackend } from '../../src/backend/open.ts';
 import { refuseNetworkFileSystem } from '../../src/backend/sqlite/file-system.ts';
 import { storeSchema } from '../../src/backend/sqlite/schema.ts';
 import { AgentqError } from '../../src/core/errors.ts';
-import { claimed, complete, done, idsOf, MINUTE, nothingToClaim, QUEUE, ROLE, submit } from './contract/say.ts';
+import {
+  claimed,
+  complete,
+  done,
+  idsOf,
+  MINUTE,
+  nothingToClaim,
+  QUEUE,
+  ROLE,
+  submit,
+} from './contract/checked-requests.ts';
 import { Child } from './support/child.ts';
 import { scratchFolder } from './support/scratch.ts';
 import { storeOptions } from './support/store-options.ts';
@@ -31,7 +41,7 @@ async function opened(dir: string, more: Parameters<typeof storeOptions>[1] = {}
   return backend;
 }
 
-/** A folder with a store of so many tasks, which nobody has open. */
+/** A folder with a store of this many tasks. No process has it open. */
 async function storeOf(tasks: number): Promise<string> {
   const dir = scratchFolder();
   await createBackend(storeOptions(dir));
@@ -41,7 +51,7 @@ async function storeOf(tasks: number): Promise<string> {
   return dir;
 }
 
-/** Another program with the same file open. It waits for nobody. */
+/** A connection of another program to the same file. It does not wait for locks. */
 function rival(dir: string): DatabaseSync {
   const db = new DatabaseSync(database(dir), { timeout: 0 });
   onTestFinished(() => {
@@ -58,8 +68,8 @@ function setPragma(dir: string, pragma: string): void {
 
 const octal = (path: string) => (statSync(path).mode & 0o7777).toString(8);
 
-describe('a file that is not a whole store of ours', () => {
-  test('is refused where there is none, and none is made', async () => {
+describe('a file that is not an intact store', () => {
+  test('is refused if it is missing, and not created', async () => {
     const dir = scratchFolder();
     await expect(openBackend(storeOptions(dir))).rejects.toMatchObject({ code: 'corrupt', hint: expect.any(String) });
     expect(readdirSync(dir)).toEqual([]);
@@ -68,9 +78,9 @@ describe('a file that is not a whole store of ours', () => {
   for (const [what, content] of Object.entries({
     'is garbage': 'garbage '.repeat(2_000),
     'is a few letters': 'agentq',
-    'begins like a database and goes on as garbage': `SQLite format 3\0${'garbage '.repeat(2_000)}`,
+    'begins like a database and continues as garbage': `SQLite format 3\0${'garbage '.repeat(2_000)}`,
   })) {
-    test(`is refused where it ${what}, and is left as it is`, async () => {
+    test(`is refused if it ${what}, and is not changed`, async () => {
       const dir = scratchFolder();
       writeFileSync(database(dir), content);
       for (const attempt of [openBackend, createBackend]) {
@@ -81,7 +91,7 @@ describe('a file that is not a whole store of ours', () => {
   }
 
   for (const part of [0, 0.1, 0.5, 0.95]) {
-    test(`is refused where ${part * 100} % of it are left`, async () => {
+    test(`is refused if only ${part * 100} % of it remain`, async () => {
       const dir = await storeOf(300);
       truncateSync(database(dir), Math.floor(statSync(database(dir)).size * part));
       await expect(
@@ -94,7 +104,7 @@ describe('a file that is not a whole store of ours', () => {
     });
   }
 
-  test('is refused, or named by an audit, where its middle was overwritten', async () => {
+  test('is refused, or named by an audit, if its middle was overwritten', async () => {
     const dir = await storeOf(300);
     const file = openSync(database(dir), 'r+');
     writeSync(file, Buffer.alloc(3 * 4_096, 0x5a), 0, 3 * 4_096, 10 * 4_096);
@@ -108,13 +118,13 @@ describe('a file that is not a whole store of ours', () => {
   });
 
   for (const [what, make] of Object.entries({
-    "another program's": 'CREATE TABLE customer (name TEXT)',
-    "another program's that has a table like ours": 'CREATE TABLE event (name TEXT)',
-    "another program's that has marked it as its own": 'CREATE TABLE customer (name TEXT); PRAGMA application_id = 77',
-    "another program's that has marked it and made nothing of it yet": 'PRAGMA application_id = 77',
-    "another program's with a version of its own": 'CREATE TABLE customer (name TEXT); PRAGMA user_version = 1',
+    'of another program': 'CREATE TABLE customer (name TEXT)',
+    'of another program that has a table of the same name': 'CREATE TABLE event (name TEXT)',
+    'of another program with its own application id': 'CREATE TABLE customer (name TEXT); PRAGMA application_id = 77',
+    'of another program with its own application id and no tables': 'PRAGMA application_id = 77',
+    'of another program with a schema version': 'CREATE TABLE customer (name TEXT); PRAGMA user_version = 1',
   })) {
-    test(`is refused where it is ${what}, and is left as it is`, async () => {
+    test(`is refused if it is ${what}, and is not changed`, async () => {
       const dir = scratchFolder();
       const db = new DatabaseSync(database(dir));
       db.exec(make);
@@ -127,7 +137,7 @@ describe('a file that is not a whole store of ours', () => {
     });
   }
 
-  test('is refused where a newer agentq has made it, and is left as it is', async () => {
+  test('is refused if a newer agentq has written it, and is not changed', async () => {
     const dir = await storeOf(3);
     setPragma(dir, 'user_version = 99');
     const before = readFileSync(database(dir));
@@ -144,7 +154,7 @@ describe('a file that is not a whole store of ours', () => {
     expect(await idsOf((await opened(dir)).list({ limit: 10 }))).toEqual(['t2', 't1', 't0']);
   });
 
-  test('is refused where a newer agentq has made it, and its long write-ahead log is left as it is', async () => {
+  test('is refused if a newer agentq has written it, and its long write-ahead log is not changed', async () => {
     const dir = await storeOf(0);
     const newer = await opened(dir);
     for (let n = 0; n < 40; n++) await newer.commit([submit(`t${n}`, { instructions: 'x'.repeat(10_000) })]);
@@ -159,11 +169,11 @@ describe('a file that is not a whole store of ours', () => {
   });
 
   for (const [what, sql] of Object.entries({
-    'no JSON': `UPDATE tasks SET state = '{'`,
-    'an event that is no JSON': `UPDATE events SET body = '{'`,
-    'an event that is none of ours': `UPDATE events SET body = '{"v":1,"type":"claimed"}'`,
+    'a task that is not JSON': `UPDATE tasks SET state = '{'`,
+    'an event that is not JSON': `UPDATE events SET body = '{'`,
+    'an event with missing fields': `UPDATE events SET body = '{"v":1,"type":"claimed"}'`,
   })) {
-    test(`is called corrupt by whoever meets ${what} in it`, async () => {
+    test(`is reported as corrupt when a query reads ${what}`, async () => {
       const dir = await storeOf(1);
       rival(dir).exec(sql);
       const backend = await opened(dir);
@@ -173,13 +183,13 @@ describe('a file that is not a whole store of ours', () => {
   }
 });
 
-// In a process of its own, which can be killed: a question that never ends must not take the tests with it.
+// In another process, which can be killed: a request that never ends must not stop the tests.
 for (const [what, sql, question, answer] of [
-  ['long due, and is not,', 'due_at = 1', 'list', 'completed'],
-  ['long due, and is not,', 'due_at = 1', 'claim', 'nothing'],
-  ['queued, and is not,', `status = 'queued'`, 'claim', 'corrupt'],
+  ['an early due time', 'due_at = 1', 'list', 'completed'],
+  ['an early due time', 'due_at = 1', 'claim', 'nothing'],
+  ['the status queued', `status = 'queued'`, 'claim', 'corrupt'],
 ] as const) {
-  test(`a row that says of itself that it is ${what} does not make a ${question} go on for ever`, async () => {
+  test(`a finished task whose row has ${what} does not make a ${question} endless`, async () => {
     const dir = await storeOf(1);
     await done(await opened(dir), complete('t0'));
     rival(dir).exec(`UPDATE tasks SET ${sql}`);
@@ -189,12 +199,12 @@ for (const [what, sql, question, answer] of [
 }
 
 describe('a folder on a network file system', () => {
-  test('is refused with its name and with what to do', () => {
+  test('is refused with its name and a hint', () => {
     for (const [magic, name] of [
       [0x6969, 'NFS'],
       [0x517b, 'SMB'],
       [0xff534d42, 'CIFS'],
-      [0xff534d42 | 0, 'CIFS'], // the same, where the system gives a signed number
+      [0xff534d42 | 0, 'CIFS'], // the same, if the system returns a signed number
       [0xfe534d42, 'SMB2'],
       [0x01021997, '9P'],
       [0x00c36400, 'Ceph'],
@@ -208,13 +218,13 @@ describe('a folder on a network file system', () => {
     }
   });
 
-  test('is asked about by its own path', () => {
+  test('is detected by the path of the folder', () => {
     const asked: string[] = [];
     refuseNetworkFileSystem('/some/where', (path) => asked.push(path));
     expect(asked).toEqual(['/some/where']);
   });
 
-  test('is none where the disk is local', () => {
+  test('is not detected on a local disk', () => {
     for (const magic of [0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x794c7630, 0x2fc12fc1]) {
       expect(() => refuseNetworkFileSystem('/some/where', () => magic)).not.toThrow();
     }
@@ -222,8 +232,8 @@ describe('a folder on a network file system', () => {
   });
 });
 
-describe('making a store', () => {
-  test('makes it once, and does no harm the second time', async () => {
+describe('createBackend', () => {
+  test('creates the store once, and changes nothing the second time', async () => {
     const dir = scratchFolder();
     expect(await createBackend(storeOptions(dir))).toEqual({ created: true });
     const backend = await opened(dir);
@@ -237,7 +247,7 @@ describe('making a store', () => {
     expect(await after.audit(false)).toEqual([]);
   });
 
-  test('finishes what a crash has left half made', async () => {
+  test('completes a store that a crash left unfinished', async () => {
     const dir = scratchFolder();
     writeFileSync(database(dir), '');
     await createBackend(storeOptions(dir));
@@ -249,7 +259,7 @@ describe('making a store', () => {
     ['a group', '660', '2770'],
   ] as const) {
     for (const umask of ['000', '022', '077']) {
-      test(`opens it to ${who} whatever the umask is: ${umask}`, async () => {
+      test(`gives access to ${who} with the umask ${umask}`, async () => {
         const dir = scratchFolder();
         await new Child(new URL('processes/create.ts', import.meta.url), [
           dir,
@@ -275,7 +285,7 @@ describe('making a store', () => {
     }
   }
 
-  test('makes the file of a bell when a process waits for it, and no sooner', async () => {
+  test('creates no file of a doorbell until a process waits for it', async () => {
     const dir = await storeOf(0);
     const backend = await opened(dir);
     await done(backend, submit('a'), complete('a'));
@@ -286,7 +296,7 @@ describe('making a store', () => {
     expect(readdirSync(join(dir, 'bells'))).toEqual([`role-${ROLE}`]);
   });
 
-  test('leaves a folder that was there before with the mode that it had', async () => {
+  test('keeps the mode of an existing folder', async () => {
     const dir = join(scratchFolder(), 'home');
     mkdirSync(dir, { mode: 0o755 });
     await createBackend(storeOptions(dir));
@@ -295,7 +305,7 @@ describe('making a store', () => {
 });
 
 describe('the lock of a store', () => {
-  test('is taken before the first request of a commit is even read', async () => {
+  test('is taken before a commit reads its first request', async () => {
     const dir = await storeOf(0);
     const other = rival(dir);
     function* requests() {
@@ -307,7 +317,7 @@ describe('the lock of a store', () => {
     other.exec('BEGIN IMMEDIATE; ROLLBACK');
   });
 
-  test('keeps no reader waiting, who sees the last state that is whole', async () => {
+  test('does not block readers, which see the last committed state', async () => {
     const dir = await storeOf(2);
     const backend = await opened(dir);
     await nothingToClaim(backend, { role: 'reviewer' });
@@ -323,7 +333,7 @@ describe('the lock of a store', () => {
     other.exec('ROLLBACK');
   });
 
-  test('is to be had while somebody reads', async () => {
+  test('can be taken while another program reads', async () => {
     const dir = await storeOf(2);
     const backend = await opened(dir);
     const other = rival(dir);
@@ -336,7 +346,7 @@ describe('the lock of a store', () => {
     expect(seen()).toEqual({ n: 3 });
   });
 
-  test('is given up where a commit fails, so that the next one goes on', async () => {
+  test('is released when a commit fails, so that the next one succeeds', async () => {
     const dir = await storeOf(0);
     const backend = await opened(dir);
     function* requests() {
@@ -348,10 +358,10 @@ describe('the lock of a store', () => {
     await done(backend, submit('b'));
   });
 
-  test('that another process keeps for too long ends a commit as busy, and nothing is kept', async (context) => {
+  test('makes a commit fail as busy and change nothing if another process keeps it for too long', async (context) => {
     context.skip(
       process.env['AGENTQ_SLOW_TESTS'] === undefined,
-      'the wait of 10 s for the lock cannot be made shorter from outside; AGENTQ_SLOW_TESTS=1 runs it',
+      'a test cannot shorten the wait of 10 s for the lock; AGENTQ_SLOW_TESTS=1 runs it',
     );
     const dir = await storeOf(1);
     const holder = new Child(new URL('processes/hold-lock.ts', import.meta.url), [database(dir)]);
@@ -368,8 +378,8 @@ describe('the lock of a store', () => {
   });
 });
 
-describe('a clock that does not stand still', () => {
-  test('does not let a claim give out a task whose TTL passes while the claim is under way', async () => {
+describe('a clock that advances during a claim', () => {
+  test('a claim does not return a task whose TTL passes during the claim', async () => {
     const dir = await storeOf(0);
     let now = Date.UTC(2027, 0, 31);
     let ticking = false;
@@ -395,7 +405,7 @@ function caught(run: () => void): unknown {
   return undefined;
 }
 
-test('a store that was closed leaves no write-ahead log behind', async () => {
+test('a closed store has no write-ahead log', async () => {
   const dir = await storeOf(10);
   expect(existsSync(`${database(dir)}-wal`)).toBe(false);
 });

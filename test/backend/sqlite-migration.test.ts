@@ -5,7 +5,7 @@ import type { Backend } from '../../src/backend/backend.ts';
 import { createBackend, openBackend } from '../../src/backend/open.ts';
 import { SqliteArchive } from '../../src/backend/sqlite/archive/archive.ts';
 import { storeSchema } from '../../src/backend/sqlite/schema.ts';
-import { claimed, complete, done, submit } from './contract/say.ts';
+import { claimed, complete, done, submit } from './contract/checked-requests.ts';
 import { Child } from './support/child.ts';
 import { fixture, storeOfFixture } from './support/fixture-0.1.ts';
 import { scratchFolder } from './support/scratch.ts';
@@ -28,7 +28,7 @@ function raw(dir: string): DatabaseSync {
   return db;
 }
 
-/** Tables and indexes, without the spelling of their statements. */
+/** The statements of tables and indexes, without quotes and white space. */
 function schemaOf(dir: string): readonly string[] {
   const rows = raw(dir).prepare('SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL').all() as { sql: string }[];
   return rows.map(({ sql }) => sql.replaceAll(/["\s]+/g, '')).toSorted();
@@ -81,13 +81,13 @@ test('a migrated store has the same tables and indexes as a new one', async () =
   expect(schemaOf(old)).toEqual(schemaOf(fresh));
 });
 
-test('several processes that open an old store at once all see it migrated', async () => {
+test('several processes that open an old store at once all use the migrated store', async () => {
   const dir = storeOfFixture();
-  const asking = Array.from(
+  const children = Array.from(
     { length: 4 },
     () => new Child(new URL('processes/ask.ts', import.meta.url), [dir, 'list']),
   );
-  const answers = await Promise.all(asking.map((child) => child.output()));
+  const answers = await Promise.all(children.map((child) => child.output()));
   expect(answers.map(([answer]) => answer!.split(',')).map(({ length }) => length)).toEqual([10, 10, 10, 10]);
   const backend = await opened(dir, Date.now);
   expect(await backend.list({ limit: 100 })).toHaveLength(tasks.length);
@@ -141,7 +141,7 @@ test('a process that has the store open stops when a newer agentq has migrated i
   expect(raw(dir).prepare('SELECT count(*) AS n FROM other_tasks').get()).toEqual({ n: tasks.length });
 });
 
-test('a backup by 0.1 is restored and migrated, and the backup itself is left as it is', async () => {
+test('a backup by 0.1 is migrated when it is restored, and the backup file is unchanged', async () => {
   const [dir, backup] = [scratchFolder(), storeOfFixture()];
   const options = storeOptions(dir, { clock: () => at });
   await createBackend(options);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Backend } from '../../src/backend/backend.ts';
 import { createBackend, openBackend } from '../../src/backend/open.ts';
-import { claimed, complete, done, fold, idsOf, LEASE, ROLE, submit, typesOf } from './contract/say.ts';
+import { claimed, complete, done, fold, idsOf, LEASE, ROLE, submit, typesOf } from './contract/checked-requests.ts';
 import { Child } from './support/child.ts';
 import { scratchFolder } from './support/scratch.ts';
 import { storeOptions } from './support/store-options.ts';
@@ -16,14 +16,14 @@ async function newStore(): Promise<string> {
   return dir;
 }
 
-/** @param ahead how far its clock is ahead of everybody's, in ms */
+/** @param ahead how far its clock is ahead of the real one, in ms */
 async function opened(dir: string, ahead = 0): Promise<Backend> {
   const backend = await openBackend(storeOptions(dir, { clock: () => Date.now() + ahead }));
   onTestFinished(() => backend.close());
   return backend;
 }
 
-test('processes that submit, claim and complete at once do every task once', async () => {
+test('processes that submit, claim and complete at once complete every task once', async () => {
   const dir = await newStore();
   const workers = ['w0', 'w1', 'w2', 'w3'];
   const children = workers.map((worker) => new Child(script('hammer'), [dir, worker, '40']));
@@ -37,7 +37,7 @@ test('processes that submit, claim and complete at once do every task once', asy
   expect(await backend.audit(false)).toEqual([]);
 });
 
-test('what workers had claimed when they were killed is done by others once their leases have ended', async () => {
+test('tasks of killed workers are completed by other workers after the leases have ended', async () => {
   const dir = await newStore();
   const seed = await opened(dir);
   const ids = Array.from({ length: 300 }, (_, n) => `t${n}`);
@@ -53,12 +53,12 @@ test('what workers had claimed when they were killed is done by others once thei
     }),
   );
   const after = await opened(dir, LEASE + 1);
-  const said = new Set(children.flatMap(({ child }) => child.lines.map((line) => line.split(' ')[0]!)));
-  expect(said.size).toBeGreaterThanOrEqual(7 + 23 + 61);
-  for (const id of said) expect(await after.task(id)).toMatchObject({ status: 'completed' });
-  for (let left = await after.claim({ role: ROLE, worker: 'heir', lease: LEASE }); left.task;) {
+  const completed = new Set(children.flatMap(({ child }) => child.lines.map((line) => line.split(' ')[0]!)));
+  expect(completed.size).toBeGreaterThanOrEqual(7 + 23 + 61);
+  for (const id of completed) expect(await after.task(id)).toMatchObject({ status: 'completed' });
+  for (let left = await after.claim({ role: ROLE, worker: 'next', lease: LEASE }); left.task;) {
     await done(after, complete(left.task.id, left.task.lease.attempt));
-    left = await after.claim({ role: ROLE, worker: 'heir', lease: LEASE });
+    left = await after.claim({ role: ROLE, worker: 'next', lease: LEASE });
   }
   for (const id of ids) {
     const events = await after.history(id);
@@ -69,11 +69,11 @@ test('what workers had claimed when they were killed is done by others once thei
   expect(await after.audit(false)).toEqual([]);
 });
 
-test('a process that is killed at any moment has kept all that it said, and each batch whole or not at all', async () => {
+test('after a process was killed, the store contains all batches that it reported, and no batch in part', async () => {
   const dir = await newStore();
   const rows = 10;
   for (const [round, lines] of [1, 2, 5, 11, 17, 29].entries()) {
-    // Two at a time: one is killed while the other commits.
+    // Two processes at a time: one is killed while the other commits.
     const killed = new Child(script('submit-forever'), [dir, `killed-${round}`, String(rows)]);
     const rest = new Child(script('submit-forever'), [dir, `rest-${round}`, String(rows)]);
     await killed.printed(lines);
@@ -98,7 +98,7 @@ test('a process that is killed at any moment has kept all that it said, and each
   }
 });
 
-test('commands that end without closing do not let the write-ahead log grow without bound', async () => {
+test('the write-ahead log stays bounded when commands end without closing the store', async () => {
   const dir = await newStore();
   const idle = await opened(dir);
   const sizes: number[] = [];
@@ -108,13 +108,13 @@ test('commands that end without closing do not let the write-ahead log grow with
   }
   const one = sizes[0]!;
   const bound = 256 * 1_024 + 2 * one;
-  // What they have written together would be far more.
+  // All commands together have written far more.
   expect(sizes.length * one).toBeGreaterThan(2 * bound);
   for (const size of sizes) expect(size).toBeLessThan(bound);
   expect(await idsOf(idle.list({ limit: 1_000 }))).toHaveLength(120);
 });
 
-test('processes that make one store at the same time make one store', async () => {
+test('processes that create the same store at once create one store', async () => {
   const dir = scratchFolder();
   const children = ['a', 'b', 'c', 'd'].map((id) => new Child(script('create'), [dir, id, '600', '700', '077']));
   await Promise.all(children.map((child) => child.output()));
@@ -128,7 +128,7 @@ test('a waiting process is woken by another process', async () => {
   const dir = await newStore();
   const backend = await opened(dir);
   using watch = backend.watch({ role: ROLE });
-  const child = new Child(script('submit-forever'), [dir, 'rung', '1']);
+  const child = new Child(script('submit-forever'), [dir, 'wake', '1']);
   await child.printed(1);
   expect(await watch.wait(5_000)).toBe(true);
   await child.kill();

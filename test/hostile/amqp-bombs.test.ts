@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Machine, Site, SLOW } from '../amqp/site.ts';
-import { BrokerHand } from '../backend/support/broker-hand.ts';
+import { PlainClient } from '../backend/support/plain-client.ts';
 import { amqpUrl } from '../broker/shared-broker.ts';
 
 const MIB = 1024 * 1024;
@@ -46,7 +46,7 @@ const zeros = (count: number) => entry(Buffer.from(`[${'0,'.repeat(count)}0]`));
 const lying = (body: Buffer) => Buffer.concat([body.subarray(0, -4), Buffer.from([255, 255, 255, 0])]);
 
 test('readers of bombs live, and many bombs take no more memory than a few', { timeout: 3 * SLOW }, async () => {
-  const hand = await BrokerHand.of(site);
+  const client = await PlainClient.of(site);
   const quiet = await peak();
   const compressed = [
     zeros(60 * MIB),
@@ -62,9 +62,9 @@ test('readers of bombs live, and many bombs take no more memory than a few', { t
     for (let round = 0; round < rounds; round++) {
       for (const key of ['agentq.event.note', 'agentq.event.renewed.r', 'results.coordinator']) {
         for (const body of [...compressed, lying(compressed[0]!)])
-          await hand.publish(site.names.exchange, key, body, { contentEncoding: 'gzip' });
+          await client.publish(site.names.exchange, key, body, { contentEncoding: 'gzip' });
       }
-      for (const body of plain) await hand.publish(site.names.exchange, 'agentq.event.note', body);
+      for (const body of plain) await client.publish(site.names.exchange, 'agentq.event.note', body);
     }
   }
   await bomb(3);

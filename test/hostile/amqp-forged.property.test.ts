@@ -1,8 +1,17 @@
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
-import { claimed, complete, done, everything, fail, renew, submit, tell } from '../backend/contract/say.ts';
+import {
+  claimed,
+  complete,
+  done,
+  everything,
+  fail,
+  renew,
+  submit,
+  commitOne,
+} from '../backend/contract/checked-requests.ts';
 import { makeAmqpHarness } from '../backend/support/amqp-harness.ts';
-import { BrokerHand } from '../backend/support/broker-hand.ts';
+import { PlainClient } from '../backend/support/plain-client.ts';
 import { forged } from './support/forged.ts';
 
 /** How many entries are forged between two honest changes. */
@@ -14,7 +23,7 @@ test(
   async () => {
     const harness = await makeAmqpHarness({ roles: ['r', 's'] });
     onTestFinished(() => harness.close());
-    const hand = await BrokerHand.of(harness);
+    const client = await PlainClient.of(harness);
     const options = harness.options();
     const [lead, worker] = [await harness.openWith(harness.options()), await harness.openWith(options)];
     let seed = 1;
@@ -23,7 +32,7 @@ test(
       for (const { key, body, exchange, headers, undated } of fc.sample(forged, { seed: seed++, numRuns: EACH })) {
         if (exchange !== undefined) continue;
         const timestamp = Math.floor(harness.clock.now() / 1_000);
-        await hand.publish(harness.names.exchange, key, body, {
+        await client.publish(harness.names.exchange, key, body, {
           headers: { ...headers },
           ...(!undated && { timestamp }),
         });
@@ -37,7 +46,7 @@ test(
     }
     const first = await claimed(worker, { role, worker: 's-1' });
     await attack();
-    await tell(worker, renew(first.id, 1, { by: role }));
+    await commitOne(worker, renew(first.id, 1, { by: role }));
     await done(worker, complete(first.id, 1, { by: role, summary: 'done' }));
     const second = await claimed(worker, { role, worker: 's-1' });
     await attack();

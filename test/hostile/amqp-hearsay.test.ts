@@ -3,23 +3,33 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test } from 'vitest';
 import type { BackendOptions } from '../../src/backend/options.ts';
-import { claimed, complete, done, envelope, MINUTE, QUEUE, refused, ROLE, submit } from '../backend/contract/say.ts';
+import {
+  claimed,
+  complete,
+  done,
+  envelope,
+  MINUTE,
+  QUEUE,
+  refused,
+  ROLE,
+  submit,
+} from '../backend/contract/checked-requests.ts';
 import { makeAmqpHarness } from '../backend/support/amqp-harness.ts';
-import { BrokerHand } from '../backend/support/broker-hand.ts';
+import { PlainClient } from '../backend/support/plain-client.ts';
 
 const OTHER = 'reviewer';
 
 async function setUp() {
   const harness = await makeAmqpHarness({ roles: [ROLE, OTHER] });
   onTestFinished(() => harness.close());
-  const hand = await BrokerHand.of(harness);
+  const client = await PlainClient.of(harness);
   const { names, clock } = harness;
   /** As a worker of ROLE may: a task that it says to have found in its queue. */
   const make = (id: string) => {
     const at = clock.now();
     const event = { v: 1, type: 'submitted', task_id: id, at, envelope: envelope(id) };
     const body = { v: 1, at, roles: [ROLE], events: [event] };
-    return hand.publish(names.exchange, `agentq.event.found.${ROLE}`, body, { messageId: `made-${id}` });
+    return client.publish(names.exchange, `agentq.event.found.${ROLE}`, body, { messageId: `made-${id}` });
   };
   return { harness, clock, make };
 }

@@ -1,16 +1,25 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { FORMAT } from '../../src/backend/amqp/wire/message/format.ts';
 import type { Backend } from '../../src/backend/backend.ts';
-import { claimed, complete, done, envelope, everything, idsOf, ROLE, submit } from '../backend/contract/say.ts';
+import {
+  claimed,
+  complete,
+  done,
+  envelope,
+  everything,
+  idsOf,
+  ROLE,
+  submit,
+} from '../backend/contract/checked-requests.ts';
 import { makeAmqpHarness } from '../backend/support/amqp-harness.ts';
-import { BrokerHand } from '../backend/support/broker-hand.ts';
+import { PlainClient } from '../backend/support/plain-client.ts';
 
 async function setUp() {
   const harness = await makeAmqpHarness({ roles: [ROLE] });
   onTestFinished(() => harness.close());
-  const hand = await BrokerHand.of(harness);
+  const client = await PlainClient.of(harness);
   const newer = (key: string) =>
-    hand.publish(harness.names.exchange, key, envelope('poison'), { headers: { 'agentq-version': FORMAT + 1 } });
+    client.publish(harness.names.exchange, key, envelope('poison'), { headers: { 'agentq-version': FORMAT + 1 } });
   return { harness, newer, open: () => harness.openWith(harness.options()) };
 }
 

@@ -9,7 +9,7 @@ import { patience, type Services } from '../../src/app/workspace/services.ts';
 import { initWorkspace } from '../../src/app/workspace/init-workspace.ts';
 import { FsStore } from '../../src/artifacts/fs/fs-store.ts';
 import { createBackend, openBackend } from '../../src/backend/open.ts';
-import { ask, envelope, MINUTE, submit } from '../backend/contract/say.ts';
+import { claimRequest, envelope, MINUTE, submit } from '../backend/contract/checked-requests.ts';
 import { scratchFolder } from '../backend/support/scratch.ts';
 import { storeOptions } from '../backend/support/store-options.ts';
 
@@ -38,7 +38,7 @@ describe.each([
   test('completes a task as long as the lease lasts for the backend', async () => {
     const services = await clientWithClock(skew);
     await services.backend.commit([submit('t')]);
-    await services.backend.claim(ask());
+    await services.backend.claim(claimRequest());
     const request = { id: 't', by: 'coder', artifacts: [{ name: 'diff', file: services.file }], allowSecret: false };
     const { task } = await complete(services, { ...request, warn: () => {} });
     expect(task).toMatchObject({ status: 'completed', completion: { at: services.backend.now } });
@@ -47,14 +47,14 @@ describe.each([
   test('waits for a change of time as long as it takes for the backend', async () => {
     const services = await clientWithClock(skew);
     await services.backend.commit([submit('t', { delay_seconds: 3 })]);
-    const claimed = await services.backend.claim(ask());
+    const claimed = await services.backend.claim(claimRequest());
     expect(claimed.task).toBeUndefined();
     expect(patience(services, claimed.task ? undefined : claimed.next_due)).toBe(3_000);
   });
 
   test('knows that a worker has just asked for work', async () => {
     const services = await clientWithClock(skew);
-    await services.backend.claim(ask());
+    await services.backend.claim(claimRequest());
     await services.backend.commit([submit('t')]);
     expect((await diagnose(services, false)).map(({ problem }) => problem)).not.toContainEqual(
       expect.stringMatching(/no worker has claimed/),

@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test as base } from 'vitest';
-import { MINUTE, nothingToClaim } from '../backend/contract/say.ts';
+import { MINUTE, nothingToClaim } from '../backend/contract/checked-requests.ts';
 import { makeSqliteHarness } from '../backend/support/sqlite-harness.ts';
 import { fixtures, type Shells } from '../cli/harness.ts';
 

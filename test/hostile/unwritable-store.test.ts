@@ -18,7 +18,7 @@ import {
   ROLE,
   submit,
   typesOf,
-} from '../backend/contract/say.ts';
+} from '../backend/contract/checked-requests.ts';
 import { scratchFolder } from '../backend/support/scratch.ts';
 import { storeOptions } from '../backend/support/store-options.ts';
 import { Shell } from '../cli/harness.ts';

@@ -1,7 +1,18 @@
 import { expect } from 'vitest';
 import type { Request } from '../../../src/backend/backend.ts';
 import type { Theme } from './harness.ts';
-import { claimed, complete, done, everything, idsOf, QUEUE, refused, submit, tell, typesOf } from './say.ts';
+import {
+  claimed,
+  complete,
+  done,
+  everything,
+  idsOf,
+  QUEUE,
+  refused,
+  submit,
+  commitOne,
+  typesOf,
+} from './checked-requests.ts';
 
 /** A backend records all requests of a batch, or none. */
 export const batches: Theme = (check) => {
@@ -116,7 +127,7 @@ export const batches: Theme = (check) => {
     }
     await expect(backend.commit(requests())).rejects.toThrow('the file ended');
     expect(await backend.list({ limit: 10 })).toEqual([]);
-    expect((await tell(backend, submit('a'))).changed).toBe(true);
+    expect((await commitOne(backend, submit('a'))).changed).toBe(true);
   });
 
   check('an empty batch changes nothing', async ({ open }) => {

@@ -1,6 +1,17 @@
 import { expect } from 'vitest';
 import type { Theme } from './harness.ts';
-import { cancel, claimed, complete, done, LEASE, nothingToClaim, release, ROLE, SECOND, submit } from './say.ts';
+import {
+  cancel,
+  claimed,
+  complete,
+  done,
+  LEASE,
+  nothingToClaim,
+  release,
+  ROLE,
+  SECOND,
+  submit,
+} from './checked-requests.ts';
 
 /** Which task a claim returns. The claims of these tests follow each other. */
 export const claims: Theme = (check) => {

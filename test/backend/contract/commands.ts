@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import type { Request } from '../../../src/backend/backend.ts';
 import type { Theme } from './harness.ts';
 import {
-  ask,
+  claimRequest,
   cancel,
   claimed,
   complete,
@@ -19,25 +19,25 @@ import {
   renew,
   retry,
   ROLE,
-  say,
+  requestOf,
   SECOND,
   submit,
-  tell,
+  commitOne,
   typesOf,
-} from './say.ts';
+} from './checked-requests.ts';
 
 /** The effect of each command on one task, and the cases without an effect. */
 export const commands: Theme = (check) => {
   check('a submitted task is queued and has the envelope and context of the submit', async ({ open, clock }) => {
     const backend = await open();
-    const said = envelope('a', { priority: 'high', ttl_seconds: 60, max_attempts: 5 });
+    const sent = envelope('a', { priority: 'high', ttl_seconds: 60, max_attempts: 5 });
     const context = evidence('context');
-    const outcome = await tell(backend, say('a', { type: 'submit', envelope: said, context }));
+    const outcome = await commitOne(backend, requestOf('a', { type: 'submit', envelope: sent, context }));
     expect(outcome.changed).toBe(true);
     expect(outcome.refusal).toBeUndefined();
     expect(outcome.task).toEqual({
       id: 'a',
-      envelope: said,
+      envelope: sent,
       context,
       status: 'queued',
       ready_at: clock.now(),
@@ -60,16 +60,16 @@ export const commands: Theme = (check) => {
   check('every command on an unknown task is refused as not found and creates no task', async ({ open }) => {
     const backend = await open();
     const requests: Request[] = [
-      say('a', { type: 'claim', worker: 'w', lease: LEASE }),
+      requestOf('a', { type: 'claim', worker: 'w', lease: LEASE }),
       renew('a', 1),
       complete('a', 1),
       fail('a', 1),
       release('a', 1),
       cancel('a'),
-      say('a', { type: 'acknowledge-cancel', by: ROLE, attempt: 1 }),
+      requestOf('a', { type: 'acknowledge-cancel', by: ROLE, attempt: 1 }),
       retry('a'),
       dismiss('a'),
-      say('a', { type: 'elapse' }),
+      requestOf('a', { type: 'elapse' }),
     ];
     for (const request of requests) {
       expect((await refused(backend, request, 'not-found')).task).toBeUndefined();
@@ -82,7 +82,7 @@ export const commands: Theme = (check) => {
     const backend = await open();
     const task = await done(backend, submit('a'));
     clock.advance(MINUTE);
-    expect(await tell(backend, submit('a'))).toEqual({ task, changed: false });
+    expect(await commitOne(backend, submit('a'))).toEqual({ task, changed: false });
     expect(await typesOf(backend.history('a'))).toEqual(['submitted']);
   });
 
@@ -90,7 +90,7 @@ export const commands: Theme = (check) => {
     const backend = await open();
     await done(backend, submit('a'));
     await claimed(backend);
-    const outcome = await tell(backend, submit('a'));
+    const outcome = await commitOne(backend, submit('a'));
     expect(outcome).toMatchObject({ changed: false, task: { status: 'working' } });
     expect(outcome.refusal).toBeUndefined();
   });
@@ -99,7 +99,7 @@ export const commands: Theme = (check) => {
     const backend = await open();
     await done(backend, submit('a', { delay_seconds: 60 }));
     clock.advance(MINUTE);
-    expect(await tell(backend, submit('a', { delay_seconds: 60 }))).toMatchObject({
+    expect(await commitOne(backend, submit('a', { delay_seconds: 60 }))).toMatchObject({
       changed: false,
       task: { status: 'queued' },
     });
@@ -116,13 +116,13 @@ export const commands: Theme = (check) => {
   check('a claim by id takes a lease, and a second claim by id is refused', async ({ open, clock }) => {
     const backend = await open();
     await done(backend, submit('a'));
-    const task = await done(backend, say('a', { type: 'claim', worker: 'w', lease: LEASE }));
+    const task = await done(backend, requestOf('a', { type: 'claim', worker: 'w', lease: LEASE }));
     expect(task).toMatchObject({
       status: 'working',
       lease: { attempt: 1, worker: 'w', expires_at: clock.now() + LEASE },
       attempts: [{ number: 1, worker: 'w', started_at: clock.now() }],
     });
-    await refused(backend, say('a', { type: 'claim', worker: 'v', lease: LEASE }), 'conflict');
+    await refused(backend, requestOf('a', { type: 'claim', worker: 'v', lease: LEASE }), 'conflict');
     expect(await backend.task('a')).toEqual(task);
   });
 
@@ -168,7 +168,7 @@ export const commands: Theme = (check) => {
       await done(backend, submit('a'));
       await claimed(backend);
       const task = await done(backend, complete('a', 1, { summary: 'first' }));
-      expect(await tell(backend, complete('a', 1, { summary: 'first' }))).toEqual({ task, changed: false });
+      expect(await commitOne(backend, complete('a', 1, { summary: 'first' }))).toEqual({ task, changed: false });
       await refused(backend, complete('a', 1, { summary: 'second' }), 'conflict');
       expect(await backend.task('a')).toMatchObject({ completion: { summary: 'first' }, refused: 1 });
       expect((await backend.history('a')).at(-1)).toMatchObject({ type: 'refused', command: 'complete', attempt: 1 });
@@ -221,7 +221,7 @@ export const commands: Theme = (check) => {
     await done(backend, submit('a'));
     await claimed(backend);
     const task = await done(backend, fail('a', 1));
-    expect(await tell(backend, fail('a', 1))).toEqual({ task, changed: false });
+    expect(await commitOne(backend, fail('a', 1))).toEqual({ task, changed: false });
   });
 
   check('a released task is queued again, and the next claim has a new attempt number', async ({ open, clock }) => {
@@ -249,9 +249,9 @@ export const commands: Theme = (check) => {
     for (const late of [renew('a', 1), complete('a', 1), fail('a', 1), release('a', 1)]) {
       await refused(backend, late, 'cancelled');
     }
-    expect(await tell(backend, cancel('a'))).toMatchObject({ changed: false });
+    expect(await commitOne(backend, cancel('a'))).toMatchObject({ changed: false });
     await done(backend, cancel('b'));
-    expect((await backend.claim(ask())).task).toBeUndefined();
+    expect((await backend.claim(claimRequest())).task).toBeUndefined();
   });
 
   check(
@@ -262,11 +262,11 @@ export const commands: Theme = (check) => {
       await claimed(backend);
       await done(backend, cancel('a'));
       clock.advance(SECOND);
-      const gone = say('a', { type: 'acknowledge-cancel', by: 'worker-1', attempt: 1 });
+      const gone = requestOf('a', { type: 'acknowledge-cancel', by: 'worker-1', attempt: 1 });
       expect(await done(backend, gone)).toMatchObject({ status: 'cancelled', stopped_at: clock.now() });
       clock.advance(SECOND);
-      expect((await tell(backend, gone)).changed).toBe(false);
-      await refused(backend, say('a', { type: 'acknowledge-cancel', by: 'worker-1', attempt: 2 }), 'conflict');
+      expect((await commitOne(backend, gone)).changed).toBe(false);
+      await refused(backend, requestOf('a', { type: 'acknowledge-cancel', by: 'worker-1', attempt: 2 }), 'conflict');
     },
   );
 
@@ -290,7 +290,7 @@ export const commands: Theme = (check) => {
     await refused(backend, dismiss('a'), 'conflict');
     await done(backend, fail('a'));
     expect(await done(backend, dismiss('a'))).toMatchObject({ status: 'failed', dismissed_at: clock.now() });
-    expect(await tell(backend, dismiss('a'))).toMatchObject({ changed: false });
+    expect(await commitOne(backend, dismiss('a'))).toMatchObject({ changed: false });
   });
 
   check('only the role or the worker of a task may renew, release, complete or fail it', async ({ open }) => {
@@ -318,15 +318,15 @@ export const commands: Theme = (check) => {
     const backend = await open();
     for (const [n, text] of texts.entries()) {
       const id = `a${n}`;
-      const said = envelope(id, { instructions: text, 'x-more': { [text]: [text, null, 1.5, true] } });
-      await done(backend, say(id, { type: 'submit', envelope: said }));
+      const sent = envelope(id, { instructions: text, 'x-more': { [text]: [text, null, 1.5, true] } });
+      await done(backend, requestOf(id, { type: 'submit', envelope: sent }));
       await claimed(backend);
       await done(backend, renew(id, 1, { note: text }), complete(id, 1, { summary: text }));
       const other = await open();
-      expect(await other.task(id)).toMatchObject({ envelope: said, completion: { summary: text } });
-      expect((await other.list({ limit: 1 }))[0]!.envelope).toEqual(said);
+      expect(await other.task(id)).toMatchObject({ envelope: sent, completion: { summary: text } });
+      expect((await other.list({ limit: 1 }))[0]!.envelope).toEqual(sent);
       const [submitted, , renewed, completed] = await other.history(id);
-      expect(submitted).toMatchObject({ envelope: said });
+      expect(submitted).toMatchObject({ envelope: sent });
       expect(renewed).toMatchObject({ note: text });
       expect(completed).toMatchObject({ summary: text });
     }

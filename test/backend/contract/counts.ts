@@ -2,7 +2,18 @@ import { expect } from 'vitest';
 import type { Backend, RoleCount } from '../../../src/backend/backend.ts';
 import type { Status } from '../../../src/core/task/task.ts';
 import type { Theme } from './harness.ts';
-import { cancel, claimed, complete, dismiss, done, fail, MINUTE, nothingToClaim, retry, submit } from './say.ts';
+import {
+  cancel,
+  claimed,
+  complete,
+  dismiss,
+  done,
+  fail,
+  MINUTE,
+  nothingToClaim,
+  retry,
+  submit,
+} from './checked-requests.ts';
 
 const none: Readonly<Record<Status, number>> = {
   queued: 0,

@@ -18,7 +18,7 @@ import {
   renew,
   retry,
   submit,
-} from './say.ts';
+} from './checked-requests.ts';
 
 /** Answers stay the same after all connections were closed and a new one was opened. */
 export const durability: Theme = (check) => {

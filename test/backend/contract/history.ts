@@ -23,8 +23,8 @@ import {
   ROLE,
   SECOND,
   submit,
-  tell,
-} from './say.ts';
+  commitOne,
+} from './checked-requests.ts';
 
 /** The log contains every event of a task in order, and the task is the fold of its events. */
 export const history: Theme = (check) => {
@@ -35,8 +35,8 @@ export const history: Theme = (check) => {
     const backoff = { base: MINUTE, factor: 2, max: LEASE, jitter: 0 };
 
     await done(backend, submit('a', { delay_seconds: 60, max_attempts: 2 }));
-    const said = envelope('a', { delay_seconds: 60, max_attempts: 2 });
-    expected.push({ ...base(), type: 'submitted', envelope: said, due_at: clock.now() + MINUTE });
+    const first = envelope('a', { delay_seconds: 60, max_attempts: 2 });
+    expected.push({ ...base(), type: 'submitted', envelope: first, due_at: clock.now() + MINUTE });
     clock.advance(MINUTE);
     expected.push({ ...base(), type: 'became-due' });
     await claimed(backend);
@@ -143,9 +143,9 @@ async function walk(backend: Backend, clock: Clock, id: string, steps: readonly 
     events.push(...decision.events);
     return decision;
   };
-  const said = submit(id, { ttl_seconds: 600, max_attempts: 2 });
-  applyToModel(said.command);
-  await done(backend, said);
+  const submission = submit(id, { ttl_seconds: 600, max_attempts: 2 });
+  applyToModel(submission.command);
+  await done(backend, submission);
   for (const step of steps) {
     if (step.type === 'advance') {
       clock.advance(step.ms);
@@ -154,12 +154,12 @@ async function walk(backend: Backend, clock: Clock, id: string, steps: readonly 
       continue;
     }
     const decision = applyToModel(step);
-    const outcome = await tell(backend, { task_id: id, command: step });
+    const outcome = await commitOne(backend, { task_id: id, command: step });
     expect(outcome.task).toEqual(task);
     expect(outcome.refusal).toEqual(decision.refusal);
     expect(outcome.changed).toBe(decision.refusal === undefined && decision.events.length > 0);
   }
-  const told = await backend.history(id);
-  expect(told).toEqual(JSON.parse(JSON.stringify(events)));
-  expect(fold(told)).toEqual(await backend.task(id));
+  const recorded = await backend.history(id);
+  expect(recorded).toEqual(JSON.parse(JSON.stringify(events)));
+  expect(fold(recorded)).toEqual(await backend.task(id));
 }

@@ -1,7 +1,20 @@
 import { expect } from 'vitest';
 import type { Backend } from '../../../src/backend/backend.ts';
 import type { Theme } from './harness.ts';
-import { cancel, claimed, complete, done, fail, idsOf, MINUTE, QUEUE, refused, release, retry, submit } from './say.ts';
+import {
+  cancel,
+  claimed,
+  complete,
+  done,
+  fail,
+  idsOf,
+  MINUTE,
+  QUEUE,
+  refused,
+  release,
+  retry,
+  submit,
+} from './checked-requests.ts';
 
 const ids = (backend: Backend, queue = QUEUE, limit = 100) => idsOf(backend.inbox(queue, limit));
 

@@ -1,7 +1,19 @@
 import { expect } from 'vitest';
 import type { Request } from '../../../src/backend/backend.ts';
 import type { Theme } from './harness.ts';
-import { cancel, claimed, complete, done, fail, LEASE, MINUTE, refused, renew, submit, tell } from './say.ts';
+import {
+  cancel,
+  claimed,
+  complete,
+  done,
+  fail,
+  LEASE,
+  MINUTE,
+  refused,
+  renew,
+  submit,
+  commitOne,
+} from './checked-requests.ts';
 
 const issued = (request: Request, at: number): Request => ({ ...request, at });
 
@@ -85,7 +97,10 @@ export const issuedEarlier: Theme = (check) => {
     await done(backend, issued(submit('a'), at), issued(cancel('a'), at));
     clock.advance(MINUTE);
     for (const request of [submit('a'), cancel('a')]) {
-      expect(await tell(backend, issued(request, at))).toMatchObject({ changed: false, task: { submitted_at: at } });
+      expect(await commitOne(backend, issued(request, at))).toMatchObject({
+        changed: false,
+        task: { submitted_at: at },
+      });
     }
   });
 };

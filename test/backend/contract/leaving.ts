@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { Theme } from './harness.ts';
-import { claimed, complete, done, idsOf, LEASE, nothingToClaim, QUEUE, submit } from './say.ts';
+import { claimed, complete, done, idsOf, LEASE, nothingToClaim, QUEUE, submit } from './checked-requests.ts';
 
 /** A process that is about to end (`leave`), or that closes its connection. */
 export const leaving: Theme = (check) => {

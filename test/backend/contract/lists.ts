@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import type { Backend, Filter } from '../../../src/backend/backend.ts';
 import { statuses } from '../../../src/core/task/task.ts';
 import type { Theme } from './harness.ts';
-import { cancel, claimed, complete, dismiss, done, fail, idsOf, MINUTE, retry, submit } from './say.ts';
+import { cancel, claimed, complete, dismiss, done, fail, idsOf, MINUTE, retry, submit } from './checked-requests.ts';
 
 const ids = (backend: Backend, filter: Partial<Filter> = {}) => idsOf(backend.list({ limit: 100, ...filter }));
 

@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import type { Backend, Request } from '../../../src/backend/backend.ts';
 import type { Theme } from './harness.ts';
 import {
-  ask,
+  claimRequest,
   claimed,
   complete,
   done,
@@ -12,18 +12,18 @@ import {
   QUEUE,
   refused,
   retry,
-  say,
-  sent,
+  requestOf,
+  untilSent,
   submit,
-  tell,
+  commitOne,
   typesOf,
-} from './say.ts';
+} from './checked-requests.ts';
 
 const DAY = 86_400_000;
 const YEAR = 365 * DAY;
 
 const prune = (id: string, before: number, keep_dead = false): Request =>
-  say(id, { type: 'prune', before, keep_dead, remember: YEAR });
+  requestOf(id, { type: 'prune', before, keep_dead, remember: YEAR });
 
 /** Prunes these tasks in one batch. @returns the ids of the tasks that were pruned */
 async function pruned(backend: Backend, before: number, ...ids: readonly string[]): Promise<string[]> {
@@ -37,7 +37,7 @@ export const pruning: Theme = (check) => {
   check('no answer on any connection contains a pruned task', async ({ open, clock }) => {
     const backend = await open();
     await done(backend, submit('old'), submit('open'), complete('old'));
-    await sent(backend);
+    await untilSent(backend);
     clock.advance(DAY);
     expect(await pruned(backend, clock.now(), 'old', 'open', 'missing')).toEqual(['old']);
     for (const one of [backend, await open()]) {
@@ -150,7 +150,7 @@ export const pruning: Theme = (check) => {
     const work = async (backend: Backend, prefix: string) => {
       for (const id of ids(prefix)) {
         await done(backend, submit(id));
-        const { task } = await backend.claim(ask());
+        const { task } = await backend.claim(claimRequest());
         if (task) await done(backend, complete(task.id, task.lease.attempt));
       }
     };
@@ -173,7 +173,7 @@ export const pruning: Theme = (check) => {
       const [one, two] = [await open(), await open()];
       for (const id of ['a', 'b', 'c']) await done(one, submit(id), fail(id));
       clock.advance(DAY);
-      const [gone, answer] = await Promise.all([pruned(one, clock.now(), 'a', 'b', 'c'), tell(two, retry('b'))]);
+      const [gone, answer] = await Promise.all([pruned(one, clock.now(), 'a', 'b', 'c'), commitOne(two, retry('b'))]);
       expect(gone).toEqual(answer.changed ? ['a', 'c'] : ['a', 'b', 'c']);
       const third = await open();
       expect(await idsOf(third.list({ limit: 10 }))).toEqual(answer.changed ? ['b'] : []);

@@ -1,7 +1,20 @@
 import { expect } from 'vitest';
 import type { Backend, Outcome, Request } from '../../../src/backend/backend.ts';
 import type { Harness, Theme } from './harness.ts';
-import { ask, cancel, claimed, complete, done, fold, idsOf, LEASE, say, submit, tell, typesOf } from './say.ts';
+import {
+  claimRequest,
+  cancel,
+  claimed,
+  complete,
+  done,
+  fold,
+  idsOf,
+  LEASE,
+  requestOf,
+  submit,
+  commitOne,
+  typesOf,
+} from './checked-requests.ts';
 
 /** Time limit for the concurrent claims, in ms. */
 const TIME_LIMIT = 30_000;
@@ -15,7 +28,7 @@ export const races: Theme = (check) => {
     const given: string[] = [];
     const work = async (backend: Backend, worker: string) => {
       for (const deadline = Date.now() + TIME_LIMIT; given.length < ids.length && Date.now() < deadline;) {
-        const { task } = await backend.claim(ask({ worker }));
+        const { task } = await backend.claim(claimRequest({ worker }));
         if (!task) continue;
         expect(task.lease).toMatchObject({ attempt: 1, worker });
         given.push(task.id);
@@ -29,7 +42,7 @@ export const races: Theme = (check) => {
   check('of many workers that claim one task at once, exactly one gets it', async ({ open }) => {
     const connections = await several(open, 4);
     await done(connections[0]!, submit('a'));
-    const answers = await Promise.all(connections.map((one, n) => one.claim(ask({ worker: `worker-${n}` }))));
+    const answers = await Promise.all(connections.map((one, n) => one.claim(claimRequest({ worker: `worker-${n}` }))));
     const winners = answers.flatMap((answer) => answer.task ?? []);
     expect(winners).toHaveLength(1);
     expect(await connections[0]!.task('a')).toEqual(winners[0]);
@@ -39,7 +52,7 @@ export const races: Theme = (check) => {
     const connections = await several(open, 4);
     await done(connections[0]!, submit('a'));
     const outcomes = await together(connections, (n) =>
-      say('a', { type: 'claim', worker: `worker-${n}`, lease: LEASE }),
+      requestOf('a', { type: 'claim', worker: `worker-${n}`, lease: LEASE }),
     );
     const winner = onlyWinner(outcomes);
     expect(await connections[0]!.task('a')).toMatchObject({ lease: { attempt: 1, worker: `worker-${winner}` } });
@@ -76,7 +89,7 @@ export const races: Theme = (check) => {
     for (const id of ids) {
       await done(here!, submit(id));
       await claimed(here!);
-      const pair = [tell(here!, complete(id, 1)), tell(there!, cancel(id))];
+      const pair = [commitOne(here!, complete(id, 1)), commitOne(there!, cancel(id))];
       const outcomes = await Promise.all(pair);
       const winner = onlyWinner(outcomes);
       const task = await here!.task(id);
@@ -144,7 +157,7 @@ async function several(open: Harness['open'], n: number): Promise<Backend[]> {
 
 /** Each connection commits its request at the same time. */
 function together(connections: readonly Backend[], request: (n: number) => Request): Promise<Outcome[]> {
-  return Promise.all(connections.map((one, n) => tell(one, request(n))));
+  return Promise.all(connections.map((one, n) => commitOne(one, request(n))));
 }
 
 /** Checks that one outcome changed its task and all others were refused. @returns the index of that outcome */

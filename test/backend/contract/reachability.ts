@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { Theme } from './harness.ts';
-import { claimed, done, LEASE, MINUTE, nothingToClaim, submit } from './say.ts';
+import { claimed, done, LEASE, MINUTE, nothingToClaim, submit } from './checked-requests.ts';
 
 /** What a caller learns about the backend itself: whether it is reachable (`away`), and its clock (`now`). */
 export const reachability: Theme = (check) => {

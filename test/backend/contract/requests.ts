@@ -29,28 +29,28 @@ export function evidence(name: string, more: Partial<Evidence> = {}): Evidence {
   return { name, path: `artifacts/${name}`, sha256: 'ab'.repeat(32), size: 7, ...more };
 }
 
-export const say = (task_id: string, command: Command): Request => ({ task_id, command });
+export const requestOf = (task_id: string, command: Command): Request => ({ task_id, command });
 
 export const submit = (id: string, more: Partial<Envelope> = {}): Request =>
-  say(id, { type: 'submit', envelope: envelope(id, more) });
+  requestOf(id, { type: 'submit', envelope: envelope(id, more) });
 
 type Fields<T extends Command['type']> = Partial<Omit<CommandOf<T>, 'type'>>;
 
 export const renew = (id: string, attempt?: number, more: Fields<'renew'> = {}): Request =>
-  say(id, { type: 'renew', by: ROLE, attempt, lease: LEASE, ...more });
+  requestOf(id, { type: 'renew', by: ROLE, attempt, lease: LEASE, ...more });
 
 export const complete = (id: string, attempt?: number, more: Fields<'complete'> = {}): Request =>
-  say(id, { type: 'complete', by: ROLE, attempt, artifacts: [], ...more });
+  requestOf(id, { type: 'complete', by: ROLE, attempt, artifacts: [], ...more });
 
 export const fail = (id: string, attempt?: number, more: Fields<'fail'> = {}): Request =>
-  say(id, { type: 'fail', by: ROLE, attempt, reason: 'it broke', artifacts: [], ...more });
+  requestOf(id, { type: 'fail', by: ROLE, attempt, reason: 'it broke', artifacts: [], ...more });
 
 export const release = (id: string, attempt?: number, more: Fields<'release'> = {}): Request =>
-  say(id, { type: 'release', by: ROLE, attempt, reason: 'not now', ...more });
+  requestOf(id, { type: 'release', by: ROLE, attempt, reason: 'not now', ...more });
 
 export const cancel = (id: string, reason?: string): Request =>
-  say(id, { type: 'cancel', by: 'lead', ...(reason !== undefined && { reason }) });
+  requestOf(id, { type: 'cancel', by: 'lead', ...(reason !== undefined && { reason }) });
 
-export const retry = (id: string): Request => say(id, { type: 'retry', by: 'lead' });
+export const retry = (id: string): Request => requestOf(id, { type: 'retry', by: 'lead' });
 
-export const dismiss = (id: string): Request => say(id, { type: 'dismiss', by: 'lead' });
+export const dismiss = (id: string): Request => requestOf(id, { type: 'dismiss', by: 'lead' });

@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import type { Backend } from '../../../src/backend/backend.ts';
 import type { Theme } from './harness.ts';
 import {
-  ask,
+  claimRequest,
   claimed,
   complete,
   done,
@@ -19,12 +19,12 @@ import {
   renew,
   retry,
   ROLE,
-  say,
+  requestOf,
   SECOND,
   submit,
-  tell,
+  commitOne,
   typesOf,
-} from './say.ts';
+} from './checked-requests.ts';
 
 /** Changes that only time causes. Every answer shows them. */
 export const time: Theme = (check) => {
@@ -151,11 +151,15 @@ export const time: Theme = (check) => {
 
   check('a command that reaches the backend later has the time when it was issued', async ({ open, clock }) => {
     const backend = await open();
-    const said = clock.now();
+    const issued = clock.now();
     clock.advance(LEASE);
-    await done(backend, { ...submit('new', { delay_seconds: 60 }), at: said });
-    expect((await backend.history('new'))[0]).toMatchObject({ type: 'submitted', at: said, due_at: said + MINUTE });
-    expect(await backend.task('new')).toMatchObject({ status: 'queued', submitted_at: said, ready_at: said + MINUTE });
+    await done(backend, { ...submit('new', { delay_seconds: 60 }), at: issued });
+    expect((await backend.history('new'))[0]).toMatchObject({ type: 'submitted', at: issued, due_at: issued + MINUTE });
+    expect(await backend.task('new')).toMatchObject({
+      status: 'queued',
+      submitted_at: issued,
+      ready_at: issued + MINUTE,
+    });
     await done(backend, submit('a', { to: 'reviewer' }));
     await claimed(backend, { role: 'reviewer' });
     const failed = clock.now();
@@ -171,10 +175,10 @@ export const time: Theme = (check) => {
       await done(backend, submit('a'), submit('b'));
       await claimed(backend);
       clock.advance(MINUTE);
-      const said = clock.now();
+      const issued = clock.now();
       clock.advance(LEASE);
-      const told = await done(backend, { ...complete('a', 1, { summary: 'in time' }), at: said });
-      expect(told).toMatchObject({ status: 'completed', completion: { at: said } });
+      const task = await done(backend, { ...complete('a', 1, { summary: 'in time' }), at: issued });
+      expect(task).toMatchObject({ status: 'completed', completion: { at: issued } });
       expect(await typesOf(backend.history('a'))).toEqual(['submitted', 'claimed', 'completed']);
       const { lease } = await claimed(backend);
       clock.advance(2 * LEASE);
@@ -228,7 +232,7 @@ export const time: Theme = (check) => {
       expect((await claimed(backend)).id).toBe('b');
       await nothingToClaim(backend);
       expect(await typesOf(backend.history('a'))).toEqual(['submitted', 'expired']);
-      await refused(backend, say('a', { type: 'claim', worker: 'w', lease: LEASE }), 'conflict');
+      await refused(backend, requestOf('a', { type: 'claim', worker: 'w', lease: LEASE }), 'conflict');
     },
   );
 
@@ -413,10 +417,10 @@ export const time: Theme = (check) => {
   check('`elapse` changes a task only if an event is due', async ({ open, clock }) => {
     const backend = await open();
     await done(backend, submit('a', { ttl_seconds: 60 }));
-    expect((await tell(backend, say('a', { type: 'elapse' }))).changed).toBe(false);
+    expect((await commitOne(backend, requestOf('a', { type: 'elapse' }))).changed).toBe(false);
     clock.advance(MINUTE);
-    expect(await tell(backend, say('a', { type: 'elapse' }))).toMatchObject({ task: { status: 'expired' } });
-    expect((await backend.claim(ask())).task).toBeUndefined();
+    expect(await commitOne(backend, requestOf('a', { type: 'elapse' }))).toMatchObject({ task: { status: 'expired' } });
+    expect((await backend.claim(claimRequest())).task).toBeUndefined();
   });
 };
 

@@ -1,7 +1,19 @@
 import { expect } from 'vitest';
 import type { Watch } from '../../../src/backend/backend.ts';
 import type { Theme } from './harness.ts';
-import { cancel, claimed, complete, done, fail, LEASE, MINUTE, release, retry, ROLE, submit } from './say.ts';
+import {
+  cancel,
+  claimed,
+  complete,
+  done,
+  fail,
+  LEASE,
+  MINUTE,
+  release,
+  retry,
+  ROLE,
+  submit,
+} from './checked-requests.ts';
 
 /** How long to wait for one wake-up before the change is repeated, and the time limit of all repeats, in ms. */
 const ONE_WAIT = 500;

@@ -2,7 +2,7 @@ import { openBackend } from '../../../src/backend/open.ts';
 import { LEASE, ROLE } from '../contract/requests.ts';
 import { storeOptions } from '../support/store-options.ts';
 
-/** Asks the store in a folder one question, and prints the statuses of the answer's tasks, or the error's code. */
+/** Sends one request to the store in a folder. Prints the statuses of the tasks in the answer, or the error code. */
 const [dir, question] = process.argv.slice(2) as [string, 'list' | 'claim'];
 const backend = await openBackend(storeOptions(dir));
 try {

@@ -2,9 +2,7 @@ import { createBackend, openBackend } from '../../../src/backend/open.ts';
 import { ROLE, submit } from '../contract/requests.ts';
 import { storeOptions } from '../support/store-options.ts';
 
-/**
- * Makes the store in a folder, with the modes and the umask that are named in octal, waits for work, and submits a task.
- */
+/** Creates a store in a folder with the given modes and umask (octal), begins a watch and submits a task. */
 const [dir, id, fileMode, folderMode, umask] = process.argv.slice(2) as [string, string, string, string, string];
 process.umask(Number.parseInt(umask, 8));
 const modes = { fileMode: Number.parseInt(fileMode, 8), folderMode: Number.parseInt(folderMode, 8) };

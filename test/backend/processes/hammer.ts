@@ -4,8 +4,8 @@ import { complete, LEASE, ROLE, submit } from '../contract/requests.ts';
 import { storeOptions } from '../support/store-options.ts';
 
 /**
- * Submits some tasks, then claims and completes whatever there is until nothing is left; prints `ID ATTEMPT` after
- * each completion that was accepted. Ends without closing, as a command does.
+ * Submits some tasks, then claims and completes tasks until none is left. Prints `ID ATTEMPT` after each accepted
+ * completion. Ends without closing the store, as a command does.
  */
 const [dir, worker, count] = process.argv.slice(2) as [string, string, string];
 const backend = await openBackend(storeOptions(dir));

@@ -3,7 +3,7 @@ import { openBackend } from '../../../src/backend/open.ts';
 import { submit } from '../contract/requests.ts';
 import { storeOptions } from '../support/store-options.ts';
 
-/** Submits some tasks, each by itself, and prints each id once it is kept. Ends without closing, as a command does. */
+/** Submits tasks one by one and prints each id after its commit. Ends without closing the store, as a command does. */
 const [dir, prefix, count] = process.argv.slice(2) as [string, string, string];
 const backend = await openBackend(storeOptions(dir));
 for (let n = 0; n < Number(count); n++) {

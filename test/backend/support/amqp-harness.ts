@@ -15,17 +15,17 @@ const ROLES = ['coder', 'reviewer', 'tester', 'a', 'ab', 'a-b', 'a_b', 'A'];
 const PATIENCE = 20_000;
 
 export interface AmqpHarness extends Harness {
-  /** With the prefix of this harness. */
+  /** The URL of the broker with the prefix of this harness. */
   readonly url: string;
   readonly names: Names;
-  /** The options of a connection on a machine of its own, with a cache of its own. */
+  /** The options of a connection on a new machine, with its own cache. */
   readonly options: (more?: Partial<BrokerOptions>, url?: string) => BackendOptions;
   readonly openWith: (options: BackendOptions) => Promise<Backend>;
 }
 
 /**
- * Exchanges and queues on the broker of the run that no other test uses meanwhile. Every other connection is on another
- * machine: it has a cache of its own.
+ * Exchanges and queues on the broker of the test run, for one test. Every second connection is on a new machine with
+ * its own cache; the others share one cache.
  */
 export async function makeAmqpHarness({
   replicated = false,
@@ -52,11 +52,11 @@ export async function makeAmqpHarness({
       patience: PATIENCE,
       say: () => {},
       refOf: (path) => `file:///store/${path}`,
-      // The tests share a clock that is not the broker's.
+      // All connections share the clock of the test, which is not the broker's clock.
       machine: () => ({ name: 'one', clock: 'one' }),
       replicated,
       retention,
-      // The clock of the tests runs ahead of the broker's: no delay of the broker is ever over in time.
+      // The clock of the test is ahead of the broker's clock, so the delays of the broker end too late.
       tokenGrace: 0,
       outageGrace: 0,
       ...more,
@@ -96,7 +96,7 @@ export async function makeAmqpHarness({
   };
 }
 
-/** Also for a URL with several hosts and ports, which is none for `URL`. */
+/** Accepts also a URL with several hosts, which `URL` cannot parse. */
 export function withPrefix(url: string, prefix: string): string {
   const [address = '', query] = url.split('?', 2);
   const parameters = new URLSearchParams(query);

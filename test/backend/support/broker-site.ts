@@ -2,23 +2,23 @@ import type { Backend } from '../../../src/backend/backend.ts';
 import { openBackend, openTopology } from '../../../src/backend/open.ts';
 import type { BrokerOptions } from '../../../src/backend/options.ts';
 import { Names } from '../../../src/backend/amqp/wire/names.ts';
-import { ROLE, SECOND } from '../contract/say.ts';
+import { ROLE, SECOND } from '../contract/checked-requests.ts';
 import { withPrefix } from './amqp-harness.ts';
 import { makeFolder, removeFolder } from './scratch.ts';
 
-/** Longer than a broker is away in a test, in ms. */
+/** Longer than any outage of a broker in a test, in ms. */
 const PATIENCE = 120 * SECOND;
 
 export interface SiteOptions {
-  /** Where the broker is, where it is not asked directly. */
+  /** The URL to connect to, for example of a proxy. The default is the broker itself. */
   readonly at?: string;
-  /** The machine's folder; one of its own unless said. */
+  /** The folder of the machine. The default is a new folder. */
   readonly dir?: string;
   readonly say?: (line: string) => void;
   readonly tokenGrace?: number;
 }
 
-/** A queue of its own on a broker that is treated badly. Its clock is the real one, because the broker's is. */
+/** A queue on a broker whose outages are tested. It uses the real clock, as the broker does. */
 export class BrokerSite {
   readonly url: string;
   /** The work queue of the role. */

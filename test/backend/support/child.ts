@@ -4,10 +4,10 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { onTestFinished } from 'vitest';
 
-/** How long a child may live, in ms. One that lives longer is killed, and the test that waits for it fails. */
+/** How long a child may run, in ms. A child that runs longer is killed, and the test that waits for it fails. */
 const LIFETIME = 30_000;
 
-/** A Node.js process of its own that runs a script of the tests and prints lines. Ends with the test at the latest. */
+/** A Node.js process that runs a script of the tests and prints lines. It is killed at the end of the test. */
 export class Child {
   readonly lines: string[] = [];
   readonly #process: ChildProcessByStdio<null, Readable, Readable>;
@@ -31,25 +31,25 @@ export class Child {
     onTestFinished(() => void this.#process.kill('SIGKILL'));
   }
 
-  /** Resolves once the child has printed so many lines. @throws where it ends before */
+  /** Resolves when the child has printed this many lines. @throws if the child ends before */
   async printed(count: number): Promise<void> {
     const enough = new Promise<void>((resolve) => {
-      const look = () => this.lines.length >= count && resolve();
-      this.#listeners.add(look);
-      look();
+      const check = () => this.lines.length >= count && resolve();
+      this.#listeners.add(check);
+      check();
     });
     await Promise.race([enough, this.#ended]);
     if (this.lines.length < count) throw new Error(`the child ended too early: ${this.#errors}`);
   }
 
-  /** Kills it as a power cut would. Resolves once it is gone and all that it printed has arrived. */
+  /** Kills the child with SIGKILL. Resolves when it has ended and all its output was read. */
   async kill(): Promise<void> {
     this.#process.kill('SIGKILL');
     await this.#ended;
     if (this.#process.signalCode !== 'SIGKILL') throw new Error(`the child had ended before: ${this.#errors}`);
   }
 
-  /** What it printed, once it has ended well. @throws where it failed or had to be killed */
+  /** Resolves with the printed lines when the child has ended. @throws if the child failed or was killed */
   async output(): Promise<readonly string[]> {
     await this.#ended;
     const { exitCode, signalCode } = this.#process;

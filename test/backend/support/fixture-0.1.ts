@@ -8,7 +8,7 @@ const fixtures = join(import.meta.dirname, '../../fixtures/0.1');
 
 /** What agentq 0.1 read from the file that it wrote. */
 export interface Fixture {
-  /** When it read it, ms since 1970. */
+  /** When agentq 0.1 read the file, in ms since 1970. */
   readonly at: number;
   /** The result messages in their queues, by the id of their task. */
   readonly mail: readonly { readonly queue: string; readonly id: string }[];

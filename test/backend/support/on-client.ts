@@ -4,7 +4,7 @@ import { ReconnectingClient } from '../../../src/backend/amqp/connection/reconne
 /** How long a test waits for a broker, in ms. */
 const PATIENCE = 20_000;
 
-/** Runs the body on a client of its own, and closes that. */
+/** Runs the body on a new client, and then closes the client. */
 export async function onClient<T>(url: string, body: (client: ReconnectingClient) => Promise<T>): Promise<T> {
   const client = new ReconnectingClient(parseBrokerUrl(url), {
     patience: PATIENCE,

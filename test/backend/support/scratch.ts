@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 
-/** A folder of the test's own, removed after it. */
+/** Creates a folder that is removed after the test. */
 export function scratchFolder(): string {
   const folder = makeFolder();
   onTestFinished(() => removeFolder(folder));
   return folder;
 }
 
-/** The same for who removes it by itself. */
+/** Creates a folder that the caller must remove. */
 export function makeFolder(): string {
   return mkdtempSync(join(tmpdir(), 'agentq-test-'));
 }

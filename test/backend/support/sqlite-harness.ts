@@ -8,7 +8,7 @@ export interface SqliteHarness extends Harness {
   readonly options: BackendOptions;
 }
 
-/** A real file in a folder of its own. */
+/** A store in a real file in a new folder. */
 export async function makeSqliteHarness(): Promise<SqliteHarness> {
   let now = Date.UTC(2027, 0, 31);
   const dir = makeFolder();

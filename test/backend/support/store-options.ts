@@ -1,6 +1,6 @@
 import type { BackendOptions } from '../../../src/backend/options.ts';
 
-/** How a process of the tests opens the store in a folder. Without vitest: the children import it as well. */
+/** The options to open the store in a folder. This file does not import vitest, because child processes import it. */
 export function storeOptions(dir: string, more: Partial<BackendOptions> = {}): BackendOptions {
   return {
     dir,

@@ -7,12 +7,12 @@ import { amqpUrl } from '../../broker/shared-broker.ts';
 import { onClient } from './on-client.ts';
 
 /** What a topology is declared for. */
-export type Wish = Omit<TopologyOptions, 'names'>;
+export type TopologyRequest = Omit<TopologyOptions, 'names'>;
 
 /** Exchanges and queues on the broker of the run, empty, for one test. */
 export interface PooledTopology {
   readonly names: Names;
-  /** Empties it for the next test of this file. To be called when every connection of the test is closed. */
+  /** Empties the topology for the next test of this file. Call it after all connections of the test are closed. */
   readonly giveBack: () => Promise<void>;
 }
 
@@ -20,7 +20,7 @@ export interface PooledTopology {
 const REPLY_TOS = ['results.lead', 'team.1', 'team.10', 'results.unknown'];
 
 interface Declared {
-  readonly wish: string;
+  readonly request: string;
   readonly names: Names;
   readonly topology: Topology;
 }
@@ -28,11 +28,11 @@ interface Declared {
 const idle = new Set<Declared>();
 
 /**
- * Takes a topology that an earlier test of this file has given back, or declares one. To declare one costs the broker
- * ten times as much as to empty it: it has 23 delay levels with an exchange and a queue each.
+ * Takes a topology that an earlier test of this file has returned, or declares one. A declaration costs the broker ten
+ * times as much as emptying it: a topology has 23 delay levels, each with an exchange and a queue.
  */
-export async function takeTopology(wish: Wish): Promise<PooledTopology> {
-  const declared = [...idle].find((one) => one.wish === JSON.stringify(wish)) ?? (await declareFor(wish));
+export async function takeTopology(request: TopologyRequest): Promise<PooledTopology> {
+  const declared = [...idle].find((one) => one.request === JSON.stringify(request)) ?? (await declareFor(request));
   idle.delete(declared);
   return {
     names: declared.names,
@@ -43,22 +43,22 @@ export async function takeTopology(wish: Wish): Promise<PooledTopology> {
   };
 }
 
-/** The broker may be one that lives longer than the run: nothing is left on it. */
+/** The broker may outlive the test run, so all topologies are removed. */
 afterAll(async () => {
   for (const { topology } of idle) await onClient(amqpUrl(), (client) => remove(client, topology));
   idle.clear();
 });
 
-async function declareFor(wish: Wish): Promise<Declared> {
+async function declareFor(request: TopologyRequest): Promise<Declared> {
   const names = new Names(`t${process.pid.toString(36)}-${Math.floor(Math.random() * 1e9).toString(36)}`);
-  const topology = topologyOf({ ...wish, names });
+  const topology = topologyOf({ ...request, names });
   await onClient(amqpUrl(), (client) => declare(client, topology));
-  return { wish: JSON.stringify(wish), names, topology };
+  return { request: JSON.stringify(request), names, topology };
 }
 
 /**
- * The queues of the delay levels are purged: messages leave them by their time to live alone. The others are declared
- * again: a stream cannot be purged, and a connection that was cut gives its messages back when the broker notices.
+ * Purges the queues of the delay levels: messages leave them only by their TTL. Declares the other queues again: a
+ * stream cannot be purged, and the messages of a cut connection return to their queue only when the broker notices.
  */
 async function empty(channel: Channel, { names, topology: { queues, bindings } }: Declared): Promise<void> {
   const delays = new Set(Array.from({ length: DELAY_LEVELS }, (_, level) => names.delay(level)));

@@ -3,24 +3,24 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { scratchFolder } from './scratch.ts';
 
-/** How long a traced process may live, in ms. */
+/** How long a traced process may run, in ms. */
 const LIFETIME = 30_000;
 
 const CALLS = 'openat,pwrite64,write,fdatasync,fsync,link,linkat,rename,renameat2,mkdir,mkdirat,unlink,ftruncate';
 
-/** A system call: its name, and its arguments as strace writes them, each descriptor with its path. */
+/** A system call: its name, and its arguments as strace prints them, each descriptor with its path. */
 export interface Call {
   readonly name: string;
   readonly args: string;
 }
 
-/** Why no process can be traced here; undefined where one can. */
+/** Why no process can be traced on this machine; undefined if tracing works. */
 export const untraceable: string | undefined =
   spawnSync('strace', ['-qq', '-o', '/dev/null', 'true'], { timeout: LIFETIME }).status === 0
     ? undefined
-    : 'strace is missing here or may not trace: what reaches the disk, and in which order, cannot be seen';
+    : 'strace is missing or may not trace, so the order of writes and syncs cannot be checked';
 
-/** Runs a script of the tests to its end. @returns what its main thread asked of the system, in order */
+/** Runs a script of the tests to its end. @returns the system calls of its main thread, in order */
 export function trace(script: URL, ...args: readonly string[]): readonly Call[] {
   const record = join(scratchFolder(), 'trace');
   const ran = spawnSync(
@@ -35,7 +35,7 @@ export function trace(script: URL, ...args: readonly string[]): readonly Call[] 
     .flatMap((match) => (match ? [{ name: match[1]!, args: match[2]! }] : []));
 }
 
-/** The path of the file that the call is about, where strace knows it from a descriptor: `22</path>`. */
+/** The path of the file of the call, if strace prints it with a descriptor: `22</path>`. */
 export function pathOf({ args }: Call): string | undefined {
   return /^\d+<([^>]*)>/.exec(args)?.[1];
 }

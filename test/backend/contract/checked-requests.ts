@@ -10,14 +10,14 @@ import { LEASE, QUEUE, ROLE } from './requests.ts';
 export * from './requests.ts';
 
 /** Commits one request. */
-export async function tell(backend: Backend, request: Request): Promise<Outcome> {
+export async function commitOne(backend: Backend, request: Request): Promise<Outcome> {
   const outcomes = await backend.commit([request]);
   expect(outcomes).toHaveLength(1);
   return outcomes[0]!;
 }
 
 /** Waits until the connection has sent its messages: a read of its own inbox waits for them. */
-export async function sent(backend: Backend): Promise<void> {
+export async function untilSent(backend: Backend): Promise<void> {
   await backend.inbox(QUEUE, 1);
 }
 
@@ -25,7 +25,7 @@ export async function sent(backend: Backend): Promise<void> {
 export async function done(backend: Backend, ...requests: readonly Request[]): Promise<Task> {
   let task: Task | undefined;
   for (const request of requests) {
-    const outcome = await tell(backend, request);
+    const outcome = await commitOne(backend, request);
     expect(outcome).toMatchObject({ changed: true, task: { id: request.task_id } });
     expect(outcome.refusal).toBeUndefined();
     task = outcome.task;
@@ -35,13 +35,13 @@ export async function done(backend: Backend, ...requests: readonly Request[]): P
 
 /** Commits one request that must be refused with this code. */
 export async function refused(backend: Backend, request: Request, code: ErrorCode): Promise<Outcome> {
-  const outcome = await tell(backend, request);
+  const outcome = await commitOne(backend, request);
   expect(outcome).toMatchObject({ changed: false, refusal: { code } satisfies Partial<Refusal> });
   expect(outcome.refusal!.message).not.toBe('');
   return outcome;
 }
 
-export const ask = (more: Partial<ClaimRequest> = {}): ClaimRequest => ({
+export const claimRequest = (more: Partial<ClaimRequest> = {}): ClaimRequest => ({
   role: ROLE,
   worker: 'worker-1',
   lease: LEASE,
@@ -50,7 +50,7 @@ export const ask = (more: Partial<ClaimRequest> = {}): ClaimRequest => ({
 
 /** Claims a task. The backend must return one. */
 export async function claimed(backend: Backend, more: Partial<ClaimRequest> = {}): Promise<TaskIn<'working'>> {
-  const { task } = await backend.claim(ask(more));
+  const { task } = await backend.claim(claimRequest(more));
   expect(task).toMatchObject({ status: 'working', envelope: { to: more.role ?? ROLE } });
   return task!;
 }
@@ -60,7 +60,7 @@ export async function nothingToClaim(
   backend: Backend,
   more: Partial<ClaimRequest> = {},
 ): Promise<{ readonly next_due?: number }> {
-  const answer = await backend.claim(ask(more));
+  const answer = await backend.claim(claimRequest(more));
   expect(answer.task).toBeUndefined();
   return answer as { next_due?: number };
 }

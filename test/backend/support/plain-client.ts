@@ -2,43 +2,43 @@ import amqplib, { type ConfirmChannel, type Options } from 'amqplib';
 import { onTestFinished } from 'vitest';
 import type { AmqpHarness } from './amqp-harness.ts';
 
-/** A message as it lies in a queue. */
-export interface Lying {
+/** A message in a queue. */
+export interface QueuedMessage {
   readonly text: string;
   readonly headers: Readonly<Record<string, unknown>>;
   readonly properties: Options.Publish;
   readonly content: Buffer;
 }
 
-/** Somebody who speaks AMQP to the broker without agentq: a worker of another make, an operator, or a vandal. */
-export class BrokerHand {
+/** An AMQP client without agentq: it acts as a third-party worker, an operator or an attacker. */
+export class PlainClient {
   readonly #channel: ConfirmChannel;
 
   private constructor(channel: ConfirmChannel) {
     this.#channel = channel;
   }
 
-  static async of({ url }: Pick<AmqpHarness, 'url'>): Promise<BrokerHand> {
+  static async of({ url }: Pick<AmqpHarness, 'url'>): Promise<PlainClient> {
     const plain = new URL(url);
     plain.search = '';
     const connection = await amqplib.connect(plain.href);
     onTestFinished(() => connection.close());
-    return new BrokerHand(await connection.createConfirmChannel());
+    return new PlainClient(await connection.createConfirmChannel());
   }
 
-  /** Resolves when the broker has it. */
+  /** Resolves when the broker has confirmed the message. */
   async publish(exchange: string, key: string, body: unknown, options: Options.Publish = {}): Promise<void> {
     const content = Buffer.isBuffer(body) ? body : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
     this.#channel.publish(exchange, key, content, { persistent: true, ...options });
     await this.#channel.waitForConfirms();
   }
 
-  /** Puts it into one queue, past everybody else. */
+  /** Publishes directly to one queue. */
   put(queue: string, body: unknown, options?: Options.Publish): Promise<void> {
     return this.publish('', queue, body, options);
   }
 
-  /** How many messages lie in the queue and are in nobody's hands. */
+  /** The number of messages in the queue, without those that were delivered and not yet acknowledged. */
   async count(queue: string): Promise<number> {
     return (await this.#channel.checkQueue(queue)).messageCount;
   }
@@ -51,9 +51,9 @@ export class BrokerHand {
     await this.#channel.deleteQueue(queue);
   }
 
-  /** What lies in the queue, which stays there, in its order. */
-  async look(queue: string): Promise<readonly Lying[]> {
-    const found: Lying[] = [];
+  /** The messages in the queue, in order. They stay in the queue. */
+  async peek(queue: string): Promise<readonly QueuedMessage[]> {
+    const found: QueuedMessage[] = [];
     let last;
     for (;;) {
       const message = await this.#channel.get(queue, { noAck: false });
