@@ -16,7 +16,7 @@ export interface ForegroundRabbitMq {
 /** A private RabbitMQ that is not started: a command for somebody who starts and kills brokers. */
 export async function foregroundRabbitMq(): Promise<ForegroundRabbitMq> {
   const scripts = rabbitMqScripts();
-  const { folder, amqpPort, epmdPort, env } = await makeRabbitMqNode({});
+  const { folder, amqpPort, epmdPort, env } = await makeRabbitMqNode(scripts);
   const script = (name: string, lines: readonly string[]) => {
     const exports = Object.entries(env).map(([variable, value]) => `export ${variable}='${value}'`);
     writeFileSync(join(folder, name), [...exports, ...lines, ''].join('\n'));

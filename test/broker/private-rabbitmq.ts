@@ -28,7 +28,7 @@ export async function startRabbitMq(options: RabbitMqOptions = {}): Promise<Rabb
   const scripts = rabbitMqScripts();
   return retry(async () => {
     // Every try with ports of its own: another process may have been faster to take one.
-    const broker = new RabbitMq(scripts, await makeRabbitMqNode(options));
+    const broker = new RabbitMq(scripts, await makeRabbitMqNode(scripts, options));
     try {
       await broker.boot();
       return broker;

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './free-port.ts';
+import { makeRabbitMqHome } from './rabbitmq-home.ts';
 
 export interface RabbitMqOptions {
   /** PEM files: a second listener speaks TLS, and asks clients for no certificate. */
@@ -34,13 +35,14 @@ export interface RabbitMqNode {
 /** Two schedulers, whatever the machine has: a small node is up sooner. */
 const SERVER_ARGS = '+S 2:2 -kernel inet_dist_use_interface {127,0,0,1}';
 
-/** A new node, with files but not started. */
-export async function makeRabbitMqNode({
-  tls,
-  plugins = [],
-  config = [],
-  peer,
-}: RabbitMqOptions): Promise<RabbitMqNode> {
+/**
+ * A new node, with files but not started.
+ * @param scripts the folder of `rabbitmq-server`
+ */
+export async function makeRabbitMqNode(
+  scripts: string,
+  { tls, plugins = [], config = [], peer }: RabbitMqOptions = {},
+): Promise<RabbitMqNode> {
   const folder = mkdtempSync(join(tmpdir(), 'agentq-rabbitmq-'));
   const [amqpPort, distPort] = [await freePort(), await freePort()];
   const name = `agentq-${randomBytes(4).toString('hex')}@localhost`;
@@ -54,6 +56,7 @@ export async function makeRabbitMqNode({
     return path;
   };
   file('home/.erlang.cookie', cookie, 0o400);
+  const rabbitMqHome = makeRabbitMqHome(folder, scripts, plugins);
   const listeners = [`listeners.tcp.1 = 127.0.0.1:${amqpPort}`, ...(tls ? tlsLines(tls, tlsPort!) : [])];
   const lines = [
     ...listeners,
@@ -73,6 +76,8 @@ export async function makeRabbitMqNode({
     env: {
       PATH: process.env['PATH'] ?? '',
       LANG: 'C.UTF-8',
+      // Otherwise the node looks at /etc/localtime for each line of its log.
+      TZ: 'UTC',
       HOME: home,
       ERL_EPMD_PORT: `${epmdPort}`,
       ERL_EPMD_ADDRESS: '127.0.0.1',
@@ -87,12 +92,14 @@ export async function makeRabbitMqNode({
       RABBITMQ_LOGS: '-',
       RABBITMQ_PID_FILE: join(folder, 'pid'),
       RABBITMQ_CONFIG_FILE: file('rabbitmq.conf', `${lines.join('\n')}\n`),
-      // Empty: the machine's own would be read in their place.
-      RABBITMQ_CONF_ENV_FILE: file('rabbitmq-env.conf', ''),
+      RABBITMQ_CONF_ENV_FILE: file('rabbitmq-env.conf', rabbitMqHome ? `RABBITMQ_HOME='${rabbitMqHome}'\n` : ''),
+      // Empty: the machine's own would be read in its place.
       RABBITMQ_ADVANCED_CONFIG_FILE: file('advanced.config', '[].\n'),
       RABBITMQ_ENABLED_PLUGINS_FILE: file('enabled_plugins', `[${plugins.join(',')}].\n`),
       // The script waits beside the Erlang VM, unless that may read its input: then it becomes the VM, with our pid.
       RABBITMQ_ALLOW_INPUT: '1',
+      // By default the first scheduler of each node is bound to the same core.
+      RABBITMQ_SCHEDULER_BIND_TYPE: 'u',
       RABBITMQ_SERVER_START_ARGS: '-noinput +B i',
       RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: SERVER_ARGS,
     },
