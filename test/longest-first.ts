@@ -1,6 +1,6 @@
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** Files that take half a minute and more, and are short: Vitest starts the largest files first. */
+/** Short files that run for half a minute or more. Vitest itself starts the largest files first. */
 const LONG = [
   'backend/amqp.test.ts',
   'worker/amqp-torture.test.ts',
@@ -13,7 +13,7 @@ const LONG = [
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const isLong = ({ moduleId }: TestSpecification) => LONG.some((long) => moduleId.endsWith(`/test/${long}`));
-    // oxlint-disable-next-line unicorn/no-array-sort -- it is no array: the sequencer returns a promise of a new one
+    // oxlint-disable-next-line unicorn/no-array-sort -- this is not an array: the sequencer returns a promise
     const sorted = await super.sort(files);
     return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
   }

@@ -10,7 +10,7 @@ import { SqliteBackend } from '../../src/backend/sqlite/sqlite-backend.ts';
 import type { Event } from '../../src/core/task/event.ts';
 import type { LogEvent, LogRules } from '../../src/core/log/rules.ts';
 import { type Counted, counted, countingLogRules } from '../core/counters.ts';
-import { Machine, names, PaperLog, START } from '../hostile/support/paper-log.ts';
+import { Machine, names, MemoryLog, START } from '../hostile/support/memory-log.ts';
 import { cancel, complete, done, fail, retry, submit } from './contract/checked-requests.ts';
 import { scratchFolder } from './support/scratch.ts';
 
@@ -58,14 +58,14 @@ const failed = (id: string): Event => ({
 });
 
 /** A log in which a role has completed four tasks, one of them twice. */
-function fourCompletions(): PaperLog {
-  const log = new PaperLog();
+function fourCompletions(): MemoryLog {
+  const log = new MemoryLog();
   for (const id of ['a', 'b', 'c', 'd']) log.submit(id, ROLE);
-  log.happen(ROLE, completed('a'));
-  log.happen(ROLE, completed('a'));
-  log.happen(ROLE, failed('b'));
+  log.append(ROLE, completed('a'));
+  log.append(ROLE, completed('a'));
+  log.append(ROLE, failed('b'));
   log.note({ events: [{ v: 1, type: 'retried', task_id: 'b', at: START, by: 'lead' }], roles: [ROLE] });
-  log.happen(ROLE, {
+  log.append(ROLE, {
     v: 1,
     type: 'claimed',
     task_id: 'b',
@@ -74,7 +74,7 @@ function fourCompletions(): PaperLog {
     worker: 'w1',
     expires_at: START + 1_000,
   });
-  log.happen(ROLE, completed('b', 2));
+  log.append(ROLE, completed('b', 2));
   log.note({ events: [completed('c'), completed('d')], roles: [ROLE] });
   return log;
 }
@@ -125,17 +125,17 @@ describe('reactions on things of another kind', () => {
   test('are the same in a store and on a broker', async () => {
     const { backend, db } = await store(countingLogRules);
     await done(backend, ...['a', 'b', 'c'].map((id) => submit(id)), complete('b'), complete('c'), complete('a'));
-    const log = new PaperLog();
+    const log = new MemoryLog();
     for (const id of ['a', 'b', 'c']) log.submit(id, ROLE);
-    for (const id of ['b', 'c', 'a']) log.happen(ROLE, completed(id));
+    for (const id of ['b', 'c', 'a']) log.append(ROLE, completed(id));
     expect(thingsIn(new Machine(countingLogRules).read(log).cache.db)).toEqual(thingsIn(db));
   });
 
   test('need no permission to write about those things, and a role may not write their events itself', () => {
-    const log = new PaperLog();
+    const log = new MemoryLog();
     log.submit('a', ROLE);
     const event: Counted = { v: 2, type: 'counted', about: { kind: 'counter', id: ROLE }, at: START, id: 'x' };
-    log.happen(ROLE, completed('a'));
+    log.append(ROLE, completed('a'));
     const machine = new Machine(countingLogRules).read(log);
     expect(thingsIn(machine.cache.db)).toMatchObject({ things: [{ state: '{"ids":["a"]}' }] });
     log.forge({

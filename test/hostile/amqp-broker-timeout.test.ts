@@ -5,9 +5,9 @@ import { test } from '../amqp/fixture.ts';
 import { startProxy } from '../broker/tcp-proxy.ts';
 import { type Machine, SLOW } from '../amqp/site.ts';
 import { until } from '../worker/harness.ts';
-import { deadLine } from './support/dead-line.ts';
+import { freezingProxy } from './support/freezing-proxy.ts';
 
-/** Every verb that asks the broker, and ends by itself. */
+/** Every verb that uses the broker and ends by itself. */
 const verbs: readonly (readonly string[])[] = [
   ['status'],
   ['status', 'a'],
@@ -37,68 +37,68 @@ const verbs: readonly (readonly string[])[] = [
 
 const opened = ({ method, channel }: Frame) => channel !== 0 && method !== 'channel.open';
 
-/** Where the way to the broker ends. */
+/** Faults of the connection to the broker. */
 const faults: Readonly<Record<string, (url: string) => Promise<string>>> = {
-  'nobody listens': async (url) => {
+  'no process listens': async (url) => {
     const nowhere = new URL(url);
     nowhere.port = `${await freePort()}`;
     return nowhere.href;
   },
-  'it accepts and says nothing': async (url) => (await deadLine(url)).url,
-  'it is silent from the handshake on': async (url) =>
-    (await deadLine(url, ({ method }) => method === 'channel.open')).url,
-  'it is silent once a channel is open': async (url) => (await deadLine(url, opened)).url,
+  'the broker accepts the connection and sends nothing': async (url) => (await freezingProxy(url)).url,
+  'the broker sends nothing after the handshake': async (url) =>
+    (await freezingProxy(url, ({ method }) => method === 'channel.open')).url,
+  'the broker sends nothing after a channel is open': async (url) => (await freezingProxy(url, opened)).url,
 };
 
-/** Ends a command that waits for ever: the tests do not. */
-async function ending(machine: Machine, ...args: readonly string[]) {
+/** Runs a command and kills it after 30 s if it has not ended. */
+async function bounded(machine: Machine, ...args: readonly string[]) {
   const program = machine.start(...args);
   const timer = setTimeout(() => program.signal('SIGKILL'), 30_000);
   return program.ended.finally(() => clearTimeout(timer));
 }
 
-describe('--broker-timeout holds where', { timeout: SLOW }, () => {
+describe('--broker-timeout ends a command if', { timeout: SLOW }, () => {
   test.for(Object.entries(faults))('%s', async ([, faultOf], { cast: { lead } }) => {
     lead.site.write('lead/rows.jsonl', '{"to":"r","instructions":"x"}\n');
     const left = [...verbs];
-    const lane = async () => {
+    const runNext = async () => {
       for (let verb = left.shift(); verb; verb = left.shift()) {
         const machine = lead.with({ AGENTQ_URL: await faultOf(lead.site.url) });
-        const { code, stdout, stderr } = await ending(machine, ...verb, '--broker-timeout', '700ms');
+        const { code, stdout, stderr } = await bounded(machine, ...verb, '--broker-timeout', '700ms');
         expect({ verb, code, stdout, stderr }).toMatchObject({ verb, code: 25, stdout: '' });
         expect(stderr.trimEnd().split('\n').at(-1)).toMatch(/^agentq: the broker at \S+ cannot be reached: /);
       }
     };
-    await Promise.all([lane(), lane(), lane()]);
+    await Promise.all([runNext(), runNext(), runNext()]);
   });
 });
 
 describe('wait --timeout', { timeout: SLOW }, () => {
-  test.for(Object.entries(faults))('holds where %s', async ([, faultOf], { cast: { lead } }) => {
+  test.for(Object.entries(faults))('ends the wait if %s', async ([, faultOf], { cast: { lead } }) => {
     await lead.submit('a');
     const machine = lead.with({ AGENTQ_URL: await faultOf(lead.site.url) });
-    expect(await ending(machine, 'wait', 'a', '--timeout', '500ms', '--broker-timeout', '10m')).toMatchObject({
+    expect(await bounded(machine, 'wait', 'a', '--timeout', '500ms', '--broker-timeout', '10m')).toMatchObject({
       code: 25,
       stderr: expect.stringContaining('the queue has not answered in time'),
     });
   });
 
-  test('that is over before the task is, is no fault of the broker', async ({ cast: { lead } }) => {
+  test('that ends before the task is no fault of the broker', async ({ cast: { lead } }) => {
     await lead.submit('a');
-    // A question has a second to be answered, which a loaded machine may miss now and then.
-    await until('a wait that is answered', async () => (await lead.code('wait', 'a', '--timeout', '1ms')) === 8);
+    // A query has one second to be answered. A loaded machine may sometimes need longer.
+    await until('a wait with an answer', async () => (await lead.code('wait', 'a', '--timeout', '1ms')) === 8);
   });
 });
 
 test(
-  'what takes longer than --broker-timeout is waited for as long as the broker answers',
+  'a command may take longer than --broker-timeout as long as the broker answers',
   { timeout: SLOW },
   async ({ cast: { site, lead } }) => {
     const rows = Array.from({ length: 2_000 }, (_, n) => ({ to: 'r', task_id: `t${n}`, instructions: noise(n) }));
     site.write('lead/rows.jsonl', rows.map((row) => JSON.stringify(row)).join('\n'));
     await lead.ok('submit', '--batch', 'rows.jsonl');
     for (let n = 0; n < 40; n++) await lead.submit(`s${n}`, '--instructions', noise(n).repeat(30));
-    const url = await narrowLine(site.url);
+    const url = await slowProxy(site.url);
     const fresh = await site.machine('fresh');
     const { tasks } = await fresh.with({ AGENTQ_URL: url }).json('list', '--limit', '5000', '--broker-timeout', '1s');
     expect(tasks).toHaveLength(2_040);
@@ -106,21 +106,21 @@ test(
 );
 
 test(
-  'a worker says once that the broker is frozen, and once that it answers',
+  'a worker reports once that the broker does not answer, and once that it answers again',
   { timeout: SLOW },
   async ({ cast: { site, lead, one } }) => {
-    const line = await deadLine(site.url, () => false);
+    const frozen = await freezingProxy(site.url, () => false);
     await lead.submit('a');
     const worker = one
-      .with({ AGENTQ_URL: line.url })
+      .with({ AGENTQ_URL: frozen.url })
       .work('touch "$OUT/runs"; until_there go', '--broker-timeout', '2s');
     await until('the child to run', () => site.has('runs'));
-    line.proxy.freeze();
+    frozen.proxy.freeze();
     await lead.submit('b');
     await worker.said('does not answer');
     site.write('go');
     await until('the result to be kept', () => one.files('outbox').length === 1);
-    line.proxy.thaw();
+    frozen.proxy.thaw();
     expect(await lead.wait('a', 'b')).toBe(0);
     worker.signal('SIGTERM');
     await worker.finished();
@@ -129,8 +129,8 @@ test(
   },
 );
 
-/** A way to the broker that stands still for a moment after every few bytes from there. */
-async function narrowLine(broker: string): Promise<string> {
+/** @returns the URL of a proxy that pauses after each large chunk from the broker */
+async function slowProxy(broker: string): Promise<string> {
   const url = new URL(broker);
   const proxy = await startProxy(Number(url.port));
   onTestFinished(() => proxy.close());
@@ -144,6 +144,6 @@ async function narrowLine(broker: string): Promise<string> {
   return url.href;
 }
 
-/** Text that does not compress to nothing. */
+/** Text that compresses badly. */
 const noise = (n: number) =>
   Array.from({ length: 40 }, (_, i) => ((n + 1) * (i + 7) * 2_654_435_761).toString(36)).join(' ');

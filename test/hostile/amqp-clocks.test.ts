@@ -7,11 +7,11 @@ import { until, type Worker } from '../worker/harness.ts';
 const HOUR = 3_600_000;
 const PRELOAD = fileURLToPath(new URL('processes/skewed-clock.cjs', import.meta.url));
 
-/** The same machine with another clock, kernel and name. */
+/** The same machine with another clock, boot id and name. */
 const skewed = (machine: Machine, name: string, skew: number) =>
   machine.with({ NODE_OPTIONS: `--require ${PRELOAD}`, CLOCK_SKEW: String(skew), HOST_NAME: name });
 
-/** Machines whose clocks are ahead, behind and right. */
+/** Machines whose clocks are right, ahead and behind. */
 const test = amqpTest.extend('clocks', async ({ cast: { lead, one, two } }) => ({
   right: skewed(lead, 'right', 0),
   fast: skewed(one, 'fast', 2 * HOUR),
@@ -31,7 +31,7 @@ describe('a lease', () => {
     expect(await typesOf(right, 't')).toEqual(['submitted', 'claimed', 'completed']);
   });
 
-  test('of a machine whose clock is behind is not ended by the others', { timeout: SLOW }, async ({ clocks }) => {
+  test('of a machine whose clock is behind is not ended by other machines', { timeout: SLOW }, async ({ clocks }) => {
     const { right, fast, slow } = clocks;
     await right.submit('t');
     await slow.claim('--lease', '1h');
@@ -49,7 +49,7 @@ describe('a lease', () => {
     { timeout: SLOW },
     async ({ clocks, cast: { site } }) => {
       const { right, fast, slow } = clocks;
-      for (const [dead, heir] of [
+      for (const [dead, next] of [
         [right, fast],
         [slow, right],
       ] as const) {
@@ -59,27 +59,27 @@ describe('a lease', () => {
         await until(`${id} to begin`, () => site.has(id) || undefined);
         worker.signal('SIGKILL');
         await worker.ended;
-        expect(await heir.claim()).toMatchObject({ task_id: id, attempt: 2 });
-        await heir.ok('complete', id, '--from', 'r', '--attempt', '2', '--summary', 'done');
+        expect(await next.claim()).toMatchObject({ task_id: id, attempt: 2 });
+        await next.ok('complete', id, '--from', 'r', '--attempt', '2', '--summary', 'done');
       }
     },
   );
 });
 
 test(
-  'workers with different clocks do each task once, and warn once',
+  'workers with different clocks do each task once, and each warns once',
   { timeout: SLOW },
   async ({ clocks: { right, fast, slow }, cast: { site } }) => {
     const ids = ['a', 'b', 'c'];
     for (const id of ids) await right.submit(id);
     const script = 'echo $AGENTQ_TASK_ID >> $OUT/begun; until_there go; echo done';
     const workers: Worker[] = [];
-    // Each has a free place, and so looks for more work all the time.
+    // Each worker has a free slot, so it claims again and again.
     for (const [n, machine] of [slow, right, fast].entries()) {
       workers.push(machine.work(script, '--lease', '3s', '--concurrency', '2', '--until-empty'));
       await site.lines('begun', n + 1);
     }
-    // Each lease would have ended several times by another clock.
+    // By the clock of another machine each lease would have ended several times.
     for (const id of ids) {
       await until(`${id} to be renewed`, async () => {
         const renewed = (await typesOf(right, id)).filter((type) => type === 'renewed');

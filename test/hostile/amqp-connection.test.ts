@@ -6,7 +6,7 @@ import { FrameSplitter } from '../broker/amqp-frames.ts';
 import { amqpUrl } from '../broker/shared-broker.ts';
 import { startProxy } from '../broker/tcp-proxy.ts';
 
-test('twenty first uses of a connection at once open one channel with confirms', async () => {
+test('twenty publishes at once on a new connection open one channel with confirms', async () => {
   const harness = await makeAmqpHarness({ roles: ['r'] });
   const proxy = await startProxy(Number(new URL(amqpUrl()).port));
   onTestFinished(async () => {

@@ -24,14 +24,14 @@ async function setUp() {
   onTestFinished(() => harness.close());
   const client = await PlainClient.of(harness);
   const { names, clock } = harness;
-  /** As a worker of ROLE may: a task that it says to have found in its queue. */
-  const make = (id: string) => {
+  /** Writes an entry that a worker of ROLE may write: a task that it reports to have found in its queue. */
+  const reportFound = (id: string) => {
     const at = clock.now();
     const event = { v: 1, type: 'submitted', task_id: id, at, envelope: envelope(id) };
     const body = { v: 1, at, roles: [ROLE], events: [event] };
-    return client.publish(names.exchange, `agentq.event.found.${ROLE}`, body, { messageId: `made-${id}` });
+    return client.publish(names.exchange, `agentq.event.found.${ROLE}`, body, { messageId: `found-${id}` });
   };
-  return { harness, clock, make };
+  return { harness, clock, reportFound };
 }
 
 function inCache<T>({ dir }: BackendOptions, sql: string): T[] {
@@ -44,10 +44,10 @@ function inCache<T>({ dir }: BackendOptions, sql: string): T[] {
   }
 }
 
-test('an id that a worker took for its role goes to the task that a coordinator submits to another role', async () => {
-  const { harness, make } = await setUp();
+test('a coordinator can submit to another role under an id that a worker reported for its role', async () => {
+  const { harness, reportFound } = await setUp();
   const [lead, other] = [await harness.openWith(harness.options()), await harness.openWith(harness.options())];
-  for (const id of ['x', 'y', 'z']) await make(id);
+  for (const id of ['x', 'y', 'z']) await reportFound(id);
   expect(await other.task('x')).toMatchObject({ envelope: { to: ROLE } });
   await done(lead, submit('x', { to: OTHER }));
   const batch = await lead.commit([submit('y', { to: OTHER }), submit('new', { to: OTHER })]);
@@ -62,16 +62,16 @@ test('an id that a worker took for its role goes to the task that a coordinator 
   expect(await lead.audit(false)).toEqual([]);
 });
 
-test('a coordinator says again what the log has shown, and leaves to its role what only the role has told of', async () => {
-  const { harness, clock, make } = await setUp();
+test('a coordinator repeats the tasks of coordinators under its key, and tasks that only a worker reported under the key of the role', async () => {
+  const { harness, clock, reportFound } = await setUp();
   const options = harness.options();
   const lead = await harness.openWith(options);
   await done(lead, submit('real', { to: OTHER }));
-  await make('made-up');
+  await reportFound('reported');
   clock.advance(11 * 24 * 60 * MINUTE);
   await lead.inbox(QUEUE, 1);
-  const told = (table: string) =>
+  const idsOf = (table: string) =>
     inCache<{ id: string }>(options, `SELECT id FROM tasks JOIN ${table} ON task = n ORDER BY id`).map(({ id }) => id);
-  expect(told('vouched')).toEqual(['real']);
-  expect(told('carried')).toEqual(['made-up', 'real']);
+  expect(idsOf('vouched')).toEqual(['real']);
+  expect(idsOf('carried')).toEqual(['real', 'reported']);
 });

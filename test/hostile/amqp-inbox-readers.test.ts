@@ -6,7 +6,7 @@ import { until } from '../worker/harness.ts';
 import { idsIn, killReader, LONG_SUMMARY } from './support/inbox-reader.ts';
 import { runOnFullDisk, runUnread } from './support/program.ts';
 
-/** @returns the ids of so many tasks whose messages wait */
+/** Completes this many tasks, so that their messages wait. @returns their ids */
 async function completed(lead: Machine, count: number, summary = 'done'): Promise<readonly string[]> {
   const ids = Array.from({ length: count }, (_, n) => `t${n}`);
   lead.site.write('lead/rows.jsonl', ids.map((task_id) => JSON.stringify({ task_id, instructions: 'x' })).join('\n'));
@@ -15,10 +15,13 @@ async function completed(lead: Machine, count: number, summary = 'done'): Promis
   return ids;
 }
 
-const around = (lead: Machine) => ({ cwd: lead.folder, env: { PATH: process.env['PATH'], AGENTQ_URL: lead.site.url } });
+const optionsOf = (lead: Machine) => ({
+  cwd: lead.folder,
+  env: { PATH: process.env['PATH'], AGENTQ_URL: lead.site.url },
+});
 
 describe('the inbox of a broker', { timeout: SLOW }, () => {
-  test('shows four at once every message once in all', async ({ cast: { lead, one } }) => {
+  test('shows each message to exactly one of four readers', async ({ cast: { lead, one } }) => {
     const ids = await completed(lead, 12);
     const shown: string[] = [];
     while (shown.length < ids.length) {
@@ -32,18 +35,18 @@ describe('the inbox of a broker', { timeout: SLOW }, () => {
     expect(await lead.code('inbox')).toBe(9);
   });
 
-  test('shows again what a reader that went away, or whose disk was full, was shown', async ({ cast: { lead } }) => {
+  test('shows messages again after a reader closed its output or its disk was full', async ({ cast: { lead } }) => {
     const ids = await completed(lead, 3);
-    expect((await runUnread(around(lead), 'inbox')).code).toBe(0);
+    expect((await runUnread(optionsOf(lead), 'inbox')).code).toBe(0);
     expect(idsIn([await lead.ok('inbox', '--json', '--keep')]).toSorted()).toEqual(ids);
-    if (existsSync('/dev/full')) expect((await runOnFullDisk(around(lead), 'inbox')).code).toBe(22);
+    if (existsSync('/dev/full')) expect((await runOnFullDisk(optionsOf(lead), 'inbox')).code).toBe(22);
     expect(idsIn([await lead.ok('inbox', '--json')]).toSorted()).toEqual(ids);
     expect(await lead.code('inbox')).toBe(9);
   });
 
-  test('shows again what a killed reader was shown', async ({ cast: { lead, one } }) => {
+  test('shows messages again after their reader was killed', async ({ cast: { lead, one } }) => {
     const ids = await completed(lead, 12, LONG_SUMMARY);
-    await killReader(around(lead));
+    await killReader(optionsOf(lead));
     const shown: string[] = [];
     await until('all messages to be shown again', async () => {
       const { stdout } = await one.run('inbox', '--json');

@@ -5,7 +5,7 @@ import { type Site, SLOW } from '../amqp/site.ts';
 
 const MISSING = { exit: 27, code: 'topology' };
 
-/** Changes something on the broker as its operator can. */
+/** Changes something on the broker, as its operator can. */
 async function onBroker(site: Site, change: (channel: Channel) => Promise<unknown>): Promise<void> {
   const plain = new URL(site.url);
   plain.search = '';
@@ -19,8 +19,8 @@ const unbind = (site: Site, key: string) =>
 
 const submit = ['submit', '--to', 'r', '--instructions', 'x', '--broker-timeout', '8s'];
 
-describe('what somebody has removed from the broker', { timeout: SLOW }, () => {
-  test('the binding of the events is named, whatever is asked', async ({ cast: { site, lead } }) => {
+describe('after an operator removed a part of the topology', { timeout: SLOW }, () => {
+  test('every command names the missing binding of the events', async ({ cast: { site, lead } }) => {
     await lead.submit('a');
     await unbind(site, 'agentq.event.#');
     for (const command of [['status'], ['cancel', 'a'], ['wait', 'a'], ['claim', '--as', 'r']]) {
@@ -34,10 +34,10 @@ describe('what somebody has removed from the broker', { timeout: SLOW }, () => {
 
   for (const [what, more] of [
     ['a fresh id', []],
-    ['an id of its own', ['--id', 'a']],
+    ['a given id', ['--id', 'a']],
     ['a delay', ['--delay', '1h']],
   ] as const) {
-    test(`the binding of a role is named to a submit with ${what}`, async ({ cast: { site, lead } }) => {
+    test(`a submit with ${what} names the missing binding of the role`, async ({ cast: { site, lead } }) => {
       await unbind(site, 'agentq.work.r.*');
       await unbind(site, `agentq.delay.${'*.'.repeat(23)}r.*`);
       const refused = await lead.refused(...submit, ...more);
@@ -48,7 +48,7 @@ describe('what somebody has removed from the broker', { timeout: SLOW }, () => {
     });
   }
 
-  test('a submit that reached its work queue alone keeps its context', async ({ cast: { site, lead } }) => {
+  test('a submit that reached only the work queue keeps its context', async ({ cast: { site, lead } }) => {
     await unbind(site, 'agentq.work.r.*');
     site.write('lead/context.md', 'the context');
     expect(await lead.refused(...submit, '--id', 'a', '--file', 'context.md')).toMatchObject(MISSING);
@@ -56,7 +56,7 @@ describe('what somebody has removed from the broker', { timeout: SLOW }, () => {
     expect(await lead.ok('result', 'a')).toContain('the context');
   });
 
-  test('a role whose queue was deleted is as one that nobody declared', async ({ cast: { site, lead } }) => {
+  test('a role whose queue was deleted has the same error as an undeclared role', async ({ cast: { site, lead } }) => {
     await onBroker(site, (channel) => channel.deleteQueue(site.names.work('r')));
     site.write('lead/rows.jsonl', '{"to":"r","instructions":"x"}\n');
     for (const more of [[], ['--id', 'a'], ['--delay', '1h']]) {
@@ -73,7 +73,7 @@ describe('what somebody has removed from the broker', { timeout: SLOW }, () => {
     expect((await lead.json('list')).tasks).toEqual([]);
   });
 
-  test('a worker says once that its queue is gone, and goes on when it is declared again', async ({
+  test('a worker reports once that its queue is gone, and continues when it is declared again', async ({
     cast: { site, lead, one },
   }) => {
     await lead.submit('a');

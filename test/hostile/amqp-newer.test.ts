@@ -19,11 +19,11 @@ async function setUp() {
   onTestFinished(() => harness.close());
   const client = await PlainClient.of(harness);
   const newer = (key: string) =>
-    client.publish(harness.names.exchange, key, envelope('poison'), { headers: { 'agentq-version': FORMAT + 1 } });
+    client.publish(harness.names.exchange, key, envelope('newer'), { headers: { 'agentq-version': FORMAT + 1 } });
   return { harness, newer, open: () => harness.openWith(harness.options()) };
 }
 
-/** The offset that stops a machine. */
+/** The offset of the entry that stops a machine. */
 async function stopOf(backend: Backend): Promise<number> {
   const error: unknown = await backend.list({ limit: 1 }).then(
     () => undefined,
@@ -33,7 +33,7 @@ async function stopOf(backend: Backend): Promise<number> {
   return (error as { offset: number }).offset;
 }
 
-test('a newer version under the key of a role stops nobody, and doctor is told who sent it', async () => {
+test('an entry of a newer version under the key of a role stops no reader, and its sender can be listed', async () => {
   const { newer, open } = await setUp();
   const [knowing, fresh] = [await open(), await open()];
   await done(knowing, submit('a'));
@@ -49,7 +49,7 @@ test('a newer version under the key of a role stops nobody, and doctor is told w
   await done(fresh, complete('a', 1));
 });
 
-test('an entry that stops all readers is passed over by all of them once a coordinator says so', async () => {
+test('an entry that stops all readers is skipped by all of them after a coordinator skips it', async () => {
   const { newer, open } = await setUp();
   const [knowing, late] = [await open(), await open()];
   await done(knowing, submit('a'));
@@ -72,7 +72,7 @@ test('an entry that stops all readers is passed over by all of them once a coord
   await expect(fresh.skip!(offset)).rejects.toMatchObject({ code: 'usage' });
 });
 
-test('each of several entries that stop all readers has to be named', async () => {
+test('each of several entries that stop all readers must be skipped by its offset', async () => {
   const { newer, open } = await setUp();
   const backend = await open();
   for (const key of ['agentq.event.submitted.x', 'agentq.event.cancelled.x']) await newer(key);

@@ -6,14 +6,14 @@ import { freePort } from '../broker/free-port.ts';
 import { ownTest, test } from '../amqp/fixture.ts';
 import { type Machine, Site, SLOW } from '../amqp/site.ts';
 
-/** The URL of the site with something else in it. */
+/** The URL of the site with a change. */
 function changed(site: Site, change: (url: URL) => void): { readonly AGENTQ_URL: string } {
   const url = new URL(site.url);
   change(url);
   return { AGENTQ_URL: url.href };
 }
 
-/** Puts a completion into the outbox, as a worker does whose broker is away. An older one names no queue. */
+/** Puts a completion into the outbox, as a worker does in an outage. Entries of older versions name no queue. */
 function keepCompletion(machine: Machine, id: string, more: object = {}): string {
   const name = `${String(Date.now()).padStart(15, '0')}-${id}-complete.json`;
   const command = { type: 'complete', by: 'r', attempt: 1, summary: 'finished', artifacts: [] };
@@ -24,7 +24,7 @@ function keepCompletion(machine: Machine, id: string, more: object = {}): string
 
 const outbox = (machine: Machine, name: string) => machine.path('.agentq', 'outbox', name);
 
-/** Submits while the broker is away: as if its host had moved to where nothing listens. */
+/** Submits during an outage: the URL has a port on which no process listens. */
 async function submitOffline(site: Site, machine: Machine, id: string, to = 'r'): Promise<void> {
   const port = `${await freePort()}`;
   await machine
@@ -34,21 +34,21 @@ async function submitOffline(site: Site, machine: Machine, id: string, to = 'r')
 
 const waitLines = (stderr: string) => stderr.split('\n').filter((line) => line.includes('in the outbox'));
 
-/** What doctor says of the outbox. */
+/** The findings of doctor about the outbox. */
 async function outboxAdvice(machine: Machine): Promise<readonly string[]> {
   const { findings } = await machine.json<Output<'doctor'>>('doctor');
   return findings.filter(({ subject }) => subject.startsWith('outbox/')).map(({ problem }) => problem);
 }
 
-/** What may be wrong with a URL, the exit code, and how to make it so. */
+/** Possible faults of a URL: description, exit code, and the change that causes it. */
 const unusable: readonly (readonly [string, number, (url: URL) => void])[] = [
   ['a wrong password', 26, (url: URL) => void (url.password = 'wrong')],
   ['a virtual host that does not exist', 26, (url: URL) => void (url.pathname = '/nowhere')],
-  ['a prefix that nobody declared', 27, (url: URL) => url.searchParams.set('prefix', 'undeclared')],
+  ['a prefix that was not declared', 27, (url: URL) => url.searchParams.set('prefix', 'undeclared')],
 ];
 
 describe('the outbox', { timeout: SLOW }, () => {
-  test.for(unusable)('%s leaves it as it is', async ([, exit, change], { cast: { site, lead, one } }) => {
+  test.for(unusable)('%s leaves it unchanged', async ([, exit, change], { cast: { site, lead, one } }) => {
     await lead.submit('a');
     await lead.submit('b');
     await one.ok('claim', '--as', 'r');
@@ -63,32 +63,35 @@ describe('the outbox', { timeout: SLOW }, () => {
     expect(await lead.task('b')).toMatchObject({ status: 'completed' });
   });
 
-  ownTest('an entry whose role has no queue waits, and those behind it are told', async ({ cast: { site, lead } }) => {
-    await lead.submit('a');
-    await lead.ok('claim', '--as', 'r');
-    await submitOffline(site, lead, 'p', 'nobody');
-    await submitOffline(site, lead, 'q', 'nobody');
-    keepCompletion(lead, 'a');
-    const { code, stderr } = await lead.run('status');
-    expect(code).toBe(0);
-    expect(stderr).toContain('a was completed during the outage; the queue has recorded it');
-    expect(waitLines(stderr)).toEqual([expect.stringMatching(/ p and 1 more wait in the outbox: .*nobody/)]);
-    expect(lead.files('outbox')).toHaveLength(2);
-    const advice = expect.stringMatching(/^waits .*: .*nobody/);
-    expect(await outboxAdvice(lead)).toEqual([advice, advice]);
-    const worker = lead.work('true');
-    await lead.submit('c');
-    await lead.submit('d');
-    expect(await lead.wait('c', 'd')).toBe(0);
-    worker.signal('SIGTERM');
-    await worker.finished();
-    expect(waitLines(worker.stderr)).toHaveLength(1);
-    await lead.ok('init', '--workers', 'nobody');
-    expect(await lead.run('status')).toMatchObject({ code: 0, stderr: expect.stringContaining('q was submitted') });
-    expect(lead.files('outbox')).toEqual([]);
-  });
+  ownTest(
+    'an entry whose role has no queue waits, and the later entries are sent',
+    async ({ cast: { site, lead } }) => {
+      await lead.submit('a');
+      await lead.ok('claim', '--as', 'r');
+      await submitOffline(site, lead, 'p', 'no-such-role');
+      await submitOffline(site, lead, 'q', 'no-such-role');
+      keepCompletion(lead, 'a');
+      const { code, stderr } = await lead.run('status');
+      expect(code).toBe(0);
+      expect(stderr).toContain('a was completed during the outage; the queue has recorded it');
+      expect(waitLines(stderr)).toEqual([expect.stringMatching(/ p and 1 more wait in the outbox: .*no-such-role/)]);
+      expect(lead.files('outbox')).toHaveLength(2);
+      const advice = expect.stringMatching(/^waits .*: .*no-such-role/);
+      expect(await outboxAdvice(lead)).toEqual([advice, advice]);
+      const worker = lead.work('true');
+      await lead.submit('c');
+      await lead.submit('d');
+      expect(await lead.wait('c', 'd')).toBe(0);
+      worker.signal('SIGTERM');
+      await worker.finished();
+      expect(waitLines(worker.stderr)).toHaveLength(1);
+      await lead.ok('init', '--workers', 'no-such-role');
+      expect(await lead.run('status')).toMatchObject({ code: 0, stderr: expect.stringContaining('q was submitted') });
+      expect(lead.files('outbox')).toEqual([]);
+    },
+  );
 
-  test('an entry for another queue waits for that one', async ({ cast: { site, lead } }) => {
+  test('an entry for another queue waits until that queue is used', async ({ cast: { site, lead } }) => {
     const other = new Site(amqpUrl());
     onTestFinished(() => other.close());
     await other.machine('lead');
@@ -109,7 +112,7 @@ describe('the outbox', { timeout: SLOW }, () => {
     expect(await lead.json('status', 'a')).toMatchObject({ status: 'queued' });
   });
 
-  test('what the queue refused says why, and can be told again', async ({ cast: { site, lead } }) => {
+  test('a refused entry contains the reason and can be sent again', async ({ cast: { site, lead } }) => {
     await lead.submit('a');
     await lead.ok('cancel', 'a');
     const name = keepCompletion(lead, 'a');

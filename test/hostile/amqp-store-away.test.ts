@@ -6,14 +6,16 @@ import { ROLES, SLOW } from '../amqp/site.ts';
 const idIn = (path: string) => (JSON.parse(readFileSync(path, 'utf8')) as { id: string }).id;
 
 describe('a second machine', { timeout: SLOW }, () => {
-  test('takes the store that lies in its place', async ({ site }) => {
+  test('uses the store that exists at its place', async ({ site }) => {
     const lead = await site.machine('lead');
     const one = await site.machine('one');
     const ids = [lead.path('.agentq/store.json'), one.path('.agentq/store.json'), `${site.store}/.agentq-store`];
     expect(new Set(ids.map(idIn)).size).toBe(1);
   });
 
-  test('whose disk was not mounted when it was set up fails no task, and is told by doctor', async ({ site }) => {
+  test('that was set up while its disk was not mounted returns tasks, and doctor reports the wrong store', async ({
+    site,
+  }) => {
     const lead = await site.machine('lead');
     for (const id of ['a', 'b']) {
       writeFileSync(lead.path('context.md'), `context of ${id}`);

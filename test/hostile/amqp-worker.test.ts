@@ -6,7 +6,7 @@ import { hasProc, isAlive, until } from '../worker/harness.ts';
 import { runUnread } from './support/program.ts';
 
 describe('with a broker', { timeout: SLOW }, () => {
-  test('a claim that nobody heard of gives its task back', async ({ cast: { site, lead, one } }) => {
+  test('a claim whose output cannot be written returns its task', async ({ cast: { site, lead, one } }) => {
     await lead.submit('t');
     const env = { AGENTQ_URL: site.url };
     const { code, stderr } = await runUnread({ cwd: one.folder, env }, 'claim', '--as', 'r', '--wait', '20s', '--json');
@@ -15,7 +15,9 @@ describe('with a broker', { timeout: SLOW }, () => {
     expect((await one.claim()).attempt).toBe(2);
   });
 
-  test('an odd child fails its attempt, and its worker goes on', async ({ cast: { lead, one } }) => {
+  test('a child that removes its scratch folder fails its attempt, and its worker continues', async ({
+    cast: { lead, one },
+  }) => {
     await lead.submit('v1.5', '--max-attempts', '1');
     await lead.submit('next');
     const worker = one.work('[ $AGENTQ_TASK_ID = next ] || rm -r "$(dirname "$AGENTQ_RESULT_FILE")"; echo done');
@@ -25,9 +27,11 @@ describe('with a broker', { timeout: SLOW }, () => {
     expect(worker.stderr).not.toContain('internal error');
   });
 
-  test('a task that was handed back three times and more goes behind the others', async ({ cast: { lead, one } }) => {
+  test('a task that was released more than three times waits, and other tasks come first', async ({
+    cast: { lead, one },
+  }) => {
     await lead.submit('first');
-    // It then waits 10 s: enough for the commands in between, also on a loaded machine.
+    // After the fourth release the task waits 10 s: enough for the commands in between, also on a loaded machine.
     for (const attempt of [1, 2, 3, 4]) {
       expect(await one.claim()).toMatchObject({ task_id: 'first', attempt });
       if (attempt === 4) await lead.submit('next');
@@ -40,7 +44,7 @@ describe('with a broker', { timeout: SLOW }, () => {
 
   const daemons = hasProc && spawnSync('setsid', ['--fork', 'true']).status === 0;
 
-  test.skipIf(!daemons)('no daemon of a cancelled child is left', async ({ cast: { site, lead, one } }) => {
+  test.skipIf(!daemons)('all daemons of a cancelled child are stopped', async ({ cast: { site, lead, one } }) => {
     await lead.submit('t');
     const worker = one.work(
       `setsid --fork /bin/sh -c 'trap "" TERM; echo $$ >> "$OUT/pids"; while :; do sleep 0.1; done'; until_there never`,
@@ -49,7 +53,7 @@ describe('with a broker', { timeout: SLOW }, () => {
     );
     const [pid] = (await site.lines('pids')).map(Number);
     await lead.ok('cancel', 't');
-    await until('the worker to say that it has stopped', async () => (await lead.task('t')).stopped_at);
+    await until('the worker to report that it has stopped', async () => (await lead.task('t')).stopped_at);
     expect(isAlive(pid!)).toBe(false);
     await worker.reported('cancelled');
   });

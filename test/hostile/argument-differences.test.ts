@@ -5,13 +5,13 @@ import type { Arguments } from '../../src/backend/amqp/topology/topology.ts';
 const DAY = 86_400_000;
 const UNITS: Readonly<Record<string, number>> = { D: DAY, h: 3_600_000, m: 60_000, s: 1_000 };
 
-/** RabbitMQ's sentence for an argument that differs. */
+/** The message of RabbitMQ for an argument that differs. */
 const differs = (name: string, got: unknown, has: unknown) =>
   `arg '${name}' for queue 'agentq.log' in vhost '/': received ${value(got)} but current is ${value(has)}`;
 const value = (one: unknown) =>
   one === undefined ? 'none' : `the value '${one as string}' of type '${typeof one === 'number' ? 'long' : 'longstr'}'`;
 
-/** Answers as RabbitMQ does since 4.3.6, which compares ages in milliseconds (rabbitmq-server, pull request 17259). */
+/** Answers like RabbitMQ 4.3.6 or later, which compares ages in milliseconds (rabbitmq-server, pull request 17259). */
 function newRabbit(has: Arguments, asked: Arguments[]) {
   const compared = (args: Arguments, name: string) => (name === 'x-max-age' ? age(args[name]) : args[name]);
   return async (args: Arguments): Promise<string | undefined> => {
@@ -29,7 +29,7 @@ function age(text: string | number | undefined): number | undefined {
   return count === undefined ? undefined : Number(count) * UNITS[unit!]!;
 }
 
-test('a broker that compares ages in milliseconds names each difference once, and the next ones too', async () => {
+test('each difference is reported once if the broker compares ages in milliseconds', async () => {
   const has = { 'x-queue-type': 'stream', 'x-max-age': '7D', 'x-max-length-bytes': 5 };
   const wanted = { 'x-queue-type': 'stream', 'x-max-age': '30D', 'x-max-length-bytes': 9 };
   const asked: Arguments[] = [];
@@ -40,7 +40,7 @@ test('a broker that compares ages in milliseconds names each difference once, an
   expect(asked).toHaveLength(3);
 });
 
-test('a broker that does not take its own value names the argument once', async () => {
+test('a difference is reported once if the broker does not accept its own value', async () => {
   const stubborn = async () => differs('x-max-age', '30D', '7D');
   expect(await argumentDifferences({ 'x-max-age': '30D' }, stubborn)).toEqual([differs('x-max-age', '30D', '7D')]);
 });

@@ -5,7 +5,7 @@ import type { Output } from '../../src/cli/output/schemas.ts';
 import { PATIENTLY, test } from '../worker/harness.ts';
 import { test as unprivileged } from './support/unprivileged.ts';
 
-/** What a file system allows as the name of a file, and the artifact that is recorded of it. */
+/** File names that a file system allows, and the artifact name that is recorded for them. */
 const NAMES = [
   ['patch.diff', 'patch'],
   ['-rf', 'rf'],
@@ -19,9 +19,9 @@ const NAMES = [
   ['a'.repeat(200), 'a'.repeat(100)],
 ] as const;
 
-describe('a file that a worker left', PATIENTLY, () => {
+describe('a file in the artifacts folder', PATIENTLY, () => {
   for (const [file, name] of NAMES) {
-    test(`is the artifact ${name} where it is called ${JSON.stringify(file.slice(0, 30))}`, async ({ q }) => {
+    test(`called ${JSON.stringify(file.slice(0, 30))} is recorded as the artifact ${name}`, async ({ q }) => {
       await q.submit('--id', 't');
       const { artifacts_dir } = await q.json<Output<'claim'>>('claim', '--as', 'r');
       writeFileSync(join(artifacts_dir, file), 'content');
@@ -33,7 +33,7 @@ describe('a file that a worker left', PATIENTLY, () => {
     });
   }
 
-  test('under names that come to the same is recorded each by its own', async ({ q }) => {
+  test('gets a name of its own if several files would have the same artifact name', async ({ q }) => {
     await q.submit('--id', 't');
     const { artifacts_dir } = await q.json<Output<'claim'>>('claim', '--as', 'r');
     const files = ['a b', 'a\tb', 'a\nb', 'a_b.md', 'a_b.txt'];
@@ -44,7 +44,7 @@ describe('a file that a worker left', PATIENTLY, () => {
     expect(artifacts.map(({ size }) => size).toSorted((a, b) => a - b)).toEqual([3, 3, 3, 6, 7]);
   });
 
-  test('under a name that is no UTF-8 is left out with a warning, and the rest is recorded', async ({ q }) => {
+  test('with a name that is not UTF-8 is left out with a warning, and the other files are recorded', async ({ q }) => {
     await q.submit('--id', 't');
     const worker = await q.workOff(
       `cd "$AGENTQ_ARTIFACTS_DIR"; echo x > "$(printf 'odd\\377.txt')"; mkdir "$(printf 'sub\\376')"; echo x > good.txt; echo done`,
@@ -59,7 +59,7 @@ describe('a file that a worker left', PATIENTLY, () => {
     ['a link', 'echo x > real.diff; ln -s real.diff patch.diff'],
     ['a FIFO', 'mkfifo patch.diff'],
   ] as const) {
-    test(`that is ${kind} is left out with a warning, and the reason of the failure names it`, async ({ q }) => {
+    test(`that is ${kind} is left out with a warning, and the reason of the failure names the file`, async ({ q }) => {
       await q.submit('--id', 't', '--expect', 'patch', '--max-attempts', '1');
       const worker = await q.workOff(`cd "$AGENTQ_ARTIFACTS_DIR"; ${make}; echo done`);
       const named = `left out, because only regular files are kept: artifacts/t/1/patch.diff (${kind})`;
@@ -68,7 +68,7 @@ describe('a file that a worker left', PATIENTLY, () => {
     });
   }
 
-  test('in folders beyond any path that can be named fails the attempt, and not the worker', async ({ q }) => {
+  test('in folders deeper than the longest path fails the attempt, and the worker continues', async ({ q }) => {
     await q.submit('--id', 'deep', '--max-attempts', '1');
     await q.submit('--id', 'next');
     await q.workOff(
@@ -81,7 +81,7 @@ describe('a file that a worker left', PATIENTLY, () => {
   });
 });
 
-unprivileged('what another program has closed in the artifacts folder fails the attempt', async ({ q }) => {
+unprivileged('an artifact that is not readable makes complete fail, and the attempt continues', async ({ q }) => {
   await q.submit('--id', 't');
   const { artifacts_dir } = await q.json<Output<'claim'>>('claim', '--as', 'r');
   await q.workOff('true');

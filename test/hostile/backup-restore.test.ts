@@ -5,7 +5,7 @@ import type { Output } from '../../src/cli/output/schemas.ts';
 import { Child } from '../backend/support/child.ts';
 import { hasProc, PATIENTLY, type Sandbox, test, until, wait } from '../worker/harness.ts';
 
-/** Submits, claims and completes, in one process after another, and notes what was confirmed. */
+/** Submits, claims and completes tasks with one command after another, and records what was confirmed. */
 class Actor {
   readonly submitted = new Set<string>();
   readonly completed = new Set<string>();
@@ -29,20 +29,20 @@ class Actor {
       const claimed = await this.#q.agentq('claim', '--as', 'r', '--worker', this.#name, '--json');
       if (claimed.code === 0) {
         const { task_id, attempt } = JSON.parse(claimed.stdout) as Output<'claim'>;
-        const said = ['--attempt', String(attempt), '--summary', `by ${this.#name}`];
-        if ((await this.#q.agentq('complete', task_id, ...said)).code === 0) this.completed.add(task_id);
+        const options = ['--attempt', String(attempt), '--summary', `by ${this.#name}`];
+        if ((await this.#q.agentq('complete', task_id, ...options)).code === 0) this.completed.add(task_id);
       }
       this.rounds++;
     }
   }
 
-  /** Resolves when it has gone round once more from the beginning to the end. */
-  async goneRound(): Promise<void> {
+  /** Resolves after one more complete round. */
+  async roundDone(): Promise<void> {
     const enough = this.rounds + 2;
-    await until(`${this.#name} to go round`, () => this.rounds >= enough);
+    await until(`${this.#name} to complete a round`, () => this.rounds >= enough);
   }
 
-  /** What it has submitted in the rounds after this one. */
+  /** The ids that it has submitted in the rounds after this one. */
   submittedAfter(round: number): readonly string[] {
     return [...this.submitted].filter((id) => Number(id.split('-').at(-1)) > round);
   }
@@ -62,8 +62,8 @@ async function statuses(q: Sandbox): Promise<Map<string, string>> {
   return new Map(tasks.map(({ task_id, status }) => [task_id, status]));
 }
 
-/** Every way to speak for an attempt, and how each ended. */
-async function speak(q: Sandbox, id: string, attempt: number): Promise<(number | null)[]> {
+/** Runs every command that reports on an attempt. @returns their exit codes */
+async function report(q: Sandbox, id: string, attempt: number): Promise<(number | null)[]> {
   const codes: (number | null)[] = [];
   for (const [verb, ...more] of [
     ['complete', '--summary', 'late'],
@@ -79,11 +79,13 @@ describe(
   'a queue that is backed up and restored while a dozen processes work',
   { ...PATIENTLY, timeout: 240_000 },
   () => {
-    test('has all that was confirmed before, and believes no worker that claimed after', async ({ q }) => {
+    test('has all tasks that were confirmed before the backup, and refuses workers that claimed after it', async ({
+      q,
+    }) => {
       for (const id of ['long-1', 'long-2', 'long-3']) await q.submit('--id', id, '--to', 'slow');
       const first = await q.json<Output<'claim'>>('claim', '--as', 'slow', '--worker', 'before');
       const actors = Array.from({ length: 12 }, (_, n) => new Actor(q, `a${n}`));
-      await Promise.all(actors.slice(0, 4).map((actor) => actor.goneRound()));
+      await Promise.all(actors.slice(0, 4).map((actor) => actor.roundDone()));
 
       const before = { submitted: confirmed(actors, 'submitted'), completed: confirmed(actors, 'completed') };
       expect(before.submitted.size).toBeGreaterThan(11);
@@ -94,14 +96,14 @@ describe(
       await q.submit('--id', 'lost', '--to', 'slow', '--priority', 'high');
       const lost = await q.json<Output<'claim'>>('claim', '--as', 'slow', '--worker', 'after');
       expect([after.task_id, lost.task_id]).toEqual(['long-2', 'lost']);
-      await Promise.all(actors.slice(0, 3).map((actor) => actor.goneRound()));
+      await Promise.all(actors.slice(0, 3).map((actor) => actor.roundDone()));
 
-      // Nobody stops for it.
+      // All processes continue during the restore.
       const restored = await q.json<Output<'restore'>>('restore', 'b.db', '--force');
       expect(restored).toMatchObject({ tasks, epoch: 1, replaced: q.path('.agentq/agentq.db.before-1') });
-      // A submit of the present round may have been committed before the restore.
+      // A submit of the current round may have been committed before the restore.
       const atRestore = new Map(actors.map((actor) => [actor, actor.rounds]));
-      await Promise.all(actors.slice(0, 3).map((actor) => actor.goneRound()));
+      await Promise.all(actors.slice(0, 3).map((actor) => actor.roundDone()));
       await Promise.all(actors.map((actor) => actor.stop()));
 
       const found = await statuses(q);
@@ -111,15 +113,15 @@ describe(
       expect(since.length).toBeGreaterThan(2);
       expect(since.filter((id) => !found.has(id))).toEqual([]);
 
-      expect(await speak(q, first.task_id, first.attempt)).toEqual([4, 4, 4, 4]);
-      expect(await speak(q, after.task_id, after.attempt)).toEqual([4, 4, 4, 4]);
-      expect(await speak(q, 'lost', lost.attempt)).toEqual([3, 3, 3, 3]);
+      expect(await report(q, first.task_id, first.attempt)).toEqual([4, 4, 4, 4]);
+      expect(await report(q, after.task_id, after.attempt)).toEqual([4, 4, 4, 4]);
+      expect(await report(q, 'lost', lost.attempt)).toEqual([3, 3, 3, 3]);
       await q.submit('--id', 'lost', '--to', 'slow', '--priority', 'high');
       for (const id of ['lost', 'long-1', 'long-2']) {
         const { task_id, attempt } = await q.json<Output<'claim'>>('claim', '--as', 'slow', '--worker', 'new');
         expect(task_id).toBe(id);
         expect(attempt).toBeGreaterThan(1_000);
-        expect(await speak(q, id, 1)).toEqual([4, 4, 4, 4]);
+        expect(await report(q, id, 1)).toEqual([4, 4, 4, 4]);
         await q.ok('complete', id, '--attempt', String(attempt), '--summary', 'new');
       }
       const { stdout } = await q.agentq('doctor', '--json');
@@ -130,7 +132,7 @@ describe(
       ).toEqual([]);
     });
 
-    test('is whole after a restore that was killed: as it was, or restored', async ({ q }) => {
+    test('is either unchanged or restored after a restore was killed', async ({ q }) => {
       await Promise.all(['a', 'b', 'c'].map((id) => q.submit('--id', id)));
       await q.ok('backup', 'b.db');
       await q.submit('--id', 'd');
@@ -154,7 +156,7 @@ describe(
       expect(attempt).toBe(epoch * 1_000 + 1);
     });
 
-    test.skipIf(!hasProc)('is not moved aside where it is damaged and somebody has it open', async ({ q }) => {
+    test.skipIf(!hasProc)('is not replaced while another process has it open, also if it is damaged', async ({ q }) => {
       await q.submit('--id', 't');
       await q.ok('backup', 'b.db');
       const holder = new Child(new URL('../backend/processes/hold-lock.ts', import.meta.url), [
@@ -170,7 +172,7 @@ describe(
       expect((await q.task('t')).status).toBe('queued');
     });
 
-    test('takes the task from a runner that is busy with it, and gives it to the next', async ({ q }) => {
+    test('ends the attempt of a worker that runs a task, and the task gets a new attempt', async ({ q }) => {
       await q.submit('--id', 't');
       await q.ok('backup', 'b.db');
       const worker = q.work('until_there never; echo late', '--lease', '2s');

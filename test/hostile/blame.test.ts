@@ -23,10 +23,9 @@ const system = (code: keyof typeof constants.errno) =>
     syscall: 'open',
   });
 
-const wrapped = (code: keyof typeof constants.errno) =>
-  new AgentqError('storage', 'the store says', 'hint', system(code));
+const wrapped = (code: keyof typeof constants.errno) => new AgentqError('storage', 'a message', 'hint', system(code));
 
-describe("an error that a child can cause is its attempt's", () => {
+describe('an error that a child can cause fails the attempt', () => {
   const errors = [
     'ENOENT',
     'ENOTDIR',
@@ -47,28 +46,28 @@ describe("an error that a child can cause is its attempt's", () => {
   test.for(['unreadable-file', 'missing-artifacts', 'invalid-name', 'too-large'] as const)(
     '%s',
     async (code, { q }) => {
-      expect(await blame(new AgentqError(code, 'said'), await groundOf(q))).toEqual({
+      expect(await blame(new AgentqError(code, 'a message'), await groundOf(q))).toEqual({
         on: 'attempt',
-        reason: 'said',
+        reason: 'a message',
         retry: true,
       });
     },
   );
 
-  test('a mistake in the program', async ({ q }) => {
+  test('a fault in the program', async ({ q }) => {
     expect(await blame(new TypeError('x is not y'), await groundOf(q))).toMatchObject({ on: 'attempt', retry: true });
   });
 
-  test('a context that has drifted, and no attempt would do better', async ({ q }) => {
-    expect(await blame(new AgentqError('drift', 'said'), await groundOf(q))).toEqual({
+  test('a context that has drifted, without a retry', async ({ q }) => {
+    expect(await blame(new AgentqError('drift', 'a message'), await groundOf(q))).toEqual({
       on: 'attempt',
-      reason: 'said',
+      reason: 'a message',
       retry: false,
     });
   });
 });
 
-describe("an error of the machine is the machine's", () => {
+describe('an error of the machine ends the worker', () => {
   test.for(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO', 'EMFILE', 'ENFILE', 'ENOMEM', 'ESTALE'] as const)(
     '%s',
     async (code, { q }) => {
@@ -81,15 +80,15 @@ describe("an error of the machine is the machine's", () => {
   );
 
   test.for(['storage', 'busy', 'corrupt', 'newer-schema', 'no-workspace'] as const)('%s', async (code, { q }) => {
-    const error = new AgentqError(code, 'said');
+    const error = new AgentqError(code, 'a message');
     expect(await blame(error, await groundOf(q))).toEqual({ on: 'machine', error });
   });
 
-  test('a raw one is put into words', async ({ q }) => {
+  test('an error of the system gets a code of agentq', async ({ q }) => {
     expect(await blame(system('ENOSPC'), await groundOf(q))).toMatchObject({ error: { code: 'storage' } });
   });
 
-  test('any, where the workspace was moved', async ({ q }) => {
+  test('any error, if the workspace was moved', async ({ q }) => {
     const ground = await groundOf(q);
     renameSync(q.path('.agentq'), q.path('moved'));
     expect(await blame(system('ENOENT'), ground)).toMatchObject({ on: 'machine', error: { code: 'storage' } });

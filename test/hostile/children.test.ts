@@ -6,8 +6,8 @@ import { test } from './support/unprivileged.ts';
 
 const outcomes = ({ attempts }: TaskView) => attempts.map(({ outcome }) => outcome);
 
-/** What a child does before it prints and ends well, and what its attempt then fails for. */
-interface Odd {
+/** What a child does before it prints and exits with 0, and the reason why its attempt then fails. */
+interface OddChild {
   readonly what: string;
   readonly does: string;
   readonly reason: RegExp;
@@ -15,7 +15,7 @@ interface Odd {
 
 const SCRATCH = '$(dirname "$AGENTQ_RESULT_FILE")';
 
-const odd: readonly Odd[] = [
+const oddChildren: readonly OddChild[] = [
   { what: 'removes its scratch', does: `rm -r "${SCRATCH}"`, reason: /scratch folder.* removed or replaced/ },
   {
     what: 'replaces its scratch by another folder',
@@ -32,14 +32,14 @@ const odd: readonly Odd[] = [
     does: `scratch="${SCRATCH}"; rm -r "$scratch"; mkdir "$OUT/kept"; echo x > "$OUT/kept/result.md"; ln -s "$OUT/kept" "$scratch"`,
     reason: /removed or replaced/,
   },
-  { what: 'takes its own rights to its scratch', does: `chmod 000 "${SCRATCH}"`, reason: /EACCES/ },
+  { what: 'makes its scratch inaccessible', does: `chmod 000 "${SCRATCH}"`, reason: /EACCES/ },
   {
-    what: 'leaves a folder in its scratch that it has no rights to',
+    what: 'leaves an inaccessible folder in its scratch',
     does: `mkdir "${SCRATCH}/deep" && touch "${SCRATCH}/deep/x" && chmod 000 "${SCRATCH}/deep"; exit 3`,
     reason: /exit 3/,
   },
   {
-    what: 'replaces what it has printed',
+    what: 'replaces the file of its output',
     does: `rm "${SCRATCH}/stdout"; ln -s /etc/hostname "${SCRATCH}/stdout"`,
     reason: /removed or replaced/,
   },
@@ -55,22 +55,22 @@ const odd: readonly Odd[] = [
   },
   { what: 'makes its result a pipe', does: 'mkfifo "$AGENTQ_RESULT_FILE"', reason: /result is not a regular file/ },
   {
-    what: 'takes its own rights to its result',
+    what: 'makes its result inaccessible',
     does: 'echo x > "$AGENTQ_RESULT_FILE"; chmod 000 "$AGENTQ_RESULT_FILE"',
     reason: /EACCES|not readable for this user/,
   },
   {
-    what: 'takes its own rights to its artifacts',
+    what: 'makes its artifacts inaccessible',
     does: 'echo x > "$AGENTQ_ARTIFACTS_DIR/x"; chmod 000 "$AGENTQ_ARTIFACTS_DIR"',
     reason: /EACCES|not (readable|accessible) for this user/,
   },
   {
-    what: 'takes its own rights to a folder of its artifacts',
+    what: 'makes a folder of its artifacts inaccessible',
     does: 'mkdir "$AGENTQ_ARTIFACTS_DIR/deep"; chmod 000 "$AGENTQ_ARTIFACTS_DIR/deep"',
     reason: /EACCES|not (readable|accessible) for this user/,
   },
   {
-    what: 'takes its own rights to an artifact',
+    what: 'makes an artifact inaccessible',
     does: 'echo x > "$AGENTQ_ARTIFACTS_DIR/x"; chmod 000 "$AGENTQ_ARTIFACTS_DIR/x"',
     reason: /EACCES|not readable for this user/,
   },
@@ -82,34 +82,37 @@ const odd: readonly Odd[] = [
 ];
 
 describe('a child that', PATIENTLY, () => {
-  test.for(odd)('$what fails its attempt, which counts, and its worker goes on', async ({ does, reason }, { q }) => {
-    const id = await q.submit('--max-attempts', '1');
-    const next = await q.submit();
-    const worker = await q.workOff(`[ $AGENTQ_TASK_ID != ${id} ] || { ${does}; }; echo printed`);
-    const task = await q.task(id);
-    expect(outcomes(task)).toEqual(['failed']);
-    expect(task.reason).toMatch(reason);
-    expect((await q.result(next)).content).toBe('printed\n');
-    expect(worker.stderr).not.toMatch(/internal error|\n {4}at /);
-  });
+  test.for(oddChildren)(
+    '$what fails its attempt, which counts, and its worker continues',
+    async ({ does, reason }, { q }) => {
+      const id = await q.submit('--max-attempts', '1');
+      const next = await q.submit();
+      const worker = await q.workOff(`[ $AGENTQ_TASK_ID != ${id} ] || { ${does}; }; echo printed`);
+      const task = await q.task(id);
+      expect(outcomes(task)).toEqual(['failed']);
+      expect(task.reason).toMatch(reason);
+      expect((await q.result(next)).content).toBe('printed\n');
+      expect(worker.stderr).not.toMatch(/internal error|\n {4}at /);
+    },
+  );
 
   test.for([
     ['nests folders', `mkdir -p "${SCRATCH}/$(printf 'd/%.0s' $(seq 1500))"`],
-    ['nests folders, and takes its own rights to them', `(cd "${SCRATCH}" && mkdir -p a/b/c && chmod 000 a/b a)`],
+    ['nests inaccessible folders', `(cd "${SCRATCH}" && mkdir -p a/b/c && chmod 000 a/b a)`],
     [
       'nests folders and files with odd names',
       `(cd "${SCRATCH}" && mkdir -p "$(printf 'a\\377')/$(printf 'b\\nc')/.d" && ln -s / a && mkfifo "$(printf '\\376')" && chmod 000 a?*)`,
     ],
-  ] as const)('%s in its scratch leaves nothing behind', async ([, does], { q }) => {
+  ] as const)('%s in its scratch leaves no files in run/', async ([, does], { q }) => {
     const id = await q.submit();
-    // A folder is removed with as many open files as it is deep.
+    // Removing a folder needs one open file per level.
     const starter = ['/bin/sh', '-c', 'ulimit -n 200; exec "$@"', 'sh'];
     await q.workBehind(starter, ['/bin/sh', '-c', `${does} || exit 3; echo done`], '--until-empty').finished();
     expect((await q.result(id)).content).toBe('done\n');
     expect(readdirSync(q.path('.agentq/run'))).toEqual([]);
   });
 
-  test('plants the scratch of the next attempt gives it nothing', async ({ q }) => {
+  test('creates the scratch of the next attempt does not affect that attempt', async ({ q }) => {
     const id = await q.submit('--max-attempts', '2');
     await q.workOff(`
       next="$OUT/.agentq/run/$AGENTQ_TASK_ID~2"
@@ -118,7 +121,7 @@ describe('a child that', PATIENTLY, () => {
     expect((await q.result(id)).content).toBe('mine\n');
   });
 
-  test('puts a file in the way of the next attempt fails that one at worst', async ({ q }) => {
+  test('creates a file in the place of the next artifacts folder fails only the next attempt', async ({ q }) => {
     const id = await q.submit('--max-attempts', '2');
     const worker = await q.workOff(`
       [ $AGENTQ_ATTEMPT = 2 ] || { echo x > "$(dirname "$AGENTQ_ARTIFACTS_DIR")/2"; exit 1; }
@@ -128,9 +131,9 @@ describe('a child that', PATIENTLY, () => {
   });
 });
 
-describe('a child that closes to its worker', PATIENTLY, () => {
+describe('a child that makes inaccessible', PATIENTLY, () => {
   test.for(['results', 'artifacts', 'run'])(
-    'the folder %s ends it in words, at no cost to its task',
+    'the folder %s ends its worker with a message, and the attempt does not count',
     async (name, { q }) => {
       const id = await q.submit('--max-attempts', '1');
       const worker = q.work(`chmod 000 "$AGENTQ_DIR/${name}"; echo done`);
@@ -144,7 +147,7 @@ describe('a child that closes to its worker', PATIENTLY, () => {
 });
 
 describe('a workspace that is moved while a child runs', PATIENTLY, () => {
-  test('ends the worker with a word that says so, and makes nothing where it was', async ({ q }) => {
+  test('ends the worker with a message, and no file is created at the old place', async ({ q }) => {
     const id = await q.submit('--max-attempts', '1');
     const worker = q.work('until_there go; echo done');
     await worker.reported('started', { task_id: id });
@@ -158,7 +161,7 @@ describe('a workspace that is moved while a child runs', PATIENTLY, () => {
     expect(outcomes(await q.task(id))).toEqual(['released']);
   });
 
-  test('ends a worker that has nothing to do, once there is', async ({ q }) => {
+  test('ends an idle worker when a task arrives', async ({ q }) => {
     const worker = q.work('echo done', '--worker', 'idler');
     await q.present('idler');
     renameSync(q.path('.agentq'), q.path('moved'));

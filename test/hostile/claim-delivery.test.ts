@@ -8,20 +8,20 @@ import { test as unprivileged } from './support/unprivileged.ts';
 
 const test = base.extend<Shells>(fixtures);
 
-/** Runs the program with a standard output that nothing can be written to. */
+/** Runs the program with a standard output that is not writable. */
 const runReadOnly = (options: { readonly cwd: string }, ...args: string[]) =>
   ended(startScript('exec "$0" "$@" 1< /dev/null', args, options));
 
 const outputs = [
-  { what: 'whose reader has gone', run: runUnread, there: true },
-  { what: 'on a full disk', run: runOnFullDisk, there: existsSync('/dev/full') },
-  { what: 'that is not open for writing', run: runReadOnly, there: true },
+  { what: 'whose reader has closed it', run: runUnread, available: true },
+  { what: 'on a full disk', run: runOnFullDisk, available: existsSync('/dev/full') },
+  { what: 'that is not open for writing', run: runReadOnly, available: true },
 ] as const;
 
 const forms = [['--json'], [], ['--wait', '10s']] as const;
 
-describe.for(outputs.filter(({ there }) => there))('a claim with a standard output $what', ({ run }) => {
-  test.for(forms)('gives the task back: %s', async (form, { q }) => {
+describe.for(outputs.filter(({ available }) => available))('a claim with a standard output $what', ({ run }) => {
+  test.for(forms)('returns the task: %s', async (form, { q }) => {
     await q.submit('t');
     const { code, stderr } = await run({ cwd: q.cwd }, 'claim', '--as', 'r', ...form);
     expect({ code, stderr }).toEqual({ code: 22, stderr: expect.stringContaining('t was returned to the queue') });
@@ -29,14 +29,14 @@ describe.for(outputs.filter(({ there }) => there))('a claim with a standard outp
     expect(await q.task('t')).toMatchObject({ status: 'queued', attempts: [{ outcome: 'released' }] });
   });
 
-  test('is not made where there is nothing to claim', async ({ q }) => {
+  test('still ends with the exit code for no task', async ({ q }) => {
     const { code } = await run({ cwd: q.cwd }, 'claim', '--as', 'r');
     expect(code).toBe(9);
   });
 });
 
-describe('a claim in a store that nothing can be written into', () => {
-  unprivileged.for(forms)('leaves the task untouched: %s', async (form, { q }) => {
+describe('a claim in a store that is not writable', () => {
+  unprivileged.for(forms)('does not change the task: %s', async (form, { q }) => {
     const id = await q.submit();
     chmodSync(q.path('.agentq/artifacts'), 0o555);
     const { code, stderr } = await q.agentq('claim', '--as', 'r', ...form);
@@ -45,9 +45,9 @@ describe('a claim in a store that nothing can be written into', () => {
   });
 });
 
-test('a claim in a store that can hold no further file leaves the task untouched', async ({ q, skip }) => {
+test('a claim in a store without free inodes does not change the task', async ({ q, skip }) => {
   const disk = diskOfInodes(40);
-  skip(disk === undefined, 'the user of the tests may mount nothing');
+  skip(disk === undefined, 'the user of the tests may not mount');
   await q.ok('init', '--dir', 'other', '--store', disk!);
   await q.ok('submit', '--dir', 'other', '--to', 'r', '--id', 't', '--instructions', 'x');
   expect(() => {
@@ -59,8 +59,8 @@ test('a claim in a store that can hold no further file leaves the task untouched
   expect(task).toMatchObject({ status: 'queued', attempts: [] });
 });
 
-describe('a claim whose artifacts folder cannot be made', () => {
-  test('gives the task back and says why', async ({ q }) => {
+describe('a claim whose artifacts folder cannot be created', () => {
+  test('returns the task and prints the reason', async ({ q }) => {
     await q.submit('t');
     writeFileSync(q.path('.agentq/artifacts/t'), 'in the way');
     const { exit, message } = await q.refused('claim', '--as', 'r');
@@ -69,7 +69,7 @@ describe('a claim whose artifacts folder cannot be made', () => {
     expect(await q.task('t')).toMatchObject({ status: 'queued', attempts: [{ outcome: 'released' }] });
   });
 
-  test('does not keep others from their tasks for ever', async ({ q }) => {
+  test('does not block the other tasks of the role', async ({ q }) => {
     await q.submit('t');
     await q.submit('next');
     writeFileSync(q.path('.agentq/artifacts/t'), 'in the way');
@@ -80,7 +80,7 @@ describe('a claim whose artifacts folder cannot be made', () => {
   });
 });
 
-test('a claim whose reader takes the first line and goes is held', async ({ q }) => {
+test('a claim whose reader closes the output after the first line keeps its lease', async ({ q }) => {
   for (let n = 0; n < 5; n++) await q.submit(`t${n}`, '--instructions', 'several\nlines');
   for (let n = 0; n < 5; n++) {
     await ended(startScript('"$0" "$@" | { read -r first; exec 0<&-; }', ['claim', '--as', 'r'], { cwd: q.cwd }));
@@ -91,7 +91,7 @@ test('a claim whose reader takes the first line and goes is held', async ({ q })
   expect(tasks).toHaveLength(5);
 });
 
-test('a claim leaves nothing of its look at the store behind', async ({ q }) => {
+test('a claim leaves no file of its test of the store', async ({ q }) => {
   mkdirSync(q.path('.agentq/artifacts/kept'));
   await q.run('claim', '--as', 'r');
   expect(readdirSync(q.path('.agentq/artifacts'))).toEqual(['kept']);

@@ -44,7 +44,7 @@ describe.each([
     expect(task).toMatchObject({ status: 'completed', completion: { at: services.backend.now } });
   });
 
-  test('waits for a change of time as long as it takes for the backend', async () => {
+  test('waits for the end of a delay by the clock of the backend', async () => {
     const services = await clientWithClock(skew);
     await services.backend.commit([submit('t', { delay_seconds: 3 })]);
     const claimed = await services.backend.claim(claimRequest());
@@ -52,7 +52,7 @@ describe.each([
     expect(patience(services, claimed.task ? undefined : claimed.next_due)).toBe(3_000);
   });
 
-  test('knows that a worker has just asked for work', async () => {
+  test('knows that a worker has claimed recently', async () => {
     const services = await clientWithClock(skew);
     await services.backend.claim(claimRequest());
     await services.backend.commit([submit('t')]);
@@ -61,7 +61,7 @@ describe.each([
     );
   });
 
-  test('sends a command from its outbox with the age that it has', async () => {
+  test('sends a command from its outbox with the right age', async () => {
     const services = await clientWithClock(skew);
     const { backend, clock } = services;
     keepInOutbox(services, 't', { type: 'submit', envelope: envelope('t') }, clock() - MINUTE);

@@ -7,7 +7,7 @@ const test = base.extend<Shells>(fixtures);
 
 const HOUR = 3_600_000;
 
-/** What waits for so long, and the exit code of having waited in vain. */
+/** Commands that wait one second, and their exit codes after the timeout. */
 const waits: readonly { readonly args: readonly string[]; readonly code: number }[] = [
   { args: ['wait', 't', '--timeout', '1s'], code: 8 },
   { args: ['wait', 't', 'u', '--any', '--timeout', '1s'], code: 8 },
@@ -57,7 +57,7 @@ describe('a clock that is set forward', () => {
   });
 });
 
-test('a clock that was set back does not hide who asks for work', async () => {
+test('workers are listed also after the clock was set back', async () => {
   const { open, close, clock } = await makeSqliteHarness();
   onTestFinished(close);
   const backend = await open();

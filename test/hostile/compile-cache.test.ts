@@ -16,13 +16,13 @@ import { runProgram } from './support/program.ts';
 import { colleague, reachable, unprivileged } from './support/unprivileged.ts';
 
 interface Homes extends Shells {
-  /** A folder that is the user's own. */
+  /** A folder that belongs to the user. */
   home: string;
-  /** Runs the program as the user, with more in its environment. */
+  /** Runs the program as the user, with these additional environment variables. */
   asUser: (env?: Readonly<Record<string, string>>) => Promise<void>;
 }
 
-function give(path: string, user = unprivileged): void {
+function chownTo(path: string, user = unprivileged): void {
   if (user) chownSync(path, user.uid, user.gid);
 }
 
@@ -31,7 +31,7 @@ const test = base.extend<Homes>({
   home: async ({ bare }, use) => {
     chmodSync(bare.cwd, 0o755);
     mkdirSync(bare.path('home'), { mode: 0o700 });
-    give(bare.path('home'));
+    chownTo(bare.path('home'));
     mkdirSync(bare.path('tmp'));
     chmodSync(bare.path('tmp'), 0o1777);
     await use(bare.path('home'));
@@ -39,8 +39,8 @@ const test = base.extend<Homes>({
   asUser: ({ bare, home }, use) =>
     use(async (env = {}) => {
       const program = unprivileged && { ...reachable(unprivileged), ...unprivileged };
-      const around = { cwd: '/', env: { HOME: home, TMPDIR: bare.path('tmp'), ...env }, ...program };
-      expect(await runProgram(around, '--version')).toMatchObject({ code: 0, stderr: '' });
+      const options = { cwd: '/', env: { HOME: home, TMPDIR: bare.path('tmp'), ...env }, ...program };
+      expect(await runProgram(options, '--version')).toMatchObject({ code: 0, stderr: '' });
     }),
 });
 
@@ -48,40 +48,40 @@ const test = base.extend<Homes>({
 const filesIn = (folder: string) =>
   existsSync(folder) ? readdirSync(folder, { recursive: true, withFileTypes: true }).filter((one) => one.isFile()) : [];
 
-test('compiled code lies in the cache folder of the user alone', async ({ bare, home, asUser }) => {
+test('compiled code is stored only in the cache folder of the user', async ({ bare, home, asUser }) => {
   await asUser();
   expect(filesIn(`${home}/.cache/agentq/compile-cache`)).not.toEqual([]);
   expect(statSync(`${home}/.cache/agentq`).mode & 0o777).toBe(0o700);
   expect(readdirSync(bare.path('tmp'))).toEqual([]);
 });
 
-test('compiled code lies where XDG_CACHE_HOME says', async ({ home, asUser }) => {
+test('compiled code is stored in the folder that XDG_CACHE_HOME names', async ({ home, asUser }) => {
   mkdirSync(`${home}/xdg`, { mode: 0o700 });
-  give(`${home}/xdg`);
+  chownTo(`${home}/xdg`);
   await asUser({ XDG_CACHE_HOME: `${home}/xdg` });
   expect(filesIn(`${home}/xdg/agentq/compile-cache`)).not.toEqual([]);
   expect(existsSync(`${home}/.cache`)).toBe(false);
 });
 
-test('a cache folder behind a link is used by its real name', async ({ bare, home, asUser }) => {
+test('a cache folder that is a link is used by its real path', async ({ bare, home, asUser }) => {
   mkdirSync(bare.path('disk'), { mode: 0o700 });
-  give(bare.path('disk'));
+  chownTo(bare.path('disk'));
   symlinkSync(bare.path('disk'), `${home}/.cache`);
   await asUser();
   expect(filesIn(bare.path('disk/agentq/compile-cache'))).not.toEqual([]);
 });
 
-test('a user without HOME is asked for by the system', async ({ home, asUser }) => {
+test('without HOME the home folder comes from the system', async ({ home, asUser }) => {
   await asUser({ HOME: '' });
   expect(existsSync(`${home}/.cache`)).toBe(false);
 });
 
-test('a folder that the user names is used', async ({ home, asUser }) => {
+test('the folder in NODE_COMPILE_CACHE is used', async ({ home, asUser }) => {
   await asUser({ NODE_COMPILE_CACHE: `${home}/chosen` });
   expect(filesIn(`${home}/chosen`)).not.toEqual([]);
 });
 
-/** Folders that somebody else has prepared, each made with the user's cache folder still missing. */
+/** A folder that another user has prepared before the cache folder of the user exists. */
 interface Prepared {
   readonly make: (home: string, bare: Shell) => void;
   /** Whether only root can prepare it. */
@@ -92,15 +92,15 @@ const folderOf = (home: string) => `${home}/.cache/agentq`;
 
 function made(path: string, mode: number, user = unprivileged): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  give(dirname(path));
+  chownTo(dirname(path));
   if (!existsSync(path)) mkdirSync(path);
   chmodSync(path, mode);
-  give(path, user);
+  chownTo(path, user);
 }
 
 const prepared: Readonly<Record<string, Prepared>> = {
   'belongs to another user': { make: (home) => made(folderOf(home), 0o777, colleague), root: true },
-  'belongs to another user, and is closed': { make: (home) => made(folderOf(home), 0o700, colleague), root: true },
+  'belongs to another user, with mode 0700': { make: (home) => made(folderOf(home), 0o700, colleague), root: true },
   'can be written by others': { make: (home) => made(folderOf(home), 0o777) },
   'can be read by others': { make: (home) => made(folderOf(home), 0o755) },
   'is a link to a folder of another user': {
@@ -117,20 +117,20 @@ const prepared: Readonly<Record<string, Prepared>> = {
       symlinkSync(bare.path('planted'), folderOf(home));
     },
   },
-  'lies in a folder that others may write to': {
+  'is in a folder that others may write to': {
     make: (home) => {
       made(folderOf(home), 0o700);
       made(`${home}/.cache`, 0o777);
     },
   },
-  'lies in a folder of another user': {
+  'is in a folder of another user': {
     make: (home) => {
       made(folderOf(home), 0o700);
       made(`${home}/.cache`, 0o777, colleague);
     },
     root: true,
   },
-  'would have to be made in a folder of another user': {
+  'must be created in a folder of another user': {
     make: (home) => made(`${home}/.cache`, 0o777, colleague),
     root: true,
   },
@@ -142,10 +142,10 @@ const prepared: Readonly<Record<string, Prepared>> = {
   },
 };
 
-describe('no code is kept in, and none is run from, a folder that', () => {
+describe('no code is stored in or run from a folder that', () => {
   for (const [what, { make, root }] of Object.entries(prepared)) {
     test(what, async ({ bare, home, asUser, skip }) => {
-      skip(root === true && colleague === undefined, 'only root can be two users');
+      skip(root === true && colleague === undefined, 'only root can run as two users');
       make(home, bare);
       const before = filesIn(bare.cwd).length;
       await asUser();
@@ -153,7 +153,7 @@ describe('no code is kept in, and none is run from, a folder that', () => {
     });
   }
 
-  test('another user has made first in the shared temporary folder', async ({ bare, asUser }) => {
+  test('another user has created in the shared temporary folder', async ({ bare, asUser }) => {
     made(bare.path('tmp/node-compile-cache'), 0o777, colleague);
     chmodSync(bare.path('tmp'), 0o1777);
     await asUser();

@@ -15,16 +15,16 @@ import {
   type Worker,
 } from '../worker/harness.ts';
 
-/** Starts a process that leaves the group and the session of the child, and writes down its id. */
+/** Starts a process that leaves the process group and the session of the child, and writes its id to a file. */
 const daemon = (how: string, body: string) => `
   ${how} /bin/sh -c '${body}; echo $$ >> "$OUT/pids"; while :; do sleep 0.1; done' < /dev/null > /dev/null 2>&1 &`;
 
 const PLAIN = daemon('setsid', ':');
 const STUBBORN = daemon('setsid', 'trap "" TERM');
-/** Its parent ends at once, and it is nobody's child. */
+/** Its parent ends at once, so it is no child of the attempt. */
 const ORPHAN = daemon('setsid --fork', 'trap "" TERM');
 
-/** Prints which of the processes that wrote down their ids are alive. */
+/** Prints the ids of the processes that are still alive. */
 const SURVIVORS =
   'for pid in $(cat "$OUT/pids"); do grep -q ") [^ZX] " /proc/$pid/stat 2> /dev/null && echo $pid; done';
 
@@ -48,19 +48,19 @@ describe.skipIf(!supported)('a daemon that a child starts', PATIENTLY, () => {
     ['ignores SIGTERM', STUBBORN],
     ['has lost its parent', ORPHAN],
   ] as const)(
-    'and that %s is gone when its worker says that a cancelled child has stopped',
+    'and that %s has ended when its worker reports that a cancelled child has stopped',
     async ([, start], { q }) => {
       const id = await q.submit();
       const worker = q.work(`${start} echo $$ >> "$OUT/pids"; until_there never`, '--kill-grace', '200ms');
       const pids = await q.processIds(2);
       await q.ok('cancel', id);
-      await until('the worker to say that it has stopped', async () => (await q.task(id)).stopped_at);
+      await until('the worker to report that it has stopped', async () => (await q.task(id)).stopped_at);
       expect(pids.filter(isAlive)).toEqual([]);
       await worker.reported('cancelled', { task_id: id });
     },
   );
 
-  test('is gone also where the child ends before its worker hears of the cancel', async ({ q }) => {
+  test('ends also if the child ends before its worker learns of the cancellation', async ({ q }) => {
     const id = await q.submit();
     const worker = q.work(
       `${STUBBORN} until_there pids; agentq cancel $AGENTQ_TASK_ID; exit 0`,
@@ -78,13 +78,13 @@ describe.skipIf(!supported)('a daemon that a child starts', PATIENTLY, () => {
     expect((await q.processIds(1)).filter(isAlive)).toEqual([]);
   });
 
-  test('ends with a child that is handed back', async ({ q }) => {
+  test('ends when its task is returned', async ({ q }) => {
     await q.submit();
     const worker = q.work(`${STUBBORN} until_there never`, '--kill-grace', '200ms');
     const pids = await q.processIds(1);
-    for (const said of ['draining', 'returning running tasks']) {
+    for (const message of ['draining', 'returning running tasks']) {
       worker.signal('SIGTERM');
-      await worker.said(said);
+      await worker.said(message);
     }
     await worker.finished();
     expect(pids.filter(isAlive)).toEqual([]);
@@ -98,7 +98,7 @@ describe.skipIf(!supported)('a daemon that a child starts', PATIENTLY, () => {
     await gone(pids);
   });
 
-  test('ends before the task is begun anew, where guard and worker were both killed', async ({ q }) => {
+  test('ends before the next attempt begins if guard and worker were both killed', async ({ q }) => {
     const id = await q.submit();
     const first = q.work(`${STUBBORN} echo $$ >> "$OUT/pids"; until_there never`, '--lease', LEASE);
     const pids = await q.processIds(2);
@@ -111,7 +111,7 @@ describe.skipIf(!supported)('a daemon that a child starts', PATIENTLY, () => {
     expect((await q.result(id)).content).toBe('survived\n');
   });
 
-  test('lives on where its child ends by itself', async ({ q }) => {
+  test('continues if its child ends by itself', async ({ q }) => {
     const id = await q.submit();
     await q.workOff(`${PLAIN} until_there pids; echo done`);
     expect((await q.result(id)).content).toBe('done\n');
@@ -119,16 +119,16 @@ describe.skipIf(!supported)('a daemon that a child starts', PATIENTLY, () => {
   });
 });
 
-describe.skipIf(!supported)('what ends a daemon spares', PATIENTLY, () => {
-  /** Starts a process with an environment of its own in the sandbox. */
-  function bystander(q: Sandbox, env: NodeJS.ProcessEnv): number {
+describe.skipIf(!supported)('the search for daemons does not stop', PATIENTLY, () => {
+  /** Starts a process in the sandbox with this environment. */
+  function startWith(q: Sandbox, env: NodeJS.ProcessEnv): number {
     const { PATH } = process.env;
     const child = spawn('sleep', ['600'], { env: { PATH, OUT: q.folder, ...env }, detached: true, stdio: 'ignore' });
     child.unref();
     return child.pid!;
   }
 
-  test('other attempts, other workspaces, and shells that only name the task', async ({ q }) => {
+  test('processes of other attempts and workspaces, or with only some of the variables', async ({ q }) => {
     const id = await q.submit();
     const worker = q.work('echo $$ >> "$OUT/pids"; until_there never', '--kill-grace', '100ms');
     const [child] = await q.processIds(1);
@@ -139,28 +139,28 @@ describe.skipIf(!supported)('what ends a daemon spares', PATIENTLY, () => {
       AGENTQ_RESULT_FILE: q.path(`.agentq/run/${id}~1/result.md`),
     };
     const { AGENTQ_RESULT_FILE: _, ...named } = own;
-    const spared = [
+    const others = [
       named,
       { ...own, AGENTQ_ATTEMPT: '2' },
       { ...own, AGENTQ_TASK_ID: 'another' },
       { ...own, AGENTQ_DIR: '/elsewhere' },
       { ...own, AGENTQ_RESULT_FILE: q.path(`.agentq/run/${id}~2/result.md`) },
-    ].map((env) => bystander(q, env));
+    ].map((env) => startWith(q, env));
     const link = q.path('link');
     symlinkSync('.agentq', link);
-    const meant = [own, { ...own, AGENTQ_DIR: link, AGENTQ_RESULT_FILE: join(link, `run/${id}~1/result.md`) }].map(
-      (env) => bystander(q, env),
+    const targets = [own, { ...own, AGENTQ_DIR: link, AGENTQ_RESULT_FILE: join(link, `run/${id}~1/result.md`) }].map(
+      (env) => startWith(q, env),
     );
     await q.ok('cancel', id);
     await worker.reported('cancelled');
-    expect([child!, ...meant].filter(isAlive)).toEqual([]);
-    expect(spared.filter(isAlive)).toEqual(spared);
+    expect([child!, ...targets].filter(isAlive)).toEqual([]);
+    expect(others.filter(isAlive)).toEqual(others);
   });
 
-  test('a worker that runs inside of the attempt, and the programs that started it', async ({ q }) => {
+  test('a worker that runs inside the attempt, and the programs that started it', async ({ q }) => {
     const id = await q.submit();
     await q.workOff(
-      `agentq release --reason "done by a worker of my own"
+      `agentq release --reason "done by another worker"
       agentq work --as r --until-empty --kill-grace 100ms -- /bin/sh -c 'echo inner $AGENTQ_ATTEMPT'
       echo "ended with $?" > "$OUT/outer"`,
       '--kill-grace',

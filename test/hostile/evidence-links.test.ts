@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, 
 import { describe, expect } from 'vitest';
 import { PATIENTLY, type Sandbox, test } from '../worker/harness.ts';
 
-const SECRET = 'the first line of a file that is none of the task';
+const SECRET = 'the first line of a file that does not belong to the task';
 
 /** A file and a folder outside of the workspace. */
 function outside(q: Sandbox): { readonly file: string; readonly folder: string } {
@@ -10,7 +10,7 @@ function outside(q: Sandbox): { readonly file: string; readonly folder: string }
   return { file: q.write('secret.txt', SECRET), folder: q.path('outside') };
 }
 
-/** Every file of the store that holds the secret. */
+/** Every file of the store that contains the secret. */
 function leaked(q: Sandbox): string[] {
   return readdirSync(q.path('.agentq'), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && /^(?!.*\.db).*$/.test(entry.name))
@@ -39,7 +39,7 @@ describe('links that a child leaves', PATIENTLY, () => {
     });
   }
 
-  test('in the place of its log lead nowhere', async ({ q }) => {
+  test('in the place of its log are not followed', async ({ q }) => {
     outside(q);
     const id = await q.submit();
     await q.workOff('echo done; ln -sf "$OUT/secret.txt" "$(dirname "$AGENTQ_RESULT_FILE")/log.txt"');
@@ -55,7 +55,7 @@ describe('links that a child leaves', PATIENTLY, () => {
     expect(leaked(q)).toEqual([]);
   });
 
-  test('with a second name do not let the evidence be changed by that name', async ({ q }) => {
+  test('that are hard links do not connect the evidence with the other file', async ({ q }) => {
     const id = await q.submit();
     q.write('cache.txt', 'content');
     await q.workOff('ln "$OUT/cache.txt" "$AGENTQ_ARTIFACTS_DIR/patch.txt"; ln "$OUT/cache.txt" "$AGENTQ_RESULT_FILE"');
@@ -66,13 +66,13 @@ describe('links that a child leaves', PATIENTLY, () => {
 });
 
 describe('a link in the store', PATIENTLY, () => {
-  test('in the place of a folder of a task is not written through', async ({ q }) => {
+  test('in the place of the folder of a task is not followed', async ({ q }) => {
     const { folder } = outside(q);
     await q.submit('--id', 't');
     symlinkSync(folder, q.path('.agentq/artifacts/t'));
     const file = q.write('patch.diff', 'a patch');
-    const bring = ['complete', 't', '--from', 'r', '--summary', 'done'];
-    expect(await q.agentq(...bring, '--artifact', `patch=${file}`)).toMatchObject({
+    const completing = ['complete', 't', '--from', 'r', '--summary', 'done'];
+    expect(await q.agentq(...completing, '--artifact', `patch=${file}`)).toMatchObject({
       code: 12,
       stderr: expect.stringMatching(
         /^agentq: .*artifacts\/t is a link where the store must have a folder \(remove it\)\n$/,
@@ -82,7 +82,7 @@ describe('a link in the store', PATIENTLY, () => {
     expect((await q.task('t')).status).toBe('queued');
   });
 
-  test('in the place of tasks/ is not written through', async ({ q }) => {
+  test('in the place of tasks/ is not followed', async ({ q }) => {
     const { folder } = outside(q);
     rmSync(q.path('.agentq/tasks'), { recursive: true });
     symlinkSync(folder, q.path('.agentq/tasks'));
@@ -91,7 +91,7 @@ describe('a link in the store', PATIENTLY, () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  test('in the place of a folder is not handed out by a claim', async ({ q }) => {
+  test('in the place of the folder of a task makes a claim fail', async ({ q }) => {
     const { folder } = outside(q);
     await q.submit('--id', 't');
     symlinkSync(folder, q.path('.agentq/artifacts/t'));
@@ -99,7 +99,7 @@ describe('a link in the store', PATIENTLY, () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  test('is fine where it is the store itself', async ({ q }) => {
+  test('is followed if it is the root of the store', async ({ q }) => {
     const { folder } = outside(q);
     symlinkSync(folder, q.path('store'));
     await q.ok('init', '--dir', 'linked', '--store', q.path('store'));

@@ -6,7 +6,7 @@ const have = (program: string, ...args: string[]) => spawnSync(program, args).st
 
 const CHILD = ['/bin/sh', '-c', 'until [ -e "$OUT/go" ]; do sleep 0.05; done; echo done'];
 
-/** Starts a worker that has begun a task. */
+/** Starts a worker and waits until it has started a task. */
 async function begun(q: Sandbox, starter: readonly string[]): Promise<{ id: string; worker: Worker }> {
   const id = await q.submit();
   const worker = q.workBehind(starter, CHILD, '--until-empty');
@@ -14,18 +14,18 @@ async function begun(q: Sandbox, starter: readonly string[]): Promise<{ id: stri
   return { id, worker };
 }
 
-/** Programs that start a worker with SIGHUP ignored, and become it. */
+/** Programs that ignore SIGHUP and then replace themselves by a worker. */
 const ignoring = [
   { who: 'nohup, called by bash', starter: ['bash', '-c', 'nohup "$@"', 'bash'] },
   {
-    who: 'a shell that ignores SIGHUP, with the input that nohup gives in the place of a terminal',
+    who: 'a shell that ignores SIGHUP, with the input that nohup provides instead of a terminal',
     starter: ['/bin/sh', '-c', `trap '' HUP; exec "$@" 0> /dev/null`, 'sh'],
   },
 ] as const;
 
 describe.skipIf(!have('bash', '-c', 'nohup true'))('a worker that was started by', PATIENTLY, () => {
-  test.for(ignoring)('$who works on after a SIGHUP', async ({ starter }, { q, skip }) => {
-    skip(!hasProc, 'the system does not show what a process inherited');
+  test.for(ignoring)('$who continues after a SIGHUP', async ({ starter }, { q, skip }) => {
+    skip(!hasProc, 'the system does not show the environment of a process');
     const { id, worker } = await begun(q, starter);
     worker.signal('SIGHUP');
     worker.signal('SIGHUP');
@@ -35,9 +35,9 @@ describe.skipIf(!have('bash', '-c', 'nohup true'))('a worker that was started by
     expect(worker.stderr).not.toContain('returning');
   });
 
-  test('a program that ignores SIGHUP itself works on after one', async ({ q, skip }) => {
-    skip(!hasProc, 'the system does not show what a process inherited');
-    // The shell stays its parent, and passes a SIGTERM of the test on.
+  test('a program that ignores SIGHUP itself continues after a SIGHUP', async ({ q, skip }) => {
+    skip(!hasProc, 'the system does not show the environment of a process');
+    // The shell stays the parent of the worker.
     const { id, worker } = await begun(q, [
       '/bin/sh',
       '-c',
@@ -51,7 +51,7 @@ describe.skipIf(!have('bash', '-c', 'nohup true'))('a worker that was started by
     expect(await q.task(id)).toMatchObject({ status: 'completed', attempts: [{ outcome: 'completed' }] });
   });
 
-  test('anything else hands its task back at a SIGHUP', async ({ q }) => {
+  test('any other program returns its task at a SIGHUP', async ({ q }) => {
     const { id, worker } = await begun(q, []);
     worker.signal('SIGHUP');
     await worker.finished();

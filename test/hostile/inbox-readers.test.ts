@@ -6,7 +6,7 @@ import { runOnFullDisk, runProgram, runUnread } from './support/program.ts';
 
 const test = base.extend<Shells>(fixtures);
 
-/** @returns the ids of so many tasks whose messages wait */
+/** Completes this many tasks, so that their messages wait. @returns their ids */
 async function completed(q: Shell, count: number, summary = 'done'): Promise<readonly string[]> {
   const ids = Array.from({ length: count }, (_, n) => `t${String(n).padStart(2, '0')}`);
   for (const id of ids) {
@@ -16,7 +16,7 @@ async function completed(q: Shell, count: number, summary = 'done'): Promise<rea
   return ids;
 }
 
-test('four at once are shown every message once in all', async ({ q }) => {
+test('of four readers at once, exactly one is shown each message', async ({ q }) => {
   const ids = await completed(q, 20);
   for (let left = ids; left.length > 0;) {
     const readers = await Promise.all(
@@ -30,19 +30,22 @@ test('four at once are shown every message once in all', async ({ q }) => {
   expect((await runProgram({ cwd: q.cwd }, 'inbox')).code).toBe(9);
 });
 
-test('what a reader that went away was shown is shown again at once', async ({ q }) => {
+test('messages are shown again at once if their reader closed its output', async ({ q }) => {
   const ids = await completed(q, 3);
   expect((await runUnread({ cwd: q.cwd }, 'inbox')).code).toBe(0);
   expect(idsIn([(await runProgram({ cwd: q.cwd }, 'inbox', '--json')).stdout])).toEqual(ids);
 });
 
-test.skipIf(!existsSync('/dev/full'))('what did not fit on the disk is shown again at once', async ({ q }) => {
-  const ids = await completed(q, 3);
-  expect((await runOnFullDisk({ cwd: q.cwd }, 'inbox')).code).toBe(22);
-  expect(idsIn([(await runProgram({ cwd: q.cwd }, 'inbox', '--json')).stdout])).toEqual(ids);
-});
+test.skipIf(!existsSync('/dev/full'))(
+  'messages are shown again at once if the disk of their reader was full',
+  async ({ q }) => {
+    const ids = await completed(q, 3);
+    expect((await runOnFullDisk({ cwd: q.cwd }, 'inbox')).code).toBe(22);
+    expect(idsIn([(await runProgram({ cwd: q.cwd }, 'inbox', '--json')).stdout])).toEqual(ids);
+  },
+);
 
-test('what a killed reader was shown is hidden for a while, and then shown again', async ({ q }) => {
+test('messages of a killed reader are hidden for a while, and then shown again', async ({ q }) => {
   const ids = await completed(q, 12, LONG_SUMMARY);
   await killReader({ cwd: q.cwd });
   expect((await runProgram({ cwd: q.cwd }, 'inbox')).code).toBe(9);

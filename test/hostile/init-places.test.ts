@@ -5,7 +5,7 @@ import { ended, startScript } from './support/program.ts';
 
 const test = plain.extend<Shells>(fixtures);
 
-describe.runIf(existsSync('/proc/self'))('in a file system that makes no folders', () => {
+describe.runIf(existsSync('/proc/self'))('in a file system without new folders', () => {
   for (const args of [
     ['--dir', '/proc/x'],
     ['--dir', '/proc/x/y'],
@@ -21,14 +21,14 @@ describe.runIf(existsSync('/proc/self'))('in a file system that makes no folders
 
 const tree = (folder: string) => readdirSync(folder, { recursive: true }).map(String).toSorted();
 
-describe('an init that fails leaves nothing', () => {
+describe('an init that fails creates nothing', () => {
   for (const [what, file, args] of [
     ['the store is a file', 'afile', ['--store', 'afile', '--dir', 'w']],
     ['the store is below a file', 'afile', ['--store', 'afile/store', '--dir', 'w']],
     ['a folder of the store is a file', 'w/tasks', ['--dir', 'w']],
     ['a folder of another store is a file', 'ext/artifacts', ['--store', 'ext', '--dir', 'w']],
   ] as const) {
-    test(`where ${what}`, async ({ bare }) => {
+    test(`if ${what}`, async ({ bare }) => {
       for (const folder of ['w', 'ext']) mkdirSync(bare.path(folder));
       bare.write(file, 'x');
       const before = tree(bare.cwd);
@@ -51,7 +51,7 @@ describe('an init that fails leaves nothing', () => {
 });
 
 describe('a workspace that has lost its config', () => {
-  test('is not called missing, and gets no config with another store', async ({ bare }) => {
+  test('is not reported as missing, and gets no config with another store', async ({ bare }) => {
     await bare.ok('init', '--store', 'ext');
     bare.write('context.md', 'background');
     await bare.ok('submit', '--to', 'r', '--id', 't', '--file', 'context.md');

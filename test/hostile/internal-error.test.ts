@@ -5,11 +5,11 @@ import { fixtures, type Shell, type Shells } from '../cli/harness.ts';
 import { type Ended, PROGRAM, runProgram } from './support/program.ts';
 
 interface Damaged extends Shells {
-  /** Runs a copy of the program whose `list` is replaced by this code; without code, by nothing. */
+  /** Runs a copy of the program whose `list` is replaced by this code. Without code, the file of `list` is removed. */
   list: (code: string | undefined, ...more: string[]) => Promise<Ended>;
 }
 
-/** Copies the built program into the folder of a test. @returns the copy's folder */
+/** Copies the built program into the folder of a test. @returns the folder of the copy */
 function copy(shell: Shell): string {
   const folder = dirname(dirname(PROGRAM));
   for (const part of ['bin', 'dist']) cpSync(join(folder, part), shell.path('program', part), { recursive: true });
@@ -33,22 +33,22 @@ const never = 'await new Promise((resolve) => setTimeout(resolve, 60_000));';
 
 const bugs: Readonly<Record<string, string | undefined>> = {
   'a command that throws': acting('undefined.x;'),
-  'a command that throws no error': acting('throw "a text\\nof two lines";'),
+  'a command that throws a text': acting('throw "a text\\nof two lines";'),
   'a timer that throws': acting(`setTimeout(() => undefined.x, 1); ${never}`),
-  'a rejection that nobody hears': acting(`void Promise.reject(new TypeError('a\\nb')); ${never}`),
-  'an event that nobody hears': acting(
+  'an unhandled rejection': acting(`void Promise.reject(new TypeError('a\\nb')); ${never}`),
+  'an unhandled error event': acting(
     `process.nextTick(() => new (require('node:events'))().emit('error', new Error('x'.repeat(50_000)))); ${never}`,
   ),
-  'a module that is missing': undefined,
-  'a module that is cut off': 'exports.define = (command) => { const secret = "',
+  'a missing module': undefined,
+  'a truncated module': 'exports.define = (command) => { const secret = "',
 };
 
-/** One line, and short: no stack, and no source. */
+/** One short line without a stack or source code. */
 const LINE = /^agentq: internal error: [^\n]{1,600}\n$/;
 
 describe('an internal error', () => {
   for (const [bug, code] of Object.entries(bugs)) {
-    test(`by ${bug} is one line, and a file with the rest`, async ({ q, list }) => {
+    test(`by ${bug} prints one line and writes the details to a file`, async ({ q, list }) => {
       const ran = await list(code);
       expect(ran).toEqual({ code: 1, stdout: '', stderr: expect.stringMatching(LINE) });
       expect(ran.stderr).not.toMatch(/ at |secret/);
@@ -59,7 +59,7 @@ describe('an internal error', () => {
     });
   }
 
-  test('is JSON where JSON is wanted', async ({ list }) => {
+  test('is JSON with --json', async ({ list }) => {
     const { code, stderr } = await list(acting('undefined.x;'), '--json');
     expect(code).toBe(1);
     expect(JSON.parse(stderr)).toEqual({
@@ -72,7 +72,7 @@ describe('an internal error', () => {
     });
   });
 
-  test('names no file where none can be written', async ({ q, list }) => {
+  test('names no file if none can be written', async ({ q, list }) => {
     q.write('.cache', 'a file');
     expect((await list(acting('undefined.x;'))).stderr).toMatch(
       /^agentq: internal error: TypeError: [^()]*\([^()]*\)\n$/,
@@ -80,7 +80,7 @@ describe('an internal error', () => {
     expect((await list(acting('undefined.x;'))).stderr).not.toContain('report it');
   });
 
-  test('keeps the files of the last ones', async ({ q, list }) => {
+  test('keeps only the latest files', async ({ q, list }) => {
     mkdirSync(q.path('.cache/agentq'), { recursive: true, mode: 0o700 });
     for (let i = 0; i < 30; i++) q.write(`.cache/agentq/internal-error-2020-01-01T0000${i + 10}.000Z-1.txt`, 'old');
     await list(acting('undefined.x;'));
@@ -90,12 +90,12 @@ describe('an internal error', () => {
   });
 });
 
-describe('an error of the disk that no command has put into words', () => {
+describe('a disk error that no command has handled', () => {
   for (const [what, action] of [
     ['a full disk', "require('node:fs').writeFileSync('/dev/full', 'x')"],
     ['a folder that is a file', "require('node:fs').mkdtempSync('/dev/null/x')"],
     [
-      'a full disk, met in a timer',
+      'a full disk, found in a timer',
       `setTimeout(() => require('node:fs').writeFileSync('/dev/full', 'x'), 1); ${never}`,
     ],
   ] as const) {
@@ -106,7 +106,7 @@ describe('an error of the disk that no command has put into words', () => {
   }
 });
 
-test('a program that is damaged says so in one line', async ({ q }) => {
+test('a damaged program prints one line', async ({ q }) => {
   const folder = copy(q);
   truncateSync(join(folder, 'dist/agentq.cjs'), 50_000);
   const ran = await runProgram({ cwd: q.cwd, program: join(folder, 'bin/agentq.cjs') }, 'list');

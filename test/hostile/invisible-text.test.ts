@@ -4,26 +4,26 @@ import { fixtures, type Shells } from '../cli/harness.ts';
 
 const test = base.extend<Shells>(fixtures);
 
-/** The rule that the ranges in the program stand for, by the properties that Unicode gives its characters. */
+/** The rule behind the ranges in the program, in terms of Unicode properties. */
 const rule = /[\p{Cc}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\p{Bidi_Control}\ufff9-\ufffb]/u;
 
 const everyCharacter = Array.from({ length: 0x110000 }, (_, code) => code)
   .filter((code) => code < 0xd800 || code > 0xdfff)
   .map((code) => String.fromCodePoint(code));
 
-test('every character that is not shown, or does more than be shown, is escaped, and no other', () => {
+test('exactly the invisible characters and control characters are escaped', () => {
   const wrong = everyCharacter.filter((char) => (visible(char) === char) === rule.test(char));
   expect(wrong.map((char) => char.codePointAt(0)!.toString(16))).toEqual([]);
 });
 
-test('JSON that is escaped means the same', () => {
+test('escaped JSON has the same value', () => {
   const odd = everyCharacter.filter((char) => rule.test(char));
   const json = visibleJson(JSON.stringify(odd));
   expect(rule.test(json)).toBe(false);
   expect(JSON.parse(json)).toEqual(odd);
 });
 
-describe('what shapes an emoji', () => {
+describe('a character that is part of an emoji', () => {
   for (const emoji of [
     '⚠\ufe0f',
     '❤\ufe0f',
@@ -55,11 +55,11 @@ describe('what shapes an emoji', () => {
   }
 });
 
-/** Writes a text in characters that are not shown, each so far behind the one that it stands for. */
+/** Encodes a text in invisible characters: each code point is increased by this number. */
 const shifted = (by: number) => 'ignore this'.replace(/./g, (char) => String.fromCodePoint(by + char.codePointAt(0)!));
 
-/** Instructions to a program that no person sees, in the ways that are known. */
-const smuggled: Readonly<Record<string, string>> = {
+/** Hidden instructions to a program, in the known encodings. */
+const hidden: Readonly<Record<string, string>> = {
   'tag characters': shifted(0xe0000),
   'variation selectors': shifted(0xe0100),
   'zero-width bits': '\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\ufeff',
@@ -67,8 +67,8 @@ const smuggled: Readonly<Record<string, string>> = {
 };
 
 describe('a summary with hidden text', () => {
-  for (const [what, text] of Object.entries(smuggled)) {
-    test(`shows ${what} to people and to programs`, async ({ q }) => {
+  for (const [what, text] of Object.entries(hidden)) {
+    test(`is shown escaped to people and to programs: ${what}`, async ({ q }) => {
       await q.submit('t');
       await q.ok('complete', 't', '--from', 'r', '--summary', `done${text}`);
       const terminal = q.with({ tty: true, env: { NO_COLOR: '1' } });

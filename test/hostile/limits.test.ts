@@ -12,19 +12,19 @@ const test = base.extend<Shells>(fixtures);
 const nested = (levels: number, open = '[', close = ']') => open.repeat(levels) + close.repeat(levels);
 const row = (id: string, extra: string) => `{"to":"r","task_id":"${id}","instructions":"x","extra":${extra}}\n`;
 
-/** The number of tasks that were stored in spite of it all. */
+/** The number of tasks in the queue. */
 const stored = async (q: Shell) => (await q.json('list')).tasks.length;
 
 describe('a batch', () => {
   for (const [what, extra] of [
     ['arrays', nested(1_500)],
     ['objects', `${'{"a":'.repeat(1_500)}1${'}'.repeat(1_500)}`],
-    ['one level too much', nested(limits.MAX_DEPTH + 1)],
+    ['one level too many', nested(limits.MAX_DEPTH + 1)],
     ['half a million levels', nested(500_000)],
     ['half a surrogate pair', '"a\\ud800b"'],
     ['half a surrogate pair in the name of a field', '{"\\udfff":1}'],
   ] as const) {
-    test(`with a row of ${what} is refused as a whole`, async ({ q }) => {
+    test(`with a row of ${what} is refused completely`, async ({ q }) => {
       q.write('b.jsonl', row('fine', '1') + row('odd', extra));
       expect(await q.refused('submit', '--batch', 'b.jsonl')).toMatchObject({ code: 'bad-batch' });
       expect(await stored(q)).toBe(0);
@@ -38,7 +38,7 @@ describe('a batch', () => {
     expect((await q.run('doctor')).code).toBe(0);
   });
 
-  test('of more rows than the limit is refused', async ({ q }) => {
+  test('with more rows than the limit is refused', async ({ q }) => {
     q.write('b.jsonl', '{"to":"r","instructions":"x"}\n'.repeat(limits.MAX_BATCH_ROWS + 1));
     expect(await q.refused('submit', '--batch', 'b.jsonl')).toMatchObject({
       code: 'too-large',
@@ -96,7 +96,7 @@ describe('input without an end', () => {
 
 const bash = ['/bin/bash', '/usr/bin/bash'].find((path) => existsSync(path));
 
-describe.skipIf(bash === undefined)('what a shell has opened', () => {
+describe.skipIf(bash === undefined)('a file that a shell has opened', () => {
   /** `$0` is Node.js, `$1` the program. */
   const inBash = (q: Shell, script: string) =>
     spawn(bash!, ['-c', script, process.execPath, PROGRAM], { cwd: q.cwd, env: process.env, timeout: 30_000 });
@@ -116,7 +116,7 @@ describe.skipIf(bash === undefined)('what a shell has opened', () => {
   });
 });
 
-test('an answer of more rows than the limit is refused before it is made', async ({ q }) => {
+test('a --limit above the maximum is refused', async ({ q }) => {
   for (const verb of ['list', 'dlq', 'inbox']) {
     const most = String(limits.MAX_LIST);
     expect(await q.refused(verb, '--limit', `${most}0`)).toMatchObject({
@@ -146,13 +146,13 @@ describe('a lease', () => {
     expect(await q.refused('status')).toMatchObject({ code: 'usage', message: expect.stringContaining('at least 1s') });
   });
 
-  test('of a second is taken', async ({ q }) => {
+  test('of a second is accepted', async ({ q }) => {
     await q.submit('t');
     expect((await q.claim('--lease', '1s')).lease.seconds).toBe(1);
   });
 });
 
-test('doctor bears a task that an older version has stored with a field 1,500 levels deep', async ({ q }) => {
+test('doctor accepts a task of an older version with a field 1,500 levels deep', async ({ q }) => {
   const services = await openServices(q.path('.agentq'));
   const envelope = {
     task_id: 'deep',
@@ -180,7 +180,7 @@ describe('text', () => {
     expect(await q.with({ stdin }).ok('submit', '--batch', '-')).toBe('b');
   });
 
-  test('that is no UTF-8 is refused, and not replaced', async ({ q }) => {
+  test('that is not UTF-8 is refused', async ({ q }) => {
     const rows = Buffer.concat([
       Buffer.from('{"to":"r","task_id":"a","instructions":"caf'),
       Buffer.from([0xe9]),

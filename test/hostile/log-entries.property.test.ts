@@ -4,14 +4,14 @@ import type { Command } from '../../src/core/task/decision/command.ts';
 import { decide } from '../../src/core/task/decision/decide.ts';
 import { isFinished, type Task } from '../../src/core/task/task.ts';
 import { anyRole, forged, IDS, type Role } from './support/forged.ts';
-import { envelope, type Forged, Machine, MINUTE, PaperLog, reading, SECOND } from './support/paper-log.ts';
+import { envelope, type Forged, Machine, MINUTE, MemoryLog, reading, SECOND } from './support/memory-log.ts';
 
 /**
- * Random logs of two roles, and entries among them that a user with the rights of role `r` can write. What is not
- * forged here is the plain result message, which says itself whom it is from: docs/brokers.md tells of that gap.
+ * Random logs of two roles, with entries that a user with the permissions of role `r` can write. Plain result messages
+ * are not forged here, because they name their sender themselves: docs/brokers.md describes that gap.
  */
 
-/** What an honest agentq does next. */
+/** One step of a test: valid entries, a wait, an outage or a forged entry. */
 type Step =
   | { readonly does: 'wait' | 'outage'; readonly ms: number }
   | { readonly does: 'command'; readonly role: Role; readonly n: number; readonly what: number }
@@ -31,13 +31,13 @@ const step: fc.Arbitrary<Step> = fc.oneof<fc.MaybeWeightedArbitrary<Step>[]>(
 
 function commandOf(id: string, role: Role, what: number, task: Task | undefined): Command {
   const lease = 5 * MINUTE;
-  const spoken = { by: `${role}-1`, attempt: task?.attempts.at(-1)?.number };
+  const sender = { by: `${role}-1`, attempt: task?.attempts.at(-1)?.number };
   if (!task) return { type: 'submit', envelope: envelope(id, role, { ttl_seconds: 3_600 }) };
   const commands: readonly Command[] = [
     { type: 'claim', worker: `${role}-1`, lease },
-    { type: 'renew', lease, ...spoken },
-    { type: 'complete', artifacts: [], ...spoken },
-    { type: 'fail', reason: 'no', artifacts: [], ...spoken },
+    { type: 'renew', lease, ...sender },
+    { type: 'complete', artifacts: [], ...sender },
+    { type: 'fail', reason: 'no', artifacts: [], ...sender },
     { type: 'cancel', by: 'lead' },
     { type: 'retry', by: 'lead' },
     { type: 'elapse' },
@@ -45,10 +45,10 @@ function commandOf(id: string, role: Role, what: number, task: Task | undefined)
   return commands[what]!;
 }
 
-/** The same honest steps written to two logs, and the forged ones to one of them. */
+/** Writes the valid steps to two logs, and the forged entries to one of them. */
 class TwoLogs {
-  readonly clean = new PaperLog();
-  readonly hostile = new PaperLog();
+  readonly clean = new MemoryLog();
+  readonly hostile = new MemoryLog();
   readonly #honest = new Machine();
 
   constructor(steps: readonly Step[]) {
@@ -88,12 +88,12 @@ class TwoLogs {
     this.both((log) => log.note({ events: [...events], roles: [role], role }));
   }
 
-  /** Something that says its time comes after what does not. */
+  /** Appends an entry with a time, so that a reader can date the entries without a time before it. */
   end(): void {
     this.both((log) => log.note({}));
   }
 
-  /** A coordinator says again what is open of role s. */
+  /** A coordinator repeats the open tasks of role s. */
   carry(): void {
     const open = this.#honest
       .read(this.clean)
@@ -105,7 +105,7 @@ class TwoLogs {
     }
   }
 
-  both(write: (log: PaperLog) => void): void {
+  both(write: (log: MemoryLog) => void): void {
     write(this.clean);
     write(this.hostile);
   }
@@ -113,7 +113,7 @@ class TwoLogs {
 
 const runs = { numRuns: 60 };
 
-test('entries forged under the rights of one role change no task of another', () => {
+test('entries forged with the permissions of one role change no task of another', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
       const { clean, hostile } = new TwoLogs(steps);
@@ -130,7 +130,7 @@ test('entries forged under the rights of one role change no task of another', ()
   );
 });
 
-test('a cache that came along and one that is new agree', () => {
+test('a cache that read the log in parts and a new cache are equal', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), fc.array(fc.nat(5), { maxLength: 20 }), (steps, parts) => {
       const { hostile } = new TwoLogs(steps);
@@ -156,7 +156,7 @@ test('a cache that came along and one that is new agree', () => {
   );
 });
 
-test('a cache that begins later in the log agrees on another role once a coordinator has spoken', () => {
+test('a cache that begins later in the log has the same open tasks of another role after a coordinator repeated them', () => {
   fc.assert(
     fc.property(
       fc.array(step, { maxLength: 40 }),

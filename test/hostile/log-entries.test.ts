@@ -8,14 +8,14 @@ import {
   type Forged,
   Machine,
   MINUTE,
-  PaperLog,
+  MemoryLog,
   queued,
   reading,
   SECOND,
   START,
-} from './support/paper-log.ts';
+} from './support/memory-log.ts';
 
-/** What the workers of role `r` may write, against tasks of role `s`. */
+/** Entries that the workers of role `r` may write, with an attack on tasks of role `s`. */
 
 const YEAR_2200 = Date.UTC(2200, 0, 1);
 
@@ -40,9 +40,9 @@ const carried = (task: { id: string }, more: object = {}, event: object = {}) =>
     ...more,
   });
 
-/** Two tasks of each role, one of each held by a worker. */
-function aLog(): PaperLog {
-  const log = new PaperLog();
+/** Two tasks of each role; a worker of the role holds one of them. */
+function twoRoles(): MemoryLog {
+  const log = new MemoryLog();
   for (const role of ['r', 's']) {
     log.submit(`${role}-held`, role);
     log.submit(`${role}-open`, role);
@@ -55,17 +55,17 @@ function aLog(): PaperLog {
 const reasons = ({ cache }: Machine) =>
   cache.db.all<{ reason: string }>('SELECT reason FROM passed_over').map(({ reason }) => reason);
 
-describe('a body that is a bomb is passed over before it is parsed', () => {
+describe('an oversized body is skipped before it is parsed:', () => {
   const MIB = 1024 * 1024;
   const deep = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);
-  /** With another length at its end. */
+  /** Replaces the length at the end of a gzip body. */
   const shortened = (body: Buffer) => Buffer.concat([body.subarray(0, -4), Buffer.from([0, 1, 0, 0])]);
   const inBody = (extra: string) => `{"v":1,"at":${START},"roles":[],"events":[],"x":${extra}}`;
 
   const bombs: Readonly<Record<string, readonly [body: Buffer | string, reason: RegExp]>> = {
     'zeros in an array, compressed': [gzipSync(inBody(`[${'0,'.repeat(40 * MIB)}0]`)), /longer than 16 MiB/],
     'whitespace, compressed': [gzipSync(Buffer.alloc(200 * MIB, ' ')), /longer than 16 MiB/],
-    'whitespace, compressed, that says that it is short': [
+    'whitespace, compressed, with a small length in the header': [
       shortened(gzipSync(Buffer.alloc(200 * MIB, ' '))),
       /longer than its header says/,
     ],
@@ -79,14 +79,14 @@ describe('a body that is a bomb is passed over before it is parsed', () => {
     'many events': [`{"v":1,"at":0,"roles":[],"events":[${'0,'.repeat(1_000)}0]}`, /more than 100 events/],
     'arrays in arrays': [inBody(deep(5_000)), /nested more than 100 levels/],
     'objects in objects': [inBody('{"a":'.repeat(5_000) + '0' + '}'.repeat(5_000)), /nested more than 100 levels/],
-    'brackets that are never closed': ['['.repeat(10 * MIB), /nested more than 100 levels/],
+    'unclosed brackets': ['['.repeat(10 * MIB), /nested more than 100 levels/],
     'a long string': [inBody(`"${'x'.repeat(2 * MIB)}"`), /string of more than/],
-    'a string that is never closed': [`{"v":"${'\\"'.repeat(MIB)}`, /string of more than/],
+    'an unclosed string': [`{"v":"${'\\"'.repeat(MIB)}`, /string of more than/],
   };
 
   for (const [what, [body, reason]] of Object.entries(bombs)) {
     test(what, () => {
-      const log = aLog();
+      const log = twoRoles();
       const before = reading(log).tasks();
       const compressed = typeof body !== 'string' && body[0] === 0x1f;
       for (const key of ['agentq.event.note', 'agentq.event.renewed.r', 'results.lead']) {
@@ -100,15 +100,15 @@ describe('a body that is a bomb is passed over before it is parsed', () => {
     });
   }
 
-  test('and what looks like one and is none is read', () => {
-    const log = aLog();
+  test('a body that is within the limits is read', () => {
+    const log = twoRoles();
     log.forge({ key: 'agentq.event.note', body: inBody(deep(90)) });
     log.forge({ key: 'agentq.event.note', body: inBody(JSON.stringify('[{,"\\'.repeat(50_000))) });
     expect(reasons(reading(log))).toEqual([]);
   });
 
-  test('and a batch of a coordinator may be larger', () => {
-    const log = new PaperLog();
+  test('a batch of a coordinator may be larger', () => {
+    const log = new MemoryLog();
     const submits = Array.from({ length: 20_000 }, (_, n): Event => {
       const task_id = `t${n}`;
       const long = envelope(task_id, 's', { instructions: 'x'.repeat(1_000) });
@@ -121,18 +121,18 @@ describe('a body that is a bomb is passed over before it is parsed', () => {
   });
 });
 
-describe('an entry that says that a newer agentq wrote it', () => {
+describe('an entry with a newer version', () => {
   const keys = ['agentq.event.note', 'agentq.event.claimed.r', 'agentq.event.carried.r', 'results.lead'];
   const ways: Readonly<Record<string, Partial<Forged>>> = {
     'in a header': { body: entry(), headers: { 'agentq-version': FORMAT + 1 } },
     'in its body': { body: entry({ v: FORMAT + 1 }) },
     'in an event': { body: entry({ events: [{ ...claimedEvent('s-open'), v: 2 }] }) },
-    'by a type of event': { body: entry({ events: [{ ...claimedEvent('s-open'), type: 'blessed' }] }) },
+    'with an unknown type of event': { body: entry({ events: [{ ...claimedEvent('s-open'), type: 'unknown' }] }) },
   };
 
   describe.for(keys)('under the key %s', (key) => {
-    test.for(Object.entries(ways))('%s: is passed over, and its sender is known', ([, forged]) => {
-      const log = aLog();
+    test.for(Object.entries(ways))('%s: is skipped, and its sender is recorded', ([, forged]) => {
+      const log = twoRoles();
       const before = reading(log).tasks();
       log.forge({ key, body: '', userId: 'agentq-r', ...forged });
       log.submit('after', 's');
@@ -146,32 +146,32 @@ describe('an entry that says that a newer agentq wrote it', () => {
   });
 
   test.for(['agentq.event.submitted.s', 'agentq.event.cancelled.s', 'agentq.work.s.normal'])(
-    'is believed under a key of coordinators: %s',
+    'stops the reader under a key of coordinators: %s',
     (key) => {
-      const log = aLog();
+      const log = twoRoles();
       log.forge({ key, body: entry(), headers: { 'agentq-version': FORMAT + 1 } });
       expect(log.from(log.length - 1)[0]!.read(0)).toMatchObject({ kind: 'newer' });
     },
   );
 
-  test('is believed under a key of coordinators that nobody knows, for a type of event that nobody knows', () => {
-    const log = aLog();
-    const event = { v: 1, type: 'blessed', about: { kind: 'wish', id: 'x' }, at: log.now };
-    log.forge({ key: 'agentq.event.blessed', body: entry({ events: [event] }) });
+  test('stops the reader under an unknown key, for an unknown type of event', () => {
+    const log = twoRoles();
+    const event = { v: 1, type: 'unknown', about: { kind: 'other', id: 'x' }, at: log.now };
+    log.forge({ key: 'agentq.event.unknown', body: entry({ events: [event] }) });
     expect(log.from(log.length - 1)[0]!.read(0)).toMatchObject({ kind: 'newer' });
   });
 });
 
-describe('an open task that is said again', () => {
-  test.for<[string, (log: PaperLog) => Forged]>([
+describe('a repeated open task', () => {
+  test.for<[string, (log: MemoryLog) => Forged]>([
     ['of another role', () => ({ key: 'agentq.event.carried.r', body: carried(queued('s-open', 's')) })],
-    ['given to the own role', () => ({ key: 'agentq.event.carried.r', body: carried(queued('s-open', 'r')) })],
+    ['with the own role as its role', () => ({ key: 'agentq.event.carried.r', body: carried(queued('s-open', 'r')) })],
     [
       'with an envelope of the own role and the id of another',
       () => ({ key: 'agentq.event.carried.r', body: carried(queued('r-x', 'r', { id: 's-open' })) }),
     ],
     [
-      'under another id than its task has',
+      'under another id than the id of its task',
       () => ({
         key: 'agentq.event.carried.r',
         body: carried(queued('r-x', 'r'), {}, { task_id: 's-open' }),
@@ -192,32 +192,32 @@ describe('an open task that is said again', () => {
         }),
       }),
     ],
-  ])('by one who may not changes nothing on a machine that knows it: %s', ([, forged]) => {
-    const log = aLog();
+  ])('from a worker without permission changes nothing on a machine that knows the task: %s', ([, forged]) => {
+    const log = twoRoles();
     const before = reading(log).tasksOf('s');
     log.forge(forged(log));
     expect(reading(log).tasksOf('s')).toEqual(before);
   });
 
   test.for<[string, object, object]>([
-    ['after what comes later', {}, { after: 1e6 }],
-    ['of no status', { status: 'blessed' }, {}],
+    ['after a later entry', {}, { after: 1e6 }],
+    ['with an unknown status', { status: 'unknown' }, {}],
     ['that has ended', { status: 'cancelled', cancelled_at: START, by: 'r' }, {}],
-    ['with attempts that are none', { attempts: [null] }, {}],
-    ['with a lease of an attempt that there is not', { status: 'working', lease: { attempt: 7 } }, {}],
-    ['at a moment that is no date', { ready_at: 9e15 }, {}],
+    ['with invalid attempts', { attempts: [null] }, {}],
+    ['with a lease of a missing attempt', { status: 'working', lease: { attempt: 7 } }, {}],
+    ['with an invalid time', { ready_at: 9e15 }, {}],
     ['with an envelope for another task', { envelope: envelope('other', 'r') }, {}],
     ['with a context outside of the store', { context: { name: 'c', path: '../x', sha256: '', size: 0 } }, {}],
-    ['with a name that is none', { envelope: { ...envelope('new', 'r'), reply_to: '../x' } }, {}],
-  ])('teaches nobody anything where it is not as it must be: %s', ([, task, more]) => {
-    const log = aLog();
+    ['with an invalid name', { envelope: { ...envelope('new', 'r'), reply_to: '../x' } }, {}],
+  ])('is ignored if it is invalid: %s', ([, task, more]) => {
+    const log = twoRoles();
     log.forge({ key: 'agentq.event.carried.r', body: carried(queued('new', 'r', task), more) });
     expect(reading(log).task('new')).toBeUndefined();
   });
 
-  /** A log that begins for new machines after the submit of `x`, which then is told of by both roles. */
-  function forgotten() {
-    const log = new PaperLog();
+  /** A log that begins for new machines after the submit of `x`. Both roles then write entries about `x`. */
+  function withoutSubmit() {
+    const log = new MemoryLog();
     log.submit('x', 's');
     const start = log.length;
     log.submit('other', 's');
@@ -225,23 +225,23 @@ describe('an open task that is said again', () => {
     return { log, start, genuine: reading(log).task('x')! };
   }
 
-  const carry = (log: PaperLog, task: Task, under: { role?: null } = {}) => {
+  const carry = (log: MemoryLog, task: Task, under: { role?: null } = {}) => {
     const event = { v: 1, type: 'carried', task_id: task.id, at: log.now, task } as const;
     log.note({ events: [event], roles: [task.envelope.to], after: log.length - 1 }, under);
   };
 
   const forgery = { key: 'agentq.event.carried.r', body: carried(queued('x', 'r')) };
 
-  test('stays with its role where the forgery comes later', () => {
-    const { log, start, genuine } = forgotten();
+  test('keeps its role if the forged entry comes later', () => {
+    const { log, start, genuine } = withoutSubmit();
     carry(log, genuine);
     log.forge(forgery);
     expect(reading(log, start).task('x')).toEqual(genuine);
     expect(reading(log).task('x')).toEqual(genuine);
   });
 
-  test('goes back to its role where a coordinator says it after the forgery', () => {
-    const { log, start, genuine } = forgotten();
+  test('gets its role back if a coordinator repeats it after the forged entry', () => {
+    const { log, start, genuine } = withoutSubmit();
     log.forge(forgery);
     log.claim('x', 'r');
     carry(log, genuine, { role: null });
@@ -254,8 +254,8 @@ describe('an open task that is said again', () => {
     expect(fresh.task('x')).toMatchObject({ status: 'working', lease: { worker: 's-1' } });
   });
 
-  test('is learned though another role speaks of it all the time', () => {
-    const { log, start, genuine } = forgotten();
+  test('is accepted while another role writes entries about it', () => {
+    const { log, start, genuine } = withoutSubmit();
     log.claim('x', 'r');
     const event = { v: 1, type: 'carried', task_id: 'x', at: log.now, task: genuine } as const;
     const after = log.length - 2;
@@ -263,8 +263,8 @@ describe('an open task that is said again', () => {
     expect(reading(log, start).task('x')).toEqual(genuine);
   });
 
-  test('is not learned in a state that the log has changed since', () => {
-    const { log, start, genuine } = forgotten();
+  test('is not accepted in a state that the log has changed since', () => {
+    const { log, start, genuine } = withoutSubmit();
     const after = log.length - 1;
     log.claim('x', 's');
     const event = { v: 1, type: 'carried', task_id: 'x', at: log.now, task: genuine } as const;
@@ -276,8 +276,8 @@ describe('an open task that is said again', () => {
     ['carried', 'agentq.event.carried.r', 'carried'],
     ['found', 'agentq.event.found.r', 'submitted'],
   ] as const) {
-    test(`and was made up keeps no coordinator from using its id: ${what}`, () => {
-      const log = aLog();
+    test(`that was invented does not block its id for coordinators: ${what}`, () => {
+      const log = twoRoles();
       const body =
         type === 'carried'
           ? carried(queued('x', 'r'))
@@ -290,8 +290,8 @@ describe('an open task that is said again', () => {
   }
 });
 
-describe('a time that one role says', () => {
-  const holdsAfter = (log: PaperLog, silence: number) => {
+describe('a time in an entry of one role', () => {
+  const holdsAfter = (log: MemoryLog, silence: number) => {
     const from = log.now;
     log.now += silence;
     log.note({ away: { from, to: log.now }, role: 's' }, { role: 's' });
@@ -299,18 +299,18 @@ describe('a time that one role says', () => {
     return task.status === 'working' ? task.lease.expires_at - (START + 5 * MINUTE) : undefined;
   };
 
-  test('does not move the leases of another in an outage', () => {
-    expect(holdsAfter(aLog(), 3 * MINUTE)).toBe(3 * MINUTE);
+  test('does not extend the leases of another role in an outage', () => {
+    expect(holdsAfter(twoRoles(), 3 * MINUTE)).toBe(3 * MINUTE);
     for (const at of [YEAR_2200, 0]) {
-      const log = aLog();
+      const log = twoRoles();
       for (const key of ['agentq.event.note', 'agentq.event.note.r'])
         log.forge({ key, body: entry({ at, role: 'r' }) });
       expect(holdsAfter(log, 3 * MINUTE)).toBe(3 * MINUTE);
     }
   });
 
-  test('said for the time of an outage does not shorten it for another', () => {
-    const log = aLog();
+  test('within an outage does not shorten the outage for another role', () => {
+    const log = twoRoles();
     for (let n = 0; n < 180; n++) {
       const at = log.now + n * SECOND;
       for (const key of ['agentq.event.note', 'agentq.event.note.r'])
@@ -319,8 +319,8 @@ describe('a time that one role says', () => {
     expect(holdsAfter(log, 3 * MINUTE)).toBe(3 * MINUTE);
   });
 
-  test('is put right by the next word of a coordinator', () => {
-    const log = aLog();
+  test('is corrected by the next entry of a coordinator', () => {
+    const log = twoRoles();
     const note = entry({ at: YEAR_2200, role: 'r', seen: { worker: 'w', role: 'r' } });
     log.forge({ key: 'agentq.event.note.r', body: note });
     log.now += SECOND;
@@ -332,9 +332,9 @@ describe('a time that one role says', () => {
   });
 
   test.for(['agentq.event.note', 'agentq.event.note.r', 'agentq.event.note.r.s'])(
-    'lengthens no lease of another by an outage that it tells of: %s',
+    'extends no lease of another role by an invented outage: %s',
     (key) => {
-      const log = aLog();
+      const log = twoRoles();
       const before = reading(log).tasksOf('s');
       const week = 7 * 24 * 60 * MINUTE;
       for (let n = 1; n <= 3; n++) {
@@ -346,8 +346,8 @@ describe('a time that one role says', () => {
     },
   );
 
-  test('lengthens a lease of the own role by no more than the log was silent', () => {
-    const log = aLog();
+  test('extends a lease of the own role by no more than the silence of the log', () => {
+    const log = twoRoles();
     log.now += MINUTE;
     log.submit('x', 's');
     log.now += MINUTE;
@@ -359,8 +359,8 @@ describe('a time that one role says', () => {
     expect(reading(log).task('r-held')).toEqual(task);
   });
 
-  test('does not make a delayed task of another due', () => {
-    const log = aLog();
+  test('does not make a delayed task of another role due', () => {
+    const log = twoRoles();
     const event = {
       v: 1,
       type: 'submitted',
@@ -376,26 +376,26 @@ describe('a time that one role says', () => {
   });
 });
 
-describe('what one role says of others', () => {
+describe('a note of one role', () => {
   test.for([
     ['agentq.event.note', { seen: { worker: 'ghost', role: 's' } }],
     ['agentq.event.note.r', { seen: { worker: 'ghost', role: 's' } }],
     ['agentq.event.note', { seen: { worker: 'ghost', role: 'r' } }],
-  ] as const)('is no presence: %s', ([key, note]) => {
-    const log = aLog();
+  ] as const)('does not list a worker as present: %s', ([key, note]) => {
+    const log = twoRoles();
     log.forge({ key, body: entry(note) });
     expect(reading(log).cache.db.all('SELECT * FROM workers')).toEqual([]);
   });
 
-  test('is a presence where it is of the role of its key', () => {
-    const log = aLog();
+  test('lists a worker of the role of its key as present', () => {
+    const log = twoRoles();
     log.forge({ key: 'agentq.event.note.r', body: entry({ seen: { worker: 'w', role: 'r' } }) });
     expect(reading(log).cache.db.all('SELECT * FROM workers')).toEqual([{ name: 'w', role: 'r', seen_at: START }]);
   });
 
-  test('announces no end of a task of another', () => {
-    const log = aLog();
-    log.happen('s', { v: 1, type: 'completed', task_id: 's-held', at: log.now, attempt: 1, by: 's-1', artifacts: [] });
+  test('announces no end of a task of another role', () => {
+    const log = twoRoles();
+    log.append('s', { v: 1, type: 'completed', task_id: 's-held', at: log.now, attempt: 1, by: 's-1', artifacts: [] });
     const ending = () =>
       reading(log).cache.db.get<{ id: string; announced: number }>('SELECT id, announced FROM ending')!;
     const { id: announced } = ending();
@@ -416,8 +416,8 @@ describe('what one role says of others', () => {
 
 describe('a number of attempts in a header', () => {
   for (const value of [-1, 0, 0.5, 1e300, 1e15, NaN, '3', null, {}]) {
-    test(`is ignored where it can be none: ${JSON.stringify(value)}`, () => {
-      const log = new PaperLog();
+    test(`is ignored if it is invalid: ${JSON.stringify(value)}`, () => {
+      const log = new MemoryLog();
       const headers = { 'agentq-version': 1, 'agentq-at': START, 'agentq-max-attempts': value };
       log.forge({ key: 'agentq.work.s.normal', body: envelope('a', 's'), headers });
       const machine = reading(log);
@@ -426,15 +426,15 @@ describe('a number of attempts in a header', () => {
     });
   }
 
-  test('counts where it is one', () => {
-    const log = new PaperLog();
+  test('is used if it is valid', () => {
+    const log = new MemoryLog();
     log.submit('a', 's', {}, 7);
     expect(reading(log).task('a')).toMatchObject({ max_attempts: 7 });
   });
 
   for (const value of [-1, 0]) {
     test(`is refused in an event: ${value}`, () => {
-      const log = aLog();
+      const log = twoRoles();
       const event = {
         v: 1,
         type: 'submitted',
@@ -449,9 +449,9 @@ describe('a number of attempts in a header', () => {
   }
 });
 
-describe('what older programs have left', () => {
-  /** As they write a claim and an outage: neither says for which role its writer works. */
-  function outageOf(log: PaperLog, key: string): void {
+describe('data of older versions', () => {
+  /** Writes a claim and an outage as older versions do: neither names the role of the worker. */
+  function outageOf(log: MemoryLog, key: string): void {
     const body = (more: object) => entry({ at: log.now, ...more });
     log.submit('a', 's');
     const claim = claimedEvent('a', { at: log.now, worker: 's-1', expires_at: log.now + 5 * MINUTE });
@@ -461,20 +461,20 @@ describe('what older programs have left', () => {
     log.forge({ key, body: body({ away: { from, to: log.now } }) });
   }
 
-  test('moves leases in an outage as it did, while no newer program works for the role', () => {
-    const log = new PaperLog();
+  test('extends leases in an outage as before, while no newer version works for the role', () => {
+    const log = new MemoryLog();
     outageOf(log, 'agentq.event.note');
     expect(reading(log).task('a')).toMatchObject({ lease: { expires_at: START + 8 * MINUTE } });
-    const newer = new PaperLog();
+    const newer = new MemoryLog();
     newer.note({ role: 's' }, { role: 's' });
     outageOf(newer, 'agentq.event.note');
     expect(reading(newer).task('a')).toMatchObject({ lease: { expires_at: START + 5 * MINUTE } });
   });
 
   for (const version of [1, 99]) {
-    test(`is a cache, which is made anew where its schema is ${version}`, () => {
+    test(`in a cache is rebuilt if its schema version is ${version}`, () => {
       const machine = new Machine();
-      const log = aLog();
+      const log = twoRoles();
       machine.read(log);
       machine.cache.db.execute(`PRAGMA user_version = ${version}; DROP TABLE entry`);
       machine.cache.close();
@@ -482,9 +482,9 @@ describe('what older programs have left', () => {
     });
   }
 
-  test('is a time of the year 2200 that was believed', () => {
+  test('with a time in the year 2200 is corrected', () => {
     const machine = new Machine();
-    const log = aLog();
+    const log = twoRoles();
     machine.read(log);
     machine.cache.db.run('UPDATE log SET at = ?', YEAR_2200);
     log.submit('later', 's');

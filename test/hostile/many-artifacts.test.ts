@@ -19,15 +19,15 @@ test('other work of the process runs between the files that are stored', async (
   }));
   const stored: Stored[] = [];
   const seen = new Set<number>();
-  const look = setInterval(() => seen.add(stored.length), 0);
+  const interval = setInterval(() => seen.add(stored.length), 0);
   await store.put(pieces, stored);
-  clearInterval(look);
+  clearInterval(interval);
   expect(stored).toHaveLength(50);
   expect(seen.size).toBeGreaterThan(10);
 });
 
 describe.skipIf(untraceable !== undefined)(`many files (${untraceable ?? 'traced'})`, () => {
-  test('are synced each by itself, and each of their folders once', () => {
+  test('are synced one by one, and each of their folders is synced once', () => {
     const root = scratchFolder();
     const folder = join(root, 'artifacts/t/1');
     mkdirSync(join(folder, 'sub'), { recursive: true });
@@ -44,15 +44,15 @@ describe.skipIf(untraceable !== undefined)(`many files (${untraceable ?? 'traced
   });
 });
 
-/** What a child leaves in its artifacts folder, which is the current one; how many artifacts that is; the lease. */
-const HOARDS = [
+/** Files that a child creates in its artifacts folder: description, script, number of artifacts, lease. */
+const MANY_FILES = [
   [`${MANY} artifacts`, `seq ${MANY} | split -l 1 -a 4`, MANY, '1s'],
   ['1,000 nested folders', 'n=0; while [ $n -lt 1000 ]; do mkdir d && cd d || exit 1; n=$((n + 1)); done', 0, '3s'],
 ] as const;
 
 describe('a worker', PATIENTLY, () => {
-  for (const [what, leave, count, lease] of HOARDS) {
-    test(`that looks through ${what} of one child keeps the lease of another`, async ({ q }) => {
+  for (const [what, leave, count, lease] of MANY_FILES) {
+    test(`that searches ${what} of one child keeps the lease of another`, async ({ q }) => {
       await q.submit('--id', 'many');
       await q.submit('--id', 'neighbour');
       const worker = q.work(

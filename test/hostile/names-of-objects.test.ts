@@ -3,20 +3,20 @@ import { fixtures, type Shells } from '../cli/harness.ts';
 
 const test = base.extend<Shells>(fixtures);
 
-/** What every object has, and no table of the program must find. */
+/** Properties that every JavaScript object inherits. A lookup in the program must not find them. */
 const inherited = ['constructor', 'toString', 'hasOwnProperty', 'valueOf', '__proto__', '__defineGetter__'];
 const names = inherited.filter((name) => !name.startsWith('_'));
 
-describe('a name that every object has', () => {
+describe('the name of an inherited property', () => {
   for (const name of inherited) {
-    test(`is a field of a row as any other: ${name}`, async ({ q }) => {
+    test(`is a normal field of a row: ${name}`, async ({ q }) => {
       q.write('b.jsonl', `{"to":"r","task_id":"t","instructions":"x","${name}":{"a":1}}\n`);
       expect(await q.run('submit', '--batch', 'b.jsonl')).toMatchObject({ code: 0, stdout: 't\n' });
       expect(await q.run('submit', '--batch', 'b.jsonl')).toMatchObject({ code: 0, stdout: 't\n' });
       expect((await q.run('doctor')).code).toBe(0);
     });
 
-    test(`is no output: ${name}`, async ({ q }) => {
+    test(`is no schema: ${name}`, async ({ q }) => {
       expect(await q.refused('schema', name)).toMatchObject({ code: 'usage', message: expect.stringContaining(name) });
     });
 

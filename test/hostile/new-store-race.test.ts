@@ -7,7 +7,7 @@ import { cacheSchema } from '../../src/backend/amqp/cache/schema.ts';
 import { Connection } from '../../src/backend/projection/connection.ts';
 import { scratchFolder } from '../backend/support/scratch.ts';
 
-/** Holds the write lock of an empty database for a moment after it has said so, as a process that creates it does. */
+/** Takes the write lock of an empty database and keeps it briefly, as a process that creates a store does. */
 const HOLDER = `
   const { DatabaseSync } = require('node:sqlite');
   const { parentPort, workerData } = require('node:worker_threads');
@@ -17,7 +17,7 @@ const HOLDER = `
   parentPort.postMessage('locked');
 `;
 
-test('a new file that another process creates at the same time is waited for', async () => {
+test('opening a new file waits for another process that creates it at the same time', async () => {
   const path = join(scratchFolder(), 'new.db');
   writeFileSync(path, '');
   const holder = new Worker(HOLDER, { eval: true, workerData: path });

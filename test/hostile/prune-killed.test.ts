@@ -59,7 +59,7 @@ const filesIn = (dir: string) =>
     readdirSync(join(dir, folder), { recursive: true, encoding: 'utf8' }).map((name) => `${folder}/${name}`),
   );
 
-test('a prune that is killed after any of its changes loses nothing else, and the next one finishes it', async () => {
+test('a prune that is killed after any of its changes removes nothing else, and the next prune completes it', async () => {
   const template = await workspace();
   expect(filesIn(template)).not.toEqual([]);
   let kills = 0;
@@ -70,7 +70,7 @@ test('a prune that is killed after any of its changes loses nothing else, and th
     const child = new Child(SCRIPT, [dir, String(n)]);
     const done = await child.output().catch(() => undefined);
     const services = await open(dir);
-    // The tasks are gone with the first change, and all others only remove what is left of them.
+    // The first change removes the tasks. All other changes only remove their files.
     expect(await services.backend.list({ limit: 10 })).toEqual([]);
     expect((await services.backend.pruned('t1'))?.status).toBe('completed');
     const left = (await diagnose(services, false)).filter(({ severity }) => severity === 'problem');

@@ -3,7 +3,7 @@ import { authorOf } from '../../src/backend/amqp/wire/author.ts';
 import { WORKER_KEY_WORDS } from '../../src/backend/amqp/wire/routing-key.ts';
 import { findPruned } from '../../src/backend/projection/pruned.ts';
 import type { Event, EventOf } from '../../src/core/task/event.ts';
-import { type Machine, names, PaperLog, queued, reading, START } from './support/paper-log.ts';
+import { type Machine, names, MemoryLog, queued, reading, START } from './support/memory-log.ts';
 
 const ROLE = 'coder';
 const YEAR = 365 * 86_400_000;
@@ -33,10 +33,10 @@ const knows = (machine: Machine, id: string) => ({
 });
 
 /** A log in which a task is completed and pruned. */
-function log(): PaperLog {
-  const log = new PaperLog();
+function prunedLog(): MemoryLog {
+  const log = new MemoryLog();
   log.submit('a', ROLE);
-  log.happen(ROLE, completed('a'));
+  log.append(ROLE, completed('a'));
   log.note({ events: [pruned('a')] });
   return log;
 }
@@ -44,53 +44,53 @@ function log(): PaperLog {
 const GONE = { task: undefined, pruned: 'completed' };
 
 describe('an entry that prunes a task', () => {
-  test('leaves the same on a machine that reads the log from its beginning, and on one that begins later', () => {
-    const paper = log();
+  test('has the same effect on a machine that reads the whole log and on one that begins later', () => {
+    const log = prunedLog();
     for (const from of [0, 1, 2]) {
-      const machine = reading(paper, from);
+      const machine = reading(log, from);
       expect(knows(machine, 'a')).toEqual(GONE);
       for (const table of ['tasks', 'events', 'ending', 'lease', 'carried'])
         expect(machine.cache.db.all(`SELECT * FROM ${table}`)).toEqual([]);
     }
   });
 
-  test('prevents every later entry about the id, until its time is over', () => {
-    const paper = log();
-    const [early, late] = [reading(paper), () => reading(paper, 2)];
-    paper.submit('a', ROLE);
-    paper.submit('a', 'other');
-    paper.happen(ROLE, completed('a'));
+  test('refuses every later entry about the id, until its time ends', () => {
+    const log = prunedLog();
+    const [early, late] = [reading(log), () => reading(log, 2)];
+    log.submit('a', ROLE);
+    log.submit('a', 'other');
+    log.append(ROLE, completed('a'));
     const task = queued('a', ROLE) as EventOf<'carried'>['task'];
-    paper.note({ events: [{ v: 1, type: 'carried', task_id: 'a', at: START, task }], roles: [ROLE], after: 0 });
-    for (const machine of [early.read(paper), late()]) expect(knows(machine, 'a')).toEqual(GONE);
-    paper.now += YEAR;
-    paper.submit('a', ROLE);
-    for (const machine of [early.read(paper), late()]) expect(machine.task('a')?.status).toBe('queued');
+    log.note({ events: [{ v: 1, type: 'carried', task_id: 'a', at: START, task }], roles: [ROLE], after: 0 });
+    for (const machine of [early.read(log), late()]) expect(knows(machine, 'a')).toEqual(GONE);
+    log.now += YEAR;
+    log.submit('a', ROLE);
+    for (const machine of [early.read(log), late()]) expect(machine.task('a')?.status).toBe('queued');
   });
 
   test('prunes all its tasks or none', () => {
-    const paper = new PaperLog();
-    for (const id of ['a', 'b']) paper.submit(id, ROLE);
-    paper.happen(ROLE, completed('a'));
-    paper.note({ events: [pruned('a'), pruned('b')] });
-    const machine = reading(paper);
+    const log = new MemoryLog();
+    for (const id of ['a', 'b']) log.submit(id, ROLE);
+    log.append(ROLE, completed('a'));
+    log.note({ events: [pruned('a'), pruned('b')] });
+    const machine = reading(log);
     expect([knows(machine, 'a'), knows(machine, 'b')]).toEqual([
       { task: 'completed', pruned: undefined },
       { task: 'queued', pruned: undefined },
     ]);
   });
 
-  test('is for coordinators: no key of a worker permits it', () => {
+  test('may be written only by coordinators', () => {
     for (const key of ['agentq.event.pruned', `agentq.event.pruned.${ROLE}`])
       expect(authorOf(key, names.exchange, names)).toBe('coordinator');
-    const paper = new PaperLog();
-    paper.submit('a', ROLE);
-    paper.happen(ROLE, completed('a'));
+    const log = new MemoryLog();
+    log.submit('a', ROLE);
+    log.append(ROLE, completed('a'));
     for (const word of WORKER_KEY_WORDS)
-      paper.forge({
+      log.forge({
         key: `agentq.event.${word}.${ROLE}`,
         body: { v: 1, at: START, roles: [ROLE], role: ROLE, events: [pruned('a')] },
       });
-    expect(knows(reading(paper), 'a')).toEqual({ task: 'completed', pruned: undefined });
+    expect(knows(reading(log), 'a')).toEqual({ task: 'completed', pruned: undefined });
   });
 });

@@ -20,30 +20,30 @@ function batch(q: Shell, ...rows: object[]): string {
   return q.write('batch.jsonl', lines.map((line) => JSON.stringify(line)).join('\n'));
 }
 
-// A file that can be opened and not read: a disk that fails looks the same.
+// A file that can be opened but not read, as on a failing disk.
 const FAILING = '/proc/self/mem';
 
-describe('a batch that is refused leaves no context behind', () => {
-  test('where two of its rows contradict each other', async ({ q }) => {
+describe('a refused batch leaves no context in the store', () => {
+  test('if two of its rows conflict', async ({ q }) => {
     const file = batch(q, { task_id: 'a' }, {}, { task_id: 'b' }, { task_id: 'a' });
     expect(await q.refused('submit', '--batch', file)).toMatchObject({ exit: 14 });
     expect(q.stored()).toEqual([]);
     expect((await q.json('list')).tasks).toEqual([]);
   });
 
-  test('where a task of its id has other content', async ({ q }) => {
+  test('if a task with the same id has other content', async ({ q }) => {
     await q.submit('b');
     expect(await q.refused('submit', '--batch', batch(q, {}, { task_id: 'b' }))).toMatchObject({ exit: 14 });
     expect(q.stored()).toEqual([]);
   });
 
-  test.skipIf(!existsSync(FAILING))('where a context cannot be read to its end', async ({ q }) => {
+  test.skipIf(!existsSync(FAILING))('if a context cannot be read completely', async ({ q }) => {
     const file = batch(q, { task_id: 'a' }, {}, { file: FAILING });
     expect(await q.refused('submit', '--batch', file)).toMatchObject({ exit: 12 });
     expect(q.stored()).toEqual([]);
   });
 
-  test('but leaves those that tasks have that are there', async ({ q }) => {
+  test('but does not remove the contexts of existing tasks', async ({ q }) => {
     await q.ok('submit', '--batch', batch(q, { task_id: 'a' }, { task_id: 'b' }));
     const again = batch(q, { task_id: 'a' }, { task_id: 'b' }, { task_id: 'c' }, { task_id: 'c', instructions: 'x' });
     expect(await q.refused('submit', '--batch', again)).toMatchObject({ exit: 14 });
@@ -51,7 +51,7 @@ describe('a batch that is refused leaves no context behind', () => {
     expect(await q.json('doctor')).toMatchObject({ healthy: true });
   });
 
-  test('also where the same content is submitted again, and is there under another name', async ({ q }) => {
+  test('also if the same content is submitted again', async ({ q }) => {
     const file = batch(q, { task_id: 'a' });
     await q.ok('submit', '--batch', file);
     await q.ok('submit', '--batch', file);
@@ -59,52 +59,49 @@ describe('a batch that is refused leaves no context behind', () => {
   });
 });
 
-base(
-  'a context that a refused batch takes back stays where another submit relies on it',
-  async ({ onTestFinished }) => {
-    const dir = scratchFolder();
-    await createBackend(storeOptions(dir));
-    const backend = await openBackend(storeOptions(dir));
-    onTestFinished(() => backend.close());
-    const store = new FsStore(dir, 0o600, 0o700);
-    await store.make('store');
-    const services = {
-      store,
-      backend,
-      clock: Date.now,
-      newId: () => 'new',
-      workspace: { config: {} },
-    } as unknown as Services;
-    const context = { bytes: Buffer.from('the same content') };
-    const submission = parseSubmission({ to: 'r', from: 'c', type: 'x', task_id: 'a' });
+base('a context of a refused batch is kept if another submit uses it', async ({ onTestFinished }) => {
+  const dir = scratchFolder();
+  await createBackend(storeOptions(dir));
+  const backend = await openBackend(storeOptions(dir));
+  onTestFinished(() => backend.close());
+  const store = new FsStore(dir, 0o600, 0o700);
+  await store.make('store');
+  const services = {
+    store,
+    backend,
+    clock: Date.now,
+    newId: () => 'new',
+    workspace: { config: {} },
+  } as unknown as Services;
+  const context = { bytes: Buffer.from('the same content') };
+  const submission = parseSubmission({ to: 'r', from: 'c', type: 'x', task_id: 'a' });
 
-    // The batch has stored the context of `a`, and is about to be refused. Another submit of `a` finds it there.
-    const { held, reached, release } = holdCommits(backend);
-    const inBatch: Pick<Backend, 'task' | 'commit'> = {
-      task: (id) => backend.task(id),
-      commit: async (requests) => {
-        other = submit({ ...services, backend: held }, { submission, context, allowSecret: false });
-        await reached;
-        return backend.commit(requests);
-      },
-    };
-    let other: Promise<unknown> | undefined;
-    const source = `${dir}/source.md`;
-    writeFileSync(source, 'the same content');
-    const row = { to: 'r', from: 'c', type: 'x', task_id: 'a' };
-    const rows = [
-      { ...row, file: source },
-      { ...row, instructions: 'contradicts it' },
-    ];
-    const text = rows.map((one) => JSON.stringify(one)).join('\n');
-    const options = { defaults: {}, allowSecret: false, from: { cwd: dir } };
-    await expect(submitBatch({ ...services, backend: inBatch as Backend }, text, options)).rejects.toMatchObject({
-      code: 'bad-batch',
-    });
-    expect(readdirSync(`${dir}/tasks`)).toEqual([]);
-    release();
-    await other;
-    const task = await backend.task('a');
-    expect(await store.check(task!.context!)).toBeUndefined();
-  },
-);
+  // The batch has stored the context of `a` and will be refused. Another submit of `a` finds that context.
+  const { held, reached, release } = holdCommits(backend);
+  const inBatch: Pick<Backend, 'task' | 'commit'> = {
+    task: (id) => backend.task(id),
+    commit: async (requests) => {
+      other = submit({ ...services, backend: held }, { submission, context, allowSecret: false });
+      await reached;
+      return backend.commit(requests);
+    },
+  };
+  let other: Promise<unknown> | undefined;
+  const source = `${dir}/source.md`;
+  writeFileSync(source, 'the same content');
+  const row = { to: 'r', from: 'c', type: 'x', task_id: 'a' };
+  const rows = [
+    { ...row, file: source },
+    { ...row, instructions: 'other content' },
+  ];
+  const text = rows.map((one) => JSON.stringify(one)).join('\n');
+  const options = { defaults: {}, allowSecret: false, from: { cwd: dir } };
+  await expect(submitBatch({ ...services, backend: inBatch as Backend }, text, options)).rejects.toMatchObject({
+    code: 'bad-batch',
+  });
+  expect(readdirSync(`${dir}/tasks`)).toEqual([]);
+  release();
+  await other;
+  const task = await backend.task('a');
+  expect(await store.check(task!.context!)).toBeUndefined();
+});

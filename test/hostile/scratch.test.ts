@@ -7,10 +7,10 @@ import { PATIENTLY, test as worker } from '../worker/harness.ts';
 const test = base.extend<Shells>(fixtures);
 
 const MINUTE = 60_000;
-/** Of a role that says nothing else. */
+/** The default length of a lease. */
 const LEASE = 5 * MINUTE;
 
-/** Makes scratch that last changed so long before the test's time. */
+/** Creates scratch of this age, in ms, at the time of the test. */
 function scratch(q: Shell, name: string, age: number): void {
   const folder = q.path('.agentq/run', name);
   mkdirSync(folder);
@@ -19,7 +19,7 @@ function scratch(q: Shell, name: string, age: number): void {
   for (const path of [join(folder, 'log.txt'), folder]) utimesSync(path, then, then);
 }
 
-/** Brings a task of the id into a state. */
+/** Brings the task with this id into a state. */
 const states: Readonly<Record<string, (q: Shell, id: string) => Promise<unknown>>> = {
   unknown: async () => {},
   queued: (q, id) => q.submit(id),
@@ -58,7 +58,7 @@ describe.for(['v1', 'v1.5', 'a.b.c', 'x.md'])('scratch of %s', (id) => {
     { state: 'completed', age: LEASE + MINUTE, left: false },
     { state: 'cancelled while it was held', age: 59 * MINUTE, left: true },
     { state: 'cancelled while it was held', age: 61 * MINUTE, left: false },
-  ])('of a task that is $state, unchanged for $age ms: is left alone: $left', async ({ state, age, left }, { q }) => {
+  ])('of a task that is $state, unchanged for $age ms: is kept: $left', async ({ state, age, left }, { q }) => {
     await states[state]!(q, id);
     scratch(q, `${id}~1`, age);
     await q.run('doctor', '--repair');
@@ -66,7 +66,7 @@ describe.for(['v1', 'v1.5', 'a.b.c', 'x.md'])('scratch of %s', (id) => {
   });
 });
 
-test('what is no scratch of an attempt is left alone', async ({ q }) => {
+test('other files and folders in run/ are kept', async ({ q }) => {
   const names = ['notes', 'internal-error.txt', 'v1~', '~1', 'v1~0', 'v1~x'];
   for (const name of names) scratch(q, name, 1_000 * LEASE);
   await q.run('doctor', '--repair');
@@ -74,7 +74,7 @@ test('what is no scratch of an attempt is left alone', async ({ q }) => {
 });
 
 describe('a repair while a child runs', PATIENTLY, () => {
-  worker.for(['v1.5', 'plain', 'a.b.c'])('takes nothing from the attempt at %s', async (id, { q }) => {
+  worker.for(['v1.5', 'plain', 'a.b.c'])('does not remove the scratch of %s', async (id, { q }) => {
     await q.submit('--id', id, '--max-attempts', '1');
     const running = q.work('until_there go; echo said; echo done > "$AGENTQ_RESULT_FILE"');
     await running.reported('started');

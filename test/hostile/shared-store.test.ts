@@ -10,7 +10,7 @@ import { PATIENTLY, type User } from '../worker/harness.ts';
 import type { Ended } from './support/program.ts';
 import { colleague, reachable, unprivileged } from './support/unprivileged.ts';
 
-/** Runs a shell script as a user with a umask that shuts everybody else out; `agentq` in it is the program. */
+/** Runs a shell script as a user with umask 077. `agentq` in the script is the program. */
 async function as(user: User, cwd: string, script: string): Promise<Ended> {
   const { node, program } = reachable(user);
   const prelude = `umask 077; agentq() { '${node}' '${program}' "$@"; }; `;
@@ -20,7 +20,7 @@ async function as(user: User, cwd: string, script: string): Promise<Ended> {
   return { code: code as number | null, stdout, stderr };
 }
 
-/** A folder in which two users share a workspace; the first has made it. */
+/** A folder in which two users share a workspace. The first user has created it. */
 async function shared({ onTestFinished }: TestContext): Promise<{ folder: string; owner: User; other: User }> {
   const [owner, other] = [unprivileged!, colleague!];
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'agentq-shared-')));
@@ -34,7 +34,7 @@ async function shared({ onTestFinished }: TestContext): Promise<{ folder: string
 const findings = ({ stdout }: Ended) => (JSON.parse(stdout) as Output<'doctor'>).findings;
 
 describe.skipIf(!colleague)('a store that two users share, under umask 077', PATIENTLY, () => {
-  test('lets one read what a child of the other wrote', async (context) => {
+  test('a user can read the files that a child of the other user wrote', async (context) => {
     const { folder, owner, other } = await shared(context);
     const child = `mkdir "$AGENTQ_ARTIFACTS_DIR/sub"; echo x > "$AGENTQ_ARTIFACTS_DIR/sub/deep.txt"
       echo x > "$AGENTQ_ARTIFACTS_DIR/patch.diff"; echo result > "$AGENTQ_RESULT_FILE"; echo said`;
@@ -50,7 +50,7 @@ describe.skipIf(!colleague)('a store that two users share, under umask 077', PAT
     });
   });
 
-  test('lets one read what the other wrote into the places of its claim, or moved there', async (context) => {
+  test('a user can read the files that the other user wrote or moved into the places of a claim', async (context) => {
     const { folder, owner, other } = await shared(context);
     const script = `agentq submit --to r --id t --instructions x && agentq claim --as r >/dev/null &&
       echo result > w/results/t.md && mkdir made && echo x > made/deep.txt && mv made w/artifacts/t/1/ &&
@@ -59,7 +59,7 @@ describe.skipIf(!colleague)('a store that two users share, under umask 077', PAT
     expect(await as(other, folder, 'agentq result t')).toMatchObject({ code: 0, stdout: 'result\n' });
   });
 
-  test('has doctor name a folder that another has closed', async (context) => {
+  test('doctor names a folder that only another user can read', async (context) => {
     const { folder, owner, other } = await shared(context);
     expect(await as(owner, folder, 'mkdir -p w/artifacts/x/closed/deep')).toMatchObject({ code: 0 });
     const ran = await as(other, folder, 'agentq doctor --json');
@@ -70,7 +70,7 @@ describe.skipIf(!colleague)('a store that two users share, under umask 077', PAT
     expect((await as(other, folder, 'agentq doctor --repair')).code).toBe(24);
   });
 
-  test("has doctor name another's scratch and half-written file, which it cannot remove", async (context) => {
+  test('doctor names scratch and temporary files of another user, which it cannot remove', async (context) => {
     const { folder, owner, other } = await shared(context);
     const places = ['w/run/gone~1', 'w/artifacts/x'].map((path) => join(folder, path));
     for (const place of places) mkdirSync(place, { recursive: true });
@@ -91,7 +91,7 @@ describe.skipIf(!colleague)('a store that two users share, under umask 077', PAT
     ]);
   });
 
-  test('keeps what the other has closed from being evidence, in one line', async (context) => {
+  test('complete fails with one line if the evidence is in a folder of the other user that is not readable', async (context) => {
     const { folder, owner, other } = await shared(context);
     const script = `agentq submit --to r --id t --instructions x && agentq claim --as r >/dev/null`;
     expect(await as(owner, folder, `${script} && mkdir w/artifacts/t/1/sub`)).toMatchObject({ code: 0 });

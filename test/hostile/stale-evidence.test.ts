@@ -4,12 +4,12 @@ import { describe, expect } from 'vitest';
 import type { Output } from '../../src/cli/output/schemas.ts';
 import { PATIENTLY, type Sandbox, test } from '../worker/harness.ts';
 
-/** Puts files into the places that the first attempt at the task `t` would have: an older database had a task `t`. */
+/** Creates files in the places of the first attempt of the task `t`, as a task `t` of an older database leaves them. */
 function plant(q: Sandbox, ...names: string[]): void {
   for (const name of names) {
     mkdirSync(dirname(q.path('.agentq', name)), { recursive: true });
     const path = q.write(`.agentq/${name}`, 'stale');
-    // As new as can be, for whoever may set times.
+    // A time in the future, so that the files look newer than the claim.
     const future = new Date('2099-01-01');
     utimesSync(path, future, future);
   }
@@ -17,8 +17,8 @@ function plant(q: Sandbox, ...names: string[]): void {
 
 const PLACES = ['results/t.md', 'artifacts/t/1/patch.diff', 'artifacts/t/1/deep/inside.txt', 'artifacts/t/notes.md'];
 
-describe('files that lay there before', PATIENTLY, () => {
-  test('are no result and no artifacts of a task that nobody claimed', async ({ q }) => {
+describe('files from before the attempt', PATIENTLY, () => {
+  test('are no result and no artifacts of a task that was not claimed', async ({ q }) => {
     await q.submit('--id', 't');
     plant(q, ...PLACES);
     const { code, stderr } = await q.agentq('complete', 't', '--from', 'r', '--summary', 'new');
@@ -27,7 +27,7 @@ describe('files that lay there before', PATIENTLY, () => {
     expect(await q.result('t')).not.toHaveProperty('content');
   });
 
-  test('satisfy no promise', async ({ q }) => {
+  test('do not count as expected artifacts', async ({ q }) => {
     await q.submit('--id', 't', '--expect', 'patch');
     plant(q, ...PLACES);
     expect((await q.agentq('complete', 't', '--from', 'r', '--summary', 'new')).code).toBe(15);
@@ -36,7 +36,7 @@ describe('files that lay there before', PATIENTLY, () => {
     expect((await q.task('t')).status).toBe('working');
   });
 
-  test('are left out of a claimed attempt, and what it writes in their places is not', async ({ q }) => {
+  test('are left out of a claimed attempt, and files that it writes in their places are recorded', async ({ q }) => {
     await q.submit('--id', 't', '--expect', 'patch');
     plant(q, ...PLACES);
     const { result_file, artifacts_dir } = await q.json<Output<'claim'>>('claim', '--as', 'r');
@@ -48,7 +48,7 @@ describe('files that lay there before', PATIENTLY, () => {
     expect(result_file).toBe(q.path('.agentq/results/t.md'));
   });
 
-  test('are evidence where they are named', async ({ q }) => {
+  test('are evidence if the command names them', async ({ q }) => {
     await q.submit('--id', 't', '--expect', 'patch');
     plant(q, ...PLACES);
     const [result, patch] = PLACES.map((name) => q.path('.agentq', name));
@@ -56,7 +56,7 @@ describe('files that lay there before', PATIENTLY, () => {
     expect(await q.result('t')).toMatchObject({ content: 'stale', artifacts: [{ name: 'patch' }] });
   });
 
-  test('are nothing that a child of a worker has brought', async ({ q }) => {
+  test('are no evidence of a child of a worker', async ({ q }) => {
     await q.submit('--id', 't', '--expect', 'patch', '--max-attempts', '1');
     plant(q, ...PLACES, 'run/t~1/result.md', 'run/t~1/stdout');
     await q.workOff('exit 0');
@@ -68,7 +68,7 @@ describe('files that lay there before', PATIENTLY, () => {
   });
 });
 
-test('a result that an agent wrote where its claim said is its result', async ({ q }) => {
+test('a file that an agent wrote at the path in its claim is its result', async ({ q }) => {
   await q.submit('--id', 't');
   const { result_file, artifacts_dir } = await q.json<Output<'claim'>>('claim', '--as', 'r');
   writeFileSync(result_file, 'written there');
@@ -77,7 +77,7 @@ test('a result that an agent wrote where its claim said is its result', async ({
   expect(await q.result('t')).toMatchObject({ content: 'written there', artifacts: [{ name: 'patch' }] });
 });
 
-test('a second attempt does not bring what the first one left in its own places', async ({ q }) => {
+test('a second attempt does not record the files of the first one', async ({ q }) => {
   await q.submit('--id', 't');
   const first = await q.json<Output<'claim'>>('claim', '--as', 'r', '--worker', 'one');
   writeFileSync(first.result_file, 'of the first');

@@ -7,7 +7,7 @@ const test = base.extend<Shells>(fixtures);
 
 const EIGHT = Array.from({ length: 8 }, (_, i) => `c${i + 1}`);
 
-/** Tasks in every state that a command tells by its exit code. */
+/** Tasks in every state that a command reports with its exit code. */
 async function prepare(q: Shell): Promise<void> {
   for (const id of EIGHT) await q.submit(id);
   for (const id of ['failed1', 'failed2', 'failed3']) {
@@ -19,7 +19,7 @@ async function prepare(q: Shell): Promise<void> {
   writeFileSync(q.path('.agentq/results/drifted.md'), 'wrong');
 }
 
-/** A command, the exit code that is its own, and what must be true afterwards. */
+/** A command, its normal exit code, and a check of its effect. */
 interface Case {
   readonly args: readonly string[];
   readonly code: number;
@@ -54,9 +54,9 @@ const cases: readonly Case[] = [
   { args: ['--help'], code: 0 },
 ];
 
-describe('a reader that went away', () => {
+describe('a reader that closed the output', () => {
   for (const { args, code, done } of cases) {
-    test(`changes neither what is done nor the code of ${args.join(' ')}`, async ({ q }) => {
+    test(`changes neither the effect nor the exit code of ${args.join(' ')}`, async ({ q }) => {
       await prepare(q);
       const ran = await runUnread({ cwd: q.cwd }, ...args);
       expect(ran).toMatchObject({ code });
@@ -65,14 +65,14 @@ describe('a reader that went away', () => {
     });
   }
 
-  test('ends no worker', async ({ q }) => {
+  test('does not end a worker', async ({ q }) => {
     await prepare(q);
     const ran = await runUnread({ cwd: q.cwd }, ...WORKER);
     expect(ran).toMatchObject({ code: 0, stderr: '' });
     await all(EIGHT, 'completed')(q);
   });
 
-  test('takes no message out of the inbox', async ({ q }) => {
+  test('does not remove messages from the inbox', async ({ q }) => {
     await prepare(q);
     const before = (await q.json('inbox', '--keep')).messages;
     await runUnread({ cwd: q.cwd }, 'inbox');
@@ -82,7 +82,7 @@ describe('a reader that went away', () => {
 
 describe.skipIf(!existsSync('/dev/full'))('standard output on a full disk', () => {
   for (const { args, code, done } of cases) {
-    test(`is told after the work of ${args.join(' ')}`, async ({ q }) => {
+    test(`is reported after the work of ${args.join(' ')}`, async ({ q }) => {
       await prepare(q);
       const ran = await runOnFullDisk({ cwd: q.cwd }, ...args);
       expect(ran.code).toBe(code === 0 ? 22 : code);
@@ -92,10 +92,10 @@ describe.skipIf(!existsSync('/dev/full'))('standard output on a full disk', () =
     });
   }
 
-  test('is told once by a worker, which does its work', async ({ q }) => {
+  test('is reported once by a worker, which continues', async ({ q }) => {
     await prepare(q);
     const { code, stderr } = await runOnFullDisk({ cwd: q.cwd }, ...WORKER);
-    expect({ code, said: stderr.match(/ENOSPC/g) }).toEqual({ code: 0, said: ['ENOSPC'] });
+    expect({ code, reports: stderr.match(/ENOSPC/g) }).toEqual({ code: 0, reports: ['ENOSPC'] });
     await all(EIGHT, 'completed')(q);
   });
 });

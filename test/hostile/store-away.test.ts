@@ -4,14 +4,14 @@ import { PATIENTLY, type Sandbox, test, until } from '../worker/harness.ts';
 
 const HERE = ['--dir', 'w'] as const;
 
-/** A workspace in `w` whose store in `store` is the root of another disk, with a task whose context lies there. */
+/** A workspace in `w` with a store in `store`, which is the root of another disk, and a task with a context. */
 async function stored(q: Sandbox): Promise<void> {
   await q.ok('init', '--dir', 'w', '--store', 'store');
   q.write('context.md', 'background');
   await q.ok('submit', ...HERE, '--to', 'r', '--id', 'before', '--file', 'context.md');
 }
 
-/** What is to be seen of a disk that is no longer mounted: an empty folder. */
+/** Replaces the store by an empty folder, like the mount point of an unmounted disk. */
 function unmount(q: Sandbox): void {
   renameSync(q.path('store'), q.path('disk'));
   mkdirSync(q.path('store'));
@@ -24,7 +24,7 @@ function mount(q: Sandbox): void {
 
 const idIn = (q: Sandbox, path: string) => (JSON.parse(readFileSync(q.path(path), 'utf8')) as { id: string }).id;
 
-/** What a workspace of an older version looks like. */
+/** Removes the files that an older version does not have. */
 function makeOlder(q: Sandbox): void {
   rmSync(q.path('w/store.json'));
   rmSync(q.path('store/.agentq-store'));
@@ -38,7 +38,7 @@ describe('a store that is away', PATIENTLY, () => {
     ['complete with a result', ['complete', 'before', '--from', 'r', '--result-file', 'context.md']],
     ['init', ['init']],
   ] as const) {
-    test(`is not made anew by ${what}, which says so and changes nothing`, async ({ q }) => {
+    test(`is not created again by ${what}, which prints an error and changes nothing`, async ({ q }) => {
       await stored(q);
       unmount(q);
       const { code, stderr } = await q.agentq(...args, ...HERE);
@@ -53,7 +53,7 @@ describe('a store that is away', PATIENTLY, () => {
     });
   }
 
-  test('costs no task an attempt, and ends the worker', async ({ q }) => {
+  test('ends the worker, and no attempt counts', async ({ q }) => {
     await stored(q);
     unmount(q);
     const { code, stderr } = await q.agentq('work', ...HERE, '--as', 'r', '--until-empty', '--', 'true');
@@ -65,14 +65,14 @@ describe('a store that is away', PATIENTLY, () => {
   });
 
   for (const exit of [0, 1]) {
-    test(`while a child runs that then ends with ${exit} costs the task nothing either`, async ({ q }) => {
+    test(`while a child runs that then ends with ${exit} costs no attempt`, async ({ q }) => {
       await stored(q);
       const script = `echo x > "$OUT/begun"; until [ -e "$OUT/go" ]; do sleep 0.05; done; echo done; exit ${exit}`;
       const working = q.agentq('work', ...HERE, '--as', 'r', '--until-empty', '--', '/bin/sh', '-c', script);
       await until('the child to begin', () => q.has('begun'));
       unmount(q);
       q.write('go');
-      // A store that can't be written is tried again for a while: it may be a full disk.
+      // The worker retries a store that is not writable for some time, because the disk may be full.
       expect((await working).code).toBe(22);
       expect(readdirSync(q.path('store'))).toEqual([]);
       mount(q);
@@ -81,7 +81,7 @@ describe('a store that is away', PATIENTLY, () => {
     });
   }
 
-  test('is one finding of doctor, and not the drift of all that lies there', async ({ q }) => {
+  test('is one finding of doctor, without a drift of its files', async ({ q }) => {
     await stored(q);
     unmount(q);
     expect(await q.agentq('doctor', ...HERE)).toMatchObject({
@@ -110,7 +110,7 @@ describe('a store that is away', PATIENTLY, () => {
     expect((await q.agentq('status', ...HERE, 'before', '--json')).stdout).toContain('"drift":[]');
   });
 
-  test('is told from another that lies in its place', async ({ q }) => {
+  test('is distinguished from another store at its place', async ({ q }) => {
     await stored(q);
     renameSync(q.path('store'), q.path('disk'));
     await q.ok('init', '--dir', 'other', '--store', 'store');
@@ -122,9 +122,9 @@ describe('a store that is away', PATIENTLY, () => {
   });
 });
 
-describe('a store that is away before it holds any evidence', PATIENTLY, () => {
+describe('a store that is away before it contains evidence', PATIENTLY, () => {
   for (const tasks of [0, 1]) {
-    test(`is not made anew by init: ${tasks} tasks`, async ({ q }) => {
+    test(`is not created again by init: ${tasks} tasks`, async ({ q }) => {
       await q.ok('init', '--dir', 'w', '--store', 'store');
       if (tasks > 0) await q.ok('submit', ...HERE, '--to', 'r', '--instructions', 'x');
       unmount(q);
@@ -146,7 +146,7 @@ describe('the marker of a store', PATIENTLY, () => {
     expect(new Set(ids).size).toBe(1);
   });
 
-  test('is made in an older store by init, where recorded evidence lies', async ({ q }) => {
+  test('is created by init in an older store that contains recorded evidence', async ({ q }) => {
     await stored(q);
     makeOlder(q);
     expect((await q.agentq('doctor', ...HERE)).stdout).toContain('the store has no marker');
@@ -155,7 +155,7 @@ describe('the marker of a store', PATIENTLY, () => {
     expect((await q.agentq('doctor', ...HERE)).stdout).not.toContain('the store has no marker');
   });
 
-  test('is not made for an older workspace in an empty folder, which is no store either', async ({ q }) => {
+  test('is not created for an older workspace in an empty folder', async ({ q }) => {
     await stored(q);
     makeOlder(q);
     unmount(q);
@@ -165,7 +165,7 @@ describe('the marker of a store', PATIENTLY, () => {
     expect(existsSync(q.path('w/store.json'))).toBe(false);
   });
 
-  test('is not made for an older workspace where other content has the names of its evidence', async ({ q }) => {
+  test('is not created for an older workspace if the evidence files have other content', async ({ q }) => {
     await stored(q);
     makeOlder(q);
     writeFileSync(q.path('store/tasks/before.md'), 'other content');
@@ -173,7 +173,7 @@ describe('the marker of a store', PATIENTLY, () => {
     expect(existsSync(q.path('store/.agentq-store'))).toBe(false);
   });
 
-  test('is made again in a copy that lacks it, with the id that the workspace knows', async ({ q }) => {
+  test('is created again in a copy without it, with the id in the workspace', async ({ q }) => {
     await stored(q);
     const id = idIn(q, 'w/store.json');
     renameSync(q.path('store'), q.path('disk'));

@@ -2,7 +2,7 @@ import { chmodSync } from 'node:fs';
 import { expect } from 'vitest';
 import { test } from './support/unprivileged.ts';
 
-test('file modes stop the programs of these tests', async ({ q }) => {
+test('file modes restrict the programs of these tests', async ({ q }) => {
   const file = q.write('secret.md', 'x');
   chmodSync(file, 0);
   const { code, stderr } = await q.agentq('submit', '--to', 'r', '--file', file);

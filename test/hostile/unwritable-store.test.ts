@@ -40,11 +40,11 @@ afterEach(async () => {
   for (const backend of opened.splice(0)) await backend.close();
 });
 
-/** A store in which one of everything is due after {@link LEASE}, open as in the middle of work. */
+/** An open store with tasks of all kinds. Their leases, delays and TTLs end after {@link LEASE}. */
 async function store(dir: string): Promise<Backend> {
   await createBackend(storeOptions(dir));
   const backend = await open(dir);
-  await done(backend, submit('held'), submit('theirs', { to: 'reviewer' }), submit('last', { max_attempts: 1 }));
+  await done(backend, submit('held'), submit('for-reviewer', { to: 'reviewer' }), submit('last', { max_attempts: 1 }));
   await claimed(backend);
   await claimed(backend, { worker: 'w2' });
   await done(backend, submit('ended'), submit('mortal', { ttl_seconds: 60, priority: 'high' }));
@@ -54,7 +54,7 @@ async function store(dir: string): Promise<Backend> {
   return backend;
 }
 
-/** What is asked of a store that can't be written. */
+/** The answers that the tests compare. */
 async function answers(backend: Backend): Promise<unknown> {
   return {
     everything: await everything(backend),
@@ -67,7 +67,7 @@ async function answers(backend: Backend): Promise<unknown> {
   };
 }
 
-/** How a store comes to be one that can't be written; undefined where the user of the tests may mount nothing. */
+/** Ways to make a store read-only. They return undefined if the user of the tests may not mount. */
 const ways: Readonly<Record<string, () => Promise<Backend | undefined>>> = {
   'a full disk': async () => {
     const disk = smallDisk(4 * 1024 * 1024);
@@ -83,7 +83,7 @@ const ways: Readonly<Record<string, () => Promise<Backend | undefined>>> = {
     const view = readOnlyView(dir);
     return view === undefined ? undefined : open(view);
   },
-  'a read-only disk, in a store that nobody has open': async () => {
+  'a read-only disk, in a store that no process has open': async () => {
     const dir = scratchFolder();
     await (await store(dir)).close();
     expect(readdirSync(dir)).not.toContain('agentq.db-wal');
@@ -94,9 +94,9 @@ const ways: Readonly<Record<string, () => Promise<Backend | undefined>>> = {
 
 for (const [what, make] of Object.entries(ways)) {
   describe(`on ${what}`, () => {
-    test('every question is answered as of now, as on a disk that can be written', async (context) => {
+    test('every query has the current answer, as on a writable disk', async (context) => {
       const backend = (await make())!;
-      context.skip(backend === undefined, 'the user of the tests may mount nothing');
+      context.skip(backend === undefined, 'the user of the tests may not mount');
       const twin = await store(scratchFolder());
       await expect(backend.commit([submit('new')])).rejects.toMatchObject({ code: 'storage' });
       expect(await answers(backend)).toEqual(await answers(twin));
@@ -106,8 +106,8 @@ for (const [what, make] of Object.entries(ways)) {
       expect(await answers(backend)).toEqual(expected);
       expect(await answers(backend)).toEqual(expected);
       expect(await backend.audit(false)).toEqual([]);
-      expect(await nothingToClaim(backend, { role: 'nobody' })).toEqual({ task: undefined });
-      // What is ready can't be given out, and what is said can't be kept: that is an error, and not an answer.
+      expect(await nothingToClaim(backend, { role: 'no-such-role' })).toEqual({ task: undefined });
+      // Claims and commits cannot be recorded, so they fail.
       await expect(backend.claim({ role: ROLE, worker: 'w', lease: LEASE })).rejects.toMatchObject({ code: 'storage' });
       await expect(backend.commit([submit('new')])).rejects.toMatchObject({ code: 'storage' });
       expect(await answers(backend)).toEqual(expected);
@@ -115,9 +115,9 @@ for (const [what, make] of Object.entries(ways)) {
   });
 }
 
-test('a disk that has room again takes what time has brought about meanwhile, once', async (context) => {
+test('expiries of the time of a full disk are recorded once when the disk has space again', async (context) => {
   const disk = smallDisk(4 * 1024 * 1024);
-  context.skip(disk === undefined, 'the user of the tests may mount nothing');
+  context.skip(disk === undefined, 'the user of the tests may not mount');
   const backend = await store(disk!);
   fillDisk(disk!);
   now += LEASE;
@@ -130,9 +130,9 @@ test('a disk that has room again takes what time has brought about meanwhile, on
   expect(await backend.audit(false)).toEqual([]);
 });
 
-test('a long write-ahead log is read on a full disk, where it cannot be emptied', async (context) => {
+test('a long write-ahead log can be read on a full disk', async (context) => {
   const disk = smallDisk(4 * 1024 * 1024);
-  context.skip(disk === undefined, 'the user of the tests may mount nothing');
+  context.skip(disk === undefined, 'the user of the tests may not mount');
   const backend = await store(disk!);
   const db = new DatabaseSync(join(disk!, 'agentq.db'));
   db.exec('PRAGMA wal_autocheckpoint = 0');
@@ -143,9 +143,9 @@ test('a long write-ahead log is read on a full disk, where it cannot be emptied'
   db.close();
 });
 
-test('the commands that ask are answered on a full disk', async (context) => {
+test('commands that only read work on a full disk', async (context) => {
   const disk = smallDisk(4 * 1024 * 1024);
-  context.skip(disk === undefined, 'the user of the tests may mount nothing');
+  context.skip(disk === undefined, 'the user of the tests may not mount');
   const q = new Shell(disk!);
   await q.ok('init');
   await q.submit('held');
@@ -169,7 +169,7 @@ test('the commands that ask are answered on a full disk', async (context) => {
   expect(readdirSync(disk!).filter((name) => name.startsWith('b.db'))).toEqual([]);
 });
 
-asUser('a store that its user may only read answers what is asked', async ({ q }) => {
+asUser('queries work in a store that the user may only read', async ({ q }) => {
   await q.ok('submit', '--to', 'r', '--id', 'held', '--instructions', 'x');
   await q.ok('claim', '--as', 'r', '--lease', REAL_LEASE);
   const dir = q.path('.agentq');

@@ -4,27 +4,27 @@ import { fixtures, type Shells } from '../cli/harness.ts';
 import { ended, startScript } from './support/program.ts';
 import { test } from './support/unprivileged.ts';
 
-/** What lacks its rights, and how a command says so. */
-const locked: readonly { readonly what: string; readonly path: string; readonly says: RegExp }[] = [
-  { what: 'the workspace', path: '.agentq', says: /\.agentq is not readable for this user/ },
-  { what: 'its config', path: '.agentq/config.json', says: /config\.json is not readable for this user/ },
-  { what: 'its note of the store', path: '.agentq/store.json', says: /store\.json is not readable for this user/ },
+/** Parts of a workspace without permissions, and the message about each. */
+const locked: readonly { readonly what: string; readonly path: string; readonly message: RegExp }[] = [
+  { what: 'the workspace', path: '.agentq', message: /\.agentq is not readable for this user/ },
+  { what: 'its config', path: '.agentq/config.json', message: /config\.json is not readable for this user/ },
+  { what: 'its note of the store', path: '.agentq/store.json', message: /store\.json is not readable for this user/ },
 ];
 
-describe('without rights', () => {
-  for (const { what, path, says } of locked) {
+describe('without permissions', () => {
+  for (const { what, path, message } of locked) {
     for (const args of [['status'], ['status', '--dir', '.'], ['status', '--dir', '.agentq'], ['init']]) {
-      test(`${what} is not called missing by ${args.join(' ')}`, async ({ q }) => {
+      test(`${what} is not reported as missing by ${args.join(' ')}`, async ({ q }) => {
         chmodSync(q.path(path), 0);
         const ran = await q.agentq(...args);
         chmodSync(q.path(path), 0o700);
-        expect(ran).toMatchObject({ code: 12, stdout: '', stderr: expect.stringMatching(says) });
+        expect(ran).toMatchObject({ code: 12, stdout: '', stderr: expect.stringMatching(message) });
         expect(ran.stderr).not.toMatch(/no agentq workspace|cannot be read as JSON/);
       });
     }
   }
 
-  test('the folder above is named where the workspace is named', async ({ q }) => {
+  test('the unreadable folder above a given workspace is named', async ({ q }) => {
     chmodSync(q.folder, 0);
     const ran = await q.agentq('status', '--dir', q.path('.agentq'));
     chmodSync(q.folder, 0o700);
@@ -34,7 +34,7 @@ describe('without rights', () => {
     });
   });
 
-  test('the marker of the store is not called missing', async ({ q }) => {
+  test('the marker of the store is not reported as missing', async ({ q }) => {
     chmodSync(q.path('.agentq/.agentq-store'), 0);
     const ran = await q.agentq('claim', '--as', 'r');
     expect(ran).toMatchObject({
@@ -43,7 +43,7 @@ describe('without rights', () => {
     });
   });
 
-  test('the epoch is not taken for none by restore', async ({ q }) => {
+  test('restore fails if the epoch is unreadable', async ({ q }) => {
     await q.ok('backup', 'b.db');
     q.write('.agentq/epoch', '7\n');
     chmodSync(q.path('.agentq/epoch'), 0);
@@ -51,14 +51,14 @@ describe('without rights', () => {
     expect(ran).toMatchObject({ code: 12, stderr: expect.stringContaining('the epoch cannot be read') });
   });
 
-  test('a backup is not taken for a fault of the disk', async ({ q }) => {
+  test('an unreadable backup is not reported as a disk fault', async ({ q }) => {
     await q.ok('backup', 'b.db');
     chmodSync(q.path('b.db'), 0);
     const ran = await q.agentq('restore', 'b.db');
     expect(ran).toMatchObject({ code: 12, stderr: expect.stringContaining('b.db is not readable for this user') });
   });
 
-  test('the database is not called an internal error', async ({ q }) => {
+  test('an unreadable database is not an internal error', async ({ q }) => {
     const files = readdirSync(q.path('.agentq')).filter((name) => /\.db/.test(name));
     expect(files).not.toEqual([]);
     for (const file of files) chmodSync(q.path('.agentq', file), 0);
@@ -70,10 +70,10 @@ describe('without rights', () => {
 
 const inGone = plain.extend<Shells>(fixtures);
 
-describe('in a folder that is gone', () => {
+describe('in a deleted folder', () => {
   const GONE = 'mkdir gone && cd gone && rmdir ../gone && exec "$0" "$@"';
 
-  inGone('a workspace that is named absolutely is found, and so are files', async ({ q }) => {
+  inGone('absolute paths of the workspace and of files work', async ({ q }) => {
     const run = (...args: string[]) => ended(startScript(GONE, [...args, '--dir', q.cwd], { cwd: q.cwd }));
     q.write('context.md', 'background');
     q.write('b.jsonl', `{"to":"r","task_id":"u","file":"${q.path('context.md')}"}\n`);
@@ -99,7 +99,7 @@ describe('in a folder that is gone', () => {
     }
   });
 
-  inGone('what needs the folder says so', async ({ q }) => {
+  inGone('commands that need the current folder print an error', async ({ q }) => {
     const run = (...args: string[]) => ended(startScript(GONE, args, { cwd: q.cwd }));
     for (const args of [
       ['status'],

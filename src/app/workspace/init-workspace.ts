@@ -118,7 +118,7 @@ function writeWorkspace(dir: string, from: CurrentFolder, wanted: Wanted, additi
  * folder.
  */
 function makeFolder(path: string, modes: Modes): void {
-  // Not mkdir's `recursive`: it never ends in a file system that makes no folders, such as /proc.
+  // Not mkdir's `recursive`: it never ends in a file system without new folders, such as /proc.
   if (existsSync(path)) return;
   makeFolder(dirname(path), modes);
   try {

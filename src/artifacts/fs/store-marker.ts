@@ -53,7 +53,7 @@ export function makeStore(root: string, id: string, modes: StoreModes): string {
 
 /** The root of a store and the missing folders above it. */
 function makeRoot(root: string, mode: number): void {
-  // Not mkdir's `recursive`: it never ends in a file system that makes no folders, such as /proc.
+  // Not mkdir's `recursive`: it never ends in a file system without new folders, such as /proc.
   if (existsSync(root)) return;
   makeRoot(dirname(root), mode);
   madeFolder(root, mode);

@@ -5,13 +5,13 @@ import { FsStore } from '../../../src/artifacts/fs/fs-store.ts';
 import { openBackend } from '../../../src/backend/open.ts';
 import { storeOptions } from '../../backend/support/store-options.ts';
 
-/** Prunes everything in a workspace, and kills itself after the given number of changes. Prints `done` if it gets there. */
+/** Prunes everything in a workspace and kills itself after the given number of changes. Prints `done` at the end. */
 const [dir, count] = process.argv.slice(2) as [string, string];
 let left = Number(count);
 
 const CHANGES: ReadonlySet<unknown> = new Set(['commit', 'evidenceRemoved', 'remove', 'clear']);
 
-/** The same object, whose changes are counted. */
+/** The same object. It counts calls that change something. */
 function counted<T extends object>(target: T): T {
   return new Proxy(target, {
     get(_, key) {

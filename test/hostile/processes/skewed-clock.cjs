@@ -1,4 +1,4 @@
-// A machine of its own: its clock differs from the real one, and the boot of its kernel and its name are its own.
+// Acts as another machine, with another clock, boot id and host name.
 const fs = require('node:fs');
 const os = require('node:os');
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { WORKER_KEY_WORDS } from '../../../src/backend/amqp/wire/routing-key.ts';
-import { envelope, type Forged, MINUTE, names, queued, START } from './paper-log.ts';
+import { envelope, type Forged, MINUTE, names, queued, START } from './memory-log.ts';
 
 const YEAR_2200 = Date.UTC(2200, 0, 1);
 /** The tasks of each role. */
@@ -27,7 +27,7 @@ const anyTask = fc.record({
   reason: fc.constant('no'),
 });
 
-/** A whole and coherent task, which is the most that a forger can hope to be believed. */
+/** A complete and consistent task, the forgery that is most likely to be accepted. */
 const coherentTask = fc.tuple(anyId, anyRole).map(([id, role]) => queued(id, role));
 
 const anyEvent = fc
@@ -68,7 +68,7 @@ const anyBody = fc
   .tuple(anyMoment, fc.array(fc.oneof(anyEvent, carriedEvent), { maxLength: 2 }), anyNote, fc.subarray(['r', 's']))
   .map(([at, events, note, roles]) => ({ v: 1, at, events, roles, ...note }));
 
-/** An entry whose key says what it holds, so that it comes further than most. */
+/** An entry whose key fits its content, so that it passes the first checks. */
 const fitting = anyBody.map((body): Forged => {
   const [first] = body.events;
   const type = first ? first.type : 'note';
@@ -97,7 +97,7 @@ const delayed = fc.tuple(anyId, headers).map(([id, more]): Forged => {
   return { key, exchange: names.due, body: envelope(id, 'r'), headers: more };
 });
 
-/** An entry that a user with the rights of role `r` can write, about tasks of both roles. */
+/** An entry that a user with the permissions of role `r` can write, about tasks of both roles. */
 export const forged: fc.Arbitrary<Forged> = fc.oneof(
   { weight: 6, arbitrary: fitting },
   {

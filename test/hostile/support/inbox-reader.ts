@@ -2,15 +2,15 @@ import { once } from 'node:events';
 import type { Options } from './program.ts';
 import { startScript } from './program.ts';
 
-/** A dozen of these are more than fits into a pipe. */
+/** Twelve messages with this summary do not fit into a pipe. */
 export const LONG_SUMMARY = 'so it was done. '.repeat(430);
 
-/** Reads a little of what the program prints, and then no more. */
-const SLUGGISH = '"$0" "$@" | { dd bs=1 count=1 2>&1 >/dev/null | head -c 0; echo begun; exec sleep 25; }';
+/** Reads one byte of the output of the program, and then no more. */
+const SLOW_READER = '"$0" "$@" | { dd bs=1 count=1 2>&1 >/dev/null | head -c 0; echo begun; exec sleep 25; }';
 
-/** Starts an inbox that can't print all of what it took, and kills it in the middle. */
+/** Starts an inbox command that cannot print all messages that it took, and kills it. */
 export async function killReader(options: Options): Promise<void> {
-  const child = startScript(SLUGGISH, ['inbox', '--json'], { ...options, detached: true });
+  const child = startScript(SLOW_READER, ['inbox', '--json'], { ...options, detached: true });
   await once(child.stdout!, 'readable');
   const gone = once(child, 'close');
   child.stdout!.resume();
@@ -18,7 +18,7 @@ export async function killReader(options: Options): Promise<void> {
   await gone;
 }
 
-/** The ids in what several readers printed. */
+/** The task ids in the output of several readers. */
 export const idsIn = (printed: readonly string[]): readonly string[] =>
   printed
     .filter((text) => text !== '')

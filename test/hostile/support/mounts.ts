@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest';
 
 const mount = (...args: readonly string[]) => spawnSync('mount', args).status === 0;
 
-/** An empty folder that goes with the test, as what is mounted on it does. */
+/** An empty folder that is unmounted and removed after the test. */
 function mountPoint(): string {
   const folder = mkdtempSync(join(tmpdir(), 'agentq-mount-'));
   onTestFinished(() => {
@@ -16,25 +16,25 @@ function mountPoint(): string {
   return folder;
 }
 
-/** A disk of so many bytes; undefined where the user of the tests may mount nothing. */
+/** A disk of this many bytes; undefined if the user of the tests may not mount. */
 export function smallDisk(bytes: number): string | undefined {
   const folder = mountPoint();
   return mount('-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', folder) ? folder : undefined;
 }
 
-/** A disk of so many files and folders; undefined where the user of the tests may mount nothing. */
+/** A disk for this many files and folders; undefined if the user of the tests may not mount. */
 export function diskOfInodes(inodes: number): string | undefined {
   const folder = mountPoint();
   return mount('-t', 'tmpfs', '-o', `nr_inodes=${inodes}`, 'tmpfs', folder) ? folder : undefined;
 }
 
-/** The folder once more, where nobody can write to it; undefined where the user of the tests may mount nothing. */
+/** A read-only mount of the folder; undefined if the user of the tests may not mount. */
 export function readOnlyView(of: string): string | undefined {
   const folder = mountPoint();
   return mount('--bind', of, folder) && mount('-o', 'remount,bind,ro', folder) ? folder : undefined;
 }
 
-/** Writes a file into the folder until its disk holds no further byte. */
+/** Writes a file into the folder until its disk is full. */
 export function fillDisk(folder: string): void {
   const file = openSync(join(folder, 'filler'), 'w');
   try {

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
 import { Sandbox, test as base, type User } from '../../worker/harness.ts';
 
-/** Two users without rights, in one group. No account needs to exist for them. */
+/** Two unprivileged users in one group. They need no account. */
 const GROUP = 64_100;
 const users = [
   { uid: 64_101, gid: GROUP },
@@ -15,13 +15,13 @@ const users = [
 
 const isRoot = process.getuid?.() === 0;
 
-/** A user whom file modes stop: another one where the tests run as root, else the one who runs them. */
+/** An unprivileged user: another user if the tests run as root, otherwise the user of the tests. */
 export const unprivileged: User | undefined = isRoot ? users[0] : undefined;
 
-/** A second user of the same group. Only root can be two users: undefined elsewhere. */
+/** A second user of the same group. Undefined if the tests do not run as root. */
 export const colleague: User | undefined = isRoot ? users[1] : undefined;
 
-/** Each test's own sandbox, whose programs and children run as {@link unprivileged}. */
+/** A test with a new sandbox, whose programs and children run as {@link unprivileged}. */
 export const test = base.extend('q', async ({ task: _task }, { onCleanup }) => {
   const sandbox = new Sandbox(unprivileged && { user: unprivileged, ...reachable(unprivileged) });
   onCleanup(() => sandbox.close());
@@ -36,7 +36,7 @@ interface Reachable {
 
 let copied: Reachable | undefined;
 
-/** Node.js and the built program where the user can run them: as they lie, else copied to where everybody may read. */
+/** Paths of Node.js and of the built program that the user can run. Copies both to a readable place if necessary. */
 export function reachable(user: User): Reachable {
   const here = { node: process.execPath, program: fileURLToPath(new URL('../../../bin/agentq.cjs', import.meta.url)) };
   if (copied || runs(here, user)) return copied ?? here;

@@ -32,7 +32,7 @@ export interface Forged {
   readonly messageId?: string;
   readonly contentEncoding?: string;
   readonly userId?: string;
-  /** Whether it does not say when it was published. */
+  /** Whether the entry contains no time of its publish. */
   readonly undated?: boolean;
 }
 
@@ -60,8 +60,8 @@ export const queued = (id: string, role: string, more: object = {}) => ({
   ...more,
 });
 
-/** A log without a broker: what agentq writes, and what a user forges, in one order. */
-export class PaperLog {
+/** A log in memory, without a broker. It contains entries of agentq and forged entries, in order. */
+export class MemoryLog {
   readonly #messages: ConsumeMessage[] = [];
   #ids = 0;
   now = START;
@@ -97,7 +97,7 @@ export class PaperLog {
   }
 
   /** Events as agentq writes them, under the role's key. */
-  happen(role: string, ...events: readonly Event[]): void {
+  append(role: string, ...events: readonly Event[]): void {
     this.note({ events: [...events], roles: [role], role });
   }
 
@@ -107,7 +107,7 @@ export class PaperLog {
 
   claim(id: string, role: string, lease = 5 * MINUTE, attempt = 1): void {
     const event = { v: 1, type: 'claimed', task_id: id, at: this.now, attempt, worker: `${role}-1` } as const;
-    this.happen(role, { ...event, expires_at: this.now + lease });
+    this.append(role, { ...event, expires_at: this.now + lease });
   }
 
   forge({ key, body, exchange = names.exchange, headers = {}, undated = false, ...more }: Forged): void {
@@ -119,37 +119,37 @@ export class PaperLog {
     });
   }
 
-  /** As a machine reads it that begins at an offset. */
+  /** The messages that a machine reads which begins at this offset. */
   from(offset: number): readonly LogMessage[] {
     return this.#messages.slice(offset).map((message, i) => {
-      // Of its own, as from a broker: a reader gives the memory of what it cannot read back at once.
+      // A copy, as from a broker: the reader frees the content of messages that it cannot read.
       const own = { ...message, content: Buffer.from(message.content) };
       return logMessageOf(own, offset + i, names);
     });
   }
 }
 
-/** A machine's cache, which folds a log as far as it has come. */
+/** A machine with a cache that folds a log. */
 export class Machine {
   readonly cache: Cache;
 
-  /** @param rules the kinds of things that it knows */
+  /** @param rules the kinds of things that the machine knows */
   constructor(rules?: LogRules) {
-    const dir = mkdtempSync(join(tmpdir(), 'agentq-paper-'));
-    this.cache = new Cache(dir, 'paper', 0o600, rules);
+    const dir = mkdtempSync(join(tmpdir(), 'agentq-memory-'));
+    this.cache = new Cache(dir, 'memory', 0o600, rules);
     onTestFinished(() => {
       this.cache.close();
       rmSync(dir, { recursive: true, force: true });
     });
   }
 
-  /** Folds what has come since. @param from where the log begins for this machine */
-  read(log: PaperLog, from = 0): this {
+  /** Folds the new messages of the log. @param from the offset at which the log begins for this machine */
+  read(log: MemoryLog, from = 0): this {
     const { last } = this.cache.position();
     return this.fold(log.from(Math.max(from, last + 1)));
   }
 
-  /** Folds messages as a reader does: what says no time is kept back until something comes by that does. */
+  /** Folds messages as a reader does: entries without a time wait until an entry with a time arrives. */
   fold(messages: readonly LogMessage[]): this {
     const ready = new Undated().pass(messages);
     if (ready.length > 0) this.cache.fold(ready, this.cache.position().last);
@@ -164,7 +164,7 @@ export class Machine {
     return list(this.cache.db, { limit: 10_000 });
   }
 
-  /** Of one role, in an order that does not depend on when the machine learned of them. */
+  /** The tasks of one role, sorted by id. */
   tasksOf(role: string): readonly Task[] {
     return this.tasks()
       .filter(({ envelope }) => envelope.to === role)
@@ -172,5 +172,5 @@ export class Machine {
   }
 }
 
-/** How a machine knows a log that reads it whole. */
-export const reading = (log: PaperLog, from = 0): Machine => new Machine().read(log, from);
+/** @returns a machine that has read the log from this offset to its end */
+export const reading = (log: MemoryLog, from = 0): Machine => new Machine().read(log, from);
