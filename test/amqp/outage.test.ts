@@ -211,7 +211,7 @@ describe('while the broker is away for longer than a lease', OUTAGE, () => {
       const first = await lead.run(...submit, '--offline-ok', '--id', 'a', '--file', site.path('context.md'));
       expect(first).toMatchObject({ code: 0, stdout: 'a\n' });
       expect(first.stderr).toContain('a is in the outbox, and a later command submits it');
-      expect(await lead.json(...submit, '--offline-ok')).toMatchObject({ kept: true, created: true, status: 'queued' });
+      expect(await lead.json(...submit, '--offline-ok')).toMatchObject({ kept: true, status: 'queued' });
       expect(await lead.refused(...submit, '--id', 'c')).toMatchObject({ exit: 25 });
       expect(kept(lead)).toHaveLength(2);
       await outage.end();

@@ -24,19 +24,25 @@ function keepCompletion(machine: Machine, id: string, more: object = {}): string
 
 const outbox = (machine: Machine, name: string) => machine.path('.agentq', 'outbox', name);
 
-/** Submits during an outage: the URL has a port on which no process listens. */
-async function submitOffline(site: Site, machine: Machine, id: string, to = 'r'): Promise<void> {
+/** The machine during an outage: the URL has a port on which no process listens. */
+async function offline(site: Site, machine: Machine): Promise<Machine> {
   const port = `${await freePort()}`;
-  await machine
-    .with(changed(site, (url) => void (url.port = port)))
-    .ok('submit', '--to', to, '--id', id, '--instructions', 'x', '--offline-ok', '--broker-timeout', '300ms');
+  return machine.with(changed(site, (url) => void (url.port = port)));
+}
+
+const SAVED = ['--offline-ok', '--broker-timeout', '300ms'];
+
+/** Submits during an outage. */
+async function submitOffline(site: Site, machine: Machine, id: string, to = 'r'): Promise<void> {
+  await (await offline(site, machine)).ok('submit', '--to', to, '--id', id, '--instructions', 'x', ...SAVED);
 }
 
 const waitLines = (stderr: string) => stderr.split('\n').filter((line) => line.includes('in the outbox'));
 
 /** The findings of doctor about the outbox. */
 async function outboxAdvice(machine: Machine): Promise<readonly string[]> {
-  const { findings } = await machine.json<Output<'doctor'>>('doctor');
+  const { stdout } = await machine.run('--json', 'doctor');
+  const { findings } = JSON.parse(stdout) as Output<'doctor'>;
   return findings.filter(({ subject }) => subject.startsWith('outbox/')).map(({ problem }) => problem);
 }
 
@@ -123,11 +129,23 @@ describe('the outbox', { timeout: SLOW }, () => {
     expect([first, second]).toEqual([`${name}.refused`, expect.stringMatching(/-b-submit\.json\.refused$/)]);
     const { refused } = JSON.parse(readFileSync(outbox(lead, first!), 'utf8')) as { refused: { message: string } };
     expect(refused.message).toContain('cancelled');
+    expect(await lead.run('doctor')).toMatchObject({ code: 24 });
     expect(await outboxAdvice(lead)).toEqual([
       expect.stringMatching(/cancelled.*remove \.refused.*agentq complete a --from r .*Otherwise delete it/),
       expect.stringMatching(/refused by the queue: .*b.*remove \.refused.*agentq submit --to s .*Otherwise delete it/),
     ]);
     renameSync(outbox(lead, first!), outbox(lead, name));
     expect(await lead.run('status')).toMatchObject({ stderr: expect.stringContaining('the queue has refused it') });
+  });
+
+  test('other content under an id that waits in the outbox is refused', async ({ cast: { site, lead } }) => {
+    const away = await offline(site, lead);
+    const submit = ['submit', '--to', 'r', '--id', 'a', ...SAVED, '--instructions'];
+    expect(await away.json(...submit, 'x')).toEqual({ task_id: 'a', status: 'queued', kept: true });
+    expect(await away.json(...submit, 'x')).toEqual({ task_id: 'a', status: 'queued', kept: true });
+    expect(await away.refused(...submit, 'y')).toMatchObject({ exit: 4, message: expect.stringContaining('a exists') });
+    expect(lead.files('outbox')).toHaveLength(1);
+    expect(await lead.run('status')).toMatchObject({ stderr: expect.stringContaining('the queue has recorded it') });
+    expect(lead.files('outbox')).toEqual([]);
   });
 });

@@ -8,15 +8,15 @@ import type { Diagnosis } from './diagnosis.ts';
 /** The entries of the outbox: why each waits, or was refused, and what to do about it. */
 export function diagnoseOutbox(services: Services): Diagnosis[] {
   const { workspace } = services;
-  const advice = (name: string, problem: string): Diagnosis => ({
+  const about = (name: string, severity: Diagnosis['severity'], problem: string): Diagnosis => ({
     subject: `outbox/${name}`,
     problem,
-    severity: 'advice',
+    severity,
     repaired: false,
   });
   return [
-    ...waitingInOutbox(workspace).map((name) => advice(name, waits(services, name))),
-    ...refusedInOutbox(workspace).map((name) => advice(name, refused(services, name))),
+    ...waitingInOutbox(workspace).map((name) => about(name, 'advice', waits(services, name))),
+    ...refusedInOutbox(workspace).map((name) => about(name, 'problem', refused(services, name))),
   ];
 }
 

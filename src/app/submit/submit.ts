@@ -3,7 +3,6 @@ import type { ArtifactStore, Piece, Stored } from '../../artifacts/store.ts';
 import type { CommandOf } from '../../core/task/decision/command.ts';
 import type { Request } from '../../backend/backend.ts';
 import { checkEnvelopeSize, type Envelope } from '../../core/envelope/envelope.ts';
-import { decide } from '../../core/task/decision/decide.ts';
 import { AgentqError, type ErrorCode, isAway, MayTakeEffect } from '../../core/errors.ts';
 import { checkName } from '../../core/identifiers.ts';
 import { resultsQueue } from '../../core/envelope/reply-to.ts';
@@ -12,7 +11,6 @@ import type { Task } from '../../core/task/task.ts';
 import { checkSource, type LocalSource } from '../../files/source-file.ts';
 import { rolePolicy } from '../workspace/config.ts';
 import { applyCommand } from '../apply-command.ts';
-import { keepInOutbox } from '../outbox/outbox.ts';
 import type { Services } from '../workspace/services.ts';
 import { findSecretInFile, refuseSecretFields } from './submission-secrets.ts';
 import { contextPath, placeOf } from '../evidence/evidence-paths.ts';
@@ -26,14 +24,18 @@ export interface Draft {
   readonly offlineOk?: boolean | undefined;
 }
 
-export interface Submitted {
+export type Submitted = {
   readonly task: Task;
-  /** False if the same task already existed. */
-  readonly created: boolean;
-  /** Whether it waits in the outbox during an outage. */
-  readonly kept: boolean;
   readonly warnings: readonly string[];
-}
+} & (
+  | {
+      readonly kept: false;
+      /** False if the same task already existed. */
+      readonly created: boolean;
+    }
+  /** It waits in the outbox during an outage. The queue has not yet said whether the same task already existed. */
+  | { readonly kept: true }
+);
 
 export async function submit(services: Services, draft: Draft): Promise<Submitted> {
   const prepared = await prepare(services, draft);
@@ -45,19 +47,14 @@ export async function submit(services: Services, draft: Draft): Promise<Submitte
     else await keepAgain(services, prepared, request);
     return { task, created: changed, kept: false, warnings };
   } catch (error) {
-    if (isAway(error) && draft.offlineOk) return { ...submitLater(services, request), warnings };
+    if (isAway(error) && draft.offlineOk) {
+      const { submitLater } = await import('./submit-later.ts');
+      return { task: submitLater(services, request), kept: true, warnings };
+    }
     if (isAway(error)) throw error;
     await (isRefused(error) ? takeBackUnheard(services, [request]) : takeBackContext(services, request));
     throw error;
   }
-}
-
-/** The task as it will be after its submit from the outbox, if its id is not used by another task. */
-function submitLater(services: Services, { task_id, command }: StagedSubmit): Omit<Submitted, 'warnings'> {
-  const { fresh: _fresh, ...kept } = command;
-  const now = services.clock();
-  keepInOutbox(services, task_id, kept, now);
-  return { task: decide(undefined, kept, { now, random: () => 0 }).task!, created: true, kept: true };
 }
 
 /** A valid submission, before any part of it is stored. */

@@ -58,15 +58,16 @@ async function submitOne(cli: Context, flags: Flags): Promise<void> {
   const context = flags.file === undefined ? undefined : await readContext(cli, flags.file);
   const { allowSecret = false, offlineOk } = flags;
   const draft = { submission, allowSecret, offlineOk, ...(context && { context }) };
-  const { task, created, kept, warnings } = await submit(services, draft);
-  for (const warning of warnings) cli.io.talk(`agentq: warning: ${warning}`);
-  if (kept)
+  const submitted = await submit(services, draft);
+  const { task } = submitted;
+  for (const warning of submitted.warnings) cli.io.talk(`agentq: warning: ${warning}`);
+  if (submitted.kept)
     cli.io.talk(`agentq: no connection to the broker: ${task.id} is in the outbox, and a later command submits it`);
-  if (!created && ENDED.has(task.status) && !cli.io.json)
+  else if (!submitted.created && ENDED.has(task.status) && !cli.io.json)
     cli.io.talk(`agentq: ${task.id} is ${task.status}: nothing was submitted`);
-  if (cli.io.json)
-    cli.io.data({ task_id: task.id, status: task.status, created, ...(kept && { kept }) } satisfies Output<'submit'>);
-  else cli.io.line(task.id);
+  if (!cli.io.json) return cli.io.line(task.id);
+  const outcome = submitted.kept ? { kept: true } : { created: submitted.created };
+  cli.io.data({ task_id: task.id, status: task.status, ...outcome } satisfies Output<'submit'>);
 }
 
 /** Ends without a result: a second submit of such a task starts no work. */

@@ -106,7 +106,8 @@ export const outputs = {
   submit: z.object({
     task_id: z.string(),
     status: Status,
-    created: z.boolean(),
+    /** Absent if `kept`. */
+    created: z.optional(z.boolean()),
     /** It waits in the outbox during an outage. */
     kept: z.optional(z.boolean()),
   }),
