@@ -255,6 +255,22 @@ describe('restore', () => {
     expect(q.read('.agentq/tasks/done.md')).toBe('background');
   });
 
+  test('uses matching evidence beside a backup that does not list it as copied', async ({ q }) => {
+    await busy(q);
+    await q.ok('backup', 'b.db', '--with-evidence');
+    await q.ok('backup', 'b.db', '--force');
+    q.write('b.db.evidence/tasks/done.md', 'forged');
+    rmSync(q.path('.agentq/results/done.md'));
+    rmSync(q.path('.agentq/tasks/done.md'));
+    const ran = await q.run('restore', 'b.db', '--force', '--json');
+    expect(ran.code).toBe(16);
+    expect(ran.json()).toMatchObject({
+      evidence: { brought_back: 1 },
+      drift: [{ name: 'context', kind: 'missing' }],
+    });
+    expect(q.read('.agentq/results/done.md')).toBe('result');
+  });
+
   test('takes a plain copy of a database with the write-ahead log beside it, and says what it is', async ({ q }) => {
     const keeper = new DatabaseSync(q.path('.agentq/agentq.db'));
     keeper.exec('SELECT count(*) FROM events');

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { ArtifactStore } from '../../artifacts/store.ts';
 import { describeDrift } from '../../artifacts/store.ts';
 import type { Restored } from '../../backend/archive.ts';
@@ -30,7 +31,7 @@ export interface RestoreReport extends Restored {
 /**
  * Replaces the workspace's queue by a backup and starts a new epoch: all leases end, and workers that claimed before
  * are refused. Nothing is changed before the backup is verified. Missing evidence is copied from the folder beside the
- * backup. Files in the store are never overwritten.
+ * backup, also if an earlier backup made that folder. Files in the store are never overwritten.
  * @param force whether an existing queue may be replaced, and damaged evidence beside the backup is accepted
  * @throws AgentqError `conflict` if there is a queue, `corrupt` if the backup is damaged, `drift`
  */
@@ -51,9 +52,14 @@ export async function restore(
     using copy = archive.load(file);
     const { evidence } = contentOf(copy);
     const { listing, selfContained: self_contained } = copy;
-    const beside = storeIn(evidenceFolder(file));
+    const folder = evidenceFolder(file);
+    const beside = storeIn(folder);
     const kept = (listing?.evidence ?? []).filter((one) => one.kept);
-    const brought_back = await bringBack(await verified(beside, kept, force), store);
+    const listed = new Set(kept.map(({ path }) => path));
+    // A folder of another backup may lie there: it is used as far as it matches the log.
+    const others = existsSync(folder) ? evidence.filter(({ path }) => !listed.has(path)) : [];
+    const files = [...(await verified(beside, kept, force)), ...(await fetchAll(beside, others)).files];
+    const brought_back = await bringBack(files, store);
     const restored = archive.restore(copy);
     const drift = await findDrift(store, evidence);
     return { ...restored, ...(listing && { made_at: listing.made_at }), self_contained, evidence, brought_back, drift };
