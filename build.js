@@ -1,6 +1,7 @@
 // Bundles the program into dist/. The format is CommonJS, because loading an ES module takes 2 ms more in each call. The
 // code that every command needs is one file. Code that only some commands need is in files that only they load.
-import { readFileSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 
 const [major] = process.versions.node.split('.').map(Number);
 if (major < 24) {
@@ -73,3 +74,12 @@ await bundle.write({
   chunkFileNames: '[name].cjs',
   codeSplitting: { groups: [{ name: 'agentq', test: (id) => !own.some((pattern) => pattern.test(id)) }] },
 });
+
+// The last line of each file names its content: bin/code-cache.cjs compares it with the compiled code that it keeps.
+for (const name of readdirSync('dist')) {
+  const stamp = createHash('sha256')
+    .update(readFileSync(`dist/${name}`))
+    .digest('hex')
+    .slice(0, 32);
+  writeFileSync(`dist/${name}`, `\n//${stamp}\n`, { flag: 'a' });
+}

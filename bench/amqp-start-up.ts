@@ -10,7 +10,7 @@ import { atMost, type Measure, ms } from './figure.ts';
 import { alternate, median, runNode, runProgram } from './measure.ts';
 import { openOptions, openServices } from './services.ts';
 
-const SUBMIT = 1.8;
+const SUBMIT = 1.7;
 const STATUS = 1.2;
 
 /** The number of new events from other machines: with the submit itself, fewer than ten. */

@@ -14,20 +14,39 @@ if (Number(process.versions.node.split('.')[0]) < least) {
       ' agentq …; in a clone: npm run -s agentq -- …)',
   );
 } else {
-  var cache = cacheFolder();
-  if (cache !== undefined) require('node:module').enableCompileCache(cache + '/compile-cache');
-  start(cache);
+  start(cacheFolder());
 }
 
 function start(cache) {
+  var path = require('node:path');
+  var dist = path.join(__dirname, '../dist');
+  var code;
   var program;
   try {
-    program = require('../dist/agentq.cjs');
+    code = require('./code-cache.cjs').openCodeCache(dist, codeCacheFile(cache, dist));
+    program = code.load('agentq.cjs');
   } catch (error) {
     return fail('the program is damaged: ' + String(error.message).split('\n')[0] + ' (install it again)');
   }
-  // exit() instead of a natural end: the system releases all resources faster.
-  void program.run(cache).then(process.exit);
+  void program.run(cache).then(function (exitCode) {
+    // After a failure, the first argument may not be a verb.
+    if (exitCode === 0) code.save();
+    // exit() instead of a natural end: the system releases all resources faster.
+    process.exit(exitCode);
+  });
+}
+
+/** @returns undefined if compiled code must not be kept */
+function codeCacheFile(cache, dist) {
+  var folder = process.env.NODE_COMPILE_CACHE || (cache && cache + '/compile-cache');
+  if (!folder || process.env.NODE_DISABLE_COMPILE_CACHE) return undefined;
+  // Each installation has its own files.
+  var place = 0;
+  for (var i = 0; i < dist.length; i++) place = (Math.imul(place, 31) + dist.charCodeAt(i)) >>> 0;
+  var verb = /^[a-z][a-z-]{0,29}$/.exec(process.argv[2] || '');
+  return (
+    folder + '/agentq-' + process.version + '-' + process.arch + '-' + place.toString(36) + '/' + (verb || 'other')
+  );
 }
 
 function fail(problem) {

@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect, test as base } from 'vitest';
+import { type Ended, PROGRAM, runProgram } from '../hostile/support/program.ts';
+import { fixtures, type Shells } from './harness.ts';
+
+interface Copied extends Shells {
+  /** Runs a copy of the program with a cache of its own. */
+  run: (verb: string, ...more: string[]) => Promise<Ended>;
+  /** The cached verbs. */
+  verbs: () => string[];
+  /** The path of the cache of a verb. */
+  cacheOf: (verb: string) => string;
+}
+
+const test = base.extend<Copied>({
+  ...fixtures,
+  run: async ({ q }, use) => {
+    for (const part of ['bin', 'dist'])
+      cpSync(join(dirname(dirname(PROGRAM)), part), q.path('program', part), { recursive: true });
+    const program = q.path('program/bin/agentq.cjs');
+    await use((...args) => runProgram({ cwd: q.cwd, program, env: { HOME: q.cwd } }, ...args));
+  },
+  cacheOf: ({ q }, use) => use((verb) => join(folderIn(q.path('.cache/agentq/compile-cache')) ?? q.path('none'), verb)),
+  verbs: ({ cacheOf }, use) =>
+    use(() => (existsSync(cacheOf('.')) ? readdirSync(cacheOf('.')).filter((name) => !name.includes('.')) : [])),
+});
+
+/** The one folder in a folder; undefined if there is none. */
+function folderIn(folder: string): string | undefined {
+  return existsSync(folder) ? join(folder, readdirSync(folder)[0] ?? 'none') : undefined;
+}
+
+const listing = { code: 0 };
+
+test('each verb has one file, which a later process does not write again', async ({ run, verbs, cacheOf }) => {
+  expect(await run('list')).toMatchObject(listing);
+  expect(await run('status')).toMatchObject(listing);
+  expect(verbs().toSorted()).toEqual(['list', 'status']);
+  const first = readFileSync(cacheOf('list'));
+  expect(await run('list')).toMatchObject(listing);
+  expect(readFileSync(cacheOf('list')).equals(first)).toBe(true);
+});
+
+test('a command that fails writes none', async ({ run, verbs }) => {
+  expect((await run('lst')).code).not.toBe(0);
+  expect((await run('result', 'task-1')).code).not.toBe(0);
+  expect(verbs()).toEqual([]);
+});
+
+test('a file that is cut off, or is not a cache, is replaced', async ({ run, cacheOf }) => {
+  await run('list');
+  const { length } = readFileSync(cacheOf('list'));
+  for (const damage of [
+    (file: string) => truncateSync(file, length / 2),
+    (file: string) => truncateSync(file, 0),
+    (file: string) => writeFileSync(file, '[]\n'),
+    (file: string) => writeFileSync(file, '{"name":1}\n'),
+  ]) {
+    damage(cacheOf('list'));
+    expect(await run('list')).toMatchObject(listing);
+    expect(readFileSync(cacheOf('list')).length).toBeGreaterThan(length / 2);
+  }
+});
+
+test('another program of the same length in the same place does not run the code of the first', async ({ q, run }) => {
+  await run('list');
+  expect((await run('list', '--help')).stdout).toContain('print JSON for programs');
+  const file = q.path('program/dist/agentq.cjs');
+  const code = readFileSync(file, 'utf8')
+    .replace(/\n\/\/\w{32}\n$/, '')
+    .replace('print JSON for programs', 'print JSON for machines');
+  const stamp = createHash('sha256').update(code).digest('hex').slice(0, 32);
+  writeFileSync(file, `${code}\n//${stamp}\n`);
+  expect((await run('list', '--help')).stdout).toContain('print JSON for machines');
+});
+
+test('a command that runs for long writes it before it ends', async ({ q, run, verbs }) => {
+  const waiting = run('inbox', '--as', 'coordinator', '--wait', '20s');
+  await expect.poll(verbs, { timeout: 15_000, interval: 50 }).toContain('inbox');
+  await q.ok('submit', '--to', 'a', '--id', 't1', '--instructions', 'x');
+  await q.ok('complete', 't1', '--from', 'a', '--summary', 'done');
+  expect((await waiting).stdout).toContain('t1');
+});
