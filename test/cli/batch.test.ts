@@ -176,6 +176,12 @@ describe('a batch with bad rows', () => {
     });
   }
 
+  test('is refused together with --offline-ok, which saves no batch', async ({ q }) => {
+    q.write('b.jsonl', rows({ to: 'r', instructions: 'x' }));
+    expect(await q.refused('submit', '--batch', 'b.jsonl', '--offline-ok')).toMatchObject({ exit: 2 });
+    expect(await ids(q)).toEqual([]);
+  });
+
   test('ends with the error as JSON with --json', async ({ q }) => {
     q.write('b.jsonl', rows('nope'));
     const { code, stderr } = await q.run('submit', '--batch', 'b.jsonl', '--json');

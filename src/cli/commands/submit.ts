@@ -44,7 +44,7 @@ export const define: Define = (command, context) =>
     .option('--max-attempts <n>', 'after how many failures it is a dead letter (default: 3)')
     .option('--batch <path>', 'submit all rows of a JSON Lines file, or none; - for standard input')
     .option('--allow-secret', 'submit it although it seems to contain a credential')
-    .option('--offline-ok', 'during an outage, save the task here and submit it later')
+    .option('--offline-ok', 'during an outage, save the task here and submit it later; not for a batch')
     .action(async (options) => {
       const flags = parseFlags(Flags, options);
       if (flags.batch !== undefined) return submitRows(context(), flags, flags.batch);
@@ -120,6 +120,9 @@ async function submitRows(cli: Context, flags: Flags, batch: string): Promise<vo
       'a batch carries its own contents',
       'leave --file, --instructions, --id and --idempotency-key out',
     );
+  }
+  if (flags.offlineOk) {
+    throw new AgentqError('usage', '--offline-ok saves single tasks only', 'submit the batch when the broker is back');
   }
   const services = await cli.services();
   const text = await readBatch(batch, cli.system);
