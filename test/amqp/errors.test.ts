@@ -62,7 +62,7 @@ describe('a broker that is away', { timeout: SLOW }, () => {
 
   test('a worker waits for it as long as it lives, and ends when it is drained', async ({ cast: { lead } }) => {
     const worker = lead.with({ AGENTQ_URL: await nowhere() }).work('true', '--broker-timeout', '100ms');
-    await worker.said('trying again');
+    await worker.printed('trying again');
     worker.signal('SIGTERM');
     await worker.finished();
     expect(linesOf(worker.stderr)).toEqual([

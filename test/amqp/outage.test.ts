@@ -89,7 +89,7 @@ describe('while the broker is away', OUTAGE, () => {
       await lead.submit('a', '--expect', 'patch');
       const worker = await running(one, 'echo patch > "$AGENTQ_ARTIFACTS_DIR/patch.diff"; echo done');
       await outage.begin();
-      await worker.said('no broker at');
+      await worker.printed('no broker at');
       site.write('go');
       await expect.poll(() => kept(one), COMEBACK).toEqual([expect.stringContaining('-a-complete')]);
       await outage.end();
@@ -115,7 +115,7 @@ describe('while the broker is away', OUTAGE, () => {
       // However patient it is, it keeps at once what it knows that nobody hears.
       const worker = await running(one, 'echo done', '--broker-timeout', '10m');
       await outage.begin();
-      await worker.said('no broker at');
+      await worker.printed('no broker at');
       site.write('go');
       await expect.poll(() => kept(one), COMEBACK).toHaveLength(1);
       worker.signal('SIGKILL');

@@ -117,7 +117,7 @@ test(
     await until('the child to run', () => site.has('runs'));
     frozen.proxy.freeze();
     await lead.submit('b');
-    await worker.said('does not answer');
+    await worker.printed('does not answer');
     site.write('go');
     await until('the result to be kept', () => one.files('outbox').length === 1);
     frozen.proxy.thaw();

@@ -80,9 +80,9 @@ describe('after an operator removed a part of the topology', { timeout: SLOW }, 
     const worker = one.work('true');
     expect(await lead.wait('a')).toBe(0);
     await onBroker(site, (channel) => channel.deleteQueue(site.names.work('r')));
-    await worker.said('the broker has no queue for r: waiting for it');
+    await worker.printed('the broker has no queue for r: waiting for it');
     await lead.ok('init', '--workers', 'r');
-    await worker.said('the queue of r exists again');
+    await worker.printed('the queue of r exists again');
     await lead.submit('b');
     expect(await lead.wait('b')).toBe(0);
     worker.signal('SIGTERM');

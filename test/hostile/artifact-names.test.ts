@@ -2,7 +2,7 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import type { Output } from '../../src/cli/output/schemas.ts';
-import { PATIENTLY, test } from '../worker/harness.ts';
+import { CONCURRENT, test } from '../worker/harness.ts';
 import { test as unprivileged } from './support/unprivileged.ts';
 
 /** File names that a file system allows, and the artifact name that is recorded for them. */
@@ -19,7 +19,7 @@ const NAMES = [
   ['a'.repeat(200), 'a'.repeat(100)],
 ] as const;
 
-describe('a file in the artifacts folder', PATIENTLY, () => {
+describe('a file in the artifacts folder', CONCURRENT, () => {
   for (const [file, name] of NAMES) {
     test(`called ${JSON.stringify(file.slice(0, 30))} is recorded as the artifact ${name}`, async ({ q }) => {
       await q.submit('--id', 't');

@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { describe, expect } from 'vitest';
 import type { Output } from '../../src/cli/output/schemas.ts';
 import { Child } from '../backend/support/child.ts';
-import { hasProc, PATIENTLY, type Sandbox, test, until, wait } from '../worker/harness.ts';
+import { hasProc, CONCURRENT, type Sandbox, test, until, wait } from '../worker/harness.ts';
 
 /** Submits, claims and completes tasks with one command after another, and records what was confirmed. */
 class Actor {
@@ -77,7 +77,7 @@ async function report(q: Sandbox, id: string, attempt: number): Promise<(number 
 
 describe(
   'a queue that is backed up and restored while a dozen processes work',
-  { ...PATIENTLY, timeout: 240_000 },
+  { ...CONCURRENT, timeout: 240_000 },
   () => {
     test('has all tasks that were confirmed before the backup, and refuses workers that claimed after it', async ({
       q,

@@ -1,7 +1,7 @@
 import { chmodSync, readdirSync, renameSync } from 'node:fs';
 import { describe, expect } from 'vitest';
 import type { TaskView } from '../../src/cli/output/schemas.ts';
-import { PATIENTLY } from '../worker/harness.ts';
+import { CONCURRENT } from '../worker/harness.ts';
 import { test } from './support/unprivileged.ts';
 
 const outcomes = ({ attempts }: TaskView) => attempts.map(({ outcome }) => outcome);
@@ -81,7 +81,7 @@ const oddChildren: readonly OddChild[] = [
   },
 ];
 
-describe('a child that', PATIENTLY, () => {
+describe('a child that', CONCURRENT, () => {
   test.for(oddChildren)(
     '$what fails its attempt, which counts, and its worker continues',
     async ({ does, reason }, { q }) => {
@@ -131,7 +131,7 @@ describe('a child that', PATIENTLY, () => {
   });
 });
 
-describe('a child that makes inaccessible', PATIENTLY, () => {
+describe('a child that makes inaccessible', CONCURRENT, () => {
   test.for(['results', 'artifacts', 'run'])(
     'the folder %s ends its worker with a message, and the attempt does not count',
     async (name, { q }) => {
@@ -146,7 +146,7 @@ describe('a child that makes inaccessible', PATIENTLY, () => {
   );
 });
 
-describe('a workspace that is moved while a child runs', PATIENTLY, () => {
+describe('a workspace that is moved while a child runs', CONCURRENT, () => {
   test('ends the worker with a message, and no file is created at the old place', async ({ q }) => {
     const id = await q.submit('--max-attempts', '1');
     const worker = q.work('until_there go; echo done');

@@ -8,7 +8,7 @@ import {
   hasProc,
   isAlive,
   LEASE,
-  PATIENTLY,
+  CONCURRENT,
   type Sandbox,
   test,
   until,
@@ -42,7 +42,7 @@ function commandOf(pid: number): string {
 const guardOf = (worker: Worker) =>
   until('the guard', () => childrenOf(worker.pid).find((pid) => commandOf(pid).includes('read -r sign')));
 
-describe.skipIf(!supported)('a daemon that a child starts', PATIENTLY, () => {
+describe.skipIf(!supported)('a daemon that a child starts', CONCURRENT, () => {
   test.for([
     ['ends at a SIGTERM', PLAIN],
     ['ignores SIGTERM', STUBBORN],
@@ -84,7 +84,7 @@ describe.skipIf(!supported)('a daemon that a child starts', PATIENTLY, () => {
     const pids = await q.processIds(1);
     for (const message of ['draining', 'returning running tasks']) {
       worker.signal('SIGTERM');
-      await worker.said(message);
+      await worker.printed(message);
     }
     await worker.finished();
     expect(pids.filter(isAlive)).toEqual([]);
@@ -119,7 +119,7 @@ describe.skipIf(!supported)('a daemon that a child starts', PATIENTLY, () => {
   });
 });
 
-describe.skipIf(!supported)('the search for daemons does not stop', PATIENTLY, () => {
+describe.skipIf(!supported)('the search for daemons does not stop', CONCURRENT, () => {
   /** Starts a process in the sandbox with this environment. */
   function startWith(q: Sandbox, env: NodeJS.ProcessEnv): number {
     const { PATH } = process.env;

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { describe, expect } from 'vitest';
-import { PATIENTLY, type Sandbox, test } from '../worker/harness.ts';
+import { CONCURRENT, type Sandbox, test } from '../worker/harness.ts';
 
 const SECRET = 'the first line of a file that does not belong to the task';
 
@@ -18,7 +18,7 @@ function leaked(q: Sandbox): string[] {
     .filter((path) => readFileSync(path, 'utf8').includes(SECRET));
 }
 
-describe('links that a child leaves', PATIENTLY, () => {
+describe('links that a child leaves', CONCURRENT, () => {
   for (const [what, script] of [
     ['as its result', 'ln -s "$OUT/secret.txt" "$AGENTQ_RESULT_FILE"'],
     ['as its result, to a fifo', 'mkfifo "$OUT/fifo"; ln -s "$OUT/fifo" "$AGENTQ_RESULT_FILE"'],
@@ -65,7 +65,7 @@ describe('links that a child leaves', PATIENTLY, () => {
   });
 });
 
-describe('a link in the store', PATIENTLY, () => {
+describe('a link in the store', CONCURRENT, () => {
   test('in the place of the folder of a task is not followed', async ({ q }) => {
     const { folder } = outside(q);
     await q.submit('--id', 't');

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect } from 'vitest';
-import { hasProc, PATIENTLY, type Sandbox, test, type Worker } from '../worker/harness.ts';
+import { hasProc, CONCURRENT, type Sandbox, test, type Worker } from '../worker/harness.ts';
 
 const have = (program: string, ...args: string[]) => spawnSync(program, args).status === 0;
 
@@ -23,7 +23,7 @@ const ignoring = [
   },
 ] as const;
 
-describe.skipIf(!have('bash', '-c', 'nohup true'))('a worker that was started by', PATIENTLY, () => {
+describe.skipIf(!have('bash', '-c', 'nohup true'))('a worker that was started by', CONCURRENT, () => {
   test.for(ignoring)('$who continues after a SIGHUP', async ({ starter }, { q, skip }) => {
     skip(!hasProc, 'the system does not show the environment of a process');
     const { id, worker } = await begun(q, starter);

@@ -5,7 +5,7 @@ import { FsStore } from '../../src/artifacts/fs/fs-store.ts';
 import type { Stored } from '../../src/artifacts/store.ts';
 import { scratchFolder } from '../backend/support/scratch.ts';
 import { isSync, pathOf, trace, untraceable } from '../backend/support/trace.ts';
-import { PATIENTLY, test } from '../worker/harness.ts';
+import { CONCURRENT, test } from '../worker/harness.ts';
 
 const MANY = 2_000;
 
@@ -50,7 +50,7 @@ const MANY_FILES = [
   ['1,000 nested folders', 'n=0; while [ $n -lt 1000 ]; do mkdir d && cd d || exit 1; n=$((n + 1)); done', 0, '3s'],
 ] as const;
 
-describe('a worker', PATIENTLY, () => {
+describe('a worker', CONCURRENT, () => {
   for (const [what, leave, count, lease] of MANY_FILES) {
     test(`that searches ${what} of one child keeps the lease of another`, async ({ q }) => {
       await q.submit('--id', 'many');

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { describe, expect, test as base } from 'vitest';
 import { BEGINNING, fixtures, type Shell, type Shells } from '../cli/harness.ts';
-import { PATIENTLY, test as worker } from '../worker/harness.ts';
+import { CONCURRENT, test as worker } from '../worker/harness.ts';
 
 const test = base.extend<Shells>(fixtures);
 
@@ -73,7 +73,7 @@ test('other files and folders in run/ are kept', async ({ q }) => {
   expect(readdirSync(q.path('.agentq/run')).toSorted()).toEqual(names.toSorted());
 });
 
-describe('a repair while a child runs', PATIENTLY, () => {
+describe('a repair while a child runs', CONCURRENT, () => {
   worker.for(['v1.5', 'plain', 'a.b.c'])('does not remove the scratch of %s', async (id, { q }) => {
     await q.submit('--id', id, '--max-attempts', '1');
     const running = q.work('until_there go; echo said; echo done > "$AGENTQ_RESULT_FILE"');

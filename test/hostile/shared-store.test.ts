@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, test, type TestContext } from 'vitest';
 import type { Output } from '../../src/cli/output/schemas.ts';
-import { PATIENTLY, type User } from '../worker/harness.ts';
+import { CONCURRENT, type User } from '../worker/harness.ts';
 import type { Ended } from './support/program.ts';
 import { colleague, reachable, unprivileged } from './support/unprivileged.ts';
 
@@ -33,7 +33,7 @@ async function shared({ onTestFinished }: TestContext): Promise<{ folder: string
 
 const findings = ({ stdout }: Ended) => (JSON.parse(stdout) as Output<'doctor'>).findings;
 
-describe.skipIf(!colleague)('a store that two users share, under umask 077', PATIENTLY, () => {
+describe.skipIf(!colleague)('a store that two users share, under umask 077', CONCURRENT, () => {
   test('a user can read the files that a child of the other user wrote', async (context) => {
     const { folder, owner, other } = await shared(context);
     const child = `mkdir "$AGENTQ_ARTIFACTS_DIR/sub"; echo x > "$AGENTQ_ARTIFACTS_DIR/sub/deep.txt"

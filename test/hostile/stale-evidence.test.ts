@@ -2,7 +2,7 @@ import { mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, expect } from 'vitest';
 import type { Output } from '../../src/cli/output/schemas.ts';
-import { PATIENTLY, type Sandbox, test } from '../worker/harness.ts';
+import { CONCURRENT, type Sandbox, test } from '../worker/harness.ts';
 
 /** Creates files in the places of the first attempt of the task `t`, as a task `t` of an older database leaves them. */
 function plant(q: Sandbox, ...names: string[]): void {
@@ -17,7 +17,7 @@ function plant(q: Sandbox, ...names: string[]): void {
 
 const PLACES = ['results/t.md', 'artifacts/t/1/patch.diff', 'artifacts/t/1/deep/inside.txt', 'artifacts/t/notes.md'];
 
-describe('files from before the attempt', PATIENTLY, () => {
+describe('files from before the attempt', CONCURRENT, () => {
   test('are no result and no artifacts of a task that was not claimed', async ({ q }) => {
     await q.submit('--id', 't');
     plant(q, ...PLACES);

@@ -1,6 +1,6 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, expect } from 'vitest';
-import { PATIENTLY, type Sandbox, test, until } from '../worker/harness.ts';
+import { CONCURRENT, type Sandbox, test, until } from '../worker/harness.ts';
 
 const HERE = ['--dir', 'w'] as const;
 
@@ -30,7 +30,7 @@ function makeOlder(q: Sandbox): void {
   rmSync(q.path('store/.agentq-store'));
 }
 
-describe('a store that is away', PATIENTLY, () => {
+describe('a store that is away', CONCURRENT, () => {
   for (const [what, args] of [
     ['submit', ['submit', '--to', 'r', '--id', 'new', '--file', 'context.md']],
     ['claim', ['claim', '--as', 'r']],
@@ -122,7 +122,7 @@ describe('a store that is away', PATIENTLY, () => {
   });
 });
 
-describe('a store that is away before it contains evidence', PATIENTLY, () => {
+describe('a store that is away before it contains evidence', CONCURRENT, () => {
   for (const tasks of [0, 1]) {
     test(`is not created again by init: ${tasks} tasks`, async ({ q }) => {
       await q.ok('init', '--dir', 'w', '--store', 'store');
@@ -138,7 +138,7 @@ describe('a store that is away before it contains evidence', PATIENTLY, () => {
   }
 });
 
-describe('the marker of a store', PATIENTLY, () => {
+describe('the marker of a store', CONCURRENT, () => {
   test('is the same for all workspaces that share it', async ({ q }) => {
     await stored(q);
     await q.ok('init', '--dir', 'second', '--store', 'store');

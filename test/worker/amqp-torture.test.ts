@@ -4,18 +4,18 @@ import { foregroundRabbitMq } from '../broker/foreground-rabbitmq.ts';
 import { otherBroker } from '../broker/shared-broker.ts';
 import { test } from './harness.ts';
 
-/** Long enough for the broker to be killed, whatever the seed, and to be back before the end, in s. */
+/** Long enough, in s, for the broker to be killed with any seed and to be available again before the end. */
 const SECONDS = 14;
 
-/** For a broker that starts twice, and for what is left then, in ms. */
-const BOUND = 150_000;
+/** Time limit in ms, with two starts of a broker. */
+const TIME_LIMIT = 150_000;
 
 test.skipIf(otherBroker)(
-  'processes and a broker that are killed at random moments lose nothing, do nothing twice and change nothing late',
-  { timeout: BOUND },
+  'processes and a broker that are killed at random times lose no task, complete none twice and make no stale change',
+  { timeout: TIME_LIMIT },
   async ({ q }) => {
     const broker = await foregroundRabbitMq();
-    // The program kills what it has started of the broker before it ends.
+    // The program stops the broker before it ends.
     onTestFinished(() => broker.remove());
     const url = ['--url', broker.url, '--broker', broker.command];
     const run = ['--seconds', `${SECONDS}`, '--workers', '2', '--seed', '1', '--json'];

@@ -11,7 +11,7 @@ import {
 import type { Blame } from '../../src/app/worker/blame.ts';
 import { AgentqError, type ErrorCode } from '../../src/core/errors.ts';
 
-describe('what a child did decides what the queue is told', () => {
+describe('the end of a child decides what the worker reports to the queue', () => {
   const result = { summary: 'all good' };
   const children: [ChildEnd, AttemptEnd][] = [
     [
@@ -82,12 +82,12 @@ describe('which processes are ended after the run', () => {
     expect(processesToEnd(end, 10_000)).toEqual({ which, grace }),
   );
 
-  test('a task that is handed back gets no longer than any other', () => {
+  test('a returned task gets no longer grace time than configured', () => {
     expect(processesToEnd({ kind: 'stopped', why: 'handed-back' }, 500).grace).toBe(500);
   });
 });
 
-describe('what follows when the queue cannot be told', () => {
+describe('the next step after the queue could not be told', () => {
   const machine: Blame = { on: 'machine', error: new Error('no disk') };
   const attempt: Blame = { on: 'attempt', reason: 'too long', retry: true };
   const complete: AttemptEnd = { tell: 'complete', result: {} };
@@ -97,7 +97,7 @@ describe('what follows when the queue cannot be told', () => {
   const error = (code: ErrorCode) => new AgentqError(code, `it is ${code}`);
 
   const brokers: ErrorCode[] = ['unreachable', 'outcome-unknown', 'denied', 'topology'];
-  test.for(brokers)('%s: told later', (code) => {
+  test.for(brokers)('%s: reported later', (code) => {
     const after = (end: AttemptEnd) => endAfterError(end, error(code), machine, 0);
     expect(after(complete)).toEqual({ tell: 'later', change: complete, why: `it is ${code}` });
     expect(after(fail)).toEqual({ tell: 'later', change: fail, why: `it is ${code}` });
@@ -109,7 +109,7 @@ describe('what follows when the queue cannot be told', () => {
     expect(endAfterError(end, error('conflict'), attempt, 0)).toEqual({ tell: 'nothing' });
   });
 
-  test.for(['busy', 'storage'] as const)('%s: the same again, up to a bound', (code) => {
+  test.for(['busy', 'storage'] as const)('%s: repeated a limited number of times', (code) => {
     expect(endAfterError(complete, error(code), machine, 29)).toBe(complete);
     expect(endAfterError(complete, error(code), machine, 30)).toEqual(fault);
     expect(endAfterError(complete, error(code), attempt, 0)).toEqual(endOfError(attempt));
@@ -130,7 +130,7 @@ describe('what follows when the queue cannot be told', () => {
     expect(endAfterError(fault, error('corrupt'), machine, 0)).toBeUndefined();
   });
 
-  test('a worker that cannot work ends, in all cases', () => {
+  test('a worker that cannot work ends after every error', () => {
     for (const code of ['conflict', 'cancelled', 'unreachable', 'busy'] as const) {
       expect(endAfterError(fault, error(code), machine, 0)).toMatchObject({ fault: fault.fault, final: true });
     }

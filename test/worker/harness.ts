@@ -21,41 +21,44 @@ import type { Output, TaskView } from '../../src/cli/output/schemas.ts';
 /** The built program; AGENTQ_TEST_BIN names another. */
 const PROGRAM = process.env['AGENTQ_TEST_BIN'] ?? fileURLToPath(new URL('../../bin/agentq.cjs', import.meta.url));
 
-/** How long anything is waited for, in ms: these machines may stand still for seconds. */
-const PATIENCE = 60_000;
+/** Time limit of every wait, in ms. A loaded machine may stop for seconds. */
+const TIME_LIMIT = 60_000;
 
-/** For `describe`: tests that mostly wait wait together; each may use its patience up and still say what for. */
-export const PATIENTLY = { concurrent: true, timeout: 2 * PATIENCE } as const;
+/**
+ * Options of `describe` for tests that mostly wait: they run concurrently. A wait that reaches its time limit can still
+ * report what it waited for.
+ */
+export const CONCURRENT = { concurrent: true, timeout: 2 * TIME_LIMIT } as const;
 
-/** A lease that outlives a machine which stands still for a moment. */
+/** A lease that does not end if the machine stops for a moment. */
 export const LEASE = '4s';
 
-/** The role of every task here, where nothing else is said. */
+/** The default role of tasks and workers. */
 export const ROLE = 'r';
 
-/** What every child's script can use. $OUT is the sandbox's folder. */
+/** Shell functions for the scripts of children. $OUT is the folder of the sandbox. */
 const PRELUDE = `
   until_there() { tries=0; until [ -e "$OUT/$1" ]; do tries=$((tries + 1)); [ $tries -lt 600 ] || exit 99; sleep 0.05; done; }
 `;
 
 export const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-/** Looks until it sees what it looks for. @throws after {@link PATIENCE} */
-export async function until<T>(what: string, look: () => T | Promise<T>): Promise<NonNullable<T>> {
-  for (const deadline = Date.now() + PATIENCE; ; await wait(25)) {
-    const seen = await look();
-    if (seen) return seen;
-    if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
+/** Calls `find` until it returns a truthy value. @throws after {@link TIME_LIMIT} */
+export async function until<T>(what: string, find: () => T | Promise<T>): Promise<NonNullable<T>> {
+  for (const deadline = Date.now() + TIME_LIMIT; ; await wait(25)) {
+    const found = await find();
+    if (found) return found;
+    if (Date.now() > deadline) throw new Error(`the time limit has passed; waited for ${what}`);
   }
 }
 
-/** Who runs a program, as the options of Node's spawn. */
+/** The user that runs a program, as options of Node's spawn. */
 export interface User {
   readonly uid: number;
   readonly gid: number;
 }
 
-/** Another user than the one who runs the tests, and where that user finds Node.js and the program. */
+/** Another user than the user of the tests, with paths of Node.js and of the program that this user can run. */
 export interface As {
   readonly user: User;
   readonly node: string;
@@ -63,7 +66,7 @@ export interface As {
 }
 
 interface Ended {
-  /** null: it was killed. */
+  /** null: the process was killed. */
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
@@ -83,7 +86,7 @@ export class Program {
     const [file, ...args] = command;
     this.#child = spawn(file!, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], ...user });
     this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.#stderr += text));
-    createInterface({ input: this.#child.stdout! }).on('line', (line) => this.heard(line));
+    createInterface({ input: this.#child.stdout! }).on('line', (line) => this.receive(line));
     this.ended = new Promise((resolve, reject) => {
       this.#child.once('error', reject);
       this.#child.once('close', (code) => {
@@ -93,7 +96,7 @@ export class Program {
     });
   }
 
-  protected heard(line: string): void {
+  protected receive(line: string): void {
     this.#stdout += `${line}\n`;
   }
 
@@ -101,7 +104,7 @@ export class Program {
     return this.#child.pid!;
   }
 
-  /** Until it has ended and all that it said has arrived. */
+  /** True until the process has ended and all its output was read. */
   get running(): boolean {
     return this.#running;
   }
@@ -117,14 +120,14 @@ export class Program {
 
 /** A process of `agentq work`. */
 export class Worker extends Program {
-  /** What it reported so far. */
+  /** The events that it has reported so far. */
   readonly events: WorkEvent[] = [];
 
-  protected override heard(line: string): void {
+  protected override receive(line: string): void {
     this.events.push(JSON.parse(line) as WorkEvent);
   }
 
-  /** Resolves when it has reported this. */
+  /** Resolves when it has reported this event. */
   async reported(event: string, of: Partial<WorkEvent> = {}): Promise<WorkEvent> {
     const matches = (one: WorkEvent) =>
       one.event === event &&
@@ -137,20 +140,20 @@ export class Worker extends Program {
     });
   }
 
-  /** Resolves when it has said so on standard error. */
-  async said(text: string): Promise<void> {
-    await until(`the worker to say "${text}"`, () => this.stderr.includes(text));
+  /** Resolves when it has printed this text on standard error. */
+  async printed(text: string): Promise<void> {
+    await until(`the worker to print "${text}"`, () => this.stderr.includes(text));
   }
 
-  /** Resolves when it has ended by itself. @throws where it ended badly */
+  /** Resolves when it has ended by itself. @throws if its exit code is not 0 */
   async finished(): Promise<void> {
-    const ended = await Promise.race([this.ended, wait(PATIENCE)]);
-    if (!ended) throw new Error(`waited in vain for the worker to end: ${this.stderr}`);
+    const ended = await Promise.race([this.ended, wait(TIME_LIMIT)]);
+    if (!ended) throw new Error(`the worker has not ended within the time limit: ${this.stderr}`);
     if (ended.code !== 0) throw new Error(`the worker ended with ${ended.code}: ${this.stderr}`);
   }
 }
 
-/** A workspace in a temporary folder, with short backoffs, and everything that was started in it. */
+/** A workspace in a temporary folder, with short backoffs, and the processes that were started in it. */
 export class Sandbox {
   readonly folder = realpathSync(mkdtempSync(join(tmpdir(), 'agentq-worker-')));
   readonly #programs: Program[] = [];
@@ -158,11 +161,11 @@ export class Sandbox {
   readonly #user: User | undefined;
   readonly #command: readonly [node: string, program: string];
 
-  /** @param as who runs its programs; absent: the user of the tests */
+  /** @param as the user that runs its programs; the default is the user of the tests */
   constructor(as?: As) {
     this.#user = as?.user;
     this.#command = as ? [as.node, as.program] : [process.execPath, PROGRAM];
-    this.#give(this.folder);
+    this.#chown(this.folder);
     const [node, program] = this.#command;
     const { PATH = '', HOME, TMPDIR } = process.env;
     const bin = join(this.folder, 'bin');
@@ -173,14 +176,14 @@ export class Sandbox {
     this.#env = { PATH: `${bin}${delimiter}${PATH}`, HOME: home, TMPDIR, OUT: this.folder };
   }
 
-  /** Makes the file its user's own. */
-  #give(path: string): void {
+  /** Makes the user of the sandbox the owner of the file. */
+  #chown(path: string): void {
     if (this.#user) chownSync(path, this.#user.uid, this.#user.gid);
   }
 
   async init(): Promise<void> {
     mkdirSync(this.path('.agentq'));
-    this.#give(this.path('.agentq'));
+    this.#chown(this.path('.agentq'));
     const backoff = { base: '50ms', max: '100ms' };
     this.write('.agentq/config.json', JSON.stringify({ version: 1, defaults: { backoff } }));
     await this.ok('init');
@@ -193,7 +196,7 @@ export class Sandbox {
   /** @returns its path */
   write(name: string, content: string | Uint8Array = ''): string {
     writeFileSync(this.path(name), content);
-    this.#give(this.path(name));
+    this.#chown(this.path(name));
     return this.path(name);
   }
 
@@ -201,7 +204,7 @@ export class Sandbox {
     return readFileSync(this.path(name), 'utf8');
   }
 
-  /** The lines of a file that others write, once there are so many. */
+  /** Waits until a file has this many lines. @returns all its lines */
   async lines(name: string, count = 1): Promise<readonly string[]> {
     return until(`${count} lines in ${name}`, () => {
       const lines = this.has(name) ? this.read(name).split('\n').slice(0, -1) : [];
@@ -209,7 +212,7 @@ export class Sandbox {
     });
   }
 
-  /** The process ids that children wrote into the file `pids`, once there are so many. */
+  /** Waits until children have written this many process ids to the file `pids`. @returns the ids */
   async processIds(count: number): Promise<readonly number[]> {
     return (await this.lines('pids', count)).map(Number);
   }
@@ -218,17 +221,17 @@ export class Sandbox {
     return existsSync(this.path(name));
   }
 
-  /** Runs a command to its end, however it ends. */
+  /** Runs a command to its end. It may fail. */
   agentq(...args: readonly string[]): Promise<Ended> {
     return this.start(...args).ended;
   }
 
-  /** Starts a command, which may be killed. */
+  /** Starts a command that the test may kill. */
   start(...args: readonly string[]): Program {
     return this.#start(new Program([...this.#command, ...args], this.folder, this.#env, this.#user));
   }
 
-  /** Runs a command that must succeed. @returns what it printed, without the last line end */
+  /** Runs a command that must succeed. @returns its output without the last line end */
   async ok(...args: readonly string[]): Promise<string> {
     const { code, stdout, stderr } = await this.agentq(...args);
     if (code !== 0) throw new Error(`agentq ${args.join(' ')} ended with ${code}: ${stderr}`);
@@ -249,15 +252,15 @@ export class Sandbox {
     return (await this.json<Output<'show'>>('show', id)).task;
   }
 
-  /** The task, once it has ended in whatever way. */
+  /** Waits until the task has ended. @returns the task */
   async ended(id: string): Promise<TaskView> {
-    const { stdout, stderr } = await this.agentq('wait', id, '--timeout', `${PATIENCE}ms`, '--json');
+    const { stdout, stderr } = await this.agentq('wait', id, '--timeout', `${TIME_LIMIT}ms`, '--json');
     const { done, tasks } = JSON.parse(stdout || '{}') as Partial<Output<'wait'>>;
-    if (!done) throw new Error(`waited in vain for ${id} to end: ${stderr}${stdout}`);
+    if (!done) throw new Error(`${id} has not ended within the time limit: ${stderr}${stdout}`);
     return tasks![0]!;
   }
 
-  /** The verified result. @throws where the evidence has changed */
+  /** The verified result. @throws if the evidence has changed */
   result(id: string): Promise<Output<'result'>> {
     return this.json('result', id);
   }
@@ -271,27 +274,27 @@ export class Sandbox {
     return this.workWith(['/bin/sh', '-c', PRELUDE + script], ...options);
   }
 
-  /** Starts a worker whose children are any program. */
+  /** Starts a worker whose children run this program. */
   workWith(program: readonly string[], ...options: readonly string[]): Worker {
     return this.workBehind([], program, ...options);
   }
 
-  /** Starts a worker by another program, such as `env`. */
+  /** Starts a worker through another program, such as `env`. */
   workBehind(starter: readonly string[], program: readonly string[], ...options: readonly string[]): Worker {
     const work = [...this.#command, '--json', 'work', '--as', ROLE, ...options, '--', ...program];
     return this.#start(new Worker([...starter, ...work], this.folder, this.#env, this.#user));
   }
 
-  /** Lets a worker do all that is there to do, and ends it. */
+  /** Runs a worker until no task is left. */
   async workOff(script: string, ...options: readonly string[]): Promise<Worker> {
     const worker = this.work(script, '--until-empty', ...options);
     await worker.finished();
     return worker;
   }
 
-  /** Resolves when a worker of this name has looked for work. */
+  /** Resolves when a worker of this name has tried to claim. */
   async present(name: string): Promise<void> {
-    await until(`the worker ${name} to look for work`, async () => {
+    await until(`the worker ${name} to claim`, async () => {
       const { roles } = await this.json<Output<'status'>>('status');
       return roles.some(({ workers }) => workers.some(({ worker }) => worker === name));
     });
@@ -302,10 +305,10 @@ export class Sandbox {
     return program;
   }
 
-  /** Kills whatever still runs, also what left its process group or lost its parents, and removes the folder. */
+  /** Kills all remaining processes, also those outside their process group and orphans, and removes the folder. */
   async close(): Promise<void> {
     for (const program of this.#programs) if (program.running) program.signal('SIGKILL');
-    await until('everything to be killed', () => {
+    await until('all processes to be killed', () => {
       const left = processesOf(this.folder);
       for (const pid of left) kill(pid);
       return left.length === 0;
@@ -314,7 +317,7 @@ export class Sandbox {
   }
 }
 
-/** Each test's own sandbox. */
+/** A test with a new sandbox. */
 export const test = base.extend('q', async ({ task: _task }, { onCleanup }) => {
   const sandbox = new Sandbox();
   onCleanup(() => sandbox.close());
@@ -322,10 +325,10 @@ export const test = base.extend('q', async ({ task: _task }, { onCleanup }) => {
   return sandbox;
 });
 
-/** Whether the system shows its processes as files. */
+/** Whether the system has /proc. */
 export const hasProc = existsSync('/proc/self/environ') && existsSync(`/proc/self/task/${process.pid}/children`);
 
-/** Whether the process is there and not a corpse that nobody has taken away yet. */
+/** Whether the process exists and is no zombie. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -337,12 +340,12 @@ export function isAlive(pid: number): boolean {
   return stat !== '' && !/\) [ZX] /.test(stat);
 }
 
-/** Resolves when all of them are gone. */
+/** Resolves when all these processes have ended. */
 export async function gone(pids: readonly number[]): Promise<void> {
-  await until(`the processes ${pids.join(', ')} to be gone`, () => !pids.some(isAlive));
+  await until(`the processes ${pids.join(', ')} to end`, () => !pids.some(isAlive));
 }
 
-/** The children of a process, of all its threads. */
+/** The child processes of all threads of a process. */
 export function childrenOf(pid: number): readonly number[] {
   return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
     readOrEmpty(`/proc/${pid}/task/${thread}/children`)
@@ -352,7 +355,7 @@ export function childrenOf(pid: number): readonly number[] {
   );
 }
 
-/** Everything that was started in a sandbox inherited its name. */
+/** The processes of a sandbox. Their environment contains its folder. */
 function processesOf(folder: string): number[] {
   if (!hasProc) return [];
   return readdirSync('/proc')
@@ -372,6 +375,6 @@ function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // It has ended by itself meanwhile.
+    // The process has ended by itself.
   }
 }

@@ -1,15 +1,15 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { describe, expect } from 'vitest';
-import { childrenOf, gone, hasProc, PATIENTLY, ROLE, type Sandbox, test } from './harness.ts';
+import { childrenOf, gone, hasProc, CONCURRENT, ROLE, type Sandbox, test } from './harness.ts';
 
-describe('--until-empty', PATIENTLY, () => {
-  test('ends at once where there is nothing', async ({ q }) => {
+describe('--until-empty', CONCURRENT, () => {
+  test('ends at once without tasks', async ({ q }) => {
     const worker = await q.workOff('touch "$OUT/started"');
     expect(worker.events).toEqual([]);
     expect(q.has('started')).toBe(false);
   });
 
-  test('waits for tasks that will be tried again, and not for delayed ones', async ({ q }) => {
+  test('waits for tasks that will be retried, but not for delayed tasks', async ({ q }) => {
     const retried = await q.submit();
     const deferred = await q.submit();
     const delayed = await q.submit('--delay', '1h');
@@ -23,7 +23,7 @@ describe('--until-empty', PATIENTLY, () => {
     expect(await q.task(delayed)).toMatchObject({ status: 'scheduled', why: 'delay', attempts: [] });
   });
 
-  test('takes what its own children submit', async ({ q }) => {
+  test('claims the tasks that its own children submit', async ({ q }) => {
     await q.submit('--id', 'first');
     await q.workOff('[ $AGENTQ_TASK_ID = second ] || agentq submit --to r --id second --instructions more');
     expect((await q.task('second')).status).toBe('completed');
@@ -31,29 +31,29 @@ describe('--until-empty', PATIENTLY, () => {
 
   test('does not wait for other roles', async ({ q }) => {
     const id = await q.submit();
-    await q.ok('submit', '--to', 'other', '--id', 'theirs', '--instructions', 'x');
+    await q.ok('submit', '--to', 'other', '--id', 'for-other', '--instructions', 'x');
     await q.workOff('true');
     expect((await q.task(id)).status).toBe('completed');
-    expect((await q.task('theirs')).status).toBe('queued');
+    expect((await q.task('for-other')).status).toBe('queued');
   });
 });
 
-describe('--idle-exit', PATIENTLY, () => {
-  test('ends a worker that has had nothing to do for so long', async ({ q }) => {
+describe('--idle-exit', CONCURRENT, () => {
+  test('ends a worker that had no task for this time', async ({ q }) => {
     const id = await q.submit();
     const worker = q.work('true', '--idle-exit', '300ms');
     await worker.finished();
     expect((await q.task(id)).status).toBe('completed');
   });
 
-  test('lets a child take longer than that', async ({ q }) => {
+  test('lets a child run longer than this time', async ({ q }) => {
     const id = await q.submit();
     const worker = q.work('sleep 1; echo done', '--idle-exit', '100ms');
     await worker.finished();
     expect((await q.result(id)).content).toBe('done\n');
   });
 
-  test('a worker without it stays', async ({ q }) => {
+  test('a worker without this option continues', async ({ q }) => {
     const stays = q.work('true', '--worker', 'stays');
     await q.present('stays');
     await q.work('true', '--idle-exit', '300ms').finished();
@@ -61,16 +61,16 @@ describe('--idle-exit', PATIENTLY, () => {
   });
 });
 
-describe('an idle worker', PATIENTLY, () => {
+describe('an idle worker', CONCURRENT, () => {
   test('starts no process', async ({ q, skip }) => {
-    skip(!hasProc, 'the children of a process cannot be listed without /proc');
+    skip(!hasProc, 'without /proc the children of a process cannot be listed');
     const worker = q.work('true', '--worker', 'idler');
     await q.present('idler');
     expect(childrenOf(worker.pid)).toEqual([]);
   });
 
-  test('keeps no process but its guard once it has worked', async ({ q, skip }) => {
-    skip(!hasProc, 'the children of a process cannot be listed without /proc');
+  test('keeps only its guard process after its tasks have ended', async ({ q, skip }) => {
+    skip(!hasProc, 'without /proc the children of a process cannot be listed');
     const worker = q.work('true', '--concurrency', '2');
     for (const id of [await q.submit(), await q.submit(), await q.submit()]) {
       await worker.reported('completed', { task_id: id });
@@ -78,8 +78,8 @@ describe('an idle worker', PATIENTLY, () => {
     expect(childrenOf(worker.pid).length).toBeLessThanOrEqual(1);
   });
 
-  test('reads nothing while others work', async ({ q, skip }) => {
-    skip(!hasProc, 'what a process reads is counted in /proc alone');
+  test('reads nothing while other roles work', async ({ q, skip }) => {
+    skip(!hasProc, 'only /proc counts the reads of a process');
     const worker = q.work('true', '--worker', 'idler');
     await q.present('idler');
     const before = readsOf(worker.pid);
@@ -87,20 +87,20 @@ describe('an idle worker', PATIENTLY, () => {
     expect(readsOf(worker.pid) - before).toBeLessThan(40);
   });
 
-  /** Several times, since once could be the luck of the slow look that stands behind the doorbell. */
-  async function wakeAgainAndAgain(q: Sandbox): Promise<void> {
+  /** Repeated, because a single wake-up could come from the slow poll and not from the doorbell. */
+  async function wakesEightTimes(q: Sandbox): Promise<void> {
     const worker = q.work('true', '--worker', 'idler');
     await q.present('idler');
     for (let n = 0; n < 8; n++) await worker.reported('completed', { task_id: await q.submit() });
   }
 
   test('is woken by the submit of another process', { timeout: 50_000 }, async ({ q }) => {
-    await wakeAgainAndAgain(q);
+    await wakesEightTimes(q);
   });
 
-  test('looks often by itself where the system gives it no watch', { timeout: 50_000 }, async ({ q }) => {
+  test('polls often if it cannot watch the doorbell', { timeout: 50_000 }, async ({ q }) => {
     rmSync(q.path('.agentq/bells'), { recursive: true });
-    await wakeAgainAndAgain(q);
+    await wakesEightTimes(q);
   });
 
   test('finds a new task also when the doorbell is lost', async ({ q }) => {
@@ -110,20 +110,20 @@ describe('an idle worker', PATIENTLY, () => {
     await worker.reported('completed', { task_id: await q.submit() });
   });
 
-  test('is woken by time, when a delayed task falls due', async ({ q }) => {
+  test('wakes when a delayed task becomes due', async ({ q }) => {
     const worker = q.work('true', '--worker', 'idler');
     await q.present('idler');
     await worker.reported('completed', { task_id: await q.submit('--delay', '1s') });
   });
 
-  test('takes over when the lease of somebody else is over', async ({ q }) => {
+  test('claims a task when the lease of another worker has ended', async ({ q }) => {
     const id = await q.submit();
-    await q.ok('claim', '--as', ROLE, '--worker', 'forgetful', '--lease', '1s');
+    await q.ok('claim', '--as', ROLE, '--worker', 'first', '--lease', '1s');
     const worker = q.work('true');
     await worker.reported('completed', { task_id: id, attempt: 2 });
   });
 
-  test('hears of a cancel also when the doorbell is lost', async ({ q }) => {
+  test('learns of a cancellation also when the doorbell is lost', async ({ q }) => {
     const id = await q.submit();
     const worker = q.work('echo $$ >> "$OUT/pids"; exec sleep 600');
     const pids = await q.processIds(1);
@@ -134,7 +134,7 @@ describe('an idle worker', PATIENTLY, () => {
   });
 });
 
-/** How many times the process has read anything. */
+/** The number of read calls of the process. */
 function readsOf(pid: number): number {
   return Number(/syscr: (\d+)/.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))![1]);
 }

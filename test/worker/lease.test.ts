@@ -1,12 +1,12 @@
 import { describe, expect } from 'vitest';
-import { gone, isAlive, LEASE, PATIENTLY, ROLE, test, until } from './harness.ts';
+import { gone, isAlive, LEASE, CONCURRENT, ROLE, test, until } from './harness.ts';
 
-const OBEDIENT = 'echo $$ >> "$OUT/pids"; until_there go; echo done';
+const UNTIL_GO = 'echo $$ >> "$OUT/pids"; until_there go; echo done';
 
-describe('a lease', PATIENTLY, () => {
-  test('is renewed for as long as its task takes', async ({ q }) => {
+describe('a lease', CONCURRENT, () => {
+  test('is renewed until its task has ended', async ({ q }) => {
     const id = await q.submit('--max-attempts', '1');
-    const worker = q.work(OBEDIENT, '--lease', LEASE);
+    const worker = q.work(UNTIL_GO, '--lease', LEASE);
     await worker.reported('started');
     const first = (await q.task(id)).lease!;
     await until('the first lease to be over', () => Date.now() > Date.parse(first.expires_at));
@@ -18,7 +18,7 @@ describe('a lease', PATIENTLY, () => {
     expect((await q.task(id)).attempts).toMatchObject([{ number: 1, outcome: 'completed' }]);
   });
 
-  test('is renewed while a child that was cancelled takes its time to end', async ({ q }) => {
+  test('is renewed while a cancelled child of the same worker ends slowly', async ({ q }) => {
     const [stubborn, other] = [await q.submit(), await q.submit()];
     const script = 'trap "" TERM; echo $$ >> "$OUT/pids"; until_there go; echo done';
     const worker = q.work(script, '--lease', LEASE, '--concurrency', '2');
@@ -30,20 +30,20 @@ describe('a lease', PATIENTLY, () => {
     await worker.reported('completed', { task_id: other, attempt: 1 });
   });
 
-  test('that a person gave back stops the child, and nothing of it is recorded', async ({ q }) => {
+  test('that a person released ends the child, and its result is not recorded', async ({ q }) => {
     const id = await q.submit();
-    const worker = q.work(OBEDIENT, '--lease', LEASE);
+    const worker = q.work(UNTIL_GO, '--lease', LEASE);
     const [child] = await q.processIds(1);
-    await q.ok('release', id, '--from', ROLE, '--attempt', '1', '--reason', 'a person knows better');
-    await q.ok('claim', '--as', ROLE, '--worker', 'somebody');
+    await q.ok('release', id, '--from', ROLE, '--attempt', '1', '--reason', 'released by a person');
+    await q.ok('claim', '--as', ROLE, '--worker', 'another');
     await worker.reported('handed-back', { task_id: id, attempt: 1 });
     expect(isAlive(child!)).toBe(false);
     const task = await q.task(id);
-    expect(task.lease).toMatchObject({ worker: 'somebody', attempt: 2 });
-    expect(task.attempts).toMatchObject([{ outcome: 'released' }, { worker: 'somebody' }]);
+    expect(task.lease).toMatchObject({ worker: 'another', attempt: 2 });
+    expect(task.attempts).toMatchObject([{ outcome: 'released' }, { worker: 'another' }]);
   });
 
-  test('that is over is refused to a child, whose late words change nothing', async ({ q }) => {
+  test('that has ended makes a completion of its child fail, and changes nothing', async ({ q }) => {
     const id = await q.submit();
     const worker = q.work(
       `
@@ -53,11 +53,11 @@ describe('a lease', PATIENTLY, () => {
       LEASE,
     );
     const pids = await q.processIds(1);
-    await q.ok('release', id, '--from', ROLE, '--attempt', '1', '--reason', 'a person knows better');
-    await q.ok('claim', '--as', ROLE, '--worker', 'somebody');
+    await q.ok('release', id, '--from', ROLE, '--attempt', '1', '--reason', 'released by a person');
+    await q.ok('claim', '--as', ROLE, '--worker', 'another');
     await worker.reported('handed-back', { task_id: id, attempt: 1 });
     await gone(pids);
     expect(await q.lines('code')).toEqual(['4']);
-    expect((await q.task(id)).lease).toMatchObject({ worker: 'somebody', attempt: 2 });
+    expect((await q.task(id)).lease).toMatchObject({ worker: 'another', attempt: 2 });
   });
 });

@@ -4,7 +4,7 @@ import { type Hold, holdOf, recordedOutcome } from '../../src/app/worker/recorde
 import type { Command } from '../../src/core/task/decision/command.ts';
 import { backoff, cancel, claim, complete, elapse, fail, MINUTE, release, story, submit } from '../core/tasks.ts';
 
-describe('what the queue has recorded about the first attempt', () => {
+describe('the recorded state of the first attempt', () => {
   const stories: [string, readonly (Command | number)[], Hold, Outcome | undefined][] = [
     ['it works', [], 'held', undefined],
     ['its lease ended', [MINUTE, elapse], 'lost', undefined],

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, expect } from 'vitest';
 import type { TaskView } from '../../src/cli/output/schemas.ts';
-import { gone, isAlive, PATIENTLY, ROLE, type Sandbox, test } from './harness.ts';
+import { gone, isAlive, CONCURRENT, ROLE, type Sandbox, test } from './harness.ts';
 
 const outcomes = ({ attempts }: TaskView) => attempts.map(({ outcome }) => outcome);
 const reasons = ({ attempts }: TaskView) => attempts.map(({ reason }) => reason);
@@ -13,8 +13,8 @@ const contentOf = ({ ref }: { ref: string }) => readFileSync(new URL(ref), 'utf8
 
 const have = (program: string, ...args: string[]) => spawnSync(program, args).status === 0;
 
-describe('what a child is given', PATIENTLY, () => {
-  test('its environment says which task it does, in which attempt and role, and where to leave what', async ({ q }) => {
+describe('the input of a child', CONCURRENT, () => {
+  test('its environment contains the task, the attempt, the role and the paths for its results', async ({ q }) => {
     const id = await q.submit();
     await q.workOff('env > "$OUT/env"; [ -d "$AGENTQ_ARTIFACTS_DIR" ] && [ -d "$(dirname "$AGENTQ_RESULT_FILE")" ]');
     expect(outcomes(await q.task(id))).toEqual(['completed']);
@@ -37,13 +37,13 @@ describe('what a child is given', PATIENTLY, () => {
     });
   });
 
-  test('it runs where its worker was started', async ({ q }) => {
+  test('it runs in the folder in which its worker was started', async ({ q }) => {
     const id = await q.submit();
     await q.workOff('pwd');
     expect((await q.result(id)).content).toBe(`${q.folder}\n`);
   });
 
-  /** No text, so that whatever takes it for text is found out. */
+  /** Not valid as text, so that a conversion to text changes it. */
   const bytes = Buffer.from([0x23, 0x20, 0xff, 0x00, 0xc3, 0x0a, 0x0d, 0x0a]);
 
   test.for([
@@ -62,20 +62,20 @@ describe('what a child is given', PATIENTLY, () => {
     expect(readFileSync(q.path('context'))).toEqual(input);
   });
 
-  test('nothing of it is left in the scratch folder', async ({ q }) => {
+  test('its scratch folder is removed', async ({ q }) => {
     await q.submit();
     await q.workOff('ls "$OUT/.agentq/run" > "$OUT/during"; echo hello');
     expect(q.read('during')).not.toBe('');
     expect(existsSync(q.path('.agentq/run', q.read('during').trim()))).toBe(false);
   });
 
-  test('a child that does not read a large context is none the worse for it', async ({ q }) => {
+  test('a child does not have to read a large context', async ({ q }) => {
     const id = await q.submit('--file', q.write('large.txt', 'x'.repeat(8 * 1024 * 1024)));
     await q.workOff('head -c 1 > /dev/null; echo enough');
     expect((await q.result(id)).content).toBe('enough\n');
   });
 
-  test('a context that was changed since the submit is a final failure that names it, and nothing is started', async ({
+  test('a context that was changed since the submit is a final failure that names it, and no child is started', async ({
     q,
   }) => {
     const id = await q.submit('--file', q.write('context.md', 'do this'), '--max-attempts', '3');
@@ -97,8 +97,8 @@ describe('what a child is given', PATIENTLY, () => {
   });
 });
 
-describe('what a child hands in', PATIENTLY, () => {
-  test('the result file is the result, whatever was printed beside it', async ({ q }) => {
+describe('the output of a child', CONCURRENT, () => {
+  test('the result file is the result, and not the standard output', async ({ q }) => {
     const id = await q.submit();
     await q.workOff('echo chatter; printf "# The answer\\n\\n42\\n" > "$AGENTQ_RESULT_FILE"');
     const result = await q.result(id);
@@ -106,15 +106,13 @@ describe('what a child hands in', PATIENTLY, () => {
     expect(result.result!.ref).toContain(`/results/${id}.md`);
   });
 
-  test('what it printed is the result where it wrote no file, without what it said on standard error', async ({
-    q,
-  }) => {
+  test('without a result file its standard output is the result, without standard error', async ({ q }) => {
     const id = await q.submit();
     await q.workOff('echo chatter >&2; echo 42; echo 43');
     expect(await q.result(id)).toMatchObject({ content: '42\n43\n', summary: '42' });
   });
 
-  test('a child that says and writes nothing completes without a result', async ({ q }) => {
+  test('a child without output completes its task without a result', async ({ q }) => {
     const id = await q.submit();
     await q.workOff('true');
     const task = await q.task(id);
@@ -129,7 +127,7 @@ describe('what a child hands in', PATIENTLY, () => {
     expect(outcomes(await q.task(id))).toEqual(['failed']);
   });
 
-  test('both streams are kept as the artifact log', async ({ q }) => {
+  test('both streams are recorded as the artifact log', async ({ q }) => {
     const id = await q.submit();
     await q.workOff('echo to output; echo to error >&2; echo result > "$AGENTQ_RESULT_FILE"');
     const { artifacts } = await q.result(id);
@@ -137,7 +135,7 @@ describe('what a child hands in', PATIENTLY, () => {
     expect(contentOf(artifacts[0]!).trimEnd().split('\n').toSorted()).toEqual(['to error', 'to output']);
   });
 
-  test('a megabyte that it prints is kept whole, as the result and in the log', async ({ q }) => {
+  test('a megabyte of output is recorded completely, as the result and in the log', async ({ q }) => {
     const id = await q.submit();
     await q.workOff('head -c 1048576 /dev/zero | tr "\\0" x');
     const { result, artifacts } = await q.result(id);
@@ -145,7 +143,7 @@ describe('what a child hands in', PATIENTLY, () => {
     expect(artifacts).toEqual([expect.objectContaining({ name: 'log', size: 1_048_576 })]);
   });
 
-  test('every file that it leaves in its artifacts folder is recorded', async ({ q }) => {
+  test('every file in its artifacts folder is recorded', async ({ q }) => {
     const id = await q.submit();
     await q.workOff(`
       cd "$AGENTQ_ARTIFACTS_DIR"; mkdir notes
@@ -155,7 +153,7 @@ describe('what a child hands in', PATIENTLY, () => {
     expect(contents).toEqual({ change: 'diff\n', 'notes/one.txt': 'one\n', log: 'done\n' });
   });
 
-  test('what was promised and is there completes', async ({ q }) => {
+  test('a task with all expected artifacts completes', async ({ q }) => {
     const id = await q.submit('--expect', 'patch,summary');
     await q.workOff('echo diff > "$AGENTQ_ARTIFACTS_DIR/patch.diff"; echo all done');
     const task = await q.ended(id);
@@ -163,7 +161,7 @@ describe('what a child hands in', PATIENTLY, () => {
     expect(artifactsOf(task)).toEqual(['log', 'patch']);
   });
 
-  test('what was promised and is missing or empty fails the attempt, with the list', async ({ q }) => {
+  test('missing or empty expected artifacts fail the attempt, and the reason lists them', async ({ q }) => {
     const id = await q.submit('--expect', 'patch,report,chart', '--max-attempts', '1');
     await q.workOff('cd "$AGENTQ_ARTIFACTS_DIR"; echo diff > patch.diff; : > report.md');
     const task = await q.ended(id);
@@ -171,15 +169,15 @@ describe('what a child hands in', PATIENTLY, () => {
     expect(task.reason).toMatch(/missing or empty: report, chart$/);
   });
 
-  test('what was promised can still come in the next attempt', async ({ q }) => {
+  test('the next attempt can still write the expected artifact', async ({ q }) => {
     const id = await q.submit('--expect', 'patch');
     await q.workOff('[ $AGENTQ_ATTEMPT = 1 ] || echo diff > "$AGENTQ_ARTIFACTS_DIR/patch.diff"');
     expect(outcomes(await q.ended(id))).toEqual(['failed', 'completed']);
   });
 });
 
-describe('how a child ends', PATIENTLY, () => {
-  test('exit 75 tries it again later, at no cost to its attempts', async ({ q }) => {
+describe('the end of a child', CONCURRENT, () => {
+  test('exit 75 defers the task, and the attempt does not count', async ({ q }) => {
     const id = await q.submit('--max-attempts', '1');
     const worker = await q.workOff('[ $AGENTQ_ATTEMPT -gt 3 ] || { echo not yet; exit 75; }; echo done');
     const task = await q.task(id);
@@ -193,7 +191,7 @@ describe('how a child ends', PATIENTLY, () => {
     ]);
   });
 
-  test('exit 75 waits before it is tried again', async ({ q }) => {
+  test('a deferred task waits for the backoff', async ({ q }) => {
     const backoff = { base: '1h', max: '1h' };
     q.write('.agentq/config.json', JSON.stringify({ version: 1, defaults: { backoff } }));
     const id = await q.submit();
@@ -202,7 +200,7 @@ describe('how a child ends', PATIENTLY, () => {
     expect(await q.task(id)).toMatchObject({ status: 'scheduled', why: 'backoff' });
   });
 
-  test('any other exit is tried again until it is a dead letter, with the reason and the log of every attempt', async ({
+  test('any other exit code fails the attempt, and the dead letter has the reason and the log of every attempt', async ({
     q,
   }) => {
     const id = await q.submit('--max-attempts', '3');
@@ -217,22 +215,20 @@ describe('how a child ends', PATIENTLY, () => {
     expect(logs).toEqual([1, 2, 3].map((n) => [['log', `trouble ${n}\n`]]));
   });
 
-  test('an attempt that fails is followed by one that can succeed', async ({ q }) => {
+  test('after a failed attempt the next one can succeed', async ({ q }) => {
     const id = await q.submit();
     await q.workOff('echo "attempt $AGENTQ_ATTEMPT"; [ $AGENTQ_ATTEMPT = 2 ]');
     expect(await q.result(id)).toMatchObject({ content: 'attempt 2\n' });
     expect(outcomes(await q.task(id))).toEqual(['failed', 'completed']);
   });
 
-  test('a credential in its last words does not become the reason', async ({ q }) => {
+  test('a credential in its last output does not become part of the reason', async ({ q }) => {
     const id = await q.submit('--max-attempts', '1');
     await q.workOff('echo "no access for AKIA""ABCDEFGHIJKLMNOP" >&2; exit 1');
     expect((await q.task(id)).reason).toBe('exit 1');
   });
 
-  test('a program that does not exist costs no task an attempt: the worker ends before it claims one', async ({
-    q,
-  }) => {
+  test('a worker whose program does not exist ends before it claims a task', async ({ q }) => {
     const ids = [await q.submit('--max-attempts', '1'), await q.submit('--max-attempts', '1')];
     const { code, stderr } = await q.agentq('work', '--as', 'r', '--', q.path('no-such-program'));
     expect(code).toBe(2);
@@ -240,8 +236,8 @@ describe('how a child ends', PATIENTLY, () => {
     for (const id of ids) expect(await q.task(id)).toMatchObject({ status: 'queued', attempts: [] });
   });
 
-  test('a program that goes away gives its task back, and ends the worker', async ({ q }) => {
-    const program = q.path('there-once');
+  test('a worker whose program disappears returns its task and ends', async ({ q }) => {
+    const program = q.path('removes-itself');
     writeFileSync(program, '#!/bin/sh\nrm "$0"; echo done\n', { mode: 0o755 });
     const ids = [await q.submit(), await q.submit()];
     const { code } = await q.agentq('work', '--as', 'r', '--until-empty', '--', program);
@@ -250,7 +246,7 @@ describe('how a child ends', PATIENTLY, () => {
     expect(await q.task(ids[1]!)).toMatchObject({ status: 'queued', attempts: [{ outcome: 'released' }] });
   });
 
-  test('a timeout fails the attempt, and kills all that the child started', async ({ q }) => {
+  test('a timeout fails the attempt and kills all processes of the child', async ({ q }) => {
     const id = await q.submit('--max-attempts', '1');
     await q.workOff(
       `/bin/sh -c 'trap "" TERM; echo $$ >> "$OUT/pids"; while :; do sleep 0.1; done' &
@@ -264,7 +260,7 @@ describe('how a child ends', PATIENTLY, () => {
     await gone(await q.processIds(2));
   });
 
-  test('a grandchild that is left in the background and holds the streams open is not waited for', async ({ q }) => {
+  test('the worker does not wait for a background grandchild that keeps the streams open', async ({ q }) => {
     const id = await q.submit();
     await q.workOff('sleep 600 & echo $! > "$OUT/pids"; echo done');
     expect((await q.result(id)).content).toBe('done\n');
@@ -273,7 +269,7 @@ describe('how a child ends', PATIENTLY, () => {
 
   const setsid = have('setsid', 'true') ? undefined : 'setsid is missing here';
 
-  test('nor is one that has left the process group', async ({ q, skip }) => {
+  test('the worker does not wait for a grandchild that has left the process group', async ({ q, skip }) => {
     skip(setsid !== undefined, setsid);
     const id = await q.submit();
     await q.workOff(`setsid /bin/sh -c 'echo $$ >> "$OUT/pids"; exec sleep 600' & until_there pids; echo done`);
@@ -281,7 +277,7 @@ describe('how a child ends', PATIENTLY, () => {
     expect((await q.processIds(1)).every(isAlive)).toBe(true);
   });
 
-  test('what such a one says afterwards does not spoil the evidence', async ({ q, skip }) => {
+  test('later output of such a grandchild does not change the evidence', async ({ q, skip }) => {
     skip(setsid !== undefined, setsid);
     const id = await q.submit();
     await q.workOff(`
@@ -297,8 +293,11 @@ describe('how a child ends', PATIENTLY, () => {
   const unshare = ['unshare', '--user', '--map-root-user', '--pid', '--fork', '--kill-child', '--mount-proc'] as const;
   const [first, ...rest] = unshare;
 
-  test('an orphan that the first process of a container cannot bury is not waited for', async ({ q, skip }) => {
-    skip(!have(first, ...rest, 'true'), 'no namespace of processes can be made here');
+  test('the worker does not wait for a zombie that the first process of a container does not reap', async ({
+    q,
+    skip,
+  }) => {
+    skip(!have(first, ...rest, 'true'), 'this system does not allow a new process namespace');
     const id = await q.submit();
     const program = ['/bin/sh', '-c', '(sleep 600 &); echo done'];
     q.workBehind(unshare, program, '--until-empty', '--kill-grace', '100ms');
@@ -306,33 +305,33 @@ describe('how a child ends', PATIENTLY, () => {
   });
 });
 
-describe('a child that ends its task itself', PATIENTLY, () => {
-  test('its own completion stands', async ({ q }) => {
+describe('a child that ends its own task', CONCURRENT, () => {
+  test('its completion is kept', async ({ q }) => {
     const id = await q.submit();
     const worker = await q.workOff(`
       echo diff > "$OUT/mine.diff"
-      agentq complete --summary "my own words" --artifact patch="$OUT/mine.diff" && exit 3`);
+      agentq complete --summary "done by the child" --artifact patch="$OUT/mine.diff" && exit 3`);
     const task = await q.task(id);
-    expect(task).toMatchObject({ status: 'completed', summary: 'my own words', completed_by: ROLE });
+    expect(task).toMatchObject({ status: 'completed', summary: 'done by the child', completed_by: ROLE });
     expect(outcomes(task)).toEqual(['completed']);
     expect(artifactsOf(task)).toContain('patch');
     expect(worker.events.at(-1)).toMatchObject({ event: 'completed' });
   });
 
-  test('its result can be read although it went on talking', async ({ q }) => {
+  test('its result can be read also after further output', async ({ q }) => {
     const id = await q.submit();
-    await q.workOff('echo before >&2; agentq complete --summary "my own words"; echo after >&2; echo after');
-    expect((await q.result(id)).summary).toBe('my own words');
+    await q.workOff('echo before >&2; agentq complete --summary "done by the child"; echo after >&2; echo after');
+    expect((await q.result(id)).summary).toBe('done by the child');
   });
 
-  test('its own failure is final, and the reason is its own', async ({ q }) => {
+  test('its failure is final, with its reason', async ({ q }) => {
     const id = await q.submit('--max-attempts', '3');
     const worker = await q.workOff('agentq fail --reason "cannot be done"; echo done');
     expect(await q.task(id)).toMatchObject({ status: 'failed', reason: 'cannot be done' });
     expect(worker.events.at(-1)).toMatchObject({ event: 'failed', reason: 'cannot be done' });
   });
 
-  test('its own failure can ask for another attempt', async ({ q }) => {
+  test('its failure can request another attempt', async ({ q }) => {
     const id = await q.submit('--max-attempts', '3');
     await q.workOff('[ $AGENTQ_ATTEMPT = 2 ] || agentq fail --reason "no luck" --retry; echo done');
     const task = await q.task(id);
@@ -340,7 +339,7 @@ describe('a child that ends its task itself', PATIENTLY, () => {
     expect(reasons(task)[0]).toBe('no luck');
   });
 
-  test('its progress can be seen while it works', async ({ q }) => {
+  test('its progress is visible while it runs', async ({ q }) => {
     const id = await q.submit();
     q.work('agentq progress --percent 40 --note "half way"; echo reported > "$OUT/reported"; until_there go');
     await q.lines('reported');
@@ -350,8 +349,8 @@ describe('a child that ends its task itself', PATIENTLY, () => {
   });
 });
 
-describe('several at once', PATIENTLY, () => {
-  /** Runs with others: waits for so many, notes how many there are, and leaves. */
+describe('several at once', CONCURRENT, () => {
+  /** A script that waits until this many children run, records their number and ends. */
   const together = (count: number) => `
     mkdir -p "$OUT/now"; touch "$OUT/now/$AGENTQ_TASK_ID"
     tries=0
@@ -363,14 +362,14 @@ describe('several at once', PATIENTLY, () => {
     echo "$AGENTQ_TASK_ID $(ls "$OUT/now" | wc -l)" >> "$OUT/log"
     rm "$OUT/now/$AGENTQ_TASK_ID"`;
 
-  /** Which tasks ran, and how many each saw running. */
+  /** The tasks that ran, each with the number of children that ran at the same time. */
   const met = (q: Sandbox) =>
     [...q.read('log').matchAll(/(.*) (.*)\n/g)].map(([, id, count]) => ({ id: id!, count: Number(count) }));
 
   const submitAll = (q: Sandbox, count: number) =>
     Promise.all(Array.from({ length: count }, (_, n) => q.submit('--id', `task-${n}`, '--max-attempts', '1')));
 
-  test('as many as --concurrency says run at once, and never more', async ({ q }) => {
+  test('at most --concurrency children run at once', async ({ q }) => {
     const ids = await submitAll(q, 7);
     await q.workOff(together(3), '--concurrency', '3');
     const seen = met(q);
@@ -378,7 +377,7 @@ describe('several at once', PATIENTLY, () => {
     expect(Math.max(...seen.map(({ count }) => count))).toBe(3);
   });
 
-  test('without it, one after the other', async ({ q }) => {
+  test('without --concurrency, children run one after the other', async ({ q }) => {
     await submitAll(q, 3);
     await q.workOff(together(1));
     expect(q.read('log')).toMatch(/^(task-\d 1\n){3}$/);

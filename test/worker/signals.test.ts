@@ -1,28 +1,28 @@
 import { rmSync } from 'node:fs';
 import { describe, expect } from 'vitest';
 import type { TaskView } from '../../src/cli/output/schemas.ts';
-import { gone, hasProc, isAlive, LEASE, PATIENTLY, type Sandbox, test, until } from './harness.ts';
+import { gone, hasProc, isAlive, LEASE, CONCURRENT, type Sandbox, test, until } from './harness.ts';
 
 const outcomes = ({ attempts }: TaskView) => attempts.map(({ outcome }) => outcome);
 
-/** Starts a grandchild that ignores SIGTERM, and waits with it for ever; both write down who they are. */
-const STUBBORN = `
+/** Starts a grandchild that ignores SIGTERM, and waits for it. Both write their process ids to a file. */
+const IGNORES_TERM = `
   /bin/sh -c 'trap "" TERM; echo $$ >> "$OUT/pids"; while :; do sleep 0.1; done' &
   echo $$ >> "$OUT/pids"
   wait`;
 
 /** Waits for the file `go`. */
-const OBEDIENT = 'echo $$ >> "$OUT/pids"; until_there go; echo done';
+const UNTIL_GO = 'echo $$ >> "$OUT/pids"; until_there go; echo done';
 
-describe('a worker that is told to end', PATIENTLY, () => {
+describe('a worker that gets a signal', CONCURRENT, () => {
   test.for(['SIGTERM', 'SIGINT'] as const)(
-    'lets its running tasks finish and begins no other, at a %s',
+    'finishes its running tasks and claims no other task, at %s',
     async (signal, { q }) => {
       const [running, waiting] = [await q.submit(), await q.submit()];
-      const worker = q.work(OBEDIENT);
+      const worker = q.work(UNTIL_GO);
       await worker.reported('started', { task_id: running });
       worker.signal(signal);
-      await worker.said('draining');
+      await worker.printed('draining');
       const late = await q.submit('--priority', 'high');
       q.write('go');
       await worker.finished();
@@ -31,19 +31,19 @@ describe('a worker that is told to end', PATIENTLY, () => {
     },
   );
 
-  test('ends at once where it has nothing to do', async ({ q }) => {
+  test('ends at once without a running task', async ({ q }) => {
     const worker = q.work('true', '--worker', 'idler');
     await q.present('idler');
     worker.signal('SIGTERM');
     await worker.finished();
   });
 
-  test('hands its tasks back at a second signal, and this costs them no attempt', async ({ q }) => {
+  test('returns its tasks at a second signal, and the attempts do not count', async ({ q }) => {
     const id = await q.submit('--max-attempts', '1');
-    const worker = q.work(STUBBORN, '--kill-grace', '100ms');
+    const worker = q.work(IGNORES_TERM, '--kill-grace', '100ms');
     const pids = await q.processIds(2);
     worker.signal('SIGTERM');
-    await worker.said('draining');
+    await worker.printed('draining');
     expect(pids.filter(isAlive)).toEqual(pids);
     worker.signal('SIGTERM');
     await worker.finished();
@@ -55,11 +55,11 @@ describe('a worker that is told to end', PATIENTLY, () => {
     expect((await q.result(id)).content).toBe('attempt 2\n');
   });
 
-  test('lets a task finish that it holds a second time', async ({ q }) => {
+  test('finishes a task that it holds in a second attempt', async ({ q }) => {
     const id = await q.submit();
     const worker = q.work(
       `case $AGENTQ_ATTEMPT in
-        1) agentq release --reason "in two minds"; until_there never ;;
+        1) agentq release --reason "try again"; until_there never ;;
         2) until_there go; echo done ;;
       esac`,
       '--concurrency',
@@ -72,17 +72,17 @@ describe('a worker that is told to end', PATIENTLY, () => {
     await worker.reported('started', { task_id: id, attempt: 2 });
     await worker.reported('handed-back', { attempt: 1 });
     worker.signal('SIGTERM');
-    await worker.said('draining');
+    await worker.printed('draining');
     q.write('go');
     await worker.finished();
     expect(outcomes(await q.task(id))).toEqual(['released', 'completed']);
   });
 });
 
-describe('a cancel', PATIENTLY, () => {
-  test('kills all that the child started, also what ignores SIGTERM, and is then acknowledged', async ({ q }) => {
+describe('a cancel', CONCURRENT, () => {
+  test('kills all processes of the child, also those that ignore SIGTERM, and is then acknowledged', async ({ q }) => {
     const id = await q.submit();
-    const worker = q.work(STUBBORN, '--kill-grace', '100ms');
+    const worker = q.work(IGNORES_TERM, '--kill-grace', '100ms');
     const pids = await q.processIds(2);
     await q.ok('cancel', id, '--reason', 'not needed');
     await worker.reported('cancelled', { task_id: id });
@@ -92,22 +92,22 @@ describe('a cancel', PATIENTLY, () => {
     expect(outcomes(task)).toEqual(['cancelled']);
   });
 
-  test('asks first, and gives a child the time to tidy up', async ({ q }) => {
+  test('sends SIGTERM first, and gives a child time to clean up', async ({ q }) => {
     const id = await q.submit();
     const worker = q.work(
-      'trap "sleep 0.3; echo tidied > \\"$OUT/tidied\\"; exit 0" TERM; echo $$ >> "$OUT/pids"; while :; do sleep 0.1; done',
+      'trap "sleep 0.3; echo cleaned > \\"$OUT/cleaned\\"; exit 0" TERM; echo $$ >> "$OUT/pids"; while :; do sleep 0.1; done',
     );
     const [pid] = await q.processIds(1);
     await q.ok('cancel', id);
     await worker.reported('cancelled', { task_id: id });
     expect(isAlive(pid!)).toBe(false);
-    expect(q.has('tidied')).toBe(true);
+    expect(q.has('cleaned')).toBe(true);
     expect(await q.task(id)).toMatchObject({ status: 'cancelled', stopped_at: expect.any(String) });
   });
 
-  test('stops that task alone', async ({ q }) => {
+  test('stops only this task', async ({ q }) => {
     const [one, other] = [await q.submit(), await q.submit()];
-    const worker = q.work(OBEDIENT, '--concurrency', '2');
+    const worker = q.work(UNTIL_GO, '--concurrency', '2');
     await q.processIds(2);
     await q.ok('cancel', one);
     await worker.reported('cancelled', { task_id: one });
@@ -115,21 +115,21 @@ describe('a cancel', PATIENTLY, () => {
     expect((await q.ended(other)).status).toBe('completed');
   });
 
-  test('is heard by a worker that drains', async ({ q }) => {
+  test('takes effect in a worker that drains', async ({ q }) => {
     const id = await q.submit();
-    const worker = q.work(STUBBORN, '--kill-grace', '100ms');
+    const worker = q.work(IGNORES_TERM, '--kill-grace', '100ms');
     const pids = await q.processIds(2);
     worker.signal('SIGTERM');
-    await worker.said('draining');
+    await worker.printed('draining');
     await q.ok('cancel', id);
     await worker.finished();
     expect(pids.filter(isAlive)).toEqual([]);
     expect(await q.task(id)).toMatchObject({ status: 'cancelled', stopped_at: expect.any(String) });
   });
 
-  test('is acknowledged also where the child ends before its worker hears of it', async ({ q }) => {
+  test('is acknowledged also if the child ends before its worker learns of the cancellation', async ({ q }) => {
     const id = await q.submit();
-    const worker = q.work(OBEDIENT);
+    const worker = q.work(UNTIL_GO);
     await q.processIds(1);
     rmSync(q.path('.agentq/bells'), { recursive: true });
     await q.ok('cancel', id);
@@ -139,12 +139,12 @@ describe('a cancel', PATIENTLY, () => {
   });
 });
 
-describe('a worker that is killed', PATIENTLY, () => {
-  test('leaves no child behind, and another worker does its task when the lease is over', async ({ q }) => {
+describe('a worker that is killed', CONCURRENT, () => {
+  test('leaves no child, and another worker completes its task after the lease has ended', async ({ q }) => {
     const id = await q.submit();
-    const first = q.work(STUBBORN, '--lease', LEASE, '--worker', 'first');
+    const first = q.work(IGNORES_TERM, '--lease', LEASE, '--worker', 'first');
     const pids = await q.processIds(2);
-    // From then on it is past all that it does to start a child.
+    // After a renewal the worker has completed the start of the child.
     await until('the lease to be renewed', async () => (await q.history(id)).some(({ type }) => type === 'renewed'));
     first.signal('SIGKILL');
     q.work('echo "attempt $AGENTQ_ATTEMPT"', '--worker', 'second');
@@ -157,9 +157,9 @@ describe('a worker that is killed', PATIENTLY, () => {
     expect((await q.result(id)).content).toBe('attempt 2\n');
   });
 
-  test('costs the task an attempt: the last one makes it a dead letter', async ({ q }) => {
+  test('ends an attempt that counts, and the task is a dead letter after its last attempt', async ({ q }) => {
     const id = await q.submit('--max-attempts', '1');
-    const worker = q.work(OBEDIENT, '--lease', LEASE);
+    const worker = q.work(UNTIL_GO, '--lease', LEASE);
     await q.processIds(1);
     worker.signal('SIGKILL');
     const task = await q.ended(id);
@@ -168,22 +168,22 @@ describe('a worker that is killed', PATIENTLY, () => {
   });
 });
 
-describe('a worker that was stopped for longer than its lease', PATIENTLY, () => {
-  /** Stops a worker until another has its task. The children of both wait for the file `go`. */
+describe('a worker that was stopped for longer than its lease', CONCURRENT, () => {
+  /** Stops a worker until another worker has its task. The children of both wait for the file `go`. */
   async function overtake(q: Sandbox, ...options: readonly string[]) {
     const id = await q.submit();
-    const first = q.work(OBEDIENT, '--lease', LEASE, '--worker', 'first', ...options);
+    const first = q.work(UNTIL_GO, '--lease', LEASE, '--worker', 'first', ...options);
     const [child] = await q.processIds(1);
     first.signal('SIGSTOP');
-    const second = q.work(OBEDIENT, '--worker', 'second');
+    const second = q.work(UNTIL_GO, '--worker', 'second');
     await second.reported('started', { task_id: id });
     return { id, first, second, child: child! };
   }
 
-  test('has no child when it wakes, and changes nothing', async ({ q }) => {
+  test('has no child when it continues, and changes nothing', async ({ q }) => {
     const { id, first, second, child } = await overtake(q);
     const before = await q.history(id);
-    // Where the system shows the environment of processes, the other worker ends it before it begins.
+    // If the system shows the environment of processes, the other worker stops this child before its attempt begins.
     if (hasProc) await gone([child]);
     first.signal('SIGCONT');
     await first.reported('lease-lost', { task_id: id, attempt: 1 });
@@ -194,7 +194,7 @@ describe('a worker that was stopped for longer than its lease', PATIENTLY, () =>
     expect(outcomes(await q.task(id))).toEqual(['lease-expired', 'completed']);
   });
 
-  test('changes nothing either where its child has ended meanwhile', async ({ q }) => {
+  test('changes nothing if its child has ended in the meantime', async ({ q }) => {
     const { id, first, second } = await overtake(q);
     q.write('go');
     await second.reported('completed', { task_id: id, attempt: 2 });
@@ -204,7 +204,7 @@ describe('a worker that was stopped for longer than its lease', PATIENTLY, () =>
     expect(await q.task(id)).toMatchObject({ status: 'completed', completed_by, result });
   });
 
-  test('goes on to work for others', async ({ q }) => {
+  test('claims further tasks', async ({ q }) => {
     const { id, first, second } = await overtake(q);
     first.signal('SIGCONT');
     await first.reported('lease-lost', { task_id: id });

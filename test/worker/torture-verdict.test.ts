@@ -4,48 +4,48 @@ import { seededRandom } from '../../src/app/torture/seeded-random.ts';
 import { judge } from '../../src/app/torture/verdict.ts';
 import type { Event, EventType } from '../../src/core/task/event.ts';
 
-type Happening = { readonly type: EventType; readonly [field: string]: unknown };
+type EventFields = { readonly type: EventType; readonly [field: string]: unknown };
 
 const ID = 'task-1';
 const LEASE = 1_000;
 
-const submitted: Happening = {
+const submitted: EventFields = {
   type: 'submitted',
   envelope: { task_id: ID, from: 'a', to: 'r', reply_to: 'results.a', type: 'task', priority: 'normal' },
 };
-const claimed = (attempt: number): Happening => ({ type: 'claimed', attempt, worker: 'w', expires_at: LEASE });
-const renewed = (attempt: number): Happening => ({ type: 'renewed', attempt, expires_at: LEASE });
-const expired = (attempt: number, at = LEASE): Happening => ({ type: 'lease-expired', attempt, final: false, at });
-const released = (attempt: number): Happening => ({ type: 'released', attempt, by: 'r', reason: 'x' });
-const completed = (attempt: number, summary = 'done'): Happening => {
+const claimed = (attempt: number): EventFields => ({ type: 'claimed', attempt, worker: 'w', expires_at: LEASE });
+const renewed = (attempt: number): EventFields => ({ type: 'renewed', attempt, expires_at: LEASE });
+const expired = (attempt: number, at = LEASE): EventFields => ({ type: 'lease-expired', attempt, final: false, at });
+const released = (attempt: number): EventFields => ({ type: 'released', attempt, by: 'r', reason: 'x' });
+const completed = (attempt: number, summary = 'done'): EventFields => {
   return { type: 'completed', attempt, by: 'r', summary, artifacts: [] };
 };
-const failed = (attempt: number, retry_at: number | null): Happening => {
+const failed = (attempt: number, retry_at: number | null): EventFields => {
   return { type: 'attempt-failed', attempt, by: 'r', reason: 'x', artifacts: [], retry_at };
 };
-const cancelled: Happening = { type: 'cancelled', by: 'a' };
-const refused = (attempt: number): Happening => {
+const cancelled: EventFields = { type: 'cancelled', by: 'a' };
+const refused = (attempt: number): EventFields => {
   return { type: 'refused', command: 'complete', by: 'r', attempt, reason: 'x' };
 };
 
-/** The verdict on one task that went through this, and whose submit was confirmed. */
-function judgeOne(happenings: readonly Happening[], confirm: (ledger: Ledger) => void = () => {}) {
+/** The verdict on one task with these events, whose submit was confirmed. */
+function judgeOne(events: readonly EventFields[], confirm: (ledger: Ledger) => void = () => {}) {
   const ledger = new Ledger();
   ledger.confirmSubmit(ID);
   confirm(ledger);
-  const events = happenings.map((one, at) => ({ v: 1, task_id: ID, at, ...one }) as unknown as Event);
-  return judge(new Map(events.length > 0 ? [[ID, events]] : []), ledger);
+  const history = events.map((one, at) => ({ v: 1, task_id: ID, at, ...one }) as unknown as Event);
+  return judge(new Map(history.length > 0 ? [[ID, history]] : []), ledger);
 }
 
 const sound = { lost: [], completedTwice: [], staleAccepted: [] };
 
 describe('a sound history', () => {
   test.for([
-    { what: 'done in one go', happenings: [submitted, claimed(1), completed(1)] },
-    { what: 'renewed and done', happenings: [submitted, claimed(1), renewed(1), renewed(1), completed(1)] },
+    { what: 'completed in the first attempt', events: [submitted, claimed(1), completed(1)] },
+    { what: 'renewed and completed', events: [submitted, claimed(1), renewed(1), renewed(1), completed(1)] },
     {
-      what: 'lost, handed back, failed, and then done',
-      happenings: [
+      what: 'lost, released, failed, and then completed',
+      events: [
         submitted,
         claimed(1),
         expired(1),
@@ -58,22 +58,22 @@ describe('a sound history', () => {
         completed(4),
       ],
     },
-    { what: 'failed for good', happenings: [submitted, claimed(1), failed(1, null)] },
-    { what: 'cancelled', happenings: [submitted, claimed(1), cancelled, { type: 'stopped', attempt: 1, by: 'w' }] },
+    { what: 'failed for good', events: [submitted, claimed(1), failed(1, null)] },
+    { what: 'cancelled', events: [submitted, claimed(1), cancelled, { type: 'stopped', attempt: 1, by: 'w' }] },
     {
-      what: 'done, after a stale worker was refused',
-      happenings: [submitted, claimed(1), expired(1), claimed(2), refused(1), completed(2), refused(1)],
+      what: 'completed, after a stale worker was refused',
+      events: [submitted, claimed(1), expired(1), claimed(2), refused(1), completed(2), refused(1)],
     },
-  ] satisfies { what: string; happenings: Happening[] }[])('has no fault: $what', ({ happenings }) => {
-    expect(judgeOne(happenings)).toMatchObject(sound);
+  ] satisfies { what: string; events: EventFields[] }[])('has no fault: $what', ({ events }) => {
+    expect(judgeOne(events)).toMatchObject(sound);
   });
 
-  test('is counted, and its completion too', () => {
+  test('is counted, with its completion', () => {
     expect(judgeOne([submitted, claimed(1), completed(1)])).toMatchObject({ tasks: 1, completed: 1 });
     expect(judgeOne([submitted, claimed(1), failed(1, null)])).toMatchObject({ tasks: 1, completed: 0 });
   });
 
-  test('need not hold what nobody was promised', () => {
+  test('may lack tasks whose submit was not confirmed', () => {
     expect(judge(new Map(), new Ledger())).toEqual({ tasks: 0, completed: 0, ...sound });
     const confirm = (ledger: Ledger) => ledger.confirmCompletion({ id: ID, attempt: 1, summary: 'done' });
     expect(judgeOne([submitted, claimed(1), completed(1)], confirm)).toMatchObject(sound);
@@ -82,40 +82,34 @@ describe('a sound history', () => {
 
 describe('a task is lost', () => {
   test.for([
-    { what: 'is not in the log', happenings: [] },
-    { what: 'never began', happenings: [submitted] },
-    { what: 'never ended', happenings: [submitted, claimed(1), expired(1), claimed(2)] },
-    { what: 'waits for a retry that nobody makes', happenings: [submitted, claimed(1), failed(1, 5)] },
-  ] satisfies { what: string; happenings: Happening[] }[])(
-    'whose submit was confirmed, where it $what',
-    ({ happenings }) => {
-      expect(judgeOne(happenings)).toMatchObject({ ...sound, lost: [ID] });
-    },
-  );
+    { what: 'is not in the log', events: [] },
+    { what: 'was never claimed', events: [submitted] },
+    { what: 'never ended', events: [submitted, claimed(1), expired(1), claimed(2)] },
+    { what: 'waits for a retry that does not happen', events: [submitted, claimed(1), failed(1, 5)] },
+  ] satisfies { what: string; events: EventFields[] }[])('whose submit was confirmed, if it $what', ({ events }) => {
+    expect(judgeOne(events)).toMatchObject({ ...sound, lost: [ID] });
+  });
 
   test.for([
-    { what: 'the log knows of none', happenings: [submitted, claimed(1), failed(1, null)] },
-    { what: 'the log knows another summary', happenings: [submitted, claimed(1), completed(1, 'other')] },
+    { what: 'the log contains none', events: [submitted, claimed(1), failed(1, null)] },
+    { what: 'the log contains another summary', events: [submitted, claimed(1), completed(1, 'other')] },
     {
-      what: 'the log knows another attempt',
-      happenings: [submitted, claimed(1), expired(1), claimed(2), completed(2)],
+      what: 'the log contains another attempt',
+      events: [submitted, claimed(1), expired(1), claimed(2), completed(2)],
     },
-  ] satisfies { what: string; happenings: Happening[] }[])(
-    'whose completion was confirmed, where $what',
-    ({ happenings }) => {
-      const confirm = (ledger: Ledger) => ledger.confirmCompletion({ id: ID, attempt: 1, summary: 'done' });
-      expect(judgeOne(happenings, confirm)).toMatchObject({ ...sound, lost: [`${ID} (its completion)`] });
-    },
-  );
+  ] satisfies { what: string; events: EventFields[] }[])('whose completion was confirmed, if $what', ({ events }) => {
+    const confirm = (ledger: Ledger) => ledger.confirmCompletion({ id: ID, attempt: 1, summary: 'done' });
+    expect(judgeOne(events, confirm)).toMatchObject({ ...sound, lost: [`${ID} (its completion)`] });
+  });
 
-  test('whose completion was confirmed, where the whole task is not in the log', () => {
+  test('whose completion was confirmed, if the task is not in the log', () => {
     const ledger = new Ledger();
     ledger.confirmCompletion({ id: 'gone', attempt: 1, summary: 'done' });
     expect(judge(new Map(), ledger)).toMatchObject({ ...sound, lost: ['gone (its completion)'] });
   });
 });
 
-test('a task is completed twice where the log says so', () => {
+test('a task with two completions in the log is completed twice', () => {
   const twice = [submitted, claimed(1), completed(1), claimed(2), completed(2)];
   expect(judgeOne(twice)).toMatchObject({ ...sound, completed: 1, completedTwice: [ID] });
 });
@@ -125,19 +119,19 @@ describe('a stale change was accepted', () => {
   const overtaken = [...lost, claimed(2)];
 
   test.for([
-    { what: 'a renewal after the lease was over', happenings: [...lost, renewed(1), claimed(2), completed(2)] },
-    { what: 'a renewal by the one before', happenings: [...overtaken, renewed(1), completed(2)] },
-    { what: 'a completion after the lease was over', happenings: [...lost, completed(1)] },
-    { what: 'a completion by the one before', happenings: [...overtaken, completed(1)] },
-    { what: 'a failure by the one before', happenings: [...overtaken, failed(1, null)] },
-    { what: 'a hand-back by the one before', happenings: [...overtaken, released(1), claimed(3), completed(3)] },
-    { what: 'the end of a lease that nobody holds', happenings: [...lost, expired(1), claimed(2), completed(2)] },
-    { what: 'a claim while another holds it', happenings: [submitted, claimed(1), claimed(2), completed(2)] },
-    { what: 'an attempt number that was skipped', happenings: [...lost, claimed(3), completed(3)] },
-    { what: 'an attempt number that was used before', happenings: [...lost, claimed(1), completed(1)] },
-    { what: 'a change after the end', happenings: [submitted, claimed(1), failed(1, null), completed(1)] },
-  ] satisfies { what: string; happenings: Happening[] }[])('where there is $what', ({ happenings }) => {
-    expect(judgeOne(happenings)).toMatchObject({ ...sound, staleAccepted: [ID] });
+    { what: 'a renewal after the end of the lease', events: [...lost, renewed(1), claimed(2), completed(2)] },
+    { what: 'a renewal by the previous attempt', events: [...overtaken, renewed(1), completed(2)] },
+    { what: 'a completion after the end of the lease', events: [...lost, completed(1)] },
+    { what: 'a completion by the previous attempt', events: [...overtaken, completed(1)] },
+    { what: 'a failure by the previous attempt', events: [...overtaken, failed(1, null)] },
+    { what: 'a release by the previous attempt', events: [...overtaken, released(1), claimed(3), completed(3)] },
+    { what: 'the end of a lease that no worker holds', events: [...lost, expired(1), claimed(2), completed(2)] },
+    { what: 'a claim while another attempt holds the task', events: [submitted, claimed(1), claimed(2), completed(2)] },
+    { what: 'an attempt number that was skipped', events: [...lost, claimed(3), completed(3)] },
+    { what: 'an attempt number that was used before', events: [...lost, claimed(1), completed(1)] },
+    { what: 'a change after the end', events: [submitted, claimed(1), failed(1, null), completed(1)] },
+  ] satisfies { what: string; events: EventFields[] }[])('if there is $what', ({ events }) => {
+    expect(judgeOne(events)).toMatchObject({ ...sound, staleAccepted: [ID] });
   });
 });
 
@@ -148,16 +142,16 @@ describe('a cancel that was confirmed', () => {
     expect(judgeOne([submitted, cancelled], confirm)).toMatchObject(sound);
   });
 
-  test('is lost where it is not', () => {
+  test('is lost if it is not in the log', () => {
     const { lost } = judgeOne([submitted, claimed(1), completed(1)], confirm);
     expect(lost).toEqual([`${ID} (its cancel)`]);
   });
 });
 
-test('a fault of one task is not held against another', () => {
-  const event = (task_id: string, one: Happening, at: number) => ({ v: 1, task_id, at, ...one }) as unknown as Event;
-  const history = (id: string, happenings: readonly Happening[]) =>
-    [id, happenings.map((one, at) => event(id, one, at))] as const;
+test('a fault of one task does not affect the verdict on another', () => {
+  const event = (task_id: string, one: EventFields, at: number) => ({ v: 1, task_id, at, ...one }) as unknown as Event;
+  const history = (id: string, events: readonly EventFields[]) =>
+    [id, events.map((one, at) => event(id, one, at))] as const;
   const histories = new Map([
     history('good', [submitted, claimed(1), completed(1)]),
     history('bad', [submitted, claimed(1), claimed(2), completed(2)]),
@@ -175,11 +169,11 @@ describe('seeded random numbers', () => {
     expect(take(7, 100)).toEqual(take(7, 100));
   });
 
-  test('are others for another seed', () => {
+  test('differ for another seed', () => {
     expect(take(7, 100)).not.toEqual(take(8, 100));
   });
 
-  test('fill the span from 0 to 1 evenly', () => {
+  test('are evenly distributed from 0 to 1', () => {
     const tenths = new Map<number, number>();
     for (const number of take(7, 10_000)) {
       expect(number).toBeGreaterThanOrEqual(0);
@@ -194,12 +188,12 @@ describe('seeded random numbers', () => {
 describe('the clock of a lease', () => {
   test.for([
     {
-      what: 'a completion when its lease was over',
-      happenings: [submitted, claimed(1), { ...completed(1), at: LEASE }],
+      what: 'a completion at the end of its lease',
+      events: [submitted, claimed(1), { ...completed(1), at: LEASE }],
     },
-    { what: 'a renewal when its lease was over', happenings: [submitted, claimed(1), { ...renewed(1), at: LEASE }] },
-    { what: 'an end of the lease before its end', happenings: [submitted, claimed(1), expired(1, LEASE - 1)] },
-  ])('$what is stale', ({ happenings }) => {
-    expect(judgeOne(happenings).staleAccepted).toEqual([ID]);
+    { what: 'a renewal at the end of its lease', events: [submitted, claimed(1), { ...renewed(1), at: LEASE }] },
+    { what: 'an end of the lease before its end', events: [submitted, claimed(1), expired(1, LEASE - 1)] },
+  ])('$what is stale', ({ events }) => {
+    expect(judgeOne(events).staleAccepted).toEqual([ID]);
   });
 });

@@ -1,11 +1,11 @@
 import { mkdirSync, readdirSync } from 'node:fs';
 import { expect } from 'vitest';
 import type { Output } from '../../src/cli/output/schemas.ts';
-import { PATIENTLY, test } from './harness.ts';
+import { CONCURRENT, test } from './harness.ts';
 
 test(
-  'processes that are killed at random moments lose nothing, do nothing twice and change nothing late',
-  PATIENTLY,
+  'processes that are killed at random times lose no task, complete none twice and make no stale change',
+  CONCURRENT,
   async ({ q }) => {
     mkdirSync(q.path('disk'));
     const run = ['--on', q.path('disk'), '--seconds', '3', '--workers', '2', '--seed', '1', '--json'];

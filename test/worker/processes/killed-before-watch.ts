@@ -1,4 +1,4 @@
-// Starts a child as a worker does, and is killed before it can tell the guard the group of the child.
+// Starts a child as a worker does, and kills itself before it reports the process group of the child to the guard.
 import { spawn } from 'node:child_process';
 import { Guard } from '../../../src/app/worker/processes/guard.ts';
 
