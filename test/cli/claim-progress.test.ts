@@ -219,6 +219,18 @@ describe('progress', () => {
     });
   });
 
+  test('renews for as long as the claim took the lease, unless another length is given', async ({ q }) => {
+    await q.submit('t');
+    await q.claim('--lease', '2s');
+    q.advance(1);
+    expect(await q.json('progress', 't', '--percent', '1')).toMatchObject({
+      lease_expires_at: '2027-03-01T12:00:03.000Z',
+    });
+    expect(await q.json('progress', 't', '--lease', '10m')).toMatchObject({
+      lease_expires_at: '2027-03-01T12:10:01.000Z',
+    });
+  });
+
   test('shows in the status how far the task is', async ({ q }) => {
     await q.submit('t');
     await q.claim();

@@ -19,21 +19,21 @@ export const define: Define = (command, context) =>
   addSpeakerOptions(command)
     .option('--percent <n>', 'how much is done, 0 to 100')
     .option('--note <text>', 'what is being done')
-    .option('--lease <duration>', 'the length of the lease from now (default: 5m)')
+    .option('--lease <duration>', 'the length of the lease from now (default: as claimed)')
     .action(async (named: string | undefined, options) => {
       const flags = parseFlags(Flags, options);
       await refuseSecret(flags.note, 'the note');
       const cli = context();
       const { id, by, attempt } = await speaker(cli, { id: named, ...flags }, true);
       const services = await cli.services();
-      const lease =
-        flags.lease ?? rolePolicy(services.workspace.config, (await findTask(services, id)).envelope.to).lease;
-      const { percent, note } = flags;
+      const { percent, note, lease: given } = flags;
+      const lease = given ?? rolePolicy(services.workspace.config, (await findTask(services, id)).envelope.to).lease;
       const { task } = await applyCommand(services, id, {
         type: 'renew',
         by,
         attempt,
         lease,
+        as_claimed: given === undefined,
         ...(percent !== undefined && { percent }),
         ...(note !== undefined && { note }),
       });

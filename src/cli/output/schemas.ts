@@ -57,7 +57,15 @@ export const TaskView = z.object({
   /** scheduled */
   why: z.optional(z.enum(['delay', 'backoff'])),
   /** working */
-  lease: z.optional(z.object({ attempt: z.number(), worker: z.string(), expires_at: Moment })),
+  lease: z.optional(
+    z.object({
+      attempt: z.number(),
+      worker: z.string(),
+      expires_at: Moment,
+      /** The length that the claim took. */
+      seconds: z.optional(z.number()),
+    }),
+  ),
   progress: z.optional(z.object({ percent: z.optional(z.number()), note: text, at: Moment })),
   /** completed */
   summary: text,

@@ -32,7 +32,13 @@ export const Event = z.discriminatedUnion('type', [
   }),
   event('became-due', {}),
   event('expired', {}),
-  event('claimed', { attempt, worker: z.string(), expires_at: moment() }),
+  event('claimed', {
+    attempt,
+    worker: z.string(),
+    expires_at: moment(),
+    /** The length of the lease. A renewal without a length has the same one. Version 0.1 did not write it. */
+    lease_seconds: z.optional(z.number()),
+  }),
   event('renewed', { attempt, expires_at: moment(), percent: z.optional(z.number()), note: text }),
   event('lease-expired', { attempt, final: z.boolean() }),
   event('released', { attempt, by, reason: z.string(), retry_at: z.optional(moment()) }),

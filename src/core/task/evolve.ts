@@ -44,11 +44,12 @@ const folds: { readonly [T in Exclude<EventType, 'submitted' | 'carried' | 'prun
   claimed(task, event) {
     if (task.status !== 'queued') return `it is ${task.status}`;
     if (event.attempt !== nextAttempt(task)) return `attempt ${event.attempt} was given out before`;
-    const { attempt, worker, expires_at } = event;
+    const { attempt, worker, expires_at, lease_seconds } = event;
+    const lease = { attempt, worker, expires_at, ...(lease_seconds !== undefined && { seconds: lease_seconds }) };
     return become(
       task,
       event,
-      { status: 'working', lease: { attempt, worker, expires_at } },
+      { status: 'working', lease },
       { attempts: [...task.attempts, { number: attempt, worker, started_at: event.at }] },
     );
   },

@@ -51,7 +51,12 @@ function taskForm(): z.ZodMiniType {
     status('scheduled', { due_at: moment(), why: z.enum(['delay', 'backoff']) }),
     status('queued', { ready_at: moment() }),
     status('working', {
-      lease: z.object({ attempt: z.int(), worker: z.string(), expires_at: moment() }),
+      lease: z.object({
+        attempt: z.int(),
+        worker: z.string(),
+        expires_at: moment(),
+        seconds: z.optional(z.number()),
+      }),
       progress: z.optional(z.object({ percent: z.optional(z.number()), note: text, at: moment() })),
     }),
     status('completed', {

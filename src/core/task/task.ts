@@ -29,6 +29,8 @@ export interface Lease {
   readonly attempt: number;
   readonly worker: string;
   readonly expires_at: number;
+  /** The length that the claim took, in seconds; absent after a claim by version 0.1. */
+  readonly seconds?: number;
 }
 
 export interface Progress {

@@ -142,6 +142,27 @@ export const commands: Theme = (check) => {
     });
   });
 
+  check(
+    'a renewal that names no length of its own has the length of the claim, also after a longer one',
+    async ({ open, clock }) => {
+      const backend = await open();
+      await done(backend, submit('a'));
+      await claimed(backend, { lease: 2 * SECOND });
+      const expires_at = clock.now() + 2 * SECOND;
+      clock.advance(SECOND);
+      const as_claimed = { lease: LEASE, as_claimed: true };
+      expect(await done(backend, renew('a', 1, as_claimed))).toMatchObject({
+        lease: { expires_at: expires_at + SECOND, seconds: 2 },
+      });
+      const longer = await done(backend, renew('a', 1, { lease: MINUTE }));
+      expect(longer).toMatchObject({ lease: { expires_at: clock.now() + MINUTE, seconds: 2 } });
+      clock.advance(MINUTE - SECOND);
+      expect(await done(backend, renew('a', 1, as_claimed))).toMatchObject({
+        lease: { expires_at: clock.now() + 2 * SECOND },
+      });
+    },
+  );
+
   check('a completion ends the task and records its summary and evidence', async ({ open, clock }) => {
     const backend = await open();
     await done(backend, submit('a'));

@@ -32,6 +32,12 @@ export const history: Theme = (check) => {
     const backend = await open();
     const expected: unknown[] = [];
     const base = () => ({ v: 1, task_id: 'a', at: clock.now() });
+    const granted = (worker: string) => ({
+      type: 'claimed',
+      worker,
+      expires_at: clock.now() + LEASE,
+      lease_seconds: LEASE / 1_000,
+    });
     const backoff = { base: MINUTE, factor: 2, max: LEASE, jitter: 0 };
 
     await done(backend, submit('a', { delay_seconds: 60, max_attempts: 2 }));
@@ -40,18 +46,18 @@ export const history: Theme = (check) => {
     clock.advance(MINUTE);
     expected.push({ ...base(), type: 'became-due' });
     await claimed(backend);
-    expected.push({ ...base(), type: 'claimed', attempt: 1, worker: 'worker-1', expires_at: clock.now() + LEASE });
+    expected.push({ ...base(), ...granted('worker-1'), attempt: 1 });
     clock.advance(SECOND);
     await done(backend, renew('a', 1, { percent: 10 }));
     expected.push({ ...base(), type: 'renewed', attempt: 1, expires_at: clock.now() + LEASE, percent: 10 });
     await done(backend, release('a', 1));
     expected.push({ ...base(), type: 'released', attempt: 1, by: ROLE, reason: 'not now' });
     await claimed(backend, { worker: 'worker-2' });
-    expected.push({ ...base(), type: 'claimed', attempt: 2, worker: 'worker-2', expires_at: clock.now() + LEASE });
+    expected.push({ ...base(), ...granted('worker-2'), attempt: 2 });
     clock.advance(LEASE);
     expected.push({ ...base(), type: 'lease-expired', attempt: 2, final: false });
     await claimed(backend);
-    expected.push({ ...base(), type: 'claimed', attempt: 3, worker: 'worker-1', expires_at: clock.now() + LEASE });
+    expected.push({ ...base(), ...granted('worker-1'), attempt: 3 });
     const { refusal } = await refused(backend, complete('a', 2), 'conflict');
     const reason = refusal!.message;
     expected.push({ ...base(), type: 'refused', command: 'complete', by: ROLE, attempt: 2, reason });
@@ -61,7 +67,7 @@ export const history: Theme = (check) => {
     await done(backend, retry('a'));
     expected.push({ ...base(), type: 'retried', by: 'lead' });
     await claimed(backend);
-    expected.push({ ...base(), type: 'claimed', attempt: 4, worker: 'worker-1', expires_at: clock.now() + LEASE });
+    expected.push({ ...base(), ...granted('worker-1'), attempt: 4 });
     await done(backend, complete('a', 4, { summary: 'at last' }));
     expected.push({ ...base(), type: 'completed', attempt: 4, by: ROLE, summary: 'at last', artifacts: [] });
 

@@ -21,6 +21,8 @@ export type Command =
   | ({
       readonly type: 'renew';
       readonly lease: number;
+      /** Whether the length that the claim took applies instead of `lease`, if the claim recorded it. */
+      readonly as_claimed?: boolean;
       readonly percent?: number;
       readonly note?: string;
     } & Spoken)

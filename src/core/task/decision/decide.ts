@@ -1,4 +1,5 @@
 import type { Command, CommandOf, CommandType } from './command.ts';
+import { LONGEST } from '../../duration.ts';
 import { elapse } from '../elapse.ts';
 import type { Refusal } from '../../errors.ts';
 import { ATTEMPTS_PER_EPOCH, beginEpoch } from '../epoch.ts';
@@ -132,6 +133,7 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
       attempt: nextAttempt(task),
       worker: command.worker,
       expires_at: given.now + command.lease,
+      lease_seconds: command.lease / 1_000,
     });
   },
 
@@ -139,12 +141,15 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
     const held = holder(task, command);
     if (typeof held !== 'number') return refused(held);
     if (task.status !== 'working') return refuse('conflict', `no worker has claimed ${task.id}`, 'claim it first');
-    const { percent, note } = command;
+    const { percent, note, as_claimed = false } = command;
+    const claimed = as_claimed ? task.lease.seconds : undefined;
+    // The log may contain any number.
+    const lease = claimed === undefined ? command.lease : Math.min(LONGEST, Math.round(claimed * 1_000));
     return happened({
       type: 'renewed',
       attempt: held,
       // A renewal never shortens a lease.
-      expires_at: Math.max(task.lease.expires_at, given.now + command.lease),
+      expires_at: Math.max(task.lease.expires_at, given.now + lease),
       ...(percent !== undefined && { percent }),
       ...(note !== undefined && { note }),
     });
