@@ -29,7 +29,7 @@ const verbs: readonly Verb[] = [
   ['backup', 'copy the queue into one file, while work continues', () => import('./commands/backup.ts')],
   ['restore', 'replace the queue by a backup', () => import('./commands/restore.ts')],
   ['snapshot', 'store what the log of a broker leads to, for new machines', () => import('./commands/snapshot.ts')],
-  ['schema', 'print the JSON schema of the --json output of a command', () => import('./commands/schema.ts')],
+  ['schema', 'print the JSON schema of an output or an input of a command', () => import('./commands/schema.ts')],
 ];
 
 const hiddenVerbs: readonly Verb[] = [

@@ -1,8 +1,11 @@
 import type * as z from 'zod/mini';
-import { AgentqError } from './errors.ts';
+import { AgentqError, type Refusal } from './errors.ts';
+
+/** How many problems one error names. */
+const NAMED = 5;
 
 /**
- * The first problem of a failed check, as an error for the writer of the input.
+ * The problems of a failed check, as an error for the writer of the input. It has the code of the first problem.
  * @param name returns the writer's name for a field
  * @param whole the writer's name for the input, if it is one value
  */
@@ -11,14 +14,57 @@ export function inputError(
   name: (path: readonly PropertyKey[]) => string,
   whole?: string,
 ): AgentqError {
-  const { path, message, code, ...issue } = error.issues[0]!;
-  const field = path.length > 0 ? `${name(path)} ` : whole === undefined ? '' : `${whole} `;
+  const problems = error.issues.map((issue) => problemOf(issue, issue.path.length > 0 ? name(issue.path) : whole));
+  const [first] = problems;
+  const usual = 'see the --help of the command';
+  if (problems.length === 1) return new AgentqError(first!.code, first!.message, first!.hint ?? usual);
+  const named = problems.slice(0, NAMED).map((problem) => withReason(problem));
+  const more = problems.length > NAMED ? `; and ${problems.length - NAMED} more` : '';
+  return new AgentqError(first!.code, `${named.join('; ')}${more}`, usual);
+}
+
+function problemOf(issue: z.core.$ZodIssue, subject: string | undefined): Refusal {
+  const field = subject === undefined ? '' : `${subject} `;
+  const { message, code } = issue;
   const named = /^(is not a valid [a-z ]+): (.*)$/.exec(message);
-  if (named) return new AgentqError('invalid-name', `${field}${named[1]}`, `allowed: ${named[2]}`);
-  if (code === 'too_big' && 'origin' in issue && issue.origin === 'string') {
-    return new AgentqError('too-large', `${field}${message}`, 'put the long text into a file');
+  if (named) return { code: 'invalid-name', message: `${field}${named[1]}`, hint: `allowed: ${named[2]}` };
+  if (code === 'too_big' && issue.origin === 'string')
+    return { code: 'too-large', message: `${field}${message}`, hint: 'put the long text into a file' };
+  const hint = code === 'custom' ? (issue.params?.['hint'] as string | undefined) : undefined;
+  const problem = message.startsWith('Invalid input') ? demandOf(issue) : message;
+  return { code: 'usage', message: `${field}${problem}`, ...(hint !== undefined && { hint }) };
+}
+
+/** A problem of a name in one line, with the characters that are allowed. */
+export function withReason({ code, message, hint }: Refusal): string {
+  return code === 'invalid-name' && hint !== undefined ? `${message} (${hint})` : message;
+}
+
+const FORMS: Readonly<Record<string, string>> = {
+  string: 'a string',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  object: 'an object',
+  record: 'an object',
+  array: 'a list',
+};
+
+/** What a value must be. The schema's own words, if it has any. A missing value is known if the issue has its input. */
+export function demandOf(issue: z.core.$ZodIssue): string {
+  if ('input' in issue && issue.input === undefined) return 'is missing';
+  switch (issue.code) {
+    case 'invalid_type':
+      return `must be ${FORMS[issue.expected] ?? issue.expected}`;
+    case 'invalid_value':
+      return `must be ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}`;
+    case 'too_small':
+      return `must be ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`;
+    case 'too_big':
+      return `must be ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}`;
+    case 'invalid_key':
+      return issue.issues[0]?.message ?? issue.message;
+    default:
+      return issue.message;
   }
-  const hint = 'params' in issue ? (issue.params?.['hint'] as string | undefined) : undefined;
-  const problem = message.replace(/^Invalid input.*/, 'is invalid');
-  return new AgentqError('usage', `${field}${problem}`, hint ?? 'see the --help of the command');
 }

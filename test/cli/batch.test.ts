@@ -100,7 +100,8 @@ describe('a batch with bad rows', () => {
 
   for (const flags of [[], ['--json']]) {
     test(`lists only the first of many, and counts the others: ${flags.join('') || 'text'}`, async ({ q }) => {
-      q.write('b.jsonl', rows(...Array.from({ length: 300 }, () => ({ to: 'r' })), { to: 'r', instructions: 'x' }));
+      const missing = Array.from({ length: 300 }, (_, n) => ({ to: 'r', file: `missing-${n}.md` }));
+      q.write('b.jsonl', rows(...missing, { to: 'r', instructions: 'x' }));
       const { code, stderr } = await q.run('submit', '--batch', 'b.jsonl', ...flags);
       expect(code).toBe(14);
       const lines = stderr.trimEnd().split('\n');
@@ -110,8 +111,39 @@ describe('a batch with bad rows', () => {
     });
   }
 
+  test('counts the rows with the same problem in one line', async ({ q }) => {
+    const same = Array.from({ length: 12 }, () => ({ instructions: 'x' }));
+    q.write('b.jsonl', rows({ to: 'r', instructions: 'x' }, ...same, { to: 'r' }));
+    const { code, stderr } = await q.run('submit', '--batch', 'b.jsonl');
+    expect(code).toBe(14);
+    expect(stderr.split('\n').slice(0, 2)).toEqual([
+      'row 2 and 11 more: to is missing',
+      'row 14: the task has no instructions and no context',
+    ]);
+    const json = await q.run('submit', '--batch', 'b.jsonl', '--json');
+    expect(JSON.parse(json.stderr.split('\n')[0]!)).toEqual({ line: 2, problem: 'to is missing', rows: 12 });
+  });
+
+  test('names every problem of a row, and the reason', async ({ q }) => {
+    const bad = {
+      id: 'a',
+      ttl: 5,
+      type: 'a/b',
+      instructions: 5,
+      max_attempts: '3',
+      expected_output: { artifacts: 'x' },
+    };
+    q.write('b.jsonl', rows(bad));
+    const { stderr } = await q.run('submit', '--batch', 'b.jsonl');
+    expect(stderr.split('\n')[0]).toBe(
+      'row 1: id is not a field of a row: did you mean task_id?; ttl is not a field of a row: did you mean ttl_seconds?; ' +
+        'to is missing; type is not a valid task type (allowed: letters, digits, . _ -, at most 64); ' +
+        'instructions must be a string; expected_output.artifacts must be a list; max_attempts must be a number',
+    );
+  });
+
   for (const [what, row, problem] of [
-    ['no role', { instructions: 'x' }, /to/],
+    ['no role', { instructions: 'x' }, /to is missing$/],
     ['nothing to do', { to: 'r' }, /no instructions and no context/],
     ['an id that leaves its folder', { to: 'r', instructions: 'x', task_id: '../x' }, /task_id is not a valid task id/],
     ['a file that is missing', { to: 'r', file: 'missing.md' }, /missing\.md does not exist/],

@@ -2,7 +2,9 @@ import { describe, expect, test } from 'vitest';
 import * as z from 'zod/mini';
 import { type Config, configSchema, rolePolicy } from '../../src/app/workspace/config.ts';
 import { exitCodes, INTERNAL_ERROR } from '../../src/cli/errors/exit-codes.ts';
+import { inputs } from '../../src/cli/input/schemas.ts';
 import { outputs } from '../../src/cli/output/schemas.ts';
+import { envelopeFields } from '../../src/core/envelope/envelope.ts';
 import { LONGEST, parseDuration } from '../../src/core/duration.ts';
 import * as limits from '../../src/core/limits.ts';
 import { DEFAULT_MAX_ATTEMPTS } from '../../src/core/task/retry.ts';
@@ -33,6 +35,20 @@ describe('docs/exit-codes.md', () => {
   test('says of each failure what it means and what to do', () => {
     const poor = table.filter(([code, , meaning, advice]) => code !== '0' && (!meaning || !advice));
     expect(poor).toEqual([]);
+  });
+});
+
+describe('docs/batch.md', () => {
+  test('names every field of a row', () => {
+    const documented = rows(read('batch.md')).map(([field]) => field?.replaceAll('`', ''));
+    const fields = Object.keys(inputs['submit --batch row'].shape);
+    expect(documented).toEqual(fields);
+    expect(fields.toSorted()).toEqual([...Object.keys(envelopeFields), 'file'].toSorted());
+  });
+
+  test('shows rows that a batch accepts', () => {
+    for (const row of examples(read('batch.md')).flatMap((block) => block.trimEnd().split('\n')))
+      expect(z.safeParse(strict(inputs['submit --batch row']), JSON.parse(row))).toMatchObject({ success: true });
   });
 });
 

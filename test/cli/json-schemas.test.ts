@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { describe, expect, test as base } from 'vitest';
 import * as z from 'zod/mini';
+import { inputs } from '../../src/cli/input/schemas.ts';
 import { outputs } from '../../src/cli/output/schemas.ts';
 import { fixtures, type Ran, type Shell, type Shells } from './harness.ts';
 import { badMoments, strict } from './strict.ts';
@@ -235,9 +236,16 @@ describe('agentq schema', () => {
     });
   }
 
+  test('prints the schema of a row of a batch', async ({ bare }) => {
+    const schema = await bare.json('schema', 'submit', '--batch', 'row');
+    expect(schema.properties).toMatchObject({ to: { type: 'string' }, max_attempts: { type: 'integer' } });
+    expect(Object.keys(schema.properties)).toEqual(Object.keys(inputs['submit --batch row'].shape));
+  });
+
   test('without a name lists them', async ({ bare }) => {
-    expect((await bare.ok('schema')).split('\n')).toEqual(Object.keys(outputs));
-    expect(await bare.json('schema')).toEqual(Object.keys(outputs));
+    const names = [...Object.keys(outputs), ...Object.keys(inputs)];
+    expect((await bare.ok('schema')).split('\n')).toEqual(names);
+    expect(await bare.json('schema')).toEqual(names);
   });
 
   test('takes a name of several words also as several words', async ({ bare }) => {

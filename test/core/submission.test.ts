@@ -40,12 +40,12 @@ describe('a submission is refused', () => {
   test('where a value is of another type', () => {
     expect(errorOf({ to: 'a', instructions: 1 })).toMatchObject({
       code: 'usage',
-      message: 'instructions is invalid',
+      message: 'instructions must be a string',
     });
   });
 
   test('where it is no object at all', () => {
-    expect(errorOf('a')).toMatchObject({ code: 'usage', message: 'is invalid' });
+    expect(errorOf('a')).toMatchObject({ code: 'usage', message: 'must be an object' });
   });
 
   test('where it says both a delay and a moment', () => {

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { AgentqError, isAway } from '../../core/errors.ts';
+import { withReason } from '../../core/issue.ts';
 import { MAX_BATCH_ROWS, MAX_ROW } from '../../core/limits.ts';
 import { sameSubmit } from '../../core/task/decision/sameness.ts';
 import { parseSubmission, type Submission } from '../../core/envelope/submission.ts';
@@ -8,28 +9,35 @@ import { type Draft, keep, keepAgain, type StagedSubmit, prepare, type Prepared 
 import { isRefused, takeBackContext, takeBackUnheard } from './submit.ts';
 import type { Services } from '../workspace/services.ts';
 
-export interface BatchRow {
+interface BatchRow {
   /** Counted from 1, as editors do. */
   readonly line: number;
   readonly problem: string;
 }
 
-/** How many bad rows are listed: a wrong file may hold hundreds of thousands. */
-const SHOWN_ROWS = 20;
+/** A problem of one or more rows. */
+export interface RowProblem extends BatchRow {
+  /** The number of rows that have this problem; `line` is the first of them. */
+  readonly rows: number;
+}
+
+/** How many problems are listed: a wrong file may hold hundreds of thousands. */
+const LISTED = 20;
 
 /** A batch with invalid rows. No row was submitted. */
 export class BadBatch extends AgentqError {
-  /** The first of the bad rows. */
-  readonly rows: readonly BatchRow[];
+  /** The first problems. Rows with the same problem are one entry. */
+  readonly problems: readonly RowProblem[];
 
   constructor(rows: readonly BatchRow[], total: number) {
-    const more = rows.length - SHOWN_ROWS;
+    const groups = [...Map.groupBy(rows, ({ problem }) => problem).values()];
+    const more = groups.slice(LISTED).reduce((sum, group) => sum + group.length, 0);
     super(
       'bad-batch',
       `${rows.length} of ${total} rows are invalid${more > 0 ? `, and ${more} of them are not listed` : ''}; nothing was submitted`,
       'correct these rows and submit the file again',
     );
-    this.rows = rows.slice(0, SHOWN_ROWS);
+    this.problems = groups.slice(0, LISTED).map((group) => ({ ...group[0]!, rows: group.length }));
   }
 }
 
@@ -51,7 +59,7 @@ export interface BatchResult {
 /**
  * Submits a file of JSON rows, one submission per line, in one transaction: all rows or none. A row may name a context
  * file in `file`, or by a file:// URL in `context_ref`.
- * @throws BadBatch with the first invalid rows and their number
+ * @throws BadBatch with the first problems and the number of invalid rows
  */
 export async function submitBatch(services: Services, text: string, options: BatchOptions): Promise<BatchResult> {
   const bad: BatchRow[] = [];
@@ -73,7 +81,7 @@ export async function submitBatch(services: Services, text: string, options: Bat
       prepared.push({ line, row: await prepare(services, draft), fields });
     } catch (error) {
       if (!(error instanceof AgentqError)) throw error;
-      bad.push({ line, problem: error.message });
+      bad.push({ line, problem: withReason(error) });
     }
     if (total % 1_000 === 0) options.onProgress?.(total, sources.length);
   }
@@ -176,14 +184,26 @@ function readRow(
   }
   if (json === null || typeof json !== 'object' || Array.isArray(json))
     throw new AgentqError('bad-batch', 'not a JSON object');
-  const option = Object.keys(json).find((field) => fieldOf.has(field));
-  if (option !== undefined)
-    throw new AgentqError('bad-batch', `${option} is not a field of a row: did you mean ${fieldOf.get(option)}?`);
   const { file, ...rest } = { ...defaults, ...json } as Record<string, unknown>;
-  const submission = parseSubmission(rest);
+  const problems = Object.keys(json)
+    .filter((field) => fieldOf.has(field))
+    .map((field) => `${field} is not a field of a row: did you mean ${fieldOf.get(field)}?`);
+  const submission = readSubmission(rest, problems);
+  if (!submission || problems.length > 0) throw new AgentqError('bad-batch', problems.join('; '));
   const context = contextOf(file, submission, from);
   const fields = file === undefined ? rest : { ...rest, ...context };
   return { draft: { submission, allowSecret, ...(context && { context }) }, fields };
+}
+
+/** @param problems receives the problem if the fields are no submission */
+function readSubmission(fields: Record<string, unknown>, problems: string[]): Submission | undefined {
+  try {
+    return parseSubmission(fields);
+  } catch (error) {
+    if (!(error instanceof AgentqError)) throw error;
+    problems.push(withReason(error));
+    return undefined;
+  }
 }
 
 function contextOf(file: unknown, { context_ref }: Submission, from: CurrentFolder): { file: string } | undefined {

@@ -1,6 +1,7 @@
 import { distance } from 'fastest-levenshtein';
 import * as z from 'zod/mini';
 import { AgentqError } from '../../core/errors.ts';
+import { demandOf } from '../../core/issue.ts';
 
 /**
  * The error for an invalid config: which setting, and what it must be. For an unknown setting, the nearest known one.
@@ -40,31 +41,4 @@ function settingsIn(schema: z.core.$ZodType, above: readonly string[], role: str
     const path = [...above, name];
     return [path, ...settingsIn(inner, path, role)];
   });
-}
-
-const FORMS: Readonly<Record<string, string>> = {
-  string: 'a string',
-  number: 'a number',
-  int: 'a whole number',
-  boolean: 'true or false',
-  object: 'an object',
-  record: 'an object',
-};
-
-/** What the value must be. The schema's own words, if it has any. */
-function demandOf(issue: z.core.$ZodIssue): string {
-  switch (issue.code) {
-    case 'invalid_type':
-      return `must be ${FORMS[issue.expected] ?? issue.expected}`;
-    case 'invalid_value':
-      return `must be ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}`;
-    case 'too_small':
-      return `must be ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`;
-    case 'too_big':
-      return `must be ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}`;
-    case 'invalid_key':
-      return issue.issues[0]?.message ?? issue.message;
-    default:
-      return issue.message;
-  }
 }

@@ -5,6 +5,7 @@ import { AgentqError } from '../../core/errors.ts';
 import { MAX_STDIN_BYTES } from '../../core/limits.ts';
 import { parseSubmission, type Submission } from '../../core/envelope/submission.ts';
 import type { LocalSource } from '../../files/source-file.ts';
+import type { RowProblem } from '../../app/submit/batch.ts';
 import type { Context } from '../context.ts';
 import { count, duration, names, parseFlags, span } from '../input/flags.ts';
 import { bar } from '../output/line.ts';
@@ -45,6 +46,7 @@ export const define: Define = (command, context) =>
     .option('--batch <path>', 'submit all rows of a JSON Lines file, or none; - for standard input')
     .option('--allow-secret', 'submit it although it seems to contain a credential')
     .option('--offline-ok', 'during an outage, save the task here and submit it later; not for a batch')
+    .addHelpText('after', HELP)
     .action(async (options) => {
       const flags = parseFlags(Flags, options);
       if (flags.batch !== undefined) return submitRows(context(), flags, flags.batch);
@@ -141,7 +143,16 @@ async function submitRows(cli: Context, flags: Flags, batch: string): Promise<vo
   } catch (error) {
     cli.io.progress('');
     if (error instanceof BadBatch)
-      for (const row of error.rows) cli.io.talk(cli.io.json ? JSON.stringify(row) : `row ${row.line}: ${row.problem}`);
+      for (const one of error.problems) cli.io.talk(cli.io.json ? JSON.stringify(one) : problemLine(one));
     throw error;
   }
 }
+
+function problemLine({ line, problem, rows }: RowProblem): string {
+  return `row ${line}${rows === 1 ? '' : ` and ${rows - 1} more`}: ${problem}`;
+}
+
+const HELP = `
+A batch has one JSON object in each line. Its fields: to, instructions, file, context_ref, task_id, idempotency_key,
+type, priority, from, reply_to, ttl_seconds, delay_seconds, not_before, max_attempts, expected_output. The options give
+the values that a row leaves out. agentq schema submit --batch row prints the schema.`;

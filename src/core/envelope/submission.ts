@@ -35,7 +35,7 @@ function schemaOf(json: unknown): z.ZodMiniType {
 
 /**
  * @param nameOf returns the submitter's name for a field, for example an option
- * @throws AgentqError `invalid-name` or `usage`; it names the first invalid field
+ * @throws AgentqError `invalid-name` or `usage`; it names the invalid fields
  */
 export function parseSubmission(
   json: unknown,
@@ -45,7 +45,7 @@ export function parseSubmission(
     const problem = jsonProblem(value);
     if (problem !== undefined) throw new AgentqError('usage', `${nameOf([field])} ${problem}`, 'change it');
   }
-  const parsed = schemaOf(json).safeParse(json);
+  const parsed = schemaOf(json).safeParse(json, { reportInput: true });
   if (!parsed.success) throw inputError(parsed.error, nameOf);
   const submission = { type: DEFAULT_TYPE, priority: DEFAULT_PRIORITY, ...(parsed.data as object) } as Submission;
   const { delay_seconds, not_before } = submission;
