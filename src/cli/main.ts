@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { Context } from './context.ts';
 import { report } from './errors/error-report.ts';
+import { SeveralErrors } from './errors/several-errors.ts';
 import { addGlobalOptions, globalOptions } from './input/global-options.ts';
 import { OutputStream } from './output/output-stream.ts';
 import type { System } from './process/system.ts';
@@ -48,7 +49,9 @@ export async function main(system: System): Promise<number> {
   // The exit code of the command overrides the code of its output. The last line on standard error explains the exit
   // code.
   const lost = output.failure && report(output.failure, system);
-  return (errors.length > 0 && report(errors[0], system)) || (lost ?? 0);
+  const told = errors[0] instanceof SeveralErrors ? errors[0].errors : errors.slice(0, 1);
+  const [code = 0] = told.map((error) => report(error, system));
+  return code || (lost ?? 0);
 }
 
 /** The state of one invocation: the called command and its context. */

@@ -107,6 +107,14 @@ describe('dlq retry', () => {
     expect(await dead(q)).toEqual(['b']);
   });
 
+  test('tries every id, also after one that is refused', async ({ q }) => {
+    for (const id of ['a', 'b']) await failed(q, id);
+    const { code, stdout, stderr } = await q.run('dlq', 'retry', 'a', 'nosuch', 'b');
+    expect({ code, stdout }).toEqual({ code: 3, stdout: 'a queued\nb queued\n' });
+    expect(stderr).toContain('no task "nosuch"');
+    expect(await dead(q)).toEqual([]);
+  });
+
   test('--all takes all of them, more than a page', async ({ q }) => {
     const rows = Array.from({ length: 620 }, (_, i) =>
       JSON.stringify({ task_id: `t${i}`, to: 'r', instructions: 'x', ttl_seconds: 1 }),

@@ -224,6 +224,35 @@ describe('cancel', () => {
     expect(await q.ok('cancel', 'a', 'b')).toBe('a cancelled\nb cancelled');
   });
 
+  test('tries every task, names each refusal, and ends with the code of the first', async ({ q }) => {
+    for (const id of ['a', 'b', 'c']) await q.submit(id);
+    await q.ok('complete', 'b', '--from', 'r', '--summary', 'done');
+    const { code, stdout, stderr } = await q.run('cancel', 'b', 'a', 'nosuch', 'c');
+    expect({ code, stdout }).toEqual({ code: 4, stdout: 'a cancelled\nc cancelled\n' });
+    expect(stderr.split('\n')).toMatchObject([
+      'agentq: b is completed and cannot be cancelled',
+      expect.stringContaining('no task "nosuch"'),
+      '',
+    ]);
+  });
+
+  test('names with --json what was changed and each refusal', async ({ q }) => {
+    for (const id of ['a', 'b']) await q.submit(id);
+    const { code, stdout, stderr } = await q.run('--json', 'cancel', 'a', 'nosuch', 'b', 'none');
+    expect(code).toBe(3);
+    expect(JSON.parse(stdout)).toEqual({
+      tasks: [
+        { task_id: 'a', status: 'cancelled', changed: true },
+        { task_id: 'b', status: 'cancelled', changed: true },
+      ],
+    });
+    const errors = stderr.trimEnd().split('\n');
+    expect(errors.map((line) => JSON.parse(line).error)).toMatchObject([
+      { exit: 3, message: 'no task "nosuch"' },
+      { exit: 3, message: 'no task "none"' },
+    ]);
+  });
+
   test('is refused for a task that has ended', async ({ q }) => {
     await q.submit('t');
     await q.ok('complete', 't', '--from', 'r', '--summary', 'done');

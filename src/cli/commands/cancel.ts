@@ -1,10 +1,10 @@
 import * as z from 'zod/mini';
-import { applyCommand } from '../../app/apply-command.ts';
+import { applyToEach } from '../../app/apply-to-each.ts';
 import { refuseSecret } from '../../core/secrets/find-secret.ts';
 import { name } from '../../core/identifiers.ts';
 import { parseFlags, text } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../output/schemas.ts';
+import { printEach } from '../each-task.ts';
 
 const Flags = z.object({ from: z.optional(name('agent name')), reason: z.optional(text()) });
 
@@ -19,15 +19,6 @@ export const define: Define = (command, context) =>
       const cli = context();
       const services = await cli.services();
       const by = (await cli.author(from)) ?? 'coordinator';
-      const tasks: Output<'cancel'>['tasks'] = [];
-      try {
-        for (const id of ids) {
-          const { task, changed } = await applyCommand(services, id, { type: 'cancel', by, ...(reason && { reason }) });
-          tasks.push({ task_id: id, status: task.status, changed });
-          if (!cli.io.json) cli.io.line(`${id} ${task.status}`);
-        }
-      } finally {
-        // If one is refused, the tasks that were cancelled before it are still printed.
-        if (cli.io.json) cli.io.data({ tasks } satisfies Output<'cancel'>);
-      }
+      const outcomes = applyToEach(services, ids, { type: 'cancel', by, ...(reason && { reason }) });
+      await printEach(cli.io, outcomes, ({ status }) => status);
     });

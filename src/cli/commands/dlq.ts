@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
-import { commitEach } from '../../app/dead-letters.ts';
+import { applyToEach } from '../../app/apply-to-each.ts';
+import { applyToDead } from '../../app/dead-letters.ts';
 import { findTask } from '../../app/apply-command.ts';
 import { formatMoment } from '../../core/duration.ts';
 import { AgentqError } from '../../core/errors.ts';
@@ -10,6 +11,7 @@ import { limitOf, parseFlags } from '../input/flags.ts';
 import type { Io } from '../output/io.ts';
 import type { Define } from '../verb.ts';
 import type { Output } from '../output/schemas.ts';
+import { printEach } from '../each-task.ts';
 import { shorten } from '../output/line.ts';
 import { printTable } from '../output/table.ts';
 import { colourOf, taskLines } from '../output/task-text.ts';
@@ -28,7 +30,7 @@ export const define: Define = (command, context) => {
   }
   command
     .command('show <id>')
-    .description('print print print one dead letter, with the reason of every attempt')
+    .description('print one dead letter, with the reason of every attempt')
     .action((id: string) => show(context(), id));
   for (const [verb, type, what] of [
     ['retry', 'retry', 'return dead letters to the queue, with new attempts'],
@@ -89,15 +91,7 @@ async function change(
   const { all = false } = parseFlags(Which, options);
   if (all === ids.length > 0) throw new AgentqError('usage', 'it is not said which', 'give their ids, or --all');
   const services = await cli.services();
-  const tasks: Output<'dlq retry'>['tasks'] = [];
-  try {
-    const by = (await cli.author(undefined)) ?? 'person';
-    for await (const { task, changed } of commitEach(services, all ? undefined : ids, type, by)) {
-      tasks.push({ task_id: task.id, status: task.status, changed });
-      if (!cli.io.json) cli.io.line(`${task.id} ${type === 'retry' ? task.status : 'purged'}`);
-    }
-  } finally {
-    // If one is refused, the changes before it are still printed.
-    if (cli.io.json) cli.io.data({ tasks } satisfies Output<'dlq retry'>);
-  }
+  const by = (await cli.author(undefined)) ?? 'person';
+  const outcomes = all ? applyToDead(services, { type, by }) : applyToEach(services, ids, { type, by });
+  await printEach(cli.io, outcomes, ({ status }) => (type === 'retry' ? status : 'purged'));
 }
