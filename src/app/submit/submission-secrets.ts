@@ -41,7 +41,7 @@ export function findSecretInFile(path: string): Promise<string | undefined> {
   return findSecretIn(partsOf(path));
 }
 
-const PART = 256 * 1024;
+const PART = 64 * 1024;
 
 /** Decoded as Latin-1: credentials are ASCII, and no character is cut in two. */
 function* partsOf(path: string): Generator<string> {

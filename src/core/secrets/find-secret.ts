@@ -1,4 +1,5 @@
 import { AgentqError } from '../errors.ts';
+import { longRuns } from './long-runs.ts';
 
 /** The hint for commands with the option `--allow-secret`. */
 export const INSISTING = ', or insist with --allow-secret';
@@ -36,8 +37,14 @@ export async function findSecretIn(parts: Iterable<string>): Promise<string | un
 
 /** The end of the last word before `end`, so that no token is cut in two; `end` itself inside a very long word. */
 function endOfWord(text: string, end: number): number {
-  for (let at = end; at > end - OVERLAP / 2; at--) if (/\s/.test(text[at - 1]!)) return at;
+  for (let at = end; at > end - OVERLAP / 2; at--) if (isSpace(text.charCodeAt(at - 1))) return at;
   return end;
+}
+
+/** The same as `\s`, without an expression for each character. */
+function isSpace(code: number): boolean {
+  if (code < 160) return code === 32 || (code >= 9 && code <= 13);
+  return /\s/.test(String.fromCharCode(code));
 }
 
 async function search(text: string): Promise<string | undefined> {
@@ -53,7 +60,7 @@ const ANNOUNCED =
 
 /** Whether the rules must be loaded. Most texts are words, paths and dates, and loading the rules costs time. */
 function mayHoldSecret(text: string): boolean {
-  return ANNOUNCED.test(text) || Array.from(text.matchAll(/[\w+/=~.:-]{12,}/g)).some(([run]) => looksRandom(run));
+  return ANNOUNCED.test(text) || longRuns(text).some(looksRandom);
 }
 
 /** Whether a run of characters is long without a break, or letters and digits alternate in it. */
