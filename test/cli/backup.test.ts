@@ -7,8 +7,8 @@ import { type Shell, type Shells, fixtures } from './harness.ts';
 
 const test = base.extend<Shells>(fixtures);
 
-/** A task that is completed with evidence of every kind, one that is held, one that waits, one that failed. */
-async function busy(q: Shell): Promise<void> {
+/** Creates a completed task with all kinds of evidence, and tasks that are held, queued and failed. */
+async function prepare(q: Shell): Promise<void> {
   q.write('context.md', 'background');
   q.write('out.md', 'result');
   await q.ok('submit', '--to', 'r', '--id', 'done', '--file', 'context.md');
@@ -32,8 +32,8 @@ function removeDatabase(q: Shell): void {
 const octal = (path: string) => (statSync(path).mode & 0o777).toString(8);
 
 describe('backup', () => {
-  test('copies the queue into one file that its owner alone may read, and lists the evidence', async ({ q }) => {
-    await busy(q);
+  test('copies the queue into one file that only its owner may read, and lists the evidence', async ({ q }) => {
+    await prepare(q);
     const before = await everything(q);
     expect(await q.json('backup', 'b.db')).toEqual({
       file: q.path('b.db'),
@@ -54,15 +54,15 @@ describe('backup', () => {
     expect((await q.run('doctor')).code).toBe(0);
   });
 
-  test('says what it did', async ({ q }) => {
-    await busy(q);
+  test('prints what it did', async ({ q }) => {
+    await prepare(q);
     expect(await q.ok('backup', 'b.db')).toBe(
       `tasks in ${q.path('b.db')}: 4\nevidence listed, not copied (--with-evidence copies it): 3`,
     );
   });
 
-  test('copies the evidence too, each piece as it was recorded', async ({ q }) => {
-    await busy(q);
+  test('copies the evidence with --with-evidence, as it was recorded', async ({ q }) => {
+    await prepare(q);
     const { evidence_dir } = await q.json('backup', 'b.db', '--with-evidence');
     expect(evidence_dir).toBe(q.path('b.db.evidence'));
     expect(q.files('b.db.evidence')).toEqual(['artifacts/done/1/patch.md', 'results/done.md', 'tasks/done.md']);
@@ -70,8 +70,8 @@ describe('backup', () => {
     expect(octal(q.path('b.db.evidence'))).toBe('700');
   });
 
-  test('names the evidence that is not what was recorded, and makes the backup of all the rest', async ({ q }) => {
-    await busy(q);
+  test('names the evidence that has drifted, and backs up the rest', async ({ q }) => {
+    await prepare(q);
     q.write('.agentq/results/done.md', 'forged');
     rmSync(q.path('.agentq/tasks/done.md'));
     const ran = await q.run('backup', 'b.db', '--with-evidence', '--json');
@@ -86,8 +86,8 @@ describe('backup', () => {
     expect((await q.run('restore', 'b.db', '--force')).code).toBe(16);
   });
 
-  test('overwrites nothing unless it is told to, and never the queue itself', async ({ q }) => {
-    await busy(q);
+  test('overwrites a file only with --force, and never the queue itself', async ({ q }) => {
+    await prepare(q);
     q.write('b.db', 'something else');
     expect(await q.refused('backup', 'b.db')).toMatchObject({ exit: 4 });
     expect(q.read('b.db')).toBe('something else');
@@ -101,10 +101,10 @@ describe('backup', () => {
     expect(readdirSync(q.cwd).filter((name) => name.startsWith('b.db'))).toEqual(['b.db', 'b.db.evidence']);
   });
 
-  test('makes no backup of a queue that is damaged', async ({ q }) => {
-    await busy(q);
+  test('refuses a damaged queue', async ({ q }) => {
+    await prepare(q);
     const db = new DatabaseSync(q.path('.agentq/agentq.db'));
-    db.exec("UPDATE events SET body = 'nonsense'");
+    db.exec("UPDATE events SET body = 'invalid'");
     db.close();
     expect(await q.refused('backup', 'b.db')).toMatchObject({ exit: 20 });
     expect(readdirSync(q.cwd).filter((name) => name.startsWith('b.db'))).toEqual([]);
@@ -112,8 +112,8 @@ describe('backup', () => {
 });
 
 describe('restore', () => {
-  test('brings everything back into an empty workspace', async ({ q, bare }) => {
-    await busy(q);
+  test('restores everything into an empty workspace', async ({ q, bare }) => {
+    await prepare(q);
     await q.ok('backup', 'b.db', '--with-evidence');
     const before = (await q.json('show', 'done')).task;
     rmSync(bare.path('.agentq'), { recursive: true });
@@ -132,8 +132,8 @@ describe('restore', () => {
     expect((await q.claim()).attempt).toBe(1_002);
   });
 
-  test('refuses a queue that is there, unless it is told to replace it; what was there is kept', async ({ q }) => {
-    await busy(q);
+  test('replaces an existing queue only with --force, and keeps the previous one as a file', async ({ q }) => {
+    await prepare(q);
     await q.ok('backup', 'b.db');
     await q.submit('after');
     expect(await q.refused('restore', 'b.db')).toMatchObject({ exit: 4, hint: expect.stringContaining('--force') });
@@ -147,7 +147,7 @@ describe('restore', () => {
     expect((await q.run('doctor')).code).toBe(0);
   });
 
-  test('refuses every worker from before, and each restore goes on 1,000 higher', async ({ q }) => {
+  test('makes all earlier workers stale: each restore adds 1,000 to the attempt numbers', async ({ q }) => {
     await q.submit('t');
     await q.ok('backup', 'b.db');
     const lost = await q.claim('--worker', 'lost');
@@ -171,7 +171,9 @@ describe('restore', () => {
     await q.ok('complete', 't', '--attempt', '2001', '--summary', 'done');
   });
 
-  test('refuses a worker whose task was submitted after the backup, and was submitted anew', async ({ q }) => {
+  test('makes a worker stale whose task was submitted after the backup, also if the task is submitted again', async ({
+    q,
+  }) => {
     await q.submit('other');
     await q.ok('backup', 'b.db');
     await q.ok('cancel', 'other');
@@ -187,7 +189,7 @@ describe('restore', () => {
     await q.ok('complete', 't', '--attempt', '1001', '--summary', 's');
   });
 
-  test('goes on 1,000 higher also where the queue that was restored first is lost', async ({ q }) => {
+  test('adds 1,000 to the attempt numbers also if the first restored queue is lost', async ({ q }) => {
     await q.submit('t');
     await q.ok('backup', 'b.db');
     await q.ok('restore', 'b.db', '--force');
@@ -199,22 +201,22 @@ describe('restore', () => {
 
   for (const [what, damage] of Object.entries<(path: string) => void>({
     'is garbage': (path) => writeFileSync(path, 'garbage '.repeat(2_000)),
-    'is half of it': (path) => truncateSync(path, Math.floor(statSync(path).size / 8_192) * 4_096),
+    'is truncated': (path) => truncateSync(path, Math.floor(statSync(path).size / 8_192) * 4_096),
     'is empty': (path) => truncateSync(path, 0),
-    'is another program’s': (path) => {
+    'belongs to another program': (path) => {
       rmSync(path);
       const db = new DatabaseSync(path);
       db.exec('CREATE TABLE customer (name TEXT)');
       db.close();
     },
-    'holds an event that is none': (path) => {
+    'contains an invalid event': (path) => {
       const db = new DatabaseSync(path);
       db.exec(`UPDATE events SET body = '{"v":1,"type":"exploded"}' WHERE seq = 1`);
       db.close();
     },
   })) {
     test(`refuses a backup that ${what}, and changes nothing`, async ({ q }) => {
-      await busy(q);
+      await prepare(q);
       await q.ok('backup', 'b.db');
       damage(q.path('b.db'));
       const before = await everything(q);
@@ -224,8 +226,8 @@ describe('restore', () => {
     });
   }
 
-  test('refuses evidence beside the backup that is not what was listed, unless it is told to go on', async ({ q }) => {
-    await busy(q);
+  test('refuses evidence that differs from the list in the backup, unless --force is given', async ({ q }) => {
+    await prepare(q);
     await q.ok('backup', 'b.db', '--with-evidence');
     q.write('b.db.evidence/results/done.md', 'forged');
     rmSync(q.path('.agentq/results/done.md'));
@@ -240,8 +242,8 @@ describe('restore', () => {
     expect(ran.json()).toMatchObject({ tasks: 4, drift: [{ name: 'result', kind: 'missing' }] });
   });
 
-  test('names the evidence that is missing or differs, and overwrites none', async ({ q }) => {
-    await busy(q);
+  test('names the evidence that is missing or differs, and overwrites no file', async ({ q }) => {
+    await prepare(q);
     await q.ok('backup', 'b.db', '--with-evidence');
     q.write('.agentq/results/done.md', 'forged');
     rmSync(q.path('.agentq/tasks/done.md'));
@@ -256,7 +258,7 @@ describe('restore', () => {
   });
 
   test('uses matching evidence beside a backup that does not list it as copied', async ({ q }) => {
-    await busy(q);
+    await prepare(q);
     await q.ok('backup', 'b.db', '--with-evidence');
     await q.ok('backup', 'b.db', '--force');
     q.write('b.db.evidence/tasks/done.md', 'forged');
@@ -271,10 +273,12 @@ describe('restore', () => {
     expect(q.read('.agentq/results/done.md')).toBe('result');
   });
 
-  test('takes a plain copy of a database with the write-ahead log beside it, and says what it is', async ({ q }) => {
+  test('accepts a plain copy of a database with its write-ahead log, and says that it is not a backup', async ({
+    q,
+  }) => {
     const keeper = new DatabaseSync(q.path('.agentq/agentq.db'));
     keeper.exec('SELECT count(*) FROM events');
-    await busy(q);
+    await prepare(q);
     for (const end of ['', '-wal']) copyFileSync(q.path(`.agentq/agentq.db${end}`), q.path(`copy.db${end}`));
     keeper.close();
     const { stdout } = await q.run('restore', 'copy.db', '--force');
@@ -282,8 +286,8 @@ describe('restore', () => {
     expect(stdout).toContain('not a backup');
   });
 
-  test('undoes a restore with the file that it kept, which lacks nothing', async ({ q }) => {
-    await busy(q);
+  test('can be undone with the file that it kept, which is complete', async ({ q }) => {
+    await prepare(q);
     await q.ok('backup', 'b.db');
     await q.submit('later');
     const { replaced } = await q.json('restore', 'b.db', '--force');
@@ -293,8 +297,8 @@ describe('restore', () => {
     expect(stdout).not.toContain('may be missing');
   });
 
-  test('replaces a queue that is damaged, which is kept with the files beside it', async ({ q }) => {
-    await busy(q);
+  test('replaces a damaged queue and keeps its file', async ({ q }) => {
+    await prepare(q);
     await q.ok('backup', 'b.db');
     writeFileSync(q.path('.agentq/agentq.db'), 'garbage '.repeat(2_000));
     expect(await q.refused('restore', 'b.db')).toMatchObject({ exit: 4 });
@@ -304,27 +308,27 @@ describe('restore', () => {
     expect(octal(q.path('.agentq/agentq.db'))).toBe('600');
   });
 
-  test('replaces a queue that is missing, or empty, without being told to', async ({ q }) => {
-    await busy(q);
+  test('needs no --force if the queue is missing or empty', async ({ q }) => {
+    await prepare(q);
     await q.ok('backup', 'b.db');
     removeDatabase(q);
     expect((await q.json('restore', 'b.db')).replaced).toBeUndefined();
     expect((await q.json('list')).tasks).toHaveLength(4);
   });
 
-  test('is refused in one line on a broker, as a backup is', async ({ q }) => {
+  test('is refused in one line on a broker, like a backup', async ({ q }) => {
     for (const verb of ['backup', 'restore']) {
-      const error = await q.refused('--url', 'amqp://nobody@127.0.0.1:1', verb, 'b.db');
+      const error = await q.refused('--url', 'amqp://user@127.0.0.1:1', verb, 'b.db');
       expect(error).toMatchObject({ exit: 2, message: expect.stringContaining('broker') });
     }
   });
 
-  test('is what a queue in the workspace has, and not a snapshot', async ({ q }) => {
+  test('exists for a queue in a file, while snapshot is refused for it', async ({ q }) => {
     const error = await q.refused('snapshot');
     expect(error).toMatchObject({ exit: 2, message: expect.stringContaining('broker') });
   });
 
-  test('names a file that is not there', async ({ q }) => {
+  test('names a missing file', async ({ q }) => {
     expect(await q.refused('restore', 'b.db')).toMatchObject({ exit: 12 });
   });
 });
@@ -335,8 +339,8 @@ describe('doctor', () => {
       .filter(({ subject }: { subject: string }) => subject === q.path('.agentq'))
       .map(({ problem }: { problem: string }) => problem);
 
-  test('says nothing of the ages of a log and evidence that belong together', async ({ q }) => {
-    await busy(q);
+  test('reports nothing about log and evidence that belong together', async ({ q }) => {
+    await prepare(q);
     await q.submit('again');
     await q.claim();
     q.write('.agentq/results/again.md', 'half of it');
@@ -344,8 +348,8 @@ describe('doctor', () => {
     expect(await advice(q)).toEqual([]);
   });
 
-  test('says that the evidence is newer where an older database lies beside it', async ({ q }) => {
-    await busy(q);
+  test('reports that the evidence is newer if the database is older', async ({ q }) => {
+    await prepare(q);
     await q.ok('backup', 'b.db');
     const { attempt, artifacts_dir } = await q.claim('--worker', 'lost');
     writeFileSync(`${artifacts_dir}/notes.txt`, 'notes');
@@ -366,8 +370,8 @@ describe('doctor', () => {
     ]);
   });
 
-  test('says nothing of attempts from before a restore, whose numbers are not given out again', async ({ q }) => {
-    await busy(q);
+  test('reports nothing about attempts from before a restore', async ({ q }) => {
+    await prepare(q);
     await q.ok('backup', 'b.db');
     await q.claim('--worker', 'lost');
     await q.ok('fail', 'waiting', '--attempt', '1', '--reason', 'flaky', '--retry');
@@ -387,8 +391,8 @@ describe('doctor', () => {
     expect(await advice(q)).toEqual([expect.stringMatching(/^the evidence is newer than the log: 1 files/)]);
   });
 
-  test('says that the log is newer where an older store lies beside it', async ({ q }) => {
-    await busy(q);
+  test('reports that the log is newer if the store is older', async ({ q }) => {
+    await prepare(q);
     cpSync(q.path('.agentq/results'), q.path('old'), { recursive: true });
     q.advance(60);
     for (const id of ['new-1', 'new-2']) {
@@ -404,7 +408,7 @@ describe('doctor', () => {
   });
 });
 
-test('a reader that took messages before a restore acknowledges none that came after it', async ({ q }) => {
+test('a reader that took messages before a restore acknowledges no later messages', async ({ q }) => {
   const from = ['--from', 'lead'];
   await q.submit('x', ...from);
   await q.submit('y', ...from, '--priority', 'high');

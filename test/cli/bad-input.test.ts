@@ -6,7 +6,7 @@ import { type Shell, type Shells, fixtures } from './harness.ts';
 
 const test = base.extend<Shells>(fixtures);
 
-/** A task `task-1` is there, and a folder `folder`, and files `context.md`, `bad.jsonl`. */
+/** Creates a task `task-1`, a folder `folder` and the files `context.md` and `bad.jsonl`. */
 async function prepare(q: Shell): Promise<void> {
   await q.submit('task-1');
   mkdirSync(q.path('folder'));
@@ -16,8 +16,8 @@ async function prepare(q: Shell): Promise<void> {
 
 const submit = (...more: string[]) => ['submit', '--to', 'r', '--instructions', 'x', ...more];
 
-type Case = readonly [what: string, code: keyof typeof exitCodes, args: readonly string[], says?: RegExp];
-/** Those that must say in a hint what to do about them. */
+type Case = readonly [what: string, code: keyof typeof exitCodes, args: readonly string[], message?: RegExp];
+/** Errors that must contain a hint. */
 const hinted: readonly Case[] = [
   ['a role with a blank', 'invalid-name', ['submit', '--to', 'a b', '--instructions', 'x'], /--to/],
   ['a role that leaves its folder', 'invalid-name', ['submit', '--to', '../r', '--instructions', 'x'], /--to/],
@@ -79,39 +79,34 @@ const others: readonly Case[] = [
     /65536/,
   ],
   ['a TTL of zero in another unit', 'usage', submit('--ttl', '0h'), /--ttl/],
-  ['a TTL that is none', 'usage', submit('--ttl', 'soon'), /--ttl .*is not a duration: "soon"/],
+  ['an invalid TTL', 'usage', submit('--ttl', 'soon'), /--ttl .*is not a duration: "soon"/],
   ['a negative TTL', 'usage', submit('--ttl=-5m'), /--ttl/],
   ['a TTL in an unknown unit', 'usage', submit('--ttl', '5y'), /--ttl/],
-  ['a delay that is none', 'usage', submit('--delay', 'later'), /--delay .*is not a duration: "later"/],
-  ['a moment that is none', 'usage', submit('--at', 'tomorrow'), /--at/],
-  ['a moment without a time zone', 'usage', submit('--at', '2027-03-01T12:00:00'), /--at/],
-  ['a day that there is not', 'usage', submit('--at', '2027-02-30T12:00:00Z'), /--at/],
-  ['a delay and a moment', 'usage', submit('--delay', '1m', '--at', '2027-04-01T00:00:00Z'), /contradict each other/],
-  [
-    'a priority that there is not',
-    'usage',
-    submit('--priority', 'urgent'),
-    /--priority is not one of low, normal, high/,
-  ],
-  ['no attempts at all', 'usage', submit('--max-attempts', '0'), /--max-attempts/],
-  ['attempts that are no number', 'usage', submit('--max-attempts', 'many'), /--max-attempts/],
+  ['an invalid delay', 'usage', submit('--delay', 'later'), /--delay .*is not a duration: "later"/],
+  ['an invalid time', 'usage', submit('--at', 'tomorrow'), /--at/],
+  ['a time without a time zone', 'usage', submit('--at', '2027-03-01T12:00:00'), /--at/],
+  ['a day that does not exist', 'usage', submit('--at', '2027-02-30T12:00:00Z'), /--at/],
+  ['a delay and a time', 'usage', submit('--delay', '1m', '--at', '2027-04-01T00:00:00Z'), /contradict each other/],
+  ['an unknown priority', 'usage', submit('--priority', 'urgent'), /--priority is not one of low, normal, high/],
+  ['zero attempts', 'usage', submit('--max-attempts', '0'), /--max-attempts/],
+  ['attempts that are not a number', 'usage', submit('--max-attempts', 'many'), /--max-attempts/],
   ['an empty idempotency key', 'usage', submit('--idempotency-key', ''), /--idempotency-key/],
   ['an idempotency key that is too long', 'usage', submit('--idempotency-key', 'k'.repeat(201)), /--idempotency-key/],
-  ['nobody to do it', 'usage', ['submit', '--instructions', 'x'], /who is to do it/],
-  ['nothing to do', 'usage', ['submit', '--to', 'r'], /no instructions and no context/],
+  ['no role', 'usage', ['submit', '--instructions', 'x'], /who is to do it/],
+  ['no instructions and no context', 'usage', ['submit', '--to', 'r'], /no instructions and no context/],
   ['blank instructions', 'usage', ['submit', '--to', 'r', '--instructions', ' \n'], /no instructions and no context/],
   ['an option without its value', 'usage', ['submit', '--to'], /--to/],
-  ['an unknown command of the dead letters', 'usage', ['dlq', 'burn']],
+  ['an unknown command of the dead letters', 'usage', ['dlq', 'remove']],
   ['one argument too many', 'usage', ['status', 'task-1', 'task-2']],
   ['no argument where one is needed', 'usage', ['result']],
   ['a lease of zero', 'usage', ['claim', '--as', 'r', '--lease', '0'], /--lease/],
-  ['an attempt that is no number', 'usage', ['complete', 'task-1', '--attempt', 'last'], /--attempt/],
-  ['an output that there is not', 'usage', ['schema', 'sumbit'], /sumbit/],
+  ['an attempt that is not a number', 'usage', ['complete', 'task-1', '--attempt', 'last'], /--attempt/],
+  ['an unknown output', 'usage', ['schema', 'sumbit'], /sumbit/],
 ];
 
 for (const one of [...hinted, ...others]) {
-  const [what, code, args, says = /./] = one;
-  test(`${what} is one line on stderr and exit code ${exitCodes[code]}, and nothing is half-written`, async ({ q }) => {
+  const [what, code, args, message = /./] = one;
+  test(`${what} ends with one line on stderr and exit code ${exitCodes[code]}, and changes nothing`, async ({ q }) => {
     await prepare(q);
     const before = await q.json('show', 'task-1');
     const { code: exit, stdout, stderr } = await q.run(...args);
@@ -120,7 +115,7 @@ for (const one of [...hinted, ...others]) {
     expect(lines.pop()).toBe('');
     expect(lines.pop()).toMatch(/^agentq: ./);
     expect(lines.every((line) => /^row \d+: /.test(line))).toBe(true);
-    expect(stderr).toMatch(says);
+    expect(stderr).toMatch(message);
     expect(q.stored()).toEqual([]);
     expect((await q.json('list')).tasks).toMatchObject([{ task_id: 'task-1' }]);
     expect(await q.json('show', 'task-1')).toEqual(before);
@@ -136,26 +131,26 @@ for (const one of [...hinted, ...others]) {
 }
 
 describe('the hint', () => {
-  test('of an envelope that is too large is --file', async ({ q }) => {
+  test('for an envelope that is too large names --file', async ({ q }) => {
     const ran = await q.refused('submit', '--to', 'r', '--instructions', 'x'.repeat(70_000));
     expect(ran.hint).toContain('--file');
   });
 
-  test('of an unknown id is the ids that are near', async ({ q }) => {
+  test('for an unknown id names similar ids', async ({ q }) => {
     await q.submit('task-123');
     expect((await q.refused('status', 'task-124')).hint).toBe('did you mean task-123?');
   });
 
-  test('of bad JSON in a batch is preceded by the number of the row', async ({ q }) => {
+  test('for bad JSON in a batch comes after the number of the row', async ({ q }) => {
     await prepare(q);
     expect((await q.run('submit', '--batch', 'bad.jsonl')).stderr).toMatch(/^row 2: not JSON/);
   });
 
-  test('of a missing workspace is agentq init', async ({ bare }) => {
+  test('for a missing workspace names agentq init', async ({ bare }) => {
     expect((await bare.refused('status')).hint).toContain('agentq init');
   });
 
-  test('of a secret names no option that the command does not have', async ({ q }) => {
+  test('for a secret names only options of the command', async ({ q }) => {
     await q.submit('t');
     await q.claim();
     const unknown: string[] = [];
@@ -172,26 +167,26 @@ describe('the hint', () => {
   });
 });
 
-test('a limit of bytes is not passed over by characters of several bytes', async ({ q }) => {
+test('a limit in bytes counts the bytes of multi-byte characters', async ({ q }) => {
   expect((await q.refused('submit', '--to', 'r', '--instructions', '€'.repeat(30_000))).exit).toBe(13);
 });
 
-test('an envelope just under 64 KiB is taken', async ({ q }) => {
+test('an envelope just under 64 KiB is accepted', async ({ q }) => {
   const { code } = await q.run('submit', '--to', 'r', '--instructions', 'x'.repeat(65_000));
   expect(code).toBe(0);
 });
 
-test('an option and its value given with a sign of equality are taken', async ({ q }) => {
+test('an option and its value can be joined by an equals sign', async ({ q }) => {
   expect(await q.ok('submit', '--to=r', '--id=t', '--instructions=x')).toBe('t');
 });
 
-test('a word that begins with a dash can be given as a value with a sign of equality', async ({ q }) => {
+test('a value that begins with a dash can be joined by an equals sign', async ({ q }) => {
   await q.submit('t');
   await q.ok('fail', 't', '--from', 'r', '--reason=-V');
   expect((await q.task('t')).reason).toBe('-V');
 });
 
-test('every code that an error can have is an exit code of its own', () => {
+test('every error code has its own exit code', () => {
   const codes = Object.values(exitCodes);
   expect(new Set(codes).size).toBe(codes.length);
   expect(new AgentqError('usage', 'x').code in exitCodes).toBe(true);

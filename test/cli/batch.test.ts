@@ -21,7 +21,7 @@ describe('submit --batch', () => {
     expect(await q.with({ stdin }).ok('submit', '--batch', '-')).toBe('a');
   });
 
-  test('skips empty lines, and bears Windows line ends', async ({ q }) => {
+  test('skips empty lines and accepts Windows line ends', async ({ q }) => {
     q.write(
       'b.jsonl',
       '\n{"task_id":"a","to":"r","instructions":"x"}\r\n\r\n{"task_id":"b","to":"r","instructions":"x"}\r\n',
@@ -29,7 +29,7 @@ describe('submit --batch', () => {
     expect(await q.ok('submit', '--batch', 'b.jsonl')).toBe('a\nb');
   });
 
-  test('takes from the command line what a row leaves out', async ({ q }) => {
+  test('takes missing fields of a row from the command line', async ({ q }) => {
     q.write(
       'b.jsonl',
       rows({ task_id: 'a', instructions: 'x' }, { task_id: 'b', instructions: 'x', to: 's', priority: 'low' }),
@@ -49,19 +49,19 @@ describe('submit --batch', () => {
     expect(q.read('.agentq/tasks/b.md')).toBe('two');
   });
 
-  test('keeps a reference that is no file as it is', async ({ q }) => {
+  test('does not change a reference that is not a file', async ({ q }) => {
     q.write('b.jsonl', rows({ task_id: 'a', to: 'r', context_ref: 's3://bucket/key' }));
     await q.ok('submit', '--batch', 'b.jsonl');
     expect((await q.json('show', 'a')).envelope.context_ref).toBe('s3://bucket/key');
   });
 
-  test('keeps fields that it does not know', async ({ q }) => {
+  test('keeps unknown fields', async ({ q }) => {
     q.write('b.jsonl', rows({ task_id: 'a', to: 'r', instructions: 'x', ticket: 42 }));
     await q.ok('submit', '--batch', 'b.jsonl');
     expect((await q.json('show', 'a')).envelope.ticket).toBe(42);
   });
 
-  test('the same file again makes nothing new', async ({ q }) => {
+  test('a repeat of the same file creates no tasks', async ({ q }) => {
     q.write(
       'b.jsonl',
       rows({ task_id: 'a', to: 'r', instructions: 'x' }, { task_id: 'b', to: 'r', instructions: 'y' }),
@@ -71,7 +71,7 @@ describe('submit --batch', () => {
     expect(await ids(q)).toHaveLength(2);
   });
 
-  test('shows a terminal how far it is, and a pipe nothing', async ({ q }) => {
+  test('shows its progress on a terminal, but not in a pipe', async ({ q }) => {
     const stdin = rows(...Array.from({ length: 2_000 }, (_, i) => ({ task_id: `t${i}`, to: 'r', instructions: 'x' })));
     const seen = await q.with({ stdin, tty: true }).run('submit', '--batch', '-');
     expect(seen.stderr).toContain('2000');
@@ -82,7 +82,7 @@ describe('submit --batch', () => {
 });
 
 describe('a batch with bad rows', () => {
-  test('is refused whole, with a line for each bad row', async ({ q }) => {
+  test('is refused completely, with a line for each bad row', async ({ q }) => {
     q.write('ctx.md', 'context');
     const good = { task_id: 'good', to: 'r', file: 'ctx.md' };
     q.write(
@@ -99,7 +99,7 @@ describe('a batch with bad rows', () => {
   });
 
   for (const flags of [[], ['--json']]) {
-    test(`lists only the first of many, and counts the others: ${flags.join('') || 'text'}`, async ({ q }) => {
+    test(`lists only the first problems and counts the others: ${flags.join('') || 'text'}`, async ({ q }) => {
       const missing = Array.from({ length: 300 }, (_, n) => ({ to: 'r', file: `missing-${n}.md` }));
       q.write('b.jsonl', rows(...missing, { to: 'r', instructions: 'x' }));
       const { code, stderr } = await q.run('submit', '--batch', 'b.jsonl', ...flags);
@@ -144,16 +144,16 @@ describe('a batch with bad rows', () => {
 
   for (const [what, row, problem] of [
     ['no role', { instructions: 'x' }, /to is missing$/],
-    ['nothing to do', { to: 'r' }, /no instructions and no context/],
+    ['no instructions and no context', { to: 'r' }, /no instructions and no context/],
     ['an id that leaves its folder', { to: 'r', instructions: 'x', task_id: '../x' }, /task_id is not a valid task id/],
     ['a file that is missing', { to: 'r', file: 'missing.md' }, /missing\.md does not exist/],
     ['a file that is a folder', { to: 'r', file: '.' }, /is a directory/],
-    ['a file that is no path', { to: 'r', file: 7 }, /file: must be a path/],
+    ['a file that is not a path', { to: 'r', file: 7 }, /file: must be a path/],
     ['a URL of a missing file', { to: 'r', context_ref: 'file:///nowhere/at/all' }, /does not exist/],
     ['a URL of another host', { to: 'r', context_ref: 'file://elsewhere/x' }, /context_ref/],
     ['a URL with an encoded slash', { to: 'r', context_ref: 'file:///a%2Fb' }, /context_ref/],
     ['an envelope that is too large', { to: 'r', instructions: 'x'.repeat(70_000) }, /65536/],
-    ['a priority that is none', { to: 'r', instructions: 'x', priority: 'urgent' }, /low, normal, high/],
+    ['an unknown priority', { to: 'r', instructions: 'x', priority: 'urgent' }, /low, normal, high/],
     ['a field of the wrong type', { to: 'r', instructions: 5 }, /instructions/],
     ['null', 'null', /not a JSON object/],
   ] as const) {
@@ -168,7 +168,7 @@ describe('a batch with bad rows', () => {
     });
   }
 
-  test('names the row that another row contradicts', async ({ q }) => {
+  test('names the row that conflicts with an earlier row', async ({ q }) => {
     q.write(
       'b.jsonl',
       rows({ task_id: 'a', to: 'r', instructions: 'x' }, { task_id: 'a', to: 'r', instructions: 'y' }),
@@ -179,7 +179,7 @@ describe('a batch with bad rows', () => {
     expect(await ids(q)).toEqual([]);
   });
 
-  test('names the row that an earlier task contradicts, and keeps that task and its context', async ({ q }) => {
+  test('names the row that conflicts with an existing task, and keeps that task and its context', async ({ q }) => {
     q.write('one.md', 'one');
     q.write('two.md', 'two');
     await q.ok('submit', '--to', 'r', '--id', 'a', '--file', 'one.md');
@@ -192,13 +192,13 @@ describe('a batch with bad rows', () => {
     expect(q.read('.agentq/tasks/a.md')).toBe('one');
   });
 
-  test('is refused where it holds no rows at all', async ({ q }) => {
+  test('is refused if it contains no rows', async ({ q }) => {
     q.write('b.jsonl', '\n\n');
     expect(await q.refused('submit', '--batch', 'b.jsonl')).toMatchObject({ exit: 14, hint: expect.any(String) });
   });
 
   for (const option of ['--file', '--instructions', '--id']) {
-    test(`is refused together with ${option}, which can hold for one task only`, async ({ q }) => {
+    test(`is refused together with ${option}, which applies to one task only`, async ({ q }) => {
       q.write('b.jsonl', rows({ to: 'r', instructions: 'x' }, { to: 'r', instructions: 'y' }));
       expect(await q.refused('submit', '--batch', 'b.jsonl', option, 'x')).toMatchObject({
         exit: 2,

@@ -4,7 +4,7 @@ import { type Shells, fixtures } from './harness.ts';
 const test = base.extend<Shells>(fixtures);
 
 describe('claim', () => {
-  test('gives the envelope, the attempt, the lease and the places for the evidence', async ({ q }) => {
+  test('returns the envelope, the attempt, the lease and the paths for the evidence', async ({ q }) => {
     q.write('context.md', 'background');
     await q.ok('submit', '--to', 'r', '--id', 't', '--file', 'context.md', '--type', 'review', '--expect', 'patch');
     expect(await q.claim()).toEqual({
@@ -26,7 +26,7 @@ describe('claim', () => {
     expect((await q.task('t')).status).toBe('working');
   });
 
-  test('prints the same for people, the instructions below', async ({ q }) => {
+  test('prints the same as text, with the instructions at the end', async ({ q }) => {
     q.write('context.md', 'background');
     await q.ok('submit', '--to', 'r', '--id', 't', '--file', 'context.md', '--instructions', 'first\nsecond');
     const { code, stdout } = await q.run('claim', '--as', 'r');
@@ -37,13 +37,13 @@ describe('claim', () => {
     expect(stdout.endsWith('\nfirst\nsecond\n')).toBe(true);
   });
 
-  test('makes the artifacts folder', async ({ q }) => {
+  test('creates the artifacts folder', async ({ q }) => {
     await q.submit('t');
     await q.claim();
     expect(q.files('.agentq/artifacts/t/1')).toEqual([]);
   });
 
-  test('ends in silence with a code of its own where nothing waits', async ({ q }) => {
+  test('prints nothing and ends with its own exit code if no task waits', async ({ q }) => {
     expect(await q.run('claim', '--as', 'r')).toMatchObject({ code: 9, stdout: '', stderr: '' });
     expect(await q.refused('claim', '--as', 'r')).toMatchObject({ exit: 9, code: 'empty' });
   });
@@ -68,7 +68,7 @@ describe('claim', () => {
     expect(order).toEqual(['c', 'e', 'b', 'd', 'a']);
   });
 
-  test('two at once never get the same task', async ({ q }) => {
+  test('concurrent claims never get the same task', async ({ q }) => {
     for (let i = 0; i < 5; i++) await q.submit(`t${i}`);
     const all = await Promise.all(Array.from({ length: 8 }, () => q.run('claim', '--as', 'r', '--json')));
     const ids = all.filter(({ code }) => code === 0).map((ran) => ran.json().task_id);
@@ -83,7 +83,7 @@ describe('claim', () => {
     expect((await q.task('t')).status).toBe('expired');
   });
 
-  test('holds the task for as long as it is told', async ({ q }) => {
+  test('takes a lease of the given length', async ({ q }) => {
     await q.submit('t');
     expect((await q.claim('--lease', '90s')).lease).toMatchObject({
       seconds: 90,
@@ -91,7 +91,7 @@ describe('claim', () => {
     });
   });
 
-  test('holds the task for as long as the config says of the role', async ({ q }) => {
+  test('takes a lease of the length in the config of the role', async ({ q }) => {
     q.write(
       '.agentq/config.json',
       JSON.stringify({ version: 1, defaults: { lease: '2m' }, roles: { r: { lease: '1m' } } }),
@@ -102,7 +102,7 @@ describe('claim', () => {
     expect((await q.json('claim', '--as', 's')).lease.seconds).toBe(120);
   });
 
-  test('warns of a context that is no longer what was submitted', async ({ q }) => {
+  test('warns of a context that was changed since the submit', async ({ q }) => {
     q.write('context.md', 'background');
     await q.ok('submit', '--to', 'r', '--id', 't', '--file', 'context.md');
     q.write('.agentq/tasks/t.md', 'something else');
@@ -119,19 +119,19 @@ describe('claim', () => {
 });
 
 describe('claim --wait', () => {
-  test('takes what waits at once', async ({ q }) => {
+  test('takes a waiting task at once', async ({ q }) => {
     await q.submit('t');
     expect((await q.claim('--wait', '30s')).task_id).toBe('t');
   });
 
-  test('wakes for a task that is submitted', async ({ q }) => {
+  test('wakes for a submitted task', async ({ q }) => {
     const waiting = q.start('claim', '--as', 'r', '--wait', '1h', '--json');
     await waiting.listening;
     await q.submit('t');
     expect((await waiting.done).json().task_id).toBe('t');
   });
 
-  test('wakes for a task that somebody gives back', async ({ q }) => {
+  test('wakes for a released task', async ({ q }) => {
     await q.submit('t');
     await q.claim();
     const waiting = q.start('claim', '--as', 'r', '--wait', '1h', '--json');
@@ -146,12 +146,12 @@ describe('claim --wait', () => {
     expect((await q.claim('--wait', '1h')).task_id).toBe('t');
   });
 
-  test('gives up in silence when its time is over', async ({ q }) => {
+  test('prints nothing and ends after its timeout', async ({ q }) => {
     q.clock.drift = 10;
     expect(await q.run('claim', '--as', 'r', '--wait', '50ms')).toMatchObject({ code: 9, stdout: '', stderr: '' });
   });
 
-  test('ends when it is asked to, and takes nothing', async ({ q }) => {
+  test('ends at a signal and claims nothing', async ({ q }) => {
     const waiting = q.start('claim', '--as', 'r', '--wait', '1h');
     await waiting.listening;
     waiting.signal();
@@ -162,7 +162,7 @@ describe('claim --wait', () => {
 });
 
 describe('a lease', () => {
-  test('that ends gives the task back by itself, and the next claim is another attempt', async ({ q }) => {
+  test('that ends makes the task available, and the next claim is another attempt', async ({ q }) => {
     await q.submit('t');
     expect((await q.claim('--worker', 'one')).attempt).toBe(1);
     q.advance(299);
@@ -175,7 +175,7 @@ describe('a lease', () => {
     ]);
   });
 
-  test('that ends too often makes a dead letter', async ({ q }) => {
+  test('that ends too often makes the task a dead letter', async ({ q }) => {
     await q.submit('t', '--max-attempts', '2');
     for (let i = 0; i < 2; i++) {
       await q.claim();
@@ -185,7 +185,7 @@ describe('a lease', () => {
     expect(await q.json('dlq')).toMatchObject({ tasks: [{ task_id: 't', status: 'failed', attempts: [{}, {}] }] });
   });
 
-  test('gives every attempt places of its own', async ({ q }) => {
+  test('gives every attempt its own paths', async ({ q }) => {
     await q.submit('t');
     await q.claim();
     q.advance(300);
@@ -197,7 +197,7 @@ describe('a lease', () => {
 });
 
 describe('progress', () => {
-  test('renews the lease, and is silent', async ({ q }) => {
+  test('renews the lease and prints nothing', async ({ q }) => {
     await q.submit('t');
     await q.claim();
     q.advance(200);
@@ -208,7 +208,7 @@ describe('progress', () => {
     expect((await q.task('t')).status).toBe('queued');
   });
 
-  test('tells the new end of the lease with --json', async ({ q }) => {
+  test('prints the new end of the lease with --json', async ({ q }) => {
     await q.submit('t');
     await q.claim();
     q.advance(60);
@@ -231,7 +231,7 @@ describe('progress', () => {
     });
   });
 
-  test('shows in the status how far the task is', async ({ q }) => {
+  test('shows the progress in the status', async ({ q }) => {
     await q.submit('t');
     await q.claim();
     await q.ok('progress', 't', '--percent', '40', '--note', 'reading');
@@ -241,7 +241,7 @@ describe('progress', () => {
     expect(shown).toContain('reading');
   });
 
-  test('keeps the percentage that a later note does not change', async ({ q }) => {
+  test('keeps the percentage if a later progress has only a note', async ({ q }) => {
     await q.submit('t');
     await q.claim();
     await q.ok('progress', 't', '--percent', '40');
@@ -249,7 +249,7 @@ describe('progress', () => {
     expect((await q.task('t')).progress).toMatchObject({ percent: 40, note: 'writing' });
   });
 
-  test('has a code of its own for a task that was cancelled', async ({ q }) => {
+  test('has its own exit code for a cancelled task', async ({ q }) => {
     await q.submit('t');
     await q.claim();
     await q.ok('cancel', 't', '--reason', 'changed my mind');
@@ -274,7 +274,7 @@ describe('progress', () => {
     expect(await q.task('t')).toEqual(before);
   });
 
-  test('is refused for an attempt whose lease has ended, though nobody has claimed since', async ({ q }) => {
+  test('is refused for an attempt whose lease has ended, also without another claim', async ({ q }) => {
     await q.submit('t');
     await q.claim();
     q.advance(300);
@@ -282,12 +282,12 @@ describe('progress', () => {
     expect((await q.task('t')).status).toBe('queued');
   });
 
-  test('is refused for a task that nobody has claimed', async ({ q }) => {
+  test('is refused for a task that was not claimed', async ({ q }) => {
     await q.submit('t');
     expect(await q.refused('progress', 't')).toMatchObject({ exit: 4, hint: 'claim it first' });
   });
 
-  test('is refused from the mouth of another worker', async ({ q }) => {
+  test('is refused from another worker', async ({ q }) => {
     await q.submit('t');
     await q.claim('--worker', 'one');
     expect(await q.refused('progress', 't', '--from', 'two')).toMatchObject({ exit: 4, hint: expect.any(String) });

@@ -4,7 +4,7 @@ import { type Shell, type Shells, fixtures } from './harness.ts';
 
 const test = base.extend<Shells>(fixtures);
 
-/** A task that has lost a lease: attempt 2 holds it, attempt 1 is stale. */
+/** Creates a task whose first lease has ended: attempt 2 holds it, attempt 1 is stale. */
 async function overtaken(q: Shell, ...more: string[]): Promise<void> {
   await q.submit('t', ...more);
   await q.claim('--worker', 'one');
@@ -13,7 +13,7 @@ async function overtaken(q: Shell, ...more: string[]): Promise<void> {
 }
 
 describe('complete', () => {
-  test('ends a task, in silence', async ({ q }) => {
+  test('ends a task and prints nothing', async ({ q }) => {
     await q.submit('t');
     await q.claim('--worker', 'one');
     q.advance(60);
@@ -31,7 +31,7 @@ describe('complete', () => {
     });
   });
 
-  test('keeps a copy of the result file, which no longer follows the original', async ({ q }) => {
+  test('stores a copy of the result file, which does not change with the original', async ({ q }) => {
     await q.submit('t');
     q.write('out.md', 'the result');
     await q.ok('complete', 't', '--from', 'r', '--result-file', 'out.md');
@@ -40,7 +40,7 @@ describe('complete', () => {
     expect(q.stored()).toEqual(['results/t.md']);
   });
 
-  test('takes a result that lies in its place as it lies', async ({ q }) => {
+  test('records a result at its place without a copy', async ({ q }) => {
     await q.submit('t');
     const { result_file } = await q.claim();
     writeFileSync(result_file, 'written there');
@@ -63,7 +63,7 @@ describe('complete', () => {
     ]);
   });
 
-  test('finds what the worker left in its artifacts folder', async ({ q }) => {
+  test('records the files in the artifacts folder of the attempt', async ({ q }) => {
     await q.submit('t');
     const { artifacts_dir } = await q.claim();
     writeFileSync(`${artifacts_dir}/patch.diff`, 'a patch');
@@ -71,7 +71,7 @@ describe('complete', () => {
     expect((await q.task('t')).artifacts).toMatchObject([{ name: 'patch', size: 7 }]);
   });
 
-  test('takes what lies in the folder of the task where it is named, and says so where it is not', async ({ q }) => {
+  test('records a file in the folder of the task if it is named, and warns of other files', async ({ q }) => {
     await q.submit('t');
     mkdirSync(q.path('.agentq/artifacts/t'));
     q.write('.agentq/artifacts/t/risks.md', 'none');
@@ -84,7 +84,7 @@ describe('complete', () => {
     expect((await q.task('t')).artifacts).toMatchObject([{ name: 'risks' }]);
   });
 
-  test('leaves alone what an earlier attempt left', async ({ q }) => {
+  test('ignores the files of an earlier attempt', async ({ q }) => {
     await q.submit('t');
     const first = await q.claim();
     writeFileSync(`${first.artifacts_dir}/patch.diff`, 'of attempt 1');
@@ -101,7 +101,7 @@ describe('complete', () => {
     expect((await q.json('inbox')).messages).toMatchObject([{ task_id: 't', status: 'completed', summary: 'done' }]);
   });
 
-  test('needs no claim from the role that the task was sent to', async ({ q }) => {
+  test('needs no claim if the role of the task completes it', async ({ q }) => {
     await q.submit('t');
     expect(await q.json('complete', 't', '--from', 'r', '--summary', 'done')).toEqual({
       task_id: 't',
@@ -110,14 +110,14 @@ describe('complete', () => {
     });
   });
 
-  test('needs no name from who knows the attempt', async ({ q }) => {
+  test('needs no --from with --attempt', async ({ q }) => {
     await q.submit('t');
     await q.claim();
     await q.ok('complete', 't', '--attempt', '1', '--summary', 'done');
     expect((await q.task('t')).status).toBe('completed');
   });
 
-  test('is refused where nobody is said to speak', async ({ q }) => {
+  test('is refused without --from and --attempt', async ({ q }) => {
     await q.submit('t');
     expect(await q.refused('complete', 't', '--summary', 'done')).toMatchObject({
       exit: 2,
@@ -125,7 +125,7 @@ describe('complete', () => {
     });
   });
 
-  test('is refused from another role, and says whose the task is', async ({ q }) => {
+  test('is refused from another role, and names the role of the task', async ({ q }) => {
     await q.submit('t');
     expect(await q.refused('complete', 't', '--from', 's', '--summary', 'done')).toMatchObject({
       exit: 4,
@@ -135,7 +135,7 @@ describe('complete', () => {
     expect((await q.task('t')).status).toBe('queued');
   });
 
-  test('is refused for a cancelled task with the code that means cancelled', async ({ q }) => {
+  test('is refused for a cancelled task with the exit code for cancelled', async ({ q }) => {
     await q.submit('t');
     await q.claim();
     await q.ok('cancel', 't');
@@ -150,7 +150,7 @@ describe('complete', () => {
     ['an artifact that is missing', ['--artifact', 'patch=missing.diff']],
     ['an artifact that is a folder', ['--artifact', 'patch=.']],
   ] as const) {
-    test(`is refused with ${what}, and keeps nothing of it`, async ({ q }) => {
+    test(`is refused with ${what}, and stores nothing`, async ({ q }) => {
       await q.submit('t');
       q.write('fine.md', 'fine');
       const ran = await q.refused('complete', 't', '--from', 'r', '--artifact', 'fine=fine.md', ...args);
@@ -180,14 +180,14 @@ describe('complete', () => {
     });
   });
 
-  test('is refused with a summary that is too long, and says where it belongs', async ({ q }) => {
+  test('is refused with a summary that is too long, and the hint names a file', async ({ q }) => {
     await q.submit('t');
     const ran = await q.refused('complete', 't', '--from', 'r', '--summary', 'x'.repeat(8_001));
     expect(ran).toMatchObject({ exit: 13, hint: expect.stringContaining('into a file') });
     expect((await q.task('t')).status).toBe('queued');
   });
 
-  test('names near ids where the task is unknown', async ({ q }) => {
+  test('names similar ids for an unknown task', async ({ q }) => {
     await q.submit('task-123');
     expect(await q.refused('complete', 'task-132', '--from', 'r', '--summary', 'x')).toMatchObject({
       exit: 3,
@@ -196,8 +196,8 @@ describe('complete', () => {
   });
 });
 
-describe('a promise', () => {
-  test('holds a completion up, and names everything that is missing', async ({ q }) => {
+describe('an expected artifact', () => {
+  test('that is missing makes a completion fail, which names all of them', async ({ q }) => {
     await q.submit('t', '--expect', 'summary,patch,risks');
     await q.claim();
     q.write('risks.md', 'none');
@@ -211,7 +211,7 @@ describe('a promise', () => {
     expect(q.stored()).toEqual([]);
   });
 
-  test('is kept by named artifacts', async ({ q }) => {
+  test('can be given with --artifact', async ({ q }) => {
     await q.submit('t', '--expect', 'patch,risks');
     q.write('p', 'a patch');
     q.write('x', 'none');
@@ -219,7 +219,7 @@ describe('a promise', () => {
     expect((await q.task('t')).artifacts.map((one: { name: string }) => one.name)).toEqual(['patch', 'risks']);
   });
 
-  test('is kept by files of that stem in the artifacts folder', async ({ q }) => {
+  test('can be a file with this name and any extension in the artifacts folder', async ({ q }) => {
     await q.submit('t', '--expect', 'patch,test-output');
     const { artifacts_dir } = await q.claim();
     writeFileSync(`${artifacts_dir}/patch.diff`, 'a patch');
@@ -227,24 +227,24 @@ describe('a promise', () => {
     expect((await q.run('complete', 't', '--from', 'r')).code).toBe(0);
   });
 
-  test('of a summary is kept by the text of the summary', async ({ q }) => {
+  test('with the name summary can be given with --summary', async ({ q }) => {
     await q.submit('t', '--expect', 'summary');
     expect((await q.run('complete', 't', '--from', 'r', '--summary', 'done')).code).toBe(0);
   });
 
-  test('of a summary is not kept by blanks', async ({ q }) => {
+  test('with the name summary cannot be blank', async ({ q }) => {
     await q.submit('t', '--expect', 'summary');
     expect((await q.refused('complete', 't', '--from', 'r', '--summary', '  ')).exit).toBe(15);
   });
 
-  test('is not kept by an empty file', async ({ q }) => {
+  test('cannot be an empty file', async ({ q }) => {
     await q.submit('t', '--expect', 'patch');
     q.write('empty', '');
     expect((await q.refused('complete', 't', '--from', 'r', '--artifact', 'patch=empty')).exit).toBe(15);
     expect(q.stored()).toEqual([]);
   });
 
-  test('is not kept by what an earlier attempt left', async ({ q }) => {
+  test('cannot be a file of an earlier attempt', async ({ q }) => {
     await q.submit('t', '--expect', 'patch');
     const { artifacts_dir } = await q.claim();
     writeFileSync(`${artifacts_dir}/patch.diff`, 'a patch');
@@ -253,7 +253,7 @@ describe('a promise', () => {
     expect((await q.refused('complete', 't', '--attempt', '2')).exit).toBe(15);
   });
 
-  test('can be kept at a second try', async ({ q }) => {
+  test('can be given at a second try', async ({ q }) => {
     await q.submit('t', '--expect', 'patch');
     await q.claim();
     expect((await q.run('complete', 't', '--from', 'r')).code).toBe(15);
@@ -263,27 +263,16 @@ describe('a promise', () => {
 });
 
 describe('the first valid completion wins', () => {
-  test('a second identical one succeeds quietly, and changes nothing', async ({ q }) => {
+  test('a second identical one succeeds and changes nothing', async ({ q }) => {
     await q.submit('t');
     q.write('out.md', 'the result');
     q.write('p', 'a patch');
-    const words = [
-      'complete',
-      't',
-      '--from',
-      'r',
-      '--summary',
-      's',
-      '--result-file',
-      'out.md',
-      '--artifact',
-      'patch=p',
-    ];
-    await q.ok(...words);
+    const args = ['complete', 't', '--from', 'r', '--summary', 's', '--result-file', 'out.md', '--artifact', 'patch=p'];
+    await q.ok(...args);
     const [task, files] = [await q.task('t'), q.stored()];
     q.advance(60);
-    expect(await q.run(...words)).toMatchObject({ code: 0, stdout: '', stderr: '' });
-    expect(await q.json(...words)).toEqual({ task_id: 't', status: 'completed', changed: false });
+    expect(await q.run(...args)).toMatchObject({ code: 0, stdout: '', stderr: '' });
+    expect(await q.json(...args)).toEqual({ task_id: 't', status: 'completed', changed: false });
     expect(await q.task('t')).toEqual(task);
     expect(q.stored()).toEqual(files);
   });
@@ -293,7 +282,7 @@ describe('the first valid completion wins', () => {
     ['result', '--summary', 's', '--result-file', 'other.md'],
     ['artifact', '--summary', 's', '--result-file', 'out.md', '--artifact', 'patch=other.md'],
   ] as const) {
-    test(`one with another ${what} is refused, and stands in the history`, async ({ q }) => {
+    test(`one with another ${what} is refused, and the history records it`, async ({ q }) => {
       await q.submit('t');
       q.write('out.md', 'the result');
       q.write('other.md', 'another result');
@@ -319,7 +308,7 @@ describe('the first valid completion wins', () => {
     expect((await q.task('t')).status).toBe('completed');
   });
 
-  test('of two at once one wins, and the other hears of it', async ({ q }) => {
+  test('of two at once one is accepted and the other is refused', async ({ q }) => {
     await q.submit('t');
     const all = await Promise.all(
       ['one', 'two'].map((summary) => q.run('complete', 't', '--from', 'r', '--summary', summary)),
@@ -330,7 +319,7 @@ describe('the first valid completion wins', () => {
 });
 
 describe('a stale attempt', () => {
-  test('is refused, and changes nothing', async ({ q }) => {
+  test('is refused and changes nothing', async ({ q }) => {
     await overtaken(q);
     q.write('late.md', 'a late result');
     const [task, files] = [await q.task('t'), q.stored()];
@@ -344,14 +333,14 @@ describe('a stale attempt', () => {
     expect(q.stored()).toEqual(files);
   });
 
-  test('does not disturb the one that holds the lease', async ({ q }) => {
+  test('does not affect the attempt that holds the lease', async ({ q }) => {
     await overtaken(q);
     await q.run('complete', 't', '--attempt', '1', '--summary', 'late');
     await q.ok('complete', 't', '--attempt', '2', '--summary', 'in time');
     expect((await q.task('t')).summary).toBe('in time');
   });
 
-  test('is refused also before anybody has claimed anew', async ({ q }) => {
+  test('is refused also before the next claim', async ({ q }) => {
     await q.submit('t');
     await q.claim();
     q.advance(300);
@@ -359,7 +348,7 @@ describe('a stale attempt', () => {
     expect((await q.task('t')).status).toBe('queued');
   });
 
-  test('is refused when it does not say which attempt it is', async ({ q }) => {
+  test('is refused without its attempt number', async ({ q }) => {
     await overtaken(q);
     expect(await q.refused('complete', 't', '--from', 'r', '--summary', 'late')).toMatchObject({
       exit: 4,
@@ -373,14 +362,14 @@ describe('a stale attempt', () => {
     expect((await q.refused('complete', 't', '--from', 'one', '--summary', 'late')).exit).toBe(4);
   });
 
-  test('is refused with an attempt that never was', async ({ q }) => {
+  test('is refused with an unknown attempt number', async ({ q }) => {
     await overtaken(q);
     expect((await q.refused('complete', 't', '--attempt', '3', '--summary', 'x')).exit).toBe(4);
   });
 });
 
 describe('drift', () => {
-  test('of an artifact is named by status, with a code of its own', async ({ q }) => {
+  test('of an artifact is named by status, with its own exit code', async ({ q }) => {
     await q.submit('t');
     q.write('p', 'a patch');
     await q.ok('complete', 't', '--from', 'r', '--artifact', 'patch=p', '--summary', 's');
@@ -390,7 +379,7 @@ describe('drift', () => {
     expect(ran.json().drift).toMatchObject([{ name: 'patch', kind: 'changed' }]);
   });
 
-  test('of a missing artifact is another kind', async ({ q }) => {
+  test('of a missing artifact has another kind', async ({ q }) => {
     await q.submit('t');
     q.write('p', 'a patch');
     await q.ok('complete', 't', '--from', 'r', '--artifact', 'patch=p');

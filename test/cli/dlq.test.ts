@@ -11,7 +11,7 @@ const dead = async (q: Shell, ...more: string[]) =>
   (await q.json('dlq', ...more)).tasks.map((task: { task_id: string }) => task.task_id);
 
 describe('dlq', () => {
-  test('says so where there are none', async ({ q }) => {
+  test('reports that there are no dead letters', async ({ q }) => {
     await q.submit('t');
     expect(await q.run('dlq')).toMatchObject({ code: 0, stdout: '', stderr: 'no dead letters\n' });
   });
@@ -28,12 +28,12 @@ describe('dlq', () => {
     expect(lines).toHaveLength(3);
   });
 
-  test('list is the same', async ({ q }) => {
+  test('dlq list prints the same', async ({ q }) => {
     await failed(q, 'a');
     expect(await q.ok('dlq', 'list')).toBe(await q.ok('dlq'));
   });
 
-  test('shows only one role, and only so many', async ({ q }) => {
+  test('can be limited to a role and to a number', async ({ q }) => {
     for (const id of ['a', 'b', 'c']) await failed(q, id);
     await q.ok('submit', '--to', 's', '--id', 'd', '--instructions', 'x');
     await q.ok('fail', 'd', '--from', 's', '--reason', 'no');
@@ -42,7 +42,7 @@ describe('dlq', () => {
     expect(await dead(q, 'list', '--to', 's')).toEqual(['d']);
   });
 
-  test('does not hold cancelled or completed tasks', async ({ q }) => {
+  test('does not contain cancelled or completed tasks', async ({ q }) => {
     await q.submit('a');
     await q.ok('cancel', 'a');
     await q.submit('b');
@@ -52,7 +52,7 @@ describe('dlq', () => {
 });
 
 describe('dlq show', () => {
-  test('tells the reason of every attempt', async ({ q }) => {
+  test('prints the reason of every attempt', async ({ q }) => {
     await q.submit('t');
     for (const attempt of ['1', '2', '3']) {
       await q.claim();
@@ -74,13 +74,13 @@ describe('dlq show', () => {
     expect(await q.refused('dlq', 'show', 't')).toMatchObject({ exit: 4, hint: 'agentq status t' });
   });
 
-  test('is refused for a task that nobody submitted', async ({ q }) => {
+  test('is refused for an unknown task', async ({ q }) => {
     expect((await q.refused('dlq', 'show', 't')).exit).toBe(3);
   });
 });
 
 describe('dlq retry', () => {
-  test('puts the task back with fresh attempts; its history stays', async ({ q }) => {
+  test('queues the task again with new attempts, and keeps its history', async ({ q }) => {
     await q.submit('t', '--max-attempts', '1');
     await q.claim();
     await q.ok('fail', 't', '--from', 'r', '--reason', 'broken', '--retry');
@@ -91,7 +91,7 @@ describe('dlq retry', () => {
     expect((await q.task('t')).attempts).toMatchObject([{ outcome: 'failed' }, { outcome: 'completed' }]);
   });
 
-  test('gives an expired task its TTL anew', async ({ q }) => {
+  test('begins the TTL of an expired task again', async ({ q }) => {
     await q.submit('t', '--ttl', '1m');
     q.advance(3_600);
     await q.ok('dlq', 'retry', 't');
@@ -101,7 +101,7 @@ describe('dlq retry', () => {
     expect((await q.task('t')).status).toBe('expired');
   });
 
-  test('takes several ids', async ({ q }) => {
+  test('accepts several ids', async ({ q }) => {
     for (const id of ['a', 'b', 'c']) await failed(q, id);
     expect(await q.ok('dlq', 'retry', 'a', 'c')).toBe('a queued\nc queued');
     expect(await dead(q)).toEqual(['b']);
@@ -115,7 +115,7 @@ describe('dlq retry', () => {
     expect(await dead(q)).toEqual([]);
   });
 
-  test('--all takes all of them, more than a page', async ({ q }) => {
+  test('--all retries all of them, more than one page', async ({ q }) => {
     const rows = Array.from({ length: 620 }, (_, i) =>
       JSON.stringify({ task_id: `t${i}`, to: 'r', instructions: 'x', ttl_seconds: 1 }),
     );
@@ -125,7 +125,7 @@ describe('dlq retry', () => {
     expect(await dead(q)).toEqual([]);
   });
 
-  test('--all of none is no error', async ({ q }) => {
+  test('--all without dead letters is no error', async ({ q }) => {
     expect(await q.json('dlq', 'retry', '--all')).toEqual({ tasks: [] });
   });
 
@@ -144,7 +144,7 @@ describe('dlq retry', () => {
 });
 
 describe('dlq purge', () => {
-  test('takes a dead letter out of the list; its history stays', async ({ q }) => {
+  test('removes a dead letter from the list, and keeps its history', async ({ q }) => {
     await failed(q, 't');
     expect(await q.run('dlq', 'purge', 't')).toMatchObject({ code: 0, stdout: 't purged\n' });
     expect(await dead(q)).toEqual([]);
@@ -155,13 +155,13 @@ describe('dlq purge', () => {
     });
   });
 
-  test('a second time succeeds quietly', async ({ q }) => {
+  test('succeeds a second time without a change', async ({ q }) => {
     await failed(q, 't');
     await q.ok('dlq', 'purge', 't');
     expect(await q.json('dlq', 'purge', 't')).toEqual({ tasks: [{ task_id: 't', status: 'failed', changed: false }] });
   });
 
-  test('--all takes all of them', async ({ q }) => {
+  test('--all purges all of them', async ({ q }) => {
     for (const id of ['a', 'b']) await failed(q, id);
     expect((await q.json('dlq', 'purge', '--all')).tasks).toHaveLength(2);
     expect(await dead(q)).toEqual([]);
@@ -172,7 +172,7 @@ describe('dlq purge', () => {
     expect((await q.refused('dlq', 'purge', 't')).exit).toBe(4);
   });
 
-  test('without ids is refused, and purges nothing', async ({ q }) => {
+  test('is refused without ids, and purges nothing', async ({ q }) => {
     await failed(q, 't');
     expect((await q.run('dlq', 'purge')).code).toBe(2);
     expect(await dead(q)).toEqual(['t']);

@@ -9,7 +9,7 @@ import { LONGEST, parseDuration } from '../../src/core/duration.ts';
 import * as limits from '../../src/core/limits.ts';
 import { DEFAULT_MAX_ATTEMPTS } from '../../src/core/task/retry.ts';
 import { projectFile, rows } from '../docs/tables.ts';
-import { badMoments, strict } from './strict.ts';
+import { badTimes, strict } from './strict.ts';
 
 const read = (name: string) => projectFile(`docs/${name}`);
 
@@ -23,7 +23,7 @@ const everything = configSchema({ broker: {}, retention: {}, defaults: {}, roles
 describe('docs/exit-codes.md', () => {
   const table = rows(read('exit-codes.md'));
 
-  test('lists exactly the exit codes that there are, in order', () => {
+  test('lists exactly the exit codes of the program, in order', () => {
     const documented = table.map(([code, name]) => [name?.replaceAll('`', ''), Number(code)]);
     expect(documented).toEqual([
       ['ok', 0],
@@ -32,7 +32,7 @@ describe('docs/exit-codes.md', () => {
     ]);
   });
 
-  test('says of each failure what it means and what to do', () => {
+  test('contains the meaning of each failure and what to do', () => {
     const poor = table.filter(([code, , meaning, advice]) => code !== '0' && (!meaning || !advice));
     expect(poor).toEqual([]);
   });
@@ -61,21 +61,21 @@ describe('docs/json.md', () => {
   });
 
   for (const [name, section] of named) {
-    test(`shows examples of ${name} that are what its schema says`, () => {
+    test(`shows examples of ${name} that match its schema`, () => {
       const lines = examples(section).flatMap((block) => block.split('\n'));
       expect(lines.length).toBeGreaterThan(0);
       for (const line of lines) {
         const value: unknown = JSON.parse(line);
         const { error } = z.safeParse(strict(outputs[name as keyof typeof outputs]), value);
         expect(error?.issues ?? []).toEqual([]);
-        expect(badMoments(value)).toEqual([]);
+        expect(badTimes(value)).toEqual([]);
       }
     });
   }
 });
 
 describe('docs/limits.md', () => {
-  test('tells the limits that hold, in order', () => {
+  test('lists the limits of the program, in order', () => {
     const units: Readonly<Record<string, number>> = {
       KiB: 1024,
       MiB: 1024 ** 2,
@@ -124,7 +124,7 @@ describe('docs/config.md', () => {
     });
   });
 
-  test('lists exactly the fields that there are', () => {
+  test('lists exactly the fields of the config', () => {
     interface Schema {
       properties?: Record<string, Schema>;
     }
@@ -141,7 +141,7 @@ describe('docs/config.md', () => {
     ]);
   });
 
-  test('tells the defaults that hold', () => {
+  test('lists the defaults of the program', () => {
     const {
       maxAttempts = DEFAULT_MAX_ATTEMPTS,
       lease,

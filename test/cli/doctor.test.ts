@@ -20,8 +20,8 @@ async function problems(q: Shell, ...more: string[]): Promise<Finding[]> {
   return (await findings(q, ...more)).filter(({ severity }) => severity === 'problem');
 }
 
-/** Writes into the database behind the program's back. */
-function meddle(q: Shell, sql: string): void {
+/** Changes the database without the program. */
+function tamper(q: Shell, sql: string): void {
   const db = new DatabaseSync(q.path('.agentq/agentq.db'));
   db.exec(sql);
   db.close();
@@ -35,29 +35,26 @@ async function completed(q: Shell): Promise<void> {
 }
 
 describe('doctor', () => {
-  test.for(['5', '-1', 'x', ''])(
-    'passes over no entry of a log that nobody else writes: --skip %j',
-    async (offset, { q }) => {
-      expect(await q.run('doctor', `--skip=${offset}`)).toMatchObject({ code: 2 });
-    },
-  );
+  test.for(['5', '-1', 'x', ''])('refuses --skip %j for a queue in a file', async (offset, { q }) => {
+    expect(await q.run('doctor', `--skip=${offset}`)).toMatchObject({ code: 2 });
+  });
 
-  test('finds nothing wrong with a fresh workspace', async ({ q }) => {
+  test('finds no problem in a new workspace', async ({ q }) => {
     expect(await q.run('doctor')).toMatchObject({ code: 0, stdout: 'healthy\n', stderr: '' });
     expect(await q.json('doctor')).toEqual({ healthy: true, findings: [] });
   });
 
-  test('hints at --repair only where it can repair something', async ({ q }) => {
+  test('suggests --repair only if it can repair something', async ({ q }) => {
     await completed(q);
     rmSync(q.path('.agentq/results/t.md'));
     const hint = async (...more: string[]) => (await q.refused('doctor', ...more)).hint;
     expect(await hint()).toBe('these need a person');
-    meddle(q, "UPDATE tasks SET status = 'queued'");
+    tamper(q, "UPDATE tasks SET status = 'queued'");
     expect(await hint()).toBe('agentq doctor --repair');
     expect(await hint('--repair')).toBe('these need a person');
   });
 
-  test('finds nothing wrong after a life of every kind', async ({ q }) => {
+  test('finds no problem after tasks with every kind of end', async ({ q }) => {
     await completed(q);
     for (const id of ['a', 'b', 'c']) await q.submit(id);
     await q.claim();
@@ -93,9 +90,9 @@ describe('doctor', () => {
     });
   }
 
-  test('names a row that is not what its events fold to, and derives it anew', async ({ q }) => {
+  test('names a row that differs from its events, and repairs it', async ({ q }) => {
     await q.submit('t');
-    meddle(q, "UPDATE tasks SET status = 'completed', ready_at = NULL WHERE id = 't'");
+    tamper(q, "UPDATE tasks SET status = 'completed', ready_at = NULL WHERE id = 't'");
     expect((await q.run('claim', '--as', 'r')).code).toBe(9);
     expect(await findings(q)).toMatchObject([{ subject: 't', severity: 'problem', repaired: false }]);
     expect((await q.run('doctor')).code).toBe(24);
@@ -105,45 +102,45 @@ describe('doctor', () => {
     expect((await q.claim()).task_id).toBe('t');
   });
 
-  test('names a state that lies about its status', async ({ q }) => {
+  test('names a row whose state was changed', async ({ q }) => {
     await q.submit('t');
-    meddle(q, `UPDATE tasks SET state = json_set(state, '$.envelope.to', 's') WHERE id = 't'`);
+    tamper(q, `UPDATE tasks SET state = json_set(state, '$.envelope.to', 's') WHERE id = 't'`);
     expect(await problems(q)).toMatchObject([{ subject: 't' }]);
     await q.ok('doctor', '--repair');
     expect((await q.task('t')).to).toBe('r');
   });
 
-  test('names an event that is unreadable, and leaves the log as it is', async ({ q }) => {
+  test('names an unreadable event, and does not change the log', async ({ q }) => {
     await q.submit('t');
-    meddle(q, "UPDATE events SET body = 'nonsense'");
+    tamper(q, "UPDATE events SET body = 'invalid'");
     expect(await problems(q, '--repair')).toMatchObject([
       { subject: 't', problem: expect.stringContaining('unreadable'), repaired: false },
     ]);
     expect((await q.run('doctor')).code).toBe(24);
   });
 
-  test('names events of a task that is gone', async ({ q }) => {
+  test('names events of a missing task', async ({ q }) => {
     await q.submit('t');
-    meddle(q, "DELETE FROM tasks WHERE id = 't'");
+    tamper(q, "DELETE FROM tasks WHERE id = 't'");
     expect(await findings(q)).toMatchObject([{ subject: 't', problem: 'its row is missing' }]);
   });
 
-  test('names a result that no completion speaks of, as advice', async ({ q }) => {
+  test('names a result that no completion names, as advice', async ({ q }) => {
     await completed(q);
-    q.write('.agentq/results/t~7.md', 'from nobody');
+    q.write('.agentq/results/t~7.md', 'unknown');
     const ran = await q.run('doctor');
     expect(ran).toMatchObject({ code: 0, stderr: '' });
     expect(ran.stdout).toBe('advice    results/t~7.md: no completion names this result\nhealthy\n');
   });
 
-  test('says nothing of a result that a worker is still writing', async ({ q }) => {
+  test('reports nothing about a result that a worker is still writing', async ({ q }) => {
     await q.submit('t');
     await q.claim();
     q.write('.agentq/results/t.md', 'half of it');
     expect(await findings(q)).toEqual([]);
   });
 
-  test('names a role that nobody works for, as advice', async ({ q }) => {
+  test('names a role without a worker, as advice', async ({ q }) => {
     await q.submit('t');
     const found = await findings(q);
     expect(found).toMatchObject([{ subject: 'r', severity: 'advice' }]);
@@ -151,7 +148,7 @@ describe('doctor', () => {
     expect((await q.run('doctor')).code).toBe(0);
   });
 
-  test('names scratch folder of an attempt that has ended, and removes it', async ({ q }) => {
+  test('names the scratch folder of an ended attempt, and removes it', async ({ q }) => {
     mkdirSync(q.path('.agentq/run/gone~1'));
     utimesSync(q.path('.agentq/run/gone~1'), 0, 0);
     expect(await findings(q)).toMatchObject([{ subject: 'run/gone~1', severity: 'problem', repaired: false }]);
@@ -160,7 +157,7 @@ describe('doctor', () => {
     expect(existsSync(q.path('.agentq/run/gone~1'))).toBe(false);
   });
 
-  test('leaves scratch of a task that is open', async ({ q }) => {
+  test('keeps the scratch folder of an open task', async ({ q }) => {
     await q.submit('t');
     await q.claim();
     mkdirSync(q.path('.agentq/run/t~1'));
@@ -168,7 +165,7 @@ describe('doctor', () => {
     expect(existsSync(q.path('.agentq/run/t~1'))).toBe(true);
   });
 
-  test('names rights that were never given, and takes them away', async ({ q }) => {
+  test('names permissions that are too wide, and removes them', async ({ q }) => {
     chmodSync(q.path('.agentq/agentq.db'), 0o644);
     expect(await problems(q)).toContainEqual({
       subject: q.path('.agentq/agentq.db'),
@@ -180,14 +177,14 @@ describe('doctor', () => {
     expect(statSync(q.path('.agentq/agentq.db')).mode & 0o777).toBe(0o600);
   });
 
-  test('bears a workspace whose scratch folder is gone', async ({ q }) => {
+  test('accepts a workspace without a scratch folder', async ({ q }) => {
     rmSync(q.path('.agentq/run'), { recursive: true });
     const { code, stderr } = await q.run('doctor');
     expect(stderr).not.toContain('internal error');
     expect([0, 24]).toContain(code);
   });
 
-  test('looks through more tasks than a page holds', async ({ q }) => {
+  test('checks more than one page of tasks', async ({ q }) => {
     q.write('context.md', 'background');
     const rows = Array.from({ length: 600 }, (_, i) =>
       JSON.stringify({ task_id: `t${i}`, to: 'r', instructions: 'x' }),

@@ -12,10 +12,10 @@ import { strict } from './strict.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../bin/agentq.cjs', import.meta.url));
 
-/** Longer than the program's slow poll, so that a ring of a bell that is lost makes a test slow, and not fail. */
-const PATIENCE = 30_000;
+/** Longer than the slow poll of the program, so that a lost wake-up makes a test slow and does not make it fail. */
+const TIME_LIMIT = 30_000;
 
-/** Nobody's ids: the rights of the files matter, not the names. */
+/** User and group id of `nobody`. */
 const NOBODY = 65_534;
 
 const test = base.extend<Shells>(fixtures);
@@ -28,7 +28,7 @@ interface Ended {
 
 function start(args: readonly string[], options: SpawnOptions, node = process.execPath): ChildProcess {
   const env = { PATH: process.env['PATH'], NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'], ...options.env };
-  return spawn(node, [PROGRAM, ...args], { timeout: PATIENCE, ...options, env });
+  return spawn(node, [PROGRAM, ...args], { timeout: TIME_LIMIT, ...options, env });
 }
 
 async function ended(child: ChildProcess, input = ''): Promise<Ended> {
@@ -39,7 +39,7 @@ async function ended(child: ChildProcess, input = ''): Promise<Ended> {
 
 const run = ({ cwd }: Shell, ...args: string[]) => ended(start(args, { cwd }));
 
-/** Resolves when the child watches the bells of its workspace: then it waits, and hears signals. */
+/** Resolves when the child watches the doorbells of its workspace. Then it waits and handles signals. */
 function watching({ pid }: ChildProcess): Promise<void> {
   const folder = `/proc/${pid}/fdinfo`;
   return vi.waitFor(
@@ -47,17 +47,17 @@ function watching({ pid }: ChildProcess): Promise<void> {
       const infos = readdirSync(folder).map((fd) => readFileSync(join(folder, fd), 'utf8'));
       if (!infos.some((info) => info.includes('inotify wd:'))) throw new Error('it does not watch yet');
     },
-    { timeout: PATIENCE, interval: 10 },
+    { timeout: TIME_LIMIT, interval: 10 },
   );
 }
 
 describe('the built program', () => {
-  test('tells its version', async ({ bare }) => {
+  test('prints its version', async ({ bare }) => {
     const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
     expect(await run(bare, '--version')).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
   });
 
-  test('leads a task through its life, and ends with the code of each command', async ({ bare }) => {
+  test('runs a task from submit to result, with the exit code of each command', async ({ bare }) => {
     const codes = async (...line: string[]) => (await run(bare, ...line)).code;
     expect(await codes('status')).toBe(10);
     expect(await codes('init')).toBe(0);
@@ -83,13 +83,13 @@ describe('the built program', () => {
     expect(q.read('.agentq/tasks/t.md')).toBe(content);
   });
 
-  test('can be called by a link, as npm makes one', async ({ bare }) => {
+  test('can be called through a link, as npm creates it', async ({ bare }) => {
     symlinkSync(PROGRAM, bare.path('agentq'));
-    const child = spawn(process.execPath, [bare.path('agentq'), '--version'], { cwd: bare.cwd, timeout: PATIENCE });
+    const child = spawn(process.execPath, [bare.path('agentq'), '--version'], { cwd: bare.cwd, timeout: TIME_LIMIT });
     expect((await ended(child)).code).toBe(0);
   });
 
-  test('is torture-proof for a second', { timeout: PATIENCE }, async ({ bare }) => {
+  test('passes one second of torture', { timeout: TIME_LIMIT }, async ({ bare }) => {
     const { code, stdout, stderr } = await run(
       bare,
       'torture',
@@ -111,7 +111,7 @@ describe('the built program', () => {
 });
 
 describe('standard output', () => {
-  /** A list that is longer than any pipe holds. */
+  /** Creates so many tasks that their list does not fit into a pipe. */
   async function many(q: Shell): Promise<void> {
     const rows = Array.from({ length: 3_000 }, (_, i) =>
       JSON.stringify({ task_id: `t${i}`, to: 'r', instructions: 'x' }),
@@ -119,20 +119,20 @@ describe('standard output', () => {
     await q.with({ stdin: rows.join('\n') }).ok('submit', '--batch', '-');
   }
 
-  test('may be closed by a reader that has seen enough', async ({ q }) => {
+  test('may be closed early by its reader', async ({ q }) => {
     await many(q);
     const line = `{ "$0" "$1" list --limit 3000; echo "code $?" >&2; } | head -1`;
-    const shell = spawn('/bin/sh', ['-c', line, process.execPath, PROGRAM], { cwd: q.cwd, timeout: PATIENCE });
+    const shell = spawn('/bin/sh', ['-c', line, process.execPath, PROGRAM], { cwd: q.cwd, timeout: TIME_LIMIT });
     const { stdout, stderr } = await ended(shell);
     expect(stdout).toMatch(/^ID [^\n]*\n$/);
     expect(stderr).toBe('code 0\n');
   });
 
-  test('that nobody reads takes no message out of the inbox', async ({ q }) => {
+  test('without a reader leaves the messages in the inbox', async ({ q }) => {
     await q.submit('t');
     await q.ok('complete', 't', '--from', 'r', '--summary', 'done');
     const line = 'read go; exec "$0" "$1" inbox';
-    const shell = spawn('/bin/sh', ['-c', line, process.execPath, PROGRAM], { cwd: q.cwd, timeout: PATIENCE });
+    const shell = spawn('/bin/sh', ['-c', line, process.execPath, PROGRAM], { cwd: q.cwd, timeout: TIME_LIMIT });
     shell.stdout.destroy();
     await once(shell.stdout, 'close');
     shell.stdin.end('go\n');
@@ -140,20 +140,20 @@ describe('standard output', () => {
     expect((await q.json('inbox')).messages).toMatchObject([{ task_id: 't' }]);
   });
 
-  test('is whole where a slow reader lets the pipe run full', async ({ q }) => {
+  test('is complete with a slow reader and a full pipe', async ({ q }) => {
     await q.submit('t');
     const content = Buffer.alloc(8 * 1024 * 1024, 'abcdefghij\n');
     q.write('out.txt', content.toString());
     await q.ok('complete', 't', '--from', 'r', '--result-file', 'out.txt');
     const line = `"$0" "$1" result t | { read first; echo "$first" >&2; cat; }`;
-    const shell = spawn('/bin/sh', ['-c', line, process.execPath, PROGRAM], { cwd: q.cwd, timeout: PATIENCE });
+    const shell = spawn('/bin/sh', ['-c', line, process.execPath, PROGRAM], { cwd: q.cwd, timeout: TIME_LIMIT });
     const [rest, first] = await Promise.all([buffer(shell.stdout), text(shell.stderr)]);
     expect(first).toBe('abcdefghij\n');
     expect(rest.length).toBe(content.length - first.length);
     expect(rest.equals(content.subarray(first.length))).toBe(true);
   });
 
-  test('is whole as JSON', async ({ q }) => {
+  test('is complete as JSON', async ({ q }) => {
     await many(q);
     const { code, stdout } = await run(q, 'list', '--limit', '3000', '--json');
     expect(code).toBe(0);
@@ -162,14 +162,14 @@ describe('standard output', () => {
 });
 
 describe('several processes', () => {
-  test('one that waits is woken by one that completes', { timeout: PATIENCE }, async ({ q }) => {
+  test('a process that waits is woken by one that completes', { timeout: TIME_LIMIT }, async ({ q }) => {
     await q.submit('t');
     const waiting = ended(start(['wait', 't'], { cwd: q.cwd }));
     expect((await run(q, 'complete', 't', '--from', 'r', '--summary', 'done')).code).toBe(0);
     expect(await waiting).toEqual({ code: 0, stdout: '', stderr: '' });
   });
 
-  test('one that waits for work is woken by one that submits', { timeout: PATIENCE }, async ({ q }) => {
+  test('a process that waits for a task is woken by one that submits', { timeout: TIME_LIMIT }, async ({ q }) => {
     const waiting = ended(start(['claim', '--as', 'r', '--wait', '1h', '--json'], { cwd: q.cwd }));
     await run(q, 'submit', '--to', 'r', '--id', 't', '--instructions', 'x');
     expect(JSON.parse((await waiting).stdout)).toMatchObject({ task_id: 't', attempt: 1 });
@@ -182,7 +182,7 @@ describe('several processes', () => {
     expect((await q.task('t')).attempts).toHaveLength(1);
   });
 
-  test('that complete at once are told who was first', async ({ q }) => {
+  test('that complete at once: one is accepted and the others are refused', async ({ q }) => {
     await q.submit('t');
     const all = await Promise.all(
       ['a', 'b', 'c'].map((summary) => run(q, 'complete', 't', '--from', 'r', '--summary', summary)),
@@ -196,10 +196,10 @@ describe.skipIf(process.platform !== 'linux')('a signal', () => {
   for (const [signal, code, ...line] of [
     ['SIGINT', 8, 'wait', 't'],
     ['SIGTERM', 8, 'wait', 't'],
-    ['SIGINT', 9, 'claim', '--as', 'nobody', '--wait', '1h'],
+    ['SIGINT', 9, 'claim', '--as', 'no-such-role', '--wait', '1h'],
     ['SIGINT', 9, 'inbox', '--wait', '1h'],
   ] as const) {
-    test(`${signal} ends ${line.join(' ')} in silence`, { timeout: PATIENCE }, async ({ q }) => {
+    test(`${signal} ends ${line.join(' ')} without output`, { timeout: TIME_LIMIT }, async ({ q }) => {
       await q.submit('t');
       const child = start(line, { cwd: q.cwd });
       const end = ended(child);
@@ -210,10 +210,10 @@ describe.skipIf(process.platform !== 'linux')('a signal', () => {
   }
 });
 
-describe('rights', () => {
+describe('permissions', () => {
   const root = process.getuid?.() === 0;
 
-  /** Whether another user can run the program where it lies. */
+  /** Whether another user can run the program at its place. */
   function runsFor(uid: number): boolean {
     try {
       execFileSync(process.execPath, [PROGRAM, '--version'], { uid, gid: uid, cwd: '/', stdio: 'ignore' });
@@ -224,7 +224,7 @@ describe('rights', () => {
   }
 
   test('a file that is not readable for this user is refused in one line', async ({ bare, skip }) => {
-    skip(root && !runsFor(NOBODY), 'run as root, and nobody else can reach the program');
+    skip(root && !runsFor(NOBODY), 'the tests run as root, and other users cannot run the program');
     const user = root ? { uid: NOBODY, gid: NOBODY } : {};
     if (root) chownSync(bare.cwd, NOBODY, NOBODY);
     const as = (...args: string[]) => ended(start(args, { cwd: bare.cwd, ...user }));
@@ -239,8 +239,8 @@ describe('rights', () => {
   });
 
   test('two users of a group work on one shared workspace', async ({ bare, skip }) => {
-    skip(!root, 'only root can be two users');
-    skip(!runsFor(NOBODY), 'nobody but root can reach the program');
+    skip(!root, 'only root can run as two users');
+    skip(!runsFor(NOBODY), 'only root can run the program');
     const gid = NOBODY;
     const [one, two] = [64_001, 64_002].map(
       (uid) =>
@@ -250,19 +250,19 @@ describe('rights', () => {
     chownSync(bare.cwd, 64_001, gid);
     chmodSync(bare.cwd, 0o2770);
     chmodSync(bare.write('context.md', 'background'), 0o644);
-    const said: Ended[] = [];
-    said.push(await one!('init', '--shared'));
-    said.push(await one!('submit', '--to', 'r', '--id', 't', '--file', 'context.md'));
-    said.push(await one!('claim', '--as', 'r'));
-    said.push(await one!('release', 't', '--from', 'r'));
-    said.push(await two!('claim', '--as', 'r'));
-    said.push(
+    const ran: Ended[] = [];
+    ran.push(await one!('init', '--shared'));
+    ran.push(await one!('submit', '--to', 'r', '--id', 't', '--file', 'context.md'));
+    ran.push(await one!('claim', '--as', 'r'));
+    ran.push(await one!('release', 't', '--from', 'r'));
+    ran.push(await two!('claim', '--as', 'r'));
+    ran.push(
       await two!('complete', 't', '--attempt', '2', '--result-file', 'context.md', '--artifact', 'p=context.md'),
     );
-    said.push(await one!('result', 't'));
-    said.push(await two!('doctor'));
-    expect(said.filter(({ code, stderr }) => code !== 0 || stderr !== '')).toEqual([]);
-    expect(said.at(-2)!.stdout).toBe('background');
+    ran.push(await one!('result', 't'));
+    ran.push(await two!('doctor'));
+    expect(ran.filter(({ code, stderr }) => code !== 0 || stderr !== '')).toEqual([]);
+    expect(ran.at(-2)!.stdout).toBe('background');
   });
 });
 
@@ -278,8 +278,8 @@ describe('an older Node.js', () => {
     return Number(/^v(\d+)/.exec(version)?.[1]) < least;
   });
 
-  test('is told in one line what is missing', async ({ bare, skip }) => {
-    skip(old === undefined, 'there is none on this machine');
+  test('is reported in one line', async ({ bare, skip }) => {
+    skip(old === undefined, 'no older Node.js on this machine');
     const version = execFileSync(old!, ['--version'], { encoding: 'utf8' }).trim();
     const { code, stdout, stderr } = await ended(start(['--version'], { cwd: bare.cwd }, old));
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });

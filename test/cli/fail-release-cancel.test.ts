@@ -4,7 +4,7 @@ import { type Shells, fixtures } from './harness.ts';
 const test = base.extend<Shells>(fixtures);
 
 describe('fail', () => {
-  test('ends the task with its reason, in silence', async ({ q }) => {
+  test('ends the task with its reason and prints nothing', async ({ q }) => {
     await q.submit('t');
     await q.claim('--worker', 'one');
     const ran = await q.run('fail', 't', '--from', 'r', '--reason', 'could not reproduce it');
@@ -16,7 +16,7 @@ describe('fail', () => {
     });
   });
 
-  test('is final, though the task has attempts left', async ({ q }) => {
+  test('is final, also if the task has attempts left', async ({ q }) => {
     await q.submit('t');
     expect(await q.json('fail', 't', '--from', 'r', '--reason', 'no')).toEqual({
       task_id: 't',
@@ -35,7 +35,7 @@ describe('fail', () => {
     ]);
   });
 
-  test('--retry lets another attempt follow after a wait, and tells when', async ({ q }) => {
+  test('--retry schedules another attempt, and prints its time', async ({ q }) => {
     await q.submit('t');
     await q.claim();
     expect(await q.json('fail', 't', '--from', 'r', '--reason', 'flaky', '--retry')).toEqual({
@@ -50,7 +50,7 @@ describe('fail', () => {
     expect((await q.claim()).attempt).toBe(2);
   });
 
-  test('--retry waits longer from attempt to attempt, and ends with the last', async ({ q }) => {
+  test('--retry doubles the wait after each attempt, and fails the task after the last one', async ({ q }) => {
     await q.submit('t');
     const waits: unknown[] = [];
     for (const attempt of ['1', '2', '3']) {
@@ -69,7 +69,7 @@ describe('fail', () => {
     ]);
   });
 
-  test('--retry waits as the config says of the role', async ({ q }) => {
+  test('--retry uses the backoff in the config of the role', async ({ q }) => {
     const backoff = { base: '1m', factor: 3, max: '2m', jitter: 0 };
     q.write('.agentq/config.json', JSON.stringify({ version: 1, roles: { r: { max_attempts: 9, backoff } } }));
     await q.submit('t');
@@ -84,7 +84,7 @@ describe('fail', () => {
     expect(waits).toEqual([60, 120, 120]);
   });
 
-  test('said twice in the same words succeeds quietly', async ({ q }) => {
+  test('succeeds a second time with the same reason, without a change', async ({ q }) => {
     await q.submit('t');
     await q.ok('fail', 't', '--from', 'r', '--reason', 'no');
     const before = await q.task('t');
@@ -92,7 +92,7 @@ describe('fail', () => {
     expect(await q.task('t')).toEqual(before);
   });
 
-  test('said again for another reason is refused, and stands in the history', async ({ q }) => {
+  test('is refused a second time with another reason, and the history records it', async ({ q }) => {
     await q.submit('t');
     await q.ok('fail', 't', '--from', 'r', '--reason', 'no');
     expect((await q.refused('fail', 't', '--from', 'r', '--reason', 'other')).exit).toBe(4);
@@ -110,7 +110,7 @@ describe('fail', () => {
     expect(await q.task('t')).toEqual({ ...before, refused: 1 });
   });
 
-  test('of a cancelled task is refused with the code that means cancelled', async ({ q }) => {
+  test('of a cancelled task is refused with the exit code for cancelled', async ({ q }) => {
     await q.submit('t');
     await q.claim();
     await q.ok('cancel', 't');
@@ -131,7 +131,7 @@ describe('fail', () => {
 });
 
 describe('release', () => {
-  test('gives the task back at once, at no cost to its attempts', async ({ q }) => {
+  test('returns the task at once, and the attempt does not count', async ({ q }) => {
     await q.submit('t', '--max-attempts', '1');
     for (const attempt of ['1', '2']) {
       expect((await q.claim()).attempt).toBe(Number(attempt));
@@ -141,7 +141,7 @@ describe('release', () => {
     expect((await q.task('t')).attempts.at(-1)).toMatchObject({ outcome: 'released', reason: 'shutting down' });
   });
 
-  test('puts the task behind the others from the third time in a row on', async ({ q }) => {
+  test('delays the task from the third consecutive release on', async ({ q }) => {
     await q.submit('t', '--max-attempts', '1');
     for (const status of ['queued', 'queued', 'scheduled']) {
       await q.claim();
@@ -153,13 +153,13 @@ describe('release', () => {
     expect((await q.claim()).attempt).toBe(4);
   });
 
-  test('is silent', async ({ q }) => {
+  test('prints nothing', async ({ q }) => {
     await q.submit('t');
     await q.claim();
     expect(await q.run('release', 't', '--from', 'r')).toMatchObject({ code: 0, stdout: '', stderr: '' });
   });
 
-  test('is refused for a task that nobody has claimed', async ({ q }) => {
+  test('is refused for a task that was not claimed', async ({ q }) => {
     await q.submit('t');
     expect((await q.refused('release', 't', '--from', 'r')).exit).toBe(4);
   });
@@ -176,21 +176,21 @@ describe('release', () => {
 });
 
 describe('cancel', () => {
-  test('ends a task that waits', async ({ q }) => {
+  test('ends a queued task', async ({ q }) => {
     await q.submit('t');
     expect(await q.run('cancel', 't', '--reason', 'not needed')).toMatchObject({ code: 0, stdout: 't cancelled\n' });
     expect(await q.task('t')).toMatchObject({ status: 'cancelled', reason: 'not needed', cancelled_by: 'coordinator' });
     expect((await q.run('claim', '--as', 'r')).code).toBe(9);
   });
 
-  test('ends a task that is delayed', async ({ q }) => {
+  test('ends a delayed task', async ({ q }) => {
     await q.submit('t', '--delay', '1h');
     await q.ok('cancel', 't');
     q.advance(7_200);
     expect((await q.run('claim', '--as', 'r')).code).toBe(9);
   });
 
-  test('is final at once for a task that is being worked on', async ({ q }) => {
+  test('takes effect at once for a running task', async ({ q }) => {
     await q.submit('t');
     await q.claim();
     await q.ok('cancel', 't');
@@ -199,7 +199,7 @@ describe('cancel', () => {
     expect((await q.task('t')).status).toBe('cancelled');
   });
 
-  test('says of a running task that its worker has not yet confirmed that it stopped', async ({ q }) => {
+  test('of a running task shows that its worker has not yet confirmed the stop', async ({ q }) => {
     await q.submit('t');
     await q.claim();
     await q.ok('cancel', 't');
@@ -212,14 +212,14 @@ describe('cancel', () => {
     expect((await q.json('inbox')).messages).toMatchObject([{ status: 'cancelled', reason: 'not needed' }]);
   });
 
-  test('a second time succeeds quietly', async ({ q }) => {
+  test('succeeds a second time without a change', async ({ q }) => {
     await q.submit('t');
     await q.ok('cancel', 't', '--reason', 'not needed');
     expect(await q.json('cancel', 't')).toEqual({ tasks: [{ task_id: 't', status: 'cancelled', changed: false }] });
     expect((await q.task('t')).reason).toBe('not needed');
   });
 
-  test('takes several tasks', async ({ q }) => {
+  test('accepts several tasks', async ({ q }) => {
     for (const id of ['a', 'b']) await q.submit(id);
     expect(await q.ok('cancel', 'a', 'b')).toBe('a cancelled\nb cancelled');
   });
@@ -263,7 +263,7 @@ describe('cancel', () => {
     expect((await q.task('t')).status).toBe('completed');
   });
 
-  test('names near ids where the task is unknown', async ({ q }) => {
+  test('names similar ids for an unknown task', async ({ q }) => {
     await q.submit('task-123');
     expect(await q.refused('cancel', 'task-12')).toMatchObject({ exit: 3, hint: 'did you mean task-123?' });
   });

@@ -6,12 +6,12 @@ import type { TestContext } from 'vitest';
 import { main } from '../../src/cli/main.ts';
 import type { Sink, System } from '../../src/cli/process/system.ts';
 
-/** What one command line did. */
+/** The outcome of one command line. */
 export interface Ran {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
-  /** Standard output as it left the program. */
+  /** The bytes of standard output. */
   readonly bytes: Buffer;
   /** Standard output as JSON. */
   json<T = any>(): T;
@@ -20,33 +20,33 @@ export interface Ran {
 /** A command line that is still running. */
 export interface Running {
   readonly done: Promise<Ran>;
-  /** Resolves when the command waits, and hears signals. */
+  /** Resolves when the command waits and handles signals. */
   readonly listening: Promise<void>;
   /** Sends it a SIGTERM. */
   signal(): void;
 }
 
-/** What the process around the program is like. */
-export interface Surroundings {
+/** The environment of the program. */
+export interface Environment {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly stdin?: string;
-  /** Whether both output streams are a terminal, of so many columns. */
+  /** Whether both output streams are a terminal with this many columns. */
   readonly tty?: boolean;
   readonly columns?: number;
 }
 
-/** The time that every test begins at. */
+/** The time at which every test begins. */
 export const BEGINNING = Date.parse('2027-03-01T12:00:00.000Z');
 
 class Clock {
-  /** What it shows, ms since 1970. */
+  /** The time of the clock, in ms since 1970. */
   now = BEGINNING;
-  /** How much time has passed, in ms. */
+  /** The monotonic time, in ms. */
   passed = 1_000;
-  /** How much time passes at each look, in ms: so that what waits for a deadline comes to it. */
+  /** The time that passes at each read of the clock, in ms, so that a wait reaches its deadline. */
   drift = 0;
-  /** By how much each look finds it set forward, or back, in ms: no time passes with that. */
+  /** How far each read sets the clock forward or back, in ms. The monotonic time does not change. */
   skew = 0;
   readonly read = (): number => {
     this.#pass();
@@ -73,7 +73,7 @@ class Collector implements Sink {
   readonly isTTY: boolean;
   readonly columns?: number;
 
-  constructor({ tty = false, columns = 120 }: Surroundings) {
+  constructor({ tty = false, columns = 120 }: Environment) {
     this.isTTY = tty;
     if (tty) this.columns = columns;
   }
@@ -87,22 +87,22 @@ class Collector implements Sink {
   }
 }
 
-/** The program in this process, in a folder of its own, with a clock that stands still. */
+/** The program in this process, in a new folder, with a clock that stands still. */
 export class Shell {
   readonly cwd: string;
   readonly clock: Clock;
-  readonly #around: Surroundings;
+  readonly #environment: Environment;
 
-  constructor(cwd: string, clock = new Clock(), around: Surroundings = {}) {
-    this.cwd = around.cwd ?? cwd;
+  constructor(cwd: string, clock = new Clock(), environment: Environment = {}) {
+    this.cwd = environment.cwd ?? cwd;
     this.clock = clock;
-    this.#around = around;
+    this.#environment = environment;
   }
 
-  /** The same folder and clock in other surroundings; `env` is added to. */
-  with(around: Surroundings): Shell {
-    const env = { ...this.#around.env, ...around.env };
-    return new Shell(this.cwd, this.clock, { ...this.#around, ...around, env });
+  /** The same folder and clock in another environment. The variables in `env` are added to the present ones. */
+  with(environment: Environment): Shell {
+    const env = { ...this.#environment.env, ...environment.env };
+    return new Shell(this.cwd, this.clock, { ...this.#environment, ...environment, env });
   }
 
   advance(seconds: number): void {
@@ -110,9 +110,9 @@ export class Shell {
   }
 
   start(...args: string[]): Running {
-    const { env = {}, stdin = '' } = this.#around;
-    const stdout = new Collector(this.#around);
-    const stderr = new Collector(this.#around);
+    const { env = {}, stdin = '' } = this.#environment;
+    const stdout = new Collector(this.#environment);
+    const stderr = new Collector(this.#environment);
     const listeners = new Set<(signal: NodeJS.Signals) => void>();
     const listening = Promise.withResolvers<void>();
     const system: System = {
@@ -152,19 +152,19 @@ export class Shell {
     return this.start(...args).done;
   }
 
-  /** Runs what must succeed. @returns what it printed, without the last line end */
+  /** Runs a command that must succeed. @returns its output without the last line end */
   async ok(...args: string[]): Promise<string> {
     const { code, stdout, stderr } = await this.run(...args);
     if (code !== 0) throw new Error(`agentq ${args.join(' ')} ended with ${code}: ${stderr}`);
     return stdout.replace(/\n$/, '');
   }
 
-  /** Runs what must succeed, with --json. */
+  /** Runs a command that must succeed, with --json. */
   async json<T = any>(...args: string[]): Promise<T> {
     return JSON.parse(await this.ok('--json', ...args));
   }
 
-  /** Runs what must be refused, with --json. @returns its code and the error that it printed */
+  /** Runs a command that must fail, with --json. @returns its exit code and the error that it printed */
   async refused(
     ...args: string[]
   ): Promise<{ exit: number; code: string; message: string; hint?: string; stdout: string }> {
@@ -175,7 +175,7 @@ export class Shell {
     return { ...JSON.parse(last).error, exit: code, stdout };
   }
 
-  /** Submits a task of the id to the role `r`. */
+  /** Submits a task with this id to the role `r`. */
   async submit(id: string, ...more: string[]): Promise<string> {
     return this.ok('submit', '--to', 'r', '--id', id, '--instructions', `do ${id}`, ...more);
   }
@@ -193,7 +193,7 @@ export class Shell {
     return join(this.cwd, ...parts);
   }
 
-  /** Writes a file of the folder. @returns its path */
+  /** Writes a file in the folder. @returns its path */
   write(name: string, content: string): string {
     writeFileSync(this.path(name), content);
     return this.path(name);
@@ -203,7 +203,7 @@ export class Shell {
     return readFileSync(this.path(name), 'utf8');
   }
 
-  /** The files of a folder, and below it, without those that agentq keeps for itself. */
+  /** The files in and below a folder, without the internal files of agentq. */
   files(folder: string): string[] {
     return readdirSync(this.path(folder), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && !entry.name.startsWith('.agentq-'))
@@ -211,7 +211,7 @@ export class Shell {
       .toSorted();
   }
 
-  /** All the evidence in the workspace's own store. */
+  /** All evidence files in the store of the workspace. */
   stored(): string[] {
     return ['tasks', 'results', 'artifacts'].flatMap((folder) =>
       this.files(`.agentq/${folder}`).map((file) => `${folder}/${file}`),
@@ -219,7 +219,7 @@ export class Shell {
   }
 }
 
-/** In memory where the system has such a place: a test cares for what a command does, and not for the disk. */
+/** A folder in memory if the system has one, because these tests do not depend on the disk. */
 export const SCRATCH = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
 /** `bare`: an empty folder. `q`: a folder with a workspace. */
@@ -228,7 +228,7 @@ export interface Shells {
   q: Shell;
 }
 
-/** For `test.extend` of vitest. */
+/** Fixtures for `test.extend` of vitest. */
 export const fixtures = {
   async bare({ onTestFinished }: TestContext, use: (shell: Shell) => Promise<void>): Promise<void> {
     const folder = realpathSync(mkdtempSync(join(SCRATCH, 'agentq-cli-')));

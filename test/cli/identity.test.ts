@@ -4,7 +4,7 @@ import { type Shells, fixtures } from './harness.ts';
 const test = base.extend<Shells>(fixtures);
 
 describe('AGENTQ_AGENT', () => {
-  test('is who submits, and where the result message goes', async ({ q }) => {
+  test('is the sender of a submit and the receiver of the result message', async ({ q }) => {
     const boss = q.with({ env: { AGENTQ_AGENT: 'boss' } });
     await boss.submit('t');
     expect((await q.json('show', 't')).envelope).toMatchObject({ from: 'boss', reply_to: 'results.boss' });
@@ -13,12 +13,12 @@ describe('AGENTQ_AGENT', () => {
     expect((await boss.json('inbox')).messages).toMatchObject([{ task_id: 't' }]);
   });
 
-  test('is who claims', async ({ q }) => {
+  test('is the worker of a claim', async ({ q }) => {
     await q.submit('t');
     expect((await q.with({ env: { AGENTQ_AGENT: 'agent-7' } }).claim()).lease.worker).toBe('agent-7');
   });
 
-  test('is who completes, fails, releases and reports', async ({ q }) => {
+  test('is the sender of complete, fail, release and progress', async ({ q }) => {
     const agent = q.with({ env: { AGENTQ_AGENT: 'agent-7' } });
     await q.submit('t');
     await agent.claim();
@@ -33,7 +33,7 @@ describe('AGENTQ_AGENT', () => {
     expect((await q.json('show', 'u')).events.at(-1)).toMatchObject({ by: 'agent-7' });
   });
 
-  test('is who cancels, and who retries and purges dead letters', async ({ q }) => {
+  test('is the sender of cancel and dlq retry', async ({ q }) => {
     const boss = q.with({ env: { AGENTQ_AGENT: 'boss' } });
     await q.submit('t');
     await boss.ok('cancel', 't');
@@ -44,7 +44,7 @@ describe('AGENTQ_AGENT', () => {
     expect((await q.json('show', 'u')).events.at(-1)).toMatchObject({ type: 'retried', by: 'boss' });
   });
 
-  test('gives way to what the command line says', async ({ q }) => {
+  test('is overridden by the command line', async ({ q }) => {
     const boss = q.with({ env: { AGENTQ_AGENT: 'boss' } });
     await boss.submit('t', '--from', 'other');
     expect((await q.task('t')).from).toBe('other');
@@ -53,15 +53,15 @@ describe('AGENTQ_AGENT', () => {
     expect((await boss.json('inbox', '--as', 'other')).messages).toHaveLength(1);
   });
 
-  test('that is the wrong worker is refused', async ({ q }) => {
+  test('is refused if it names another worker', async ({ q }) => {
     await q.submit('t');
     await q.claim('--worker', 'agent-7');
-    const stranger = q.with({ env: { AGENTQ_AGENT: 'agent-8' } });
-    expect((await stranger.refused('complete', 't', '--summary', 'done')).exit).toBe(4);
+    const other = q.with({ env: { AGENTQ_AGENT: 'agent-8' } });
+    expect((await other.refused('complete', 't', '--summary', 'done')).exit).toBe(4);
   });
 
   for (const value of ['a b', '../x', '-x', 'a/b']) {
-    test(`of ${JSON.stringify(value)} is refused, and named`, async ({ q }) => {
+    test(`with the value ${JSON.stringify(value)} is refused and named`, async ({ q }) => {
       expect(
         await q.with({ env: { AGENTQ_AGENT: value } }).refused('submit', '--to', 'r', '--instructions', 'x'),
       ).toMatchObject({
@@ -73,7 +73,7 @@ describe('AGENTQ_AGENT', () => {
     });
   }
 
-  test('that is empty counts as absent', async ({ q }) => {
+  test('counts as absent if it is empty', async ({ q }) => {
     await q.with({ env: { AGENTQ_AGENT: '' } }).submit('t');
     expect((await q.task('t')).from).toBe('coordinator');
   });
@@ -82,7 +82,7 @@ describe('AGENTQ_AGENT', () => {
 describe('AGENTQ_TASK_ID and AGENTQ_ATTEMPT', () => {
   const child = { AGENTQ_TASK_ID: 't', AGENTQ_ATTEMPT: '1' };
 
-  test('say of which attempt at which task a child speaks', async ({ q }) => {
+  test('name the task and the attempt of a child', async ({ q }) => {
     await q.submit('t');
     await q.claim();
     const inner = q.with({ env: child });
@@ -99,14 +99,14 @@ describe('AGENTQ_TASK_ID and AGENTQ_ATTEMPT', () => {
     });
   }
 
-  test('are enough for fail, but for the reason', async ({ q }) => {
+  test('are enough for fail, with a reason', async ({ q }) => {
     await q.submit('t');
     await q.claim();
     await q.with({ env: child }).ok('fail', '--reason', 'no');
     expect((await q.task('t')).status).toBe('failed');
   });
 
-  test('fence a child whose attempt has lost its lease', async ({ q }) => {
+  test('make the commands of a child fail whose attempt has lost its lease', async ({ q }) => {
     await q.submit('t');
     await q.claim();
     q.advance(300);
@@ -118,7 +118,7 @@ describe('AGENTQ_TASK_ID and AGENTQ_ATTEMPT', () => {
     expect(await q.task('t')).toMatchObject({ status: 'working', lease: { attempt: 2 } });
   });
 
-  test('the attempt is not taken over for another task', async ({ q }) => {
+  test('the attempt is not used for another task', async ({ q }) => {
     for (const id of ['t', 'u']) await q.submit(id);
     await q.claim();
     await q.claim('--worker', 'agent-7');
@@ -127,20 +127,20 @@ describe('AGENTQ_TASK_ID and AGENTQ_ATTEMPT', () => {
     expect((await q.task('u')).status).toBe('completed');
   });
 
-  test('the attempt holds also where the command line names the same task', async ({ q }) => {
+  test('the attempt is used if the command line names the same task', async ({ q }) => {
     await q.submit('t');
     await q.claim();
     expect((await q.with({ env: { ...child, AGENTQ_ATTEMPT: '2' } }).refused('complete', 't')).exit).toBe(4);
   });
 
-  test('give way to what the command line says', async ({ q }) => {
+  test('are overridden by the command line', async ({ q }) => {
     await q.submit('t');
     await q.claim();
     await q.with({ env: { ...child, AGENTQ_ATTEMPT: '2' } }).ok('complete', 't', '--attempt', '1');
     expect((await q.task('t')).status).toBe('completed');
   });
 
-  test('without them a command of a worker says what it lacks', async ({ q }) => {
+  test('without them a command of a worker names what is missing', async ({ q }) => {
     for (const args of [['progress'], ['complete'], ['release'], ['fail', '--reason', 'no']]) {
       expect(await q.refused(...args)).toMatchObject({ exit: 2, hint: expect.stringContaining('AGENTQ_TASK_ID') });
     }
@@ -152,7 +152,7 @@ describe('AGENTQ_TASK_ID and AGENTQ_ATTEMPT', () => {
     [{ AGENTQ_TASK_ID: 't', AGENTQ_ATTEMPT: '0' }, 2, /^AGENTQ_ATTEMPT is not a whole number/],
     [{ AGENTQ_TASK_ID: 't', AGENTQ_ATTEMPT: '-1' }, 2, /^AGENTQ_ATTEMPT is not a whole number/],
   ] as const) {
-    test(`${JSON.stringify(env)} is refused, and named`, async ({ q }) => {
+    test(`${JSON.stringify(env)} is refused and named`, async ({ q }) => {
       await q.submit('t');
       await q.claim();
       expect(await q.with({ env }).refused('complete')).toMatchObject({
@@ -163,7 +163,7 @@ describe('AGENTQ_TASK_ID and AGENTQ_ATTEMPT', () => {
     });
   }
 
-  test('that are empty count as absent', async ({ q }) => {
+  test('count as absent if they are empty', async ({ q }) => {
     await q.submit('t');
     await q.claim();
     await q.with({ env: { AGENTQ_TASK_ID: '', AGENTQ_ATTEMPT: '' } }).ok('complete', 't', '--from', 'r');
@@ -171,7 +171,7 @@ describe('AGENTQ_TASK_ID and AGENTQ_ATTEMPT', () => {
   });
 });
 
-test('without any of them everyone has a name that can be told apart', async ({ q }) => {
+test('without these variables agents and workers have default names', async ({ q }) => {
   await q.submit('t');
   expect(await q.task('t')).toMatchObject({ from: 'coordinator' });
   expect((await q.claim()).lease.worker).toBe('r@host');

@@ -10,13 +10,13 @@ async function completed(q: Shell, id: string, ...more: string[]): Promise<void>
 const ids = ({ messages }: { messages: { task_id: string }[] }) => messages.map((message) => message.task_id);
 
 describe('inbox', () => {
-  test('collects the result messages, the oldest first, each once', async ({ q }) => {
+  test('returns each result message once, the oldest first', async ({ q }) => {
     for (const id of ['a', 'b']) await completed(q, id);
     expect(ids(await q.json('inbox'))).toEqual(['a', 'b']);
     expect((await q.run('inbox')).code).toBe(9);
   });
 
-  test('has messages of exactly the form that was agreed', async ({ q }) => {
+  test('returns messages in the documented form', async ({ q }) => {
     await q.submit('t');
     q.write('out.md', 'result');
     await q.ok('complete', 't', '--from', 'r', '--result-file', 'out.md', '--summary', 'done');
@@ -32,7 +32,7 @@ describe('inbox', () => {
     ]);
   });
 
-  test('hears of every way in which a task can end', async ({ q }) => {
+  test('contains a message for every kind of end', async ({ q }) => {
     await q.submit('a');
     await q.ok('fail', 'a', '--from', 'r', '--reason', 'no');
     await q.submit('b');
@@ -46,12 +46,12 @@ describe('inbox', () => {
     ]);
   });
 
-  test('prints a line a message for people', async ({ q }) => {
+  test('prints one line per message as text', async ({ q }) => {
     await completed(q, 'a');
     expect(await q.ok('inbox')).toBe('a  completed  r  did a');
   });
 
-  test('ends in silence with a code of its own where nothing waits', async ({ q }) => {
+  test('prints nothing and ends with its own exit code if no message waits', async ({ q }) => {
     expect(await q.run('inbox')).toMatchObject({ code: 9, stdout: '', stderr: '' });
     expect(await q.refused('inbox')).toMatchObject({
       exit: 9,
@@ -60,26 +60,26 @@ describe('inbox', () => {
     });
   });
 
-  test('holds only what is for the agent that asks', async ({ q }) => {
+  test('contains only the messages for the given agent', async ({ q }) => {
     await completed(q, 'a', '--from', 'one');
     await completed(q, 'b', '--from', 'two');
     expect(ids(await q.json('inbox', '--as', 'two'))).toEqual(['b']);
     expect(ids(await q.json('inbox', '--as', 'one'))).toEqual(['a']);
   });
 
-  test('holds what another agent asked to be sent here', async ({ q }) => {
+  test('contains messages that another agent directed to it with --reply-to', async ({ q }) => {
     await completed(q, 'a', '--from', 'one', '--reply-to', 'results.boss');
     expect((await q.run('inbox', '--as', 'one')).code).toBe(9);
     expect(ids(await q.json('inbox', '--as', 'boss'))).toEqual(['a']);
   });
 
-  test('--keep looks without taking out', async ({ q }) => {
+  test('--keep does not remove the messages', async ({ q }) => {
     await completed(q, 'a');
     expect(ids(await q.json('inbox', '--keep'))).toEqual(['a']);
     expect(ids(await q.json('inbox'))).toEqual(['a']);
   });
 
-  test('--limit takes so many, and leaves the rest', async ({ q }) => {
+  test('--limit takes this many messages and leaves the rest', async ({ q }) => {
     for (const id of ['a', 'b', 'c']) await completed(q, id);
     expect(ids(await q.json('inbox', '--limit', '2'))).toEqual(['a', 'b']);
     expect(ids(await q.json('inbox'))).toEqual(['c']);
@@ -93,19 +93,19 @@ describe('inbox', () => {
     expect(ids((await waiting.done).json())).toEqual(['a']);
   });
 
-  test('--wait gives up when its time is over', async ({ q }) => {
+  test('--wait ends after its timeout', async ({ q }) => {
     q.clock.drift = 10;
     expect(await q.run('inbox', '--wait', '50ms')).toMatchObject({ code: 9, stdout: '', stderr: '' });
   });
 
-  test('--wait ends when it is asked to', async ({ q }) => {
+  test('--wait ends at a signal', async ({ q }) => {
     const waiting = q.start('inbox', '--wait', '1h');
     await waiting.listening;
     waiting.signal();
     expect((await waiting.done).code).toBe(9);
   });
 
-  test('hears of a task that was retried when it ends again', async ({ q }) => {
+  test('contains another message of a retried task when it ends again', async ({ q }) => {
     await q.submit('a');
     await q.ok('fail', 'a', '--from', 'r', '--reason', 'no');
     expect(ids(await q.json('inbox'))).toEqual(['a']);
@@ -116,7 +116,7 @@ describe('inbox', () => {
     expect((await q.json('inbox')).messages).toMatchObject([{ task_id: 'a', status: 'completed' }]);
   });
 
-  test('is not held up by the message of a task that was retried before it was read', async ({ q }) => {
+  test('skips the unread message of a retried task', async ({ q }) => {
     await q.submit('a');
     await q.ok('fail', 'a', '--from', 'r', '--reason', 'no');
     await completed(q, 'b');
@@ -124,7 +124,7 @@ describe('inbox', () => {
     expect(ids(await q.json('inbox', '--limit', '1'))).toEqual(['b']);
   });
 
-  test('tells once how a task ended that was retried before its failure was read', async ({ q }) => {
+  test('contains one message for the end of a task that was retried before its failure was read', async ({ q }) => {
     await q.submit('a');
     await q.ok('fail', 'a', '--from', 'r', '--reason', 'no');
     await q.ok('dlq', 'retry', 'a');

@@ -4,13 +4,13 @@ import * as z from 'zod/mini';
 import { inputs } from '../../src/cli/input/schemas.ts';
 import { outputs } from '../../src/cli/output/schemas.ts';
 import { fixtures, type Ran, type Shell, type Shells } from './harness.ts';
-import { badMoments, strict } from './strict.ts';
+import { badTimes, strict } from './strict.ts';
 
 const test = base.extend<Shells>(fixtures);
 
 type Name = keyof typeof outputs;
 
-/** Something of everything: every status, every way to end, evidence, refusals, a retry. */
+/** Creates tasks in every status, with every kind of end, evidence, refusals and a retry. */
 async function prepare(q: Shell): Promise<void> {
   q.write('context.md', 'background');
   q.write('p.diff', 'patch');
@@ -124,11 +124,11 @@ const commands: Record<Exclude<Name, 'torture' | 'error' | 'work' | 'snapshot'>,
   restore: [['restore', '.agentq/agentq.db', '--force']],
 };
 
-function holds(name: Name, value: unknown): void {
+function expectValid(name: Name, value: unknown): void {
   expect(z.safeParse(strict(outputs[name]), value).error?.issues ?? []).toEqual([]);
 }
 
-/** Standard output as JSON; one line, as every output is. */
+/** Standard output as JSON. Every output is one line. */
 function onlyLine({ stdout }: Pick<Ran, 'stdout'>): unknown {
   expect(stdout).toMatch(/^[^\n]+\n$/);
   return JSON.parse(stdout);
@@ -137,46 +137,46 @@ function onlyLine({ stdout }: Pick<Ran, 'stdout'>): unknown {
 for (const [name, lines] of Object.entries(commands) as [Name, string[][]][]) {
   describe(`what agentq ${name} prints with --json`, () => {
     for (const line of lines) {
-      test(`is what its schema says: ${line.join(' ')}`, async ({ q }) => {
+      test(`matches its schema: ${line.join(' ')}`, async ({ q }) => {
         await prepare(q);
         const value = onlyLine(await q.with({ stdin: BATCH }).run(...line, '--json'));
-        holds(name, value);
-        // The events that `show` prints are under a test of their own.
-        expect(badMoments(name === 'show' ? { ...(value as object), events: [] } : value)).toEqual([]);
+        expectValid(name, value);
+        // Another test checks the events that `show` prints.
+        expect(badTimes(name === 'show' ? { ...(value as object), events: [] } : value)).toEqual([]);
       });
     }
   });
 }
 
 describe('what agentq show prints with --json', () => {
-  test('has every moment in its events as ISO 8601 in UTC', async ({ q }) => {
+  test('has every time in its events as ISO 8601 in UTC', async ({ q }) => {
     await prepare(q);
-    for (const id of ids) expect(badMoments(await q.json('show', id))).toEqual([]);
+    for (const id of ids) expect(badTimes(await q.json('show', id))).toEqual([]);
   });
 });
 
 describe('what agentq doctor prints with --json', () => {
-  test('is what its schema says where something is wrong', async ({ q }) => {
+  test('matches its schema if doctor finds a problem', async ({ q }) => {
     await prepare(q);
     q.write('.agentq/tasks/completed.md', 'forged');
     const value = onlyLine(await q.run('doctor', '--json'));
-    holds('doctor', value);
+    expectValid('doctor', value);
     expect(value).toMatchObject({ healthy: false });
   });
 });
 
 describe('what agentq status ID prints with --json', () => {
-  test('is what its schema says where evidence has drifted', async ({ q }) => {
+  test('matches its schema if evidence has drifted', async ({ q }) => {
     await prepare(q);
     q.write('.agentq/tasks/completed.md', 'forged');
     const value = onlyLine(await q.run('status', 'completed', '--json'));
-    holds('status ID', value);
+    expectValid('status ID', value);
     expect(value).toMatchObject({ drift: [{ name: 'context' }] });
   });
 });
 
 describe('what agentq work prints with --json', () => {
-  test('is a line an event, each as its schema says', async ({ q }) => {
+  test('is one line for each event, which matches its schema', async ({ q }) => {
     await q.submit('good');
     await q.ok('submit', '--to', 'r', '--id', 'bad', '--instructions', 'x', '--max-attempts', '1');
     const script = 'test "$AGENTQ_TASK_ID" = good && echo done';
@@ -186,7 +186,7 @@ describe('what agentq work prints with --json', () => {
       .trimEnd()
       .split('\n')
       .map((line) => JSON.parse(line));
-    for (const line of lines) holds('work', line);
+    for (const line of lines) expectValid('work', line);
     expect(lines.map(({ task_id, event }) => `${task_id} ${event}`)).toEqual([
       'good started',
       'good completed',
@@ -202,34 +202,34 @@ describe('an error with --json', () => {
     [['status', 'unknown'], 3],
     [['result', 'failed'], 6],
     [['result', 'expired'], 7],
-    [['claim', '--as', 'nobody'], 9],
-    [['inbox', '--as', 'nobody'], 9],
+    [['claim', '--as', 'no-such-role'], 9],
+    [['inbox', '--as', 'no-such-role'], 9],
     [['submit', '--nonsense'], 2],
     [['nonsense'], 2],
     [['complete', 'completed', '--from', 'r', '--summary', 'other'], 4],
     [['progress', 'cancelled'], 5],
   ] as const) {
-    test(`is one object on stderr, and nothing on stdout: ${line.join(' ')}`, async ({ q }) => {
+    test(`is one object on stderr, with an empty stdout: ${line.join(' ')}`, async ({ q }) => {
       await prepare(q);
       const { stdout, stderr, code: exit } = await q.run(...line, '--json');
       expect({ exit, stdout }).toEqual({ exit: code, stdout: '' });
       const value = onlyLine({ stdout: stderr });
-      holds('error', value);
+      expectValid('error', value);
       expect(value).toMatchObject({ error: { exit: code } });
     });
   }
 
-  test('is JSON also where --json stands before the command', async ({ q }) => {
+  test('is JSON also with --json before the command', async ({ q }) => {
     const { stderr } = await q.run('--json', 'status', 'unknown');
     const value = onlyLine({ stdout: stderr });
-    holds('error', value);
+    expectValid('error', value);
     expect(value).toMatchObject({ error: { code: 'not-found' } });
   });
 });
 
 describe('agentq schema', () => {
   for (const name of Object.keys(outputs) as Name[]) {
-    test(`prints the schema of ${name}, as it is tested here`, async ({ bare }) => {
+    test(`prints the schema of ${name} that is tested here`, async ({ bare }) => {
       const schema = JSON.parse(await bare.ok('schema', name));
       expect(schema).toEqual(JSON.parse(JSON.stringify(z.toJSONSchema(outputs[name]))));
       expect(await bare.json('schema', name)).toEqual(schema);
@@ -242,32 +242,32 @@ describe('agentq schema', () => {
     expect(Object.keys(schema.properties)).toEqual(Object.keys(inputs['submit --batch row'].shape));
   });
 
-  test('without a name lists them', async ({ bare }) => {
+  test('without a name lists all schemas', async ({ bare }) => {
     const names = [...Object.keys(outputs), ...Object.keys(inputs)];
     expect((await bare.ok('schema')).split('\n')).toEqual(names);
     expect(await bare.json('schema')).toEqual(names);
   });
 
-  test('takes a name of several words also as several words', async ({ bare }) => {
+  test('accepts a name of several words also as several arguments', async ({ bare }) => {
     expect(await bare.ok('schema', 'dlq show')).toBe(await bare.ok('schema', 'dlq', 'show'));
   });
 });
 
-test('every output is under test here', () => {
+test('every output is tested here', () => {
   const elsewhere = ['error', 'snapshot', 'torture', 'work'];
   expect([...Object.keys(commands), ...elsewhere].toSorted()).toEqual(Object.keys(outputs).toSorted());
 });
 
 describe('the strictness of these tests', () => {
-  test('takes no field that the schema does not name', () => {
+  test('refuses a field that the schema does not name', () => {
     const value = { task_id: 't', status: 'queued', created: true };
     expect(z.safeParse(strict(outputs.submit), value).success).toBe(true);
     expect(z.safeParse(strict(outputs.submit), { ...value, more: 1 }).success).toBe(false);
   });
 
-  test('knows a moment that is none', () => {
+  test('finds an invalid time', () => {
     expect(
-      badMoments({ a: [{ ends_at: 1 }], at: '2027-03-01T12:00:00+01:00', started_at: '2027-03-01T12:00:00.000Z' }),
+      badTimes({ a: [{ ends_at: 1 }], at: '2027-03-01T12:00:00+01:00', started_at: '2027-03-01T12:00:00.000Z' }),
     ).toEqual(['a.0.ends_at: 1', 'at: "2027-03-01T12:00:00+01:00"']);
   });
 });

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { describe, expect, test as base } from 'vitest';
 import { type Shell, type Shells, fixtures } from './harness.ts';
 
-/** A folder `shared` that is the workspace and the store, as the mission has it; AGENTQ_DIR names it. */
+/** The workspace is in the folder `shared`, as in the mission, which AGENTQ_DIR names. It is also the store. */
 const test = base.extend<Shells>({
   ...fixtures,
   q: async ({ bare }, use) => {
@@ -26,7 +26,7 @@ async function submitted(q: Shell): Promise<void> {
 }
 
 describe('the command lines of the mission', () => {
-  test('work as they stand, one after the other', async ({ q }) => {
+  test('work unchanged, one after the other', async ({ q }) => {
     expect((await run(q, 'agentq init')).code).toBe(0);
     q.write('shared/tasks/task-123.md', '# Implement it\n');
     expect(
@@ -50,7 +50,7 @@ describe('the command lines of the mission', () => {
     expect((await run(q, 'agentq dlq')).code).toBe(0);
   });
 
-  test('fail works on a task that nobody claimed, and the dead letters tell why', async ({ q }) => {
+  test('fail works on a task that was not claimed, and dlq shows the reason', async ({ q }) => {
     await submitted(q);
     expect(
       await run(q, 'agentq fail task-123 --from implementation-worker --reason "Could not reproduce the issue"'),
@@ -58,7 +58,7 @@ describe('the command lines of the mission', () => {
     expect((await run(q, 'agentq dlq')).stdout).toMatch(/task-123 .*Could not reproduce the issue/);
   });
 
-  test('complete works on a task that nobody claimed', async ({ q }) => {
+  test('complete works on a task that was not claimed', async ({ q }) => {
     await submitted(q);
     await q.ok('complete', 'task-123', '--from', 'implementation-worker', '--summary', 'done');
     expect((await q.task('task-123')).attempts).toMatchObject([
@@ -66,7 +66,7 @@ describe('the command lines of the mission', () => {
     ]);
   });
 
-  test('complete and fail work with --from alone on a task that was claimed', async ({ q }) => {
+  test('complete and fail need only --from for a task that was claimed', async ({ q }) => {
     for (const verb of ['complete', 'fail']) {
       await q.ok('submit', '--to', 'implementation-worker', '--id', verb, '--instructions', 'x');
       await q.ok('claim', '--as', 'implementation-worker', '--worker', 'agent-7');
@@ -77,7 +77,7 @@ describe('the command lines of the mission', () => {
     expect(tasks).toMatchObject([{ status: 'failed' }, { status: 'completed' }]);
   });
 
-  test('init can be called again and again without harm', async ({ q }) => {
+  test('init can be repeated without a change', async ({ q }) => {
     await submitted(q);
     for (let i = 0; i < 3; i++) expect((await run(q, 'agentq init')).code).toBe(0);
     expect((await run(q, 'agentq status task-123')).code).toBe(0);
@@ -85,13 +85,13 @@ describe('the command lines of the mission', () => {
 });
 
 describe('a submitted file', () => {
-  test('in the tasks folder of the store gives its name as the id, and is taken as it lies', async ({ q }) => {
+  test('in the tasks folder of the store gives the task its name, and is not copied', async ({ q }) => {
     await submitted(q);
     expect(q.files('shared/tasks')).toEqual(['task-123.md']);
     expect((await q.task('task-123')).context).toMatchObject({ ref: `file://${q.path('shared/tasks/task-123.md')}` });
   });
 
-  test('of another extension does as well', async ({ q }) => {
+  test('may have another extension', async ({ q }) => {
     q.write('shared/tasks/task-9.json', '{}');
     expect(await q.ok('submit', '--to', 'r', '--file', q.path('shared/tasks/task-9.json'))).toBe('task-9');
   });
@@ -101,7 +101,7 @@ describe('a submitted file', () => {
     expect(await q.ok('submit', '--to', 'r', '--file', 'shared/tasks/task-9.md')).toBe('task-9');
   });
 
-  test('in a folder below it does not', async ({ q }) => {
+  test('in a folder below gives the task no name', async ({ q }) => {
     mkdirSync(q.path('shared/tasks/deep'));
     q.write('shared/tasks/deep/task-9.md', 'x');
     expect(await q.ok('submit', '--to', 'r', '--file', 'shared/tasks/deep/task-9.md')).not.toBe('task-9');
@@ -112,7 +112,7 @@ describe('a submitted file', () => {
     expect(await q.ok('submit', '--to', 'r', '--file', 'task-9.md')).toMatch(/^task-[2-9a-z]{12}$/);
   });
 
-  test('whose name is no id is refused, and says so', async ({ q }) => {
+  test('whose name is not a valid id is refused', async ({ q }) => {
     q.write('shared/tasks/my task.md', 'x');
     expect(await q.refused('submit', '--to', 'r', '--file', 'shared/tasks/my task.md')).toMatchObject({
       exit: 11,
@@ -121,13 +121,13 @@ describe('a submitted file', () => {
     });
   });
 
-  test('whose name and --id disagree is refused', async ({ q }) => {
+  test('whose name differs from --id is refused', async ({ q }) => {
     q.write('shared/tasks/task-9.md', 'x');
     expect((await q.refused('submit', '--to', 'r', '--id', 'task-8', '--file', 'shared/tasks/task-9.md')).exit).toBe(2);
     expect(await q.ok('submit', '--to', 'r', '--id', 'task-9', '--file', 'shared/tasks/task-9.md')).toBe('task-9');
   });
 
-  test('that is edited and submitted again is refused: an id stands for one content', async ({ q }) => {
+  test('that is changed and submitted again is refused, because the id has other content', async ({ q }) => {
     await submitted(q);
     q.write('shared/tasks/task-123.md', '# Implement something else\n');
     expect(
@@ -174,17 +174,17 @@ describe('the JSON forms of the mission', () => {
     return { ...envelope, context_ref: `file://${q.path('shared/tasks/task-123.md')}` };
   }
 
-  test('the envelope is what a submit makes', async ({ q }) => {
+  test('a submit creates this envelope', async ({ q }) => {
     const expected = await fromOptions(q);
     expect((await q.json('show', 'task-123')).envelope).toEqual(expected);
   });
 
-  test('the envelope is what a worker gets, with further fields beside', async ({ q }) => {
+  test('a worker gets this envelope, with additional fields', async ({ q }) => {
     const expected = await fromOptions(q);
     expect(await q.json('claim', '--as', 'implementation-worker')).toMatchObject({ ...expected, attempt: 1 });
   });
 
-  test('the envelope can be submitted as it stands, as a row of a batch', async ({ q }) => {
+  test('the envelope can be submitted unchanged as a row of a batch', async ({ q }) => {
     q.write('shared/tasks/task-123.md', '# Implement it\n');
     const row = { ...envelope, context_ref: `file://${q.path('shared/tasks/task-123.md')}` };
     await q.with({ stdin: JSON.stringify(row) }).ok('submit', '--batch', '-');
@@ -225,9 +225,7 @@ describe('the JSON forms of the mission', () => {
     ]);
   });
 
-  test('the result message comes from the role, also where a worker of another name claimed the task', async ({
-    q,
-  }) => {
+  test('the result message comes from the role, also if a worker with another name claimed the task', async ({ q }) => {
     await submitted(q);
     await q.ok('claim', '--as', 'implementation-worker', '--worker', 'agent-7');
     await q.ok('complete', 'task-123', '--from', 'implementation-worker', '--summary', 'done');

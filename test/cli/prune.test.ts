@@ -30,7 +30,7 @@ const idsOf = async (q: Shell): Promise<string[]> =>
   (await q.json('list')).tasks.map(({ task_id }: { task_id: string }) => task_id);
 
 describe('prune', () => {
-  test('removes what --dry-run has counted, with all its files', async ({ q }) => {
+  test('removes the tasks that --dry-run has counted, with all their files', async ({ q }) => {
     await completed(q, 'a');
     await completed(q, 'b');
     await dead(q, 'd');
@@ -57,7 +57,7 @@ describe('prune', () => {
     expect((await q.json('inbox', '--as', 'coordinator')).messages).toHaveLength(2);
   });
 
-  test('keeps dead letters where asked to', async ({ q }) => {
+  test('keeps dead letters with --keep-dead', async ({ q }) => {
     await completed(q, 'a');
     await dead(q, 'd');
     q.advance(2);
@@ -65,7 +65,7 @@ describe('prune', () => {
     expect((await q.json('dlq')).tasks).toHaveLength(1);
   });
 
-  test('says of the id when it was pruned, and takes back the context of a repeated submit', async ({ q }) => {
+  test('reports when a task was pruned, and removes the context of a repeated submit', async ({ q }) => {
     await completed(q, 'a');
     q.advance(DAY);
     await q.ok('prune', '--older-than', '1h');
@@ -92,7 +92,7 @@ describe('prune', () => {
     expect(await q.ok(...submit)).toBe(id);
   });
 
-  test('walks over many pages of tasks', async ({ q }) => {
+  test('removes more than one page of tasks', async ({ q }) => {
     const rows = Array.from({ length: 1_203 }, (_, n) => `{"to":"r","task_id":"n${n}","instructions":"x"}`);
     await q.with({ stdin: rows.join('\n') }).ok('submit', '--batch', '-');
     await q.submit('last');
@@ -115,7 +115,7 @@ describe('prune', () => {
     expect(await q.json('prune')).toMatchObject({ tasks: 1, dead_letters: 0 });
   });
 
-  test('is done by a worker where the config says so', async ({ q }) => {
+  test('is done by a worker if the config has a retention', async ({ q }) => {
     await completed(q, 'a');
     configure(q, { retention: { older_than: '1h' } });
     q.advance(DAY);

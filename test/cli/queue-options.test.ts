@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { queueOptions } from '../../src/cli/queue-options.ts';
 
-// Not in one piece: a test searches the files of this repository for credentials.
+// In parts, because a test searches the files of this repository for credentials.
 const SECRET = ['hunter', 2].join('');
 
 const settings = {
@@ -13,7 +13,7 @@ const settings = {
 const options = (url?: string) => queueOptions(url, { version: 1 }, settings);
 
 describe('the backend of a workspace', () => {
-  test('is a file where no URL is given', () => {
+  test('is a file without a URL', () => {
     expect(options()).toEqual({ scheme: 'file' });
   });
 
@@ -26,7 +26,7 @@ describe('the backend of a workspace', () => {
     });
   }
 
-  test('waits as long as the command line says', () => {
+  test('waits as long as the command line sets', () => {
     expect(queueOptions('amqp://broker', { version: 1 }, { ...settings, timeout: 5 })).toMatchObject({ patience: 5 });
   });
 

@@ -15,12 +15,12 @@ async function completed(q: Shell): Promise<void> {
 }
 
 describe('result', () => {
-  test('prints the verified result, byte for byte', async ({ q }) => {
+  test('prints the verified result unchanged', async ({ q }) => {
     await completed(q);
     expect(await q.run('result', 't')).toMatchObject({ code: 0, stdout: '# Result\n\nAll is well.\n', stderr: '' });
   });
 
-  test('prints bytes that are no text as they are, into a pipe', async ({ q }) => {
+  test('prints binary content unchanged into a pipe', async ({ q }) => {
     await q.submit('t');
     const bytes = Buffer.from([0, 0xff, 0x1b, 0x0a, 0x80]);
     writeFileSync(q.path('out.bin'), bytes);
@@ -28,7 +28,7 @@ describe('result', () => {
     expect((await q.run('result', 't')).bytes).toEqual(bytes);
   });
 
-  test('that is no text is given as the bytes that it is', async ({ q }) => {
+  test('contains binary content as base64 with --json', async ({ q }) => {
     const bytes = Buffer.from([0x00, 0xff, 0xfe, 0x41, 0xc3, 0x28]);
     await q.submit('t');
     writeFileSync(q.path('out.bin'), bytes);
@@ -39,7 +39,7 @@ describe('result', () => {
     expect((await q.run('result', 't')).bytes.equals(bytes)).toBe(true);
   });
 
-  test('that is too large for JSON is refused there, and printed without', async ({ q }) => {
+  test('is refused with --json if it is too large, and printed without --json', async ({ q }) => {
     await q.submit('t');
     q.write('out.md', '');
     truncateSync(q.path('out.md'), MAX_JSON_RESULT_BYTES + 1);
@@ -51,13 +51,13 @@ describe('result', () => {
     expect((await q.run('result', 't')).bytes).toHaveLength(MAX_JSON_RESULT_BYTES + 1);
   });
 
-  test('is the summary where there is no file', async ({ q }) => {
+  test('is the summary if there is no file', async ({ q }) => {
     await q.submit('t');
     await q.ok('complete', 't', '--from', 'r', '--summary', 'all is well');
     expect(await q.run('result', 't')).toMatchObject({ code: 0, stdout: 'all is well\n' });
   });
 
-  test('--json has the content, and what was recorded of every file', async ({ q }) => {
+  test('contains with --json the content and the record of every file', async ({ q }) => {
     await completed(q);
     expect(await q.json('result', 't')).toMatchObject({
       task_id: 't',
@@ -69,7 +69,7 @@ describe('result', () => {
     });
   });
 
-  test('of a large file is whole', async ({ q }) => {
+  test('of a large file is complete', async ({ q }) => {
     await q.submit('t');
     const line = 'a line of a long report\n';
     q.write('out.md', line.repeat(100_000));
@@ -78,10 +78,10 @@ describe('result', () => {
   });
 });
 
-describe('a result that is not what was recorded', () => {
+describe('a result that has drifted', () => {
   for (const [what, spoil, problem] of [
     ['changed', (q: Shell) => q.write('.agentq/results/t.md', '# Result\n\nAll is lost.\n'), 'was changed'],
-    ['cut short', (q: Shell) => truncateSync(q.path('.agentq/results/t.md'), 5), 'was changed'],
+    ['truncated', (q: Shell) => truncateSync(q.path('.agentq/results/t.md'), 5), 'was changed'],
     ['missing', (q: Shell) => rmSync(q.path('.agentq/results/t.md')), 'is missing'],
     [
       'replaced by a link to the same content',
@@ -107,7 +107,7 @@ describe('a result that is not what was recorded', () => {
     });
   }
 
-  test('is not printed either where only an artifact was changed', async ({ q }) => {
+  test('is not printed if only an artifact was changed', async ({ q }) => {
     await completed(q);
     q.write('.agentq/artifacts/t/1/patch.diff', 'forged!');
     const ran = await q.run('result', 't');
@@ -115,7 +115,7 @@ describe('a result that is not what was recorded', () => {
     expect(ran.stderr).toContain('patch (artifacts/t/1/patch.diff) was changed');
   });
 
-  test('is not printed either where the context was changed', async ({ q }) => {
+  test('is not printed if the context was changed', async ({ q }) => {
     await completed(q);
     q.write('.agentq/tasks/t.md', 'another task');
     expect((await q.run('result', 't')).code).toBe(16);
@@ -128,7 +128,7 @@ describe('a result that is not what was recorded', () => {
     expect((await q.refused('result', 't')).message).toMatch(/result .* is missing; patch .* was changed/);
   });
 
-  test('is printed again once the file is back', async ({ q }) => {
+  test('is printed again when the file is restored', async ({ q }) => {
     await completed(q);
     const content = q.read('.agentq/results/t.md');
     q.write('.agentq/results/t.md', 'forged');
@@ -139,7 +139,7 @@ describe('a result that is not what was recorded', () => {
 });
 
 describe('a task without a result', () => {
-  test('that failed has a code of its own, and tells why', async ({ q }) => {
+  test('that failed has its own exit code and prints the reason', async ({ q }) => {
     await q.submit('t');
     await q.ok('fail', 't', '--from', 'r', '--reason', 'broken');
     expect(await q.run('result', 't')).toMatchObject({
@@ -149,7 +149,7 @@ describe('a task without a result', () => {
     });
   });
 
-  test('that was cancelled has a code of its own', async ({ q }) => {
+  test('that was cancelled has its own exit code', async ({ q }) => {
     await q.submit('t');
     await q.ok('cancel', 't', '--from', 'boss');
     expect(await q.run('result', 't')).toMatchObject({
@@ -159,14 +159,14 @@ describe('a task without a result', () => {
     });
   });
 
-  test('that expired has a code of its own', async ({ q }) => {
+  test('that expired has its own exit code', async ({ q }) => {
     await q.submit('t', '--ttl', '1m');
     q.advance(60);
     expect(await q.run('result', 't')).toMatchObject({ code: 7, stdout: '' });
   });
 
   for (const [status, ...more] of [['queued'], ['scheduled', '--delay', '1h'], ['working']] as const) {
-    test(`that is ${status} has a code of its own, and says how to wait`, async ({ q }) => {
+    test(`that is ${status} has its own exit code, and the hint names agentq wait`, async ({ q }) => {
       await q.submit('t', ...more);
       if (status === 'working') await q.claim();
       expect(await q.refused('result', 't')).toMatchObject({
@@ -178,7 +178,7 @@ describe('a task without a result', () => {
     });
   }
 
-  test('that nobody submitted is not found, and near ids are named', async ({ q }) => {
+  test('that is unknown is not found, and similar ids are named', async ({ q }) => {
     await q.submit('task-123');
     expect(await q.refused('result', 'task-23')).toMatchObject({ exit: 3, hint: 'did you mean task-123?' });
   });

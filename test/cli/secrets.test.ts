@@ -5,7 +5,7 @@ const test = base.extend<Shells>(fixtures);
 
 const letters = (n: number) => 'aB3dE5gH7jK9'.repeat(20).slice(0, n);
 
-/** Put together here, so that no scanner takes this file for a leak. */
+/** In parts, so that scanners do not report this file. */
 const secrets = {
   'private-key': ['-----BEGIN RSA ', 'PRIVATE KEY-----'].join(''),
   'aws-access-key-id': ['AK', 'IA', 'ABCDEFGHIJKLMNOP'].join(''),
@@ -15,9 +15,9 @@ const secrets = {
 };
 const secret = secrets['github-token'];
 
-describe('instructions that hold a secret', () => {
+describe('instructions that contain a secret', () => {
   for (const [what, value] of Object.entries(secrets)) {
-    test(`are refused and told to hold ${what}, which is not repeated`, async ({ q }) => {
+    test(`are refused, and the error names ${what} without the secret`, async ({ q }) => {
       const ran = await q.run('submit', '--to', 'r', '--instructions', `use ${value} please`);
       expect(ran).toMatchObject({ code: 17, stdout: '' });
       expect(ran.stderr).toMatch(/^agentq: there seems to be [^\n]+ in the instructions [^\n]+\n$/);
@@ -29,12 +29,12 @@ describe('instructions that hold a secret', () => {
     });
   }
 
-  test('are taken with --allow-secret', async ({ q }) => {
+  test('are accepted with --allow-secret', async ({ q }) => {
     await q.ok('submit', '--to', 'r', '--id', 't', '--instructions', secret, '--allow-secret');
     expect((await q.json('show', 't')).envelope.instructions).toBe(secret);
   });
 
-  test('make a row of a batch bad, and the secret is not repeated', async ({ q }) => {
+  test('make a row of a batch invalid, and the error does not contain the secret', async ({ q }) => {
     q.write('b.jsonl', `{"to":"r","instructions":"fine"}\n{"to":"r","instructions":"${secret}"}`);
     const ran = await q.run('submit', '--batch', 'b.jsonl');
     expect(ran.code).toBe(14);
@@ -55,21 +55,21 @@ describe('a secret in another field of a submit is refused', () => {
     ['--reply-to', 'reply_to'],
     ['--expect', 'expected_output'],
   ])('%s', async ([option, field], { q }) => {
-    const words = ['submit', '--to', 'r', '--instructions', 'x', option!, secret];
-    const ran = await q.run(...words);
+    const args = ['submit', '--to', 'r', '--instructions', 'x', option!, secret];
+    const ran = await q.run(...args);
     expect(ran).toMatchObject({ code: 17, stdout: '' });
     expect(ran.stderr).toContain(`there seems to be a credential (github-token) in the field ${field}`);
     expect(ran.stderr).not.toContain(secret);
     expect((await q.json('list')).tasks).toEqual([]);
-    await q.ok(...words, '--allow-secret');
+    await q.ok(...args, '--allow-secret');
   });
 
   test.for<[string, object, string]>([
     ['a further field', { ticket: secret }, 'the field ticket'],
-    ['a field far inside', { ticket: { notes: [{ text: ['', secret] }] } }, 'the field ticket'],
+    ['a deeply nested field', { ticket: { notes: [{ text: ['', secret] }] } }, 'the field ticket'],
     ['the name of a field', { [secret]: 1 }, 'the name of a field'],
-    ['the name of a field inside', { ticket: { [secret]: 'x' } }, 'the name of a field'],
-    ['a field that is called what it holds', { password: ['hunter', 22].join('') }, 'the field password'],
+    ['the name of a nested field', { ticket: { [secret]: 'x' } }, 'the name of a field'],
+    ['a field with the name password', { password: ['hunter', 22].join('') }, 'the field password'],
     ['a known field', { task_id: secret }, 'the field task_id'],
   ])('in a row of a batch, in %s', async ([, fields, where], { q }) => {
     q.write('b.jsonl', JSON.stringify({ to: 'r', instructions: 'x', ...fields }));
@@ -90,17 +90,17 @@ describe('a secret as the name of an agent is refused', () => {
     ['cancel --from', ['cancel', 't', '--from', secret]],
     ['progress --from', ['progress', 't', '--from', secret, '--note', 'x']],
     ['release --from', ['release', 't', '--from', secret]],
-  ])('by %s', async ([, words], { q }) => {
+  ])('by %s', async ([, args], { q }) => {
     await q.submit('t');
     const before = await q.task('t');
-    const ran = await q.run(...words);
+    const ran = await q.run(...args);
     expect(ran.code).toBe(17);
     expect(ran.stderr).toContain('in the agent name');
     expect(ran.stderr).not.toContain(secret);
     expect(await q.task('t')).toEqual(before);
   });
 
-  test('also where it comes from the environment', async ({ q }) => {
+  test('also if it comes from the environment', async ({ q }) => {
     await q.submit('t');
     const ran = await q.with({ env: { AGENTQ_AGENT: secret } }).run('claim', '--as', 'r');
     expect(ran.code).toBe(17);
@@ -117,14 +117,14 @@ describe('text that only resembles a secret', () => {
     'the token is in $GITHUB_TOKEN',
     'BEGIN PUBLIC KEY',
   ]) {
-    test(`is taken: ${text}`, async ({ q }) => {
+    test(`is accepted: ${text}`, async ({ q }) => {
       expect((await q.run('submit', '--to', 'r', '--instructions', text)).code).toBe(0);
     });
   }
 });
 
 describe('a secret', () => {
-  test('in a context file is warned of, and the task is submitted', async ({ q }) => {
+  test('in a context file causes a warning, and the task is submitted', async ({ q }) => {
     q.write('context.md', `key: ${secret}\n`);
     const ran = await q.run('submit', '--to', 'r', '--id', 't', '--file', 'context.md');
     expect(ran).toMatchObject({ code: 0, stdout: 't\n' });
@@ -135,7 +135,7 @@ describe('a secret', () => {
     expect(q.read('.agentq/tasks/t.md')).toBe(`key: ${secret}\n`);
   });
 
-  test('in a context is warned of, however far behind its beginning', async ({ q }) => {
+  test('in a context causes a warning at any position', async ({ q }) => {
     q.write('context.md', `${'a line like any other\n'.repeat(300_000)}${secret}`);
     const ran = await q.run('submit', '--to', 'r', '--file', 'context.md');
     expect(ran.code).toBe(0);
@@ -151,31 +151,31 @@ describe('a secret', () => {
     expect((await q.task('t')).status).toBe('queued');
   });
 
-  test('in a context from standard input is warned of as well', async ({ q }) => {
+  test('in a context from standard input causes a warning', async ({ q }) => {
     const ran = await q.with({ stdin: secret }).run('submit', '--to', 'r', '--file', '-');
     expect(ran.code).toBe(0);
     expect(ran.stderr).toContain('warning');
   });
 
-  test('in a summary is refused, and nothing is kept', async ({ q }) => {
+  test('in a summary is refused, and nothing is stored', async ({ q }) => {
     await q.submit('t');
     q.write('out.md', 'result');
-    const words = ['complete', 't', '--from', 'r', '--result-file', 'out.md', '--summary', `it is ${secret}`];
-    const ran = await q.run(...words);
+    const args = ['complete', 't', '--from', 'r', '--result-file', 'out.md', '--summary', `it is ${secret}`];
+    const ran = await q.run(...args);
     expect(ran.code).toBe(17);
     expect(ran.stderr).not.toContain(secret);
     expect((await q.task('t')).status).toBe('queued');
     expect(q.stored()).toEqual([]);
-    await q.ok(...words, '--allow-secret');
+    await q.ok(...args, '--allow-secret');
     expect((await q.task('t')).summary).toBe(`it is ${secret}`);
   });
 
-  test('in the reason of a failure is refused, unless insisted on', async ({ q }) => {
+  test('in the reason of a failure is refused without --allow-secret', async ({ q }) => {
     await q.submit('t');
-    const words = ['fail', 't', '--from', 'r', '--reason', `${secret} was rejected`];
-    expect((await q.refused(...words)).exit).toBe(17);
+    const args = ['fail', 't', '--from', 'r', '--reason', `${secret} was rejected`];
+    expect((await q.refused(...args)).exit).toBe(17);
     expect((await q.task('t')).status).toBe('queued');
-    await q.ok(...words, '--allow-secret');
+    await q.ok(...args, '--allow-secret');
     expect((await q.task('t')).status).toBe('failed');
   });
 
@@ -195,7 +195,7 @@ describe('a secret', () => {
     });
   }
 
-  test('in a result file is nobody else’s business', async ({ q }) => {
+  test('in a result file is accepted', async ({ q }) => {
     await q.submit('t');
     q.write('out.md', secret);
     expect(await q.run('complete', 't', '--from', 'r', '--result-file', 'out.md')).toMatchObject({ code: 0 });

@@ -4,7 +4,7 @@ import { type Shells, fixtures } from './harness.ts';
 
 const test = base.extend<Shells>(fixtures);
 
-/** A table as rows of cells: columns are at least two blanks apart. */
+/** A table as rows of cells. At least two blanks separate columns. */
 const cells = (text: string) =>
   text
     .trimEnd()
@@ -12,13 +12,13 @@ const cells = (text: string) =>
     .map((line) => line.trim().split(/ {2,}/));
 
 describe('status', () => {
-  test('says what to do where nothing has been submitted', async ({ q }) => {
+  test('names agentq submit if there are no tasks', async ({ q }) => {
     const ran = await q.run('status');
     expect(ran).toMatchObject({ code: 0, stdout: '' });
     expect(ran.stderr).toContain('agentq submit');
   });
 
-  test('is the overview, a line a role', async ({ q }) => {
+  test('is an overview with one line per role', async ({ q }) => {
     for (const id of ['a', 'b', 'c', 'd', 'e', 'f']) await q.submit(id, '--ttl', '1h');
     await q.ok('submit', '--to', 's', '--instructions', 'x', '--delay', '1h');
     await q.claim('--worker', 'one');
@@ -44,7 +44,7 @@ describe('status', () => {
     expect(ran.stderr).toContain('1 dead letters: agentq dlq');
   });
 
-  test('shows below the overview what is being worked on', async ({ q }) => {
+  test('shows the running tasks below the overview', async ({ q }) => {
     await q.submit('t');
     await q.claim('--worker', 'one');
     await q.ok('progress', 't', '--percent', '40', '--note', 'reading');
@@ -59,7 +59,7 @@ describe('status', () => {
     expect(cells(await q.ok('status'))[1]![6]).toBe('1');
   });
 
-  test('forgets a worker that has not asked for long', async ({ q }) => {
+  test('omits a worker that has not claimed for a long time', async ({ q }) => {
     await q.run('claim', '--as', 'r', '--worker', 'one');
     expect((await q.json('status')).roles).toMatchObject([{ role: 'r', workers: [{ worker: 'one' }] }]);
     q.advance(3_600);
@@ -85,7 +85,7 @@ describe('status', () => {
 });
 
 describe('status ID', () => {
-  test('tells a queued task in facts', async ({ q }) => {
+  test('shows a queued task', async ({ q }) => {
     await q.submit('t', '--type', 'review', '--priority', 'high');
     q.advance(180);
     expect((await q.ok('status', 't')).split('\n')).toEqual([
@@ -97,7 +97,7 @@ describe('status ID', () => {
     ]);
   });
 
-  test('tells who holds the lease, and until when', async ({ q }) => {
+  test('shows the holder and the end of the lease', async ({ q }) => {
     await q.submit('t');
     await q.claim('--worker', 'one');
     const shown = await q.ok('status', 't');
@@ -105,7 +105,7 @@ describe('status ID', () => {
     expect(shown).toContain('attempt 1  one, began now');
   });
 
-  test('tells when a task is due, and why it waits', async ({ q }) => {
+  test('shows when a task is due and why it waits', async ({ q }) => {
     await q.submit('t', '--delay', '10m');
     expect(await q.ok('status', 't')).toContain('due        in 10m (delay)');
     await q.submit('u');
@@ -113,7 +113,7 @@ describe('status ID', () => {
     expect(await q.ok('status', 'u')).toContain('due        in 10s (backoff)');
   });
 
-  test('tells what a completion brought', async ({ q }) => {
+  test('shows the evidence of a completion', async ({ q }) => {
     await q.submit('t');
     q.write('out.md', 'result');
     q.write('p.diff', 'patch');
@@ -140,14 +140,14 @@ describe('status ID', () => {
     }
   });
 
-  test('tells how many changes were refused, and where they stand', async ({ q }) => {
+  test('shows how many changes were refused, and the command that lists them', async ({ q }) => {
     await q.submit('t');
     await q.ok('complete', 't', '--from', 'r', '--summary', 'one');
     await q.run('complete', 't', '--from', 'r', '--summary', 'two');
     expect(await q.ok('status', 't')).toContain('refused    changes: 1 (agentq show t)');
   });
 
-  test('names every drift, and ends with a code of its own', async ({ q }) => {
+  test('names every drift and ends with its own exit code', async ({ q }) => {
     q.write('context.md', 'background');
     await q.ok('submit', '--to', 'r', '--id', 't', '--file', 'context.md');
     const { artifacts_dir } = await q.claim();
@@ -162,7 +162,7 @@ describe('status ID', () => {
     expect(ran.stderr).toMatch(/^agentq: t: .*context.*patch.*\n$/);
   });
 
-  test('names near ids where the task is unknown', async ({ q }) => {
+  test('names similar ids for an unknown task', async ({ q }) => {
     await q.submit('task-123');
     await q.submit('task-124');
     expect(await q.refused('status', 'task-12')).toMatchObject({
@@ -172,7 +172,7 @@ describe('status ID', () => {
     });
   });
 
-  test('says where to look where no id is near', async ({ q }) => {
+  test('names agentq list if no id is similar', async ({ q }) => {
     await q.submit('task-123');
     expect(await q.refused('status', 'nothing-like-it')).toMatchObject({
       exit: 3,
@@ -180,7 +180,7 @@ describe('status ID', () => {
     });
   });
 
-  test('finds a near id among many others', async ({ q }) => {
+  test('finds a similar id among many others', async ({ q }) => {
     const rows = Array.from({ length: 500 }, (_, i) =>
       JSON.stringify({ task_id: `other-${i}`, to: 'r', instructions: 'x' }),
     );
@@ -191,7 +191,7 @@ describe('status ID', () => {
 });
 
 describe('show', () => {
-  test('tells everything that happened, in order, refusals too', async ({ q }) => {
+  test('shows all events in order, also refusals', async ({ q }) => {
     await q.submit('t', '--delay', '1m');
     q.advance(60);
     await q.claim('--worker', 'one');
@@ -223,7 +223,7 @@ describe('show', () => {
     ['a purge', 'dismissed', ['fail', 't', '--from', 'r', '--reason', 'broken'], ['dlq', 'purge', 't']],
     ['a cancel', 'cancelled', ['cancel', 't', '--reason', 'not needed']],
   ] as [string, string, ...string[][]][]) {
-    test(`tells of ${what}`, async ({ q }) => {
+    test(`shows ${what}`, async ({ q }) => {
       await q.submit('t');
       for (const command of commands) await q.ok(...command);
       expect((await q.ok('show', 't')).split('\n').at(-1)).toMatch(
@@ -232,14 +232,14 @@ describe('show', () => {
     });
   }
 
-  test('names near ids where the task is unknown', async ({ q }) => {
+  test('names similar ids for an unknown task', async ({ q }) => {
     await q.submit('task-123');
     expect(await q.refused('show', 'task-12')).toMatchObject({ exit: 3, hint: 'did you mean task-123?' });
   });
 });
 
 describe('list', () => {
-  test('says so where there are none', async ({ q }) => {
+  test('reports that there are no tasks', async ({ q }) => {
     expect(await q.run('list')).toMatchObject({ code: 0, stdout: '', stderr: 'no tasks\n' });
   });
 
@@ -254,15 +254,15 @@ describe('list', () => {
     for (const line of lines.slice(1)) expect(line.slice(column - 2)).toMatch(/^ {2}queued/);
   });
 
-  test('gives a coordinator that has lost its memory every handle back', async ({ q }) => {
-    await q.submit('mine');
-    await q.ok('complete', 'mine', '--from', 'r', '--summary', 'done');
-    await q.submit('theirs', '--from', 'other');
-    await q.submit('mine-too');
+  test('lists all tasks of a sender', async ({ q }) => {
+    await q.submit('first');
+    await q.ok('complete', 'first', '--from', 'r', '--summary', 'done');
+    await q.submit('second', '--from', 'other');
+    await q.submit('third');
     const { tasks } = await q.json('list', '--from', 'coordinator');
     expect(tasks).toMatchObject([
-      { task_id: 'mine-too', status: 'queued' },
-      { task_id: 'mine', status: 'completed' },
+      { task_id: 'third', status: 'queued' },
+      { task_id: 'first', status: 'completed' },
     ]);
   });
 
@@ -272,7 +272,7 @@ describe('list', () => {
     expect((await q.json('list', '--to', 's')).tasks).toMatchObject([{ task_id: 'b' }]);
   });
 
-  test('shows only some states, as they are at this moment', async ({ q }) => {
+  test('can be limited to states, by the current state of each task', async ({ q }) => {
     await q.submit('a', '--ttl', '1m');
     await q.submit('b');
     await q.submit('c', '--delay', '1m');
@@ -284,7 +284,7 @@ describe('list', () => {
     expect(await ids('scheduled')).toEqual([]);
   });
 
-  test('gives page after page, each task once', async ({ q }) => {
+  test('returns page after page, each task once', async ({ q }) => {
     for (let i = 0; i < 7; i++) await q.submit(`t${i}`);
     const seen: string[] = [];
     let next: string | undefined;
@@ -296,13 +296,13 @@ describe('list', () => {
     expect(seen).toEqual(['t6', 't5', 't4', 't3', 't2', 't1', 't0']);
   });
 
-  test('is refused for a state that there is not, and names those that there are', async ({ q }) => {
+  test('is refused for an unknown state, and names the known states', async ({ q }) => {
     const ran = await q.refused('list', '--status', 'queued,done');
     expect(ran.exit).toBe(2);
     expect(ran.message).toContain('queued, scheduled, working, completed, failed, cancelled, expired');
   });
 
-  test('is refused for the page after a task that nobody submitted', async ({ q }) => {
+  test('is refused for the page after an unknown task', async ({ q }) => {
     await q.submit('task-123');
     expect((await q.run('list', '--before', 'task-132')).code).toBe(3);
   });

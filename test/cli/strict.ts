@@ -1,8 +1,8 @@
 import * as z from 'zod/mini';
 
 /**
- * The schema of an output, that takes no field which it does not name: a promise to programs must name all that is
- * printed. What is loose on purpose stays loose.
+ * A schema of an output that refuses unknown fields, because the schema must name every printed field. Loose objects
+ * stay loose.
  */
 export function strict(schema: z.core.$ZodType): z.core.$ZodType {
   const { def } = (schema as z.core.$ZodTypes)._zod;
@@ -16,7 +16,7 @@ export function strict(schema: z.core.$ZodType): z.core.$ZodType {
     case 'optional':
       return z.optional(strict(def.innerType));
     case 'default':
-      // What is printed has been filled in.
+      // Printed values contain the defaults.
       return strict(def.innerType);
     case 'record':
       return z.record(def.keyType, strict(def.valueType));
@@ -26,20 +26,20 @@ export function strict(schema: z.core.$ZodType): z.core.$ZodType {
     case 'enum':
       return schema;
     default:
-      throw new Error(`strict() knows no ${def.type} yet`);
+      throw new Error(`strict() does not support ${def.type}`);
   }
 }
 
-const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
-/** The fields of a JSON value that are moments by name, and not ISO 8601 in UTC. */
-export function badMoments(value: unknown, path = ''): string[] {
+/** The fields of a JSON value whose names denote a time, but whose values are not ISO 8601 in UTC. */
+export function badTimes(value: unknown, path = ''): string[] {
   if (value === null || typeof value !== 'object') return [];
   return Object.entries(value).flatMap(([key, inner]) => {
     const here = path === '' ? key : `${path}.${key}`;
-    const moment = key === 'at' || key.endsWith('_at');
-    return moment && !(typeof inner === 'string' && MOMENT.test(inner))
+    const isTime = key === 'at' || key.endsWith('_at');
+    return isTime && !(typeof inner === 'string' && TIME.test(inner))
       ? [`${here}: ${JSON.stringify(inner)}`]
-      : badMoments(inner, here);
+      : badTimes(inner, here);
   });
 }

@@ -4,18 +4,18 @@ import { BEGINNING, type Shells, fixtures } from './harness.ts';
 const test = base.extend<Shells>(fixtures);
 
 describe('submit', () => {
-  test('prints the bare id, and nothing else', async ({ q }) => {
+  test('prints only the id', async ({ q }) => {
     const ran = await q.run('submit', '--to', 'r', '--instructions', 'look at it');
     expect(ran).toMatchObject({ code: 0, stderr: '' });
     expect(ran.stdout).toMatch(/^task-[2-9a-z]{12}\n$/);
     expect(await q.task(ran.stdout.trim())).toMatchObject({ status: 'queued', to: 'r', from: 'coordinator' });
   });
 
-  test('takes the id that it is given', async ({ q }) => {
-    expect(await q.submit('mine')).toBe('mine');
+  test('uses the given id', async ({ q }) => {
+    expect(await q.submit('given')).toBe('given');
   });
 
-  test('fills the envelope in', async ({ q }) => {
+  test('fills in the envelope', async ({ q }) => {
     await q.ok(
       'submit',
       '--to',
@@ -53,7 +53,7 @@ describe('submit', () => {
     });
   });
 
-  test('stores a copy of the file, which no longer follows the original', async ({ q }) => {
+  test('stores a copy of the file, which does not change with the original', async ({ q }) => {
     q.write('context.txt', 'as submitted');
     const id = await q.ok('submit', '--to', 'r', '--file', 'context.txt');
     q.write('context.txt', 'edited since');
@@ -66,12 +66,12 @@ describe('submit', () => {
     expect(q.read(`.agentq/tasks/${id}.md`)).toBe('from a pipe\n');
   });
 
-  test('stores nothing where instructions say it all', async ({ q }) => {
+  test('stores no file without a context', async ({ q }) => {
     await q.submit('t');
     expect(q.stored()).toEqual([]);
   });
 
-  test('holds a delayed task until it is due', async ({ q }) => {
+  test('delays a task until it is due', async ({ q }) => {
     await q.submit('t', '--delay', '10m');
     expect(await q.task('t')).toMatchObject({ status: 'scheduled', why: 'delay', due_at: '2027-03-01T12:10:00.000Z' });
     q.advance(599);
@@ -80,17 +80,17 @@ describe('submit', () => {
     expect((await q.claim()).task_id).toBe('t');
   });
 
-  test('holds a task until a moment, of any time zone', async ({ q }) => {
+  test('delays a task until a time in any time zone', async ({ q }) => {
     await q.submit('t', '--at', '2027-03-01T14:00:00+01:00');
     expect(await q.task('t')).toMatchObject({ status: 'scheduled', due_at: '2027-03-01T13:00:00.000Z' });
   });
 
-  test('a moment that is past holds nothing', async ({ q }) => {
+  test('does not delay a task with a time in the past', async ({ q }) => {
     await q.submit('t', '--at', '2020-01-01T00:00:00Z');
     expect((await q.task('t')).status).toBe('queued');
   });
 
-  test('--json tells the id, the status and whether it is new', async ({ q }) => {
+  test('--json contains the id, the status and whether the task is new', async ({ q }) => {
     expect(await q.json('submit', '--to', 'r', '--id', 't', '--instructions', 'x')).toEqual({
       task_id: 't',
       status: 'queued',
@@ -109,7 +109,7 @@ describe('an idempotent submit', () => {
     expect(tasks[0].submitted_at).toBe(new Date(BEGINNING).toISOString());
   });
 
-  test('says that a task that ended without a result is not submitted anew', async ({ q }) => {
+  test('reports that a task that ended without a result is not submitted again', async ({ q }) => {
     const again = () => q.run('submit', '--to', 'r', '--id', 't', '--instructions', 'x');
     expect(await again()).toMatchObject({ code: 0, stderr: '' });
     expect(await again()).toMatchObject({ code: 0, stdout: 't\n', stderr: '' });
@@ -127,20 +127,20 @@ describe('an idempotent submit', () => {
     });
   });
 
-  test('says in --json that nothing was made', async ({ q }) => {
+  test('reports with --json that no task was created', async ({ q }) => {
     await q.submit('t');
     const again = await q.json('submit', '--to', 'r', '--id', 't', '--instructions', 'do t');
     expect(again).toMatchObject({ task_id: 't', created: false });
   });
 
-  test('tells the present status of a task that is long done', async ({ q }) => {
+  test('returns the current status of a completed task', async ({ q }) => {
     await q.submit('t');
     await q.ok('complete', 't', '--from', 'r', '--summary', 'done');
     const again = await q.json('submit', '--to', 'r', '--id', 't', '--instructions', 'do t');
     expect(again).toEqual({ task_id: 't', status: 'completed', created: false });
   });
 
-  test('refuses other content under the same id, and leaves the first as it was', async ({ q }) => {
+  test('refuses other content under the same id, and does not change the first task', async ({ q }) => {
     await q.submit('t');
     const before = await q.task('t');
     expect(await q.refused('submit', '--to', 'r', '--id', 't', '--instructions', 'other')).toMatchObject({
@@ -152,7 +152,7 @@ describe('an idempotent submit', () => {
     expect(await q.task('t')).toEqual(before);
   });
 
-  test('returns the same task also where the config of its role has changed since', async ({ q }) => {
+  test('returns the same task also if the config of its role has changed', async ({ q }) => {
     await q.submit('t');
     q.write('.agentq/config.json', JSON.stringify({ version: 1, roles: { r: { max_attempts: 5 } } }));
     expect(await q.run('submit', '--to', 'r', '--id', 't', '--instructions', 'do t')).toMatchObject({ code: 0 });
@@ -163,7 +163,7 @@ describe('an idempotent submit', () => {
     ['role', '--to', 's'],
     ['priority', '--to', 'r', '--priority', 'low'],
     ['type', '--to', 'r', '--type', 'review'],
-    ['promise', '--to', 'r', '--expect', 'patch'],
+    ['expected artifact', '--to', 'r', '--expect', 'patch'],
     ['sender', '--to', 'r', '--from', 'other'],
   ] as const) {
     test(`counts another ${what} as other content`, async ({ q }) => {
@@ -172,7 +172,7 @@ describe('an idempotent submit', () => {
     });
   }
 
-  test('compares the content of the file, not where it lies', async ({ q }) => {
+  test('compares the content of the file, not its path', async ({ q }) => {
     q.write('a.md', 'same');
     q.write('b.md', 'same');
     await q.ok('submit', '--to', 'r', '--id', 't', '--file', 'a.md');
@@ -180,7 +180,7 @@ describe('an idempotent submit', () => {
     expect(q.stored()).toEqual(['tasks/t.md']);
   });
 
-  test('takes back the copy of a file that is refused', async ({ q }) => {
+  test('removes the copy of the file if it is refused', async ({ q }) => {
     q.write('a.md', 'first');
     q.write('b.md', 'second');
     await q.ok('submit', '--to', 'r', '--id', 't', '--file', 'a.md');
@@ -189,7 +189,7 @@ describe('an idempotent submit', () => {
     expect(q.read('.agentq/tasks/t.md')).toBe('first');
   });
 
-  test('an idempotency key stands for one task', async ({ q }) => {
+  test('an idempotency key belongs to one task', async ({ q }) => {
     const keyed = ['submit', '--to', 'r', '--instructions', 'nightly', '--idempotency-key', 'nightly 2027-03-01'];
     const id = await q.ok(...keyed);
     expect(id).toMatch(/^key-[0-9a-f]{16}$/);
@@ -202,7 +202,7 @@ describe('an idempotent submit', () => {
     expect(await keyed('a')).not.toBe(await keyed('b'));
   });
 
-  test('refuses other content under the same key, and says what a key stands for', async ({ q }) => {
+  test('refuses other content under the same key, and suggests another key', async ({ q }) => {
     await q.ok('submit', '--to', 'r', '--instructions', 'x', '--idempotency-key', 'k');
     expect(await q.refused('submit', '--to', 'r', '--instructions', 'y', '--idempotency-key', 'k')).toMatchObject({
       exit: 4,
@@ -210,14 +210,14 @@ describe('an idempotent submit', () => {
     });
   });
 
-  test('an id and a key together are one too many', async ({ q }) => {
+  test('refuses an id together with a key', async ({ q }) => {
     const ran = await q.refused('submit', '--to', 'r', '--instructions', 'x', '--id', 't', '--idempotency-key', 'k');
     expect(ran).toMatchObject({ exit: 2, hint: expect.stringContaining('--idempotency-key') });
   });
 });
 
 describe('the TTL', () => {
-  test('expires a task that nobody has started', async ({ q }) => {
+  test('expires a task that was not claimed', async ({ q }) => {
     await q.submit('t', '--ttl', '1h');
     q.advance(3_599);
     expect((await q.task('t')).status).toBe('queued');
@@ -225,7 +225,7 @@ describe('the TTL', () => {
     expect((await q.task('t')).status).toBe('expired');
   });
 
-  test('runs from the end of a delay', async ({ q }) => {
+  test('begins at the end of a delay', async ({ q }) => {
     await q.submit('t', '--delay', '1h', '--ttl', '1h');
     q.advance(7_199);
     expect((await q.task('t')).status).toBe('queued');
@@ -233,7 +233,7 @@ describe('the TTL', () => {
     expect((await q.task('t')).status).toBe('expired');
   });
 
-  test('no longer matters once somebody has begun', async ({ q }) => {
+  test('has no effect after a claim', async ({ q }) => {
     await q.submit('t', '--ttl', '1m');
     await q.claim('--lease', '10m');
     q.advance(300);

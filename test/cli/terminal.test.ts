@@ -4,16 +4,16 @@ import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test as base } from 'vitest';
 import { type Ran, SCRATCH, Shell, type Shells, fixtures } from './harness.ts';
 
-/** Sets a title, clears the screen in two ways, colours, goes back, deletes, and turns the reading direction. */
+/** Sets a title, clears the screen in two ways, colours, moves the cursor, deletes, and changes the text direction. */
 const hostile =
   'a\u001b]0;title\u0007b\u001b[2Jc\u009b2Jd\u001b[31me\rf\bg\u007fh\u202ei\u2066j\u200fk\u2028l\u0085m\u061cn';
 
-/** Everything that a terminal obeys instead of showing, but for the end of a line. */
+/** Characters that control a terminal, except the line end. */
 const control = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
 
 const plain = (q: Shell) => q.with({ tty: true, env: { NO_COLOR: '1' } });
 
-/** What a terminal would obey, each with what stands before it. */
+/** The control characters in the output, each with the text before it. */
 function raw({ stdout, stderr }: Pick<Ran, 'stdout' | 'stderr'>): string[] {
   return [stdout, stderr].flatMap((text) =>
     [...text.matchAll(control)].map((hit) => {
@@ -23,7 +23,7 @@ function raw({ stdout, stderr }: Pick<Ran, 'stdout' | 'stderr'>): string[] {
   );
 }
 
-/** A task of every kind whose every text is hostile. */
+/** Creates tasks of every kind whose texts contain control characters. */
 async function prepare(q: Shell): Promise<void> {
   await q.ok('init');
   const submit = (id: string, ...more: string[]) =>
@@ -49,7 +49,7 @@ async function prepare(q: Shell): Promise<void> {
   await q.ok('release', 'released', '--from', 'r', '--reason', hostile);
 }
 
-/** Made once, and copied for each test. */
+/** Created once and copied for each test. */
 let prepared: string;
 beforeAll(async () => {
   prepared = mkdtempSync(join(SCRATCH, 'agentq-terminal-'));
@@ -67,7 +67,7 @@ const test = base.extend<Shells>({
 
 const ids = ['queued', 'working', 'completed', 'summary', 'failed', 'retried', 'cancelled', 'released'];
 
-describe('no text of a task reaches the terminal raw', () => {
+describe('control characters in a text of a task are escaped', () => {
   for (const args of [
     ['status'],
     ['list'],
@@ -92,12 +92,12 @@ describe('no text of a task reaches the terminal raw', () => {
     });
   }
 
-  test('but every character of it is still to be seen', async ({ q }) => {
+  test('in a visible form', async ({ q }) => {
     const { stdout } = await plain(q).run('show', 'completed');
     expect(stdout).toContain('a␛]0;title␇b␛[2Jc\\u009b2Jd␛[31me␍f␈g␡h\\u202ei\\u2066j\\u200fk\\u2028l\\u0085m\\u061cn');
   });
 
-  test('nor into a pipe, where it would reach a terminal later', async ({ q }) => {
+  test('also in a pipe, because its reader may be a terminal', async ({ q }) => {
     for (const args of [
       ['status'],
       ['list'],
@@ -112,14 +112,14 @@ describe('no text of a task reaches the terminal raw', () => {
     }
   });
 
-  test('nor as JSON, where the same text comes out of it', async ({ q }) => {
+  test('also as JSON, which still has the same value', async ({ q }) => {
     for (const args of [['list'], ['dlq'], ['show', 'queued'], ['result', 'completed'], ['inbox']])
       expect(raw(await q.run(...args, '--json'))).toEqual([]);
     expect((await q.json('show', 'queued')).envelope.instructions).toBe(hostile);
     expect((await q.json('result', 'completed')).content).toBe(`${hostile}\n${hostile}`);
   });
 
-  test('whatever context file or result is named after it', async ({ q }) => {
+  test('also in the name of a context file or result', async ({ q }) => {
     const context = q.write(`.agentq/tasks/t.${hostile.replaceAll('/', '')}`, 'background');
     await q.ok('submit', '--to', 's', '--file', context);
     expect(raw(await plain(q).run('status', 't'))).toEqual([]);
@@ -133,14 +133,14 @@ describe('no text of a task reaches the terminal raw', () => {
       expect(raw(await plain(q).run(...args))).toEqual([]);
   });
 
-  test('whatever context file with a secret is named after it', async ({ q }) => {
+  test('also in the name of a context file with a secret', async ({ q }) => {
     const context = q.write(`.agentq/tasks/t.${hostile}`, ['AKIA', 'ABCDEFGHIJKLMNOP'].join(''));
     const ran = await plain(q).run('submit', '--to', 's', '--file', context);
     expect(ran.stderr).toContain('warning');
     expect(raw(ran)).toEqual([]);
   });
 
-  test('whatever artifact is named after it', async ({ q }) => {
+  test('also in the name of an artifact', async ({ q }) => {
     await q.ok('submit', '--to', 's', '--id', 't', '--instructions', 'x');
     const { artifacts_dir } = await q.json('claim', '--as', 's');
     writeFileSync(`${artifacts_dir}/${hostile}.txt`, 'x');
@@ -158,13 +158,13 @@ describe('no text of a task reaches the terminal raw', () => {
       expect(raw(await plain(q).run(...args))).toEqual([]);
   });
 
-  test('whatever is left in the scratch folder is named after it', async ({ q }) => {
+  test('also in the name of a scratch folder', async ({ q }) => {
     mkdirSync(q.path('.agentq/run', hostile));
     expect(raw(await plain(q).run('doctor'))).toEqual([]);
   });
 });
 
-describe('no text of the command line or of a file reaches the terminal raw', () => {
+describe('control characters in an argument or a file are escaped', () => {
   const bad = hostile.replaceAll('/', '');
   for (const args of [
     ['status', bad],
@@ -222,7 +222,7 @@ describe('colours', () => {
   const views = [['list'], ['status'], ['status', 'working'], ['show', 'failed'], ['dlq'], ['doctor']];
 
   for (const args of views) {
-    test(`of ${args.join(' ')} are for a terminal alone, and change nothing but colours`, async ({ q }) => {
+    test(`of ${args.join(' ')} appear only on a terminal, and the text is the same`, async ({ q }) => {
       const seen = await q.with({ tty: true }).run(...args);
       expect(seen.stdout).toMatch(coloured);
       expect(raw({ ...seen, stdout: stripVTControlCharacters(seen.stdout) })).toEqual([]);
@@ -263,7 +263,7 @@ describe('a result on a terminal', () => {
     expect((await q.with({ tty: true }).run('result', 't')).stdout).toBe('one\n\ttwo\n');
   });
 
-  test('is shown with its control characters visible, and goes into a pipe as it is', async ({ q }) => {
+  test('is shown with visible control characters, and is unchanged in a pipe', async ({ q }) => {
     await q.submit('t');
     q.write('out.md', hostile);
     await q.ok('complete', 't', '--from', 'r', '--result-file', 'out.md');
@@ -272,7 +272,7 @@ describe('a result on a terminal', () => {
   });
 });
 
-test('a table keeps to the width of a narrow terminal as far as it can', async ({ q }) => {
+test('a table fits the width of the terminal', async ({ q }) => {
   await q.submit('t');
   await q.ok('fail', 't', '--from', 'r', '--reason', 'x'.repeat(500));
   for (const columns of [100, 200]) {

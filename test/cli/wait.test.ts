@@ -4,44 +4,44 @@ import { type Shells, fixtures } from './harness.ts';
 const test = base.extend<Shells>(fixtures);
 
 describe('wait', () => {
-  test('says nothing and succeeds when the task has completed', async ({ q }) => {
+  test('prints nothing and succeeds when the task has completed', async ({ q }) => {
     await q.submit('t');
     await q.ok('complete', 't', '--from', 'r', '--summary', 'done');
     expect(await q.run('wait', 't')).toMatchObject({ code: 0, stdout: '', stderr: '' });
   });
 
-  test('says nothing and tells by its exit code that the task failed', async ({ q }) => {
+  test('prints nothing and has the exit code for a failed task', async ({ q }) => {
     await q.submit('t');
     await q.ok('fail', 't', '--from', 'r', '--reason', 'broken');
     expect(await q.run('wait', 't')).toMatchObject({ code: 6, stdout: '', stderr: '' });
   });
 
-  test('tells by its exit code that the task was cancelled', async ({ q }) => {
+  test('has the exit code for a cancelled task', async ({ q }) => {
     await q.submit('t');
     await q.ok('cancel', 't');
     expect(await q.run('wait', 't')).toMatchObject({ code: 5, stdout: '', stderr: '' });
   });
 
-  test('tells by its exit code that the task expired', async ({ q }) => {
+  test('has the exit code for an expired task', async ({ q }) => {
     await q.submit('t', '--ttl', '1m');
     q.advance(60);
     expect(await q.run('wait', 't')).toMatchObject({ code: 7, stdout: '', stderr: '' });
   });
 
-  test('gives up in silence when its time is over', async ({ q }) => {
+  test('prints nothing and ends after its timeout', async ({ q }) => {
     await q.submit('t');
     q.clock.drift = 10;
     expect(await q.run('wait', 't', '--timeout', '50ms')).toMatchObject({ code: 8, stdout: '', stderr: '' });
   });
 
-  test('a timeout of nothing is a look', async ({ q }) => {
+  test('a timeout of 0 only checks the state', async ({ q }) => {
     await q.submit('t');
     expect((await q.run('wait', 't', '--timeout', '0')).code).toBe(8);
     await q.ok('complete', 't', '--from', 'r', '--summary', 'done');
     expect((await q.run('wait', 't', '--timeout', '0')).code).toBe(0);
   });
 
-  test('ends when the task does', async ({ q }) => {
+  test('ends when the task ends', async ({ q }) => {
     await q.submit('t');
     const waiting = q.start('wait', 't');
     await waiting.listening;
@@ -49,13 +49,13 @@ describe('wait', () => {
     expect((await waiting.done).code).toBe(0);
   });
 
-  test('ends when the task expires, though nobody does anything', async ({ q }) => {
+  test('ends when the task expires, without another command', async ({ q }) => {
     await q.submit('t', '--ttl', '50ms');
     q.clock.drift = 10;
     expect((await q.run('wait', 't')).code).toBe(7);
   });
 
-  test('goes on while a task is only retried', async ({ q }) => {
+  test('continues while a task is retried', async ({ q }) => {
     await q.submit('t');
     const waiting = q.start('wait', 't');
     await waiting.listening;
@@ -66,7 +66,7 @@ describe('wait', () => {
     expect((await waiting.done).code).toBe(0);
   });
 
-  test('ends when it is asked to', async ({ q }) => {
+  test('ends at a signal', async ({ q }) => {
     await q.submit('t');
     const waiting = q.start('wait', 't');
     await waiting.listening;
@@ -74,7 +74,7 @@ describe('wait', () => {
     expect(await waiting.done).toMatchObject({ code: 8, stdout: '', stderr: '' });
   });
 
-  test('is refused at once for an id that nobody submitted', async ({ q }) => {
+  test('is refused at once for an unknown id', async ({ q }) => {
     await q.submit('task-1');
     expect(await q.refused('wait', 'task-1', 'task-2')).toMatchObject({ exit: 3, hint: 'did you mean task-1?' });
   });
@@ -85,7 +85,7 @@ describe('wait', () => {
 });
 
 describe('wait for several tasks', () => {
-  test('waits for all of them, and tells how each ended', async ({ q }) => {
+  test('waits for all of them and prints the status of each', async ({ q }) => {
     for (const id of ['a', 'b']) await q.submit(id);
     const waiting = q.start('wait', 'a', 'b');
     await waiting.listening;
@@ -94,7 +94,7 @@ describe('wait for several tasks', () => {
     expect(await waiting.done).toMatchObject({ code: 0, stdout: 'a completed\nb completed\n', stderr: '' });
   });
 
-  test('--any ends with the first, and names it', async ({ q }) => {
+  test('--any ends when the first task ends, and names it', async ({ q }) => {
     for (const id of ['a', 'b', 'c']) await q.submit(id);
     const waiting = q.start('wait', '--any', 'a', 'b', 'c');
     await waiting.listening;
@@ -102,31 +102,31 @@ describe('wait for several tasks', () => {
     expect(await waiting.done).toMatchObject({ code: 0, stdout: 'b completed\n' });
   });
 
-  test('--any tells of the one that has ended badly', async ({ q }) => {
+  test('--any names a task that has failed', async ({ q }) => {
     for (const id of ['a', 'b']) await q.submit(id);
     await q.ok('fail', 'b', '--from', 'r', '--reason', 'broken');
     expect(await q.run('wait', '--any', 'a', 'b')).toMatchObject({ code: 6, stdout: 'b failed\n' });
   });
 
-  test('one bad end among good ones is the exit code', async ({ q }) => {
+  test('one task that did not complete decides the exit code', async ({ q }) => {
     for (const id of ['a', 'b']) await q.submit(id);
     await q.ok('complete', 'a', '--from', 'r', '--summary', 'done');
     await q.ok('cancel', 'b');
     expect(await q.run('wait', '--all', 'a', 'b')).toMatchObject({ code: 5, stdout: 'a completed\nb cancelled\n' });
   });
 
-  test('names those that have ended when its time is over', async ({ q }) => {
+  test('names the tasks that have ended before its timeout', async ({ q }) => {
     for (const id of ['a', 'b']) await q.submit(id);
     await q.ok('complete', 'a', '--from', 'r', '--summary', 'done');
     expect(await q.run('wait', 'a', 'b', '--timeout', '0')).toMatchObject({ code: 8, stdout: 'a completed\n' });
   });
 
-  test('--any and --all exclude each other', async ({ q }) => {
+  test('--any and --all cannot be combined', async ({ q }) => {
     await q.submit('t');
     expect(await q.refused('wait', '--any', '--all', 't')).toMatchObject({ exit: 2, hint: 'give one of them' });
   });
 
-  test('--json tells whether it is done, and every task in the order of the ids', async ({ q }) => {
+  test('--json contains whether it is done, and every task in the order of the ids', async ({ q }) => {
     for (const id of ['a', 'b']) await q.submit(id);
     await q.ok('fail', 'a', '--from', 'r', '--reason', 'broken');
     const early = await q.run('wait', 'b', 'a', '--timeout', '0', '--json');

@@ -6,7 +6,7 @@ import { type Shell, type Shells, fixtures } from './harness.ts';
 
 const test = base.extend<Shells>(fixtures);
 
-/** The modes of everything in a folder, by kind. */
+/** The modes of all files and folders below a folder. */
 function modes(folder: string): { files: string[]; folders: string[] } {
   const found = { files: new Set<string>(), folders: new Set([octal(folder)]) };
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
@@ -16,8 +16,8 @@ function modes(folder: string): { files: string[]; folders: string[] } {
 }
 const octal = (path: string) => (statSync(path).mode & 0o777).toString(8);
 
-/** A task's whole life, so that every kind of file and folder is there. */
-async function live(q: Shell): Promise<void> {
+/** Completes a task, so that every kind of file and folder exists. */
+async function completeTask(q: Shell): Promise<void> {
   q.write('context.md', 'background');
   await q.ok('submit', '--to', 'r', '--id', 't', '--file', 'context.md');
   await q.claim();
@@ -34,32 +34,32 @@ async function withUmask<T>(mask: number, run: () => Promise<T>): Promise<T> {
 }
 
 describe('init', () => {
-  test('makes a workspace here, and says where', async ({ bare }) => {
+  test('creates a workspace in the current folder and prints its path', async ({ bare }) => {
     expect(await bare.run('init')).toMatchObject({ code: 0, stdout: `made the workspace ${bare.path('.agentq')}\n` });
     expect(await bare.submit('t')).toBe('t');
   });
 
-  test('again does no harm', async ({ bare }) => {
+  test('changes nothing the second time', async ({ bare }) => {
     await bare.ok('init');
     await bare.submit('t');
     expect(await bare.ok('init')).toBe(`found the workspace ${bare.path('.agentq')}`);
     expect((await bare.task('t')).status).toBe('queued');
   });
 
-  test('tells in --json where everything lies, and whether it was made', async ({ bare }) => {
+  test('prints the paths and whether it was created with --json', async ({ bare }) => {
     const dir = bare.path('.agentq');
     expect(await bare.json('init')).toEqual({ dir, store: dir, created: true });
     expect(await bare.json('init')).toEqual({ dir, store: dir, created: false });
   });
 
-  test('makes again what is missing', async ({ bare }) => {
+  test('creates missing folders again', async ({ bare }) => {
     await bare.ok('init');
     for (const folder of ['tasks', 'run', 'bells']) rmSync(bare.path('.agentq', folder), { recursive: true });
     await bare.ok('init');
     expect(readdirSync(bare.path('.agentq'))).toEqual(expect.arrayContaining(['tasks', 'run', 'bells']));
   });
 
-  test('keeps the config that is there', async ({ bare }) => {
+  test('keeps an existing config', async ({ bare }) => {
     await bare.ok('init');
     const config = JSON.stringify({ version: 1, defaults: { lease: '1m' } });
     bare.write('.agentq/config.json', config);
@@ -79,14 +79,14 @@ describe('init', () => {
     expect(readdirSync(bare.path('queue'))).toContain('agentq.db');
   });
 
-  test('--dir with the folder above a workspace finds that workspace, and makes no second one', async ({ q }) => {
+  test('--dir with the folder above a workspace finds that workspace, and creates no second one', async ({ q }) => {
     await q.submit('t');
     expect(await q.json('init', '--dir', q.cwd)).toMatchObject({ dir: q.path('.agentq'), created: false });
     expect(readdirSync(q.cwd)).toEqual(['.agentq']);
     expect((await q.json('list', '--dir', q.cwd)).tasks).toHaveLength(1);
   });
 
-  test('is refused where a file is in the way', async ({ bare }) => {
+  test('is refused if a file has the name of the folder', async ({ bare }) => {
     bare.write('file', 'not a folder');
     expect(await bare.refused('init', '--dir', 'file')).toMatchObject({ exit: 2, hint: expect.any(String) });
   });
@@ -100,35 +100,35 @@ describe('init', () => {
 });
 
 describe('the store', () => {
-  test('lies in the workspace', async ({ q }) => {
-    await live(q);
+  test('is in the workspace by default', async ({ q }) => {
+    await completeTask(q);
     expect(q.stored()).toEqual(['tasks/t.md', 'results/t.md', 'artifacts/t/1/patch.md']);
   });
 
-  test('lies where --store says, for every command', async ({ bare }) => {
+  test('is at the path of --store for every command', async ({ bare }) => {
     expect((await bare.json('init', '--store', 'evidence')).store).toBe(bare.path('evidence'));
-    await live(bare);
+    await completeTask(bare);
     expect(bare.files('evidence')).toEqual(['artifacts/t/1/patch.md', 'results/t.md', 'tasks/t.md']);
     expect(readdirSync(bare.path('.agentq'))).not.toContain('tasks');
     expect(await bare.ok('result', 't')).toBe('background');
   });
 
-  test('that is relative in the config lies beside it', async ({ q }) => {
+  test('may have a path relative to the workspace in the config', async ({ q }) => {
     q.write('.agentq/config.json', JSON.stringify({ version: 1, store: '../evidence' }));
     await q.ok('init');
-    await live(q);
+    await completeTask(q);
     expect(q.files('evidence')).toContain('tasks/t.md');
   });
 });
 
 describe('the workspace is found', () => {
-  test('in this folder and in those above', async ({ q }) => {
+  test('in the current folder and in the folders above', async ({ q }) => {
     mkdirSync(q.path('a/b/c'), { recursive: true });
     await q.submit('t');
     expect((await q.with({ cwd: q.path('a/b/c') }).task('t')).status).toBe('queued');
   });
 
-  test('in the nearest of them', async ({ q }) => {
+  test('in the nearest of these folders', async ({ q }) => {
     mkdirSync(q.path('inner'));
     const inner = q.with({ cwd: q.path('inner') });
     await inner.ok('init');
@@ -137,7 +137,7 @@ describe('the workspace is found', () => {
     expect((await inner.json('list')).tasks).toHaveLength(1);
   });
 
-  test('by --dir, as the workspace or as the folder that holds it', async ({ q }) => {
+  test('by --dir, as the workspace or as the folder that contains it', async ({ q }) => {
     await q.submit('t');
     mkdirSync(q.path('elsewhere'));
     const elsewhere = q.with({ cwd: q.path('elsewhere') });
@@ -146,14 +146,14 @@ describe('the workspace is found', () => {
     }
   });
 
-  test('by AGENTQ_DIR, as the workspace or as the folder that holds it', async ({ q }) => {
+  test('by AGENTQ_DIR, as the workspace or as the folder that contains it', async ({ q }) => {
     await q.submit('t');
     for (const AGENTQ_DIR of [q.cwd, q.path('.agentq')]) {
       expect((await q.with({ cwd: '/', env: { AGENTQ_DIR } }).json('list')).tasks).toHaveLength(1);
     }
   });
 
-  test('by --dir rather than by AGENTQ_DIR, and by that rather than by the search', async ({ q }) => {
+  test('by --dir before AGENTQ_DIR, and by AGENTQ_DIR before the search', async ({ q }) => {
     for (const name of ['one', 'two']) {
       await q.ok('init', '--dir', name);
       await q.submit(name, '--dir', name);
@@ -164,7 +164,7 @@ describe('the workspace is found', () => {
     expect(await only(named, '--dir', 'two')).toBe('two');
   });
 
-  test('by the search where AGENTQ_DIR is empty', async ({ q }) => {
+  test('by the search if AGENTQ_DIR is empty', async ({ q }) => {
     await q.submit('t');
     expect((await q.with({ env: { AGENTQ_DIR: '' } }).json('list')).tasks).toHaveLength(1);
   });
@@ -198,7 +198,7 @@ describe('without a workspace', () => {
     ['doctor'],
     ['work', '--as', 'r', '--', 'true'],
   ]) {
-    test(`${args.join(' ')} says how to make one`, async ({ bare }) => {
+    test(`${args.join(' ')} prints how to create one`, async ({ bare }) => {
       const ran = await bare.run(...args);
       expect(ran).toMatchObject({
         code: 10,
@@ -209,7 +209,7 @@ describe('without a workspace', () => {
     });
   }
 
-  test('the folder that was named is named', async ({ bare }) => {
+  test('the error names the folder of --dir', async ({ bare }) => {
     const { exit, message, hint } = await bare.refused('list', '--dir', 'nowhere');
     expect({ exit, message, hint }).toEqual({
       exit: 10,
@@ -218,7 +218,7 @@ describe('without a workspace', () => {
     });
   });
 
-  test('help, version and schemas need none', async ({ bare }) => {
+  test('help, version and schemas need no workspace', async ({ bare }) => {
     for (const args of [['--help'], ['--version'], ['submit', '--help'], ['schema', 'submit'], []]) {
       expect(await bare.run(...args)).toMatchObject({ code: 0, stderr: '' });
     }
@@ -226,7 +226,7 @@ describe('without a workspace', () => {
 });
 
 describe('a store that cannot be used', () => {
-  test('because its config is no JSON is refused in one line', async ({ q }) => {
+  test('because its config is not JSON is refused in one line', async ({ q }) => {
     q.write('.agentq/config.json', '{');
     expect(await q.refused('list')).toMatchObject({ exit: 2, message: expect.stringContaining('config.json') });
   });
@@ -241,15 +241,19 @@ describe('a store that cannot be used', () => {
       { version: 1, defaults: { max_attempts: 'three' } },
       /defaults\.max_attempts must be a number/,
     ],
-    ['half an attempt', { version: 1, defaults: { max_attempts: 1.5 } }, /max_attempts must be a whole number/],
+    [
+      'a fraction of an attempt',
+      { version: 1, defaults: { max_attempts: 1.5 } },
+      /max_attempts must be a whole number/,
+    ],
     ['no attempt', { version: 1, defaults: { max_attempts: 0 } }, /max_attempts must be more than 0/],
     ['too much jitter', { version: 1, defaults: { backoff: { jitter: 3 } } }, /backoff\.jitter must be at most 1/],
-    ['no object', [], /its content must be an object/],
-    ['a span that is none', { version: 1, defaults: { lease: 'soon' } }, /defaults\.lease must be a duration/],
+    ['an array', [], /its content must be an object/],
+    ['an invalid duration', { version: 1, defaults: { lease: 'soon' } }, /defaults\.lease must be a duration/],
     ['a bad role', { version: 1, roles: { 'a b': {} } }, /roles\.a b is not a valid role: letters/],
     ['another version', { version: 2 }, /version must be 1/],
   ] as const) {
-    test(`because its config has ${what} is refused, and the place is named`, async ({ q }) => {
+    test(`because its config has ${what} is refused, and the field is named`, async ({ q }) => {
       q.write('.agentq/config.json', JSON.stringify(config));
       expect(await q.refused('list')).toMatchObject({
         exit: 2,
@@ -259,7 +263,7 @@ describe('a store that cannot be used', () => {
     });
   }
 
-  test('because its database is no database has a code of its own', async ({ q }) => {
+  test('because its database is not a database has its own exit code', async ({ q }) => {
     for (const name of readdirSync(q.path('.agentq')).filter((one) => one.startsWith('agentq.db')))
       rmSync(q.path('.agentq', name));
     q.write('.agentq/agentq.db', 'This is text, and has never been a database of any kind. '.repeat(100));
@@ -270,21 +274,21 @@ describe('a store that cannot be used', () => {
     });
   });
 
-  test('because its database is gone is not replaced by an empty one', async ({ q }) => {
+  test('because its database is missing is not replaced by an empty one', async ({ q }) => {
     for (const name of readdirSync(q.path('.agentq')).filter((one) => one.startsWith('agentq.db')))
       rmSync(q.path('.agentq', name));
     expect(await q.refused('list')).toMatchObject({ exit: 20 });
     expect(readdirSync(q.path('.agentq'))).not.toContain('agentq.db');
   });
 
-  test('because another program made it has a code of its own', async ({ q }) => {
+  test('because another program created it has its own exit code', async ({ q }) => {
     const db = new DatabaseSync(q.path('.agentq/agentq.db'));
     db.exec('PRAGMA application_id = 1');
     db.close();
     expect((await q.refused('list')).exit).toBe(20);
   });
 
-  test('because a newer agentq made it has a code of its own, and says what to do', async ({ q }) => {
+  test('because a newer agentq created it has its own exit code and a hint', async ({ q }) => {
     const db = new DatabaseSync(q.path('.agentq/agentq.db'));
     db.exec('PRAGMA user_version = 999');
     db.close();
@@ -296,7 +300,7 @@ describe('a store that cannot be used', () => {
     expect((await q.refused('init')).exit).toBe(19);
   });
 
-  test('because a file is where a folder of the store should be is refused in one line', async ({ q }) => {
+  test('because a file is in the place of a folder is refused in one line', async ({ q }) => {
     rmSync(q.path('.agentq/tasks'), { recursive: true });
     q.write('.agentq/tasks', 'in the way');
     q.write('context.md', 'background');
@@ -306,31 +310,31 @@ describe('a store that cannot be used', () => {
   });
 });
 
-describe('what is made', () => {
+describe('a new workspace', () => {
   for (const umask of [0o000, 0o022, 0o077]) {
     const mask = umask.toString(8).padStart(3, '0');
 
-    test(`is for its owner alone under umask ${mask}`, ({ bare }) =>
+    test(`is accessible only for its owner under umask ${mask}`, ({ bare }) =>
       withUmask(umask, async () => {
         await bare.ok('init');
-        await live(bare);
+        await completeTask(bare);
         expect(modes(bare.path('.agentq'))).toEqual({ files: ['600'], folders: ['700'] });
       }));
 
-    test(`is for the group too with --shared under umask ${mask}`, ({ bare }) =>
+    test(`is accessible for the group with --shared under umask ${mask}`, ({ bare }) =>
       withUmask(umask, async () => {
         await bare.ok('init', '--shared');
-        await live(bare);
+        await completeTask(bare);
         expect(modes(bare.path('.agentq'))).toEqual({ files: ['660'], folders: ['770'] });
       }));
   }
 
-  test('passes its group on with --shared', async ({ bare }) => {
+  test('has the setgid bit with --shared', async ({ bare }) => {
     await bare.ok('init', '--shared');
     expect(statSync(bare.path('.agentq')).mode & 0o2000).toBe(0o2000);
   });
 
-  test('leaves a folder that was there before as open as it was', async ({ bare }) => {
+  test('keeps the mode of an existing folder', async ({ bare }) => {
     mkdirSync(bare.path('home'));
     chmodSync(bare.path('home'), 0o755);
     writeFileSync(bare.path('home/mine'), '');
