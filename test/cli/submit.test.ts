@@ -140,13 +140,23 @@ describe('an idempotent submit', () => {
     expect(again).toEqual({ task_id: 't', status: 'completed', created: false });
   });
 
+  test('compares times as moments', async ({ q }) => {
+    const at = ['submit', '--to', 'r', '--id', 't', '--instructions', 'x', '--at'];
+    await q.ok(...at, '2027-04-01T00:00:00Z');
+    expect(await q.json(...at, '2027-04-01T01:00:00+01:00')).toMatchObject({ created: false });
+    expect(await q.refused(...at, '2027-04-01T01:00:00Z')).toMatchObject({
+      exit: 4,
+      message: 't exists with other content: not_before',
+    });
+  });
+
   test('refuses other content under the same id, and does not change the first task', async ({ q }) => {
     await q.submit('t');
     const before = await q.task('t');
     expect(await q.refused('submit', '--to', 'r', '--id', 't', '--instructions', 'other')).toMatchObject({
       exit: 4,
       code: 'conflict',
-      message: 't exists with other content',
+      message: 't exists with other content: instructions',
       hint: expect.stringContaining('--id'),
     });
     expect(await q.task('t')).toEqual(before);

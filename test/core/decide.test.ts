@@ -305,18 +305,27 @@ describe('a second submit of an id', () => {
     expect(when(submitted, again)).toEqual({ changed: false, events: [], task: submitted.task });
   });
 
-  test.for<[string, Command]>([
+  test.for<[string, string, Command]>([
     [
       'another context in the same place',
+      'context',
       submit({ context_ref: context.path, labels: { a: 1, b: [2], c: null } }, evidence('context', 'other')),
     ],
-    ['no context', submit({ labels: { a: 1, b: [2], c: null } })],
-    ['other instructions', submit({ instructions: 'do not', labels: { a: 1, b: [2], c: null } }, context)],
-    ['another field of its own', submit({ labels: { a: 1, b: [3], c: null } }, context)],
-    ['a field less', submit({}, context)],
-    ['another role', submit({ to: 'reviewer', labels: { a: 1, b: [2], c: null } }, context)],
-  ])('with %s is refused', ([, command]) => {
-    expect(conflict(submitted, command)).toMatch(/task-1 exists with other content/);
+    ['no context', 'context', submit({ labels: { a: 1, b: [2], c: null } })],
+    [
+      'other instructions',
+      'instructions',
+      submit({ instructions: 'do not', labels: { a: 1, b: [2], c: null } }, context),
+    ],
+    ['another field of its own', 'labels', submit({ labels: { a: 1, b: [3], c: null } }, context)],
+    ['a field less', 'labels', submit({}, context)],
+    [
+      'another role and type',
+      'to, type',
+      submit({ to: 'reviewer', type: 'x', labels: { a: 1, b: [2], c: null } }, context),
+    ],
+  ])('with %s is refused, and names the fields', ([, fields, command]) => {
+    expect(conflict(submitted, command)).toBe(`task-1 exists with other content: ${fields}`);
   });
 
   test('with other content says what to do about it, for an id and for a key', () => {

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { AgentqError, isAway } from '../../core/errors.ts';
 import { withReason } from '../../core/issue.ts';
 import { MAX_BATCH_ROWS, MAX_ROW } from '../../core/limits.ts';
-import { sameSubmit } from '../../core/task/decision/sameness.ts';
+import { otherContent } from '../../core/task/decision/sameness.ts';
 import { parseSubmission, type Submission } from '../../core/envelope/submission.ts';
 import { type CurrentFolder, locate } from '../workspace/current-folder.ts';
 import { type Draft, keep, keepAgain, type StagedSubmit, prepare, type Prepared } from './submit.ts';
@@ -141,7 +141,8 @@ async function keepAll(
     if (!known) continue;
     const request = await keep(services, row);
     kept.set(row, request);
-    if (!sameSubmit(known, request.command)) refused.push({ line, problem: `${known.id} exists with other content` });
+    const problem = otherContent(known, request.command);
+    if (problem !== undefined) refused.push({ line, problem });
   }
   if (refused.length > 0) throw new BadBatch(refused, total);
   for (const { row } of prepared) if (!kept.has(row)) kept.set(row, await keep(services, row));

@@ -19,7 +19,7 @@ export function submitLater(services: Services, { task_id, command }: StagedSubm
   const earlier = waitingSubmit(services, task_id);
   const known = earlier && decide(undefined, earlier.command, { now: earlier.at, random: () => 0 }).task;
   const { task, changed, refusal } = decide(known, kept, { now, random: () => 0 });
-  if (refusal) throw AgentqError.of({ ...refusal, message: `${refusal.message} in the outbox` });
+  if (refusal) throw AgentqError.of({ ...refusal, message: `in the outbox, ${refusal.message}` });
   if (changed) keepInOutbox(services, task_id, kept, now);
   return task!;
 }

@@ -10,7 +10,7 @@ import { isPrunable } from './prunable.ts';
 import { type KnownTask, presentTask, prunedAt, refusalOfPruned } from './pruned.ts';
 import { missingArtifacts, promisedArtifacts } from '../../evidence/promise.ts';
 import { backoffDelay, handBackDelay, inARow, isLastAttempt, MAX_STARTS, startsUsedUp } from '../retry.ts';
-import { sameCompletion, sameSubmit } from './sameness.ts';
+import { otherContent, sameCompletion } from './sameness.ts';
 import type { Task } from '../task.ts';
 import { isFinished, nextAttempt } from '../task.ts';
 import { UNREADABLE } from './unreadable.ts';
@@ -111,10 +111,11 @@ function submit(
       ...(given.epoch && { attempts_above: given.epoch * ATTEMPTS_PER_EPOCH }),
     });
   }
-  if (sameSubmit(task, { envelope, context })) return nothing;
+  const other = otherContent(task, { envelope, context });
+  if (other === undefined) return nothing;
   return refuse(
     'conflict',
-    `${task.id} exists with other content`,
+    other,
     envelope.idempotency_key === undefined
       ? 'submit the same content under this id, or omit --id for a new one'
       : 'an idempotency key belongs to one content: use another key for another task',

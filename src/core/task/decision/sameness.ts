@@ -15,18 +15,31 @@ export interface ComparedSubmit {
   readonly context?: Evidence | undefined;
 }
 
+/** How many fields a message names. */
+const NAMED = 5;
+
 /**
- * Whether two submits are equal: all fields from the submitter and the content of the context file. The path of that
- * file is not compared.
+ * Compares a submit with the task that has its id: all fields from the submitter and the content of the context file.
+ * The path of that file is not compared, and times are compared as moments.
+ * @returns the difference as a sentence with the names of the fields; undefined if both are equal
  */
-export function sameSubmit(a: ComparedSubmit, b: ComparedSubmit): boolean {
-  const said = ({ envelope, context }: ComparedSubmit) =>
-    canonical({
-      ...envelope,
-      task_id: undefined,
-      context_ref: context ? context.sha256 : envelope.context_ref,
-    });
-  return said(a) === said(b);
+export function otherContent(task: ComparedSubmit, submit: ComparedSubmit): string | undefined {
+  const [before, now] = [said(task), said(submit)];
+  const fields = Object.keys({ ...before, ...now }).filter(
+    (field) => canonical(before[field]) !== canonical(now[field]),
+  );
+  if (fields.length === 0) return undefined;
+  const more = fields.length > NAMED ? ` and ${fields.length - NAMED} more` : '';
+  return `${task.envelope.task_id} exists with other content: ${fields.slice(0, NAMED).join(', ')}${more}`;
+}
+
+function said({ envelope, context }: ComparedSubmit): Readonly<Record<string, unknown>> {
+  const { task_id: _id, context_ref, not_before, ...fields } = envelope;
+  return {
+    ...fields,
+    context: context ? context.sha256 : context_ref,
+    not_before: not_before === undefined ? undefined : Date.parse(not_before),
+  };
 }
 
 export interface ComparedCompletion {
