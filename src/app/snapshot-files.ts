@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
-import type { ArtifactStore } from '../artifacts/store.ts';
+import { type ArtifactStore, describeDrift } from '../artifacts/store.ts';
 import type { SnapshotFiles } from '../backend/snapshot-files.ts';
+import { AgentqError } from '../core/errors.ts';
 
 const FOLDER = 'snapshots';
 
@@ -14,11 +15,23 @@ export function snapshotFilesIn(store: ArtifactStore): SnapshotFiles {
     async fetch(file) {
       const pieces: Uint8Array[] = [];
       const { drift } = await store.fetch(file, (bytes) => pieces.push(bytes));
-      return drift ? undefined : Buffer.concat(pieces);
+      if (!drift) return Buffer.concat(pieces);
+      // In the place of a store that is away, every file is missing.
+      await store.attend();
+      if (drift.kind === 'unreadable') throw new AgentqError('storage', describeDrift(drift), 'check its mode');
+      return undefined;
     },
     async list(folder) {
       const { paths } = await store.list(`${FOLDER}/${folder}`);
-      return paths.map((path) => path.slice(FOLDER.length + 1));
+      return paths.map(nameOf);
+    },
+    nameOf: ({ path }) => nameOf(path),
+    async remove(names) {
+      await store.remove(names.map((name) => `${FOLDER}/${name}`));
     },
   };
+}
+
+function nameOf(path: string): string {
+  return path.slice(FOLDER.length + 1);
 }

@@ -71,6 +71,13 @@ export interface Backend {
    * @returns false if this user may not do that, or if there is no place for it
    */
   snapshot?(): Promise<boolean>;
+  /**
+   * Puts one in the place of those that contain the text of a task that was pruned since, and removes what killed
+   * processes have left of others. Absent together with `snapshot`.
+   * @param isDry whether only to count all those that a prune would make obsolete
+   * @returns their number
+   */
+  renewSnapshots?(isDry: boolean): Promise<number>;
   /** Rings when the topic may have changed. Rings may be duplicated or lost: callers must also poll slowly. */
   watch(topic: Topic): Watch;
   /**

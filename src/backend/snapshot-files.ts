@@ -10,8 +10,15 @@ export interface SnapshotFiles {
    * @throws AgentqError `storage`
    */
   put(name: string, content: { readonly file: string } | { readonly bytes: Uint8Array }): Promise<Evidence>;
-  /** The content; undefined if the file is missing or is not what was recorded. @throws AgentqError `storage` */
+  /**
+   * The content; undefined if the file is missing or is not what was recorded.
+   * @throws AgentqError `storage` if the store is away, or cannot read the file
+   */
   fetch(file: Evidence): Promise<Buffer | undefined>;
   /** The names of the files in a folder. @throws AgentqError `storage` */
   list(folder: string): Promise<readonly string[]>;
+  /** The name of a recorded file, as in such a list. */
+  nameOf(file: Evidence): string;
+  /** Removes files. A missing one is no error. @throws AgentqError `storage` */
+  remove(names: readonly string[]): Promise<void>;
 }

@@ -374,12 +374,16 @@ describe('leftovers', () => {
   test('are the half-written files that have not been touched since a moment, and can be removed', async () => {
     const { store, root } = place();
     const evidence = await kept(store);
-    for (const name of ['results/.agentq-tmp-1-old', 'artifacts/t/1/.agentq-tmp-1-old', 'results/.agentq-tmp-1-new']) {
+    const found = [
+      'artifacts/t/1/.agentq-tmp-1-old',
+      'results/.agentq-tmp-1-old',
+      'snapshots/agentq/chunks/.agentq-tmp-1-old',
+    ];
+    for (const name of [...found, 'results/.agentq-tmp-1-new']) {
       file(join(root, name), 'half');
       if (name.endsWith('old')) utimesSync(join(root, name), LONG_AGO, LONG_AGO);
     }
     utimesSync(join(root, PATH), LONG_AGO, LONG_AGO);
-    const found = ['artifacts/t/1/.agentq-tmp-1-old', 'results/.agentq-tmp-1-old'];
     expect((await store.leftovers(2_000)).toSorted()).toEqual(found);
     for (const path of found) await store.removeLeftover(path);
     expect(await store.leftovers(2_000)).toEqual([]);

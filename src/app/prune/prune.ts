@@ -25,6 +25,8 @@ export interface Pruning {
   readonly bytes: number;
   /** Tasks that stay because an open task refers to their evidence. */
   readonly referred: number;
+  /** How many snapshots of the log were replaced because they contain such tasks. Undefined if there are none of any log. */
+  readonly snapshots?: number;
 }
 
 const NOTHING: Pruning = { tasks: 0, dead_letters: 0, messages: 0, files: 0, bytes: 0, referred: 0 };
@@ -58,13 +60,15 @@ export async function prune(
 
 /**
  * The same in small steps, so that a worker can take one between two tasks. The entry in the log comes first, and then
- * the evidence is removed: a process that is killed in between leaves evidence that the next call removes.
+ * the evidence is removed: a process that is killed in between leaves evidence that the next call removes. The same
+ * holds for snapshots of the log, which come last.
  */
 export async function* pruneInBits(services: Services, request: PruneRequest): AsyncGenerator<Pruning> {
   const { backend, store } = services;
   await store.attend();
   const messages = new Messages(services);
   const references = new References(services);
+  let all = 0;
   let waiting: Task[] = [];
   let looked = 0;
   let kept = 0;
@@ -77,6 +81,7 @@ export async function* pruneInBits(services: Services, request: PruneRequest): A
     const sum = { ...sumOf(pruned), messages: counted, referred: kept };
     kept = 0;
     looked = 0;
+    all += pruned.length;
     return sum;
   };
   for await (const task of everyTask(backend, { statuses: ['completed', 'failed', 'cancelled', 'expired'] })) {
@@ -91,6 +96,9 @@ export async function* pruneInBits(services: Services, request: PruneRequest): A
     waiting = waiting.slice(-1);
   }
   yield bit(waiting);
+  if (!backend.renewSnapshots) return;
+  const obsolete = request.dryRun && all === 0 ? 0 : await backend.renewSnapshots(request.dryRun);
+  yield { ...NOTHING, snapshots: obsolete };
 }
 
 /** @returns those that were pruned: a dead letter may have been retried meanwhile */
@@ -177,5 +185,6 @@ function add(a: Pruning, b: Pruning): Pruning {
     files: a.files + b.files,
     bytes: a.bytes + b.bytes,
     referred: a.referred + b.referred,
+    ...(b.snapshots !== undefined && { snapshots: b.snapshots }),
   };
 }

@@ -12,7 +12,7 @@ import { type StoreModes, openToReaders } from '../local/store-modes.ts';
 import { numbered } from '../local/store-path.ts';
 import { halfWritten } from '../local/store-scan.ts';
 import type { ArtifactStore, Content, Fetched, Listing, Piece, Stored } from '../store.ts';
-import { checkStore, FOLDERS, isMade, makeStore, storeId } from './store-marker.ts';
+import { ALL_FOLDERS, checkStore, isMade, makeStore, storeId } from './store-marker.ts';
 
 /**
  * A store on a local or shared disk. A shared one may be a network folder: it holds files, not the database. Its staging
@@ -184,7 +184,7 @@ export class FsStore implements ArtifactStore {
   }
 
   async leftovers(before: number): Promise<readonly string[]> {
-    return halfWritten(this.#root, FOLDERS, before);
+    return halfWritten(this.#root, ALL_FOLDERS, before);
   }
 
   async removeLeftover(path: string): Promise<boolean> {

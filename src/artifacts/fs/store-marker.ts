@@ -6,7 +6,11 @@ import { readRegular } from '../../files/regular-file.ts';
 import { madeFolder, storeFolder } from '../local/store-folder.ts';
 import type { StoreModes } from '../local/store-modes.ts';
 
-export const FOLDERS = ['tasks', 'results', 'artifacts'];
+/** The folders of evidence. */
+const FOLDERS = ['tasks', 'results', 'artifacts'];
+
+/** The same, and the folders that exist only in some stores. */
+export const ALL_FOLDERS = [...FOLDERS, 'snapshots'];
 
 /** The file that contains the id of the store. An empty mount point has none. */
 const MARKER = '.agentq-store';

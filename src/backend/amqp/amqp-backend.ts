@@ -169,6 +169,10 @@ export class AmqpBackend implements Backend {
     return (await this.#reading()).snapshot();
   }
 
+  async renewSnapshots(isDry: boolean): Promise<number> {
+    return (await this.#reading()).renewSnapshots(isDry);
+  }
+
   watch(topic: Topic): Watch {
     const watch = this.#listeners.watch(nameOf(topic), Infinity, () => {});
     void this.#reading().then((log) => log.follow());

@@ -227,7 +227,14 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away' | 'n
   }
 
   snapshot(): Promise<boolean> {
-    return this.#parts.load.snapshotWriter().then((writer) => writer?.write() ?? false);
+    return this.#mending(async () => (await (await this.#parts.load.snapshotWriter())?.write()) ?? false);
+  }
+
+  renewSnapshots(isDry: boolean): Promise<number> {
+    return this.#mending(async () => {
+      await this.#parts.log.catchUp();
+      return (await (await this.#parts.load.snapshotWriter())?.renew(isDry)) ?? 0;
+    });
   }
 
   /** Reads the log as long as a caller waits for new entries. */

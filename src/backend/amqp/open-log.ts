@@ -60,7 +60,7 @@ export function openLog(
   const clockId = () => broker.machine().clock;
   const { snapshots: files, patience } = broker;
   const newId = () => newEntryId(clock(), random);
-  const snapshots = files && lateSnapshots({ cache, names, files, patience, newId, clock });
+  const snapshots = files && lateSnapshots({ cache, names, files, patience, newId, clock, say });
   const log = new Log({
     client,
     cache,
@@ -89,7 +89,7 @@ export function openLog(
   const snapshotWriter = async () => {
     if (!files) return undefined;
     const { SnapshotWriter } = await import('./snapshot/snapshot-writer.ts');
-    return new SnapshotWriter({ log, cache, names, files });
+    return new SnapshotWriter({ log, cache, names, files, clock });
   };
   return new LogBackend({
     given,

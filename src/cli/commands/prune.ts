@@ -40,13 +40,17 @@ export const define: Define = (command, context) =>
       else cli.io.line(describe(sum, dryRun));
     });
 
-function describe({ tasks, dead_letters, messages, files, bytes, referred }: Pruning, dryRun: boolean): string {
+function describe(sum: Pruning, dryRun: boolean): string {
+  const { tasks, dead_letters, messages, files, bytes, referred, snapshots = 0 } = sum;
   const what = `${tasks} tasks (${dead_letters} dead letters, ${messages} with uncollected messages), ${files} files, ${bytes} bytes`;
   const stay = referred === 0 ? '' : `; ${referred} tasks stay: open tasks refer to their evidence`;
-  return `${dryRun ? 'would prune' : 'pruned'} ${what}${stay}`;
+  const replaced =
+    snapshots === 0 ? '' : `; ${dryRun ? 'would replace' : 'replaced'} ${snapshots} snapshots of the log`;
+  return `${dryRun ? 'would prune' : 'pruned'} ${what}${stay}${replaced}`;
 }
 
 const HELP = `
 It removes finished tasks with their history, their evidence and their uncollected result messages. Dead letters go
 too, unless --keep-dead is given. Tasks stay whose evidence an open task refers to. The removed ids stay known, so that
-a late repeat of a submit makes no second task. Work can continue meanwhile.`;
+a late repeat of a submit makes no second task. On a broker, a new snapshot takes the place of those that contain such
+tasks. Work can continue meanwhile.`;

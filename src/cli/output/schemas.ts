@@ -181,6 +181,8 @@ export const outputs = {
     bytes: z.number(),
     /** Tasks that stay because an open task refers to their evidence. */
     referred: z.number(),
+    /** Snapshots of a broker's log that contain such tasks, and were replaced. Absent if the queue is a file. */
+    snapshots: z.optional(z.number()),
   }),
   backup: z.object({
     file: z.string(),

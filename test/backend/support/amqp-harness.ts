@@ -5,14 +5,12 @@ import type { BackendOptions, BrokerOptions } from '../../../src/backend/options
 import { amqpUrl } from '../../broker/shared-broker.ts';
 import { startProxy, type TcpProxy } from '../../broker/tcp-proxy.ts';
 import type { Harness } from '../contract/harness.ts';
+import { brokerOptions } from './broker-options.ts';
 import { makeFolder, removeFolder } from './scratch.ts';
 import { takeTopology } from './topology-pool.ts';
 
 /** The roles that the tests of the contract send tasks to. */
 const ROLES = ['coder', 'reviewer', 'tester', 'a', 'ab', 'a-b', 'a_b', 'A'];
-
-/** How long a test waits for a broker, in ms. */
-const PATIENCE = 20_000;
 
 export interface AmqpHarness extends Harness {
   /** The URL of the broker with the prefix of this harness. */
@@ -46,21 +44,8 @@ export async function makeAmqpHarness({
     folderMode: 0o700,
     clock: () => now,
     random: Math.random,
-    queue: {
-      scheme: 'amqp',
-      url: at,
-      patience: PATIENCE,
-      say: () => {},
-      refOf: (path) => `file:///store/${path}`,
-      // All connections share the clock of the test, which is not the broker's clock.
-      machine: () => ({ name: 'one', clock: 'one' }),
-      replicated,
-      retention,
-      // The clock of the test is ahead of the broker's clock, so the delays of the broker end too late.
-      tokenGrace: 0,
-      outageGrace: 0,
-      ...more,
-    },
+    // The clock of the test is ahead of the broker's clock, so the delays of the broker end too late.
+    queue: brokerOptions(at, { replicated, retention, ...more }),
   });
   const openWith = async (options: BackendOptions) => {
     const backend = await openBackend(options);

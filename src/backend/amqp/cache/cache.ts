@@ -212,10 +212,19 @@ export class Cache {
         'milestone',
         'chunk',
       ]);
-      this.#empty(['pruned', 'pruned_evidence', 'role_clock', 'role_silence', 'hearsay', 'vouched', 'passed_over']);
+      this.#empty([
+        'pruned',
+        'pruned_evidence',
+        'role_clock',
+        'role_silence',
+        'hearsay',
+        'vouched',
+        'passed_over',
+        'snapshot',
+      ]);
       dropThings(this.db);
       this.db.run(
-        "UPDATE log SET last = -1, id = '', at = 0, away_until = 0, unreadable = 0, bytes = 0, snapshot = -1",
+        "UPDATE log SET last = -1, id = '', at = 0, away_until = 0, unreadable = 0, bytes = 0, snapshot = -1, base = -1, pruned = -1",
       );
       return { keep: true };
     });
@@ -229,6 +238,13 @@ export class Cache {
   /** Puts a file with the content of a snapshot in the place of this one, if it is still fillable. */
   fillFrom(file: string): void {
     this.#file.replaceBy(file, () => this.isFillable);
+  }
+
+  /** Deletes all content, which is to be made again from a later snapshot than before, or from the log. */
+  startLater(): void {
+    const { base } = this.db.get<{ base: number }>('SELECT base FROM log')!;
+    this.clear();
+    this.db.run('UPDATE log SET base = ?', base);
   }
 
   /** Deletes all content, which is to be made again from the log alone. */

@@ -14,6 +14,7 @@ import { digestMark, foreignEntryId, isForeignEnding, noteMark, taskOfEnding } f
 import { adoptEnding, noteMessage, noteSent } from './endings.ts';
 import { Hearsay, type EntrySource } from './hearsay.ts';
 import type { LogEntry } from '../wire/message/decode.ts';
+import { noteSnapshot } from './known-snapshots.ts';
 import { Leases } from './leases.ts';
 import { Outages } from './outages.ts';
 import { recordPassedOver } from './passed-over.ts';
@@ -104,7 +105,7 @@ export class Projector {
       case 'skip':
         return undefined;
       case 'snapshot':
-        this.#db.run('UPDATE log SET snapshot = ?', this.#offset);
+        noteSnapshot(this.#db, entry, this.#offset);
         return void this.#db.run('INSERT OR IGNORE INTO entry VALUES (?, 0)', noteMark(entry.id));
       case 'newer':
         return recordPassedOver(this.#db, this.#offset, entry, 'a newer agentq wrote it, and doctor --skip named it');
@@ -279,6 +280,7 @@ export class Projector {
   #set(id: string, after: KnownTask): void {
     if (isPruned(after)) {
       this.#things.pruneTask(after);
+      this.#db.run('UPDATE log SET pruned = ?', this.#offset);
       this.#hearsay.confirmed(id);
       return;
     }

@@ -5,7 +5,8 @@ import { projectionSchema } from '../../projection/schema.ts';
 /**
  * What a machine knows of the broker's log. It is a cache, which may be deleted at any time. `log` is one row: the last
  * message that was folded, by its offset and id, and the time that the log had reached; `snapshot` is the offset of the
- * last entry about a snapshot, `unaided` whether the cache must be made from the log alone. `entry` records which entries
+ * last entry about a snapshot, `base` the place in the log of the snapshot with which the cache began, or must begin after, `pruned` the offset of the last entry
+ * that pruned a task, `unaided` whether the cache must be made from the log alone. `entry` records which entries
  * were folded, and their result, so that an entry that was published twice counts once. `ending` records which entry
  * ended a task, and whether its messages are known to be sent. `silence` records the periods without entries. `lease`
  * records which entry granted the lease of a running task, for how long, and by which clock. Three
@@ -17,11 +18,12 @@ import { projectionSchema } from '../../projection/schema.ts';
  * the periods without their entries. `hearsay` names the tasks that only one role's workers have mentioned, and
  * where the log last changed them; `vouched` when a coordinator last republished an open task; `passed_over` the last
  * unreadable entries. `chunk` names the files of a snapshot that contain the ended tasks whose rows have the number
- * `first` to `last`, unless they were loaded. `reader` names the process that reads the log for the others on this machine.
+ * `first` to `last`, unless they were loaded. `snapshot` names the latest snapshots that the log has announced, by the
+ * entry with which their writing began; one without a file is being written. `reader` names the process that reads the log for the others on this machine.
  */
 export const cacheSchema: Form = {
   application: 0x61677463, // "agtc" in ASCII
-  version: 5,
+  version: 6,
   synchronous: 'NORMAL',
   pageSize: 4_096,
   schema: `${projectionSchema}${prunedSchema}
@@ -37,9 +39,18 @@ export const cacheSchema: Form = {
     unreadable INTEGER NOT NULL,
     bytes      INTEGER NOT NULL,
     snapshot   INTEGER NOT NULL,
-    unaided    INTEGER NOT NULL
+    unaided    INTEGER NOT NULL,
+    base       INTEGER NOT NULL,
+    pruned     INTEGER NOT NULL
   ) STRICT;
-  INSERT INTO log VALUES (1, -1, '', 0, 0, 0, 0, -1, 0);
+  INSERT INTO log VALUES (1, -1, '', 0, 0, 0, 0, -1, 0, -1, -1);
+
+  CREATE TABLE snapshot (
+    id   TEXT PRIMARY KEY,
+    at   INTEGER NOT NULL,
+    last INTEGER,
+    file TEXT
+  ) STRICT, WITHOUT ROWID;
 
   CREATE TABLE chunk (
     first  INTEGER PRIMARY KEY,

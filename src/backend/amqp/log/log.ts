@@ -216,11 +216,11 @@ export class Log {
     await this.note({ role, ...(worker !== undefined && { seen: { worker, role } }) }, { role });
   }
 
-  /** Reads the log from its beginning, after the cache was emptied. */
+  /** Fills the cache again, after it was emptied. */
   async readAnew(): Promise<void> {
     await this.#client.withConnection(async (connection) => {
       const reader = await this.#readers.current(connection);
-      await reader?.attach();
+      await reader?.begin();
     });
     await this.catchUp();
   }

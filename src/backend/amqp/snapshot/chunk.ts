@@ -47,9 +47,13 @@ export async function chunkOf(db: Connection, first: number, last: number): Prom
   return promisify(gzip)(JSON.stringify(rows), { level: 6 });
 }
 
-/** Writes the content of a chunk to the rows of a cache whose states are absent. */
-export function loadChunk(db: Connection, first: number, content: Buffer): void {
-  const rows = JSON.parse(gunzipSync(content).toString('utf8')) as readonly ChunkRow[];
+/**
+ * Writes the content of a chunk to the rows of a cache whose states are absent.
+ * @returns false if the content is no chunk
+ */
+export function loadChunk(db: Connection, first: number, content: Buffer): boolean {
+  const rows = parse(content);
+  if (!rows) return false;
   db.transaction(() => {
     for (const [n, state, ending, events] of rows) {
       // Another process may have loaded it, and the task may have changed since.
@@ -61,4 +65,13 @@ export function loadChunk(db: Connection, first: number, content: Buffer): void 
     db.run('UPDATE chunk SET loaded = 1 WHERE first = ?', first);
     return { keep: true };
   });
+  return true;
+}
+
+function parse(content: Buffer): readonly ChunkRow[] | undefined {
+  try {
+    return JSON.parse(gunzipSync(content).toString('utf8')) as readonly ChunkRow[];
+  } catch {
+    return undefined;
+  }
 }

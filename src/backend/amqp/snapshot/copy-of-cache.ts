@@ -1,6 +1,8 @@
 import type { Evidence } from '../../../core/evidence/evidence.ts';
+import type { Task } from '../../../core/task/task.ts';
+import { withoutText } from '../../../core/task/without-text.ts';
 import { Connection } from '../../projection/connection.ts';
-import { ABSENT } from '../../projection/rows.ts';
+import { ABSENT, AbsentStates, parseStored } from '../../projection/rows.ts';
 import type { Position } from '../cache/cache.ts';
 import { cacheSchema } from '../cache/schema.ts';
 import { noteMark } from '../wire/entry-id.ts';
@@ -8,7 +10,7 @@ import { chunkOf, ROWS } from './chunk.ts';
 import { MOVABLE } from './ended-tasks.ts';
 
 /** The tables of a cache that are not copied whole; `reader` belongs to one machine. */
-const APART = new Set(['tasks', 'events', 'ending', 'chunk', 'reader']);
+const APART = new Set(['tasks', 'events', 'ending', 'chunk', 'reader', 'pruned_evidence']);
 
 /**
  * A copy of a cache in a file of its own, without the content of ended tasks, which goes into chunks. Both are made from
@@ -49,20 +51,38 @@ export class CopyOfCache {
       const which = name === 'entry' ? `WHERE id NOT LIKE '%${noteMark('')}'` : '';
       db.execute(`INSERT OR REPLACE INTO main."${name}" SELECT * FROM cache."${name}" ${which}`);
     }
-    db.run('UPDATE main.log SET unaided = 0');
+    db.run('UPDATE main.log SET unaided = 0, base = last');
+    this.#copyPrunedEvidence();
+  }
+
+  /** A snapshot contains no text of pruned tasks. */
+  #copyPrunedEvidence(): void {
+    const db = this.#db;
+    for (const { id, state } of db.all<{ id: string; state: string }>('SELECT id, state FROM cache.pruned_evidence')) {
+      const task = withoutText(parseStored(state) as Task);
+      db.run('INSERT INTO main.pruned_evidence VALUES (?, ?)', id, JSON.stringify(task));
+    }
   }
 
   /**
    * Copies the tasks, range by range.
    * @param put stores the chunk that begins with this row
+   * @param isStored whether the store has a chunk
+   * @throws AbsentStates if a chunk from which the cache lacks the content is missing
    */
-  async copyTasks(put: (first: number, content: Buffer) => Promise<Evidence>): Promise<void> {
+  async copyTasks(
+    put: (first: number, content: Buffer) => Promise<Evidence>,
+    isStored: (file: Evidence) => boolean,
+  ): Promise<void> {
     const db = this.#db;
     const { end } = db.get<{ end: number }>('SELECT coalesce(max(n), 0) AS end FROM cache.tasks')!;
     for (let first = 1; first <= end; first += ROWS) {
       const last = first + ROWS - 1;
       // The last range would have another content in the next snapshot.
-      const file = this.#known(first) ?? (last <= end ? await this.#move(first, last, put) : undefined);
+      const known = this.#known(first);
+      if (known !== undefined && !isStored(JSON.parse(known) as Evidence))
+        throw new AbsentStates(this.#absent(first, last));
+      const file = known ?? (last <= end ? await this.#move(first, last, put) : undefined);
       if (file !== undefined) db.run('INSERT INTO main.chunk VALUES (?, ?, ?, 0)', first, last, file);
       this.#copyRange(first, last);
       await new Promise((resolve) => setImmediate(resolve));
@@ -72,6 +92,12 @@ export class CopyOfCache {
   /** The record of an earlier chunk. What it does not contain stays outside of chunks. */
   #known(first: number): string | undefined {
     return this.#db.get<{ file: string }>('SELECT file FROM cache.chunk WHERE first = ? AND loaded = 0', first)?.file;
+  }
+
+  #absent(first: number, last: number): number[] {
+    return this.#db
+      .all<{ n: number }>('SELECT n FROM cache.tasks WHERE n BETWEEN ? AND ? AND state = ?', first, last, ABSENT)
+      .map(({ n }) => n);
   }
 
   async #move(

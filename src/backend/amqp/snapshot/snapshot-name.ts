@@ -17,13 +17,17 @@ export const snapshotName = (names: Names, offset: number): string => `${folderO
 
 export const chunkName = (names: Names, first: number): string => `${folderOf(names)}/chunks/${first}.json.gz`;
 
-/** The offsets in the names of snapshots, the highest first, each once. */
-export function offsetsIn(names: Names, paths: readonly string[]): readonly number[] {
+/** The offset in the name of a snapshot; undefined for the name of another file. */
+export function offsetIn(names: Names, name: string): number | undefined {
   const folder = `${folderOf(names)}/`;
-  const offsets = paths
-    .filter((path) => path.startsWith(folder))
-    .map((path) => /^(\d{1,15})(~\d+)?\.db(~\d+)?\.gz$/.exec(path.slice(folder.length))?.[1])
-    .filter((offset) => offset !== undefined)
-    .map(Number);
+  const offset = name.startsWith(folder) && /^(\d{1,15})(~\d+)?\.db(~\d+)?\.gz$/.exec(name.slice(folder.length))?.[1];
+  return offset ? Number(offset) : undefined;
+}
+
+/** The offsets in the names of snapshots, the highest first, each once. */
+export function offsetsIn(names: Names, all: readonly string[]): readonly number[] {
+  const offsets = all.map((name) => offsetIn(names, name)).filter((offset) => offset !== undefined);
   return [...new Set(offsets)].toSorted((a, b) => b - a);
 }
+
+export const isChunkName = (names: Names, name: string): boolean => name.startsWith(`${folderOf(names)}/chunks/`);

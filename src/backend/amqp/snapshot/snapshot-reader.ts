@@ -1,12 +1,8 @@
-import { createWriteStream } from 'node:fs';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
 import type { Evidence } from '../../../core/evidence/evidence.ts';
-import { Connection } from '../../projection/connection.ts';
 import { ABSENT, type AbsentStates } from '../../projection/rows.ts';
 import type { SnapshotFiles } from '../../snapshot-files.ts';
 import type { Cache, Position } from '../cache/cache.ts';
+import { leastBase } from '../cache/known-snapshots.ts';
 import { cacheSchema } from '../cache/schema.ts';
 import type { BrokerConnection } from '../connection/broker-connection.ts';
 import { appendAtEnd } from '../log/append-at-end.ts';
@@ -17,7 +13,7 @@ import type { Names } from '../wire/names.ts';
 import { announcedSnapshot } from './announced-snapshot.ts';
 import { loadChunk } from './chunk.ts';
 import { folderOf, offsetsIn } from './snapshot-name.ts';
-import { withTemporaryFile } from './temporary-file.ts';
+import { withStoredSnapshot } from './stored-snapshot.ts';
 
 export interface SnapshotReaderParts {
   readonly cache: Cache;
@@ -28,6 +24,8 @@ export interface SnapshotReaderParts {
   readonly newId: () => string;
   /** ms since 1970. */
   readonly clock: () => number;
+  /** Prints one line for the user. */
+  readonly say: (line: string) => void;
 }
 
 /** How many snapshots to look for: every user of the store can put files there that no entry announces. */
@@ -41,11 +39,16 @@ export class SnapshotReader implements SnapshotSource {
   }
 
   async fill(connection: BrokerConnection): Promise<void> {
+    const { cache, say } = this.#parts;
+    if (!cache.isFillable || connection.outageStart !== undefined) return;
+    const begunBefore = leastBase(cache.db) >= 0;
     try {
-      if (this.#parts.cache.isFillable && connection.outageStart === undefined) await this.#fill(connection);
+      await this.#fill(connection);
     } catch {
       // A snapshot only saves time. If the broker is the cause, the next request reports it.
     }
+    if (begunBefore && cache.isFillable)
+      say('warning: a file of a snapshot is missing or damaged: the log is read instead');
   }
 
   /** The store names the offsets where snapshots may begin, and the log shows which of them a coordinator announced. */
@@ -54,8 +57,9 @@ export class SnapshotReader implements SnapshotSource {
     const files = await this.#parts.files();
     const offsets = offsetsIn(names, await files.list(folderOf(names)));
     if (offsets.length === 0) return;
+    const least = leastBase(cache.db);
     const end = await appendAtEnd(connection, names, noteMessage(names, newId(), clock(), {}), { patience });
-    for (const offset of offsets.filter((one) => one < end).slice(0, TRIES)) {
+    for (const offset of offsets.filter((one) => one < end && one > least).slice(0, TRIES)) {
       const snapshot = await announcedSnapshot(connection, names, offset, end);
       if (snapshot?.format === cacheSchema.version && (await this.#fillFrom(files, snapshot))) return;
       if (!cache.isFillable) return;
@@ -65,26 +69,20 @@ export class SnapshotReader implements SnapshotSource {
   /** @returns whether the cache is filled */
   async #fillFrom(files: SnapshotFiles, { file, last, id }: Snapshot): Promise<boolean> {
     const { cache } = this.#parts;
-    const content = await files.fetch(file);
-    if (!content) return false;
-    return withTemporaryFile(cache.beginning, async (path) => {
-      await pipeline(Readable.from([content]), createGunzip(), createWriteStream(path, { mode: cache.mode }));
-      const copy = Connection.open(path, cacheSchema);
-      const found = copy.get<Position & object>('SELECT last, id FROM log')!;
-      copy.close();
+    const isFilled = await withStoredSnapshot(cache, files, file, (db, path) => {
+      const found = db.get<Position & object>('SELECT last, id FROM log')!;
+      db.close();
       if (found.last !== last || found.id !== id) return false;
       cache.fillFrom(path);
       return true;
     });
+    return isFilled === true;
   }
 
   async load({ rows }: AbsentStates): Promise<boolean> {
-    try {
-      if (await this.#load(rows)) return true;
-    } catch {
-      // The store is away, or a file in it is damaged.
-    }
-    this.#parts.cache.startAlone();
+    if (await this.#load(rows)) return true;
+    // The file may have been removed with its snapshot, after a later one was written.
+    this.#parts.cache.startLater();
     return false;
   }
 
@@ -98,9 +96,7 @@ export class SnapshotReader implements SnapshotSource {
         n,
       );
       const content = chunk && (await (await this.#parts.files()).fetch(JSON.parse(chunk.file) as Evidence));
-      if (!content) return false;
-      loadChunk(db, chunk.first, content);
-      if (isAbsent(n)) return false;
+      if (!content || !loadChunk(db, chunk.first, content) || isAbsent(n)) return false;
     }
     return true;
   }

@@ -3,14 +3,16 @@ import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import type { SnapshotFiles } from '../../snapshot-files.ts';
 import type { Cache } from '../cache/cache.ts';
+import { lastPruned } from '../cache/known-snapshots.ts';
 import { cacheSchema } from '../cache/schema.ts';
 import { isDenied } from '../connection/broker-error.ts';
 import type { Log } from '../log/log.ts';
 import type { Names } from '../wire/names.ts';
-import type { Snapshot } from '../wire/message/log-body.ts';
+import type { Note, Snapshot } from '../wire/message/log-body.ts';
 import { SNAPSHOT } from '../wire/routing-key.ts';
 import { CopyOfCache } from './copy-of-cache.ts';
-import { chunkName, snapshotName } from './snapshot-name.ts';
+import { chunkName, folderOf, offsetsIn, snapshotName } from './snapshot-name.ts';
+import { removeUnneeded } from './snapshot-removal.ts';
 import { withTemporaryFile } from './temporary-file.ts';
 
 export interface SnapshotWriterParts {
@@ -18,6 +20,8 @@ export interface SnapshotWriterParts {
   readonly cache: Cache;
   readonly names: Names;
   readonly files: () => Promise<SnapshotFiles>;
+  /** ms since 1970. */
+  readonly clock: () => number;
 }
 
 /** Writes snapshots of the log into the artifact store. Only coordinators may announce one. */
@@ -29,19 +33,39 @@ export class SnapshotWriter {
   }
 
   /**
-   * Writes one.
+   * Writes one, and removes those that are not needed any more.
    * @returns false if the user is not a coordinator
-   * @throws AgentqError `storage`, and errors of the log
+   * @throws AgentqError `storage`, and errors of the log; AbsentStates if the cache lacks content that the store has not
    */
   async write(): Promise<boolean> {
+    const begun = this.#parts.log.newId();
     // Other processes see that one is being written. It also tells whether the user may announce one.
-    if (!(await this.#say(undefined))) return false;
-    return await this.#say(await this.#make());
+    if (!(await this.#say({}, begun))) return false;
+    if (!(await this.#say({ snapshot: { ...(await this.#make()), begun } }))) return false;
+    await removeUnneeded({ ...this.#parts, files: await this.#parts.files() }, begun);
+    return true;
   }
 
-  async #say(snapshot: Snapshot | undefined): Promise<boolean> {
+  /**
+   * Writes one if there are some that may contain the text of a task that was pruned since, and removes those. Also
+   * removes what killed processes have left. The cache must be up to date.
+   * @param isDry whether only to count: all that there are, because a prune would follow
+   * @returns how many there were
+   */
+  async renew(isDry: boolean): Promise<number> {
+    const { cache, names } = this.#parts;
+    const files = await this.#parts.files();
+    const end = isDry ? cache.position().last + 1 : lastPruned(cache.db);
+    const old = offsetsIn(names, await files.list(folderOf(names))).filter((offset) => offset < end);
+    if (isDry) return old.length;
+    if (old.length === 0) await removeUnneeded({ ...this.#parts, files });
+    else if (!(await this.write())) return 0;
+    return old.length;
+  }
+
+  async #say(note: Pick<Note, 'snapshot'>, id?: string): Promise<boolean> {
     try {
-      await this.#parts.log.note({ ...(snapshot && { snapshot }) }, { keyWord: SNAPSHOT, role: null });
+      await this.#parts.log.note(note, { keyWord: SNAPSHOT, role: null, ...(id !== undefined && { id }) });
       return true;
     } catch (error) {
       if (isDenied(error)) return false;
@@ -53,11 +77,15 @@ export class SnapshotWriter {
     const { cache, names } = this.#parts;
     return withTemporaryFile(cache.beginning, async (path) => {
       const files = await this.#parts.files();
+      const stored = new Set(await files.list(folderOf(names)));
       const copy = CopyOfCache.begin(cache.path, path, cache.mode);
       const { last, id } = copy.position;
       try {
         copy.copyTables();
-        await copy.copyTasks((first, bytes) => files.put(chunkName(names, first), { bytes }));
+        await copy.copyTasks(
+          (first, bytes) => files.put(chunkName(names, first), { bytes }),
+          (chunk) => stored.has(files.nameOf(chunk)),
+        );
         copy.end();
       } finally {
         copy.close();

@@ -27,6 +27,7 @@ export type OnEntry = (entry: LogEntry, folded: Folded) => void;
  * wait for its time, the search for an entry that stops the reading, and the fold.
  */
 export class LogReader {
+  readonly #connection: BrokerConnection;
   readonly #cache: Cache;
   readonly #names: Names;
   readonly #onEntry: OnEntry;
@@ -53,6 +54,7 @@ export class LogReader {
     onEntry: OnEntry,
     snapshots: SnapshotSource | undefined,
   ) {
+    this.#connection = connection;
     this.#snapshots = snapshots;
     this.#cache = cache;
     this.#names = names;
@@ -111,17 +113,25 @@ export class LogReader {
     const read = batch.map((message) => this.#reading!.logMessageOf(message, offsetOf(message), this.#names));
     try {
       const follows = !this.#correction.isNeeded(read[0]!.offset) && partsOf(read).every((part) => this.#read(part));
-      if (!follows) this.attach().catch((error: unknown) => this.#fail(error));
+      if (!follows) this.#beginAgain();
     } catch (error) {
       if (!(error instanceof AbsentStates) || !this.#snapshots) throw error;
-      this.#consumer.stop();
-      this.#loadAndAttach(this.#snapshots, error).catch((problem: unknown) => this.#fail(problem));
+      this.#beginAgain(error);
     }
   }
 
-  /** The fold needs content that the cache does not hold. It begins again at the position of the cache. */
-  async #loadAndAttach(snapshots: SnapshotSource, absent: AbsentStates): Promise<void> {
-    await snapshots.load(absent);
+  /** @param absent the content that the fold needs and the cache does not hold */
+  #beginAgain(absent?: AbsentStates): void {
+    this.#consumer.stop();
+    const load = async () => void (absent && (await this.#snapshots?.load(absent)));
+    load()
+      .then(() => this.begin())
+      .catch((error: unknown) => this.#fail(error));
+  }
+
+  /** Begins at the position of the cache again. If the cache is empty, it is filled from a snapshot before. */
+  async begin(): Promise<void> {
+    await this.#snapshots?.fill(this.#connection);
     await this.attach();
   }
 

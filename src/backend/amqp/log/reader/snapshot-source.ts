@@ -7,7 +7,8 @@ export interface SnapshotSource {
   fill(connection: BrokerConnection): Promise<void>;
   /**
    * Brings content of the snapshot that the cache does not hold.
-   * @returns whether the cache holds it now; if not, the cache was emptied, and the log must be read from its beginning
+   * @returns whether the cache holds it now; if not, the cache was emptied, and must be filled again
+   * @throws AgentqError `storage` if the store is away: the cache stays as it is
    */
   load(absent: AbsentStates): Promise<boolean>;
 }

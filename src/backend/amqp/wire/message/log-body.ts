@@ -12,6 +12,8 @@ const Snapshot = z.object({
   /** The version of the cache that it contains. */
   format: z.int(),
   file: Evidence,
+  /** The id of the entry with which its writing began. */
+  begun: z.optional(z.string()),
 });
 export type Snapshot = z.infer<typeof Snapshot>;
 

@@ -1,0 +1,190 @@
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { snapshotFilesIn } from '../../src/app/snapshot-files.ts';
+import { FsStore } from '../../src/artifacts/fs/fs-store.ts';
+import type { Backend } from '../../src/backend/backend.ts';
+import type { BackendOptions, BrokerOptions } from '../../src/backend/options.ts';
+import { AgentqError } from '../../src/core/errors.ts';
+import { cancel, complete, done, ROLE, submit, untilSent } from './contract/checked-requests.ts';
+import { type AmqpHarness, makeAmqpHarness } from './support/amqp-harness.ts';
+import { PlainClient } from './support/plain-client.ts';
+import { makeFolder, removeFolder } from './support/scratch.ts';
+
+/** More than two chunks cover. */
+const TASKS = 4_100;
+
+/** In the first chunk, and in the second. */
+const [FIRST, SECOND] = ['t7', 't2500'];
+
+let harness: AmqpHarness;
+let root: string;
+let writer: Backend;
+
+const files = () => snapshotFilesIn(new FsStore(root, 0o600, 0o700));
+const withSnapshots = (more: Partial<BrokerOptions> = {}) =>
+  harness.options({ snapshots: async () => files(), ...more });
+const folder = () => join(root, 'snapshots', encodeURIComponent(harness.names.prefix));
+const bases = () => readdirSync(folder()).filter((name) => name.endsWith('.db.gz'));
+const chunks = () => readdirSync(join(folder(), 'chunks'));
+
+beforeAll(async () => {
+  harness = await makeAmqpHarness({ roles: [ROLE] });
+  root = makeFolder();
+  await new FsStore(root, 0o600, 0o700).make('store-1');
+  writer = await harness.openWith(withSnapshots());
+  const ids = Array.from({ length: TASKS }, (_, n) => `t${n}`);
+  await writer.commit(ids.map((id) => submit(id, { instructions: `text of ${id}.` })));
+  await writer.commit(ids.slice(0, 90).map((id) => complete(id, undefined, { summary: `did ${id}.` })));
+  await writer.commit(ids.slice(90).map((id) => cancel(id)));
+  await untilSent(writer);
+  await writer.snapshot!();
+}, 120_000);
+
+afterAll(async () => {
+  await harness.close();
+  removeFolder(root);
+});
+
+async function machine(options: BackendOptions): Promise<Backend> {
+  const backend = await harness.openWith(options);
+  onTestFinished(() => backend.close());
+  await backend.counts();
+  return backend;
+}
+
+function absentIn({ dir }: BackendOptions): number {
+  const name = readdirSync(dir).find((one) => /^cache-.*\.db$/.test(one))!;
+  using db = new DatabaseSync(join(dir, name), { readOnly: true });
+  return (db.prepare("SELECT count(*) AS n FROM tasks WHERE state = 'null'").get() as { n: number }).n;
+}
+
+async function prune(backend: Backend, ...ids: string[]): Promise<void> {
+  const command = { type: 'prune', before: harness.clock.now() + 1, keep_dead: false, remember: 1e9 } as const;
+  const outcomes = await backend.commit(ids.map((id) => ({ task_id: id, command })));
+  expect(outcomes.every(({ changed }) => changed)).toBe(true);
+}
+
+/** Whether the text is in any file of a snapshot, compressed or not. */
+function isStored(text: string): boolean {
+  return readdirSync(folder(), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.gz'))
+    .some((name) => gunzipSync(readFileSync(join(folder(), name))).includes(text));
+}
+
+/** Puts another content in the place of a file for one test. */
+function changed(path: string, content: Buffer): void {
+  const before = readFileSync(path);
+  onTestFinished(() => writeFileSync(path, before));
+  writeFileSync(path, content);
+}
+
+describe('snapshots that are not needed any more', () => {
+  test('are removed, except the newest two, and the chunks that these share stay', async () => {
+    const shared = chunks();
+    for (const id of ['a', 'b', 'c']) {
+      await done(writer, submit(id));
+      await writer.snapshot!();
+    }
+    expect(bases()).toHaveLength(2);
+    expect(chunks()).toEqual(shared);
+    const options = withSnapshots();
+    const backend = await machine(options);
+    expect(absentIn(options)).toBeGreaterThan(4_000 - 100);
+    expect(await backend.history(SECOND)).toEqual(await writer.history(SECOND));
+  });
+
+  test('are replaced after a prune, also if another machine has begun with one', async () => {
+    const options = withSnapshots();
+    await (await machine(options)).close();
+    expect([isStored('text of t20.'), isStored('did t20.')]).toEqual([true, true]);
+    await prune(writer, 't20', 't21');
+    expect(await writer.renewSnapshots!(true)).toBe(2);
+    expect(isStored('did t20.')).toBe(true);
+    expect(await writer.renewSnapshots!(false)).toBe(2);
+    expect(bases()).toHaveLength(1);
+    expect([isStored('text of t20.'), isStored('did t20.'), isStored('did t7.')]).toEqual([false, false, true]);
+    expect(await writer.renewSnapshots!(false)).toBe(0);
+    // The other machine still names the chunk that was replaced. It begins again with the new snapshot.
+    expect(absentIn(options)).toBe(4_000);
+    const other = await machine(options);
+    expect(await other.history(FIRST)).toEqual(await writer.history(FIRST));
+    expect(absentIn(options)).toBe(2_000);
+    // It has not removed the evidence of the pruned tasks.
+    expect(await other.snapshot!()).toBe(true);
+    expect([isStored('text of t20.'), isStored('did t20.')]).toEqual([false, false]);
+  });
+
+  test('are found where a killed process has left them', async () => {
+    const file = readFileSync(join(folder(), bases()[0]!));
+    const left = ['0.db.gz', '1~2.db.gz', 'chunks/1~9.json.gz', 'chunks/999001.json.gz'];
+    for (const name of left) writeFileSync(join(folder(), name), file);
+    await writer.renewSnapshots!(false);
+    const names = new Set([...bases(), ...chunks().map((name) => `chunks/${name}`)]);
+    expect(left.filter((name) => names.has(name))).toEqual([]);
+    expect(bases()).toHaveLength(2);
+    const options = withSnapshots();
+    expect(await (await machine(options)).history(SECOND)).toEqual(await writer.history(SECOND));
+    expect(absentIn(options)).toBeGreaterThan(1_900);
+  });
+
+  test('keep their chunks while another process writes one', async () => {
+    const left = join(folder(), 'chunks', '999001.json.gz');
+    writeFileSync(left, '');
+    const hand = await PlainClient.of(harness);
+    const body = { v: 2, at: harness.clock.now(), roles: [], events: [] };
+    await hand.publish(harness.names.exchange, 'agentq.event.snapshot', body);
+    await writer.snapshot!();
+    expect(chunks()).toContain('999001.json.gz');
+    // The other process has been killed.
+    harness.clock.advance(3_600_000);
+    await writer.renewSnapshots!(false);
+    expect(chunks()).not.toContain('999001.json.gz');
+  });
+});
+
+describe('a machine that lacks content of its snapshot', () => {
+  test('reports a store that is away, and keeps its cache', async () => {
+    let isAway = false;
+    const snapshots = async () => {
+      if (isAway) throw new AgentqError('storage', 'the store is away');
+      return files();
+    };
+    const options = withSnapshots({ snapshots });
+    const backend = await machine(options);
+    const absent = absentIn(options);
+    isAway = true;
+    await expect(backend.task(SECOND)).rejects.toMatchObject({ code: 'storage' });
+    expect(absentIn(options)).toBe(absent);
+    isAway = false;
+    expect((await backend.task(SECOND))?.status).toBe('cancelled');
+    expect(absentIn(options)).toBeGreaterThan(0);
+  });
+
+  test('reports an empty mount point in the place of the store', async () => {
+    const identified = new FsStore(root, 0o600, 0o700, 'store-1');
+    const options = withSnapshots({ snapshots: async () => snapshotFilesIn(identified) });
+    const backend = await machine(options);
+    const absent = absentIn(options);
+    const marker = join(root, '.agentq-store');
+    changed(marker, readFileSync(marker));
+    for (const name of chunks()) changed(join(folder(), 'chunks', name), readFileSync(join(folder(), 'chunks', name)));
+    rmSync(marker);
+    for (const name of chunks()) rmSync(join(folder(), 'chunks', name));
+    await expect(backend.task(SECOND)).rejects.toMatchObject({ code: 'storage' });
+    expect(absentIn(options)).toBe(absent);
+  });
+
+  test('reads the log instead of a damaged chunk, and says so once', async () => {
+    const said: string[] = [];
+    const options = withSnapshots({ say: (line) => said.push(line) });
+    const backend = await machine(options);
+    for (const name of chunks()) changed(join(folder(), 'chunks', name), gzipSync('[]'));
+    expect((await backend.task(SECOND))?.status).toBe('cancelled');
+    expect((await backend.task(FIRST))?.status).toBe('completed');
+    expect(absentIn(options)).toBe(0);
+    expect(said).toEqual([expect.stringContaining('the log is read instead')]);
+  });
+});
