@@ -10,7 +10,7 @@ import { holdCommits } from '../backend/support/held-commit.ts';
 import { scratchFolder } from '../backend/support/scratch.ts';
 import { storeOptions } from '../backend/support/store-options.ts';
 
-test('a completion that is refused does not take away the evidence of the one that was accepted', async () => {
+test('a refused completion does not remove the evidence of the accepted one', async () => {
   const dir = scratchFolder();
   await createBackend(storeOptions(dir));
   const backend = await openBackend(storeOptions(dir));
@@ -29,7 +29,7 @@ test('a completion that is refused does not take away the evidence of the one th
     warn: () => {},
   });
 
-  // Two completions of one attempt that bring the same file. The first has stored it when the second overtakes it.
+  // Two completions of one attempt with the same file. The first has stored the file when the second is accepted.
   const { held, reached, release } = holdCommits(backend);
   const first = complete({ store, backend: held, clock: Date.now } as unknown as Services, request('from the first'));
   await reached;

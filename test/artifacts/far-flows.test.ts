@@ -28,7 +28,7 @@ interface Site {
   readonly far: FarHarness;
 }
 
-/** Two machines that share a queue and a store on a third machine, and no folder for evidence. */
+/** Two machines that share a queue and a store on a third machine, but no local folder for evidence. */
 async function site(): Promise<Site> {
   const far = await farHarness();
   const dir = scratchFolder();
@@ -61,7 +61,7 @@ async function claimed({ worker }: Site): Promise<TaskIn<'working'>> {
   return task!;
 }
 
-/** Does the work of a claimed task in the local places of its attempt, and completes it. */
+/** Writes the files of a claimed task to the local paths of its attempt, and completes the task. */
 async function completed({ worker }: Site, { id }: TaskIn<'working'>, folder: string): Promise<void> {
   writeFileSync(worker.store.staging.locate(resultPath(id, 1)), 'the result');
   writeFileSync(join(folder, 'patch.diff'), 'a patch');
@@ -114,7 +114,7 @@ describe('with a store on another machine', () => {
       expect(existsSync(worker.store.staging.locate(path))).toBe(false);
   });
 
-  test('a task goes from its submit to its result', async () => {
+  test('a task runs from its submit to its result', async () => {
     const at = await site();
     const { lead, worker, far } = at;
     const id = await submitted(at);
@@ -138,7 +138,7 @@ describe('with a store on another machine', () => {
     expect(await diagnose(lead, false)).toEqual([]);
   });
 
-  test('a worker runs a child in local files', async () => {
+  test('a worker runs a child on local files', async () => {
     const at = await site();
     const { lead } = at;
     const id = await submitted(at);

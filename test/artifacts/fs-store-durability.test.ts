@@ -6,15 +6,15 @@ import { type Call, isPrint, isSync, pathOf, trace, untraceable } from '../backe
 
 const KEEP = new URL('processes/keep.ts', import.meta.url);
 
-/** Where in the trace the path is synced after `from`, before the process said that it was done; -1 if nowhere. */
+/** The position in the trace at which the path is synced, after `from` and before the process prints; -1 if none. */
 function syncOf(calls: readonly Call[], path: string, from = 0): number {
-  const said = calls.findIndex(isPrint);
-  return calls.findIndex((call, n) => n >= from && n < said && isSync(call) && pathOf(call) === path);
+  const printed = calls.findIndex(isPrint);
+  return calls.findIndex((call, n) => n >= from && n < printed && isSync(call) && pathOf(call) === path);
 }
 
-// No power can be cut here. But what the system was told to write, and in which order, can be seen.
-describe.skipIf(untraceable !== undefined)(`evidence that was said to be kept (${untraceable ?? 'traced'})`, () => {
-  test('was whole on the disk before it had its name, and so was its name before that was said', () => {
+// A test cannot cut the power. It checks the order of the system calls.
+describe.skipIf(untraceable !== undefined)(`stored evidence (${untraceable ?? 'traced'})`, () => {
+  test('is synced before it gets its name, and the name is synced before the store reports it', () => {
     const root = scratchFolder();
     mkdirSync(join(root, 'tasks'));
     const calls = trace(KEEP, 'put', root, 'results/a.md');
@@ -25,21 +25,21 @@ describe.skipIf(untraceable !== undefined)(`evidence that was said to be kept ($
     expect(synced).toBeGreaterThan(written);
     expect(link).toBeGreaterThan(synced);
     expect(syncOf(calls, join(root, 'results'), link)).toBeGreaterThan(link);
-    // The folder is new as well.
+    // The folder is new too.
     expect(syncOf(calls, root)).toBeGreaterThan(0);
   });
 
-  test('is on the disk with its name also where somebody else had just stored the same', () => {
+  test('is synced with its name also if another process had just stored the same file', () => {
     const root = scratchFolder();
     mkdirSync(join(root, 'tasks'));
     trace(KEEP, 'put', root, 'results/a.md');
-    // Whoever stored it may not have got as far as to sync it, nor its name, nor that of the folder.
+    // The other process may not have synced the file, its name and its folder yet.
     const calls = trace(KEEP, 'put', root, 'results/a.md');
     expect(syncOf(calls, join(root, 'results/a.md'))).toBeGreaterThan(0);
     expect(syncOf(calls, join(root, 'results'))).toBeGreaterThan(0);
   });
 
-  test('is on the disk with its name and its folders where those had been prepared for a worker', () => {
+  test('is synced with its name and its folders if the folders were prepared for a worker', () => {
     const root = scratchFolder();
     mkdirSync(join(root, 'tasks'));
     mkdirSync(join(root, 'artifacts'), { recursive: true });
@@ -49,7 +49,7 @@ describe.skipIf(untraceable !== undefined)(`evidence that was said to be kept ($
     }
   });
 
-  test('is on the disk with its name and its folders where it was adopted', () => {
+  test('is synced with its name and its folders if it was recorded at its place', () => {
     const root = scratchFolder();
     mkdirSync(join(root, 'tasks'));
     mkdirSync(join(root, 'artifacts'), { recursive: true });

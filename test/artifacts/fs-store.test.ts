@@ -54,7 +54,7 @@ function file(path: string, content: string | Uint8Array): string {
   return path;
 }
 
-/** Bytes that no other seed gives. */
+/** Random bytes that depend on the seed. */
 function noise(size: number, seed = 1): Buffer {
   const noise = Buffer.alloc(size);
   for (let n = 0, state = seed; n < size; n++) {
@@ -64,14 +64,14 @@ function noise(size: number, seed = 1): Buffer {
   return noise;
 }
 
-/** Every name below the folder, temporaries and folders too, but not the folder by which a store is known. */
+/** All names below the folder, also temporary files and folders, except `tasks`, which every store has. */
 const names = (folder: string) =>
   readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => name !== 'tasks')
     .toSorted();
 
-/** Evidence that is in the store, with `content` as its content. */
-async function kept(store: FsStore, path = PATH): Promise<Evidence> {
+/** Stores evidence with the content `content`. */
+async function storedEvidence(store: FsStore, path = PATH): Promise<Evidence> {
   return (await put(store, path, 'result', bytes('content'))).evidence;
 }
 
@@ -90,11 +90,11 @@ describe('put', () => {
       created: true,
       file: join(root, PATH),
     });
-    appendFileSync(source, ' that goes on');
+    appendFileSync(source, ' and more');
     expect(readFileSync(join(root, PATH), 'utf8')).toBe('content');
   });
 
-  test('never overwrites: other content at a path that is taken gets a number', async () => {
+  test('never overwrites a file: other content under a taken path gets a number', async () => {
     const { store, root } = place();
     const paths: string[] = [];
     for (const text of ['first', 'second', 'third']) {
@@ -104,7 +104,7 @@ describe('put', () => {
     expect(paths.map((path) => readFileSync(join(root, path), 'utf8'))).toEqual(['first', 'second', 'third']);
   });
 
-  test('stores the same content once, wherever among the numbers it lies', async () => {
+  test('stores the same content once, also under a numbered path', async () => {
     const { store, root } = place();
     const first = await put(store, PATH, 'result', bytes('first'));
     const second = await put(store, PATH, 'result', bytes('second'));
@@ -113,7 +113,7 @@ describe('put', () => {
     expect(names(join(root, 'results'))).toEqual(['a.md', 'a~2.md']);
   });
 
-  test('stores the same content at another path once more', async () => {
+  test('stores the same content again under another path', async () => {
     const { store } = place();
     await put(store, PATH, 'result', bytes('same'));
     expect(await put(store, 'results/b.md', 'result', bytes('same'))).toMatchObject({ created: true });
@@ -132,7 +132,7 @@ describe('put', () => {
     }
   });
 
-  test('stores a file that is empty', async () => {
+  test('stores an empty file', async () => {
     const { store } = place();
     const { evidence } = await put(store, PATH, 'result', bytes(''));
     expect(evidence).toMatchObject({ size: 0, sha256: sha256('') });
@@ -141,7 +141,7 @@ describe('put', () => {
   });
 
   for (const size of [MIB - 1, MIB, MIB + 1, 5 * MIB + 3]) {
-    test(`hashes a file of ${size} bytes as node:crypto does, and stores all of it`, async () => {
+    test(`hashes a file of ${size} bytes like node:crypto, and stores it completely`, async () => {
       const { store, root, outside } = place();
       const content = noise(size);
       const source = file(join(outside, 'large'), content);
@@ -155,7 +155,7 @@ describe('put', () => {
     });
   }
 
-  test('loses nothing of what many store at the same path at once', async () => {
+  test('stores all files that are put under the same path at once', async () => {
     const { store, root } = place();
     const contents = [1, 2, 3, 1, 2, 3].map((seed) => noise(MIB + 10, seed));
     const { outside } = place();
@@ -168,7 +168,7 @@ describe('put', () => {
     expect(names(join(root, 'results'))).toEqual(['a.md', 'a~2.md', 'a~3.md']);
   });
 
-  test('follows a link that is named as its source', async () => {
+  test('follows a link if the link is given as the source', async () => {
     const { store, outside } = place();
     const target = file(join(outside, 'real.md'), 'content');
     symlinkSync(target, join(outside, 'link.md'));
@@ -177,16 +177,16 @@ describe('put', () => {
     expect(await store.check(evidence)).toBeUndefined();
   });
 
-  for (const [what, lie] of Object.entries<(path: string, outside: string) => void>({
+  for (const [what, make] of Object.entries<(path: string, outside: string) => void>({
     'a link to a file elsewhere': (path, outside) => symlinkSync(join(outside, 'victim'), path),
     'a link to nowhere': (path, outside) => symlinkSync(join(outside, 'nowhere'), path),
     'a folder': (path) => mkdirSync(path),
   })) {
-    test(`takes another number where ${what} lies in its way, and leaves that alone`, async () => {
+    test(`takes another number if ${what} exists at its path, and does not change that`, async () => {
       const { store, root, outside } = place();
       mkdirSync(join(root, 'results'));
       const victim = file(join(outside, 'victim'), 'precious');
-      lie(join(root, PATH), outside);
+      make(join(root, PATH), outside);
       expect(await put(store, PATH, 'result', bytes('content'))).toMatchObject({
         created: true,
         evidence: { path: 'results/a~2.md' },
@@ -204,7 +204,7 @@ describe('put', () => {
     ['is a link to itself', (path) => symlinkSync(path, path), 'cannot be read'],
     ['is a device', (path) => symlinkSync('/dev/null', path), 'is not a regular file'],
   ] as const satisfies readonly [string, (path: string) => unknown, string][]) {
-    test(`says in one line that its source ${what}, and leaves nothing behind`, async () => {
+    test(`reports in one line that its source ${what}, and leaves no file`, async () => {
       const { store, root, outside } = place();
       const source = join(outside, 'source');
       make(source);
@@ -218,13 +218,13 @@ describe('put', () => {
     });
   }
 
-  test('that would succeed is examined without a word, and without a trace', () => {
+  test('can be checked before without an effect', () => {
     const { root, outside } = place();
     checkSource({ file: file(join(outside, 'source'), 'content') });
     expect(names(root)).toEqual([]);
   });
 
-  test('says that a source below a file does not exist', async () => {
+  test('reports that a source below a file does not exist', async () => {
     const { store, outside } = place();
     const source = join(file(join(outside, 'plain'), ''), 'below');
     await expect(put(store, PATH, 'result', { file: source })).rejects.toMatchObject({
@@ -233,23 +233,23 @@ describe('put', () => {
     });
   });
 
-  // A file whose beginning cannot be read, though its mode allows it: a disk that fails looks the same.
+  // A file that cannot be read although its mode allows it, as on a failing disk.
   const FAILING = '/proc/self/mem';
 
-  test('that cannot read its source to the end leaves nothing behind', async (context) => {
-    context.skip(!existsSync(FAILING), 'only Linux has such a file');
+  test('that cannot read its source completely leaves no file', async (context) => {
+    context.skip(!existsSync(FAILING), 'only Linux has this file');
     const { store, root } = place();
     await expect(put(store, PATH, 'result', { file: FAILING })).rejects.toThrow();
     expect(names(root).filter((name) => name !== 'results')).toEqual([]);
   });
 
-  test('that cannot read its source to the end says so', async (context) => {
-    context.skip(!existsSync(FAILING), 'only Linux has such a file');
+  test('that cannot read its source completely reports it', async (context) => {
+    context.skip(!existsSync(FAILING), 'only Linux has this file');
     const { store } = place();
     await expect(put(store, PATH, 'result', { file: FAILING })).rejects.toMatchObject({ code: 'unreadable-file' });
   });
 
-  test('says that its source may not be read', async (context) => {
+  test('reports that its source is not readable', async (context) => {
     context.skip(isRoot, 'root may read everything');
     const { store, outside } = place();
     const source = file(join(outside, 'secret'), 'content');
@@ -260,7 +260,7 @@ describe('put', () => {
     });
   });
 
-  test('that is killed leaves no half file under a final name', async () => {
+  test('that is killed leaves no partial file under a final name', async () => {
     const { store, root, outside } = place();
     const content = noise(3 * MIB);
     const source = file(join(outside, 'source'), content);
@@ -283,21 +283,21 @@ describe('put', () => {
 });
 
 describe('discard', () => {
-  test('takes back what was created', async () => {
+  test('removes a file that was created', async () => {
     const { store, root } = place();
     await store.discard(await put(store, PATH, 'result', bytes('content')));
     expect(names(join(root, 'results'))).toEqual([]);
     expect((await put(store, PATH, 'result', bytes('other'))).evidence.path).toBe(PATH);
   });
 
-  test('leaves what lay there before', async () => {
+  test('keeps a file that existed before', async () => {
     const { store } = place();
-    const evidence = await kept(store);
+    const evidence = await storedEvidence(store);
     await store.discard(await put(store, PATH, 'result', bytes('content')));
     expect(await store.check(evidence)).toBeUndefined();
   });
 
-  test('leaves the others of its name', async () => {
+  test('keeps the other files with the same name and another number', async () => {
     const { store, root } = place();
     await put(store, PATH, 'result', bytes('first'));
     await store.discard(await put(store, PATH, 'result', bytes('second')));
@@ -306,7 +306,7 @@ describe('discard', () => {
 });
 
 describe('adopt', () => {
-  test('records a file where it lies, and does not copy it', async () => {
+  test('records a file at its place without a copy', async () => {
     const { store, root } = place();
     const path = 'artifacts/t/1/sub/report.md';
     file(join(root, path), 'content');
@@ -316,7 +316,7 @@ describe('adopt', () => {
     expect((await store.list('artifacts')).paths).toEqual([path]);
   });
 
-  for (const [what, lie] of Object.entries<(path: string, outside: string) => void>({
+  for (const [what, make] of Object.entries<(path: string, outside: string) => void>({
     missing: () => undefined,
     'a folder': (path) => mkdirSync(path),
     'a fifo': makeFifo,
@@ -324,10 +324,10 @@ describe('adopt', () => {
     'a link to a file of the store': (path) => symlinkSync(file(join(dirname(path), 'b.md'), 'content'), path),
     'a link to nowhere': (path) => symlinkSync('nowhere', path),
   })) {
-    test(`refuses what is ${what}`, async () => {
+    test(`refuses a file that is ${what}`, async () => {
       const { store, root, outside } = place();
       mkdirSync(join(root, 'results'));
-      lie(join(root, PATH), outside);
+      make(join(root, PATH), outside);
       await expect(adopt(store, PATH, 'result')).rejects.toMatchObject({
         name: 'AgentqError',
         code: 'unreadable-file',
@@ -337,7 +337,7 @@ describe('adopt', () => {
 });
 
 describe('scan', () => {
-  test('finds the regular files of a folder and those below it, in order', async () => {
+  test('lists the regular files in and below a folder, in order', async () => {
     const { store, root } = place();
     for (const path of ['b.md', 'a.md', 'sub/c.md', 'sub/deep/d.md', '.hidden'])
       file(join(root, 'artifacts/t', path), '');
@@ -348,12 +348,12 @@ describe('scan', () => {
     );
   });
 
-  test('finds nothing where there is no folder', async () => {
+  test('lists nothing for a missing folder', async () => {
     const { store } = place();
-    expect((await store.list('artifacts/nobody')).paths).toEqual([]);
+    expect((await store.list('artifacts/missing')).paths).toEqual([]);
   });
 
-  test('follows no links, and shows no fifos and no files that are not yet whole', async () => {
+  test('follows no links, and omits fifos and partial files', async () => {
     const { store, root, outside } = place();
     const folder = join(root, 'artifacts/t');
     file(join(folder, 'real.md'), '');
@@ -371,9 +371,9 @@ describe('scan', () => {
 describe('leftovers', () => {
   const LONG_AGO = new Date(1_000);
 
-  test('are the half-written files that have not been touched since a moment, and can be removed', async () => {
+  test('are the partial files that have not changed since a given time, and can be removed', async () => {
     const { store, root } = place();
-    const evidence = await kept(store);
+    const evidence = await storedEvidence(store);
     const found = [
       'artifacts/t/1/.agentq-tmp-1-old',
       'results/.agentq-tmp-1-old',
@@ -404,7 +404,7 @@ describe('leftovers', () => {
     expect(await store.leftovers(Date.now() + 60_000)).toEqual([expect.stringMatching(/^results\/\.agentq-tmp-/)]);
   });
 
-  test('are not looked for behind links: those belong to somebody else', async () => {
+  test('are not searched behind links, because other stores may be there', async () => {
     const { store, root, outside } = place();
     file(join(outside, 'other-store/results/.agentq-tmp-1-x'), 'half');
     mkdirSync(join(root, 'results'));
@@ -415,26 +415,26 @@ describe('leftovers', () => {
 });
 
 describe('check and read', () => {
-  test('find a file that is as it was recorded, though it was touched', async () => {
+  test('find no drift in a file of which only the times have changed', async () => {
     const { store, root } = place();
-    const evidence = await kept(store);
+    const evidence = await storedEvidence(store);
     utimesSync(join(root, PATH), 0, 0);
     expect(await store.check(evidence)).toBeUndefined();
     expect((await read(store, evidence)).toString()).toBe('content');
   });
 
   for (const [what, kind, tamper] of [
-    ['is gone', 'missing', (path) => unlinkSync(path)],
-    ['is gone with its folder', 'missing', (path) => rmSync(dirname(path), { recursive: true })],
+    ['is missing', 'missing', (path) => unlinkSync(path)],
+    ['is missing with its folder', 'missing', (path) => rmSync(dirname(path), { recursive: true })],
     ['has grown', 'changed', (path) => appendFileSync(path, '!')],
     ['was emptied', 'changed', (path) => writeFileSync(path, '')],
-    ['was changed and is as long as before', 'changed', (path) => writeFileSync(path, 'Content')],
-    ['has become a folder', 'unreadable', (path) => (unlinkSync(path), mkdirSync(path))],
-    ['has become a link to another', 'unreadable', swapForLink('other')],
+    ['was changed and has the same size', 'changed', (path) => writeFileSync(path, 'Content')],
+    ['was replaced by a folder', 'unreadable', (path) => (unlinkSync(path), mkdirSync(path))],
+    ['was replaced by a link to another file', 'unreadable', swapForLink('other')],
   ] as const satisfies readonly [string, string, (path: string) => unknown][]) {
     test(`find that a file ${what}`, async () => {
       const { store, root } = place();
-      const evidence = await kept(store);
+      const evidence = await storedEvidence(store);
       tamper(join(root, PATH));
       expect(await store.check(evidence)).toEqual({ evidence, kind });
       await expect(read(store, evidence)).rejects.toMatchObject({
@@ -446,14 +446,14 @@ describe('check and read', () => {
     });
   }
 
-  test('do not take a link for the file, though it leads to the same content', async () => {
+  test('do not accept a link to the same content', async () => {
     const { store, root } = place();
-    const evidence = await kept(store);
+    const evidence = await storedEvidence(store);
     swapForLink('content')(join(root, PATH));
     expect(await store.check(evidence)).toEqual({ evidence, kind: 'unreadable' });
   });
 
-  test('find that a large file has one other byte', async () => {
+  test('find one changed byte in a large file', async () => {
     const { store, root } = place();
     const content = noise(2 * MIB);
     const { evidence } = await put(store, PATH, 'result', { bytes: content });
@@ -463,10 +463,10 @@ describe('check and read', () => {
     await expect(read(store, evidence)).rejects.toMatchObject({ code: 'drift' });
   });
 
-  test('find that a file may not be read', async (context) => {
+  test('find that a file is not readable', async (context) => {
     context.skip(isRoot, 'root may read everything');
     const { store, root } = place();
-    const evidence = await kept(store);
+    const evidence = await storedEvidence(store);
     chmodSync(join(root, PATH), 0o000);
     expect(await store.check(evidence)).toEqual({ evidence, kind: 'unreadable' });
     await expect(read(store, evidence)).rejects.toMatchObject({ code: 'drift' });
@@ -477,11 +477,11 @@ describe('check and read', () => {
     ['read', 'drift'],
     ['put', 'results/a~2.md'],
   ] as const) {
-    test(`a fifo in the place of a file does not make ${how} wait for ever`, async () => {
+    test(`a fifo in the place of a file does not block ${how}`, async () => {
       const { root } = place();
       mkdirSync(join(root, 'results'));
       makeFifo(join(root, PATH));
-      // In a process of its own, which can be killed.
+      // In another process, which can be killed.
       const child = new Child(
         new URL('processes/look.ts', import.meta.url),
         [how, root, PATH, sha256('content')],
@@ -500,7 +500,7 @@ function swapForLink(content: string): (path: string) => void {
 }
 
 describe('paths', () => {
-  test('of files of the store are told from those of other files', () => {
+  test('of files in the store are distinguished from other paths', () => {
     const { store, root, outside } = place();
     file(join(root, PATH), '');
     file(join(outside, 'store-2/results/a.md'), '');
@@ -513,7 +513,7 @@ describe('paths', () => {
     }
   });
 
-  test('are the same whether the store is named by its own name or through a link', () => {
+  test('are the same if the store is given by its path or through a link', () => {
     const { root, outside } = place();
     file(join(root, PATH), '');
     const link = join(outside, 'link');
@@ -526,7 +526,7 @@ describe('paths', () => {
     }
   });
 
-  test('do not lead out of the store through a folder that is a link', () => {
+  test('through a folder that is a link are not paths of the store', () => {
     const { store, root, outside } = place();
     file(join(outside, 'secrets/key'), '');
     mkdirSync(join(root, 'results'));
@@ -537,7 +537,7 @@ describe('paths', () => {
     expect(store.staging.pathOf(join(outside, 'in/a.md'))).toBe(PATH);
   });
 
-  test('of links are those of the links, not of what they lead to', () => {
+  test('of links are the paths of the links, not of their targets', () => {
     const { store, root, outside } = place();
     mkdirSync(join(root, 'results'));
     symlinkSync(file(join(outside, 'secret'), ''), join(root, PATH));
@@ -561,7 +561,7 @@ describe('paths', () => {
     '...',
     'a'.repeat(200),
   ]) {
-    test(`go there and back with the name ${JSON.stringify(name.slice(0, 40))}`, async () => {
+    test(`work in both directions with the name ${JSON.stringify(name.slice(0, 40))}`, async () => {
       const { store, root } = place();
       const path = `artifacts/t/1/${name}`;
       const { evidence } = await put(store, path, 'odd', bytes('content'));
@@ -575,7 +575,7 @@ describe('paths', () => {
     });
   }
 
-  test('at the top of the store may begin with two dots as well', () => {
+  test('at the root of the store may begin with two dots', () => {
     const { store, root } = place();
     file(join(root, '..odd.md'), '');
     expect(store.staging.pathOf(join(root, '..odd.md'))).toBe('..odd.md');
@@ -583,7 +583,7 @@ describe('paths', () => {
 });
 
 describe('folders and modes', () => {
-  test('a folder is prepared once, and is left alone the second time', async () => {
+  test('a folder is prepared once, and not changed the second time', async () => {
     const { store, root } = place();
     const folder = store.staging.prepare('artifacts/t/1', 'claim', []);
     expect(realpathSync(folder)).toBe(join(realpathSync(root), 'artifacts/t/1'));
@@ -593,11 +593,11 @@ describe('folders and modes', () => {
   });
 
   for (const [who, fileMode, folderMode] of [
-    ['their owner alone', '600', '700'],
+    ['only their owner', '600', '700'],
     ['a group', '660', '2770'],
   ] as const) {
     for (const umask of ['000', '022', '077']) {
-      test(`files and folders are open to ${who} whatever the umask is: ${umask}`, async () => {
+      test(`files and folders are accessible for ${who} with the umask ${umask}`, async () => {
         const { root } = place();
         const modes = [umask, fileMode, folderMode];
         const keep = new URL('processes/keep.ts', import.meta.url);
@@ -611,10 +611,10 @@ describe('folders and modes', () => {
     }
   }
 
-  test('a folder that was there before keeps its mode', async () => {
+  test('an existing folder keeps its mode', async () => {
     const { store, root } = place();
     mkdirSync(join(root, 'results'), { mode: 0o755 });
-    await kept(store);
+    await storedEvidence(store);
     expect(octal(join(root, 'results'))).toBe('755');
   });
 });

@@ -14,7 +14,7 @@ export async function adopt(store: ArtifactStore, path: string, name: string): P
   return (await put(store, path, name, { staged: path })).evidence;
 }
 
-/** The content of evidence, checked as the use cases check it. */
+/** The content of evidence, after the check of the use cases. */
 export async function read(store: ArtifactStore, evidence: Evidence): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
   const workspace = { storeDir: 'the store' } as Workspace;

@@ -39,7 +39,7 @@ describe.each(Object.entries(stores))('a store %s', (_, harness) => {
   }
 
   describe('put', () => {
-    test('stores what it is given, and another machine fetches it', async () => {
+    test('stores files of all kinds of sources, and another machine fetches them', async () => {
       const { store, harness } = await made();
       const sources: [string, Source][] = [
         ['tasks/bytes.md', bytes('of bytes')],
@@ -61,7 +61,7 @@ describe.each(Object.entries(stores))('a store %s', (_, harness) => {
         expect((await read(harness.open(), evidence)).toString()).toBe(contents[n]);
     });
 
-    test('keeps what was written, whatever is written to its source afterwards', async () => {
+    test('stores a copy that does not change with its source', async () => {
       const { store } = await made();
       const source = file('content');
       const { evidence } = await put(store, PATH, 'result', { file: source });
@@ -69,7 +69,7 @@ describe.each(Object.entries(stores))('a store %s', (_, harness) => {
       expect((await read(store, evidence)).toString()).toBe('content');
     });
 
-    test('never overwrites: other content gets a number, the same content is stored once', async () => {
+    test('never overwrites a file: other content gets a number, the same content is stored once', async () => {
       const { store, harness } = await made();
       const stored: Stored[] = [];
       for (const text of ['first', 'second', 'second', 'first'])
@@ -83,7 +83,7 @@ describe.each(Object.entries(stores))('a store %s', (_, harness) => {
       expect((await store.list('results')).paths).toEqual([PATH, 'results/a~2.md']);
     });
 
-    test('gives each of many at the same path a path of its own', async () => {
+    test('gives each of many files under the same path its own path', async () => {
       const { store } = await made();
       const contents = Array.from({ length: 10 }, (_, n) => `content ${n}`);
       const stored = await Promise.all(contents.map((one) => put(store, PATH, 'result', bytes(one))));
@@ -127,7 +127,7 @@ describe.each(Object.entries(stores))('a store %s', (_, harness) => {
       return { store, other: harness.open(), evidence, harness };
     };
 
-    test('bring the checked content to the local disk', async () => {
+    test('copy the verified content to the local disk', async () => {
       const { other, evidence } = await stored();
       const taken: Uint8Array[] = [];
       const { file } = await other.fetch(evidence, (piece) => taken.push(piece));
@@ -145,12 +145,12 @@ describe.each(Object.entries(stores))('a store %s', (_, harness) => {
         const { store, other, evidence, harness } = await stored();
         harness.damage(PATH, content);
         expect(await other.fetch(evidence)).toEqual({ drift: { evidence, kind } });
-        // Also where a good copy is in a cache.
+        // Also if a cache contains a good copy.
         expect(await store.check(evidence)).toEqual({ evidence, kind });
       });
     }
 
-    test('hand on an error of the receiver', async () => {
+    test('pass on an error of the receiver', async () => {
       const { store, evidence } = await stored();
       const full = new Error('no space');
       const take = () => {
@@ -161,7 +161,7 @@ describe.each(Object.entries(stores))('a store %s', (_, harness) => {
   });
 
   describe('discard', () => {
-    test('removes what was created, and nothing else', async () => {
+    test('removes a file that was created, and nothing else', async () => {
       const { store } = await made();
       const first = await put(store, PATH, 'result', bytes('content'));
       await store.discard(await put(store, PATH, 'result', bytes('content')));
@@ -170,7 +170,7 @@ describe.each(Object.entries(stores))('a store %s', (_, harness) => {
       expect((await store.list('results')).paths).toEqual([]);
     });
 
-    test('restores what was recorded meanwhile', async () => {
+    test('restores a file that was recorded in the meantime', async () => {
       const { store } = await made();
       const stored = await put(store, PATH, 'result', bytes('content'));
       await store.discard(stored, async () => {
@@ -180,7 +180,7 @@ describe.each(Object.entries(stores))('a store %s', (_, harness) => {
       expect(await store.check(stored.evidence)).toBeUndefined();
     });
 
-    test('keeps what may be recorded because the queue cannot be asked', async () => {
+    test('keeps a file that may be recorded if the queue cannot be read', async () => {
       const { store } = await made();
       const stored = await put(store, PATH, 'result', bytes('content'));
       const away = new Error('the broker is away');
@@ -219,13 +219,13 @@ describe.each(Object.entries(stores))('a store %s', (_, harness) => {
 
     test('to other places are not followed', async () => {
       const { store } = await made();
-      for (const ref of ['file:///etc/passwd', 'http://127.0.0.1:1/files/x', store.refOf('tasks/none.md'), 'nonsense'])
+      for (const ref of ['file:///etc/passwd', 'http://127.0.0.1:1/files/x', store.refOf('tasks/none.md'), 'invalid'])
         expect(await store.unrecorded(ref)).toBeUndefined();
     });
   });
 
   describe('identity', () => {
-    test('is given once', async () => {
+    test('is set once', async () => {
       const opened = await harness();
       expect([await opened.open().identity(), await opened.open().isMade()]).toEqual([undefined, false]);
       expect(await opened.open().make('first')).toBe('first');
@@ -233,7 +233,7 @@ describe.each(Object.entries(stores))('a store %s', (_, harness) => {
       expect([await opened.open().identity(), await opened.open().isMade()]).toEqual(['first', true]);
     });
 
-    test('is in the records, and is compared before anything is written', async () => {
+    test('is recorded with evidence, and compared before each write', async () => {
       const { harness } = await made();
       const own = harness.open('store-1');
       await own.attend();
@@ -249,7 +249,7 @@ describe.each(Object.entries(stores))('a store %s', (_, harness) => {
   });
 
   describe('staging', () => {
-    test('tells what an attempt wrote since its claim', async () => {
+    test('finds the files that an attempt wrote after its claim', async () => {
       const { store } = await made();
       const { staging } = store;
       stage(store, 'artifacts/t/1/old.md', 'stale');

@@ -7,9 +7,9 @@ import { scratchFolder } from '../backend/support/scratch.ts';
 import { FarStore } from './far/far-store.ts';
 import { ObjectServer } from './far/object-server.ts';
 
-/** One store, and how a test reaches behind its back. */
+/** One store, and a way to change its files directly. */
 export interface StoreHarness {
-  /** Opens it as another machine would. @param id the id that the machine's workspace expects */
+  /** Opens the store on another machine. @param id the id that the workspace of the machine expects */
   open(id?: string): ArtifactStore;
   /** Changes the file at a path in the store itself; removes it if there is no content. */
   damage(path: string, content?: string): void;

@@ -8,7 +8,7 @@ export interface Counter {
   readonly ids: readonly string[];
 }
 
-/** Says when a role had completed its third task. */
+/** The time at which a role completed its third task. */
 export interface Badge {
   readonly since: number;
 }
@@ -51,7 +51,7 @@ export const counted = (role: string, id: string, at: number): Counted => ({
   id,
 });
 
-/** The rules of the log with two kinds more: a completed task is counted, and the third of a role earns a badge. */
+/** The rules of the log with two more kinds: a counter of completed tasks, and a badge for the third task of a role. */
 export const countingRules: Rules<CounterKinds> = {
   kinds: { ...rules.kinds, counter, badge },
   react(change, world) {
@@ -76,5 +76,5 @@ export const countingRules: Rules<CounterKinds> = {
   },
 };
 
-/** The same for a backend, whose types know the kinds of the log alone. */
+/** The same rules for a backend, whose types contain only the kinds of the log. */
 export const countingLogRules = countingRules as unknown as LogRules;

@@ -7,7 +7,7 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-describe('a duration is read', () => {
+describe('a duration is parsed:', () => {
   test.for<[string, number]>([
     ['90s', 90 * SECOND],
     ['1h30m', HOUR + 30 * MINUTE],
@@ -27,7 +27,7 @@ describe('a duration is read', () => {
   });
 });
 
-describe('no duration is', () => {
+describe('a text that is no duration:', () => {
   test.for([
     '',
     ' ',
@@ -54,7 +54,7 @@ describe('no duration is', () => {
   });
 });
 
-test('what is read is a whole number of ms of at least 0', () => {
+test('a parsed duration is a whole number of ms, at least 0', () => {
   const amounts = fc.tuple(fc.nat(999), fc.option(fc.nat(9_999)), fc.constantFrom('ms', 's', 'm', 'h', 'd', 'w', ''));
   fc.assert(
     fc.property(amounts, ([whole, part, unit]) => {
@@ -71,12 +71,12 @@ test('the longest duration is a hundred years', () => {
   expect(() => parseDuration('36500d1ms')).toThrow('is longer than a hundred years');
 });
 
-// Such a moment could be neither kept nor shown, and the last is not even finite.
+// A time so far away cannot be stored or shown, and the last value is not finite.
 test.for<[string, string]>([
   ['days', '999999999d'],
   ['a number beyond the safe integers', '9'.repeat(30)],
   ['a number beyond all numbers', '9'.repeat(400)],
-])('a duration that leads beyond what a Date can hold is none: %s', ([, text]) => {
+])('a duration longer than the range of a Date is refused: %s', ([, text]) => {
   expect(() => parseDuration(text)).toThrow(expect.objectContaining({ code: 'usage' }));
 });
 
@@ -98,7 +98,7 @@ describe('a duration is written with its two largest units:', () => {
     expect(formatDuration(ms)).toBe(text);
   });
 
-  test('one of whole seconds below an hour reads the same when it is read back', () => {
+  test('a duration of whole seconds below an hour is the same after parsing', () => {
     fc.assert(
       fc.property(fc.nat(HOUR / SECOND - 1), (seconds) => {
         expect(parseDuration(formatDuration(seconds * SECOND).replaceAll(' ', ''))).toBe(seconds * SECOND);
@@ -108,7 +108,7 @@ describe('a duration is written with its two largest units:', () => {
   });
 });
 
-describe('a moment is written as people say it:', () => {
+describe('a time is written relative to now:', () => {
   const now = Date.UTC(2027, 0, 31, 9);
 
   test.for<[number, string]>([

@@ -20,28 +20,24 @@ import {
   T0,
 } from './tasks.ts';
 
-const mortal = submit({ ttl_seconds: 60 });
+const withTtl = submit({ ttl_seconds: 60 });
 const typesAt = (task: Task, now: number) => elapse(task, now).events.map(({ type, at }) => [type, at]);
 
-describe('time alone will change', () => {
+describe('an event of time is due for', () => {
   test.for<[string, Task, number]>([
-    ['a delayed task when its delay is over', story(submit({ delay_seconds: 5 })).task, T0 + 5 * SECOND],
+    ['a delayed task at the end of its delay', story(submit({ delay_seconds: 5 })).task, T0 + 5 * SECOND],
+    ['a task with not_before at that time', story(submit({ not_before: '2027-01-31T09:01:00Z' })).task, T0 + MINUTE],
     [
-      'a task that waits for a moment at that moment',
-      story(submit({ not_before: '2027-01-31T09:01:00Z' })).task,
-      T0 + MINUTE,
-    ],
-    [
-      'a task between two attempts when its backoff is over',
+      'a task between two attempts at the end of its backoff',
       story(submit(), claim(), fail({ backoff })).task,
       T0 + 10 * SECOND,
     ],
     ['a claimed task when its lease ends', story(submit(), claim('w1', 7 * SECOND)).task, T0 + 7 * SECOND],
     ['a renewed task when its new lease ends', story(submit(), claim(), SECOND, renew()).task, T0 + SECOND + MINUTE],
-    ['a task with a TTL when that has passed', story(mortal).task, T0 + MINUTE],
+    ['a task with a TTL when the TTL has passed', story(withTtl).task, T0 + MINUTE],
     [
-      'a retried task that nobody has begun since, when its TTL has passed again',
-      story(mortal, MINUTE, time, SECOND, retry).task,
+      'a retried task without a new claim, when its TTL has passed again',
+      story(withTtl, MINUTE, time, SECOND, retry).task,
       T0 + MINUTE + SECOND + MINUTE,
     ],
   ])('%s', ([, task, due]) => {
@@ -51,27 +47,27 @@ describe('time alone will change', () => {
   });
 });
 
-describe('time alone never changes', () => {
+describe('no event of time is due for', () => {
   test.for<[string, Task]>([
     ['a queued task without a TTL', story(submit()).task],
-    ['a task with a TTL that somebody has begun and given back', story(mortal, claim(), release()).task],
-    ['a completed task', story(mortal, complete()).task],
-    ['a failed task', story(mortal, fail()).task],
-    ['a cancelled task', story(mortal, cancel()).task],
-    ['an expired task', story(mortal, MINUTE, time).task],
-    ['a dismissed task', story(mortal, MINUTE, time, dismiss).task],
+    ['a task with a TTL that was claimed and released', story(withTtl, claim(), release()).task],
+    ['a completed task', story(withTtl, complete()).task],
+    ['a failed task', story(withTtl, fail()).task],
+    ['a cancelled task', story(withTtl, cancel()).task],
+    ['an expired task', story(withTtl, MINUTE, time).task],
+    ['a dismissed task', story(withTtl, MINUTE, time, dismiss).task],
   ])('%s', ([, task]) => {
     expect(nextDue(task)).toBeUndefined();
     expect(elapse(task, Number.MAX_SAFE_INTEGER)).toEqual({ task, events: [] });
   });
 });
 
-test('a delay that is over is dated when it was over, not when that was noticed', () => {
+test('the event of an ended delay has the time of its end, not the time at which it was noticed', () => {
   const { task } = story(submit({ delay_seconds: 5 }));
   expect(typesAt(task, T0 + MINUTE)).toEqual([['became-due', T0 + 5 * SECOND]]);
 });
 
-test('the TTL of a delayed task runs from when its delay is over', () => {
+test('the TTL of a delayed task begins at the end of its delay', () => {
   const { task } = story(submit({ delay_seconds: 60, ttl_seconds: 60 }));
   const due = T0 + MINUTE;
 
@@ -82,24 +78,24 @@ test('the TTL of a delayed task runs from when its delay is over', () => {
   ]);
 });
 
-test('a lease that ended puts the task back, and the attempt counts', () => {
+test('a task whose lease ended is queued again, and the attempt counts', () => {
   const { task, events } = elapse(story(submit({ max_attempts: 2 }), claim()).task, T0 + MINUTE);
   expect(events).toMatchObject([{ type: 'lease-expired', attempt: 1, final: false }]);
   expect(task).toMatchObject({ status: 'queued', attempts: [{ outcome: 'lease-expired' }] });
 });
 
-test('the lease of the last attempt ends the task', () => {
+test('the end of the lease of the last attempt fails the task', () => {
   const { task, events } = elapse(story(submit({ max_attempts: 1 }), claim()).task, T0 + MINUTE);
   expect(events).toMatchObject([{ type: 'lease-expired', attempt: 1, final: true }]);
   expect(task).toMatchObject({ status: 'failed', reason: expect.stringContaining('w1') });
 });
 
-test('a lease that ended is not followed by the TTL: somebody had begun', () => {
-  expect(elapse(story(mortal, claim()).task, T0 + 60 * MINUTE).task.status).toBe('queued');
+test('a task whose lease ended does not expire, because it was claimed', () => {
+  expect(elapse(story(withTtl, claim()).task, T0 + 60 * MINUTE).task.status).toBe('queued');
 });
 
-// Spans are given in seconds, and parts of them; SQLite keeps moments as integers.
-describe('a moment that time will change something at is a whole number of ms:', () => {
+// Durations are given in seconds, with fractions. SQLite stores times as integers.
+describe('the time of a due event is a whole number of ms:', () => {
   test.for([0.0001, 1.0005])('a TTL of %d s', (ttl_seconds) => {
     expect(nextDue(story(submit({ ttl_seconds })).task)).toSatisfy(Number.isSafeInteger);
   });

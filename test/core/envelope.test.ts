@@ -7,11 +7,11 @@ const least = { task_id: 'a', from: 'coordinator', to: 'implementer', reply_to: 
 const schema = envelopeSchema();
 const HUNDRED_YEARS = 36_500 * 86_400;
 
-test('an envelope that says the least is a normal task', () => {
+test('a minimal envelope is a task of normal priority', () => {
   expect(schema.parse(least)).toEqual({ ...least, type: 'task', priority: 'normal' });
 });
 
-test('an envelope keeps every field as it was said, also those that agentq does not know', () => {
+test('an envelope keeps every field unchanged, also unknown fields', () => {
   const full = {
     ...least,
     type: 'code-review',
@@ -68,7 +68,7 @@ describe('an envelope is refused', () => {
     expect(schema.safeParse({ ...least, [field]: value }).error?.issues[0]?.path[0]).toBe(field);
   });
 
-  // No Date can hold such a moment, and SQLite neither keeps nor reads it as a number.
+  // A time so far away is outside the range of a Date, and SQLite cannot store it as an integer.
   test.for<[string, number]>([
     ['ttl_seconds', HUNDRED_YEARS + 1],
     ['delay_seconds', HUNDRED_YEARS + 1],
@@ -76,7 +76,7 @@ describe('an envelope is refused', () => {
     ['ttl_seconds', 1e306],
     ['delay_seconds', 1e13],
     ['delay_seconds', 1e306],
-  ])('with %s so large that no moment is so far away: %d', ([field, value]) => {
+  ])('with a %s beyond the range of a Date: %d', ([field, value]) => {
     expect(schema.safeParse({ ...least, [field]: value }).success).toBe(false);
   });
 });

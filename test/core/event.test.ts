@@ -8,21 +8,21 @@ import { cancel, claim, complete, elapse, fail, MINUTE, release, renew, story, s
 const throughJson = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
 describe.for(Object.entries(everyEvent))('the event %s', ([type, { task, events }]) => {
-  test('is what its story ends with', () => {
+  test('is the last event of its story', () => {
     expect(events.at(-1)?.type).toBe(type);
   });
 
-  test('is read back from JSON as it was written, like all before it', () => {
+  test('is equal after a round trip through JSON, like all events before it', () => {
     expect(events.map((event) => Event.parse(throughJson(event)))).toEqual(events);
   });
 
-  test('folds the same after it has been JSON', () => {
+  test('folds to the same task after a round trip through JSON', () => {
     const fold = (folded: Task | undefined, event: unknown) => evolve(folded, Event.parse(throughJson(event))).task;
     expect(events.reduce(fold, undefined)).toEqual(task);
   });
 });
 
-test('events without any optional field are read back too', () => {
+test('events without optional fields are equal after a round trip through JSON', () => {
   const { events } = story(submit(), claim(), renew(), release(), claim(), MINUTE, elapse, claim(), cancel());
   const others = [story(submit(), fail()), story(submit(), complete({ summary: undefined }))];
   for (const event of [events, ...others.map((other) => other.events)].flat()) {
@@ -30,14 +30,14 @@ test('events without any optional field are read back too', () => {
   }
 });
 
-test('an event of another version is not read', () => {
+test('an event of another version is refused', () => {
   expect(Event.safeParse({ v: 2, type: 'became-due', task_id: 'a', at: 0 }).success).toBe(false);
 });
 
-test('an event of an unknown type is not read', () => {
-  expect(Event.safeParse({ v: 1, type: 'forgotten', task_id: 'a', at: 0 }).success).toBe(false);
+test('an event of an unknown type is refused', () => {
+  expect(Event.safeParse({ v: 1, type: 'unknown', task_id: 'a', at: 0 }).success).toBe(false);
 });
 
-test('an event with a field that a newer agentq added is read', () => {
-  expect(Event.safeParse({ v: 1, type: 'became-due', task_id: 'a', at: 0, by_the_way: 1 }).success).toBe(true);
+test('an event with a field of a newer agentq is accepted', () => {
+  expect(Event.safeParse({ v: 1, type: 'became-due', task_id: 'a', at: 0, new_field: 1 }).success).toBe(true);
 });

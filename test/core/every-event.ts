@@ -24,24 +24,24 @@ const delayed = {
   ...submit({ delay_seconds: 5, not_in_the_schema: { kept: true } }, evidence('context')),
   max_attempts: 5,
 };
-const mortal = submit({ ttl_seconds: 60 });
+const withTtl = submit({ ttl_seconds: 60 });
 const begun = [submit(), claim(), SECOND] as const;
 
-/** For every type of event that leaves a task, a story that ends with one, its optional fields filled in. */
+/** For every event after which a task exists: a story that ends with the event, with all optional fields. */
 export const everyEvent: { readonly [T in Exclude<EventType, 'pruned'>]: Story } = {
   submitted: story(delayed),
   'became-due': story(delayed, 7 * SECOND, elapse),
-  expired: story(mortal, MINUTE, elapse),
+  expired: story(withTtl, MINUTE, elapse),
   claimed: story(...begun),
   renewed: story(...begun, renew({ percent: 40, note: 'half-way' })),
   'lease-expired': story(...begun, MINUTE, elapse),
   released: story(...begun, release({ backoff })),
   'attempt-failed': story(...begun, fail({ backoff, artifacts: [evidence('log')] })),
   completed: story(...begun, complete({ result: evidence('result'), artifacts: [evidence('patch')] })),
-  cancelled: story(...begun, cancel({ reason: 'not wanted any more' })),
+  cancelled: story(...begun, cancel({ reason: 'not needed' })),
   stopped: story(...begun, cancel(), SECOND, acknowledge(1)),
   retried: story(...begun, fail(), SECOND, retry),
-  dismissed: story(mortal, MINUTE, elapse, SECOND, dismiss),
+  dismissed: story(withTtl, MINUTE, elapse, SECOND, dismiss),
   restored: story(...begun, { type: 'restore', epoch: 1, since: 0 }),
   carried: carried(story(submit())),
   refused: withRefusal(story(...begun, complete(), SECOND)),

@@ -25,7 +25,7 @@ import {
   when,
 } from './tasks.ts';
 
-/** What a command that was decided on an older state of the task wrote into the log: events that come too late. */
+/** The events of a command that was decided on an older state of the task, so that they come too late. */
 const late = (...decided: Parameters<typeof when>): readonly Event[] => when(...decided).events;
 
 const claimOf = (attempt: number, at: number): EventOf<'claimed'> => ({
@@ -38,7 +38,7 @@ const claimOf = (attempt: number, at: number): EventOf<'claimed'> => ({
   expires_at: at + MINUTE,
 });
 
-/** Why the event is refused; undefined where it is not, or touches the task. */
+/** The reason why the event is refused; undefined if it is accepted or changes the task. */
 function refusalOf(task: Task, event: Event): string | undefined {
   const { task: after, refused } = evolve(task, event);
   return isDeepStrictEqual(after, task) ? refused : undefined;
@@ -47,7 +47,7 @@ function refusalOf(task: Task, event: Event): string | undefined {
 const queued = story(submit());
 const begun = story(submit(), claim('w1'), SECOND);
 
-describe('an event that lost a race is refused, and leaves no trace:', () => {
+describe('an event that lost a race is refused and changes nothing:', () => {
   test('the second claim of one attempt', () => {
     const [first] = late(queued, claim('w1'));
     const [second] = late(queued, claim('w2'));
@@ -57,12 +57,12 @@ describe('an event that lost a race is refused, and leaves no trace:', () => {
     expect(task).toMatchObject({ lease: { worker: 'w1' } });
   });
 
-  test('a claim with a number that was given out before', () => {
+  test('a claim with a used number', () => {
     const again = story(submit(), claim(), release());
     expect(refusalOf(again.task, claimOf(1, again.now))).toBeDefined();
   });
 
-  test('a claim with a number that leaves one out', () => {
+  test('a claim with a number that skips one', () => {
     expect(refusalOf(queued.task, claimOf(2, queued.now))).toBeDefined();
   });
 
@@ -70,9 +70,9 @@ describe('an event that lost a race is refused, and leaves no trace:', () => {
     ['completion', late(begun, complete())],
     ['failure', late(begun, fail({ backoff }))],
     ['renewal', late(begun, renew())],
-    ['hand-back', late(begun, release())],
+    ['release', late(begun, release())],
     ['lease-expired', late(begun, elapse, MINUTE)],
-  ])('the %s of an attempt whose successor works', ([, [event]]) => {
+  ])('the %s of an attempt while the next attempt holds the task', ([, [event]]) => {
     const successor = story(submit(), claim('w1'), MINUTE, claim('w2'), SECOND);
     expect(refusalOf(successor.task, event!)).toBe('attempt 1 does not hold it: attempt 2 holds it');
   });
@@ -81,28 +81,28 @@ describe('an event that lost a race is refused, and leaves no trace:', () => {
     ['completion', late(begun, complete())],
     ['failure', late(begun, fail({ backoff }))],
     ['renewal', late(begun, renew())],
-    ['hand-back', late(begun, release())],
+    ['release', late(begun, release())],
   ])('the %s of an attempt whose lease has ended since', ([, [event]]) => {
     const { task } = story(submit(), claim('w1'), MINUTE, elapse);
     expect(refusalOf(task, event!)).toBe('attempt 1 does not hold it: it is queued');
   });
 
-  test('the end of a lease that was renewed meanwhile', () => {
+  test('the end of a lease that was renewed in the meantime', () => {
     const [ended] = late(begun, elapse, MINUTE - SECOND);
     expect(ended?.type).toBe('lease-expired');
 
     expect(refusalOf(story(submit(), claim('w1'), 59 * SECOND, renew()).task, ended!)).toBeDefined();
   });
 
-  test('the expiry of a task that was begun meanwhile', () => {
-    const mortal = story(submit({ ttl_seconds: 60 }));
-    const [expired] = late(mortal, elapse, MINUTE);
-    const [claimed] = late(mortal, claim(), MINUTE - 1);
+  test('the expiry of a task that was claimed in the meantime', () => {
+    const withTtl = story(submit({ ttl_seconds: 60 }));
+    const [expired] = late(withTtl, elapse, MINUTE);
+    const [claimed] = late(withTtl, claim(), MINUTE - 1);
 
-    expect(refusalOf(evolve(mortal.task, claimed!).task!, expired!)).toBeDefined();
+    expect(refusalOf(evolve(withTtl.task, claimed!).task!, expired!)).toBeDefined();
   });
 
-  test('a delay that is over before the moment that the task now waits for', () => {
+  test('the end of an earlier delay than the one that the task now waits for', () => {
     const first = story(submit(), claim(), fail({ backoff }));
     const [due] = late(first, elapse, 10 * SECOND);
     const second = story(submit(), claim(), fail({ backoff }), 10 * SECOND, claim(), fail({ backoff, attempt: 2 }));
@@ -110,12 +110,12 @@ describe('an event that lost a race is refused, and leaves no trace:', () => {
     expect(refusalOf(second.task, due!)).toBeDefined();
   });
 
-  test('a cancel of a task that was completed meanwhile', () => {
+  test('a cancellation of a task that was completed in the meantime', () => {
     const [cancelled] = late(begun, { type: 'cancel', by: 'coordinator' });
     expect(refusalOf(story(submit(), claim('w1'), SECOND, complete()).task, cancelled!)).toBeDefined();
   });
 
-  test('a completion of a task that was cancelled meanwhile', () => {
+  test('a completion of a task that was cancelled in the meantime', () => {
     const [completed] = late(begun, complete());
     expect(
       refusalOf(story(submit(), claim('w1'), SECOND, { type: 'cancel', by: 'coordinator' }).task, completed!),
@@ -131,8 +131,8 @@ describe('an event that lost a race is refused, and leaves no trace:', () => {
     expect(task).toMatchObject({ status: 'completed', completion: { summary: 'one' } });
   });
 
-  // The task is queued, as it was the first time: it is the TTL that tells the two apart.
-  test('an expiry that comes a second time, after the task was taken back from the dead letters', () => {
+  // The task is queued, as it was the first time. Only the TTL differs.
+  test('a second copy of an expiry, after the task was retried', () => {
     const dead = story(submit({ ttl_seconds: 60 }), MINUTE, elapse);
     const expired = dead.events.at(-1)!;
     const [retried] = late(dead, retry, SECOND);
@@ -140,7 +140,7 @@ describe('an event that lost a race is refused, and leaves no trace:', () => {
     expect(refusalOf(evolve(dead.task, retried!).task!, expired)).toBeDefined();
   });
 
-  test('an expiry of a task that was begun meanwhile, and given back', () => {
+  test('an expiry of a task that was claimed and released in the meantime', () => {
     const [expired] = late(story(submit({ ttl_seconds: 60 })), elapse, MINUTE);
     expect(refusalOf(story(submit({ ttl_seconds: 60 }), claim(), release()).task, expired!)).toBeDefined();
   });
@@ -168,7 +168,7 @@ describe('without a task', () => {
     (type) => type !== 'submitted' && type !== 'carried',
   );
 
-  test.for(types)('%s is refused, and makes none', (type) => {
+  test.for(types)('%s is refused and creates none', (type) => {
     expect(evolve(undefined, everyEvent[type].events.at(-1)!)).toEqual({
       task: undefined,
       refused: expect.any(String),
@@ -176,7 +176,7 @@ describe('without a task', () => {
   });
 });
 
-test('any event folds into any task without writing to either of them', () => {
+test('any event folds into any task without a mutation of either', () => {
   const stories = deepFreeze(Object.values(everyEvent));
   for (const { task } of stories) {
     for (const { events } of stories) {
@@ -185,13 +185,13 @@ test('any event folds into any task without writing to either of them', () => {
   }
 });
 
-test('nothing of the status that a task leaves stays on it', () => {
+test('no field of a previous status remains on a task', () => {
   const { task } = story(submit(), claim(), renew({ percent: 40 }), fail(), { type: 'dismiss', by: 'operator' }, retry);
   expect(Object.keys(task).toSorted()).toEqual(Object.keys(queued.task).toSorted());
 });
 
-describe('an event dates what it brings about:', () => {
-  /** What each event leaves on its task, and when. */
+describe('the time of an event is the time of its effects:', () => {
+  /** The fields that each event sets, with their times. */
   const dated: { readonly [T in keyof typeof everyEvent]: (at: number) => object } = {
     submitted: (at) => ({ status: 'scheduled', submitted_at: at }),
     'became-due': (at) => ({ status: 'queued', ready_at: at }),
@@ -222,13 +222,13 @@ describe('an event dates what it brings about:', () => {
     expect(task).toMatchObject({ status: 'failed', failed_at: now });
   });
 
-  test('work without a claim, begun and ended at once', () => {
+  test('an attempt without a claim begins and ends at once', () => {
     const { task, now } = story(submit(), SECOND, complete());
     expect(task.attempts).toMatchObject([{ started_at: now, ended_at: now }]);
   });
 });
 
-describe('a wait that is over before it begins is none:', () => {
+describe('a wait that ends before it begins is ignored:', () => {
   test.for([-1, 0])('of a submit, by %i ms', (span) => {
     const [submitted] = everyEvent.submitted.events as [EventOf<'submitted'>];
     const { at } = submitted;
@@ -248,7 +248,7 @@ describe('a wait that is over before it begins is none:', () => {
   });
 });
 
-test('the context stays with its task whatever happens', () => {
+test('the context of a task never changes', () => {
   const context = evidence('context');
   expect(story(submit({}, context), claim(), fail(), retry).task).toMatchObject({ context });
 });
@@ -256,35 +256,35 @@ test('the context stays with its task whatever happens', () => {
 describe('progress', () => {
   const reported = story(submit(), claim(), renew({ percent: 40, note: 'half-way' }), SECOND);
 
-  // Else every heartbeat of a runner would make an old note look as if it had just been said.
-  test('stays as it is where a renewal says nothing', () => {
+  // Otherwise every renewal by a worker would make an old note look new.
+  test('does not change with a renewal without progress', () => {
     const [renewed] = late(reported, renew());
     expect(evolve(reported.task, renewed!).task).toMatchObject({
       progress: { percent: 40, note: 'half-way', at: reported.now - SECOND },
     });
   });
 
-  test('keeps its note where a renewal says only how much is done', () => {
+  test('keeps its note if a renewal contains only a percentage', () => {
     const [renewed] = late(reported, renew({ percent: 50 }));
     expect(evolve(reported.task, renewed!).task).toMatchObject({
       progress: { percent: 50, note: 'half-way', at: reported.now },
     });
   });
 
-  test('is not taken over by the next attempt', () => {
+  test('is removed when the next attempt begins', () => {
     const { task } = story(submit(), claim(), renew({ percent: 40 }), release(), claim());
     expect(task).not.toHaveProperty('progress');
   });
 });
 
-test('work that was done without a claim is an attempt of whoever did it', () => {
+test('a completion without a claim is an attempt of the role that completed the task', () => {
   expect(story(submit(), SECOND, complete()).task).toMatchObject({
     attempts: [{ number: 1, worker: 'implementer', outcome: 'completed' }],
     completion: { attempt: 1 },
   });
 });
 
-test('what a failed attempt left behind stands with the attempt', () => {
+test('the artifacts of a failed attempt are recorded with the attempt', () => {
   const { task, events } = everyEvent['attempt-failed'];
   expect(task.attempts[0]).toMatchObject({
     outcome: 'failed',

@@ -1,4 +1,4 @@
-/** Freezes a value through and through: whoever writes to it then throws, because modules are strict. */
+/** Freezes a value deeply. A write to it then throws, because modules are in strict mode. */
 export function deepFreeze<T>(value: T): T {
   if (value !== null && typeof value === 'object' && !Object.isFrozen(value)) {
     Object.freeze(value);

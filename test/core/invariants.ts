@@ -5,34 +5,35 @@ import type { Task } from '../../src/core/task/task.ts';
 import { untouched } from './tasks.ts';
 import type { Turn } from './world.ts';
 
-// The invariants read the log and the bare fields of a task: were they to ask the functions that decide, they would find
-// them right. The numbers are those of the documentation.
+// The invariants read only the log and the fields of a task, and do not call the code under test. The numbers are from
+// the documentation.
 const DEFAULT_ATTEMPTS = 3;
 const MOST_STARTS = 100;
 
-/** What is true of every task that any events fold to, in whatever order they come. */
+/** True for every task that any events fold to, in any order. */
 const ofTasks: Record<string, (task: Task) => boolean> = {
-  'attempts are numbered from 1 on, without a gap unless the store was restored': ({ attempts, attempts_above = 0 }) =>
+  'attempts are numbered from 1, without a gap unless the store was restored': ({ attempts, attempts_above = 0 }) =>
     attempts.every(({ number }, index) => {
       const last = attempts[index - 1]?.number ?? 0;
       return attempts_above === 0 ? number === last + 1 : number > last;
     }),
-  'while a task is worked on its last attempt is open and holds the lease': (task) =>
+  'the last attempt of a task in `working` is open and holds the lease': (task) =>
     task.status !== 'working' ||
     (task.attempts.at(-1)?.outcome === undefined && task.attempts.at(-1)?.number === task.lease.attempt),
   'no other attempt is open': (task) =>
     task.attempts.slice(0, task.status === 'working' ? -1 : undefined).every(({ outcome }) => outcome !== undefined),
-  'one attempt has completed where the task is completed, and else none': ({ attempts, status }) =>
+  'one attempt of a completed task has completed, and none of another task': ({ attempts, status }) =>
     attempts.filter(({ outcome }) => outcome === 'completed').length === (status === 'completed' ? 1 : 0),
-  'no more attempts are spent than may be': ({ attempts, forgiven, envelope, max_attempts }) =>
+  'the counted attempts do not exceed the maximum': ({ attempts, forgiven, envelope, max_attempts }) =>
     attempts.filter(({ outcome }, index) => index >= forgiven && (outcome === 'failed' || outcome === 'lease-expired'))
       .length <= (envelope.max_attempts ?? max_attempts ?? DEFAULT_ATTEMPTS),
-  'it is not begun too often without a person': ({ attempts, forgiven }) => attempts.length - forgiven <= MOST_STARTS,
+  'the starts without a retry do not exceed the maximum': ({ attempts, forgiven }) =>
+    attempts.length - forgiven <= MOST_STARTS,
 };
 
-/** What is true of every command that is given to any task. */
+/** True for every command on any task. */
 const ofTurns: Record<string, (turn: Turn) => boolean> = {
-  'every event is one that evolve accepts': ({ before, decision: { events } }) => {
+  '`evolve` accepts every event': ({ before, decision: { events } }) => {
     let task: Task | undefined = before;
     return events.every((event) => {
       const { refused, task: next } = evolve(task, event);
@@ -40,11 +41,11 @@ const ofTurns: Record<string, (turn: Turn) => boolean> = {
       return refused === undefined;
     });
   },
-  'what time did comes first': ({ decision: { events } }) => {
+  'events of time come first': ({ decision: { events } }) => {
     const first = events.findIndex(({ type }) => !byTime.has(type));
     return first < 0 || events.slice(first).every(({ type }) => !byTime.has(type));
   },
-  'no delay, no lease and no TTL is over that is still running': ({ decision: { task }, now, log }) => {
+  'every delay, lease and TTL that has passed is recorded': ({ decision: { task }, now, log }) => {
     switch (task?.status) {
       case 'scheduled':
         return task.due_at > now;
@@ -58,41 +59,41 @@ const ofTurns: Record<string, (turn: Turn) => boolean> = {
         return true;
     }
   },
-  'no event is dated before the one before it': ({ log }) =>
+  'no event has an earlier time than the event before it': ({ log }) =>
     log.every(({ at }, index) => at >= (log[index - 1]?.at ?? 0)),
-  'at most one task of the log is completed': ({ log }) => log.filter(({ type }) => type === 'completed').length <= 1,
-  'a completed task stays what it is': ({ before, decision: { task } }) =>
+  'the log completes a task at most once': ({ log }) => log.filter(({ type }) => type === 'completed').length <= 1,
+  'a completed task does not change': ({ before, decision: { task } }) =>
     before.status !== 'completed' || isDeepStrictEqual(untouched(task), untouched(before)),
   'a cancelled task stays cancelled': ({ before, decision: { task } }) =>
     before.status !== 'cancelled' || task?.status === 'cancelled',
-  'a refusal changes nothing but the count of refusals': ({ elapsed, decision: { refusal, events, task } }) =>
+  'a refusal changes only the count of refusals': ({ elapsed, decision: { refusal, events, task } }) =>
     refusal === undefined ||
     (isDeepStrictEqual(untouched(task), untouched(elapsed.task)) &&
       events.slice(elapsed.events.length).every(({ type }) => type === 'refused')),
-  'a command that says that it changed nothing leaves the task as time alone would': ({
+  'a command that reports no change leaves the task in the state after the events of time': ({
     elapsed,
     decision: { changed, task },
   }) => changed || isDeepStrictEqual(untouched(task), untouched(elapsed.task)),
-  'no command is refused and changed something': ({ decision: { changed, refusal } }) => !changed || !refusal,
+  'a refused command reports no change': ({ decision: { changed, refusal } }) => !changed || !refusal,
   'a stale attempt never changes the status': ({ command, elapsed, log, decision: { events, task } }) => {
     if (!('attempt' in command) || command.type === 'acknowledge-cancel') return true;
     const before = [...log.slice(0, log.length - events.length), ...events.filter(({ type }) => byTime.has(type))];
-    return maySpeak(before, command.attempt) || task?.status === elapsed.task.status;
+    return holdsTask(before, command.attempt) || task?.status === elapsed.task.status;
   },
-  'an attempt that has ended stays what it was': ({ before, decision: { task } }) =>
+  'an ended attempt does not change': ({ before, decision: { task } }) =>
     before.attempts.every(
       (attempt, index) => attempt.outcome === undefined || isDeepStrictEqual(task?.attempts[index], attempt),
     ),
 };
 
-/** What no command makes, but the clock. */
+/** The events that only time causes. */
 const byTime: ReadonlySet<EventType> = new Set(['became-due', 'expired', 'lease-expired']);
 
-/** Whether a worker has begun the task since it was submitted, or a person last took it back. */
+/** Whether the task was claimed since its submit or its last retry. */
 const wasBegun = (log: readonly Event[]) =>
   log.slice(log.findLastIndex(({ type }) => type === 'retried') + 1).some((event) => attemptOf(event) !== undefined);
 
-/** What ends the lease of an attempt. */
+/** The events that end a lease. */
 const endings: ReadonlySet<EventType> = new Set([
   'lease-expired',
   'released',
@@ -102,14 +103,14 @@ const endings: ReadonlySet<EventType> = new Set([
   'restored',
 ]);
 
-/** The attempt that an event begins or ends; undefined for one that does neither. */
+/** The attempt that an event begins or ends; undefined for other events. */
 function attemptOf(event: Event): number | undefined {
   const { type } = event;
   return type === 'claimed' || type === 'completed' || type === 'attempt-failed' ? event.attempt : undefined;
 }
 
-/** Whether the log gives the task to that attempt; to one without a number, where there can have been no other. */
-function maySpeak(log: readonly Event[], attempt: number | undefined): boolean {
+/** Whether this attempt holds the task. Without a number: whether no other attempt is possible. */
+function holdsTask(log: readonly Event[], attempt: number | undefined): boolean {
   let holder: number | undefined;
   for (const event of log) {
     if (event.type === 'claimed') holder = event.attempt;
@@ -124,10 +125,10 @@ function maySpeak(log: readonly Event[], attempt: number | undefined): boolean {
 const violated = <T>(invariants: Record<string, (value: T) => boolean>, value: T): string[] =>
   Object.entries(invariants)
     .filter(([, isKept]) => !isKept(value))
-    .map(([sentence]) => sentence);
+    .map(([description]) => description);
 
-/** The invariants that the task breaks. */
+/** The invariants that the task violates. */
 export const brokenBy = (task: Task | undefined): string[] => (task ? violated(ofTasks, task) : []);
 
-/** The invariants that the turn breaks, and the task after it. */
+/** The invariants that the turn, or the task after it, violates. */
 export const brokenIn = (turn: Turn): string[] => [...brokenBy(turn.decision.task), ...violated(ofTurns, turn)];

@@ -41,7 +41,7 @@ function applied(events: readonly Event[], ...known: readonly Task[]): Applied {
   return { accepted, events: kept, tasks: new Map(things.map(({ id, after }) => [id, presentTask(after)!])) };
 }
 
-/** The story as it would be of a task with another id. */
+/** The same story of a task with another id. */
 function under(id: string, { task, now, events }: Story): Story {
   const renamed = { ...task, id, envelope: { ...task.envelope, task_id: id } };
   return { task: renamed, now, events: events.map((event) => ({ ...event, task_id: id })) };
@@ -49,23 +49,23 @@ function under(id: string, { task, now, events }: Story): Story {
 
 const queued = story(submit());
 const begun = story(submit(), claim('w1'), SECOND);
-const handedOn = story(submit(), claim('w1'), MINUTE, claim('w2'), SECOND);
+const overtaken = story(submit(), claim('w1'), MINUTE, claim('w2'), SECOND);
 const cancelled = story(submit(), claim('w1'), SECOND, cancel());
 
 describe('an entry whose events all take effect', () => {
-  test('changes its task, and is remembered as it is', () => {
+  test('changes its task, and is recorded unchanged', () => {
     const { events, task } = when(begun, complete());
 
     expect(applied(events, begun.task)).toEqual({ accepted: true, events, tasks: new Map([[ID, task]]) });
   });
 
-  test('may begin a task that nobody knew, and go on with it', () => {
+  test('may create a task and continue with it', () => {
     const { events, task } = story(submit(), claim('w1'), SECOND, complete());
 
     expect(applied(events)).toEqual({ accepted: true, events, tasks: new Map([[ID, task]]) });
   });
 
-  test('may change several tasks, and leaves those alone that it does not speak of', () => {
+  test('may change several tasks, and does not change other tasks', () => {
     const other = under('task-2', queued);
     const third = under('task-3', queued);
     const events = [...when(begun, complete()).events, ...when(other, cancel()).events];
@@ -78,14 +78,14 @@ describe('an entry whose events all take effect', () => {
     ]);
   });
 
-  test('brings what time has made first, and then what was said', () => {
+  test('may contain events of time before the event of the command', () => {
     const { events, task } = when(begun, claim('w2'), MINUTE);
     expect(events.map(({ type }) => type)).toEqual(['lease-expired', 'claimed']);
 
     expect(applied(events, begun.task)).toEqual({ accepted: true, events, tasks: new Map([[ID, task]]) });
   });
 
-  test('may hold a refusal, which changes nothing but its count', () => {
+  test('may contain a refusal, which changes only the count of refusals', () => {
     const { events } = when(begun, complete({ attempt: 2 }));
     expect(events.map(({ type }) => type)).toEqual(['refused']);
 
@@ -95,7 +95,7 @@ describe('an entry whose events all take effect', () => {
     expect(untouched(tasks.get(ID))).toEqual(untouched(begun.task));
   });
 
-  test('may be empty, and changes nothing then', () => {
+  test('may be empty, and then changes nothing', () => {
     expect(applied([], begun.task)).toEqual({ accepted: true, events: [], tasks: new Map() });
   });
 });
@@ -105,20 +105,20 @@ describe('an entry that lost a race', () => {
 
   test.for<[string, readonly Event[], Story]>([
     ['a claim', when(queued, claim('w2')).events, begun],
-    ['a renewal', when(begun, renew()).events, handedOn],
-    ['a hand-back', when(begun, release()).events, handedOn],
-    ['the end of a lease', when(begun, elapse, MINUTE).events, handedOn],
+    ['a renewal', when(begun, renew()).events, overtaken],
+    ['a release', when(begun, release()).events, overtaken],
+    ['the end of a lease', when(begun, elapse, MINUTE).events, overtaken],
     ['a cancel', when(begun, cancel()).events, story(submit(), claim('w1'), SECOND, complete())],
     ['a second submit of an id', queued.events, begun],
-  ])('leaves no trace where it was merely tried, or time made it: %s', ([, events, { task }]) => {
+  ])('is not recorded if it is an event of time or no end of an attempt: %s', ([, events, { task }]) => {
     expect(applied(events, task)).toEqual(nothing);
   });
 
   test.for<[string, readonly Event[]]>([
     ['complete', when(begun, complete({ by: 'w1' })).events],
     ['fail', when(begun, fail({ by: 'w1', artifacts: [evidence('log')] })).events],
-  ])('leaves what somebody said about the task in vain, as a refusal: %s', ([command, events]) => {
-    const { accepted, events: kept, tasks } = applied(events, handedOn.task);
+  ])('is recorded as a refusal if it is an end of an attempt: %s', ([command, events]) => {
+    const { accepted, events: kept, tasks } = applied(events, overtaken.task);
 
     expect(accepted).toBe(false);
     expect(kept).toEqual([
@@ -134,23 +134,23 @@ describe('an entry that lost a race', () => {
       },
     ]);
     expect(tasks.get(ID)).toMatchObject({ refused: 1 });
-    expect(untouched(tasks.get(ID))).toEqual(untouched(handedOn.task));
+    expect(untouched(tasks.get(ID))).toEqual(untouched(overtaken.task));
   });
 
-  test('keeps nothing of the events before the one that lost', () => {
+  test('has no effect, also not of its events before the one that lost', () => {
     const other = under('task-2', queued);
     const events = [...when(other, cancel()).events, ...when(queued, claim('w2')).events];
 
     expect(applied(events, begun.task, other.task)).toEqual(nothing);
   });
 
-  test('keeps nothing of a task that it would have begun', () => {
+  test('creates no task', () => {
     const fresh = under('task-2', story(submit(), complete()));
 
     expect(applied([...fresh.events, ...queued.events], queued.task)).toEqual(nothing);
   });
 
-  test('refuses every completion in it, also of a task that it did not lose', () => {
+  test('refuses every completion in it, also of a task that could accept it', () => {
     const other = under('task-2', begun);
     const events = [...when(other, complete()).events, ...when(begun, complete()).events];
 
@@ -174,13 +174,13 @@ describe('an entry that lost a race', () => {
     expect(tasks.get(ID)).toMatchObject({ status: 'working', refused: 2 });
   });
 
-  test('says of a task that nobody knows nothing at all', () => {
+  test('records nothing about an unknown task', () => {
     const [completed] = when(begun, complete()).events;
 
     expect(applied([completed!])).toEqual(nothing);
   });
 
-  test('is recorded no more often than a task bears', () => {
+  test('is recorded no more often than the limit of a task', () => {
     const [completed] = when(begun, complete()).events;
     let { task } = cancelled;
     const kept: Event[] = [];
@@ -196,14 +196,14 @@ describe('an entry that lost a race', () => {
   });
 });
 
-test('a task said again is learned by whoever does not know it, and by nobody else', () => {
+test('an event `carried` creates the task only in a reader that does not know it', () => {
   const carried: Event = { v: 1, type: 'carried', task_id: ID, at: begun.now, task: begun.task };
 
   expect(applied([carried])).toEqual({ accepted: true, events: [carried], tasks: new Map([[ID, begun.task]]) });
   expect(applied([carried], queued.task)).toMatchObject({ accepted: false, events: [] });
 });
 
-test('a story that is told in one entry or in many comes to the same', () => {
+test('the events of a story fold to the same task in one entry or in several', () => {
   const { events, task } = story(
     { ...submit(), envelope: envelope({ max_attempts: 5 }) },
     claim('w1'),

@@ -11,7 +11,7 @@ import { claim, complete, fail, ID, ROLE, SECOND, retry, story, type Story, subm
 
 type Counted = EventOf<(typeof countingRules)['kinds']>;
 
-/** A log that is folded entry by entry, and the states that it has reached. */
+/** A log that is folded entry by entry, with its states. */
 class Folded {
   readonly states = new Map<string, unknown>();
   readonly events: Counted[] = [];
@@ -28,7 +28,7 @@ class Folded {
 const completed = story(submit(), claim('w1'), SECOND, complete());
 const typesOf = (events: readonly AnyEvent[]) => events.map(({ type }) => type);
 
-/** The story as it would be of a task with another id. */
+/** The same story of a task with another id. */
 function under(id: string, { task, now, events }: Story): Story {
   const renamed = { ...task, id, envelope: { ...task.envelope, task_id: id } };
   const own = events.map((event) =>
@@ -69,7 +69,7 @@ describe('an event of a task', () => {
 });
 
 describe('a consequence', () => {
-  test('has consequences itself, which see all that came before', () => {
+  test('has consequences itself, which see all earlier events', () => {
     const log = new Folded();
     for (const id of ['a', 'b']) log.add(...under(id, completed).events);
     const { events, things } = log.add(...under('c', completed).events);
@@ -95,7 +95,7 @@ describe('a consequence', () => {
     expect(together.states).toEqual(one.states);
   });
 
-  test('is found again when the log is read again', () => {
+  test('is the same when the log is read again', () => {
     const entries = ['a', 'b', 'c', 'd'].map((id) => under(id, completed).events);
     const read = () => {
       const log = new Folded();
@@ -127,7 +127,7 @@ test('an event of an unknown kind is refused', () => {
   expect(new Folded().add(unknown)).toMatchObject({ accepted: false, events: [] });
 });
 
-test('reactions that cause each other come to an end, and their author learns of it', () => {
+test('reactions that cause each other are stopped, and the author of the entry gets a refusal', () => {
   interface Ping extends AnyEvent {
     readonly about: Subject;
   }
@@ -165,7 +165,7 @@ describe('the messages of a task', () => {
     expect(messages(undefined, ...failed.events)).toEqual(['result due', 'dead-letter due']);
   });
 
-  test('are withdrawn if it is taken back, and follow anew from its next end', () => {
+  test('are withdrawn if it is retried, and follow again from its next end', () => {
     const again = when(failed, retry).events;
     expect(messages(failed, ...again)).toEqual(['result withdrawn', 'dead-letter withdrawn']);
     const { events: whole } = story(

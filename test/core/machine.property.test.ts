@@ -6,24 +6,24 @@ import { evolve } from '../../src/core/task/evolve.ts';
 import { type Status, statuses, type Task } from '../../src/core/task/task.ts';
 import { everyEvent } from './every-event.ts';
 import { brokenBy, brokenIn } from './invariants.ts';
-import { beginnings, commandOf, live, steps } from './world.ts';
+import { initialStories, commandOf, run, steps } from './world.ts';
 
 const fold = (events: readonly Event[]) =>
   events.reduce<Task | undefined>((task, event) => evolve(task, event).task, undefined);
 
-test('any interleaving of commands from several workers keeps every invariant at every step', () => {
+test('any interleaving of commands of several workers keeps every invariant at every step', () => {
   fc.assert(
-    fc.property(beginnings, steps, (beginning, taken) => {
-      live(beginning, taken, (turn) => expect(brokenIn(turn)).toEqual([]));
+    fc.property(initialStories, steps, (initial, taken) => {
+      run(initial, taken, (turn) => expect(brokenIn(turn)).toEqual([]));
     }),
     { numRuns: 1_000 },
   );
 });
 
-test('the log read back from JSON folds to the task that it was written for', () => {
+test('the log folds to the same task after a round trip through JSON', () => {
   fc.assert(
-    fc.property(beginnings, steps, (beginning, taken) => {
-      const { task, events } = live(beginning, taken);
+    fc.property(initialStories, steps, (initial, taken) => {
+      const { task, events } = run(initial, taken);
       const read = events.map((event) => Event.parse(JSON.parse(JSON.stringify(event))));
       expect(fold(read)).toEqual(task);
     }),
@@ -31,13 +31,13 @@ test('the log read back from JSON folds to the task that it was written for', ()
   );
 });
 
-test('what was decided on an outdated state breaks no invariant when it is folded into the present one', () => {
+test('events that were decided on an outdated state violate no invariant when they are folded into the current state', () => {
   const outdated = fc.array(fc.nat(5), { minLength: 60, maxLength: 60 });
   fc.assert(
-    fc.property(beginnings, steps, outdated, (beginning, taken, delays) => {
-      const past: Task[] = [beginning.task];
+    fc.property(initialStories, steps, outdated, (initial, taken, delays) => {
+      const past: Task[] = [initial.task];
       const memory = new Map<string, number>();
-      let { now } = beginning;
+      let { now } = initial;
       for (const [index, step] of taken.entries()) {
         now += step.wait;
         const seen = past.at(-1 - delays[index]!) ?? past[0]!;
@@ -57,10 +57,10 @@ test('what was decided on an outdated state breaks no invariant when it is folde
   );
 });
 
-test('a log whose events are doubled, left out and out of order folds without an error, to a task that breaks no invariant', () => {
+test('a log with duplicate, missing and reordered events folds without an error to a task that violates no invariant', () => {
   fc.assert(
-    fc.property(beginnings, steps, fc.infiniteStream(fc.nat()), (beginning, taken, choices) => {
-      const { events } = live(beginning, taken);
+    fc.property(initialStories, steps, fc.infiniteStream(fc.nat()), (initial, taken, choices) => {
+      const { events } = run(initial, taken);
       const mixed = [...choices.take(events.length * 2)].map((choice) => events[choice % events.length]!);
       expect(brokenBy(fold([events[0]!, ...mixed]))).toEqual([]);
     }),
@@ -68,17 +68,17 @@ test('a log whose events are doubled, left out and out of order folds without an
   );
 });
 
-test('the interleavings reach every status, every event and every refusal: else the above would prove nothing', () => {
+test('the interleavings reach every status, every event and every refusal', () => {
   const reached = { statuses: new Set<Status>(), events: new Set<string>(), refusals: new Set<string>() };
-  for (const [beginning, taken] of fc.sample(fc.tuple(beginnings, steps), { numRuns: 300, seed: 1 })) {
-    const { events } = live(beginning, taken, ({ decision: { task, refusal } }) => {
+  for (const [initial, taken] of fc.sample(fc.tuple(initialStories, steps), { numRuns: 300, seed: 1 })) {
+    const { events } = run(initial, taken, ({ decision: { task, refusal } }) => {
       reached.statuses.add(task!.status);
       if (refusal) reached.refusals.add(refusal.code);
     });
     for (const { type } of events) reached.events.add(type);
   }
   expect([...reached.statuses].toSorted()).toEqual(statuses.toSorted());
-  // No command makes it: a log that forgets does.
+  // No command causes `carried`: a log with a limited retention does.
   const decided = Object.keys(everyEvent).filter((type) => type !== 'carried');
   expect([...reached.events].toSorted()).toEqual(decided.toSorted());
   expect([...reached.refusals].toSorted()).toEqual(['cancelled', 'conflict', 'missing-artifacts']);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { missingArtifacts, promisedArtifacts } from '../../src/core/evidence/promise.ts';
 import { envelope, evidence } from './tasks.ts';
 
-test('an envelope promises the artifacts that it names, and else none', () => {
+test('the expected artifacts are those that the envelope names', () => {
   expect(promisedArtifacts(envelope({ expected_output: { artifacts: ['patch', 'summary'] } }))).toEqual([
     'patch',
     'summary',
@@ -11,28 +11,28 @@ test('an envelope promises the artifacts that it names, and else none', () => {
   expect(promisedArtifacts(envelope())).toEqual([]);
 });
 
-describe('of the promised artifacts', () => {
+describe('of the expected artifacts', () => {
   const promised = ['patch', 'summary'];
 
-  test('none is missing where each was brought, in whatever order and with whatever else', () => {
+  test('none is missing if all exist, in any order and with additional artifacts', () => {
     const artifacts = ['log', 'summary', 'patch'].map((name) => evidence(name));
     expect(missingArtifacts(promised, { artifacts })).toEqual([]);
   });
 
-  test('those are missing that were not brought, in the order of the promise', () => {
+  test('the absent ones are missing, in the order of the envelope', () => {
     expect(missingArtifacts(promised, { artifacts: [evidence('log')] })).toEqual(promised);
   });
 
-  test('one is missing that was brought empty', () => {
+  test('an empty one is missing', () => {
     const artifacts = [evidence('patch', ''), evidence('summary')];
     expect(missingArtifacts(promised, { artifacts })).toEqual(['patch']);
   });
 
-  test('a summary in words stands for the artifact of that name, and for no other', () => {
+  test('the text of the summary replaces only the artifact with the name summary', () => {
     expect(missingArtifacts(promised, { artifacts: [], summary: 'done' })).toEqual(['patch']);
   });
 
-  test.for(['', ' \n\t'])('a summary without a word (%j) stands for nothing', (summary) => {
+  test.for(['', ' \n\t'])('a blank summary (%j) replaces no artifact', (summary) => {
     expect(missingArtifacts(['summary'], { artifacts: [], summary })).toEqual(['summary']);
   });
 });

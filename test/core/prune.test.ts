@@ -52,7 +52,7 @@ describe('prune', () => {
     expect(decide(task, prune(now + DAY, keep), given(now))).toMatchObject({ events: [], task, changed: false });
   });
 
-  test('has no effect on a task that changed too late, on an unknown id, and the second time', () => {
+  test('has no effect on a task that changed recently, on an unknown id, or a second time', () => {
     const { task, now } = completed;
     for (const known of [task, undefined, prunedOf(completed)]) {
       const decision = decide(known, prune(now), given(now));
@@ -61,7 +61,7 @@ describe('prune', () => {
     }
   });
 
-  test('removes a purged dead letter also where dead letters are kept', () => {
+  test('removes a purged dead letter also if dead letters are kept', () => {
     const { task, now } = story(submit(), claim(), fail({ attempt: 1 }), dismiss);
     expect(decide(task, prune(now + 1, true), given(now)).changed).toBe(true);
   });
@@ -121,7 +121,7 @@ describe('the event pruned', () => {
     expect(folded(undefined)).toMatchObject({ accepted: true, things: [{ before: undefined, after }], messages: [] });
   });
 
-  test('is rejected with its whole entry if the task was taken back meanwhile', () => {
+  test('is refused with its whole entry if the task was retried in the meantime', () => {
     const { task } = story(submit(), claim(), fail({ attempt: 1 }), retry);
     expect(folded(task)).toMatchObject({ accepted: false, events: [] });
   });

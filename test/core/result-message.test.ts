@@ -5,10 +5,10 @@ import { backoff, cancel, claim, complete, elapse, evidence, fail, MINUTE, story
 
 const refOf = (path: string) => `/store/${path}`;
 const base = { task_id: 'task-1', from: 'implementer', to: 'coordinator' };
-const mortal = submit({ ttl_seconds: 60 });
+const withTtl = submit({ ttl_seconds: 60 });
 const result = evidence('result', 'the text', 'results/task-1.md');
 
-/** What each status says to the coordinator; undefined where it has nothing to say yet. */
+/** The message to the coordinator for each status; undefined if there is none yet. */
 const messages: Record<Status, readonly [Task, ResultMessage | undefined]> = {
   queued: [story(submit()).task, undefined],
   scheduled: [story(submit(), claim(), fail({ backoff })).task, undefined],
@@ -19,17 +19,17 @@ const messages: Record<Status, readonly [Task, ResultMessage | undefined]> = {
   ],
   failed: [story(submit(), fail()).task, { ...base, status: 'failed', reason: 'it broke' }],
   cancelled: [
-    story(submit(), cancel({ reason: 'not wanted any more' })).task,
-    { ...base, status: 'cancelled', reason: 'not wanted any more' },
+    story(submit(), cancel({ reason: 'not needed' })).task,
+    { ...base, status: 'cancelled', reason: 'not needed' },
   ],
   expired: [
-    story(mortal, MINUTE, elapse).task,
+    story(withTtl, MINUTE, elapse).task,
     { ...base, status: 'expired', reason: 'no worker started it before its TTL passed' },
   ],
 };
 
 describe.for(Object.entries(messages))('the message of a task that is %s', ([status, [task, message]]) => {
-  test('says what has become of it, in a form that readers know', () => {
+  test('contains its status, in the documented form', () => {
     expect(task.status).toBe(status);
     expect(resultMessage(task, refOf)).toEqual(message);
     expect(message === undefined || ResultMessage.safeParse(message).success).toBe(true);
@@ -41,17 +41,17 @@ test('a completion without result and summary is a message without them', () => 
   expect(Object.keys(resultMessage(task, refOf)!).toSorted()).toEqual(['from', 'status', 'task_id', 'to']);
 });
 
-test('a completion comes from whoever completed, be it the worker', () => {
+test('the sender of a completion is the role or worker that completed the task', () => {
   const { task } = story(submit(), claim('w1'), complete({ by: 'w1' }));
   expect(resultMessage(task, refOf)).toMatchObject({ from: 'w1', to: 'coordinator' });
 });
 
-test('a cancel without a reason says who cancelled', () => {
+test('the reason of a cancellation without a reason is its sender', () => {
   const { task } = story(submit(), cancel());
   expect(resultMessage(task, refOf)).toMatchObject({ reason: 'cancelled by coordinator' });
 });
 
-test('the lease of a last attempt that ended says so', () => {
+test('the reason of a task whose last lease ended names the lease', () => {
   const { task } = story(submit({ max_attempts: 1 }), claim('w1'), MINUTE, elapse);
   expect(resultMessage(task, refOf)).toMatchObject({
     status: 'failed',

@@ -26,10 +26,10 @@ import {
   untouched,
 } from './tasks.ts';
 
-/** Every status, nothing at all, and the second faces of those statuses that answer in two ways. */
-/** `prune` leaves no task: test/core/prune.test.ts. */
+/** All commands except `prune`, which removes the task: test/core/prune.test.ts. */
 type TabledCommand = Exclude<CommandType, 'prune'>;
 
+/** No task, every status, and variants of statuses in which commands have other results. */
 type State = 'none' | Status | 'queued again' | 'scheduled again' | 'failed, dismissed' | 'cancelled, stopped';
 
 type Expected =
@@ -39,12 +39,12 @@ type Expected =
   | { readonly kind: 'refused'; readonly code: ErrorCode; readonly recorded: boolean };
 
 const happens = (event: EventType, status: Status): Expected => ({ kind: 'happens', event, status });
-/** The command is obeyed, and changes nothing: it was said before. */
+/** The command is accepted and changes nothing, because it is a repeat. */
 const nothing: Expected = { kind: 'nothing' };
-/** Remembered in the history, and nothing else. */
+/** The history records it, and nothing else changes. */
 const noted: Expected = { kind: 'noted' };
 const refused = (code: ErrorCode): Expected => ({ kind: 'refused', code, recorded: false });
-/** Refused, and remembered in the history of the task. */
+/** Refused, and the history of the task records it. */
 const recorded: Expected = { kind: 'refused', code: 'conflict', recorded: true };
 const conflict = refused('conflict');
 const gone = refused('cancelled');
@@ -66,7 +66,7 @@ const given: Record<Exclude<State, 'none'>, Story> = {
   expired: story(submitted, MINUTE, elapse),
 };
 
-/** Each given by whoever has the best right to it: the role, of the attempt that was the last. */
+/** Each command comes from the role, for the last attempt. */
 function commandOf(type: TabledCommand, task: Task | undefined): Command {
   const attempt = task?.attempts.at(-1)?.number;
   const commands: { readonly [T in TabledCommand]: Command & { type: T } } = {
@@ -276,12 +276,12 @@ describe.for(entries(table))('given a task that is %s,', ([state, row]) => {
   const before = state === 'none' ? undefined : given[state];
   const now = (before?.now ?? T0) + SECOND;
 
-  test('it has the status that it is called by', () => {
+  test('its status is the name of the state', () => {
     expect(before?.task.status ?? 'none').toBe(state.split(/ again|,/)[0]);
   });
 
-  test.for(entries(row).map(([type, expected]) => [type, say(expected), expected] as const))(
-    'when %s is commanded, then %s',
+  test.for(entries(row).map(([type, expected]) => [type, describeExpected(expected), expected] as const))(
+    'the command %s: %s',
     ([type, , expected]) => {
       const { task, events, changed, refusal } = decide(before?.task, commandOf(type, before?.task), {
         now,
@@ -299,9 +299,9 @@ describe.for(entries(table))('given a task that is %s,', ([state, row]) => {
   );
 });
 
-function say(expected: Expected): string {
+function describeExpected(expected: Expected): string {
   if (expected.kind === 'nothing') return 'nothing changes';
-  if (expected.kind === 'noted') return 'it is remembered, and nothing changes';
+  if (expected.kind === 'noted') return 'the history records it, and nothing else changes';
   if (expected.kind === 'happens') return `it is ${expected.status} (${expected.event})`;
   return `it is refused (${expected.code}${expected.recorded ? ', recorded' : ''})`;
 }

@@ -9,11 +9,11 @@ function errorOf(json: unknown): unknown {
   }
 }
 
-test('a submission needs to say only the role', () => {
+test('a submission needs only the role', () => {
   expect(parseSubmission({ to: 'implementer' })).toEqual({ to: 'implementer', type: 'task', priority: 'normal' });
 });
 
-test('a submission keeps the fields that agentq does not know', () => {
+test('a submission keeps unknown fields', () => {
   expect(parseSubmission({ to: 'implementer', labels: { a: [1] } })).toMatchObject({ labels: { a: [1] } });
 });
 
@@ -22,7 +22,7 @@ test.for([{ delay_seconds: 1 }, { not_before: '2027-01-31T09:00:00Z' }])('a subm
 });
 
 describe('a submission is refused', () => {
-  test('where a name is none, by the name of its field', () => {
+  test('with an invalid name, and the error names its field', () => {
     expect(errorOf({ to: 'a/b' })).toMatchObject({
       code: 'invalid-name',
       message: 'to is not a valid role',
@@ -30,25 +30,25 @@ describe('a submission is refused', () => {
     });
   });
 
-  test('where a value is wrong deep inside, by the whole path', () => {
+  test('with a wrong nested value, and the error names the whole path', () => {
     expect(errorOf({ to: 'a', expected_output: { artifacts: ['ok', '../x'] } })).toMatchObject({
       code: 'invalid-name',
       message: 'expected_output.artifacts.1 is not a valid artifact name',
     });
   });
 
-  test('where a value is of another type', () => {
+  test('with a value of another type', () => {
     expect(errorOf({ to: 'a', instructions: 1 })).toMatchObject({
       code: 'usage',
       message: 'instructions must be a string',
     });
   });
 
-  test('where it is no object at all', () => {
+  test('if it is not an object', () => {
     expect(errorOf('a')).toMatchObject({ code: 'usage', message: 'must be an object' });
   });
 
-  test('where it says both a delay and a moment', () => {
+  test('with both a delay and a time', () => {
     const both = { to: 'a', delay_seconds: 1, not_before: '2027-01-31T09:00:00Z' };
     expect(errorOf(both)).toMatchObject({
       code: 'usage',
@@ -57,6 +57,6 @@ describe('a submission is refused', () => {
   });
 });
 
-test('an error calls a field as its writer calls it', () => {
+test('an error uses the given name of the field', () => {
   expect(() => parseSubmission({ to: 'a/b' }, ([field]) => `--${String(field)}`)).toThrow('--to is not a valid role');
 });

@@ -23,7 +23,7 @@ import {
   submit,
 } from './tasks.ts';
 
-const mortal = submit({ ttl_seconds: 60 });
+const withTtl = submit({ ttl_seconds: 60 });
 
 /** A task of each status, whether it has finished, and whether the dead-letter queue shows it. */
 const tasks: Record<Status, readonly [task: Task, finished: boolean, dead: boolean]> = {
@@ -33,10 +33,10 @@ const tasks: Record<Status, readonly [task: Task, finished: boolean, dead: boole
   completed: [story(submit(), complete()).task, true, false],
   failed: [story(submit(), fail()).task, true, true],
   cancelled: [story(submit(), cancel()).task, true, false],
-  expired: [story(mortal, MINUTE, elapse).task, true, true],
+  expired: [story(withTtl, MINUTE, elapse).task, true, true],
 };
 
-test('the list of the statuses has every one of them, once', () => {
+test('the list of statuses contains each status once', () => {
   expect(statuses.toSorted()).toEqual(Object.keys(tasks).toSorted());
 });
 
@@ -50,24 +50,24 @@ test.for(Object.entries(tasks))(
   },
 );
 
-test('a dead letter that was dismissed is none any more', () => {
+test('a dismissed dead letter is no longer a dead letter', () => {
   expect(isDead(story(submit(), fail(), dismiss).task)).toBe(false);
-  expect(isDead(story(mortal, MINUTE, elapse, dismiss).task)).toBe(false);
+  expect(isDead(story(withTtl, MINUTE, elapse, dismiss).task)).toBe(false);
 });
 
 describe('of the attempts', () => {
   const failed = [submit(), claim(), fail({ backoff }), MINUTE, claim(), MINUTE, elapse] as const;
 
-  test('those are spent that failed or whose lease ended', () => {
+  test('those count that failed or whose lease ended', () => {
     expect(spentAttempts(story(...failed).task)).toBe(2);
   });
 
-  test('those are not spent that were given back, put off, cancelled or go on', () => {
+  test('those do not count that were released, deferred or cancelled, or that are open', () => {
     expect(spentAttempts(story(submit(), claim(), release(), claim()).task)).toBe(0);
     expect(spentAttempts(story(submit(), claim(), release({ backoff }), MINUTE, claim(), cancel()).task)).toBe(0);
   });
 
-  test('none is spent that a retry has forgiven', () => {
+  test('those do not count that a retry has forgiven', () => {
     expect(spentAttempts(story(...failed, claim(), fail({ attempt: 3 }), retry).task)).toBe(0);
   });
 });

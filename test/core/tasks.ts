@@ -7,7 +7,7 @@ import { type Backoff, FREE_HAND_BACKS, handBackBackoff } from '../../src/core/t
 import { sha256Hex } from '../../src/core/sha256.ts';
 import type { Task } from '../../src/core/task/task.ts';
 
-/** When every story begins. */
+/** The time at which every story begins. */
 export const T0 = Date.UTC(2027, 0, 31, 9);
 export const SECOND = 1_000;
 export const MINUTE = 60 * SECOND;
@@ -86,15 +86,15 @@ export const elapse: CommandOf<'elapse'> = { type: 'elapse' };
 
 export interface Story {
   readonly task: Task;
-  /** The moment of the last step. */
+  /** The time of the last step. */
   readonly now: number;
   /** All events from the submit on. */
   readonly events: readonly Event[];
 }
 
 /**
- * What comes of commands that are given one after another; a number is a wait of so many ms. Told through
- * `decide`, so that no test builds a task that can't be. A step that is refused is a mistake of the test.
+ * Applies commands one after another. A number is a wait in ms. Uses `decide`, so that tests build only possible tasks.
+ * @throws if a step is refused
  */
 export function story(...steps: readonly (Command | number)[]): Story {
   let task: Task | undefined;
@@ -114,12 +114,12 @@ export function story(...steps: readonly (Command | number)[]): Story {
   return { task, now, events };
 }
 
-/** What is decided when the command is given `wait` ms after the end of the story. */
+/** The decision on a command `wait` ms after the end of the story. */
 export function when(given: Story, command: Command, wait = 0, random = 0.5): Decision {
   return decide(given.task, command, { now: given.now + wait, random: () => random });
 }
 
-/** The steps of an attempt that costs nothing, as often as asked, until the task is ready again. */
+/** The steps of this many released attempts. After each of them the task becomes ready again. */
 export const handBacks = (times: number): (Command | number)[] =>
   Array.from({ length: times }, (_, index) => [
     claim(),
@@ -127,7 +127,7 @@ export const handBacks = (times: number): (Command | number)[] =>
     index < FREE_HAND_BACKS ? 0 : handBackBackoff.max,
   ]).flat();
 
-/** The task without what a refused change leaves on it: everything that a refusal must not touch. */
+/** The task without the fields that a refusal changes. */
 export function untouched(task: Task | undefined): Partial<Task> | undefined {
   return task && { ...task, refused: 0, updated_at: 0 };
 }

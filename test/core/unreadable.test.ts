@@ -13,7 +13,7 @@ const WHY = 'a message in agentq.work.implementer that is not a task envelope';
 
 const eventsOf = (content: string | Buffer) => unreadableEvents('unreadable-1', ROLE, Buffer.from(content), WHY, T0);
 
-/** The task that a message becomes which nobody could read. */
+/** The task of an unreadable message. */
 function taskOf(content: string | Buffer): Task {
   const { accepted, things } = applyEntry(
     rules,
@@ -26,8 +26,8 @@ function taskOf(content: string | Buffer): Task {
 
 const shown = (content: string | Buffer) => taskOf(content).envelope.instructions;
 
-describe('a message that nobody could read', () => {
-  test('is a dead letter of the role in whose queue it lay, with the reason', () => {
+describe('an unreadable message', () => {
+  test('is a dead letter of the role of its queue, with the reason', () => {
     const task = taskOf('hello');
 
     expect(isDead(task)).toBe(true);
@@ -41,13 +41,13 @@ describe('a message that nobody could read', () => {
     });
   });
 
-  test('stands in the log in events that a reader knows', () => {
+  test('has valid events in the log', () => {
     for (const event of eventsOf(Buffer.from([0, 1, 2, 255]))) {
       expect(Event.parse(JSON.parse(JSON.stringify(event)))).toEqual(event);
     }
   });
 
-  test('can be dismissed, and not be done again', () => {
+  test('can be dismissed, but not retried', () => {
     const task = taskOf('hello');
     const given = { now: T0 + SECOND, random: () => 0.5 };
 
@@ -57,7 +57,7 @@ describe('a message that nobody could read', () => {
     expect(again.task?.status).toBe('failed');
   });
 
-  test('is one dead letter, however often it is found', () => {
+  test('that is found several times is one dead letter', () => {
     const task = taskOf('hello');
     const { accepted, events } = applyEntry(
       rules,
@@ -69,20 +69,20 @@ describe('a message that nobody could read', () => {
   });
 });
 
-describe('what is shown of it', () => {
+describe('the shown content', () => {
   test.for<[string, string | Buffer, string]>([
-    ['nothing, where it is empty', '', ''],
-    ['printable ASCII as it is', '{"to": "x~"} !', '{"to": "x~"} !'],
-    ['line ends and tabs as what they are', 'a\r\n\tb', 'a\\x0d\\x0a\\x09b'],
-    ['what a terminal would obey as what it is', '\u001b[2J\u007f', '\\x1b[2J\\x7f'],
-    ['a backslash as what it is, so that nothing else can look alike', '\\x1b', '\\x5cx1b'],
-    ['each byte of what is no ASCII', 'ä', '\\xc3\\xa4'],
-    ['bytes that are no text', Buffer.from([0x00, 0x0f, 0x80, 0xff]), '\\x00\\x0f\\x80\\xff'],
+    ['empty for an empty message', '', ''],
+    ['printable ASCII unchanged', '{"to": "x~"} !', '{"to": "x~"} !'],
+    ['line ends and tabs as escapes', 'a\r\n\tb', 'a\\x0d\\x0a\\x09b'],
+    ['control characters as escapes', '\u001b[2J\u007f', '\\x1b[2J\\x7f'],
+    ['a backslash as an escape, so that the result is unambiguous', '\\x1b', '\\x5cx1b'],
+    ['each byte of a non-ASCII character', 'ä', '\\xc3\\xa4'],
+    ['binary bytes as escapes', Buffer.from([0x00, 0x0f, 0x80, 0xff]), '\\x00\\x0f\\x80\\xff'],
   ])('is %s', ([, content, text]) => {
     expect(shown(content)).toBe(text);
   });
 
-  test('is 4096 bytes, and how many there were', () => {
+  test('is at most 4096 bytes, with the full size', () => {
     expect(shown('a'.repeat(4_096))).toBe('a'.repeat(4_096));
     expect(shown(`${'a'.repeat(4_096)}b`)).toBe(`${'a'.repeat(4_096)}… (4097 bytes)`);
     expect(shown(Buffer.alloc(1_000_000))).toBe(`${'\\x00'.repeat(4_096)}… (1000000 bytes)`);

@@ -23,53 +23,53 @@ import {
   submit,
 } from './tasks.ts';
 
-/** One thing that happens in the world: some time passes, then somebody gives a command. */
+/** One step: some time passes, then a command is given. */
 export interface Step {
   readonly wait: number;
-  /** Who speaks; a worker remembers the attempt that its last claim gave it, however long ago. */
+  /** The sender. A worker remembers the attempt of its last claim. */
   readonly worker: string;
   readonly verb: CommandType;
-  /** The number that the speaker gives: the one it remembers, none, the latest, or any. */
+  /** The attempt number in the command: the remembered one, none, the latest, or any. */
   readonly names: 'remembered' | 'none' | 'latest' | number;
   readonly asRole: boolean;
-  /** Whether a failure or a hand-back takes a backoff, and a submit repeats the content. */
+  /** Whether a failure or a release has a backoff, and a submit repeats the content. */
   readonly again: boolean;
-  /** What is said; few, so that the same is sometimes said twice. */
+  /** The text of the command. There are few texts, so that commands are sometimes repeated. */
   readonly word: string;
   readonly random: number;
 }
 
-type Spoken = { readonly by: string; readonly attempt: number | undefined };
+type Sender = { readonly by: string; readonly attempt: number | undefined };
 
 const promised = ['patch'];
 const artifacts = (word: string) => (word === 'bare' ? [] : [evidence('patch', word)]);
 
-/** How a step becomes a command, for every type of command that there is. */
-const verbs: { readonly [T in CommandType]: (step: Step, spoken: Spoken, task: Task) => Command & { type: T } } = {
-  submit: ({ again, word }: Step, _spoken: Spoken, { envelope }: Task) => ({
+/** The command of a step, for every type of command. */
+const verbs: { readonly [T in CommandType]: (step: Step, sender: Sender, task: Task) => Command & { type: T } } = {
+  submit: ({ again, word }: Step, _sender: Sender, { envelope }: Task) => ({
     type: 'submit',
     envelope: again ? envelope : { ...envelope, instructions: word },
   }),
   claim: ({ worker }: Step) => claim(worker),
-  renew: ({ word }: Step, spoken: Spoken) => renew({ ...spoken, note: word }),
-  complete: ({ word }: Step, spoken: Spoken) => complete({ ...spoken, summary: word, artifacts: artifacts(word) }),
-  fail: ({ word, again }: Step, spoken: Spoken) => fail({ ...spoken, reason: word, ...(again && { backoff }) }),
-  release: ({ word, again }: Step, spoken: Spoken) => release({ ...spoken, reason: word, ...(again && { backoff }) }),
+  renew: ({ word }: Step, sender: Sender) => renew({ ...sender, note: word }),
+  complete: ({ word }: Step, sender: Sender) => complete({ ...sender, summary: word, artifacts: artifacts(word) }),
+  fail: ({ word, again }: Step, sender: Sender) => fail({ ...sender, reason: word, ...(again && { backoff }) }),
+  release: ({ word, again }: Step, sender: Sender) => release({ ...sender, reason: word, ...(again && { backoff }) }),
   cancel: ({ word }: Step) => ({ type: 'cancel', by: 'coordinator', reason: word }),
-  'acknowledge-cancel': ({ worker }: Step, { attempt }: Spoken) => ({
+  'acknowledge-cancel': ({ worker }: Step, { attempt }: Sender) => ({
     type: 'acknowledge-cancel',
     by: worker,
     attempt: attempt ?? 1,
   }),
-  'note-refusal': ({ word }: Step, spoken: Spoken) => ({
+  'note-refusal': ({ word }: Step, sender: Sender) => ({
     type: 'note-refusal',
     of: 'complete',
     reason: word,
-    ...spoken,
+    ...sender,
   }),
   retry: () => ({ type: 'retry', by: 'operator' }),
   dismiss: () => ({ type: 'dismiss', by: 'operator' }),
-  restore: (_step: Step, _spoken: Spoken, { attempts_above = 0 }: Task) => ({
+  restore: (_step: Step, _sender: Sender, { attempts_above = 0 }: Task) => ({
     type: 'restore',
     epoch: Math.floor(attempts_above / ATTEMPTS_PER_EPOCH) + 1,
     since: Math.floor(attempts_above / ATTEMPTS_PER_EPOCH),
@@ -78,7 +78,7 @@ const verbs: { readonly [T in CommandType]: (step: Step, spoken: Spoken, task: T
   elapse: () => ({ type: 'elapse' }),
 };
 
-/** Claims and the ends of attempts most of all: else few tasks would live to see a second attempt. */
+/** Claims and ends of attempts are frequent, so that many tasks have a second attempt. */
 const weights: Record<CommandType, number> = {
   submit: 1,
   claim: 15,
@@ -92,7 +92,7 @@ const weights: Record<CommandType, number> = {
   retry: 4,
   dismiss: 1,
   restore: 1,
-  // After it there is no task to continue with.
+  // After `prune` there is no task to continue with.
   prune: 0,
   elapse: 2,
 };
@@ -125,8 +125,8 @@ export const steps: fc.Arbitrary<readonly Step[]> = fc.array(
   { maxLength: 60, size: 'max' },
 );
 
-/** Tasks at the beginning of their life, and some that have used up almost all of their starts. */
-export const beginnings: fc.Arbitrary<Story> = fc
+/** New tasks, and some that have almost reached the maximum of starts. */
+export const initialStories: fc.Arbitrary<Story> = fc
   .record({
     envelope: fc.record(
       {
@@ -145,23 +145,23 @@ export const beginnings: fc.Arbitrary<Story> = fc
       : story({ ...submit(envelope), max_attempts: 2 }),
   );
 
-/** A step as it was taken: what was said of which task, and what came of it. */
+/** An executed step: its task, its command and its decision. */
 export interface Turn {
   readonly before: Task;
   readonly command: Command;
   readonly now: number;
   readonly decision: Decision;
-  /** The task and the events as time alone has made them by `now`. */
+  /** The task and the events of time until `now`. */
   readonly elapsed: ReturnType<typeof elapse>;
-  /** All events, those of this turn included. */
+  /** All events, including those of this turn. */
   readonly log: readonly Event[];
 }
 
-/** Takes the steps one after another from where the beginning ends; `look` sees each turn. */
-export function live(beginning: Story, taken: readonly Step[], look: (turn: Turn) => void = () => {}): Story {
+/** Executes the steps one after another from the end of the initial story, and calls `check` after each step. */
+export function run(initial: Story, taken: readonly Step[], check: (turn: Turn) => void = () => {}): Story {
   const memory = new Map<string, number>();
-  let { task, now } = beginning;
-  const events = [...beginning.events];
+  let { task, now } = initial;
+  const events = [...initial.events];
   for (const step of taken) {
     const before = task;
     now += step.wait;
@@ -170,7 +170,7 @@ export function live(beginning: Story, taken: readonly Step[], look: (turn: Turn
     task = decision.task!;
     events.push(...decision.events);
     for (const event of decision.events) if (event.type === 'claimed') memory.set(event.worker, event.attempt);
-    look({
+    check({
       before,
       command,
       now,
@@ -183,7 +183,7 @@ export function live(beginning: Story, taken: readonly Step[], look: (turn: Turn
   return { task, now, events };
 }
 
-/** What the step's speaker says of the task as it sees it. */
+/** The command of a step for the task that its sender sees. */
 export function commandOf(step: Step, task: Task, memory: ReadonlyMap<string, number>): Command {
   const { names, worker, asRole } = step;
   const attempts = { remembered: memory.get(worker), none: undefined, latest: task.attempts.at(-1)?.number ?? 0 };

@@ -101,7 +101,7 @@ describe('docs/brokers.md', () => {
     expect(sorted([...documented, 'agentq.work.ROLE.high', 'agentq.work.ROLE.low'])).toEqual(sorted(declared));
   });
 
-  test('tells the limits of messages', () => {
+  test('lists the limits of messages', () => {
     const of = ({ bytes, depth }: { readonly bytes: number; readonly depth: number }) => [
       `${bytes / 1024 ** 2} MiB after decompression`,
       `${depth.toLocaleString('en')} levels`,
@@ -117,7 +117,7 @@ describe('docs/brokers.md', () => {
     expect(brokers).toContain(`For batches of coordinators the limits are ${of(COORDINATOR_LIMITS).join(' and ')}.`);
   });
 
-  test('tells the priorities in routing keys', () => {
+  test('lists the priorities in routing keys', () => {
     const [, normal, others] = /`agentq\.work\.ROLE\.(\w+)` \(or ([^)]*)\)/.exec(brokers)!;
     expect(sorted([normal!, ...quoted(others!).map((name) => name.slice(1))])).toEqual(sorted(priorities));
   });
@@ -127,7 +127,7 @@ describe('environment variables', () => {
   const variable = /\b(?:AGENTQ_[A-Z_]+|NO_COLOR|XDG_CACHE_HOME|NODE_COMPILE_CACHE)\b/g;
   const documented = firstCells(section(config, 'Environment variables')).flatMap(quoted);
 
-  test('docs/config.md lists exactly those that the program knows', () => {
+  test('docs/config.md lists exactly the variables that the program knows', () => {
     const sources = readdirSync(new URL('../../src', import.meta.url), { recursive: true, encoding: 'utf8' })
       .filter((path) => path.endsWith('.ts'))
       .map((path) => projectFile(`src/${path}`));
@@ -138,12 +138,12 @@ describe('environment variables', () => {
     );
   });
 
-  test('the docs and the README name no others', () => {
+  test('the docs and the README name no other variables', () => {
     const named = [readme, ...docs].flatMap((text) => text.match(variable) ?? []);
     expect(sorted(named).filter((name) => !documented.includes(name))).toEqual([]);
   });
 
-  test('the README names those that a program of work gets', () => {
+  test('the README names the variables that a program of work gets', () => {
     const { task } = story(submit(), claim());
     const places = { scratch: '/s', resultFile: '/s/result.md', artifactsDir: '/a' };
     const services = { workspace: { dir: '/w' }, store: {} } as Parameters<typeof childEnvironment>[0];
@@ -155,7 +155,7 @@ describe('environment variables', () => {
 });
 
 describe('codes and commands', () => {
-  test('the README tells the exit codes of wait', () => {
+  test('the README lists the exit codes of wait', () => {
     const told = section(readme, 'A coordinator').match(/\d (?:completed|cancelled|failed|expired)/g);
     const { cancelled, failed, expired } = exitCodes;
     expect(told).toEqual(['0 completed', `${cancelled} cancelled`, `${failed} failed`, `${expired} expired`]);

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 
 const repo = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Stands for any file of its kind. */
+/** Patterns in the docs that stand for any file of a kind. */
 const patterns = ['commands/VERB.ts', 'commands/<verb>.ts', 'migrations/N-what-it-does.ts'];
 
 test('every TypeScript file that docs/architecture.md names exists', () => {

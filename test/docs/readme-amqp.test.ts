@@ -15,8 +15,8 @@ const blocks = [...readFileSync(join(repo, 'README.md'), 'utf8').matchAll(/^```s
 );
 
 /**
- * What the README's commands meet here: the built program, shown the way to the broker; npm without the steps that
- * brought this test about; an agent that reads its task and leaves what it promised.
+ * The programs that the commands of the README call in this test: the built program with the URL of the broker; npm
+ * without the steps that run this test; an agent that reads its task and writes the expected artifacts.
  */
 const shims = ({ url, ctl }: ForegroundRabbitMq) => ({
   agentq: `case "$1" in torture) set -- "$@" --seconds 2 --workers 2;; esac
@@ -82,12 +82,12 @@ function shell(script: string): { done: Promise<{ code: number | null; output: s
   return { done, kill: () => void child.kill() };
 }
 
-test('every command of the README runs as it stands, one after the other', { timeout: 180_000 }, async () => {
+test('every command of the README works unchanged, one after the other', { timeout: 180_000 }, async () => {
   expect(blocks.length).toBeGreaterThan(8);
   const script = shell(blocks.join('\n'));
   const ended = new AbortController();
   const finished = script.done.finally(() => ended.abort());
-  // The README's coordinator waits for a worker that its reader would have started in another terminal.
+  // The coordinator of the README waits for a worker, which the reader starts in another terminal.
   while (!existsSync(join(cwd, '.agentq', 'agentq.db')) && !ended.signal.aborted) {
     await pause(50, undefined, { signal: ended.signal }).catch(() => {});
   }

@@ -36,7 +36,7 @@ test('a write that fails leaves no temporary file', () => {
 });
 
 describe.skipIf(untraceable !== undefined)(`a written file (${untraceable ?? 'traced'})`, () => {
-  test.each(['create', 'replace'])('has its name after its content is on the disk: %s', (how) => {
+  test.each(['create', 'replace'])('gets its name after its content is on the disk: %s', (how) => {
     const folder = scratchFolder();
     const calls = trace(WRITE, how, folder, '000');
     const written = calls.findIndex((call) => call.name === 'write' && pathOf(call)?.includes('.agentq-tmp-'));

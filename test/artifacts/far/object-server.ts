@@ -5,9 +5,9 @@ import type { AddressInfo } from 'node:net';
 const hashOf = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
 /**
- * A store of files on another machine: it is reached by HTTP alone. `PUT /files/PATH` stores a file under a free name
- * if its hash is the one in the header, `HEAD` tells hash and size, `GET` and `DELETE` do what they say, `GET /list/…`
- * lists a folder, and `/id` holds the id of the store.
+ * A store of files on another machine, which is reached by HTTP. `PUT /files/PATH` stores a file under a free name if
+ * its hash is the one in the header, `HEAD` returns hash and size, `GET` the content, `DELETE` removes the file,
+ * `GET /list/…` lists a folder, and `/id` contains the id of the store.
  */
 export class ObjectServer {
   readonly files = new Map<string, Buffer>();
@@ -43,29 +43,29 @@ export class ObjectServer {
     const body = Buffer.concat(pieces);
     const { method = 'GET', url = '/' } = request;
     this.requests.push(`${method} ${url}`);
-    const say = (status: number, headers: Record<string, string | number> = {}, content?: Uint8Array | string) =>
+    const reply = (status: number, headers: Record<string, string | number> = {}, content?: Uint8Array | string) =>
       response.writeHead(status, headers).end(content);
-    if (this.broken) return void say(503);
+    if (this.broken) return void reply(503);
     const [, kind, ...rest] = url.split('/').map(decodeURIComponent);
     const path = rest.join('/');
     if (kind === 'list') {
       const below = [...this.files.keys()].filter((name) => name.startsWith(`${path}/`));
-      return void say(200, {}, JSON.stringify(below.toSorted()));
+      return void reply(200, {}, JSON.stringify(below.toSorted()));
     }
     if (kind === 'id') {
       if (method === 'PUT') this.id ??= body.toString();
-      return void say(this.id === undefined ? 404 : 200, {}, this.id);
+      return void reply(this.id === undefined ? 404 : 200, {}, this.id);
     }
     const found = this.files.get(path);
     if (method === 'PUT') {
       const sha256 = hashOf(body);
-      if (sha256 !== request.headers['x-sha256']) return void say(422);
-      if (found) return void say(hashOf(found) === sha256 ? 200 : 412);
+      if (sha256 !== request.headers['x-sha256']) return void reply(422);
+      if (found) return void reply(hashOf(found) === sha256 ? 200 : 412);
       this.files.set(path, body);
-      return void say(201);
+      return void reply(201);
     }
-    if (!found) return void say(404);
+    if (!found) return void reply(404);
     if (method === 'DELETE') this.files.delete(path);
-    say(200, { 'content-length': found.length, 'x-sha256': hashOf(found) }, method === 'GET' ? found : undefined);
+    reply(200, { 'content-length': found.length, 'x-sha256': hashOf(found) }, method === 'GET' ? found : undefined);
   }
 }

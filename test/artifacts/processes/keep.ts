@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { FsStore } from '../../../src/artifacts/fs/fs-store.ts';
 import { adopt, put } from '../requests.ts';
 
-/** Keeps one piece of evidence in the way that is named, and prints its path once it is kept. */
+/** Stores one piece of evidence in the given way, and prints its path when it is stored. */
 const [how, root, path, umask = '077', fileMode = '600', folderMode = '700'] = process.argv.slice(2) as [
   'put' | 'adopt' | 'prepare and put',
   string,

@@ -1,8 +1,8 @@
 import { seededRandom } from '../../../src/app/torture/seeded-random.ts';
 
 /**
- * Credentials as their vendors document them, drawn at run time: nothing in this file is one, so that no scanner takes
- * it for a leak.
+ * Credentials in the forms that their vendors document. The random parts are created at run time, so that scanners do
+ * not report this file.
  */
 const random = seededRandom(28);
 
@@ -22,7 +22,7 @@ const alphabets = {
   base64: `${UPPER}${LOWER}${DIGITS}+/`,
 } as const;
 
-/** `{hex 32}` stands for 32 characters of that alphabet. */
+/** `{hex 32}` is replaced by 32 characters of this alphabet. */
 export function draw(form: string): string {
   return form.replaceAll(/\{(\w+) (\d+)\}/g, (_, kind: keyof typeof alphabets, length: string) =>
     Array.from({ length: Number(length) }, () => alphabets[kind][Math.floor(random() * alphabets[kind].length)]).join(
@@ -36,7 +36,7 @@ const dashes = '-'.repeat(5);
 const pem = (kind: string) => `${dashes}BEGIN ${kind}PRIVATE KEY${dashes}\n{base64 64}\n{base64 64}\n`;
 const url = (scheme: string, user: string, password: string) => `${scheme}://${user}:${password}@db.internal:5432/shop`;
 
-/** Vendor and kind, and the form. */
+/** The vendor and the kind, and the form. */
 export const documentedForms: readonly (readonly [what: string, form: string])[] = [
   // Models
   ['Anthropic API key', 'sk-ant-api03-{url 93}AA'],

@@ -19,7 +19,7 @@ const files = readdirSync(root, { recursive: true, withFileTypes: true })
         .some((part) => skipped.has(part)),
   );
 
-test('no file of this repository alarms, its lock file among them', async () => {
+test('no file of this repository is reported, also not the lock file', async () => {
   expect(files).toContain(join(root, 'package-lock.json'));
   const alarms: string[] = [];
   for (const file of files) {
@@ -55,7 +55,7 @@ test.for<[string, () => string]>([
         .toString('base64')
         .replaceAll(/.{76}/g, '$&\n'),
   ],
-])('none of 10,000 %s alarms, one by one and together', async ([, make]) => {
+])('none of 10,000 %s is reported, one by one and together', async ([, make]) => {
   const texts = Array.from({ length: COUNT }, make);
   for (const text of texts) expect(await findSecret(text), text).toBeUndefined();
   expect(await findSecret(texts.join('\n'))).toBeUndefined();

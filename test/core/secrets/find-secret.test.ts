@@ -18,7 +18,7 @@ describe('of credentials in their documented forms', () => {
     const missed: string[] = [];
     for (const [what, secret] of drawn) if ((await findSecret(put(secret!))) === undefined) missed.push(what!);
     expect(missed.length, missed.join(', ')).toBeLessThanOrEqual(drawn.length * 0.05);
-    // A form that is missed every time is a form that is not known.
+    // A form whose draws are all missed is not supported.
     for (const what of missed) expect(missed.filter((one) => one === what).length, what).toBeLessThan(DRAWS);
   });
 });
@@ -33,7 +33,7 @@ describe('it finds', () => {
     ['url-password', url('postgres', 'shop', 'correct-horse')],
     ['url-password', url('HTTPS', 'shop', 'p%40ss')],
     ['url-password', url('mongodb+srv', 'shop', 'hunter2')],
-    // How a password of Redis is commonly written.
+    // The usual form of a Redis password.
     ['url-password', url('redis', '', 'correct-horse')],
     ['url-password', url('amqp', 'shop', 'hunter/2/x')],
     ['url-password', url('amqp', 'shop', '$ecret')],
@@ -108,7 +108,7 @@ describe('it finds nothing in', () => {
 
 describe('a text in parts', () => {
   const secret = fake('ghp_', 36);
-  const words = 'so much to say before it comes to that '.repeat(10_000);
+  const words = 'some words of a very long text without one '.repeat(10_000);
 
   test('is searched to its end', async () => {
     expect(await findSecretIn([words, words, words, words, secret])).toBe('a credential (github-token)');
@@ -121,7 +121,7 @@ describe('a text in parts', () => {
     expect(await findSecretIn(text.match(/[^]{1,1000}/g)!)).toBe('a credential (github-token)');
   });
 
-  test('holds no secret because it is cut where a longer run would go on', async () => {
+  test('does not report a part of a longer run as a secret', async () => {
     const hex = `adobe_hash = ${fake('', 200_000, '0123456789abcdef')}`;
     expect(await findSecretIn([hex])).toBeUndefined();
   });
@@ -130,7 +130,7 @@ describe('a text in parts', () => {
 describe('a text with a secret', () => {
   const secret = fake('ghp_', 36);
 
-  test('is refused with what it is and where, without repeating it', async () => {
+  test('is refused with the kind and the place of the secret, but without the secret', async () => {
     const refusal = refuseSecret(`the token ${secret} and more`, 'the summary');
     await expect(refusal).rejects.toMatchObject({
       code: 'secret',
@@ -138,7 +138,7 @@ describe('a text with a secret', () => {
     });
   });
 
-  test('is refused with how to insist, only where the writer may', async () => {
+  test('is refused with a hint about --allow-secret only if this option exists', async () => {
     const hint = 'messages are kept and shown to many: hand secrets over another way';
     await expect(refuseSecret(secret, 'the note')).rejects.toMatchObject({ hint });
     await expect(refuseSecret(secret, 'the note', INSISTING)).rejects.toMatchObject({
@@ -146,7 +146,7 @@ describe('a text with a secret', () => {
     });
   });
 
-  test('is not refused where it holds none, or there is none', async () => {
+  test('is accepted if it contains no secret or is absent', async () => {
     await refuseSecret('all is well', 'the summary');
     await refuseSecret(undefined, 'the summary');
   });

@@ -9,14 +9,14 @@ import { vendorRules } from '../../../src/core/secrets/vendor-rules.ts';
 const rules: readonly Rule[] = [...vendorRules, ...passwordRules, ...(gitleaks.rules as readonly Rule[])];
 const keywords = [...new Set(rules.flatMap(({ keywords }) => keywords))];
 
-test('every rule and every exception is an expression of JavaScript', () => {
+test('every rule and every exception is a valid regular expression in JavaScript', () => {
   const exceptions = [gitleaks.allowlist, ...rules.flatMap(({ allowlists = [] }) => allowlists)];
   const all = [...rules, ...exceptions.flatMap(({ expressions = [] }) => expressions)];
   expect(all.length).toBeGreaterThan(300);
   for (const { source, flags = '' } of all) expect(() => new RegExp(source, flags), source).not.toThrow();
 });
 
-test('every keyword is one that the index can find', () => {
+test('the index finds every keyword', () => {
   const index = keywordIndex(keywords);
   for (const keyword of keywords) {
     expect(keyword, keyword).toBe(keyword.toLowerCase());
@@ -24,9 +24,9 @@ test('every keyword is one that the index can find', () => {
   }
 });
 
-// JavaScript backtracks where gitleaks' own engine does not. Were a rule quadratic, its line would take minutes, and the
-// bound of the test would end it.
-test('no rule takes long for its own beginning again and again', () => {
+// JavaScript backtracks, and the engine of gitleaks does not. A quadratic rule would need minutes here and reach the
+// time limit of the test.
+test('no rule is slow for repetitions of its beginning', () => {
   const LENGTH = 128 * 1024;
   for (const keyword of keywords) {
     for (const unit of [keyword, `${keyword} `, `${keyword}=`, `${keyword}: "`, `${keyword.toUpperCase()}a1.`])

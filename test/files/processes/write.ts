@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs';
 import { createFile, replaceFile, syncFolder } from '../../../src/files/durable-file.ts';
 
-/** Writes a file in the named way, and prints its path when it is durable. */
+/** Creates or replaces a file, and prints its path when it is durable. */
 const [how, folder, umask = '077'] = process.argv.slice(2) as ['create' | 'replace', string, string?];
 process.umask(Number.parseInt(umask, 8));
 const path = `${folder}/file`;
