@@ -3,10 +3,12 @@ import type { CommandOf } from '../core/task/decision/command.ts';
 import { type Decision, decide } from '../core/task/decision/decide.ts';
 import { AgentqError, isAway, type Refusal } from '../core/errors.ts';
 import type { Evidence } from '../core/evidence/evidence.ts';
+import { isName } from '../core/identifiers.ts';
 import { INSISTING, refuseSecret } from '../core/secrets/find-secret.ts';
 import type { Task, TaskIn } from '../core/task/task.ts';
 import type { FileSource } from '../files/source-file.ts';
 import {
+  hasLeftNothing,
   type PendingEvidence,
   keepEvidence,
   pendingArtifacts,
@@ -45,9 +47,14 @@ export async function complete(
   request: CompleteRequest,
   known?: TaskIn<'working'>,
 ): Promise<{ task: Task; changed: boolean }> {
+  await check(services, request);
+  // Without evidence, nothing has to be stored before the decision. So the backend alone decides.
+  if (isWithoutEvidence(services, request)) {
+    return applyCommand(services, request.id, { ...spokenOf(request), artifacts: [] });
+  }
   const live = known && known.lease.expires_at > services.backend.now;
   const task = live ? known : await findTask(services, request.id);
-  const pending = await findEvidence(services, task, request);
+  const pending = findEvidence(services, task, request);
 
   // For a completed task, the decision depends on the content of the evidence. All other cases can be decided now.
   if (task.status !== 'completed') {
@@ -80,7 +87,8 @@ export async function completeLater(
   task: Task,
   request: CompleteRequest,
 ): Promise<CommandOf<'complete'>> {
-  const pending = await findEvidence(services, task, request);
+  await check(services, request);
+  const pending = findEvidence(services, task, request);
   const { refusal } = outlook(task, pending);
   if (refusal?.code === 'missing-artifacts') throw refused(refusal, pending);
   return store(services, pending, []);
@@ -95,12 +103,27 @@ interface Completing {
   readonly irregular: string | undefined;
 }
 
-async function findEvidence({ store }: Services, task: Task, request: CompleteRequest): Promise<Completing> {
+/** @throws AgentqError `storage` if the store is not there; `secret` */
+async function check({ store }: Services, { summary, artifacts, allowSecret }: CompleteRequest): Promise<void> {
   await store.attend();
-  const { by, attempt, summary, resultFile, kept = [], warn } = request;
-  if (!request.allowSecret) await refuseSecret(summary, 'the summary', INSISTING);
-  if (!request.allowSecret)
-    for (const { name } of request.artifacts) await refuseSecret(name, 'the name of an artifact', INSISTING);
+  if (allowSecret) return;
+  await refuseSecret(summary, 'the summary', INSISTING);
+  for (const { name } of artifacts) await refuseSecret(name, 'the name of an artifact', INSISTING);
+}
+
+/** Whether a named attempt names no file and has left none. */
+function isWithoutEvidence({ store }: Services, request: CompleteRequest): boolean {
+  const { id, attempt, resultFile, artifacts, kept = [] } = request;
+  if (attempt === undefined || resultFile || artifacts.length > 0 || kept.length > 0) return false;
+  return isName('task id', id) && hasLeftNothing(store.staging, id, attempt);
+}
+
+function spokenOf({ by, attempt, summary }: CompleteRequest): Completing['spoken'] {
+  return { type: 'complete', by, attempt, ...(summary !== undefined && { summary }) };
+}
+
+function findEvidence({ store }: Services, task: Task, request: CompleteRequest): Completing {
+  const { attempt, resultFile, kept = [], warn } = request;
   const number = attempt ?? (task.attempts.at(-1)?.number || 1);
   let irregular: string | undefined;
   const onIrregular = (line: string) => warn((irregular = line));
@@ -109,7 +132,7 @@ async function findEvidence({ store }: Services, task: Task, request: CompleteRe
   const artifacts = pendingArtifacts(staging, owner, request.artifacts);
   const result = resultFile ? pendingResult(staging, owner, resultFile) : ownResult(staging, owner);
   return {
-    spoken: { type: 'complete', by, attempt, ...(summary !== undefined && { summary }) },
+    spoken: spokenOf(request),
     artifacts,
     result,
     irregular,

@@ -98,10 +98,20 @@ export function ownResult(
 ): PendingEvidence | undefined {
   const path = resultPath(id, number);
   const file = staging.locate(path);
-  if (!(lstatSync(file, { throwIfNoEntry: false })?.size ?? 0)) return undefined;
+  if (isEmpty(file)) return undefined;
   if (wrote(path)) return { name: 'result', path, size: checkSource({ file, own: true }), source: { staged: path } };
   warn(`${path} is left out: ${leftOut(attempt)}; name it with --result-file`);
   return undefined;
+}
+
+/** Whether there is neither a result of the attempt nor any file among the artifacts of the task. */
+export function hasLeftNothing(staging: Staging, id: string, attempt: number): boolean {
+  if (!isEmpty(staging.locate(resultPath(id, attempt)))) return false;
+  return Object.values(staging.scan(artifactsFolder(id))).every((entries: readonly unknown[]) => entries.length === 0);
+}
+
+function isEmpty(file: string): boolean {
+  return (lstatSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0;
 }
 
 /** @throws AgentqError `unreadable-file` */

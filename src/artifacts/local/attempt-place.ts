@@ -58,13 +58,19 @@ export function removeAttempt(root: string, folder: string): void {
 
 /** Whether the file at a path was written since that claim received the folder; always false if it did not receive it. */
 export function writtenSince(root: string, folder: string, claim: string): (path: string) => boolean {
-  const snapshot = readSnapshot(root, folder);
-  if (snapshot?.claim !== claim) return () => false;
-  const before = new Map(Object.entries(snapshot.before));
+  let before: ReadonlyMap<string, string> | 'not received' | undefined;
   return (path) => {
+    // Most attempts leave no file: then the note is not read.
+    before ??= filesBefore(root, folder, claim);
+    if (before === 'not received') return false;
     const file = fileAt(root, path);
     return file !== undefined && file !== before.get(path);
   };
+}
+
+function filesBefore(root: string, folder: string, claim: string): ReadonlyMap<string, string> | 'not received' {
+  const snapshot = readSnapshot(root, folder);
+  return snapshot?.claim === claim ? new Map(Object.entries(snapshot.before)) : 'not received';
 }
 
 function readSnapshot(root: string, folder: string): Snapshot | undefined {

@@ -1,11 +1,11 @@
-import { join, relative } from 'node:path';
+import { join, resolve } from 'node:path';
 import { AgentqError } from '../../core/errors.ts';
 import type { Scan, Staging } from '../staging.ts';
 import { giveFolder, removeAttempt, writtenSince } from './attempt-place.ts';
 import { writing } from './store-error.ts';
 import { checkWritable, storeFolder } from './store-folder.ts';
 import type { StoreModes } from './store-modes.ts';
-import { pathInside } from './store-path.ts';
+import { isInside, pathInside } from './store-path.ts';
 import { scanFolder } from './store-scan.ts';
 
 /** The folders in which attempts write. */
@@ -21,7 +21,7 @@ export class LocalStaging implements Staging {
    * @param attend throws AgentqError `storage` if the folder must not be written, because it is not the right one
    */
   constructor(root: string, modes: StoreModes, attend: () => void = () => {}) {
-    this.root = root;
+    this.root = resolve(root);
     this.#modes = modes;
     this.#attend = attend;
   }
@@ -29,7 +29,7 @@ export class LocalStaging implements Staging {
   locate(path: string): string {
     const place = join(this.root, path);
     // Names are checked at their input; this is a second check.
-    if (relative(this.root, place).startsWith('..')) {
+    if (!isInside(this.root, place)) {
       throw new AgentqError('corrupt', `${path} lies outside of the store`, 'check who wrote it: agentq show');
     }
     return place;

@@ -16,13 +16,21 @@ const OWN_PARTS = 1;
  *   system error if a part is missing or the store itself is not usable
  */
 export function storeFolder(root: string, folder: string, mode?: number): string {
+  const path = findFolder(root, folder, mode);
+  if (path !== undefined) return path;
+  throw Object.assign(new Error(`ENOENT: no such folder, ${join(root, folder)}`), { code: 'ENOENT' });
+}
+
+/** Like {@link storeFolder}, but returns undefined if a part is missing: to throw an error costs more than the check. */
+export function findFolder(root: string, folder: string, mode?: number): string | undefined {
   const parts = folder === '.' ? [] : folder.split('/');
   let path = root;
   for (const [depth, part] of parts.entries()) {
     const above = path;
     path = join(above, part);
     try {
-      const info = mode === undefined ? lstatSync(path) : madeFolder(path, mode);
+      const info = mode === undefined ? lstatSync(path, { throwIfNoEntry: false }) : madeFolder(path, mode);
+      if (!info) return undefined;
       if (!info.isDirectory()) throw notAFolder(path, info);
     } catch (error) {
       throw depth > OWN_PARTS ? closedFolder(above, error) : error;

@@ -11,6 +11,11 @@ export function pathInside(root: string, file: string): string | undefined {
   return inside.split(sep).join('/');
 }
 
+/** Whether a normalized absolute path is that of the folder or is below it. */
+export function isInside(root: string, path: string): boolean {
+  return path === root || path.startsWith(root.endsWith(sep) ? root : `${root}${sep}`);
+}
+
 /** `results/a.md` for 1, `results/a~2.md` for 2: no task id contains `~`, so the name cannot belong to another task. */
 export function numbered(path: string, n: number): string {
   if (n === 1) return path;

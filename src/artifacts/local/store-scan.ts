@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { AgentqError } from '../../core/errors.ts';
 import type { ClosedFolder, Scan } from '../staging.ts';
 import { TEMPORARY } from '../../files/durable-file.ts';
-import { notAFolder, storeFolder } from './store-folder.ts';
+import { findFolder, notAFolder } from './store-folder.ts';
 
 type Enters = (folder: string) => boolean;
 const everywhere: Enters = () => true;
@@ -49,11 +49,11 @@ function touchedAt(file: string): number {
 
 function safeWalk(root: string, folder: string, enters: Enters): Scan {
   try {
-    storeFolder(root, folder);
+    if (findFolder(root, folder) !== undefined) return walk(root, folder, enters);
+    return nothing();
   } catch (error) {
-    return { paths: [], closed: closedBy(folder, error), unnamed: [], irregular: [] };
+    return { ...nothing(), closed: closedBy(folder, error) };
   }
-  return walk(root, folder, enters);
 }
 
 /**
@@ -62,7 +62,7 @@ function safeWalk(root: string, folder: string, enters: Enters): Scan {
  * would take minutes.
  */
 function walk(root: string, top: string, enters: Enters): Scan {
-  const scan: Mutable<Scan> = { paths: [], closed: [], unnamed: [], irregular: [] };
+  const scan = nothing();
   const folders = [top];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     for (const entry of entriesOf(root, folder, folder === top, scan.closed)) {
@@ -74,6 +74,10 @@ function walk(root: string, top: string, enters: Enters): Scan {
     }
   }
   return scan;
+}
+
+function nothing(): Mutable<Scan> {
+  return { paths: [], closed: [], unnamed: [], irregular: [] };
 }
 
 function kindOf(entry: Dirent<Buffer>): string {

@@ -14,7 +14,7 @@ const SQLITE_ERROR = 1;
 const SQLITE_BUSY = 5;
 
 /** The size of the write-ahead log from which a commit empties it, in pages. */
-const CHECKPOINT_AFTER = 2_000;
+const CHECKPOINT_AFTER = 8_000;
 
 /** The size of the write-ahead log from which a command empties it, in bytes. */
 const LONG_LOG = 256 * 1024;
