@@ -153,7 +153,7 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away' | 'n
     return this.#mending(async () => {
       await this.#catchUp();
       const { cache, given } = this.#parts;
-      const { workers, ...others } = counts(cache.db);
+      const { workers, ...others } = counts(cache.db, 'task_ready');
       // A presence in the future has a wrong time.
       return { ...others, workers: workers.filter(({ seen_at }) => seen_at <= given.now + TOLERANCE) };
     });

@@ -7,7 +7,7 @@ import { ABSENT, AbsentStates, type StoredRow, toRow } from './rows.ts';
 const MANY = 10_000;
 
 /**
- * Newest first. Each status has its own query: only then does the index give the order too.
+ * Newest first. Each status has its own query, so that an index finds its tasks.
  * @throws AbsentStates
  */
 export function list(db: Connection, filter: Filter): Task[] {
@@ -35,10 +35,13 @@ function ask(db: Connection, filter: Filter, status: Status | undefined): Stored
   if (filter.dead) term('dead = 1');
   if (filter.before !== undefined) term('n < (SELECT n FROM tasks WHERE id = ?)', filter.before);
   const where = terms.length > 0 ? `WHERE ${terms.join(' AND ')}` : '';
-  return db.all<StoredRow>(`SELECT n, state FROM tasks ${where} ORDER BY n DESC LIMIT ?`, ...values, filter.limit);
+  // The states are read only for the rows that are returned, also if the index does not give the order.
+  const found = `SELECT n FROM tasks ${where} ORDER BY n DESC LIMIT ?`;
+  return db.all<StoredRow>(`SELECT n, state FROM tasks WHERE n IN (${found})`, ...values, filter.limit);
 }
 
-export function counts(db: Connection): Counts {
+/** @param ready the index of the queued tasks: a store and a cache have different ones */
+export function counts(db: Connection, ready: 'task_open' | 'task_ready'): Counts {
   const workers = workersSeen(db);
   const roles = new Map<string, RoleCount>();
   const add = (role: string, tasks: Partial<RoleCount['tasks']>, more: { oldest_ready_at?: number } = {}) => {
@@ -58,7 +61,8 @@ export function counts(db: Connection): Counts {
     add(role, { completed: n - others });
   }
   for (const { role, oldest } of db.all<{ role: string; oldest: number }>(
-    "SELECT role, min(ready_at) AS oldest FROM tasks INDEXED BY task_ready WHERE status = 'queued' GROUP BY role",
+    `SELECT role, min(ready_at) AS oldest FROM tasks INDEXED BY ${ready}
+     WHERE status = 'queued' AND status <> 'completed' GROUP BY role`,
   )) {
     add(role, {}, { oldest_ready_at: oldest });
   }

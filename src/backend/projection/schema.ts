@@ -2,7 +2,7 @@
  * `events` is what happened, in log order; `tasks` is the projection, one row per task with its state as JSON and the
  * columns that queries use; `workers` is presence only, and may be lost. Indexes are few and small, since every page
  * that a commit changes must be synced: most tasks are completed, and no index by status contains those. A store and a
- * cache of a log have different indexes `task_due` and `task_open`.
+ * cache of a log have different indexes of the tasks that are open, ready or due.
  */
 export const projectionSchema = `
   CREATE TABLE events (
@@ -24,7 +24,6 @@ export const projectionSchema = `
     due_at   INTEGER,
     state    TEXT NOT NULL
   ) STRICT;
-  CREATE INDEX task_ready     ON tasks (role, rank DESC, n, ready_at) WHERE status = 'queued';
   CREATE INDEX task_dead      ON tasks (n) WHERE dead = 1;
   CREATE INDEX task_of_sender ON tasks (sender, n, role);
 

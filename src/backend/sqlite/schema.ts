@@ -4,7 +4,7 @@ import { projectionSchema } from '../projection/schema.ts';
 import { migrations } from './migrations/index.ts';
 
 /**
- * The store of a workspace: the events are the log and the truth. The work queue of a role is the index `task_ready`;
+ * The store of a workspace: the events are the log and the truth. The work queue of a role is in the index `task_open`;
  * `messages` holds the result messages that were not collected yet, by the event that ended the task; `inbox_shown`
  * hides those that a reader has taken; `epoch` has a row for each restore from a backup.
  *
@@ -19,7 +19,7 @@ export const storeSchema: Form = {
   pageSize: 2_048,
   schema: `${projectionSchema}${prunedSchema}
   CREATE INDEX task_due  ON tasks (due_at, role) WHERE due_at IS NOT NULL AND status <> 'working';
-  CREATE INDEX task_open ON tasks (status, n, role, due_at) WHERE status <> 'completed';
+  CREATE INDEX task_open ON tasks (status, role, rank DESC, n, ready_at, due_at) WHERE status <> 'completed';
 
   CREATE TABLE messages (
     queue TEXT NOT NULL,

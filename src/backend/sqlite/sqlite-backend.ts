@@ -171,16 +171,16 @@ export class SqliteBackend implements Backend {
 
   #ready(role: string): Row | undefined {
     const stored = this.#db.get<StoredRow>(
-      `SELECT n, state FROM tasks INDEXED BY task_ready
-       WHERE role = ? AND status = 'queued' ORDER BY rank DESC, n LIMIT 1`,
+      `SELECT n, state FROM tasks INDEXED BY task_open
+       WHERE role = ? AND status = 'queued' AND status <> 'completed' ORDER BY rank DESC, n LIMIT 1`,
       role,
     );
     return stored && toRow(stored);
   }
 
   #isAnyReady(role: string): boolean {
-    const sql = "SELECT 1 FROM tasks INDEXED BY task_ready WHERE role = ? AND status = 'queued' LIMIT 1";
-    return this.#db.get(sql, role) !== undefined;
+    const ready = "role = ? AND status = 'queued' AND status <> 'completed'";
+    return this.#db.get(`SELECT 1 FROM tasks INDEXED BY task_open WHERE ${ready} LIMIT 1`, role) !== undefined;
   }
 
   #nothing(role: string): Claimed {
@@ -246,7 +246,7 @@ export class SqliteBackend implements Backend {
   }
 
   async counts(): Promise<Counts> {
-    return this.#ask(() => counts(this.#db));
+    return this.#ask(() => counts(this.#db, 'task_open'));
   }
 
   async inbox(queue: string, limit: number): Promise<readonly Task[]> {

@@ -27,6 +27,7 @@ export const cacheSchema: Form = {
   synchronous: 'NORMAL',
   pageSize: 4_096,
   schema: `${projectionSchema}${prunedSchema}
+  CREATE INDEX task_ready ON tasks (role, rank DESC, n, ready_at) WHERE status = 'queued';
   CREATE INDEX task_due  ON tasks (due_at, role) WHERE due_at IS NOT NULL;
   CREATE INDEX task_open ON tasks (status, n, role) WHERE status <> 'completed';
 
