@@ -5,10 +5,11 @@ import type { StoredRow } from '../projection/rows.ts';
 const waiting = `tasks INDEXED BY task_due WHERE due_at IS NOT NULL AND status <> 'working'`;
 const working = `tasks INDEXED BY task_open WHERE status = 'working' AND status <> 'completed'`;
 
+const anyDue = `SELECT 1 FROM ${waiting} AND due_at <= ?1 UNION ALL SELECT 1 FROM ${working} AND due_at <= ?1 LIMIT 1`;
+
 /** Whether time has changed any task. @param now ms since 1970 */
 export function isAnyDue(db: Connection, now: number): boolean {
-  const sql = `SELECT 1 FROM ${waiting} AND due_at <= ?1 UNION ALL SELECT 1 FROM ${working} AND due_at <= ?1 LIMIT 1`;
-  return db.get(sql, now) !== undefined;
+  return db.get(anyDue, now) !== undefined;
 }
 
 /** The tasks that time has changed, longest due first. @param now ms since 1970 @param limit -1 for all */

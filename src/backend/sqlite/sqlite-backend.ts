@@ -83,7 +83,7 @@ export class SqliteBackend implements Backend {
       const outcomes: Outcome[] = [];
       let writes = 0;
       for (const { task_id, command, at } of requests) {
-        const row = findRow(this.#db, task_id);
+        const row = isFresh(command) ? undefined : findRow(this.#db, task_id);
         if (!row) epoch ??= epochOf(this.#db);
         const now = countsFrom(row?.task, at, this.#given.now);
         const { outcome, written } = this.#apply(task_id, row, command, rings, now, epoch);
@@ -123,8 +123,7 @@ export class SqliteBackend implements Backend {
   }
 
   #pruned(id: string, command: Command): Pruned | undefined {
-    const isFresh = command.type === 'submit' && command.fresh === true;
-    return isFresh ? undefined : findPruned(this.#db, id);
+    return isFresh(command) ? undefined : findPruned(this.#db, id);
   }
 
   async claim(request: ClaimRequest): Promise<Claimed> {
@@ -291,6 +290,9 @@ export class SqliteBackend implements Backend {
 
   async leave(): Promise<void> {}
 }
+
+/** Whether no task can have the id: then it is not looked up. */
+const isFresh = (command: Command): boolean => command.type === 'submit' && command.fresh === true;
 
 interface WrittenOutcome {
   readonly outcome: Outcome;
