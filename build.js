@@ -22,7 +22,7 @@ const own = [
   /src\/app\/(workspace\/(additions|config-error|init-workspace)|evidence\/workspace-store|outbox\/(flush-outbox|read-entry)|submit\/(batch|kept-batch|submit-later))\./,
   /src\/backend\/(projection\/audit\.|sqlite\/(archive\/|history\.|overlay\.)|amqp\/)/,
   /src\/core\/secrets\/(?!find-secret)/,
-  /src\/core\/(task\/(event|task-form)|evidence\/evidence|result\/(foreign-result|result-message)|envelope\/idempotency-key|moment-form|sha256)\./,
+  /src\/core\/(log\/(forms|read-events)|task\/(event|task-form)|evidence\/evidence|result\/(foreign-result|result-message)|envelope\/idempotency-key|moment-form|sha256)\./,
   /node_modules\/(?!commander|zod|nanoid)/,
   /zod\/.*(json-schema|locales|registries)/,
 ];

@@ -11,10 +11,14 @@ import {
   MINUTE,
   nothingToClaim,
   QUEUE,
+  refused,
+  ROLE,
   submit,
   commitOne,
   typesOf,
 } from './contract/checked-requests.ts';
+import { SUCCESSOR } from '../core/counters.ts';
+import { countingMachine } from './support/counting-machine.ts';
 import { type AmqpHarness, makeAmqpHarness } from './support/amqp-harness.ts';
 
 const DAY = 24 * 60 * MINUTE;
@@ -47,6 +51,15 @@ async function fill({ names }: AmqpHarness, bytes: number): Promise<void> {
   await connection.close();
 }
 
+/** The log grows, a process reads it from time to time, and the broker drops the beginning. */
+async function growFor(days: number, made: AmqpHarness, reader: Backend): Promise<void> {
+  for (let n = 0; n < 15; n++) {
+    await fill(made, FULL / 15);
+    made.clock.advance((days * DAY) / 15);
+    await reader.inbox(QUEUE, 10);
+  }
+}
+
 /** How many messages are in a result queue. */
 async function waitingIn({ names }: AmqpHarness, replyTo: string): Promise<number> {
   const connection = await amqplib.connect(amqpUrl());
@@ -65,12 +78,7 @@ describe('a task whose entries the log has dropped', () => {
     await claimed(old, { lease: 90 * DAY });
     await done(old, submit('dead'), fail('dead'));
     await done(old, submit('later', { delay_seconds: 86_400 }), submit('open', { priority: 'high' }));
-    // The log grows, a process reads it from time to time, and the broker drops the beginning.
-    for (let n = 0; n < 15; n++) {
-      await fill(made, FULL / 15);
-      made.clock.advance((40 * DAY) / 15);
-      await old.inbox(QUEUE, 10);
-    }
+    await growFor(40, made, old);
 
     const fresh = await elsewhere(made);
     expect((await idsOf(fresh.list({ limit: 10 }))).toSorted()).toEqual(['dead', 'held', 'later', 'open']);
@@ -86,6 +94,35 @@ describe('a task whose entries the log has dropped', () => {
     expect((await claimed(fresh)).id).toBe('open');
     expect(await done(fresh, complete('held', 1))).toMatchObject({ status: 'completed' });
     expect(await old.task('held')).toMatchObject({ status: 'completed' });
+  });
+
+  test('has the same consequences for things of another kind on a new machine as on an old one', async () => {
+    const made = await harness();
+    const old = countingMachine(made, { retention: SHORT });
+    await done(old.backend, submit('over'), complete('over'));
+    await done(old.backend, submit('held'));
+    await claimed(old.backend, { lease: 90 * DAY });
+    await (await old.backend.take(QUEUE, 10)).acknowledge();
+    await growFor(40, made, old.backend);
+    expect(old.things()).toEqual([{ kind: 'counter', id: ROLE, state: { ids: ['over'] } }]);
+
+    const fresh = countingMachine(made, { retention: SHORT });
+    expect(await idsOf(fresh.backend.list({ limit: 10 }))).toEqual(['held']);
+    expect(fresh.things()).toEqual(old.things());
+    // A reaction to a reaction reads what the log has repeated.
+    await done(fresh.backend, complete('held', 1), submit('next'), complete('next'));
+    await old.backend.counts();
+    expect(old.things()).toMatchObject([{ kind: 'badge' }, { state: { ids: ['over', 'held', 'next'] } }]);
+    expect(fresh.things()).toEqual(old.things());
+
+    // An entry that relies on the end of a task says how it ended, and a machine that does not know it says nothing.
+    const successor = { type: SUCCESSOR, instructions: 'over' };
+    await refused(fresh.backend, submit('s', successor), 'not-found');
+    await done(old.backend, submit('s', successor));
+    await fresh.backend.counts();
+    expect(fresh.things()).toMatchObject([{}, { state: { ids: ['over', 'held', 'next', 'before-s'] } }]);
+    expect(fresh.things()).toEqual(old.things());
+    expect((await claimed(fresh.backend)).id).toBe('s');
   });
 
   test('keeps its unread result message in the queue', async () => {

@@ -9,12 +9,27 @@ import { storeSchema } from '../../src/backend/sqlite/schema.ts';
 import { SqliteBackend } from '../../src/backend/sqlite/sqlite-backend.ts';
 import type { Event } from '../../src/core/task/event.ts';
 import type { LogEvent, LogRules } from '../../src/core/log/rules.ts';
-import { type Counted, counted, countingLogRules } from '../core/counters.ts';
-import { Machine, names, MemoryLog, START } from '../hostile/support/memory-log.ts';
+import {
+  type Counted,
+  type Counter,
+  counted,
+  countingForms,
+  countingLogRules,
+  countingRules,
+  SUCCESSOR,
+} from '../core/counters.ts';
+import { envelope, Machine, names, MemoryLog, START } from '../hostile/support/memory-log.ts';
 import { cancel, complete, done, fail, retry, submit } from './contract/checked-requests.ts';
 import { scratchFolder } from './support/scratch.ts';
 
 const ROLE = 'coder';
+
+/** A counter that no event begins: a machine that has not read its beginning does not know it. */
+const refusingCounter = {
+  ...countingRules.kinds.counter,
+  evolve: (state: Counter | undefined, event: Counted) =>
+    state ? countingRules.kinds.counter.evolve(state, event) : { state, refused: 'it does not exist' },
+};
 
 /** The things of the added kinds, with their events. */
 function thingsIn(db: Connection): unknown {
@@ -144,5 +159,99 @@ describe('reactions on things of another kind', () => {
     });
     expect(() => machine.read(log)).not.toThrow();
     expect(thingsIn(machine.cache.db)).toMatchObject({ things: [{ state: '{"ids":["a"]}' }] });
+  });
+});
+
+describe('a thing of another kind that the log repeats', () => {
+  const counter = { kind: 'counter', id: ROLE };
+  const repeated = (...ids: readonly string[]): LogEvent => ({
+    v: 2,
+    type: 'carried',
+    about: counter,
+    at: START,
+    state: { ids },
+  });
+  const machine = () => new Machine(countingLogRules, countingForms);
+  const stateIn = ({ cache }: Machine) =>
+    (JSON.parse(cache.db.get<{ state: string }>('SELECT state FROM things')?.state ?? 'null') as Counter | null)?.ids;
+  const eventsIn = ({ cache }: Machine) => cache.db.all('SELECT body FROM thing_events').length;
+
+  /** A log that counts a and b, and then repeats the counter as its author knew it after some number of entries. */
+  function repeating(after: number, ids = ['a', 'b']): MemoryLog {
+    const log = new MemoryLog();
+    for (const id of ['a', 'b']) log.submit(id, ROLE);
+    for (const id of ['a', 'b']) log.append(ROLE, completed(id));
+    log.note({ events: [repeated(...ids)], after: after - 1 }, { role: null });
+    return log;
+  }
+
+  test('changes nothing on a machine that has read the whole log', () => {
+    const whole = machine().read(repeating(4));
+    expect(stateIn(whole)).toEqual(['a', 'b']);
+    expect(eventsIn(whole)).toBe(2);
+  });
+
+  test('is known to a machine that has read nothing else, and replaces what a machine knows in part', () => {
+    const log = repeating(4);
+    expect(stateIn(machine().read(log, 4))).toEqual(['a', 'b']);
+    // Its log begins with the submit of b.
+    const partly = machine().fold(log.from(1, countingForms).slice(0, 3));
+    expect(stateIn(partly)).toEqual(['b']);
+    expect(stateIn(partly.read(log))).toEqual(['a', 'b']);
+  });
+
+  test('stays as it is if the log has changed or mentioned it since its author has read the log', () => {
+    expect(stateIn(machine().read(repeating(3, ['a'])))).toEqual(['a', 'b']);
+    const log = new MemoryLog();
+    const foreign = { ...countingLogRules, kinds: { ...countingLogRules.kinds, counter: { ...refusingCounter } } };
+    log.submit('a', ROLE);
+    log.append(ROLE, completed('a'));
+    log.note({ events: [repeated('x')], after: 0 }, { role: null });
+    expect(stateIn(new Machine(foreign as never, countingForms).read(log))).toBeUndefined();
+    log.note({ events: [repeated('x')], after: 2 }, { role: null });
+    expect(stateIn(new Machine(foreign as never, countingForms).read(log))).toEqual(['x']);
+  });
+
+  test('is not accepted from workers', () => {
+    const log = new MemoryLog();
+    log.submit('a', ROLE);
+    for (const key of [`agentq.event.carried.${ROLE}`, 'agentq.event.note', `agentq.event.completed.${ROLE}`]) {
+      log.forge({ key, body: { v: 1, at: START, roles: [], events: [repeated('x')], after: 0 } });
+    }
+    expect(stateIn(machine().read(log))).toBeUndefined();
+  });
+});
+
+describe('the outcome that an entry states', () => {
+  const successor = { task_id: 's', type: SUCCESSOR, instructions: 'p' };
+  const ended = [{ kind: 'task', id: 'p', outcome: 'completed' }];
+  const submitted = (): LogEvent => ({
+    v: 1,
+    type: 'submitted',
+    task_id: 's',
+    at: START,
+    envelope: envelope('s', ROLE, successor),
+  });
+  const idsIn = ({ cache }: Machine) =>
+    cache.db.all<{ state: string }>("SELECT state FROM things WHERE kind = 'counter'").map(({ state }) => state);
+  const read = (log: MemoryLog) => idsIn(new Machine(countingLogRules, countingForms).read(log));
+
+  test('counts where the task is unknown', () => {
+    const log = new MemoryLog();
+    log.note({ events: [submitted()], roles: [ROLE], ended });
+    expect(read(log)).toEqual(['{"ids":["before-s"]}']);
+  });
+
+  test('does not count where the task is known', () => {
+    const log = new MemoryLog();
+    log.submit('p', ROLE);
+    log.note({ events: [submitted()], roles: [ROLE], ended });
+    expect(read(log)).toEqual([]);
+  });
+
+  test('does not count in an entry of a worker', () => {
+    const log = new MemoryLog();
+    log.note({ events: [submitted()], roles: [ROLE], role: ROLE, ended }, { keyWord: 'found', role: ROLE });
+    expect(read(log)).toEqual([]);
   });
 });

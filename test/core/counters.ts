@@ -1,4 +1,6 @@
-import type { Kind, Rules } from '../../src/core/log/kind.ts';
+import * as z from 'zod/mini';
+import { forms } from '../../src/core/log/forms.ts';
+import type { Form, Forms, Kind, Rules } from '../../src/core/log/kind.ts';
 import { type LogKinds, type LogRules, rules } from '../../src/core/log/rules.ts';
 import type { AnyEvent, Subject } from '../../src/core/log/subject.ts';
 import { presentTask } from '../../src/core/task/decision/pruned.ts';
@@ -15,7 +17,7 @@ export interface Badge {
 
 export interface Counted extends AnyEvent {
   readonly v: 2;
-  readonly type: 'counted' | 'carried';
+  readonly type: 'counted';
   readonly about: Subject;
   readonly id: string;
 }
@@ -33,12 +35,14 @@ const counter: Kind<Counter, Counted> = {
   },
   lost: () => undefined,
   carries: () => true,
+  outcome: () => undefined,
 };
 
 const badge: Kind<Badge, Awarded> = {
   evolve: (state, { at }) => (state ? { state, refused: 'it was awarded' } : { state: { since: at } }),
   lost: () => undefined,
   carries: () => true,
+  outcome: () => undefined,
 };
 
 type CounterKinds = LogKinds & { readonly counter: typeof counter; readonly badge: typeof badge };
@@ -51,21 +55,49 @@ export const counted = (role: string, id: string, at: number): Counted => ({
   id,
 });
 
+/** A task of this type names its predecessor in its instructions: a predecessor that has completed is counted again. */
+export const SUCCESSOR = 'successor';
+
+const about = z.object({ kind: z.string(), id: z.string() });
+const shape = { v: z.literal(2), about, at: z.number() };
+
+/** Reads events of one type, and the event that repeats a state. */
+function formOf(type: string, more: z.core.$ZodLooseShape, state: z.core.$ZodLooseShape): Form {
+  const Event = z.union([
+    z.object({ ...shape, type: z.literal(type), ...more }),
+    z.object({ ...shape, type: z.literal('carried'), state: z.object(state) }),
+  ]);
+  return {
+    read: (event) => Event.safeParse(event).data,
+    isNewer: (event) => ![type, 'carried'].includes((event as AnyEvent).type) || (event as AnyEvent).v > 2,
+  };
+}
+
+export const countingForms: Forms = {
+  ...forms,
+  counter: formOf('counted', { id: z.string() }, { ids: z.array(z.string()) }),
+  badge: formOf('awarded', {}, { since: z.number() }),
+};
+
 /** The rules of the log with two more kinds: a counter of completed tasks, and a badge for the third task of a role. */
 export const countingRules: Rules<CounterKinds> = {
   kinds: { ...rules.kinds, counter, badge },
-  react(change, world) {
+  forms: () => Promise.resolve(countingForms),
+  react(change, view) {
     switch (change.kind) {
       case 'task': {
         const { event, after } = change;
-        const { messages } = rules.react(change);
-        return event.type === 'completed'
-          ? { messages, events: [counted(presentTask(after)!.envelope.to, after.id, event.at)] }
-          : { messages };
+        const { messages = [] } = rules.react(change, view);
+        const role = presentTask(after)?.envelope.to ?? '';
+        if (event.type === 'completed') return { messages, events: [counted(role, after.id, event.at)] };
+        if (event.type !== 'submitted' || event.envelope.type !== SUCCESSOR) return { messages };
+        const predecessor = event.envelope.instructions!;
+        const isOver = view.outcome('task', predecessor) === 'completed';
+        return { messages, events: isOver ? [counted(role, `before-${after.id}`, event.at)] : [] };
       }
       case 'counter': {
         const { id, event } = change;
-        if (world.find('counter', id)!.ids.length < 3) return {};
+        if (view.find('counter', id)!.ids.length < 3) return {};
         return { events: [{ v: 2, type: 'awarded', about: { kind: 'badge', id }, at: event.at }] };
       }
       case 'badge':

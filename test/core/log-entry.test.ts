@@ -3,6 +3,7 @@ import { MAX_RECORDED_REFUSALS } from '../../src/core/task/decision/decide.ts';
 import type { Event } from '../../src/core/task/event.ts';
 import { applyEntry } from '../../src/core/log/apply-entry.ts';
 import { type LogKinds, rules } from '../../src/core/log/rules.ts';
+import { isTaskEvent } from '../../src/core/log/subject.ts';
 import { worldOf } from '../../src/core/log/world.ts';
 import { presentTask } from '../../src/core/task/decision/pruned.ts';
 import type { Task } from '../../src/core/task/task.ts';
@@ -38,7 +39,11 @@ function applied(events: readonly Event[], ...known: readonly Task[]): Applied {
   const tasks = new Map(known.map((task) => [task.id, deepFreeze(task)]));
   const world = worldOf<LogKinds>(({ id }) => tasks.get(id));
   const { accepted, events: kept, things } = applyEntry(rules, deepFreeze([...events]), world);
-  return { accepted, events: kept, tasks: new Map(things.map(({ id, after }) => [id, presentTask(after)!])) };
+  return {
+    accepted,
+    events: kept.filter(isTaskEvent),
+    tasks: new Map(things.map(({ id, after }) => [id, presentTask(after)!])),
+  };
 }
 
 /** The same story of a task with another id. */

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { applyEntry, MAX_DERIVED, refusalOf } from '../../src/core/log/apply-entry.ts';
 import type { EventOf, Kind, Rules } from '../../src/core/log/kind.ts';
+import { readEvents } from '../../src/core/log/read-events.ts';
 import { rules } from '../../src/core/log/rules.ts';
 import type { AnyEvent, Subject } from '../../src/core/log/subject.ts';
 import { worldOf } from '../../src/core/log/world.ts';
 import type { Event } from '../../src/core/task/event.ts';
-import { counted, countingRules } from './counters.ts';
+import { counted, countingForms, countingRules, SUCCESSOR } from './counters.ts';
 import { deepFreeze } from './freeze.ts';
 import { claim, complete, fail, ID, ROLE, SECOND, retry, story, type Story, submit, T0, when } from './tasks.ts';
 
@@ -135,10 +136,12 @@ test('reactions that cause each other are stopped, and the author of the entry g
     evolve: (state = 0) => ({ state: state + 1 }),
     lost: () => undefined,
     carries: () => false,
+    outcome: () => undefined,
   };
   const other = { ping: 'pong', pong: 'ping' };
   const game: Rules<{ ping: typeof player; pong: typeof player }> = {
     kinds: { ping: player, pong: player },
+    forms: () => Promise.resolve({}),
     react: ({ kind, event }) => ({ events: [{ ...event, about: { kind: other[kind], id: 'a' } }] }),
   };
   const first = { v: 2, type: 'played', about: { kind: 'ping', id: 'a' }, at: T0 };
@@ -180,5 +183,59 @@ describe('the messages of a task', () => {
     );
     const ended = whole.slice(failed.events.length + again.length);
     expect(messages(failed, ...again, ...ended)).toEqual(['result withdrawn', 'dead-letter withdrawn', 'result due']);
+  });
+});
+
+describe('the outcome of another task', () => {
+  const p = under('p', completed);
+  const successor = under('s', story(submit({ type: SUCCESSOR, instructions: 'p' })));
+
+  test('is in the entry if a reaction has asked for it and the task has ended', () => {
+    const log = new Folded();
+    log.add(...p.events);
+    const { ended, unknown } = log.add(...successor.events);
+    expect(ended).toEqual([{ kind: 'task', id: 'p', outcome: 'completed' }]);
+    expect(unknown).toEqual([]);
+    expect(log.states.get(`counter ${ROLE}`)).toEqual({ ids: ['p', 'before-s'] });
+  });
+
+  test('is not in the entry of a task that is still open', () => {
+    const log = new Folded();
+    log.add(...p.events.slice(0, 1));
+    expect(log.add(...successor.events)).toMatchObject({ accepted: true, ended: [], unknown: [] });
+  });
+
+  test('must be known to the author of an entry', () => {
+    const applied = new Folded().add(...successor.events);
+    expect(applied).toMatchObject({ accepted: true, unknown: [{ kind: 'task', id: 'p' }] });
+    expect(refusalOf(applied)).toEqual({ code: 'not-found', message: 'there is no task p' });
+  });
+});
+
+describe('events from outside', () => {
+  const plain = (events: readonly unknown[]) => readEvents(countingForms, JSON.parse(JSON.stringify(events)));
+
+  test('are read by the form of their kind', () => {
+    const events = [...completed.events, counted('r', 'x', T0)];
+    expect(plain(events)).toEqual({ events });
+  });
+
+  test.for<[string, object, string]>([
+    ['a kind', { about: { kind: 'message', id: 'm' } }, 'the unknown kind "message"'],
+    ['a kind with the name of a method', { about: { kind: 'constructor', id: 'm' } }, 'the unknown kind "constructor"'],
+    ['a type', { type: 'lost' }, 'a counter event of an unknown type'],
+    ['a version', { v: 3 }, 'a counter event of an unknown type or version'],
+  ])('that have %s of a newer program say so', ([, change, text]) => {
+    const { newer } = plain([...completed.events, { ...counted('r', 'x', T0), ...change }]);
+    expect(newer).toContain(text);
+  });
+
+  test.for<[string, unknown]>([
+    ['nothing', null],
+    ['no kind', { ...counted('r', 'x', T0), about: {} }],
+    ['no name of a kind', { ...counted('r', 'x', T0), about: { kind: 'a b', id: 'x' } }],
+    ['other fields', { ...counted('r', 'x', T0), id: 7 }],
+  ])('that contain %s are not read', ([, event]) => {
+    expect(plain([event])).toEqual({});
   });
 });

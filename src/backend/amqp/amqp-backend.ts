@@ -1,5 +1,6 @@
 import type { ClockSkew } from '../../core/clock-skew.ts';
 import type { CommandOf } from '../../core/task/decision/command.ts';
+import type { LogRules } from '../../core/log/rules.ts';
 import { decide } from '../../core/task/decision/decide.ts';
 import type { Event } from '../../core/task/event.ts';
 import type { Pruned } from '../../core/task/decision/pruned.ts';
@@ -40,12 +41,15 @@ export class AmqpBackend implements Backend {
   readonly #broker: BrokerOptions;
   readonly #names: Names;
   readonly #client: ReconnectingClient;
+  readonly #rules: LogRules | undefined;
   readonly #listeners = new Listeners();
   #log: Promise<LogBackend> | undefined;
   /** Whether tokens were removed from a queue: that has no confirm. */
   #claimed = false;
 
-  constructor(options: BackendOptions, broker: BrokerOptions) {
+  /** @param rules tests add kinds of their own */
+  constructor(options: BackendOptions, broker: BrokerOptions, rules?: LogRules) {
+    this.#rules = rules;
     const { clock, random } = options;
     const { patience, say } = broker;
     const address = parseBrokerUrl(broker.url);
@@ -64,7 +68,7 @@ export class AmqpBackend implements Backend {
     // The connection is started first, so that the broker answers while this is loaded.
     await new Promise((resolve) => setImmediate(resolve));
     const { openLog } = await import('./open-log.ts');
-    return openLog(this.#options, this.#broker, this.#client, this.#names, this.#listeners);
+    return openLog(this.#options, this.#broker, this.#client, this.#names, this.#listeners, this.#rules);
   }
 
   async commit(requests: Iterable<Request>): Promise<readonly Outcome[]> {

@@ -22,7 +22,7 @@ import { AbsentStates, findRow, parseStored } from '../projection/rows.ts';
 import { counts, list } from '../projection/questions.ts';
 import type { Cache } from './cache/cache.ts';
 import { isCorrupt } from './cache/cache-file.ts';
-import type { OpenTasks } from './tasks/retention.ts';
+import type { LogRetention } from './tasks/log-retention.ts';
 import type { TaskCommits } from './tasks/commit.ts';
 import type { Claims } from './tasks/claims.ts';
 import type { MessageRelay } from './tasks/message-relay.ts';
@@ -42,7 +42,7 @@ export interface LogBackendParts {
   readonly cache: Cache;
   readonly commits: TaskCommits;
   readonly dueTasks: DueTasks;
-  readonly openTasks: OpenTasks;
+  readonly logRetention: LogRetention;
   readonly relay: MessageRelay;
   readonly clockCheck: ClockCheck;
   readonly snapshots: SnapshotSource | undefined;
@@ -181,7 +181,7 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away' | 'n
     await this.settled();
     await this.#parts.relay.arrived(queue);
     await this.#parts.relay.tidy();
-    await this.#parts.openTasks.republish();
+    await this.#parts.logRetention.republish();
   }
 
   async pruned(id: string): Promise<Pruned | undefined> {

@@ -1,4 +1,5 @@
 import type { Circumstances } from '../../core/task/decision/decide.ts';
+import type { LogRules } from '../../core/log/rules.ts';
 import type { BackendOptions, BrokerOptions } from '../options.ts';
 import type { Listeners } from '../projection/listeners.ts';
 import { OutageGrace } from './cache/outages.ts';
@@ -6,7 +7,7 @@ import { Cache } from './cache/cache.ts';
 import { LeaseEnds } from './tasks/lease-ends.ts';
 import { BrokerClock } from './log/broker-clock.ts';
 import { ClockCheck } from './log/clock-check.ts';
-import { OpenTasks } from './tasks/retention.ts';
+import { LogRetention } from './tasks/log-retention.ts';
 import { TaskCommits } from './tasks/commit.ts';
 import { MessageRelay } from './tasks/message-relay.ts';
 import { DueTasks } from './tasks/due-tasks.ts';
@@ -29,13 +30,17 @@ const DEFAULT_TOKEN_GRACE = 60_000;
  */
 const DEFAULT_OUTAGE_GRACE = 5_000;
 
-/** Assembles the parts that read the log. */
+/**
+ * Assembles the parts that read the log.
+ * @param rules tests add kinds of their own
+ */
 export function openLog(
   { dir, fileMode, folderMode, clock, random }: BackendOptions,
   broker: BrokerOptions,
   client: ReconnectingClient,
   names: Names,
   listeners: Listeners,
+  rules?: LogRules,
 ): LogBackend {
   const {
     say,
@@ -45,7 +50,7 @@ export function openLog(
     tokenGrace = DEFAULT_TOKEN_GRACE,
     outageGrace = DEFAULT_OUTAGE_GRACE,
   } = broker;
-  const cache = new Cache(dir, `${identityOf(client.address)} ${names.prefix}`, fileMode);
+  const cache = new Cache(dir, `${identityOf(client.address)} ${names.prefix}`, fileMode, rules);
   // Uses the time in which the connection is opened.
   setImmediate(() => cache.begin());
   const grace = new OutageGrace(outageGrace, () => cache.db, clock);
@@ -85,7 +90,7 @@ export function openLog(
   };
   const commits = new TaskCommits({ client, names, log, cache, relay, outageGrace: grace, leaseEnds }, given);
   const dueTasks = new DueTasks({ cache, commits, clock });
-  const openTasks = new OpenTasks({ log, cache, retention, clock });
+  const logRetention = new LogRetention({ log, cache, retention, clock });
   const snapshotWriter = async () => {
     if (!files) return undefined;
     const { SnapshotWriter } = await import('./snapshot/snapshot-writer.ts');
@@ -97,7 +102,7 @@ export function openLog(
     cache,
     commits,
     dueTasks,
-    openTasks,
+    logRetention,
     relay,
     clockCheck,
     snapshots,
@@ -107,7 +112,7 @@ export function openLog(
       async claims() {
         const { Claims } = await import('./tasks/claims.ts');
         const work = { client, names, replicated, clock };
-        return new Claims({ ...work, log, cache, commits, dueTasks, openTasks, relay, tokenGrace });
+        return new Claims({ ...work, log, cache, commits, dueTasks, logRetention, relay, tokenGrace });
       },
       async inbox() {
         const { Inbox } = await import('./tasks/inbox.ts');

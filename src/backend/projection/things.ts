@@ -4,10 +4,10 @@ import type { Connection } from './connection.ts';
 import { parseStored } from './rows.ts';
 
 /**
- * Things of any kind, with their events. A kind that needs its own columns has its own table, as tasks have. The tables
- * are created for the first thing: no kind of this version is in them.
+ * Things of any kind, with their events. A kind that needs its own columns has its own table, as tasks have. A store
+ * creates the tables for the first thing: no kind of this version is in them.
  */
-const TABLES = `
+export const thingsSchema = `
   CREATE TABLE IF NOT EXISTS things (
     kind  TEXT NOT NULL,
     id    TEXT NOT NULL,
@@ -24,20 +24,22 @@ const TABLES = `
   ) STRICT, WITHOUT ROWID;
 `;
 
-/** The state of a thing; undefined if it does not exist. Within the caller's write transaction. */
+/** Within the caller's write transaction. */
+export function createThings(db: Connection): void {
+  db.execute(thingsSchema);
+}
+
+/** The state of a thing; undefined if it does not exist. */
 export function findThing(db: Connection, { kind, id }: Subject): unknown {
-  db.execute(TABLES);
   const stored = db.get<{ state: string }>('SELECT state FROM things WHERE kind = ? AND id = ?', kind, id);
   return stored && parseStored(stored.state);
 }
 
 export function writeThing(db: Connection, { kind, id }: Subject, state: unknown): void {
-  db.execute(TABLES);
   db.run('INSERT OR REPLACE INTO things (kind, id, state) VALUES (?, ?, ?)', kind, id, JSON.stringify(state));
 }
 
 export function appendThingEvent(db: Connection, { kind, id }: Subject, event: LogEvent): void {
-  db.execute(TABLES);
   db.run(
     `INSERT INTO thing_events (kind, id, seq, body)
      SELECT ?1, ?2, coalesce(max(seq), 0) + 1, ?3 FROM thing_events WHERE kind = ?1 AND id = ?2`,
@@ -45,9 +47,4 @@ export function appendThingEvent(db: Connection, { kind, id }: Subject, event: L
     id,
     JSON.stringify(event),
   );
-}
-
-/** Removes all of them, from a cache that is to be filled anew. */
-export function dropThings(db: Connection): void {
-  db.execute('DROP TABLE IF EXISTS things; DROP TABLE IF EXISTS thing_events');
 }

@@ -1,7 +1,7 @@
 import { elapse } from '../../core/task/elapse.ts';
 import { applyEntry } from '../../core/log/apply-entry.ts';
 import { type LogEvent, type LogKinds, rules } from '../../core/log/rules.ts';
-import { subjectOf } from '../../core/log/subject.ts';
+import { isTask, isTaskEvent } from '../../core/log/subject.ts';
 import { worldOf } from '../../core/log/world.ts';
 import { presentTask } from '../../core/task/decision/pruned.ts';
 import type { Task } from '../../core/task/task.ts';
@@ -34,10 +34,11 @@ export function askOverlay<T>(db: Connection, now: number, ask: () => T): T {
       // The views show what the events of the tasks before this one have changed.
       const world = worldOf<LogKinds>(({ id }) => findRow(db, id)?.task);
       const { events, things, messages } = applyEntry(rules, elapse(task, now).events, world);
-      const numbers = new Map(things.map(({ id, after }) => [id, layTask(db, presentTask(after)!)]));
+      const tasks = things.filter(isTask);
+      const numbers = new Map(tasks.map(({ id, after }) => [id, layTask(db, presentTask(after)!)]));
       const places = new Map<LogEvent, number>();
-      for (const event of events) {
-        const values = [++seq, numbers.get(subjectOf(event).id)!, JSON.stringify(event)];
+      for (const event of events.filter(isTaskEvent)) {
+        const values = [++seq, numbers.get(event.task_id)!, JSON.stringify(event)];
         db.run('INSERT INTO elapsed_event (seq, task, body) VALUES (?, ?, ?)', ...values);
         places.set(event, seq);
       }

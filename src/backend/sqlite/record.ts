@@ -1,4 +1,4 @@
-import { type Applied, applyEntry } from '../../core/log/apply-entry.ts';
+import { type Applied, applyEntry, refusalOf } from '../../core/log/apply-entry.ts';
 import type { LogEvent, LogKinds, LogRules } from '../../core/log/rules.ts';
 import { isTask, subjectOf } from '../../core/log/subject.ts';
 import { worldOf } from '../../core/log/world.ts';
@@ -6,7 +6,7 @@ import { isPruned } from '../../core/task/decision/pruned.ts';
 import type { Connection } from '../projection/connection.ts';
 import { findPruned, prune } from '../projection/pruned.ts';
 import { change, findRow, insert, type Row } from '../projection/rows.ts';
-import { appendThingEvent, findThing, writeThing } from '../projection/things.ts';
+import { appendThingEvent, createThings, findThing, writeThing } from '../projection/things.ts';
 
 /** Found by the events of the task, because a queue may hold many messages. */
 const WITHDRAW = 'DELETE FROM messages WHERE queue = ? AND event IN (SELECT seq FROM events WHERE task = ?)';
@@ -14,7 +14,7 @@ const WITHDRAW = 'DELETE FROM messages WHERE queue = ? AND event IN (SELECT seq 
 /**
  * Folds the events of one decision, appends them and what follows from them to the log, and writes the state that
  * results. A result message that is due is added to its mailbox; one that no longer holds, and was not read yet, is
- * removed from it. A pruned task leaves only the record that it was pruned. Writes nothing if the events are rejected or have no end of consequences. Runs within the caller's
+ * removed from it. A pruned task leaves only the record that it was pruned. Writes nothing if the author of the events must not append them. Runs within the caller's
  * transaction.
  * @param known the rows that the caller has read: by id, undefined for a task whose id is free
  */
@@ -33,11 +33,14 @@ export function record(
     rules,
     events,
     worldOf<LogKinds>((thing) => {
-      if (!isTask(thing)) return findThing(db, thing);
+      if (!isTask(thing)) {
+        createThings(db);
+        return findThing(db, thing);
+      }
       return find(thing.id)?.task ?? (known.has(thing.id) ? undefined : findPruned(db, thing.id));
     }),
   );
-  if (!applied.accepted || applied.endless) return applied;
+  if (refusalOf(applied)) return applied;
   const numbers = new Map<string, number>();
   for (const thing of applied.things) {
     const { id, after } = thing;

@@ -2,6 +2,7 @@ import type { Refusal } from '../errors.ts';
 import type { Message } from '../task/messages.ts';
 import { Draft, type Thing } from './draft.ts';
 import type { Change, EventOf, Kinds, Rules, World } from './kind.ts';
+import { type EndedThing, type Subject, subjectOf } from './subject.ts';
 
 /**
  * The maximum number of events that follow from one entry, directly or indirectly. So reactions that cause each other
@@ -20,6 +21,12 @@ export interface Applied<K> {
   /** The things that have changed. */
   readonly things: readonly Thing<K>[];
   readonly messages: readonly Message[];
+  /** What the reactions rely on: the author of the entry writes it into the entry. */
+  readonly ended: readonly EndedThing[];
+  /** Things whose outcome the reactions have asked for in vain: the author must know them. */
+  readonly unknown: readonly Subject[];
+  /** Things that an event without effect was about, and that are unknown: the log may have dropped their beginning. */
+  readonly missing: readonly Subject[];
   /**
    * Whether more than {@link MAX_DERIVED} events follow: the rest of them has no effect. The author of such an entry
    * must not append it.
@@ -32,13 +39,15 @@ export interface Applied<K> {
  * or, if one of them lost a race, none. Then come the reactions, in the order of the changes: first those to the events
  * of the entry, then those to the events that follow from these, and so on. A `carried` event has no consequences: it
  * repeats what had consequences before.
+ * @param ended the outcomes that the author of the entry has seen
  */
 export function applyEntry<K extends Kinds>(
   rules: Rules<K>,
   events: readonly EventOf<K>[],
   world: World<K>,
+  ended: readonly EndedThing[] = [],
 ): Applied<K> {
-  const draft = new Draft(rules.kinds, world);
+  const draft = new Draft(rules.kinds, world, ended);
   const changes: Change<K>[] = [];
   for (const event of events) {
     const result = draft.apply(event);
@@ -47,6 +56,7 @@ export function applyEntry<K extends Kinds>(
   }
   const derived: EventOf<K>[] = [];
   const messages: Message[] = [];
+  const missing: Subject[] = [];
   let endless = false;
   // The list grows while it is read.
   for (const change of changes) {
@@ -54,17 +64,48 @@ export function applyEntry<K extends Kinds>(
     messages.push(...(reaction.messages ?? []));
     for (const event of reaction.events ?? []) {
       endless ||= derived.length === MAX_DERIVED;
-      const result = endless ? undefined : draft.apply(event);
-      if (result?.change === undefined) continue;
+      if (endless) break;
+      const result = draft.apply(event);
+      if (result.refused !== undefined) {
+        if (result.missing) missing.push(result.missing);
+        continue;
+      }
       derived.push(event);
       changes.push(result.change);
     }
   }
-  return { accepted: true, events: [...events, ...derived], things: draft.things, messages, endless };
+  return {
+    accepted: true,
+    events: [...events, ...derived],
+    things: draft.things,
+    messages,
+    ended: draft.asked,
+    unknown: draft.unknown,
+    missing,
+    endless,
+  };
 }
 
+/** What an entry leads to that is rejected and leaves no record. */
+export const NOTHING = {
+  accepted: false,
+  events: [],
+  things: [],
+  messages: [],
+  ended: [],
+  unknown: [],
+  missing: [],
+  endless: false,
+} as const satisfies Applied<Kinds>;
+
 /** Why the author of an entry must not append it; undefined if it may. */
-export function refusalOf({ accepted, endless }: Pick<Applied<Kinds>, 'accepted' | 'endless'>): Refusal | undefined {
+export function refusalOf({
+  accepted,
+  endless,
+  unknown: [first],
+}: Pick<Applied<Kinds>, 'accepted' | 'endless' | 'unknown'>): Refusal | undefined {
+  // A machine that knows the thing would fold the entry differently.
+  if (first) return { code: 'not-found', message: `there is no ${first.kind} ${first.id}` };
   if (endless) return { code: 'conflict', message: `more than ${MAX_DERIVED} events would follow from it` };
   return accepted ? undefined : { code: 'conflict', message: 'the queue has changed meanwhile', hint: 'try again' };
 }
@@ -77,5 +118,6 @@ function rejected<K extends Kinds>(
 ): Applied<K> {
   const draft = new Draft(kinds, world);
   const records = events.flatMap((event) => draft.recordLost(event, reason) ?? []);
-  return { accepted: false, events: records, things: draft.things, messages: [], endless: false };
+  const missing = events.map(subjectOf).filter(({ kind, id }) => world.find(kind, id) === undefined);
+  return { ...NOTHING, events: records, things: draft.things, missing };
 }

@@ -1,5 +1,5 @@
 import type { Message } from '../task/messages.ts';
-import type { AnyEvent } from './subject.ts';
+import type { AnyEvent, Carried } from './subject.ts';
 
 /** The result of one event: the new state, or the unchanged state and the reason why the event had no effect. */
 export interface Evolved<S> {
@@ -18,6 +18,8 @@ export interface Kind<S, E extends AnyEvent> {
   lost(state: S, event: E, reason: string): E | undefined;
   /** Whether a later fold may read it: then it is written again before the log drops its beginning. */
   carries(state: S): boolean;
+  /** The outcome of a thing that has ended, so that the log may drop it; undefined for any other. */
+  outcome(state: S): string | undefined;
 }
 
 /** Kinds by name. */
@@ -25,11 +27,20 @@ export type Kinds = Readonly<Record<string, Kind<unknown, AnyEvent>>>;
 
 export type KindName<K> = keyof K & string;
 export type StateOf<K, N extends KindName<K>> = K[N] extends Kind<infer S, infer _> ? S : never;
-export type EventOf<K> = { [N in KindName<K>]: K[N] extends Kind<infer _, infer E> ? E : never }[KindName<K>];
+export type EventOf<K> = { [N in KindName<K>]: K[N] extends Kind<infer _, infer E> ? E : never }[KindName<K>] | Carried;
 
 /** The state of all things, as far as the log has been folded. */
 export interface World<K> {
   find<N extends KindName<K>>(kind: N, id: string): StateOf<K, N> | undefined;
+}
+
+/** The same, as a reaction sees it. */
+export interface View<K> extends World<K> {
+  /**
+   * The outcome of a thing; undefined if it has not ended. If the thing is unknown, because the log has dropped it, the
+   * outcome that the author of the entry has seen.
+   */
+  outcome(kind: KindName<K>, id: string): string | undefined;
 }
 
 /** What one event has changed. */
@@ -58,5 +69,18 @@ export interface Rules<K> {
    * Pure: it reads only what the log has said before, and takes times and ids from the event, so that every machine
    * derives the same. An event that it derives and that is refused has no effect.
    */
-  react(change: Change<K>, world: World<K>): Reaction<EventOf<K>>;
+  react(change: Change<K>, view: View<K>): Reaction<EventOf<K>>;
+  /** Loads how events are read that come from outside. Few commands need it. */
+  forms(): Promise<Forms>;
 }
+
+/** How the events of one kind are read from outside. */
+export interface Form {
+  /** The event; undefined if this program does not write such an event. */
+  read(event: unknown): AnyEvent | undefined;
+  /** Whether only a newer program knows its type or its version. */
+  isNewer(event: unknown): boolean;
+}
+
+/** The forms by the name of the kind. */
+export type Forms = Readonly<Record<string, Form>>;

@@ -9,10 +9,15 @@ const task: Kind<KnownTask, TaskEvent> = {
   evolve: evolveKnown,
   lost: (task, event, reason) => (isPruned(task) ? undefined : lostEvent(task, event, reason)),
   carries: (task) => !isPruned(task) && carries(task),
+  outcome: (task) => (isPruned(task) || !carries(task) ? task.status : undefined),
 };
 
 /** The kinds of things that the log contains. */
-export const rules = { kinds: { task }, react } satisfies Rules<{ task: typeof task }>;
+export const rules: Rules<{ task: typeof task }> = {
+  kinds: { task },
+  react,
+  forms: async () => (await import('./forms.ts')).forms,
+};
 
 export type LogKinds = (typeof rules)['kinds'];
 export type LogRules = Rules<LogKinds>;

@@ -1,3 +1,5 @@
+import type { Event as TaskEvent } from '../task/event.ts';
+
 /** What an event is about: a thing of some kind. */
 export interface Subject {
   readonly kind: string;
@@ -5,7 +7,7 @@ export interface Subject {
 }
 
 /** The kind of tasks. */
-const TASK = 'task';
+export const TASK = 'task';
 
 export const isTask = ({ kind }: Subject): boolean => kind === TASK;
 
@@ -20,6 +22,29 @@ export interface AnyEvent {
   readonly at: number;
   readonly task_id?: string;
   readonly about?: Subject;
+}
+
+/**
+ * The state of a thing that is no task, written again before its first entry leaves the log. A reader that has seen a
+ * later change of the thing ignores it. A task has its own event `carried`.
+ */
+export interface Carried extends AnyEvent {
+  readonly v: 2;
+  readonly type: 'carried';
+  readonly task_id?: undefined;
+  readonly about: Subject;
+  readonly state: unknown;
+}
+
+export function isCarried(event: AnyEvent): event is Carried {
+  return event.type === 'carried' && event.about !== undefined;
+}
+
+export const isTaskEvent = (event: AnyEvent): event is TaskEvent => isTask(subjectOf(event));
+
+/** A thing that has ended, with its outcome. */
+export interface EndedThing extends Subject {
+  readonly outcome: string;
 }
 
 /** @throws TypeError for an event that is about nothing: the schema of events admits none */

@@ -13,6 +13,8 @@ import type { Publication } from '../../../src/backend/amqp/wire/message/publica
 import { Undated } from '../../../src/backend/amqp/log/reader/undated.ts';
 import { list } from '../../../src/backend/projection/questions.ts';
 import type { Envelope } from '../../../src/core/envelope/envelope.ts';
+import { forms } from '../../../src/core/log/forms.ts';
+import type { Forms } from '../../../src/core/log/kind.ts';
 import type { LogRules } from '../../../src/core/log/rules.ts';
 import type { Event } from '../../../src/core/task/event.ts';
 import type { Task } from '../../../src/core/task/task.ts';
@@ -119,12 +121,12 @@ export class MemoryLog {
     });
   }
 
-  /** The messages that a machine reads which begins at this offset. */
-  from(offset: number): readonly LogMessage[] {
+  /** The messages that a machine reads which begins at this offset. @param known how it reads events */
+  from(offset: number, known = forms): readonly LogMessage[] {
     return this.#messages.slice(offset).map((message, i) => {
       // A copy, as from a broker: the reader frees the content of messages that it cannot read.
       const own = { ...message, content: Buffer.from(message.content) };
-      return logMessageOf(own, offset + i, names);
+      return logMessageOf(own, offset + i, names, known);
     });
   }
 }
@@ -133,8 +135,11 @@ export class MemoryLog {
 export class Machine {
   readonly cache: Cache;
 
-  /** @param rules the kinds of things that the machine knows */
-  constructor(rules?: LogRules) {
+  readonly #forms: Forms | undefined;
+
+  /** @param rules the kinds of things that the machine knows @param forms how it reads them */
+  constructor(rules?: LogRules, forms?: Forms) {
+    this.#forms = forms;
     const dir = mkdtempSync(join(tmpdir(), 'agentq-memory-'));
     this.cache = new Cache(dir, 'memory', 0o600, rules);
     onTestFinished(() => {
@@ -146,7 +151,7 @@ export class Machine {
   /** Folds the new messages of the log. @param from the offset at which the log begins for this machine */
   read(log: MemoryLog, from = 0): this {
     const { last } = this.cache.position();
-    return this.fold(log.from(Math.max(from, last + 1)));
+    return this.fold(log.from(Math.max(from, last + 1), this.#forms));
   }
 
   /** Folds messages as a reader does: entries without a time wait until an entry with a time arrives. */

@@ -1,7 +1,6 @@
 import { AgentqError } from '../../../core/errors.ts';
 import { type LogRules, rules as logRules } from '../../../core/log/rules.ts';
 import type { Connection } from '../../projection/connection.ts';
-import { dropThings } from '../../projection/things.ts';
 import { CacheFile } from './cache-file.ts';
 import { entryTime, noteMark } from '../wire/entry-id.ts';
 import { Projector } from './projector.ts';
@@ -45,14 +44,15 @@ const REMEMBERED = 86_400_000;
  */
 export class Cache {
   readonly #file: CacheFile;
-  readonly #rules: LogRules;
+  /** The rules by which it folds the log. */
+  readonly rules: LogRules;
 
   /**
    * @param identity distinguishes this log from others
    * @param rules tests add kinds of their own
    */
   constructor(dir: string, identity: string, mode: number, rules: LogRules = logRules) {
-    this.#rules = rules;
+    this.rules = rules;
     this.#file = new CacheFile(dir, identity, mode);
   }
 
@@ -148,7 +148,7 @@ export class Cache {
     return this.db.transaction(() => {
       const before = this.position();
       if (before.last < after) return { keep: false, outcome: undefined };
-      const projector = new Projector(this.db, before.at, this.#rules);
+      const projector = new Projector(this.db, before.at, this.rules);
       let { bytes } = before;
       const outcome = messages.map((message): FoldedEntry => {
         const { offset } = message;
@@ -211,6 +211,9 @@ export class Cache {
         'silence',
         'milestone',
         'chunk',
+        'things',
+        'thing_events',
+        'thing_log',
       ]);
       this.#empty([
         'pruned',
@@ -222,7 +225,6 @@ export class Cache {
         'passed_over',
         'snapshot',
       ]);
-      dropThings(this.db);
       this.db.run(
         "UPDATE log SET last = -1, id = '', at = 0, away_until = 0, unreadable = 0, bytes = 0, snapshot = -1, base = -1, pruned = -1",
       );

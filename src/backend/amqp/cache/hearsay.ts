@@ -1,3 +1,5 @@
+import type { LogEvent } from '../../../core/log/rules.ts';
+import { isTaskEvent, type Subject } from '../../../core/log/subject.ts';
 import type { Task } from '../../../core/task/task.ts';
 import type { Connection } from '../../projection/connection.ts';
 import type { Author } from '../wire/author.ts';
@@ -19,6 +21,16 @@ export class Hearsay {
   /** The role whose workers alone have mentioned the task; undefined if the log itself has shown it. */
   roleOf(id: string): string | undefined {
     return this.#row(id)?.role;
+  }
+
+  /** Tasks of one role that its workers have invented, under an id that a coordinator now gives to another role. */
+  displacedBy(events: readonly LogEvent[]): ReadonlySet<string> {
+    const displaced = events.flatMap((event) => {
+      if (!isTaskEvent(event) || event.type !== 'submitted') return [];
+      const role = this.roleOf(event.task_id);
+      return role !== undefined && event.envelope.to !== role ? [event.task_id] : [];
+    });
+    return new Set(displaced);
   }
 
   /** The offset at which the log last changed such a task; -1 for other tasks. */
@@ -58,6 +70,21 @@ export class Hearsay {
     });
   }
 
+  /** Same, for a thing of another kind. */
+  mentionedThing(thing: Subject, offset: number): void {
+    this.#db.run('INSERT OR REPLACE INTO orphan (id, last) VALUES (?, ?)', orphanThing(thing), offset);
+  }
+
+  /** The offset at which the log last mentioned an unknown thing that is no task; -1 if it did not. */
+  lastMention(thing: Subject): number {
+    return this.#db.get<{ last: number }>('SELECT last FROM orphan WHERE id = ?', orphanThing(thing))?.last ?? -1;
+  }
+
+  /** Records that a thing is now known that is no task. */
+  adoptedThing(thing: Subject): void {
+    this.#db.run('DELETE FROM orphan WHERE id = ?', orphanThing(thing));
+  }
+
   /** Records that the task is now known. */
   adopted(task: Task): void {
     for (const id of this.#orphanIds(task)) this.#db.run('DELETE FROM orphan WHERE id = ?', id);
@@ -68,6 +95,9 @@ export class Hearsay {
     return [id, ...[envelope.to, ...worker].map((from) => orphanId(id, { from }))];
   }
 }
+
+/** No task id contains `/`. */
+const orphanThing = ({ kind, id }: Subject): string => `${kind}/${id}`;
 
 /** A task id contains no space. */
 function orphanId(id: string, speaker: EntrySource): string {

@@ -1,15 +1,23 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { EventOf } from '../../../core/task/event.ts';
 import { foreignEvent } from '../../../core/result/foreign-result.ts';
-import { type Applied, applyEntry } from '../../../core/log/apply-entry.ts';
+import { type Applied, applyEntry, NOTHING } from '../../../core/log/apply-entry.ts';
 import type { LogEvent, LogKinds, LogRules } from '../../../core/log/rules.ts';
-import { isTask, subjectOf } from '../../../core/log/subject.ts';
+import {
+  type Carried,
+  type EndedThing,
+  isCarried,
+  isTask,
+  isTaskEvent,
+  type Subject,
+  subjectOf,
+} from '../../../core/log/subject.ts';
 import { worldOf } from '../../../core/log/world.ts';
 import { isPruned, type KnownTask } from '../../../core/task/decision/pruned.ts';
 import type { Task } from '../../../core/task/task.ts';
 import type { Connection } from '../../projection/connection.ts';
 import type { Row } from '../../projection/rows.ts';
-import type { Author } from '../wire/author.ts';
+import { type Author, mayWrite } from '../wire/author.ts';
 import { digestMark, foreignEntryId, isForeignEnding, noteMark, taskOfEnding } from '../wire/entry-id.ts';
 import { adoptEnding, noteMessage, noteSent } from './endings.ts';
 import { Hearsay, type EntrySource } from './hearsay.ts';
@@ -20,14 +28,9 @@ import { Outages } from './outages.ts';
 import { recordPassedOver } from './passed-over.ts';
 import { RoleClocks, TOLERANCE } from './role-clocks.ts';
 import { StoredThings } from './stored-things.ts';
+import { changedAt, noteSaid } from './thing-log.ts';
 
-/** The result of an entry about tasks that its author may not change. */
-const WRONGFUL: Applied<LogKinds> = { accepted: false, events: [], things: [], messages: [], endless: false };
-
-/**
- * Folds entries into the cache, within the caller's transaction. The rows of tasks are written at the
- * end of it.
- */
+/** Folds entries into the cache, within the caller's transaction. The rows of tasks are written at its end. */
 export class Projector {
   readonly #db: Connection;
   readonly #rules: LogRules;
@@ -46,7 +49,7 @@ export class Projector {
     this.#at = at;
     this.#clocks = new RoleClocks(db);
     this.#leases = new Leases(db);
-    this.#things = new StoredThings(db, this.#leases);
+    this.#things = new StoredThings(db, this.#leases, rules.kinds);
     this.#outages = new Outages(db, this.#clocks, (id, event, span) => {
       if (this.#apply(id, 'coordinator', [event])) this.#leases.extend(this.#find(event.task_id)!.n, span);
     });
@@ -80,8 +83,8 @@ export class Projector {
   /** Only programs that sign their notes republish an open task under the key of coordinators. */
   #noteSigned({ signed, role, author, events: [first] }: LogEntry & { kind: 'events' }): void {
     if (signed && typeof author !== 'string') this.#clocks.sign(author.role);
-    if (author === 'coordinator' && role === undefined && first?.type === 'carried')
-      this.#clocks.sign(first.task.envelope.to);
+    const isCarriedTask = first && isTaskEvent(first) && first.type === 'carried';
+    if (author === 'coordinator' && role === undefined && isCarriedTask) this.#clocks.sign(first.task.envelope.to);
   }
 
   #add(entry: LogEntry): boolean | undefined {
@@ -96,7 +99,9 @@ export class Projector {
       case 'result': {
         const { message, at, digest } = entry;
         const task = this.#find(message.task_id)?.task;
-        if (entry.announces !== undefined) return task && this.#announced(task, entry.announces, entry.key);
+        // A result message has been sent, if the task asks for one.
+        if (entry.announces !== undefined)
+          return entry.key === task?.envelope.reply_to ? this.#setAnnounced(task.id, entry.announces) : undefined;
         if (!task) this.#hearsay.mentioned(message.task_id, { from: message.from }, this.#offset);
         const event = task && foreignEvent(task, message, at);
         this.#db.run('INSERT OR IGNORE INTO entry (id, accepted) VALUES (?, 1)', digestMark(digest));
@@ -133,19 +138,15 @@ export class Projector {
     }
     const [first] = entry.events;
     if (!first) return void this.#db.run('INSERT OR IGNORE INTO entry VALUES (?, 0)', noteMark(entry.id));
-    if (first.type === 'carried') {
+    if (isCarried(first)) return this.#adoptThing(entry, first);
+    if (isTaskEvent(first) && first.type === 'carried') {
       const rightful = role === undefined || first.task.envelope.to === role;
       return rightful && this.#adopt(entry, first);
     }
     const isDuplicate = this.#outcomeOf(entry.id) !== undefined;
-    const accepted = this.#apply(entry.id, author, entry.events, role);
-    if (accepted && !isDuplicate) this.#leases.grant(entry.events, this.#offset, entry.clock);
+    const accepted = this.#apply(entry.id, author, entry.events, role, entry.ended);
+    if (accepted && !isDuplicate) this.#leases.grant(entry.events.filter(isTaskEvent), this.#offset, entry.clock);
     return accepted;
-  }
-
-  /** A result message has been sent, if the task asks for one. */
-  #announced(task: Task, ending: string, key: string): undefined {
-    if (key === task.envelope.reply_to) this.#setAnnounced(task.id, ending);
   }
 
   /**
@@ -167,37 +168,44 @@ export class Projector {
     return this.#db.get<{ accepted: number }>('SELECT accepted FROM entry WHERE id = ?', id);
   }
 
-  /** @param role the role whose tasks the entry may change; undefined for all */
-  #apply(id: string, author: Author, events: readonly LogEvent[], role?: string): boolean {
+  /**
+   * @param role the role whose tasks the entry may change; undefined for all
+   * @param ended what its author has seen: only coordinators are believed
+   */
+  #apply(id: string, author: Author, events: readonly LogEvent[], role?: string, ended?: readonly EndedThing[]) {
     const known = this.#outcomeOf(id);
     if (known) return known.accepted === 1;
-    const rightful = role === undefined || this.#rolesOf(events).every((one) => one === role);
-    const displaced = author === 'coordinator' ? this.#displacedBy(events) : new Set<string>();
+    const rightful = mayWrite(author, events, role, (task) => this.#find(task)?.task.envelope.to);
+    const displaced = author === 'coordinator' ? this.#hearsay.displacedBy(events) : new Set<string>();
     const world = worldOf<LogKinds>((thing) =>
       isTask(thing) && displaced.has(thing.id) ? undefined : this.#things.find(thing),
     );
-    const applied = rightful ? applyEntry(this.#rules, events, world) : WRONGFUL;
+    const seen = author === 'coordinator' ? ended : undefined;
+    const applied: Applied<LogKinds> = rightful ? applyEntry(this.#rules, events, world, seen) : NOTHING;
     const { accepted } = applied;
     if (accepted) for (const task of displaced) this.#forget(task);
     this.#db.run('INSERT INTO entry (id, accepted) VALUES (?, ?)', id, accepted ? 1 : 0);
     for (const thing of applied.things) {
       if (isTask(thing)) this.#set(thing.id, thing.after);
-      else this.#things.set(thing, thing.after);
+      else this.#things.set(thing, thing.after, this.#offset, this.#at);
     }
-    if (!accepted) this.#mention(events, author);
+    this.#mention(rightful ? applied.missing : events.map(subjectOf), author);
     for (const event of applied.events) this.#things.append(event);
     for (const message of applied.messages) {
       const n = this.#find(message.task.id)?.n;
       if (n !== undefined) noteMessage(this.#db, n, message, id);
     }
-    if (accepted) for (const event of events) if (event.type === 'submitted') this.#learn(event.task_id, author);
+    const begun = accepted ? events.filter(isTaskEvent).filter(({ type }) => type === 'submitted') : [];
+    for (const { task_id } of begun) this.#learn(task_id, author);
     return accepted;
   }
 
-  /** Records that the log has mentioned unknown tasks. */
-  #mention(events: readonly LogEvent[], author: EntrySource): void {
-    for (const subject of events.map(subjectOf)) {
-      if (isTask(subject) && !this.#find(subject.id)) this.#hearsay.mentioned(subject.id, author, this.#offset);
+  /** Records that the log has mentioned unknown things. */
+  #mention(subjects: readonly Subject[], author: EntrySource): void {
+    for (const subject of subjects) {
+      if (this.#things.find(subject) !== undefined) continue;
+      if (!isTask(subject)) this.#hearsay.mentionedThing(subject, this.#offset);
+      else this.#hearsay.mentioned(subject.id, author, this.#offset);
     }
   }
 
@@ -205,15 +213,6 @@ export class Projector {
   #learn(id: string, author: Author): void {
     if (typeof author === 'string') this.#hearsay.confirmed(id);
     else this.#hearsay.learned(id, author.role, this.#offset);
-  }
-
-  /** Tasks that a role's workers have invented under an id that a coordinator now gives to a task of another role. */
-  #displacedBy(events: readonly LogEvent[]): ReadonlySet<string> {
-    const displaced = events.filter((event) => {
-      const role = event.type === 'submitted' ? this.#hearsay.roleOf(event.task_id) : undefined;
-      return role !== undefined && event.type === 'submitted' && event.envelope.to !== role;
-    });
-    return new Set(displaced.map(({ task_id }) => task_id));
   }
 
   /**
@@ -243,6 +242,22 @@ export class Projector {
     return this.#noteCarried(this.#find(task_id)!.n, entry, event);
   }
 
+  /**
+   * Folds a thing of another kind that was republished before the log drops its beginning. It replaces the state that
+   * this cache has: the author may have read more of the log. If the log has changed or mentioned the thing since the
+   * author read it, the entry has no effect; the thing is republished before the log drops that change.
+   */
+  #adoptThing({ id, author, after = -1 }: LogEntry & { kind: 'events' }, event: Carried): boolean {
+    const { about } = event;
+    const changed = changedAt(this.#db, about) ?? this.#hearsay.lastMention(about);
+    if (author !== 'coordinator' || after >= this.#offset || changed > after) return false;
+    const isSame = isDeepStrictEqual(this.#things.find(about), event.state);
+    if (!isSame && !this.#apply(id, author, [event])) return false;
+    this.#hearsay.adoptedThing(about);
+    noteSaid(this.#db, about, this.#at);
+    return true;
+  }
+
   /** Whether a coordinator corrects the state of a task that only a role's workers have mentioned. */
   #isCorrected(known: Task, author: Author, task: Task, after: number): boolean {
     if (author !== 'coordinator' || this.#hearsay.roleOf(known.id) === undefined) return false;
@@ -260,17 +275,6 @@ export class Projector {
   #forget(id: string): void {
     this.#things.removeTask(id);
     this.#hearsay.confirmed(id);
-  }
-
-  /** The role of each event's task; undefined for a task that does not exist, and for a thing of another kind. */
-  #rolesOf(events: readonly LogEvent[]): readonly (string | undefined)[] {
-    const fresh = new Map(
-      events.flatMap((event) => (event.type === 'submitted' ? [[event.task_id, event.envelope.to]] : [])),
-    );
-    return events.map(subjectOf).map((subject) => {
-      if (!isTask(subject)) return undefined;
-      return fresh.get(subject.id) ?? this.#find(subject.id)?.task.envelope.to;
-    });
   }
 
   #find(id: string): Row | undefined {

@@ -1,5 +1,7 @@
 import type { Form } from '../../projection/form.ts';
 import { prunedSchema } from '../../projection/pruned.ts';
+import { thingsSchema } from '../../projection/things.ts';
+import { thingLogSchema } from './thing-log.ts';
 import { projectionSchema } from '../../projection/schema.ts';
 
 /**
@@ -23,10 +25,10 @@ import { projectionSchema } from '../../projection/schema.ts';
  */
 export const cacheSchema: Form = {
   application: 0x61677463, // "agtc" in ASCII
-  version: 6,
+  version: 7,
   synchronous: 'NORMAL',
   pageSize: 4_096,
-  schema: `${projectionSchema}${prunedSchema}
+  schema: `${projectionSchema}${prunedSchema}${thingsSchema}${thingLogSchema}
   CREATE INDEX task_ready ON tasks (role, rank DESC, n, ready_at) WHERE status = 'queued';
   CREATE INDEX task_due  ON tasks (due_at, role) WHERE due_at IS NOT NULL;
   CREATE INDEX task_open ON tasks (status, n, role) WHERE status <> 'completed';

@@ -1,3 +1,4 @@
+import type { Kinds } from '../../../core/log/kind.ts';
 import type { LogEvent } from '../../../core/log/rules.ts';
 import { isTask, type Subject, subjectOf } from '../../../core/log/subject.ts';
 import type { Pruned } from '../../../core/task/decision/pruned.ts';
@@ -7,6 +8,7 @@ import { change, findRow, insert, type Row } from '../../projection/rows.ts';
 import { appendThingEvent, findThing, writeThing } from '../../projection/things.ts';
 import { findPruned, prune } from '../../projection/pruned.ts';
 import type { Leases } from './leases.ts';
+import { noteChanged } from './thing-log.ts';
 
 /** The tables besides its own that name a task by the number of its row. */
 const DERIVED = ['ending', 'lease', 'carried', 'vouched'];
@@ -18,6 +20,7 @@ const DERIVED = ['ending', 'lease', 'carried', 'vouched'];
 export class StoredThings {
   readonly #db: Connection;
   readonly #leases: Leases;
+  readonly #kinds: Kinds;
   /** By task id; undefined for one that is not in the cache. */
   readonly #tasks = new Map<string, Row | undefined>();
   readonly #changed = new Set<string>();
@@ -27,8 +30,9 @@ export class StoredThings {
   #last: number | undefined;
 
   /** @param leases written together with the rows of the tasks */
-  constructor(db: Connection, leases: Leases) {
+  constructor(db: Connection, leases: Leases, kinds: Kinds) {
     this.#db = db;
+    this.#kinds = kinds;
     this.#leases = leases;
   }
 
@@ -77,9 +81,11 @@ export class StoredThings {
     return this.task(thing.id)?.task ?? findPruned(this.#db, thing.id);
   }
 
-  /** Writes the state of a thing that is no task. */
-  set(thing: Subject, state: unknown): void {
+  /** Writes the state of a thing that is no task, which the entry at an offset has changed. */
+  set(thing: Subject, state: unknown, offset: number, at: number): void {
     writeThing(this.#db, thing, state);
+    const isCarried = this.#kinds[thing.kind]!.carries(state);
+    noteChanged(this.#db, thing, { offset, at, isCarried });
   }
 
   append(event: LogEvent): void {

@@ -1,4 +1,5 @@
 import type { Event } from '../../../core/task/event.ts';
+import { isTaskEvent } from '../../../core/log/subject.ts';
 import type { LogEntry } from '../wire/message/decode.ts';
 
 /** The roles and topics to wake when an entry has appeared. It may have had no effect: a ring guarantees no change. */
@@ -15,9 +16,10 @@ export function interestOf(entry: LogEntry): { readonly roles: readonly string[]
       return { roles: [], finished: false };
     case 'events': {
       const { events, roles } = entry;
+      const tasks = events.filter(isTaskEvent);
       // A note without events that names a role states that a token is in the queue.
-      const ready = events.length === 0 || events.some(makesReady);
-      return { roles: ready ? roles : [], finished: events.some(ends) };
+      const ready = events.length === 0 || tasks.some(makesReady);
+      return { roles: ready ? roles : [], finished: tasks.some(ends) };
     }
     default:
       return entry satisfies never;

@@ -1,4 +1,5 @@
 import type { Topic } from '../../backend.ts';
+import type { EndedThing } from '../../../core/log/subject.ts';
 import type { Event } from '../../../core/task/event.ts';
 import { type Listeners, nameOf } from '../../projection/listeners.ts';
 import { confirmedAndSeen, notShown, RESEND } from './confirmed-and-seen.ts';
@@ -21,6 +22,8 @@ import type { Publication } from '../wire/message/publication.ts';
 import type { BrokerConnection } from '../connection/broker-connection.ts';
 
 export interface Publishing extends Under {
+  /** What the events rely on. */
+  readonly ended?: readonly EndedThing[];
   /** Called when the message was sent. */
   readonly onSent?: (() => void) | undefined;
 }
@@ -173,7 +176,12 @@ export class Log {
   }
 
   /** Appends events. @returns whether they took effect */
-  async happen(events: readonly Event[], roles: readonly string[], id: string, more?: Publishing): Promise<boolean> {
+  async happen(
+    events: readonly Event[],
+    roles: readonly string[],
+    id: string,
+    { ended = [], ...more }: Publishing = {},
+  ): Promise<boolean> {
     const [role] = roles;
     const claims = role !== undefined && events.some(({ type }) => type === 'claimed');
     if (claims) this.#roles.add(role);
@@ -181,6 +189,7 @@ export class Log {
     const note = {
       events: [...events],
       roles: [...new Set(roles)],
+      ...(ended.length > 0 && { ended: [...ended] }),
       ...(claims && { role }),
       ...(grants && { clock: this.#clockId() }),
     };

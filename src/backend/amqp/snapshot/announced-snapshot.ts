@@ -1,4 +1,5 @@
 import type { ConsumeMessage } from 'amqplib';
+import type { Forms } from '../../../core/log/kind.ts';
 import type { BrokerConnection } from '../connection/broker-connection.ts';
 import { StreamConsumer } from '../log/reader/stream-consumer.ts';
 import { readLogMessage } from '../wire/message/decode.ts';
@@ -17,19 +18,21 @@ export async function announcedSnapshot(
   names: Names,
   offset: number,
   end: number,
+  forms: () => Promise<Forms>,
 ): Promise<Snapshot | undefined> {
   const found = Promise.withResolvers<Snapshot | undefined>();
   found.promise.catch(() => {});
+  let known: Forms = {};
   const look = (message: ConsumeMessage) => {
     const at = offsetOf(message);
     if (message.fields.routingKey === eventKey(SNAPSHOT)) {
-      const entry = readLogMessage(message, names, at)(0);
+      const entry = readLogMessage(message, names, at, known)(0);
       if (entry.kind === 'snapshot' && entry.snapshot?.last === offset) found.resolve(entry.snapshot);
     }
     if (at >= end) found.resolve(undefined);
   };
   const consumer = new StreamConsumer(connection, names.log, {
-    load: async () => {},
+    load: async () => void (known = await forms()),
     onBatch: (batch) => batch.forEach(look),
     onEnd: (error) => found.reject(error),
   });

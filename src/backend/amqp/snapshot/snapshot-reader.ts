@@ -60,7 +60,7 @@ export class SnapshotReader implements SnapshotSource {
     const least = leastBase(cache.db);
     const end = await appendAtEnd(connection, names, noteMessage(names, newId(), clock(), {}), { patience });
     for (const offset of offsets.filter((one) => one < end && one > least).slice(0, TRIES)) {
-      const snapshot = await announcedSnapshot(connection, names, offset, end);
+      const snapshot = await announcedSnapshot(connection, names, offset, end, () => cache.rules.forms());
       if (snapshot?.format === cacheSchema.version && (await this.#fillFrom(files, snapshot))) return;
       if (!cache.isFillable) return;
     }

@@ -12,7 +12,7 @@ import type { DueTasks } from './due-tasks.ts';
 import type { Log } from '../log/log.ts';
 import { endingOf } from '../wire/entry-id.ts';
 import { FOUND } from '../wire/routing-key.ts';
-import type { OpenTasks } from './retention.ts';
+import type { LogRetention } from './log-retention.ts';
 import { type Token, type WorkQueueParts, WorkQueues } from './work-queue.ts';
 
 /** How long a token may be in transit, and how often to look for it, in ms. */
@@ -33,7 +33,7 @@ export interface ClaimParts extends WorkQueueParts {
   readonly cache: Cache;
   readonly commits: TaskCommits;
   readonly dueTasks: DueTasks;
-  readonly openTasks: OpenTasks;
+  readonly logRetention: LogRetention;
   readonly relay: MessageRelay;
   /** How long a task may be ready without a token that a claim finds, before a claim takes it without one, in ms. */
   readonly tokenGrace: number;
@@ -68,7 +68,7 @@ export class Claims {
     const task = (await this.#withoutToken(request)) ?? (await this.#byToken(request));
     if (task) return { task };
     await this.#parts.relay.tidy(request.role);
-    await this.#parts.openTasks.republish(request.role);
+    await this.#parts.logRetention.republish(request.role);
     this.#lookedAt.set(request.role, monotonic());
     return this.#nothing(request.role);
   }

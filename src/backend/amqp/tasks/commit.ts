@@ -3,7 +3,8 @@ import { type Circumstances, decide } from '../../../core/task/decision/decide.t
 import type { Command } from '../../../core/task/decision/command.ts';
 import { AgentqError } from '../../../core/errors.ts';
 import { type Applied, applyEntry, refusalOf } from '../../../core/log/apply-entry.ts';
-import { type LogKinds, rules } from '../../../core/log/rules.ts';
+import type { LogKinds } from '../../../core/log/rules.ts';
+import { isTask } from '../../../core/log/subject.ts';
 import { worldOf } from '../../../core/log/world.ts';
 import type { Event } from '../../../core/task/event.ts';
 import { countsFrom } from '../../../core/task/decision/moment.ts';
@@ -12,12 +13,13 @@ import type { Task } from '../../../core/task/task.ts';
 import type { Outcome, Request } from '../../backend.ts';
 import { findPruned } from '../../projection/pruned.ts';
 import { findRow } from '../../projection/rows.ts';
+import { findThing } from '../../projection/things.ts';
 import type { LeaseEnds } from './lease-ends.ts';
 import type { OutageGrace } from '../cache/outages.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { MessageRelay } from './message-relay.ts';
 import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
-import type { Log } from '../log/log.ts';
+import type { Log, Publishing } from '../log/log.ts';
 import type { Names } from '../wire/names.ts';
 import { changeOf, changeOfAll, reportingUnknownOutcome } from './unknown-outcome.ts';
 import { isDenied } from '../connection/broker-error.ts';
@@ -27,7 +29,7 @@ import { checkRole, refuseReserved, routed } from './submit-rules.ts';
 
 /** The roles of the tasks that an entry changes. A pruned task has no work queue. */
 const rolesOf = ({ things }: Applied<LogKinds>): string[] =>
-  things.flatMap(({ after }) => presentTask(after)?.envelope.to ?? []);
+  things.flatMap((thing) => (isTask(thing) ? (presentTask(thing.after)?.envelope.to ?? []) : []));
 
 const folded = (known: KnownTask | undefined, event: Event) => evolveKnown(known, event).state;
 
@@ -129,7 +131,9 @@ export class TaskCommits {
     const { client, log, names, relay } = this.#parts;
     const id = log.newId();
     const [first] = events;
-    const plain = events.length === 1 && first?.type === 'submitted' && !isTooLong(first);
+    const { ended } = foreseen;
+    // A plain envelope has no place for what its author has seen.
+    const plain = events.length === 1 && first?.type === 'submitted' && !isTooLong(first) && ended.length === 0;
     if (plain) {
       await checkRole(client, names, first.envelope.to);
       const accepted = await routed(first, client, names, () =>
@@ -139,7 +143,7 @@ export class TaskCommits {
       return accepted === true;
     }
     const roles = rolesOf(foreseen).slice(0, 1);
-    const accepted = await log.happen(events, roles, id, { onSent });
+    const accepted = await log.happen(events, roles, id, { onSent, ended });
     if (accepted) await relay.after(foreseen, id, false);
     return accepted;
   }
@@ -149,8 +153,12 @@ export class TaskCommits {
    * @param bases the states that its events were decided on
    */
   #foresee(events: readonly Event[], bases: ReadonlyMap<string, KnownTask | undefined>): Applied<LogKinds> {
-    const world = worldOf<LogKinds>(({ id }) => (bases.has(id) ? bases.get(id) : this.#find(id)));
-    return applyEntry(rules, events, world);
+    const { cache } = this.#parts;
+    const world = worldOf<LogKinds>((thing) => {
+      if (!isTask(thing)) return findThing(cache.db, thing);
+      return bases.has(thing.id) ? bases.get(thing.id) : this.#find(thing.id);
+    });
+    return applyEntry(cache.rules, events, world);
   }
 
   /** Several changes are one entry of the log, which is accepted as a whole or rejected. */
@@ -163,10 +171,10 @@ export class TaskCommits {
         // Nothing has changed in a batch that is undone.
         return outcomes.map((outcome) => ({ ...outcome, changed: false }));
       }
-      const ended = events
+      const overdue = events
         .filter(({ type }) => type === 'lease-expired')
         .flatMap(({ task_id }) => presentTask(before.get(task_id)) ?? []);
-      if (ended.length > 0 && (await this.judged(ended))) continue;
+      if (overdue.length > 0 && (await this.judged(overdue))) continue;
       const foreseen = this.#foresee(events, before);
       const refusal = refusalOf(foreseen);
       if (refusal) return outcomes.map(({ task }) => ({ task, changed: false, refusal }));
@@ -174,7 +182,8 @@ export class TaskCommits {
       for (const role of roles) await checkRole(this.#parts.client, this.#parts.names, role);
       const id = log.newId();
       const change = changeOfAll(requests.map(({ task_id }) => task_id));
-      const append = (onSent: () => void) => this.#appendBatch(events, [...roles], id, onSent);
+      const { ended } = foreseen;
+      const append = (onSent: () => void) => this.#appendBatch(events, [...roles], id, { onSent, ended });
       if (!(await reportingUnknownOutcome(change, append))) continue;
       await relay.after(foreseen, id, false);
       return outcomes;
@@ -187,12 +196,12 @@ export class TaskCommits {
     events: readonly Event[],
     roles: readonly string[],
     id: string,
-    onSent: () => void,
+    publishing: Publishing,
   ): Promise<boolean> {
     const most = COMMON_LIMITS.events;
-    if (events.length <= most) return this.#parts.log.happen(events, roles, id, { onSent });
+    if (events.length <= most) return this.#parts.log.happen(events, roles, id, publishing);
     try {
-      return await this.#parts.log.happen(events, roles, id, { onSent, role: null });
+      return await this.#parts.log.happen(events, roles, id, { ...publishing, role: null });
     } catch (error) {
       if (!isDenied(error)) throw error;
       throw new AgentqError(

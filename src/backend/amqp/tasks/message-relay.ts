@@ -3,6 +3,7 @@ import { AgentqError } from '../../../core/errors.ts';
 import { nextDue } from '../../../core/task/due.ts';
 import type { Applied } from '../../../core/log/apply-entry.ts';
 import type { Thing } from '../../../core/log/draft.ts';
+import { isTask } from '../../../core/log/subject.ts';
 import type { LogKinds } from '../../../core/log/rules.ts';
 import { presentTask } from '../../../core/task/decision/pruned.ts';
 import { isDead, type Task } from '../../../core/task/task.ts';
@@ -83,7 +84,9 @@ export class MessageRelay {
   /** Sends the tokens of the tasks that are now ready, and of those that wait. */
   async #sendTokens(things: readonly Thing<LogKinds>[]): Promise<void> {
     const ready: Task[] = [];
-    for (const { before: known, after } of things) {
+    for (const thing of things) {
+      if (!isTask(thing)) continue;
+      const { before: known, after } = thing;
       const [before, task] = [presentTask(known), presentTask(after)];
       if (!task) continue;
       const moved = before?.status !== task.status || before.attempts.length !== task.attempts.length;

@@ -2,6 +2,7 @@ import type { ConsumeMessage } from 'amqplib';
 import { AbsentStates } from '../../../projection/rows.ts';
 import type { BrokerConnection } from '../../connection/broker-connection.ts';
 import { ConnectionLost } from '../../connection/broker-error.ts';
+import type { Forms } from '../../../../core/log/kind.ts';
 import type { Cache, Folded } from '../../cache/cache.ts';
 import type * as Reading from '../../wire/message/log-message.ts';
 import type { LogEntry } from '../../wire/message/decode.ts';
@@ -38,6 +39,7 @@ export class LogReader {
   readonly #undated = new Undated();
   readonly #roadblock = new Roadblock();
   #reading: typeof Reading | undefined;
+  #forms: Forms = {};
   readonly #waiting = new Map<string, { resolve: (folded: Folded) => void; reject: (error: unknown) => void }>();
   #problem: unknown;
   readonly #failed = Promise.withResolvers<never>();
@@ -61,7 +63,10 @@ export class LogReader {
     this.#onEntry = onEntry;
     this.#correction = new OffsetCorrection(connection.product.name);
     this.#consumer = new StreamConsumer(connection, names.log, {
-      load: async () => void (this.#reading = await import('../../wire/message/log-message.ts')),
+      load: async () => {
+        this.#reading = await import('../../wire/message/log-message.ts');
+        this.#forms = await cache.rules.forms();
+      },
       onBatch: (batch) => this.#digest(batch),
       onEnd: (error) => this.#fail(error),
     });
@@ -110,7 +115,8 @@ export class LogReader {
   }
 
   #digest(batch: readonly ConsumeMessage[]): void {
-    const read = batch.map((message) => this.#reading!.logMessageOf(message, offsetOf(message), this.#names));
+    const { logMessageOf } = this.#reading!;
+    const read = batch.map((message) => logMessageOf(message, offsetOf(message), this.#names, this.#forms));
     try {
       const follows = !this.#correction.isNeeded(read[0]!.offset) && partsOf(read).every((part) => this.#read(part));
       if (!follows) this.#beginAgain();

@@ -6,11 +6,11 @@ import type { LogMessage } from '../../wire/message/log-message.ts';
 export class StoppedAt extends AgentqError {
   readonly offset: number;
 
-  constructor(offset: number, { key, user }: Pick<LogEntry, 'key' | 'user'>) {
+  constructor(offset: number, { key, user, reason }: LogEntry & { readonly kind: 'newer' }) {
     super(
       'newer-schema',
-      `entry ${offset} of the log (${senderOf(key, user)}) says that a newer agentq wrote it`,
-      `use that version; where there is none, a coordinator passes over it: agentq doctor --skip ${offset}`,
+      `entry ${offset} of the log (${senderOf(key, user)}) ${reason}`,
+      `use a newer agentq; where there is none, a coordinator passes over it: agentq doctor --skip ${offset}`,
     );
     this.offset = offset;
   }

@@ -2,7 +2,11 @@ import { sha256Hex } from '../../../../core/sha256.ts';
 import type { ConsumeMessage, MessageProperties } from 'amqplib';
 import * as z from 'zod/mini';
 import { DEFAULT_PRIORITY, DEFAULT_TYPE, type Envelope, envelopeSchema } from '../../../../core/envelope/envelope.ts';
-import { type Event, type EventOf, isNewerEvent } from '../../../../core/task/event.ts';
+import type { Forms } from '../../../../core/log/kind.ts';
+import { readEvents } from '../../../../core/log/read-events.ts';
+import type { LogEvent } from '../../../../core/log/rules.ts';
+import { isTaskEvent } from '../../../../core/log/subject.ts';
+import type { EventOf } from '../../../../core/task/event.ts';
 import { Evidence, isInStore } from '../../../../core/evidence/evidence.ts';
 import { resultsQueue } from '../../../../core/envelope/reply-to.ts';
 import { ResultMessage } from '../../../../core/result/result-message.ts';
@@ -64,7 +68,7 @@ export type LogEntry = {
   /** A coordinator begins to write a snapshot, or has stored it. */
   | { readonly kind: 'snapshot'; readonly snapshot: Snapshot | undefined }
   /** A newer agentq wrote it: a reader that skipped it would return wrong answers. */
-  | { readonly kind: 'newer' }
+  | { readonly kind: 'newer'; readonly reason: string }
   /** A third-party message in an unknown format. */
   | { readonly kind: 'unreadable'; readonly reason: string }
 );
@@ -79,13 +83,18 @@ type Content = (at: number, said: number) => Variant<LogEntry> & { readonly at?:
  * malformed message is unreadable.
  * @returns a function that creates the entry; takes the time of a message without one, ms since 1970
  */
-export function readLogMessage(message: ConsumeMessage, names: Names, offset: number): (at: number) => LogEntry {
+export function readLogMessage(
+  message: ConsumeMessage,
+  names: Names,
+  offset: number,
+  forms: Forms,
+): (at: number) => LogEntry {
   const { fields, properties } = message;
   const author = authorOf(fields.routingKey, fields.exchange, names);
   const sent = readMoment(headersOf(properties)['agentq-sent-at']);
   const said = momentOf(properties);
   const id = entryIdOf(properties.messageId, offset);
-  const content = readContent(message, names, author, id);
+  const content = readContent(message, names, author, id, forms);
   const base = { id, author, key: fields.routingKey, user: textOf(properties.userId) };
   return (time) => {
     const at = sent ?? said ?? time;
@@ -100,17 +109,20 @@ const unreadable =
 /**
  * A message which states that a newer agentq wrote it. This is accepted only from authors who may change the format.
  */
-const fromNewer = (author: Author): Content =>
-  author === 'coordinator' ? () => ({ kind: 'newer' }) : unreadable('it says that a newer agentq wrote it');
+const fromNewer = (author: Author, reason: string): Content =>
+  author === 'coordinator' ? () => ({ kind: 'newer', reason }) : unreadable('it says that a newer agentq wrote it');
+
+const OF_NEWER_FORMAT = 'says that a newer agentq wrote it';
 
 function readContent(
   { content, fields, properties }: ConsumeMessage,
   names: Names,
   author: Author,
   id: string,
+  forms: Forms,
 ): Content {
   const headers = headersOf(properties);
-  if (saysNewer(headers)) return fromNewer(author);
+  if (saysNewer(headers)) return fromNewer(author, OF_NEWER_FORMAT);
   const limits = author === 'coordinator' ? COORDINATOR_LIMITS : COMMON_LIMITS;
   const { json, problem } = parseBounded(content, properties.contentEncoding, limits);
   if (problem !== undefined) {
@@ -119,7 +131,7 @@ function readContent(
   }
   const key = parseKey(fields.routingKey);
   if (fields.routingKey === eventKey(FOREIGN_RESULT)) return readResult(json, content, undefined);
-  if (key.kind === 'event') return readEvents(json, key, author, limits);
+  if (key.kind === 'event') return readNote(json, key, author, limits, forms);
   if (key.kind === 'result') return readResult(json, content, textOf(headers['agentq-announces']));
   const envelope = key.kind === 'reserved' ? undefined : readEnvelope(json, key.role);
   if (!envelope) return unreadable('it is not a task envelope for the role of its key');
@@ -136,22 +148,24 @@ function readContent(
   };
 }
 
-function readEvents(
+function readNote(
   json: unknown,
   { keyWord, role }: RoutingKey & { readonly kind: 'event' },
   author: Author,
   limits: BodyLimits,
+  forms: Forms,
 ): Content {
   const { v, events: listed = [] } = Object(json) as { v?: unknown; events?: unknown };
-  if (typeof v === 'number' && v > FORMAT) return fromNewer(author);
+  if (typeof v === 'number' && v > FORMAT) return fromNewer(author, OF_NEWER_FORMAT);
   if (Array.isArray(listed) && listed.length > limits.events) {
     return unreadable(`it holds more than ${limits.events} events`);
   }
-  if (Array.isArray(listed) && listed.some(isNewerEvent)) return fromNewer(author);
+  const known = readEvents(forms, Array.isArray(listed) ? listed : []);
+  if (known.newer !== undefined) return fromNewer(author, known.newer);
   const parsed = LogBody.safeParse(json);
-  if (!parsed.success) return unreadable('it is not an entry of the log');
+  if (!parsed.success || !known.events) return unreadable('it is not an entry of the log');
   const { skip, snapshot, role: speaker, v: _v, ...body } = parsed.data;
-  const { events } = body;
+  const { events } = known;
   if (keyWord === SKIP && skip !== undefined && events.length === 0) return () => ({ kind: 'skip', offset: skip });
   if (keyWord === SNAPSHOT && events.length === 0 && (!snapshot || isInStore(snapshot.file))) {
     return () => ({ kind: 'snapshot', snapshot });
@@ -159,12 +173,13 @@ function readEvents(
   const rightful = keyWord === FOUND ? role !== undefined && isFound(events) : keyWord === keyWordOf(events);
   if (!rightful) return unreadable('its key does not match its content');
   const single = events.length === 1 || events.every(({ type }) => type !== 'carried');
-  if (!single || !events.every(isSound)) return unreadable('it contains an event that agentq does not write');
-  return () => ({ ...body, kind: 'events', role, signed: speaker !== undefined && speaker === role });
+  if (!single || !events.every((event) => !isTaskEvent(event) || isSound(event)))
+    return unreadable('it contains an event that agentq does not write');
+  return () => ({ ...body, events, kind: 'events', role, signed: speaker !== undefined && speaker === role });
 }
 
 /** A task that was only in the work queue, or a message that is not a task. */
-function isFound([first, second, ...more]: readonly Event[]): boolean {
+function isFound([first, second, ...more]: readonly LogEvent[]): boolean {
   if (first?.type !== 'submitted' || more.length > 0) return false;
   return second === undefined || (second.type === 'attempt-failed' && first.envelope.type === UNREADABLE);
 }

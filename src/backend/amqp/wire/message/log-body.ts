@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { Event } from '../../../../core/task/event.ts';
+import type { LogEvent } from '../../../../core/log/rules.ts';
 import { Evidence } from '../../../../core/evidence/evidence.ts';
 import { FORMAT } from './format.ts';
 import { moment } from '../../../../core/moment-form.ts';
@@ -23,7 +23,10 @@ export const LogBody = z.object({
   at: moment(),
   /** The roles that the events affect. */
   roles: z.array(z.string()),
-  events: z.array(Event),
+  /** Each is read by the form of its kind. */
+  events: z.array(z.unknown()),
+  /** Things that the events rely on and that have ended, for readers that do not know them. */
+  ended: z.optional(z.array(z.object({ kind: z.string(), id: z.string(), outcome: z.string() }))),
   /** A worker asked for work. */
   seen: z.optional(z.object({ worker: z.string(), role: z.string() })),
   /** The entry that ended a task whose messages are now sent. */
@@ -43,6 +46,6 @@ export const LogBody = z.object({
   /** A snapshot that is in the artifact store now. */
   snapshot: z.optional(Snapshot),
 });
-export type LogBody = z.infer<typeof LogBody>;
+export type LogBody = Omit<z.infer<typeof LogBody>, 'events'> & { readonly events: readonly LogEvent[] };
 
 export type Note = Partial<Omit<LogBody, 'v' | 'at'>>;

@@ -1,4 +1,5 @@
 import type { ConsumeMessage } from 'amqplib';
+import type { Forms } from '../../../../core/log/kind.ts';
 import { COMMON_LIMITS } from './bounded-json.ts';
 import { type LogEntry, readLogMessage } from './decode.ts';
 import { momentOf } from './message-headers.ts';
@@ -23,7 +24,7 @@ export interface LogMessage {
  * A message of the log, which is decoded on first use. A compressed message may expand to the limit that its key allows
  * to users who are not coordinators; longer batches are rare.
  */
-export function logMessageOf(message: ConsumeMessage, offset: number, names: Names): LogMessage {
+export function logMessageOf(message: ConsumeMessage, offset: number, names: Names, forms: Forms): LogMessage {
   const { content, properties } = message;
   let reading: ((at: number) => LogEntry) | undefined;
   return {
@@ -31,6 +32,6 @@ export function logMessageOf(message: ConsumeMessage, offset: number, names: Nam
     size: content.length,
     cost: properties.contentEncoding === 'gzip' ? COMMON_LIMITS.bytes : content.length,
     at: momentOf(properties),
-    read: (at) => (reading ??= readLogMessage(message, names, offset))(at),
+    read: (at) => (reading ??= readLogMessage(message, names, offset, forms))(at),
   };
 }
