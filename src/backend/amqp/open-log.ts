@@ -78,7 +78,7 @@ export function openLog(
     openFollower,
     snapshots,
   });
-  const brokerClock = new BrokerClock({ client, names, log, cache, clock });
+  const brokerClock = new BrokerClock({ client, names, log, clock });
   const clockCheck = new ClockCheck(brokerClock, { machine: broker.machine, say });
   const leaseEnds = new LeaseEnds({ cache, brokerClock, clockId, onAhead: () => clockCheck.begin() });
   const relay = new MessageRelay(client, log, cache, names, { clock, refOf, replicated, say });

@@ -3,17 +3,17 @@ import type { ConsumeMessage } from 'amqplib';
 import { ConnectionLost } from '../connection/broker-error.ts';
 import { type BrokerConnection, closeQuietly } from '../connection/broker-connection.ts';
 import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
-import type { Cache } from '../cache/cache.ts';
 import { noteMessage } from '../wire/message/encode.ts';
 import type { Names } from '../wire/names.ts';
+import type { Publication } from '../wire/message/publication.ts';
 import { offsetOf } from '../wire/stream-offset.ts';
+import { appendAtEnd } from './append-at-end.ts';
 import type { Log } from './log.ts';
 
 export interface BrokerClockParts {
   readonly client: ReconnectingClient;
   readonly names: Names;
   readonly log: Log;
-  readonly cache: Cache;
   /** The clock of this machine, in ms since 1970. */
   readonly clock: () => number;
 }
@@ -30,6 +30,11 @@ const STEP = 4;
 /**
  * The clock of the broker. A client cannot ask for it. But the broker dates every message of a stream, and a consumer
  * can begin at a date: it gets the first message that the broker dated then or later. Dates are in whole seconds.
+ *
+ * All questions of one judgement are asked on one connection. In a cluster, a consumer reads the replica of the node to
+ * which it is connected. If that replica has no message of the date yet, the consumer gets the next one that arrives,
+ * which is older if the replica lags. So the marker that bounds the answers must have been seen on this connection. It
+ * is not enough that another process has read it, such as the elected reader, or this process on an earlier connection.
  */
 export class BrokerClock {
   readonly #parts: BrokerClockParts;
@@ -46,51 +51,77 @@ export class BrokerClock {
   }
 
   /**
-   * The offset before which every message of the log is at least so many seconds old by the clock of the broker. The clock of this
-   * machine has no effect on the answer.
+   * The offset before which every message of the log is at least so many seconds old by the clock of the broker. The clock
+   * of this machine has no effect on the answer.
    */
-  async agedBefore(seconds: number): Promise<number> {
-    const { second, last } = await this.#marked();
-    // The clock of this machine may have been set right since.
-    const least = (await this.#reached(second, last)) ? 0 : Math.max(1, this.#ahead);
-    this.#ahead = least && (await this.#behindBy(least, (by) => this.#reached(second - by, last)));
-    return await this.#firstSince(second - this.#ahead - seconds);
+  agedBefore(seconds: number): Promise<number> {
+    return this.#parts.client.withConnection(async (connection) => {
+      const { second, last } = await this.#marked(connection);
+      const reached = (by: number) => this.#reached(connection, second - by, last);
+      this.#ahead = await this.#stillAhead(reached);
+      return await this.#firstSince(connection, second - this.#ahead - seconds);
+    });
+  }
+
+  /** @param reached whether the broker had reached the time of this machine less so many seconds */
+  async #stillAhead(reached: (by: number) => Promise<boolean>): Promise<number> {
+    if (await reached(0)) return 0;
+    // The clock of this machine may have been corrected since, in part.
+    const isLess = this.#ahead > 1 && (await reached(this.#ahead - 1));
+    return await this.#behindBy(isLess ? 1 : Math.max(1, this.#ahead), reached);
   }
 
   /**
    * By how much the clock of this machine is ahead of the broker's, in ms; negative if it is behind. 0 if they differ
    * by no more than about a second.
    */
-  async skew(): Promise<number> {
-    const quick = await this.#marked();
+  skew(): Promise<number> {
+    return this.#parts.client.withConnection((connection) => this.#skewOn(connection));
+  }
+
+  async #skewOn(connection: BrokerConnection): Promise<number> {
+    const quick = await this.#marked(connection);
     const within =
-      (await this.#reached(quick.second, quick.last)) && !(await this.#reached(quick.until + 1, quick.last));
+      (await this.#reached(connection, quick.second, quick.last)) &&
+      !(await this.#reached(connection, quick.until + 1, quick.last));
     if (within) {
       this.#ahead = 0;
       return 0;
     }
     // Dates are in whole seconds: a marker at the beginning of a second tells the difference best.
     await pause(TOLERATED - (this.#parts.clock() % TOLERATED));
-    const { second, until, last } = await this.#marked();
-    if (!(await this.#reached(second - 1, last))) {
-      this.#ahead = await this.#behindBy(1, (by) => this.#reached(second - by, last));
+    const { second, until, last } = await this.#marked(connection);
+    const reached = (at: number) => this.#reached(connection, at, last);
+    if (!(await reached(second - 1))) {
+      this.#ahead = await this.#behindBy(1, (by) => reached(second - by));
       return this.#ahead * 1_000;
     }
-    if (!(await this.#reached(until + 1, last))) return 0;
-    return (1 - (await this.#behindBy(1, async (by) => !(await this.#reached(until + by, last))))) * 1_000;
+    if (!(await reached(until + 1))) return 0;
+    return (1 - (await this.#behindBy(1, async (by) => !(await reached(until + by))))) * 1_000;
   }
 
-  /** Reads the log to its end. @returns the second in which this began, the one in which it ended, and the end */
-  async #marked(): Promise<{ readonly second: number; readonly until: number; readonly last: number }> {
-    const { clock, log, cache } = this.#parts;
+  /**
+   * Appends a marker, and reads it on this connection. Meanwhile the cache is brought up to date.
+   * @returns the second in which this began, the one in which it ended, and the offset of the marker
+   */
+  async #marked(
+    connection: BrokerConnection,
+  ): Promise<{ readonly second: number; readonly until: number; readonly last: number }> {
+    const { client, clock, log, names } = this.#parts;
     const second = Math.floor(clock() / 1_000);
-    await log.catchUp();
-    return { second, until: Math.round(clock() / 1_000), last: cache.position().last };
+    const { patience } = client;
+    const [last] = await Promise.all([appendAtEnd(connection, names, this.#marker(), { patience }), log.catchUp()]);
+    return { second, until: Math.round(clock() / 1_000), last };
+  }
+
+  #marker(): Publication {
+    const { clock, log, names } = this.#parts;
+    return noteMessage(names, log.newId(), clock(), {});
   }
 
   /** Whether the broker's clock had reached this second when it stored the message at this offset. */
-  async #reached(second: number, offset: number): Promise<boolean> {
-    return (await this.#firstSince(second)) <= offset;
+  async #reached(connection: BrokerConnection, second: number, offset: number): Promise<boolean> {
+    return (await this.#firstSince(connection, second)) <= offset;
   }
 
   /** The least number of seconds, from `least` on, for which a condition holds that holds for all greater numbers. */
@@ -109,12 +140,8 @@ export class BrokerClock {
   }
 
   /** The offset of the first message that the broker dated in this second or later. */
-  #firstSince(second: number): Promise<number> {
-    return this.#parts.client.withConnection((connection) => this.#seek(connection, second));
-  }
-
-  async #seek(connection: BrokerConnection, second: number): Promise<number> {
-    const { names, log, clock } = this.#parts;
+  async #firstSince(connection: BrokerConnection, second: number): Promise<number> {
+    const { names } = this.#parts;
     const channel = await connection.channel();
     const first = Promise.withResolvers<number>();
     first.promise.catch(() => {});
@@ -129,7 +156,7 @@ export class BrokerClock {
       await channel.consume(names.log, take, { arguments: { 'x-stream-offset': begin } });
       // If no message is that recent, the consumer gets the next one: a marker.
       const none = await Promise.race([first.promise, pause(PROMPT)]);
-      if (none === undefined) await connection.publish(noteMessage(names, log.newId(), clock(), {}));
+      if (none === undefined) await connection.publish(this.#marker());
       return await connection.until(first.promise);
     } finally {
       void closeQuietly(channel);
