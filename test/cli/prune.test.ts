@@ -46,9 +46,12 @@ describe('prune', () => {
       files: 3,
       bytes: 'background of athe resulta patch'.length,
       referred: 1,
+      task_ids: ['d', 'a'],
     });
+    expect((await q.ok('prune', '--older-than', '30d', '--dry-run')).split('\n').slice(1)).toEqual(['  d', '  a']);
     expect(await idsOf(q)).toHaveLength(5);
-    expect(await q.json('prune', '--older-than', '30d')).toEqual({ ...counted, dry_run: false });
+    const { task_ids: _ids, ...sum } = counted;
+    expect(await q.json('prune', '--older-than', '30d')).toEqual({ ...sum, dry_run: false });
     expect(await idsOf(q)).toEqual(['young', 'open', 'b']);
     expect(q.stored().filter((path) => /\Wa\W/.test(path))).toEqual([]);
     expect(await q.run('result', 'b')).toMatchObject({ code: 0 });
@@ -101,7 +104,12 @@ describe('prune', () => {
     q.advance(2);
     const counted = await q.json('prune', '--older-than', '1s', '--dry-run');
     expect(counted).toMatchObject({ tasks: 1_203 });
-    expect(await q.json('prune', '--older-than', '1s')).toEqual({ ...counted, dry_run: false });
+    const { task_ids, ...sum } = counted;
+    expect(task_ids).toEqual(ids.toReversed());
+    const lines = (await q.ok('prune', '--older-than', '1s', '--dry-run')).split('\n');
+    expect(lines).toHaveLength(22);
+    expect(lines.at(-1)).toBe('  and 1183 more: --json lists them');
+    expect(await q.json('prune', '--older-than', '1s')).toEqual({ ...sum, dry_run: false });
     expect(await idsOf(q)).toEqual(['last']);
   });
 

@@ -29,6 +29,11 @@ export interface Pruning {
   readonly snapshots?: number;
 }
 
+/** One step, with the ids of its tasks. */
+export interface PruneBit extends Pruning {
+  readonly ids: readonly string[];
+}
+
 const NOTHING: Pruning = { tasks: 0, dead_letters: 0, messages: 0, files: 0, bytes: 0, referred: 0 };
 
 /** How many tasks one log entry prunes. */
@@ -45,16 +50,16 @@ const ALL = 1_000_000;
 
 /**
  * Prunes all finished tasks within the limit, and finishes what a killed process has left.
- * @param onBit receives the sum after each bit
+ * @param onBit receives the sum after each bit, and the ids of the tasks of this bit
  * @throws AgentqError `denied` on a broker, if the user is no coordinator; `storage`
  */
 export async function prune(
   services: Services,
   request: PruneRequest,
-  onBit: (sum: Pruning) => void = () => {},
+  onBit: (sum: Pruning, ids: readonly string[]) => void = () => {},
 ): Promise<Pruning> {
   let sum = NOTHING;
-  for await (const bit of pruneInBits(services, request)) onBit((sum = add(sum, bit)));
+  for await (const bit of pruneInBits(services, request)) onBit((sum = add(sum, bit)), bit.ids);
   return sum;
 }
 
@@ -63,7 +68,7 @@ export async function prune(
  * the evidence is removed: a process that is killed in between leaves evidence that the next call removes. The same
  * holds for snapshots of the log, which come last.
  */
-export async function* pruneInBits(services: Services, request: PruneRequest): AsyncGenerator<Pruning> {
+export async function* pruneInBits(services: Services, request: PruneRequest): AsyncGenerator<PruneBit> {
   const { backend, store } = services;
   await store.attend();
   const messages = new Messages(services);
@@ -72,13 +77,13 @@ export async function* pruneInBits(services: Services, request: PruneRequest): A
   let waiting: Task[] = [];
   let looked = 0;
   let kept = 0;
-  const bit = async (tasks: readonly Task[]): Promise<Pruning> => {
+  const bit = async (tasks: readonly Task[]): Promise<PruneBit> => {
     // Read before the tasks are pruned, because their messages go with them.
     const uncollected = await messages.uncollected(tasks);
     const pruned = request.dryRun ? tasks : await pruneTogether(services, request, tasks);
     if (!request.dryRun) await removeEvidence(services);
     const counted = pruned.filter(({ id }) => uncollected.has(id)).length;
-    const sum = { ...sumOf(pruned), messages: counted, referred: kept };
+    const sum = { ...sumOf(pruned), messages: counted, referred: kept, ids: pruned.map(({ id }) => id) };
     kept = 0;
     looked = 0;
     all += pruned.length;
@@ -98,7 +103,7 @@ export async function* pruneInBits(services: Services, request: PruneRequest): A
   yield bit(waiting);
   if (!backend.renewSnapshots) return;
   const obsolete = request.dryRun && all === 0 ? 0 : await backend.renewSnapshots(request.dryRun);
-  yield { ...NOTHING, snapshots: obsolete };
+  yield { ...NOTHING, snapshots: obsolete, ids: [] };
 }
 
 /** @returns those that were pruned: a dead letter may have been retried meanwhile */

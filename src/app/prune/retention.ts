@@ -1,7 +1,7 @@
 import { AgentqError, isAway } from '../../core/errors.ts';
 import { prunePolicy } from '../workspace/config.ts';
 import type { Services } from '../workspace/services.ts';
-import { type Pruning, pruneInBits } from './prune.ts';
+import { type PruneBit, pruneInBits } from './prune.ts';
 
 /** The least time between two steps, and between two rounds, in ms. */
 const STEP = 5_000;
@@ -10,7 +10,7 @@ const ROUND = 3_600_000;
 /** The `retention` of the workspace: a worker prunes a few tasks at a time, between its own tasks. */
 export class Retention {
   readonly #services: Services;
-  #round: AsyncGenerator<Pruning> | undefined;
+  #round: AsyncGenerator<PruneBit> | undefined;
   /** By the monotonic clock. */
   #next = 0;
 

@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 import { prune, type Pruning } from '../../app/prune/prune.ts';
 import { prunePolicy } from '../../app/workspace/config.ts';
 import { AgentqError } from '../../core/errors.ts';
+import { MAX_LIST } from '../../core/limits.ts';
 import { duration, parseFlags, rememberedSpan } from '../input/flags.ts';
 import type { Output } from '../output/schemas.ts';
 import type { Define } from '../verb.ts';
@@ -18,7 +19,7 @@ export const define: Define = (command, context) =>
     .option('--older-than <duration>', 'tasks whose last change is older, such as 30d (default: as in config.json)')
     .option('--keep-dead', 'keep dead letters')
     .option('--remember <duration>', 'how long their ids stay known (default: 365d)')
-    .option('--dry-run', 'only count what would be removed')
+    .option('--dry-run', 'only list and count what would be removed')
     .addHelpText('after', HELP)
     .action(async (options) => {
       const { olderThan, keepDead, remember, dryRun = false } = parseFlags(Flags, options);
@@ -34,11 +35,23 @@ export const define: Define = (command, context) =>
         remember: remember ?? policy.remember,
         dryRun,
       };
-      const sum = await prune(services, request, ({ tasks }) => cli.io.progress(`pruned ${tasks} tasks`));
+      const most = dryRun ? (cli.io.json ? MAX_LIST : PRINTED) : 0;
+      const listed: string[] = [];
+      const sum = await prune(services, request, ({ tasks }, ids) => {
+        cli.io.progress(`${dryRun ? 'found' : 'pruned'} ${tasks} tasks`);
+        listed.push(...ids.slice(0, most - listed.length));
+      });
       cli.io.progress('');
-      if (cli.io.json) cli.io.data({ dry_run: dryRun, ...sum } satisfies Output<'prune'>);
-      else cli.io.line(describe(sum, dryRun));
+      const task_ids = dryRun ? { task_ids: listed } : {};
+      if (cli.io.json) return cli.io.data({ dry_run: dryRun, ...sum, ...task_ids } satisfies Output<'prune'>);
+      cli.io.line(describe(sum, dryRun));
+      for (const id of listed) cli.io.line(`  ${id}`);
+      if (dryRun && sum.tasks > listed.length)
+        cli.io.line(`  and ${sum.tasks - listed.length} more: --json lists them`);
     });
+
+/** How many ids are printed for people. */
+const PRINTED = 20;
 
 function describe(sum: Pruning, dryRun: boolean): string {
   const { tasks, dead_letters, messages, files, bytes, referred, snapshots = 0 } = sum;

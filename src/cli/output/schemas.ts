@@ -183,6 +183,8 @@ export const outputs = {
     referred: z.number(),
     /** Snapshots of a broker's log that contain such tasks, and were replaced. Absent if the queue is a file. */
     snapshots: z.optional(z.number()),
+    /** With --dry-run: the ids of the tasks, at most 100,000, newest first. */
+    task_ids: z.optional(z.array(z.string())),
   }),
   backup: z.object({
     file: z.string(),
