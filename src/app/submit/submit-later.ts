@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { CommandOf } from '../../core/task/decision/command.ts';
 import { decide } from '../../core/task/decision/decide.ts';
 import { AgentqError } from '../../core/errors.ts';
 import type { Task } from '../../core/task/task.ts';
@@ -6,14 +7,13 @@ import { otherQueue } from '../outbox/flush-outbox.ts';
 import { keepInOutbox, type OutboxEntry, waitingInOutbox } from '../outbox/outbox.ts';
 import { readEntry } from '../outbox/read-entry.ts';
 import type { Services } from '../workspace/services.ts';
-import type { StagedSubmit } from './submit.ts';
 
 /**
  * Saves a submit in the outbox. A repeat of a submit that waits there is not saved again.
  * @returns the task as it will be after its submit from the outbox, if its id is not used by another task
  * @throws AgentqError `conflict` if a submit with other content waits under its id
  */
-export function submitLater(services: Services, { task_id, command }: StagedSubmit): Task {
+export function submitLater(services: Services, task_id: string, command: CommandOf<'submit'>): Task {
   const { fresh: _fresh, ...kept } = command;
   const now = services.clock();
   const earlier = waitingSubmit(services, task_id);

@@ -49,7 +49,7 @@ export async function submit(services: Services, draft: Draft): Promise<Submitte
   } catch (error) {
     if (isAway(error) && draft.offlineOk) {
       const { submitLater } = await import('./submit-later.ts');
-      return { task: submitLater(services, request), kept: true, warnings };
+      return { task: submitLater(services, task_id, command), kept: true, warnings };
     }
     if (isAway(error)) throw error;
     await (isRefused(error) ? takeBackUnheard(services, [request]) : takeBackContext(services, request));
