@@ -74,6 +74,26 @@ for (const [what, additions] of [
   });
 }
 
+test('a store of version 5 is migrated: a refusal does not count as the last change of a task', async () => {
+  const dir = scratchFolder();
+  await createBackend(storeOptions(dir));
+  let now = at;
+  const before = await opened(dir, () => now);
+  await done(before, submit('late'), complete('late'), submit('other'));
+  now += 1_000;
+  await before.commit([complete('late', 1, { summary: 'another outcome' })]);
+  const task = await before.task('late');
+  expect(task).toMatchObject({ refused: 1, updated_at: at });
+  await before.close();
+  const db = raw(dir);
+  db.exec(`PRAGMA user_version = 5;
+    UPDATE tasks SET state = json_set(state, '$.updated_at', ${now}) WHERE id = 'late'`);
+  db.close();
+  const backend = await opened(dir, () => now);
+  expect(await backend.task('late')).toEqual(task);
+  expect(await backend.audit(false)).toEqual([]);
+});
+
 test('a migrated store has the same tables and indexes as a new one', async () => {
   const [fresh, old] = [scratchFolder(), storeOfFixture()];
   await createBackend(storeOptions(fresh));

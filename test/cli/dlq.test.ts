@@ -79,6 +79,28 @@ describe('dlq show', () => {
   });
 });
 
+describe('SINCE of a dead letter', () => {
+  const since = async (q: Shell) => (await q.ok('dlq')).split('\n')[1]!.split(/ {2,}/)[4];
+
+  test('is when the task failed, also after a refused change', async ({ q }) => {
+    await failed(q, 't');
+    q.advance(300);
+    expect((await q.refused('complete', 't', '--from', 'r', '--summary', 'late')).exit).toBe(4);
+    expect(await since(q)).toBe('5m ago');
+    expect(await q.ok('list')).toContain('5m ago');
+  });
+
+  test('is when the task expired, also after a restore', async ({ q }) => {
+    await q.submit('t', '--ttl', '1m');
+    q.advance(60);
+    expect((await q.task('t')).status).toBe('expired');
+    await q.ok('backup', 'b.db');
+    q.advance(300);
+    await q.ok('restore', 'b.db', '--force');
+    expect(await since(q)).toBe('5m ago');
+  });
+});
+
 describe('dlq retry', () => {
   test('queues the task again with new attempts, and keeps its history', async ({ q }) => {
     await q.submit('t', '--max-attempts', '1');

@@ -208,13 +208,13 @@ describe('the time of an event is the time of its effects:', () => {
     dismissed: (at) => ({ status: 'expired', dismissed_at: at }),
     restored: (at) => ({ status: 'queued', ready_at: at, attempts: [{ outcome: 'released', ended_at: at }] }),
     carried: (at) => ({ status: 'queued', ready_at: at }),
-    refused: () => ({ status: 'completed', refused: 1 }),
+    refused: (at) => ({ status: 'completed', refused: 1, updated_at: at - SECOND }),
   };
 
   test.for(Object.keys(dated) as (keyof typeof everyEvent)[])('%s', (type) => {
     const { task, events } = everyEvent[type];
     const { at } = events.at(-1)!;
-    expect(task).toMatchObject({ ...dated[type](at), submitted_at: T0, updated_at: at });
+    expect(task).toMatchObject({ submitted_at: T0, updated_at: at, ...dated[type](at) });
   });
 
   test('the end of the last lease', () => {

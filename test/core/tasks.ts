@@ -127,7 +127,7 @@ export const handBacks = (times: number): (Command | number)[] =>
     index < FREE_HAND_BACKS ? 0 : handBackBackoff.max,
   ]).flat();
 
-/** The task without the fields that a refusal changes. */
+/** The task without its number of refusals, which is all that a refusal changes. */
 export function untouched(task: Task | undefined): Partial<Task> | undefined {
-  return task && { ...task, refused: 0, updated_at: 0 };
+  return task && { ...task, refused: 0 };
 }

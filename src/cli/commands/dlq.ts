@@ -5,7 +5,7 @@ import { findTask } from '../../app/apply-command.ts';
 import { formatMoment } from '../../core/duration.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { name } from '../../core/identifiers.ts';
-import { isDead, type Task } from '../../core/task/task.ts';
+import { finishedAt, isDead, isFinished, type Task } from '../../core/task/task.ts';
 import type { Context } from '../context.ts';
 import { limitOf, parseFlags } from '../input/flags.ts';
 import type { Io } from '../output/io.ts';
@@ -59,7 +59,7 @@ async function printDead(io: Io, tasks: readonly Task[], now: number): Promise<v
     { title: 'STATUS', cell: (task, style) => colourOf(style, task)(task.status) },
     { title: 'TO', cell: (task) => task.envelope.to },
     { title: 'ATTEMPTS', align: 'right', cell: (task) => String(task.attempts.length) },
-    { title: 'SINCE', cell: (task) => formatMoment(task.updated_at, now) },
+    { title: 'SINCE', cell: (task) => formatMoment(isFinished(task) ? finishedAt(task) : task.updated_at, now) },
     { title: 'REASON', cell: (task) => shorten(visible(reasonOf(task)), Math.max(30, io.width - 80)) },
   ]);
 }

@@ -16,7 +16,7 @@ const Flags = z.object({
 
 export const define: Define = (command, context) =>
   command
-    .option('--older-than <duration>', 'tasks whose last change is older, such as 30d (default: as in config.json)')
+    .option('--older-than <duration>', 'tasks that ended longer ago, such as 30d (default: as in config.json)')
     .option('--keep-dead', 'keep dead letters')
     .option('--remember <duration>', 'how long their ids stay known (default: 365d)')
     .option('--dry-run', 'only list and count what would be removed')

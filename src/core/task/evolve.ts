@@ -160,7 +160,7 @@ const folds: { readonly [T in Exclude<EventType, 'submitted' | 'carried' | 'prun
     return become(task, event, next, { attempts, attempts_above });
   },
 
-  refused: (task, event) => ({ ...task, refused: task.refused + 1, updated_at: event.at }),
+  refused: (task) => ({ ...task, refused: task.refused + 1 }),
 };
 
 function submitted(event: EventOf<'submitted'>): Task {

@@ -58,7 +58,7 @@ export interface TaskFacts {
   readonly submitted_at: number;
   /** The setting of the role at the time of the submit. The value in the envelope overrides it. */
   readonly max_attempts?: number;
-  /** The time of its latest event. */
+  /** The time of its latest event. A refusal changes nothing, so it does not count. */
   readonly updated_at: number;
   readonly attempts: readonly Attempt[];
   /** The number of attempts before the last retry from the dead letters. They no longer count. */
@@ -109,9 +109,27 @@ export const statuses = [
   'expired',
 ] as const satisfies readonly Status[];
 
+export type Finished = TaskIn<'completed' | 'failed' | 'cancelled' | 'expired'>;
+
 /** Whether the task has ended: it changes only if a person or a coordinator requests it. */
-export function isFinished(task: Task): task is TaskIn<'completed' | 'failed' | 'cancelled' | 'expired'> {
+export function isFinished(task: Task): task is Finished {
   return task.status !== 'queued' && task.status !== 'scheduled' && task.status !== 'working';
+}
+
+/** When the task ended. What happens to it later, such as a purge or a restore of the store, does not count. */
+export function finishedAt(task: Finished): number {
+  switch (task.status) {
+    case 'completed':
+      return task.completion.at;
+    case 'failed':
+      return task.failed_at;
+    case 'cancelled':
+      return task.cancelled_at;
+    case 'expired':
+      return task.expired_at;
+    default:
+      return task satisfies never;
+  }
 }
 
 /** Whether the dead-letter queue contains it. */

@@ -34,6 +34,18 @@ async function pruned(backend: Backend, before: number, ...ids: readonly string[
 
 /** Old finished tasks are removed; their ids stay known. */
 export const pruning: Theme = (check) => {
+  check('neither a refused change nor a purge makes an ended task younger', async ({ open, clock }) => {
+    const backend = await open();
+    await done(backend, submit('late'), submit('purged'), fail('late'), fail('purged'));
+    await untilSent(backend);
+    const ended = clock.now();
+    clock.advance(DAY);
+    await refused(backend, complete('late'), 'conflict');
+    expect(await backend.task('late')).toMatchObject({ refused: 1, updated_at: ended });
+    await done(backend, requestOf('purged', { type: 'dismiss', by: 'lead' }));
+    expect(await pruned(backend, clock.now(), 'late', 'purged')).toEqual(['late', 'purged']);
+  });
+
   check('no answer on any connection contains a pruned task', async ({ open, clock }) => {
     const backend = await open();
     await done(backend, submit('old'), submit('open'), complete('old'));

@@ -16,8 +16,19 @@ export interface Fixture {
   readonly tasks: readonly { readonly task: Task; readonly events: readonly Event[] }[];
 }
 
+/**
+ * One thing is read differently since 0.2: a refused change no longer counts as the last change of its task. All else
+ * must be as 0.1 read it.
+ */
 export function fixture(name: 'store' | 'log'): Fixture {
-  return JSON.parse(readFileSync(join(fixtures, `${name}.json`), 'utf8')) as Fixture;
+  const { tasks, ...read } = JSON.parse(readFileSync(join(fixtures, `${name}.json`), 'utf8')) as Fixture;
+  return {
+    ...read,
+    tasks: tasks.map(({ task, events }) => {
+      const updated_at = task.refused > 0 ? events.findLast(({ type }) => type !== 'refused')!.at : task.updated_at;
+      return { events, task: { ...task, updated_at } };
+    }),
+  };
 }
 
 /** @returns a folder with the store that agentq 0.1 wrote */

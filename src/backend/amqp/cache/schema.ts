@@ -25,7 +25,7 @@ import { projectionSchema } from '../../projection/schema.ts';
  */
 export const cacheSchema: Form = {
   application: 0x61677463, // "agtc" in ASCII
-  version: 7,
+  version: 8,
   synchronous: 'NORMAL',
   pageSize: 4_096,
   schema: `${projectionSchema}${prunedSchema}${thingsSchema}${thingLogSchema}

@@ -51,7 +51,7 @@ export type Command =
   /** The store was restored from a backup that was made in the epoch `since`. */
   | { readonly type: 'restore'; readonly epoch: number; readonly since: number }
   /**
-   * Removes a finished task whose last change was before `before`, ms since 1970; has no effect on any other task.
+   * Removes a task that ended before `before`, ms since 1970; has no effect on any other task.
    * `remember`: how long its id stays known, in ms.
    */
   | ({ readonly type: 'prune'; readonly remember: number } & PruneLimit)
