@@ -81,16 +81,21 @@ describe('a task whose entries the log has dropped', () => {
     await growFor(40, made, old);
 
     const fresh = await elsewhere(made);
-    expect((await idsOf(fresh.list({ limit: 10 }))).toSorted()).toEqual(['dead', 'held', 'later', 'open']);
-    for (const id of ['dead', 'held', 'later', 'open']) expect(await fresh.task(id)).toEqual(await old.task(id));
+    expect((await idsOf(fresh.list({ limit: 10 }))).toSorted()).toEqual(['dead', 'held', 'later', 'open', 'over']);
+    for (const id of ['dead', 'held', 'later', 'open', 'over'])
+      expect(await fresh.task(id)).toEqual(await old.task(id));
     expect(await typesOf(fresh.history('held'))).toEqual(['carried']);
     expect(await typesOf(old.history('held'))).toEqual(['submitted', 'claimed']);
     expect(await fresh.audit(false)).toEqual([]);
     // A repeated submit of an id that is still known creates no second task.
     expect(await commitOne(fresh, submit('open', { priority: 'high' }))).toMatchObject({ changed: false });
     // The message of the dead letter still waits: it is not sent again, and no machine treats it as outdated.
-    for (const machine of [fresh, old, fresh]) expect(await idsOf(machine.inbox(QUEUE, 10))).toContain('dead');
+    for (const machine of [fresh, old, fresh]) expect(await idsOf(machine.inbox(QUEUE, 10))).toEqual(['over', 'dead']);
     expect(await waitingIn(made, QUEUE)).toBe(2);
+    // So does the message of the completed task, until a machine has taken it: no machine repeats the task after that.
+    await (await fresh.take(QUEUE, 1)).acknowledge();
+    expect(await waitingIn(made, QUEUE)).toBe(1);
+    expect(await idsOf(old.inbox(QUEUE, 10))).toEqual(['dead']);
     expect((await claimed(fresh)).id).toBe('open');
     expect(await done(fresh, complete('held', 1))).toMatchObject({ status: 'completed' });
     expect(await old.task('held')).toMatchObject({ status: 'completed' });
@@ -125,7 +130,18 @@ describe('a task whose entries the log has dropped', () => {
     expect((await claimed(fresh.backend)).id).toBe('s');
   });
 
-  test('keeps its unread result message in the queue', async () => {
+  test('is not repeated after its result message was taken', async () => {
+    const made = await harness();
+    const old = await elsewhere(made);
+    await done(old, submit('over'), complete('over'));
+    await (await old.take(QUEUE, 10)).acknowledge();
+    await growFor(40, made, old);
+    const fresh = await elsewhere(made);
+    expect(await fresh.task('over')).toBeUndefined();
+    expect(await old.task('over')).toMatchObject({ status: 'completed' });
+  });
+
+  test('keeps its unread result message in the queue if no machine has looked at it in time', async () => {
     const made = await harness();
     const old = await elsewhere(made);
     await done(old, submit('over'), complete('over'));

@@ -90,7 +90,7 @@ export function openLog(
   };
   const commits = new TaskCommits({ client, names, log, cache, relay, outageGrace: grace, leaseEnds }, given);
   const dueTasks = new DueTasks({ cache, commits, clock });
-  const logRetention = new LogRetention({ log, cache, retention, clock });
+  const logRetention = new LogRetention({ client, names, log, cache, retention, clock });
   const snapshotWriter = async () => {
     if (!files) return undefined;
     const { SnapshotWriter } = await import('./snapshot/snapshot-writer.ts');

@@ -214,6 +214,7 @@ export class Cache {
         'things',
         'thing_events',
         'thing_log',
+        'result_queue',
       ]);
       this.#empty([
         'pruned',

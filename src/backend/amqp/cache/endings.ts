@@ -21,8 +21,27 @@ export const OVERDUE = 5_000;
  */
 export function noteMessage(db: Connection, n: number, { type, state, task, cause }: Message, entry: string): void {
   if (type !== 'result') return;
-  if (state === 'withdrawn') db.run('DELETE FROM ending WHERE task = ?', n);
-  else db.run('INSERT OR REPLACE INTO ending VALUES (?, ?, ?, 0)', n, endingOf(task.id, entry), cause.at);
+  if (state === 'withdrawn') {
+    db.run('DELETE FROM ending WHERE task = ?', n);
+    return;
+  }
+  db.run('INSERT OR REPLACE INTO ending VALUES (?, ?, ?, 0)', n, endingOf(task.id, entry), cause.at);
+  db.run('INSERT OR IGNORE INTO result_queue (name, looked_at) VALUES (?, ?)', task.envelope.reply_to, cause.at);
+}
+
+/**
+ * The queues of result messages that were last looked at before a time, or in the future, longest ago first.
+ * @param before ms since 1970
+ * @param future a time from which on a time is wrong
+ */
+export function queuesToLookAt(db: Connection, before: number, future: number): readonly string[] {
+  const sql = 'SELECT name FROM result_queue WHERE looked_at <= ? OR looked_at > ? ORDER BY looked_at LIMIT 5';
+  return db.all<{ name: string }>(sql, before, future).map(({ name }) => name);
+}
+
+/** Records that it is known which messages wait in a queue. */
+export function noteLook(db: Connection, queue: string, at: number): void {
+  db.run('UPDATE result_queue SET looked_at = ? WHERE name = ?', at, queue);
 }
 
 /** The end of a task, as an entry that repeats the task says it. */

@@ -11,9 +11,11 @@ import { projectionSchema } from '../../projection/schema.ts';
  * that pruned a task, `unaided` whether the cache must be made from the log alone. `entry` records which entries
  * were folded, and their result, so that an entry that was published twice counts once. `ending` records which entry
  * ended a task, and whether its messages are known to be sent. `silence` records the periods without entries. `lease`
- * records which entry granted the lease of a running task, for how long, and by which clock. Three
- * tables serve the retention of the log: `carried` records when an open task was last republished; `orphan` where the
- * log last mentioned a task whose beginning it has dropped; `milestone` the length of the log at certain times.
+ * records which entry granted the lease of a running task, for how long, and by which clock. Five
+ * tables serve the retention of the log: `carried` records when a task was last republished; `thing_log` the same of
+ * other things; `orphan` where the log last mentioned a thing whose beginning it has dropped; `result_queue` when a
+ * process of this machine last looked which result messages wait in a queue; `milestone` the length of the log at
+ * certain times.
  *
  * Five tables distinguish hostile entries from others. `role_clock` is the last time that the workers of a role have
  * stated, and that of coordinators under the empty name; `signed` whether they name their role in notes; `role_silence`
@@ -74,6 +76,11 @@ export const cacheSchema: Form = {
     announced INTEGER NOT NULL
   ) STRICT;
   CREATE INDEX ending_unannounced ON ending (at) WHERE announced = 0;
+
+  CREATE TABLE result_queue (
+    name      TEXT PRIMARY KEY,
+    looked_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
 
   CREATE TABLE carried (
     task INTEGER PRIMARY KEY,

@@ -1,12 +1,11 @@
-import { isFinished, type Task } from '../../../core/task/task.ts';
+import type { Task } from '../../../core/task/task.ts';
 import type { Taken } from '../../backend.ts';
-import { findPruned } from '../../projection/pruned.ts';
-import { type StoredRow, toRow } from '../../projection/rows.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Log } from '../log/log.ts';
 import type { Names } from '../wire/names.ts';
 import { scanQueue, type Waiting } from './scan-queue.ts';
-import { digestMark, isEndedBy } from '../wire/entry-id.ts';
+import { reportedEnd } from './reported-end.ts';
+import { digestMark } from '../wire/entry-id.ts';
 import type { UnackedMessages } from '../connection/unacked-messages.ts';
 import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
 
@@ -97,23 +96,10 @@ async function takeOut(client: ReconnectingClient, queue: string, copies: Readon
   });
 }
 
-/** The task whose end the message reports; undefined if that end is not in effect. */
-async function trueTask(
-  parts: InboxParts,
-  { message, announces, content, digest }: Waiting,
-): Promise<Task | 'unknown' | undefined> {
-  if (!message) return 'unknown';
-  const { cache, log } = parts;
-  if (announces === undefined && cache.outcome(digestMark(digest)) === undefined) await log.tell(content);
-  const known = cache.db.get<StoredRow & { ending: string | null }>(
-    'SELECT n, state, ending.id AS ending FROM tasks LEFT JOIN ending ON ending.task = tasks.n WHERE tasks.id = ?',
-    message.task_id,
-  );
-  if (!known) return findPruned(cache.db, message.task_id) ? undefined : 'unknown';
-  const { task } = toRow(known);
-  // The log has dropped the end of a dead letter, and an older agentq repeated the task without it.
-  if (known.ending === null && isFinished(task)) return task.status === message.status ? task : 'unknown';
-  const stands =
-    announces === undefined ? known.ending !== null && isEndedBy(known.ending, digest) : known.ending === announces;
-  return stands ? task : undefined;
+/** Adds a message that a third-party worker wrote only to the queue to the log. @returns as {@link reportedEnd} */
+async function trueTask({ cache, log }: InboxParts, waiting: Waiting): Promise<ReturnType<typeof reportedEnd>> {
+  const { message, announces, content, digest } = waiting;
+  const isNew = announces === undefined && cache.outcome(digestMark(digest)) === undefined;
+  if (message && isNew) await log.tell(content);
+  return reportedEnd(cache, waiting);
 }

@@ -1,13 +1,16 @@
 import type { LogEvent } from '../../../core/log/rules.ts';
 import { isTaskEvent } from '../../../core/log/subject.ts';
+import type { Task } from '../../../core/task/task.ts';
 import { type StoredRow, toRow } from '../../projection/rows.ts';
 import type { Retention } from '../../options.ts';
-import { isDenied } from '../connection/broker-error.ts';
+import { isDenied, isRefused } from '../connection/broker-error.ts';
+import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
 import type { Cache } from '../cache/cache.ts';
-import { endingOfTask } from '../cache/endings.ts';
+import { endingOfTask, noteLook, queuesToLookAt } from '../cache/endings.ts';
 import { thingsToCarry } from '../cache/thing-log.ts';
 import type { Log } from '../log/log.ts';
 import type { Under } from '../wire/message/encode.ts';
+import type { Names } from '../wire/names.ts';
 import type { Note } from '../wire/message/log-body.ts';
 import { TOLERANCE } from '../cache/role-clocks.ts';
 
@@ -16,7 +19,12 @@ const DAY = 86_400_000;
 /** How many tasks of one status, and how many other things, one process republishes at a time. */
 const MOST = 20;
 
+/** How many entries are published without waiting for each other. */
+const AT_ONCE = 100;
+
 export interface LogRetentionParts {
+  readonly client: ReconnectingClient;
+  readonly names: Names;
   readonly log: Log;
   readonly cache: Cache;
   readonly retention: Retention;
@@ -27,25 +35,30 @@ export interface LogRetentionParts {
 /** An event that repeats the state of a task, or of a thing of another kind. */
 type Repeat = LogEvent & { readonly type: 'carried' };
 
+const carriedTask = (task: Task, at: number): Repeat => ({ v: 1, type: 'carried', task_id: task.id, at, task });
+
 /** Republishes what a later fold may read, before the log drops it. */
 export class LogRetention {
   readonly #parts: LogRetentionParts;
   /** Whether the user may not write under the key of coordinators. */
   #denied = false;
+  /** The queues of result messages that the user may not read. */
+  readonly #unreadable = new Set<string>();
 
   constructor(parts: LogRetentionParts) {
     this.#parts = parts;
   }
 
   /**
-   * The log drops entries that are older than its retention. A thing that `carries` says to be needed is republished when a third of the retention has passed since the last time, so that there are two more chances. If
-   * the user may, it is republished under the key of coordinators, which takes precedence over the key of a role. A
-   * task that is known only from a role's workers is not republished under the key of coordinators. Only coordinators
-   * republish things of other kinds.
+   * The log drops entries that are older than its retention. A thing that a later fold may read is republished when a
+   * third of the retention has passed since the last time, so that there are two more chances. If the user may, it is
+   * republished under the key of coordinators, which takes precedence over the key of a role. A task that is known only
+   * from a role's workers is not republished under the key of coordinators. Only coordinators republish things of other
+   * kinds, and ended tasks whose result messages have waited for so long.
    * @param role the role whose tasks to check; undefined for all
    */
   async republish(role?: string): Promise<void> {
-    const { cache, clock, retention } = this.#parts;
+    const { cache, clock, log, retention } = this.#parts;
     const now = clock();
     const old = now - (retention.days * DAY) / 3;
     const long = cache.whenShorterBy(retention.bytes / 3, now) ?? -Infinity;
@@ -60,6 +73,8 @@ export class LogRetention {
         this.#denied = true;
         break;
       }
+      // A command of a worker does not look into the queues.
+      if (role === undefined || log.isLive) await this.#republishWaiting(before, now);
     }
     const said = 'n NOT IN (SELECT task FROM carried WHERE at > ?3 AND at <= ?4)';
     for (const event of this.#tasks(said, before, now, role)) await this.#tell(event, {});
@@ -83,7 +98,38 @@ export class LogRetention {
       .map((stored) => toRow(stored).task)
       .filter((task) => cache.rules.kinds.task.carries(task))
       .filter(({ submitted_at }) => submitted_at <= before || submitted_at > now + TOLERANCE)
-      .map((task) => ({ v: 1, type: 'carried', task_id: task.id, at: now, task }));
+      .map((task) => carriedTask(task, now));
+  }
+
+  /** Each cache looks at each queue once in a third of the retention. */
+  async #republishWaiting(before: number, now: number): Promise<void> {
+    const { cache, client, names } = this.#parts;
+    const queues = queuesToLookAt(cache.db, before, now + TOLERANCE).filter((queue) => !this.#unreadable.has(queue));
+    for (const queue of queues) {
+      const { tasksWaitingIn } = await import('./waiting-results.ts');
+      try {
+        const tasks = await tasksWaitingIn(client, cache, names.results(queue));
+        const old = tasks.filter((task) => this.#isToBeRepeated(task, before, now));
+        for (let i = 0; i < old.length && !this.#denied; i += AT_ONCE) {
+          const events = old.slice(i, i + AT_ONCE).map((task) => carriedTask(task, now));
+          const allowed = await Promise.all(events.map((event) => this.#tell(event, { role: null })));
+          this.#denied = allowed.includes(false);
+        }
+        if (!this.#denied) noteLook(cache.db, queue, now);
+      } catch (error) {
+        // Few users may read each queue.
+        if (!isRefused(error)) throw error;
+        this.#unreadable.add(queue);
+      }
+    }
+  }
+
+  /** Whether the log has last contained the state of an ended task too long ago. */
+  #isToBeRepeated({ id, updated_at }: Task, before: number, now: number): boolean {
+    const { db } = this.#parts.cache;
+    const said = db.get<{ at: number }>('SELECT at FROM vouched WHERE task = (SELECT n FROM tasks WHERE id = ?)', id);
+    const at = Math.max(said?.at ?? -Infinity, updated_at);
+    return (at <= before || at > now + TOLERANCE) && this.#parts.cache.hearsayOf(id) === undefined;
   }
 
   /** @returns whether the user may write it */

@@ -173,7 +173,7 @@ function readNote(
   const rightful = keyWord === FOUND ? role !== undefined && isFound(events) : keyWord === keyWordOf(events);
   if (!rightful) return unreadable('its key does not match its content');
   const single = events.length === 1 || events.every(({ type }) => type !== 'carried');
-  if (!single || !events.every((event) => !isTaskEvent(event) || isSound(event)))
+  if (!single || !events.every((event) => !isTaskEvent(event) || isSound(event, author)))
     return unreadable('it contains an event that agentq does not write');
   return () => ({ ...body, events, kind: 'events', role, signed: speaker !== undefined && speaker === role });
 }

@@ -5,11 +5,12 @@ import { type Evidence, isInStore } from '../../../../core/evidence/evidence.ts'
 import { isName } from '../../../../core/identifiers.ts';
 import { isMaxAttempts } from '../../../../core/task/retry.ts';
 import { carries } from '../../../../core/task/carries.ts';
-import type { Task } from '../../../../core/task/task.ts';
+import type { Completion, Task } from '../../../../core/task/task.ts';
+import type { Author } from '../author.ts';
 import { isReserved } from '../routing-key.ts';
 
-/** Whether an event contains only what agentq can write, beyond the check of its schema. */
-export function isSound(event: Event): boolean {
+/** Whether an event contains only what agentq can write for this author, beyond the check of its schema. */
+export function isSound(event: Event, author: Author): boolean {
   // Names and paths become parts of folders, queue names and routing keys, from any author.
   if (!isName('task id', event.task_id)) return false;
   switch (event.type) {
@@ -22,14 +23,19 @@ export function isSound(event: Event): boolean {
       return isSoundEnvelope(task_id, envelope) && (!context || isInStore(context)) && attempts;
     }
     case 'carried':
-      return isSoundTask(event.task_id, event.task);
+      // Only coordinators repeat a task that has ended, while its result message waits.
+      return (author === 'coordinator' || carries(event.task)) && isSoundTask(event.task_id, event.task);
     case 'completed':
-      return [...event.artifacts, ...(event.result ? [event.result] : [])].every(isInStore);
+      return evidenceOf(event).every(isInStore);
     case 'attempt-failed':
       return event.artifacts.every(isInStore);
     default:
       return true;
   }
+}
+
+function evidenceOf({ artifacts, result }: Pick<Completion, 'artifacts' | 'result'>): readonly Evidence[] {
+  return [...artifacts, ...(result ? [result] : [])];
 }
 
 function isSoundEnvelope(id: string, envelope: Envelope): boolean {
@@ -44,8 +50,13 @@ function isSoundTask(id: string, task: Task): boolean {
   const { context, attempts } = task;
   const evidence: readonly Evidence[] = [
     ...(context ? [context] : []),
+    ...(task.status === 'completed' ? evidenceOf(task.completion) : []),
     ...attempts.flatMap((attempt) => (attempt.outcome ? (attempt.artifacts ?? []) : [])),
   ];
-  const carried = carries(task) && task.attempts_above === undefined;
-  return task.id === id && carried && isSoundEnvelope(id, task.envelope) && evidence.every(isInStore);
+  return (
+    task.id === id &&
+    task.attempts_above === undefined &&
+    isSoundEnvelope(id, task.envelope) &&
+    evidence.every(isInStore)
+  );
 }
