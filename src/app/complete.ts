@@ -149,8 +149,9 @@ function refused(refusal: Refusal, { irregular }: Completing): AgentqError {
  * The decision on the completion, as far as it is known before the evidence is read. The backend has just told the
  * state of the task: whether time has changed it is for the backend to decide.
  */
-function outlook(task: Task, { spoken, artifacts }: Completing): Decision {
-  return decide(task, { ...spoken, artifacts: artifacts.map(unread) }, { now: task.updated_at, random: () => 0 });
+function outlook(task: Task, { spoken, artifacts, result }: Completing): Decision {
+  const command = { ...spoken, artifacts: artifacts.map(unread), ...(result && { result: unread(result) }) };
+  return decide(task, command, { now: task.updated_at, random: () => 0 });
 }
 
 /** Stores the evidence. @param stored receives each stored file, also if a later one fails */

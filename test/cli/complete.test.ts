@@ -232,6 +232,18 @@ describe('an expected artifact', () => {
     expect((await q.run('complete', 't', '--from', 'r', '--summary', 'done')).code).toBe(0);
   });
 
+  test('with the name result can be the result file', async ({ q }) => {
+    await q.submit('t', '--expect', 'result');
+    expect(await q.refused('complete', 't', '--from', 'r', '--summary', 'x')).toMatchObject({
+      exit: 15,
+      hint: '--result-file PATH',
+    });
+    q.write('empty', '');
+    expect((await q.refused('complete', 't', '--from', 'r', '--result-file', 'empty')).exit).toBe(15);
+    q.write('report', 'done');
+    expect((await q.run('complete', 't', '--from', 'r', '--result-file', 'report')).code).toBe(0);
+  });
+
   test('with the name summary cannot be blank', async ({ q }) => {
     await q.submit('t', '--expect', 'summary');
     expect((await q.refused('complete', 't', '--from', 'r', '--summary', '  ')).exit).toBe(15);

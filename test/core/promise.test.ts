@@ -32,6 +32,12 @@ describe('of the expected artifacts', () => {
     expect(missingArtifacts(promised, { artifacts: [], summary: 'done' })).toEqual(['patch']);
   });
 
+  test('the result replaces only the artifact with the name result, and not if it is empty', () => {
+    const names = ['result', 'patch'];
+    expect(missingArtifacts(names, { artifacts: [], result: evidence('result') })).toEqual(['patch']);
+    expect(missingArtifacts(names, { artifacts: [], result: evidence('result', '') })).toEqual(names);
+  });
+
   test.for(['', ' \n\t'])('a blank summary (%j) replaces no artifact', (summary) => {
     expect(missingArtifacts(['summary'], { artifacts: [], summary })).toEqual(['summary']);
   });

@@ -161,6 +161,12 @@ describe('the output of a child', CONCURRENT, () => {
     expect(artifactsOf(task)).toEqual(['log', 'patch']);
   });
 
+  test('what a child prints can be the expected summary, result and log', async ({ q }) => {
+    const id = await q.submit('--expect', 'summary,result,log', '--max-attempts', '1');
+    await q.workOff('echo all done');
+    expect(await q.ended(id)).toMatchObject({ status: 'completed', summary: 'all done' });
+  });
+
   test('missing or empty expected artifacts fail the attempt, and the reason lists them', async ({ q }) => {
     const id = await q.submit('--expect', 'patch,report,chart', '--max-attempts', '1');
     await q.workOff('cd "$AGENTQ_ARTIFACTS_DIR"; echo diff > patch.diff; : > report.md');

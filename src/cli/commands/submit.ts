@@ -39,7 +39,7 @@ export const define: Define = (command, context) =>
     .option('--ttl <duration>', 'expires if no worker has started it by then')
     .option('--delay <duration>', 'start no earlier than this long from now')
     .option('--at <time>', 'start no earlier than this time, ISO 8601')
-    .option('--expect <names>', 'artifacts that a completion must contain: summary,patch')
+    .option('--expect <names>', 'artifacts that a completion must contain: summary,patch (see below)')
     .option('--format <format>', 'the wanted format of the result')
     .option('--reply-to <queue>', 'the queue for the result message (default: results.AGENT)')
     .option('--max-attempts <n>', 'after how many failures it is a dead letter (default: 3)')
@@ -153,6 +153,10 @@ function problemLine({ line, problem, rows }: RowProblem): string {
 }
 
 const HELP = `
+An expected artifact is a file with that name, or for summary the text of --summary, and for result the result file.
+agentq work takes the first line that the program prints as the summary, its output as the result, and all that it
+prints as the artifact log.
+
 A batch has one JSON object in each line. Its fields: to, instructions, file, context_ref, task_id, idempotency_key,
 type, priority, from, reply_to, ttl_seconds, delay_seconds, not_before, max_attempts, expected_output. The options give
 the values that a row leaves out. agentq schema submit --batch row prints the schema.`;

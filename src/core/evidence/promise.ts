@@ -8,13 +8,21 @@ export function promisedArtifacts(envelope: Envelope): readonly string[] {
 
 /**
  * The expected artifacts that are missing or empty in a completion. The summary text can replace an artifact with the
- * name `summary`.
+ * name `summary`, and the result one with the name `result`. Every attempt of a runner that prints something has the
+ * artifact `log`.
  */
 export function missingArtifacts(
   promised: readonly string[],
-  brought: { artifacts: readonly Evidence[]; summary?: string | undefined },
+  brought: { artifacts: readonly Evidence[]; summary?: string | undefined; result?: Evidence | undefined },
 ): readonly string[] {
   const have = new Set(brought.artifacts.filter((a) => a.size > 0).map((a) => a.name));
   if (brought.summary?.trim()) have.add('summary');
+  if (brought.result && brought.result.size > 0) have.add('result');
   return promised.filter((name) => !have.has(name));
+}
+
+/** The option of `complete` that brings an expected artifact. */
+export function optionFor(name: string): string {
+  if (name === 'summary') return '--summary TEXT';
+  return name === 'result' ? '--result-file PATH' : `--artifact ${name}=PATH`;
 }

@@ -8,7 +8,7 @@ import { evolve } from '../evolve.ts';
 import { holder } from './fencing.ts';
 import { isPrunable } from './prunable.ts';
 import { type KnownTask, presentTask, prunedAt, refusalOfPruned } from './pruned.ts';
-import { missingArtifacts, promisedArtifacts } from '../../evidence/promise.ts';
+import { missingArtifacts, optionFor, promisedArtifacts } from '../../evidence/promise.ts';
 import { backoffDelay, handBackDelay, inARow, isLastAttempt, MAX_STARTS, startsUsedUp } from '../retry.ts';
 import { otherContent, sameCompletion } from './sameness.ts';
 import type { Task } from '../task.ts';
@@ -173,7 +173,7 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
       return refuse(
         'missing-artifacts',
         `${task.id} promised artifacts that are missing or empty: ${missing.join(', ')}`,
-        missing.map((name) => `--artifact ${name}=PATH`).join(' '),
+        missing.map(optionFor).join(' '),
       );
     }
     return happened({
