@@ -3,6 +3,7 @@ import { Ledger } from '../../src/app/torture/ledger.ts';
 import { seededRandom } from '../../src/app/torture/seeded-random.ts';
 import { judge } from '../../src/app/torture/verdict.ts';
 import type { Event, EventType } from '../../src/core/task/event.ts';
+import type { Status } from '../../src/core/task/task.ts';
 
 type EventFields = { readonly type: EventType; readonly [field: string]: unknown };
 
@@ -195,5 +196,28 @@ describe('the clock of a lease', () => {
     { what: 'an end of the lease before its end', events: [submitted, claimed(1), expired(1, LEASE - 1)] },
   ])('$what is stale', ({ events }) => {
     expect(judgeOne(events).staleAccepted).toEqual([ID]);
+  });
+});
+
+describe('a task that was pruned', () => {
+  const judgePruned = (status: Status, confirm: (ledger: Ledger) => void = () => {}) => {
+    const ledger = new Ledger();
+    ledger.confirmSubmit(ID);
+    confirm(ledger);
+    return judge(new Map(), ledger, new Map([[ID, status]]));
+  };
+
+  test('is not lost', () => {
+    expect(judgePruned('failed')).toMatchObject({ ...sound, tasks: 1, pruned: 1, completed: 0 });
+    expect(judgePruned('completed')).toMatchObject({ ...sound, tasks: 1, pruned: 1, completed: 1 });
+  });
+
+  test('has lost a confirmed completion or cancel if it ended otherwise', () => {
+    const completion = (ledger: Ledger) => ledger.confirmCompletion({ id: ID, attempt: 1, summary: 'done' });
+    expect(judgePruned('completed', completion).lost).toEqual([]);
+    expect(judgePruned('failed', completion).lost).toEqual([`${ID} (its completion)`]);
+    const cancel = (ledger: Ledger) => ledger.confirmCancel(ID);
+    expect(judgePruned('cancelled', cancel).lost).toEqual([]);
+    expect(judgePruned('completed', cancel).lost).toEqual([`${ID} (its cancel)`]);
   });
 });

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Event } from '../../core/task/event.ts';
+import type { Status } from '../../core/task/task.ts';
 import { everyTask } from '../every-task.ts';
 import type { Services } from '../workspace/services.ts';
 import { claimer, deserter, LEASE, startWorker, submitter, worker } from './actors.ts';
@@ -70,7 +71,7 @@ export async function torture(services: Services, options: TortureOptions): Prom
   const all = await histories(services);
   const findings = await services.backend.audit(false);
   return {
-    ...judge(all, ledger),
+    ...judge(all, ledger, await prunedOf(services, ledger, all)),
     kills: ledger.kills,
     odd: [...all.keys()].filter(isOdd).length,
     findings: [...findings.map(({ subject, problem }) => `${subject}: ${problem}`), ...ledger.faults],
@@ -91,6 +92,16 @@ async function drain(services: Services, stage: Stage): Promise<void> {
 async function open({ backend }: Services): Promise<number> {
   const { roles } = await backend.counts();
   return roles.reduce((sum, { tasks }) => sum + tasks.queued + tasks.scheduled + tasks.working, 0);
+}
+
+/** The last status of the tasks whose submit was confirmed and that were pruned. */
+async function prunedOf({ backend }: Services, ledger: Ledger, present: ReadonlyMap<string, unknown>) {
+  const pruned = new Map<string, Status>();
+  for (const id of ledger.submitted) {
+    const known = present.has(id) ? undefined : await backend.pruned(id);
+    if (known) pruned.set(id, known.status);
+  }
+  return pruned;
 }
 
 async function histories({ backend }: Services): Promise<Map<string, readonly Event[]>> {

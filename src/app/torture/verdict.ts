@@ -1,9 +1,12 @@
 import type { Event } from '../../core/task/event.ts';
+import type { Status } from '../../core/task/task.ts';
 import type { ConfirmedCompletion, Ledger } from './ledger.ts';
 
 export interface Verdict {
   readonly tasks: number;
   readonly completed: number;
+  /** How many of the tasks were pruned. */
+  readonly pruned: number;
   /** Tasks whose submit was confirmed and that are not in the log, or did not end; completions and cancels likewise. */
   readonly lost: readonly string[];
   readonly completedTwice: readonly string[];
@@ -15,12 +18,17 @@ export interface Verdict {
  * Reads the log directly and checks it with its own rules. It does not use the state machine, because it tests the
  * state machine.
  * @param histories the events of every task in log order, by task id
+ * @param pruned the last status of the tasks that were pruned: only finished ones may be
  */
-export function judge(histories: ReadonlyMap<string, readonly Event[]>, ledger: Ledger): Verdict {
-  const lost = [...ledger.submitted].filter((id) => !histories.get(id)?.some(isEnd));
+export function judge(
+  histories: ReadonlyMap<string, readonly Event[]>,
+  ledger: Ledger,
+  pruned: ReadonlyMap<string, Status> = new Map(),
+): Verdict {
+  const lost = [...ledger.submitted].filter((id) => !pruned.has(id) && !histories.get(id)?.some(isEnd));
   const completedTwice: string[] = [];
   const staleAccepted: string[] = [];
-  let completed = 0;
+  let completed = [...pruned.values()].filter((status) => status === 'completed').length;
   for (const [id, events] of histories) {
     const completions = events.filter((event) => event.type === 'completed').length;
     if (completions > 0) completed++;
@@ -28,12 +36,14 @@ export function judge(histories: ReadonlyMap<string, readonly Event[]>, ledger: 
     if (hasStaleChange(events)) staleAccepted.push(id);
   }
   for (const confirmed of ledger.completed) {
+    if (pruned.get(confirmed.id) === 'completed') continue;
     const events = histories.get(confirmed.id) ?? [];
     if (!events.some((event) => isThatCompletion(event, confirmed))) lost.push(`${confirmed.id} (its completion)`);
   }
   for (const id of ledger.cancelled)
-    if (!histories.get(id)?.some(({ type }) => type === 'cancelled')) lost.push(`${id} (its cancel)`);
-  return { tasks: histories.size, completed, lost, completedTwice, staleAccepted };
+    if (pruned.get(id) !== 'cancelled' && !histories.get(id)?.some(({ type }) => type === 'cancelled'))
+      lost.push(`${id} (its cancel)`);
+  return { tasks: histories.size + pruned.size, completed, pruned: pruned.size, lost, completedTwice, staleAccepted };
 }
 
 const isEnd = (event: Event) =>

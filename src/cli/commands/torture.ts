@@ -11,7 +11,7 @@ import { initWorkspace } from '../../app/workspace/init-workspace.ts';
 import type { Workspace } from '../../app/workspace/workspace.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { Context } from '../context.ts';
-import { count, parseFlags } from '../input/flags.ts';
+import { count, duration, parseFlags } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
 import type { Output } from '../output/schemas.ts';
 
@@ -21,6 +21,7 @@ const Flags = z.object({
   seed: z.optional(count()),
   on: z.optional(z.string()),
   broker: z.optional(z.string()),
+  prune: z.optional(duration()),
 });
 
 /** Failed attempts are retried at once, because a run has no time for waits of minutes. */
@@ -39,10 +40,11 @@ export const define: Define = (command, context) =>
     .option('--workers <n>', 'how many workers, and as many agents that claim (default: 4)')
     .option('--seed <n>', 'repeat the random choices of an earlier run')
     .option('--on <folder>', 'the folder for its workspace, on the disk to test (default: the temporary one)')
+    .option('--prune <duration>', 'workers prune tasks that ended this long ago, such as 1s')
     .option('--broker <command>', 'with --url: start the broker with this command, and kill it as well')
     .addHelpText('after', HELP)
     .action(async (options) => {
-      const { seconds = 20, workers = 4, seed, on, broker: command } = parseFlags(Flags, options);
+      const { seconds = 20, workers = 4, seed, on, broker: command, prune } = parseFlags(Flags, options);
       const { io, output, system, namedUrl } = context();
       const dir = mkdtempSync(join(locate(system, on ?? tmpdir()), 'agentq-torture-'));
       const chosen = seed ?? Math.floor(system.random() * 1_000_000) + 1;
@@ -50,7 +52,7 @@ export const define: Define = (command, context) =>
       const prefix = `torture-${chosen}-${system.pid}`;
       const url = namedUrl && withPrefix(namedUrl, prefix);
       const dirs = (url === undefined ? ['one'] : ['one', 'two']).map((name) => join(dir, name));
-      const workspaces = await Promise.all(dirs.map((one) => makeWorkspace(one, join(dir, 'store'), system)));
+      const workspaces = await Promise.all(dirs.map((one) => makeWorkspace(one, join(dir, 'store'), prune, system)));
       const [workspace] = workspaces;
       if (command !== undefined && url === undefined) {
         throw new AgentqError('usage', 'a broker is killed only where there is one', 'give --url as well');
@@ -90,9 +92,17 @@ export const define: Define = (command, context) =>
       }
     });
 
-async function makeWorkspace(dir: string, store: string, from: CurrentFolder): Promise<Workspace> {
+/** @param prune the age in ms from which workers prune finished tasks; undefined if they prune none */
+async function makeWorkspace(
+  dir: string,
+  store: string,
+  prune: number | undefined,
+  from: CurrentFolder,
+): Promise<Workspace> {
   const workspace = await initWorkspace(dir, from, { store });
-  writeFileSync(join(workspace.dir, 'config.json'), JSON.stringify({ ...config, store: workspace.config.store }));
+  const retention = prune === undefined ? {} : { retention: { older_than: `${prune}ms` } };
+  const settings = { ...config, ...retention, store: workspace.config.store };
+  writeFileSync(join(workspace.dir, 'config.json'), JSON.stringify(settings));
   return workspace;
 }
 
@@ -115,6 +125,7 @@ function faults({ lost, completedTwice, staleAccepted, findings }: TortureReport
 
 function print(report: TortureReport, line: (text: string) => void): void {
   line(`tasks            ${report.tasks}, ${report.completed} completed`);
+  if (report.pruned > 0) line(`pruned           ${report.pruned} of them`);
   line(`killed           ${report.kills} processes`);
   line(`lost             ${report.lost.length}`);
   line(`completed twice  ${report.completedTwice.length}`);
@@ -129,6 +140,7 @@ function view(report: TortureReport, seed: number, seconds: number): Output<'tor
     seconds,
     tasks: report.tasks,
     completed: report.completed,
+    ...(report.pruned > 0 && { pruned: report.pruned }),
     kills: report.kills,
     lost: report.lost.length,
     completed_twice: report.completedTwice.length,

@@ -212,6 +212,8 @@ export const outputs = {
     seconds: z.number(),
     tasks: z.number(),
     completed: z.number(),
+    /** With `--prune`. */
+    pruned: z.optional(z.number()),
     kills: z.number(),
     lost: z.number(),
     completed_twice: z.number(),
