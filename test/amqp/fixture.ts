@@ -32,7 +32,8 @@ export const test = base.extend('cast', async ({ task: _task }, { onCleanup }): 
   const site = new Site(amqpUrl(), { prefix: names.prefix });
   onCleanup(async () => {
     await site.clear();
-    await giveBack();
+    // What still ran was killed.
+    await giveBack(true);
   });
   const [lead, one, two] = await preparedMachines(site, ['lead', 'one', 'two']);
   return { site, lead: lead!, one: one!, two: two! };

@@ -12,8 +12,11 @@ export type TopologyRequest = Omit<TopologyOptions, 'names'>;
 /** Exchanges and queues on the broker of the run, empty, for one test. */
 export interface PooledTopology {
   readonly names: Names;
-  /** Empties the topology for the next test of this file. Call it after all connections of the test are closed. */
-  readonly giveBack: () => Promise<void>;
+  /**
+   * Empties the topology for the next test of this file. Call it after all connections of the test are closed.
+   * @param cut whether the broker may not know yet that one of them has ended
+   */
+  readonly giveBack: (cut: boolean) => Promise<void>;
 }
 
 /** The `reply_to` queues that agentq declares during tests. */
@@ -36,8 +39,8 @@ export async function takeTopology(request: TopologyRequest): Promise<PooledTopo
   idle.delete(declared);
   return {
     names: declared.names,
-    giveBack: async () => {
-      await onChannel((channel) => empty(channel, declared));
+    giveBack: async (cut) => {
+      await onChannel((channel) => empty(channel, declared, cut));
       idle.add(declared);
     },
   };
@@ -57,19 +60,23 @@ async function declareFor(request: TopologyRequest): Promise<Declared> {
 }
 
 /**
- * Purges the queues of the delay levels: messages leave them only by their TTL. Declares the other queues again: a
- * stream cannot be purged, and the messages of a cut connection return to their queue only when the broker notices.
+ * Declares the log again, because a stream cannot be purged. Purges the other queues, which costs the broker a quarter
+ * of declaring them again. After a cut only the queues of the delay levels are purged: messages leave them only by their
+ * TTL, while the messages of a cut connection return to their queue when the broker notices the cut. A message may move
+ * on from a delay level meanwhile, so the levels come first, and the longest delay before the others.
  */
-async function empty(channel: Channel, { names, topology: { queues, bindings } }: Declared): Promise<void> {
-  const delays = new Set(Array.from({ length: DELAY_LEVELS }, (_, level) => names.delay(level)));
-  const [kept, renewed] = [true, false].map((is) => queues.filter(({ name }) => delays.has(name) === is));
-  const renewedNames = new Set(renewed!.map(({ name }) => name));
+async function empty(channel: Channel, { names, topology }: Declared, cut: boolean): Promise<void> {
+  const levels = Array.from({ length: DELAY_LEVELS }, (_, level) => names.delay(level)).toReversed();
+  const others = topology.queues.filter(({ name }) => !levels.includes(name));
+  const renewed = others.filter(({ name }) => cut || name === names.log);
+  const renewedNames = new Set(renewed.map(({ name }) => name));
   await Promise.all([
-    ...renewed!.map(({ name }) => channel.deleteQueue(name)),
+    ...levels.map((level) => channel.purgeQueue(level)),
+    ...others.filter(({ name }) => !renewedNames.has(name)).map(({ name }) => channel.purgeQueue(name)),
+    ...renewed.map(({ name }) => channel.deleteQueue(name)),
     ...REPLY_TOS.map((replyTo) => channel.deleteQueue(names.results(replyTo))),
-    ...kept!.map(({ name }) => channel.purgeQueue(name)),
-    ...renewed!.map((queue) => channel.assertQueue(queue.name, { durable: true, arguments: queue.arguments })),
-    ...bindings
+    ...renewed.map((queue) => channel.assertQueue(queue.name, { durable: true, arguments: queue.arguments })),
+    ...topology.bindings
       .filter(({ destination }) => renewedNames.has(destination))
       .map(({ destination, source, key }) => channel.bindQueue(destination, source, key)),
   ]);
