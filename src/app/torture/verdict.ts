@@ -5,8 +5,8 @@ import type { ConfirmedCompletion, Ledger } from './ledger.ts';
 export interface Verdict {
   readonly tasks: number;
   readonly completed: number;
-  /** How many of the tasks were pruned. */
-  readonly pruned: number;
+  /** How many of the tasks were pruned, if any were. */
+  readonly pruned?: number;
   /** Tasks whose submit was confirmed and that are not in the log, or did not end; completions and cancels likewise. */
   readonly lost: readonly string[];
   readonly completedTwice: readonly string[];
@@ -43,7 +43,14 @@ export function judge(
   for (const id of ledger.cancelled)
     if (pruned.get(id) !== 'cancelled' && !histories.get(id)?.some(({ type }) => type === 'cancelled'))
       lost.push(`${id} (its cancel)`);
-  return { tasks: histories.size + pruned.size, completed, pruned: pruned.size, lost, completedTwice, staleAccepted };
+  return {
+    tasks: histories.size + pruned.size,
+    completed,
+    ...(pruned.size > 0 && { pruned: pruned.size }),
+    lost,
+    completedTwice,
+    staleAccepted,
+  };
 }
 
 const isEnd = (event: Event) =>

@@ -125,7 +125,7 @@ function faults({ lost, completedTwice, staleAccepted, findings }: TortureReport
 
 function print(report: TortureReport, line: (text: string) => void): void {
   line(`tasks            ${report.tasks}, ${report.completed} completed`);
-  if (report.pruned > 0) line(`pruned           ${report.pruned} of them`);
+  if (report.pruned !== undefined) line(`pruned           ${report.pruned} of them`);
   line(`killed           ${report.kills} processes`);
   line(`lost             ${report.lost.length}`);
   line(`completed twice  ${report.completedTwice.length}`);
@@ -140,7 +140,7 @@ function view(report: TortureReport, seed: number, seconds: number): Output<'tor
     seconds,
     tasks: report.tasks,
     completed: report.completed,
-    ...(report.pruned > 0 && { pruned: report.pruned }),
+    ...(report.pruned !== undefined && { pruned: report.pruned }),
     kills: report.kills,
     lost: report.lost.length,
     completed_twice: report.completedTwice.length,
