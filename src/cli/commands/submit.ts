@@ -36,7 +36,7 @@ export const define: Define = (command, context) =>
     .option('--id <id>', 'the id; a second submit with the same content returns the same task')
     .option('--idempotency-key <key>', 'the same with a key, where the id does not matter')
     .option('--priority <priority>', 'low, normal or high')
-    .option('--ttl <duration>', 'expires if no worker has started it by then')
+    .option('--ttl <duration>', 'expires if no worker has started it this long after its delay')
     .option('--delay <duration>', 'start no earlier than this long from now')
     .option('--at <time>', 'start no earlier than this time, ISO 8601')
     .option('--expect <names>', 'artifacts that a completion must contain: summary,patch (see below)')

@@ -27,11 +27,11 @@ function dueEvent(task: Task, due: number, now: number): Event {
         attempt: task.lease.attempt,
         final: isLastAttempt(task),
       };
+    // The ends of a delay and of a TTL get the time at which they were due, not the time of this call. So a history does
+    // not depend on when it was read, and the TTL of a delayed task begins when the delay is over.
     case 'queued':
-      return { ...base, type: 'expired', at: now };
+      return { ...base, type: 'expired', at: due };
     default:
-      // It gets the time at which it was due, not the time of this call: the TTL of a delayed task starts at its due
-      // time.
       return { ...base, type: 'became-due', at: due };
   }
 }

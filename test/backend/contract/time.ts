@@ -223,6 +223,20 @@ export const time: Theme = (check) => {
     expect(await backend.task('a')).toMatchObject({ status: 'expired', expired_at: clock.now() });
   });
 
+  check('a task expires when its TTL has passed, not when a request notices it', async ({ open, clock }) => {
+    const backend = await open();
+    await done(backend, submit('a', { ttl_seconds: 60 }), submit('b', { delay_seconds: 60, ttl_seconds: 1 }));
+    const passed = clock.now() + MINUTE;
+    clock.advance(10 * MINUTE);
+    expect(await backend.task('a')).toMatchObject({ status: 'expired', expired_at: passed, updated_at: passed });
+    expect(await backend.history('b')).toMatchObject([
+      { type: 'submitted' },
+      { type: 'became-due', at: passed },
+      { type: 'expired', at: passed + SECOND },
+    ]);
+    expect(await (await open()).task('a')).toEqual(await backend.task('a'));
+  });
+
   check(
     'a claim does not return a task whose TTL has passed, also if it is the first request since',
     async ({ open, clock }) => {

@@ -18,15 +18,23 @@ export const OVERDUE = 5_000;
  * together, under that of its result.
  * @param n the number of the task's row
  * @param entry the entry that caused it
+ * @param reached the time that the log has reached, ms since 1970: the event may be dated long before its entry
  */
-export function noteMessage(db: Connection, n: number, { type, state, task, cause }: Message, entry: string): void {
+export function noteMessage(
+  db: Connection,
+  n: number,
+  { type, state, task, cause }: Message,
+  entry: string,
+  reached: number,
+): void {
   if (type !== 'result') return;
   if (state === 'withdrawn') {
     db.run('DELETE FROM ending WHERE task = ?', n);
     return;
   }
-  db.run('INSERT OR REPLACE INTO ending VALUES (?, ?, ?, 0)', n, endingOf(task.id, entry), cause.at);
-  db.run('INSERT OR IGNORE INTO result_queue (name, looked_at) VALUES (?, ?)', task.envelope.reply_to, cause.at);
+  const at = Math.max(cause.at, reached);
+  db.run('INSERT OR REPLACE INTO ending VALUES (?, ?, ?, 0)', n, endingOf(task.id, entry), at);
+  db.run('INSERT OR IGNORE INTO result_queue (name, looked_at) VALUES (?, ?)', task.envelope.reply_to, at);
 }
 
 /**

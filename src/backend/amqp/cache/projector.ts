@@ -193,7 +193,7 @@ export class Projector {
     for (const event of applied.events) this.#things.append(event);
     for (const message of applied.messages) {
       const n = this.#find(message.task.id)?.n;
-      if (n !== undefined) noteMessage(this.#db, n, message, id);
+      if (n !== undefined) noteMessage(this.#db, n, message, id, this.#at);
     }
     const begun = accepted ? events.filter(isTaskEvent).filter(({ type }) => type === 'submitted') : [];
     for (const { task_id } of begun) this.#learn(task_id, author);
