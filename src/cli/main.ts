@@ -50,8 +50,17 @@ export async function main(system: System): Promise<number> {
   // code.
   const lost = output.failure && report(output.failure, system);
   const told = errors[0] instanceof SeveralErrors ? errors[0].errors : errors.slice(0, 1);
-  const [code = 0] = told.map((error) => report(error, system));
+  const { dir } = invocation.called ? globalOptions(invocation.called) : {};
+  const [code = 0] = told.map((error) => report(error, system, (hint) => repeatDir(hint, dir)));
   return code || (lost ?? 0);
+}
+
+/** Adds the given --dir to the commands that a hint names, so that they can be run as they are. */
+function repeatDir(hint: string, dir: string | undefined): string {
+  if (dir === undefined) return hint;
+  const quoted = /^[\w./@:+-]+$/.test(dir) ? dir : `'${dir.replaceAll("'", "'\\''")}'`;
+  const commands = new RegExp(`\\bagentq (?=(?:${everyVerb.map(([name]) => name).join('|')})\\b)`, 'g');
+  return hint.replace(commands, () => `agentq --dir ${quoted} `);
 }
 
 /** The state of one invocation: the called command and its context. */

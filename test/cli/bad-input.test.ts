@@ -150,6 +150,22 @@ describe('the hint', () => {
     expect((await bare.refused('status')).hint).toContain('agentq init');
   });
 
+  test.for([
+    ['other', 'other'],
+    ["the user's", "'the user'\\''s'"],
+  ] as const)('repeats --dir %s in the commands that it names', async ([folder, quoted], { q }) => {
+    await q.ok('init', '--dir', folder);
+    for (const line of [
+      ['status', 'nothing', '--dir', folder],
+      ['--dir', folder, 'status', 'nothing'],
+    ])
+      expect((await q.refused(...line)).hint).toBe(`agentq --dir ${quoted} list prints the tasks`);
+    expect((await q.refused('status', 'nothing')).hint).toBe('agentq list prints the tasks');
+    expect((await q.refused('prune', '--dir', folder)).hint).toBe(
+      `agentq --dir ${quoted} prune --older-than 30d --dry-run`,
+    );
+  });
+
   test('for a secret names only options of the command', async ({ q }) => {
     await q.submit('t');
     await q.claim();

@@ -18,13 +18,15 @@ interface Told {
 /**
  * Reports an error in one line on standard error. This is the only place where an error becomes an exit code. An error
  * that is not an AgentqError is a bug; its details go into a file.
+ * @param inWorkspace adds what selects the workspace to the commands in a hint
  * @returns the exit code
  */
-export function report(error: unknown, system: System): number {
+export function report(error: unknown, system: System, inWorkspace = (hint: string): string => hint): number {
   const known = error instanceof CommanderError ? fromCommander(error) : fromSystem(error);
   if (known === undefined) return 0;
   const told = known instanceof AgentqError ? { ...refusal(known), exit: exitCodes[known.code] } : bug(known, system);
-  const { code, exit, message, hint } = told;
+  const { code, exit, message } = told;
+  const hint = told.hint === undefined ? undefined : inWorkspace(told.hint);
   if (message === '') return exit;
   const ours = system.args.includes('--') ? system.args.slice(0, system.args.indexOf('--')) : system.args;
   const line = ours.includes('--json')
