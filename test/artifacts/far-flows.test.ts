@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { claim } from '../../src/app/claim.ts';
 import { complete } from '../../src/app/complete.ts';
 import { collect } from '../../src/app/inbox.ts';
@@ -197,6 +197,38 @@ describe('with a store on another machine', () => {
     writeFileSync(at.worker.store.staging.locate(resultPath(id, 1)), 'too late');
     await expect(complete(at.worker, { ...request, attempt: 1 })).rejects.toMatchObject({ code: 'conflict' });
     expect([...at.far.server.files.keys()]).toEqual([`tasks/${id}.md`]);
+  });
+
+  test('a completion reads the task only if its attempt left a file', async () => {
+    const at = await site();
+    const asked = vi.spyOn(at.worker.backend, 'task');
+    const [first, second] = [await submitted(at), await submitted(at)];
+    for (const [id, file] of [
+      [first, undefined],
+      [second, 'patch.diff'],
+    ] as const) {
+      const folder = prepareAttempt(at.worker.store.staging, await claimed(at));
+      if (file !== undefined) writeFileSync(join(folder, file), 'a patch');
+      const request = { id, by: 'r', artifacts: [], allowSecret: false, warn: () => {} };
+      await complete(at.worker, { ...request, attempt: 1, summary: 'done' });
+      expect(asked).toHaveBeenCalledTimes(file === undefined ? 0 : 1);
+    }
+    expect(await at.lead.backend.task(second)).toMatchObject({
+      status: 'completed',
+      completion: { artifacts: [{ name: 'patch' }] },
+    });
+  });
+
+  test('a completion without a file of an attempt that lost its task is refused and recorded', async () => {
+    const at = await site();
+    const id = await submitted(at);
+    prepareAttempt(at.worker.store.staging, await claimed(at));
+    const request = { id, by: 'r', attempt: 1, artifacts: [], allowSecret: false, warn: () => {} };
+    await complete(at.lead, { ...request, summary: 'first' });
+    await expect(complete(at.worker, { ...request, summary: 'late' })).rejects.toMatchObject({ code: 'conflict' });
+    expect((await at.lead.backend.history(id)).at(-1)).toMatchObject({ type: 'refused', command: 'complete' });
+    const unknown = complete(at.worker, { ...request, id: 'task-unknown' });
+    await expect(unknown).rejects.toMatchObject({ code: 'not-found' });
   });
 
   test('a store that does not answer is a fault of the machine, and no drift', async () => {

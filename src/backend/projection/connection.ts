@@ -13,8 +13,8 @@ const BUSY_TIMEOUT = 10_000;
 const SQLITE_ERROR = 1;
 const SQLITE_BUSY = 5;
 
-/** The size of the write-ahead log from which a commit empties it, in pages. */
-const CHECKPOINT_AFTER = 8_000;
+/** The size of the write-ahead log from which a commit writes it back to the file, in bytes. */
+const CHECKPOINT_AFTER = 16 * 1024 * 1024;
 
 /** The size of the write-ahead log from which a command empties it, in bytes. */
 const LONG_LOG = 256 * 1024;
@@ -101,7 +101,9 @@ export class Connection {
     }
     const connection = new Connection(db, path, form);
     connection.#guard(() =>
-      db.exec(`PRAGMA synchronous = ${form.synchronous}; PRAGMA wal_autocheckpoint = ${CHECKPOINT_AFTER}`),
+      db.exec(
+        `PRAGMA synchronous = ${form.synchronous}; PRAGMA wal_autocheckpoint = ${CHECKPOINT_AFTER / form.pageSize}`,
+      ),
     );
     return connection;
   }
