@@ -2,12 +2,12 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import type { Output } from '../../src/cli/output/schemas.ts';
 import { type RabbitMq, startRabbitMqCluster } from '../broker/private-rabbitmq.ts';
 import { until } from '../worker/harness.ts';
-import { BOOTS, withPorts } from './private.ts';
+import { WITH_RESTARTS, withPorts } from './private.ts';
 import { Site } from './site.ts';
 
 /**
- * Three nodes of RabbitMQ take half a minute of two processors to start, so this runs only where it is asked for:
- * AGENTQ_TEST_CLUSTER=1. A failover through two hosts of one broker is always tested: hosts.test.ts.
+ * Three nodes of RabbitMQ need half a minute of two processors to start, so this test runs only with
+ * AGENTQ_TEST_CLUSTER=1. hosts.test.ts always tests a failover between two hosts of one broker.
  */
 const wanted = process.env['AGENTQ_TEST_CLUSTER'] === '1';
 
@@ -15,13 +15,13 @@ let nodes: readonly RabbitMq[] = [];
 
 beforeAll(async () => {
   if (wanted) nodes = await startRabbitMqCluster(3);
-}, 3 * BOOTS);
+}, 3 * WITH_RESTARTS);
 afterAll(async () => {
   for (const node of nodes.toReversed()) await node.stop();
 });
 
 describe.runIf(wanted)('a cluster of three nodes', () => {
-  test('kill -9 of each node in turn costs no task and doubles none', { timeout: 3 * BOOTS }, async () => {
+  test('kill -9 of each node in turn loses no task and runs none twice', { timeout: 3 * WITH_RESTARTS }, async () => {
     const url = withPorts(
       nodes[0]!.url,
       nodes.map(({ port }) => port),

@@ -5,7 +5,7 @@ import { describe, expect } from 'vitest';
 import { test } from './fixture.ts';
 import { type Machine, SLOW } from './site.ts';
 
-/** The number of entries in the log, as a machine that asks now reads it. */
+/** The offset of the last entry of the log that a machine reads now. */
 async function endOfLog(machine: Machine): Promise<number> {
   await machine.ok('list');
   const dir = join(machine.folder, '.agentq');
@@ -25,7 +25,7 @@ describe('the log', { timeout: SLOW }, () => {
     const before = await endOfLog(lead);
     await one.workOff('echo done');
     const written = (await endOfLog(lead)) - before;
-    // Claimed, completed and the result message; and some for the beginning and the end of the worker.
+    // `claimed`, `completed` and the result message, and a few for the start and the end of the worker.
     expect(written).toBeGreaterThanOrEqual(3 * tasks);
     expect(written).toBeLessThan(3 * tasks + tasks);
   });

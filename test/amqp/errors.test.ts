@@ -9,7 +9,7 @@ import { amqpUrl } from '../broker/shared-broker.ts';
 import { test, bareTest } from './fixture.ts';
 import { SLOW } from './site.ts';
 
-/** Parts of URLs that no output may repeat. */
+/** A password in URLs. No output may contain it. */
 const SECRET = 'hunter2%40';
 
 const nowhere = async () => `amqp://agent:${SECRET}@127.0.0.1:${await freePort()}/%2f`;
@@ -17,7 +17,7 @@ const nowhere = async () => `amqp://agent:${SECRET}@127.0.0.1:${await freePort()
 const linesOf = (text: string) => text.trimEnd().split('\n');
 
 describe('an endpoint that is no AMQP broker', () => {
-  test('is named as such', async ({ cast: { lead }, onTestFinished }) => {
+  test('is reported as such', async ({ cast: { lead }, onTestFinished }) => {
     const server = createServer().listen(0, '127.0.0.1');
     onTestFinished(() => void server.close());
     await once(server, 'listening');
@@ -29,7 +29,7 @@ describe('an endpoint that is no AMQP broker', () => {
 });
 
 describe('a broker that is away', { timeout: SLOW }, () => {
-  test('is waited for as long as --broker-timeout says, and told of in one line', async ({ cast: { lead } }) => {
+  test('makes a command wait for --broker-timeout and print one line', async ({ cast: { lead } }) => {
     const away = lead.with({ AGENTQ_URL: await nowhere() });
     for (const command of [
       ['status'],
@@ -52,7 +52,7 @@ describe('a broker that is away', { timeout: SLOW }, () => {
     }
   });
 
-  test('the option may stand before the command, and the config may hold the span', async ({ cast: { lead } }) => {
+  test('the timeout may be given before the command or in the config', async ({ cast: { lead } }) => {
     const away = lead.with({ AGENTQ_URL: await nowhere() });
     expect(await away.refused('--broker-timeout', '300ms', 'status')).toMatchObject({ exit: 25, code: 'unreachable' });
     lead.configure({ broker: { timeout: '300ms' } });
@@ -60,7 +60,7 @@ describe('a broker that is away', { timeout: SLOW }, () => {
     expect(await away.refused('status', '--broker-timeout', 'soon')).toMatchObject({ exit: 2 });
   });
 
-  test('a worker waits for it as long as it lives, and ends when it is drained', async ({ cast: { lead } }) => {
+  test('a worker waits without a limit, and ends when it is drained', async ({ cast: { lead } }) => {
     const worker = lead.with({ AGENTQ_URL: await nowhere() }).work('true', '--broker-timeout', '100ms');
     await worker.printed('trying again');
     worker.signal('SIGTERM');
@@ -71,7 +71,7 @@ describe('a broker that is away', { timeout: SLOW }, () => {
     ]);
   });
 
-  test('a broker that takes the connection and says nothing is away as well', async ({ cast: { lead } }) => {
+  test('a broker that accepts the connection and sends nothing is reported as away', async ({ cast: { lead } }) => {
     const proxy = await startProxy(Number(new URL(amqpUrl()).port));
     proxy.freeze();
     try {
@@ -84,7 +84,7 @@ describe('a broker that is away', { timeout: SLOW }, () => {
     }
   });
 
-  test('a command goes on when the broker is back in time', async ({ cast: { lead } }) => {
+  test('a command continues when the broker is back in time', async ({ cast: { lead } }) => {
     const proxy = await startProxy(Number(new URL(amqpUrl()).port));
     try {
       await lead.submit('a');
@@ -105,18 +105,18 @@ describe('a broker that is away', { timeout: SLOW }, () => {
     }
   });
 
-  bareTest('makes no workspace', async ({ site }) => {
+  bareTest('creates no workspace', async ({ site }) => {
     const machine = site.bare('lead').with({ AGENTQ_URL: await nowhere() });
     expect(await machine.refused('init', '--broker-timeout', '300ms')).toMatchObject({ exit: 25 });
     expect(existsSync(machine.path('.agentq'))).toBe(false);
   });
 });
 
-describe('what the broker refuses', { timeout: SLOW }, () => {
-  test('another password, user or virtual host is refused at once', async ({ cast: { lead } }) => {
+describe('an error of the broker', { timeout: SLOW }, () => {
+  test('a wrong password, user or virtual host is reported at once', async ({ cast: { lead } }) => {
     const urls = [
       ['user or the password', (url: URL) => (url.password = SECRET)],
-      ['user or the password', (url: URL) => (url.username = 'nobody')],
+      ['user or the password', (url: URL) => (url.username = 'no-such-user')],
       ['virtual host', (url: URL) => (url.pathname = '/none')],
     ] as const;
     for (const [what, change] of urls) {
@@ -124,12 +124,12 @@ describe('what the broker refuses', { timeout: SLOW }, () => {
       change(url);
       const refused = await lead.with({ AGENTQ_URL: url.href }).refused('status', '--broker-timeout', '10m');
       expect(refused).toMatchObject({ exit: 26, code: 'denied', message: expect.stringContaining(what) });
-      expect(linesOf(refused.said)).toHaveLength(1);
-      expect(refused.said).not.toContain('hunter2');
+      expect(linesOf(refused.output)).toHaveLength(1);
+      expect(refused.output).not.toContain('hunter2');
     }
   });
 
-  test('a role that nobody declared is named, with what declares it', async ({ cast: { lead, one } }) => {
+  test('an undeclared role is named, with the command that declares it', async ({ cast: { lead, one } }) => {
     for (const command of [
       ['submit', '--to', 'painter', '--instructions', 'x'],
       ['claim', '--as', 'painter'],
@@ -143,7 +143,7 @@ describe('what the broker refuses', { timeout: SLOW }, () => {
     expect((await lead.json('list')).tasks).toEqual([]);
   });
 
-  test('a queue that is not there at all is told of, with what declares it', async ({ cast: { lead } }) => {
+  test('a missing topology is reported, with the command that declares it', async ({ cast: { lead } }) => {
     const url = new URL(lead.site.url);
     url.searchParams.set('prefix', `${lead.site.names.prefix}-none`);
     const { exit, hint } = await lead.with({ AGENTQ_URL: url.href }).refused('status');
@@ -151,21 +151,21 @@ describe('what the broker refuses', { timeout: SLOW }, () => {
   });
 });
 
-describe('a URL that is wrong', () => {
+describe('an invalid URL', () => {
   const wrong: Readonly<Record<string, string>> = {
-    'is none': `agent:${SECRET}@broker`,
+    'has no scheme': `agent:${SECRET}@broker`,
     'has another scheme': `https://agent:${SECRET}@broker/`,
     'names no host': `amqp:///${SECRET}`,
-    'has a port that is none': `amqp://agent:${SECRET}@broker:port/`,
-    'holds an unknown parameter': `amqp://agent:${SECRET}@broker/?pasword=${SECRET}`,
-    'holds a password with a question mark': `amqp://agent:what?${SECRET}@broker/`,
-    'has a prefix that is no name': `amqp://agent:${SECRET}@broker/?prefix=a.b`,
-    'has a heartbeat that is no number': `amqp://agent:${SECRET}@broker/?heartbeat=often`,
-    'holds a % that begins no character': `amqp://agent:${SECRET}%zz@broker/`,
+    'has an invalid port': `amqp://agent:${SECRET}@broker:port/`,
+    'has an unknown parameter': `amqp://agent:${SECRET}@broker/?pasword=${SECRET}`,
+    'has a password with a question mark': `amqp://agent:what?${SECRET}@broker/`,
+    'has an invalid prefix': `amqp://agent:${SECRET}@broker/?prefix=a.b`,
+    'has a heartbeat that is not a number': `amqp://agent:${SECRET}@broker/?heartbeat=often`,
+    'has an invalid percent encoding': `amqp://agent:${SECRET}%zz@broker/`,
   };
 
   for (const [how, url] of Object.entries(wrong)) {
-    bareTest(`that ${how} is refused without being quoted`, { timeout: SLOW }, async ({ site }) => {
+    bareTest(`that ${how} is refused, and the error does not contain the URL`, { timeout: SLOW }, async ({ site }) => {
       const machine = site.bare('lead').with({ AGENTQ_URL: undefined });
       await machine.ok('init');
       const [byOption, byEnvironment] = await Promise.all([
@@ -174,7 +174,7 @@ describe('a URL that is wrong', () => {
       ]);
       expect(byOption).toMatchObject({ exit: 2, message: expect.stringMatching(/^the URL of the broker is wrong: /) });
       expect(byEnvironment).toEqual(byOption);
-      expect(byOption.said).not.toMatch(/hunter2|agent:|@broker/);
+      expect(byOption.output).not.toMatch(/hunter2|agent:|@broker/);
     });
   }
 });

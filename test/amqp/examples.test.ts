@@ -7,27 +7,27 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { scratchFolder } from '../backend/support/scratch.ts';
 import { type RabbitMq, startRabbitMq } from '../broker/private-rabbitmq.ts';
 import { PROGRAM, SLOW } from './site.ts';
-import { BOOTS } from './private.ts';
+import { WITH_RESTARTS } from './private.ts';
 
 const repo = fileURLToPath(new URL('../..', import.meta.url));
 
 const runs = (file: string, ...args: readonly string[]) => spawnSync(file, args, { timeout: SLOW }).status === 0;
 
-/** A Python that knows how to speak AMQP. */
+/** A Python with an AMQP library. */
 const python = ['python3', '/usr/bin/python3'].find((one) => runs(one, '-c', 'import pika'));
-const noPython = [python === undefined, 'no Python here has pika: apt-get install python3-pika'] as const;
+const noPython = [python === undefined, 'no Python with pika: apt-get install python3-pika'] as const;
 
 const hasTools = ['amqp-consume', 'amqp-get', 'amqp-publish'].every((tool) => runs(tool, '--help'));
-const noTools = [!hasTools, 'there are no amqp-tools: apt-get install amqp-tools'] as const;
+const noTools = [!hasTools, 'no amqp-tools: apt-get install amqp-tools'] as const;
 
 let broker: RabbitMq;
 
 beforeAll(async () => {
   broker = await startRabbitMq();
-}, BOOTS);
+}, WITH_RESTARTS);
 afterAll(() => broker.stop());
 
-/** A virtual host of its own: the examples use the names that everybody gets. */
+/** Adds a virtual host, because the examples use the default names. @returns its URL */
 async function urlOfNewHost(name: string): Promise<string> {
   await broker.ctl('add_vhost', name);
   await broker.ctl('set_permissions', '-p', name, 'guest', '.*', '.*', '.*');
@@ -39,7 +39,7 @@ interface Place {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** An empty folder, from which `agentq` and `python3` are what they should be. */
+/** An empty folder, with a PATH that contains `agentq` and a suitable `python3`. */
 function place(url: string): Place {
   const folder = scratchFolder();
   const [bin, cwd] = [join(folder, 'bin'), join(folder, 'project')];
@@ -54,7 +54,7 @@ function place(url: string): Place {
   return { cwd, env: { PATH: `${bin}:${PATH}`, HOME, TMPDIR, AGENTQ_URL: url } };
 }
 
-/** Starts a script in a process group of its own, which ends with the test. */
+/** Starts a script in a new process group, which is killed after the test. */
 function start(script: string, { cwd, env }: Place) {
   const child = spawn('/bin/sh', ['-eu', '-c', script], {
     cwd,
@@ -66,15 +66,15 @@ function start(script: string, { cwd, env }: Place) {
     try {
       process.kill(-child.pid!, 'SIGKILL');
     } catch {
-      // It has ended with all that it started.
+      // The whole process group has ended.
     }
   });
   const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
   return { child, ended };
 }
 
-/** What must end well, with all that it started. @returns what it printed */
-async function played(script: string, where: Place): Promise<string> {
+/** Runs a script that must succeed. @returns its standard output */
+async function runScript(script: string, where: Place): Promise<string> {
   const { child, ended } = start(script, where);
   const [code, out, err] = await Promise.all([ended, text(child.stdout), text(child.stderr)]);
   expect(code, out + err).toBe(0);
@@ -82,9 +82,9 @@ async function played(script: string, where: Place): Promise<string> {
 }
 
 describe('examples/two-machines', { timeout: SLOW }, () => {
-  test('shares the work, and gives the forgotten task to somebody else', async () => {
+  test('shares the tasks, and gives the abandoned task to another worker', async () => {
     const url = await urlOfNewHost('two-machines');
-    const out = await played(`sh '${repo}/examples/two-machines/walk.sh'`, place(url));
+    const out = await runScript(`sh '${repo}/examples/two-machines/walk.sh'`, place(url));
     const counted = [...out.matchAll(/^(office|cellar): +(\d+) words$/gm)];
     expect(counted.length).toBeGreaterThan(4);
     expect(out).toMatch(/lease-expired/);
@@ -93,7 +93,7 @@ describe('examples/two-machines', { timeout: SLOW }, () => {
     expect(out).not.toContain('guest');
   });
 
-  test('says what it lacks without a broker', () => {
+  test('names the missing variable without a broker', () => {
     const { status, stderr } = spawnSync('sh', [join(repo, 'examples/two-machines/walk.sh')], {
       env: { PATH: process.env['PATH'] },
       encoding: 'utf8',
@@ -106,27 +106,27 @@ describe('examples/two-machines', { timeout: SLOW }, () => {
 describe('examples/foreign-worker', { timeout: SLOW }, () => {
   const readme = readFileSync(join(repo, 'examples/foreign-worker/README.md'), 'utf8');
 
-  test('every command of its README runs as it stands', async ({ skip }) => {
+  test('every command of its README works unchanged', async ({ skip }) => {
     skip(...noPython);
     skip(...noTools);
     const where = place(await urlOfNewHost('readme'));
     const block = /^```sh\n([\s\S]*?)^```$/m.exec(readme)![1]!;
     expect(block).toMatch(/^export AGENTQ_URL=.*\n/);
-    // Its workers stay: what it prints goes into files, which end when it ends.
+    // Its workers continue after the script, so the output goes to files: a pipe would stay open.
     const script = block.replace(/^export AGENTQ_URL=.*\n/, '').replaceAll('examples/', `'${repo}'/examples/`);
     writeFileSync(join(where.cwd, 'block.sh'), script);
-    const out = await played('sh -eu block.sh > out 2> err || { cat out err; exit 1; }; cat out', where);
+    const out = await runScript('sh -eu block.sh > out 2> err || { cat out err; exit 1; }; cat out', where);
     expect(out).toContain('5 words, counted by Python');
     expect(out).toMatch(/"task_id": ?"poem-.*"summary": ?"SAY IT LOUD"/);
     expect(out).toMatch(/"summary": ?"a poem about water"/);
   });
 
-  test('its Python worker leaves a result file, and a reason where it fails', async ({ skip }) => {
+  test('its Python worker writes a result file, and a reason if it fails', async ({ skip }) => {
     skip(...noPython);
     const where = place(await urlOfNewHost('python'));
-    await played('agentq init --store store --workers counter', where);
+    await runScript('agentq init --store store --workers counter', where);
     start(`exec '${repo}/examples/foreign-worker/worker.py' counter store > /dev/null 2> worker.err`, where);
-    const out = await played(
+    const out = await runScript(
       `agentq submit --to counter --id a --instructions 'one two three'
        echo no context > b.md; agentq submit --to counter --id b --file b.md
        agentq wait a --timeout 60s
@@ -143,27 +143,27 @@ describe('examples/foreign-worker', { timeout: SLOW }, () => {
     expect(out).toMatch(/"task_id":"a".*"result_ref":"file:.*store\/results\/a\.md"/);
   });
 
-  test('its Python worker is not stopped by what is no task', async ({ skip }) => {
+  test('its Python worker continues after an invalid message', async ({ skip }) => {
     skip(...noPython);
     skip(...noTools);
     const where = place(await urlOfNewHost('garbage'));
-    await played(
-      `agentq init --workers counter; amqp-publish --url "$AGENTQ_URL" -r agentq.work.counter -b nonsense`,
+    await runScript(
+      `agentq init --workers counter; amqp-publish --url "$AGENTQ_URL" -r agentq.work.counter -b invalid`,
       where,
     );
     start(`exec '${repo}/examples/foreign-worker/worker.py' counter > /dev/null 2> worker.err`, where);
-    const out = await played(
+    const out = await runScript(
       'agentq submit --to counter --id a --instructions x; agentq wait a --timeout 60s; agentq result a',
       where,
     );
     expect(out).toContain('1 words');
-    expect(readFileSync(join(where.cwd, 'worker.err'), 'utf8')).toContain('nonsense');
+    expect(readFileSync(join(where.cwd, 'worker.err'), 'utf8')).toContain('invalid');
   });
 
-  test('its shell worker ends after as many tasks as it is told', async ({ skip }) => {
+  test('its shell worker ends after the given number of tasks', async ({ skip }) => {
     skip(...noTools);
     const where = place(await urlOfNewHost('shell'));
-    const out = await played(
+    const out = await runScript(
       `agentq init --workers shouter
        agentq submit --to shouter --id a --instructions 'he said "loud"'
        agentq submit --to shouter --id b --instructions 'and $(echo louder)'

@@ -4,7 +4,7 @@ import { amqpUrl } from '../broker/shared-broker.ts';
 import { copyOf, preparedMachines } from './prepared-machines.ts';
 import { type Machine, ROLES, Site } from './site.ts';
 
-/** A coordinator and two workers, each on a machine of its own. */
+/** A coordinator and two workers, each on its own machine. */
 export interface Cast {
   readonly site: Site;
   readonly lead: Machine;
@@ -12,7 +12,7 @@ export interface Cast {
   readonly two: Machine;
 }
 
-/** What `init` declares for a site. */
+/** The topology that `init` declares for a site. */
 const DECLARED = {
   roles: ROLES,
   replyTos: ['results.coordinator'],
@@ -20,13 +20,13 @@ const DECLARED = {
   retention: { days: 30, bytes: 10_000_000_000 },
 };
 
-/** Sets up the coordinator by `init`, and the workers as copies of its workspace. */
+/** Creates the workspace of the coordinator by `init`, and those of the workers as copies. */
 export async function castOf(site: Site): Promise<Cast> {
   const lead = await site.machine('lead');
   return { site, lead, one: copyOf(lead, 'one'), two: copyOf(lead, 'two') };
 }
 
-/** Each test's own machines, on exchanges and queues that no other test uses meanwhile. It must not change those. */
+/** A test with its own machines, whose exchanges and queues no other test uses at that time. It must not change them. */
 export const test = base.extend('cast', async ({ task: _task }, { onCleanup }): Promise<Cast> => {
   const { names, giveBack } = await takeTopology(DECLARED);
   const site = new Site(amqpUrl(), { prefix: names.prefix });
@@ -39,7 +39,7 @@ export const test = base.extend('cast', async ({ task: _task }, { onCleanup }): 
   return { site, lead: lead!, one: one!, two: two! };
 });
 
-/** The same, for tests that change exchanges and queues: nobody uses these again. */
+/** The same for tests that change exchanges and queues, which are then not used again. */
 export const ownTest = base.extend('cast', async ({ task: _task }, { onCleanup }): Promise<Cast> => {
   const site = new Site(amqpUrl());
   onCleanup(() => site.close());

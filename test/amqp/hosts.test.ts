@@ -19,7 +19,7 @@ async function proxies(count: number): Promise<TcpProxy[]> {
 const linesWith = (text: string, part: RegExp) => text.split('\n').filter((line) => part.test(line));
 
 describe('a URL with several hosts', { timeout: SLOW }, () => {
-  test('serves every command as long as one host answers', async ({ cast: { lead } }) => {
+  test('works for every command as long as one host answers', async ({ cast: { lead } }) => {
     await lead.submit('a');
     const live = Number(new URL(amqpUrl()).port);
     const urls = [
@@ -36,7 +36,7 @@ describe('a URL with several hosts', { timeout: SLOW }, () => {
     expect(await lead.task('t2')).toMatchObject({ status: 'queued' });
   });
 
-  test('leaves time for the next host where one takes the connection and says nothing', async ({ cast: { lead } }) => {
+  test('leaves time for the next host if one accepts the connection and sends nothing', async ({ cast: { lead } }) => {
     await lead.submit('a');
     const [silent, live] = await proxies(2);
     silent!.freeze();
@@ -46,7 +46,7 @@ describe('a URL with several hosts', { timeout: SLOW }, () => {
       expect(await machine.run('list', '--broker-timeout', '10s')).toMatchObject({ code: 0, stderr: '' });
   });
 
-  test('lets a worker go on through another host when its own dies', async ({ cast: { lead, one } }) => {
+  test('a worker continues through another host when its host ends', async ({ cast: { lead, one } }) => {
     const made = await proxies(2);
     const url = withPorts(
       lead.site.url,
@@ -59,11 +59,11 @@ describe('a URL with several hosts', { timeout: SLOW }, () => {
     onTestFinished(() => worker.signal('SIGKILL'));
     await lead.site.lines('runs');
     for (const [round, id] of ['b', 'c'].entries()) {
-      // The other way round the second time: the first host is back by then.
+      // The second time in the other direction: the first host is available again.
       const own = made.find(({ connections }) => connections > 0)!;
       const other = made.find((proxy) => proxy !== own)!;
       await own.cut();
-      await until('the worker to connect elsewhere', () => other.connections > 0);
+      await until('the worker to connect to the other host', () => other.connections > 0);
       if (round === 0) lead.site.write('go');
       await lead.submit(id);
       expect(await lead.wait(round === 0 ? 'a' : id, id)).toBe(0);
@@ -76,7 +76,7 @@ describe('a URL with several hosts', { timeout: SLOW }, () => {
     expect(linesWith(worker.stderr, /no broker at/)).toEqual([]);
   });
 
-  test('lets a worker leave a host that freezes', async ({ cast: { lead, one } }) => {
+  test('a worker leaves a host that freezes', async ({ cast: { lead, one } }) => {
     const made = await proxies(2);
     const url = withPorts(
       lead.site.url,
@@ -89,7 +89,7 @@ describe('a URL with several hosts', { timeout: SLOW }, () => {
     const own = made.find(({ connections }) => connections > 0)!;
     const other = made.find((proxy) => proxy !== own)!;
     own.freeze();
-    await until('the worker to connect elsewhere', () => other.connections > 0);
+    await until('the worker to connect to the other host', () => other.connections > 0);
     await lead.submit('b');
     expect(await lead.wait('b')).toBe(0);
     worker.signal('SIGTERM');
@@ -103,14 +103,14 @@ describe('a URL with several hosts', { timeout: SLOW }, () => {
     const refused = await lead.with({ AGENTQ_URL: url }).refused('status', '--broker-timeout', '700ms');
     expect(refused).toMatchObject({ exit: 25, message: expect.stringContaining(`the broker at ${places.join()} `) });
     for (const place of places) expect(refused.message).toContain(`ECONNREFUSED ${place}`);
-    expect(refused.said).not.toContain('hunter2');
+    expect(refused.output).not.toContain('hunter2');
   });
 
-  test('is refused at once where one host refuses the login, and says which', async ({ cast: { lead } }) => {
+  test('is refused at once if one host refuses the login, and the error names the host', async ({ cast: { lead } }) => {
     const live = Number(new URL(amqpUrl()).port);
-    const url = withPorts(lead.site.url.replace(/\/\/[^@]*@/, '//nobody:hunter2%40@'), [await freePort(), live]);
+    const url = withPorts(lead.site.url.replace(/\/\/[^@]*@/, '//no-such-user:hunter2%40@'), [await freePort(), live]);
     const refused = await lead.with({ AGENTQ_URL: url }).refused('status', '--broker-timeout', '10m');
     expect(refused).toMatchObject({ exit: 26, message: expect.stringContaining(`the broker at 127.0.0.1:${live} `) });
-    expect(refused.said).not.toContain('hunter2');
+    expect(refused.output).not.toContain('hunter2');
   });
 });

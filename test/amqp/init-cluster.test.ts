@@ -9,14 +9,14 @@ import { startRabbitMq } from '../broker/private-rabbitmq.ts';
 import { amqpUrl, brokerProduct } from '../broker/shared-broker.ts';
 import { startProxy } from '../broker/tcp-proxy.ts';
 import { bareTest as test } from './fixture.ts';
-import { BOOTS, withPorts } from './private.ts';
+import { WITH_RESTARTS, withPorts } from './private.ts';
 import { type Machine, ROLES, type Site, SLOW } from './site.ts';
 
 const INIT = ['init', '--workers', ROLES.join()];
 
 const sharedPort = () => Number(new URL(amqpUrl()).port);
 
-/** Two ways to the broker that all tests share: as two nodes of a cluster, they know the same queues. */
+/** Two addresses of the broker that all tests share. Both have the same queues, like two nodes of a cluster. */
 async function twoHosts(site: Site): Promise<string> {
   const proxy = await startProxy(sharedPort());
   onTestFinished(() => proxy.close());
@@ -36,13 +36,13 @@ const configOf = (machine: Machine): unknown =>
   JSON.parse(readFileSync(machine.path('.agentq', 'config.json'), 'utf8'));
 
 describe('init with several hosts', { timeout: SLOW }, () => {
-  test('makes quorum queues, says so, and keeps it', async ({ site, skip }) => {
+  test('declares quorum queues, reports it, and records it in the config', async ({ site, skip }) => {
     skip((await brokerProduct()).name !== 'RabbitMQ', 'LavinMQ replicates every queue of a cluster');
     removeQuorumQueues(site);
     const lead = site.bare('lead').with({ AGENTQ_URL: await twoHosts(site) });
-    const said = await lead.run(...INIT);
-    expect(said).toMatchObject({ code: 0, stderr: '' });
-    expect(said.stdout.split('\n')[2]).toBe(
+    const ran = await lead.run(...INIT);
+    expect(ran).toMatchObject({ code: 0, stderr: '' });
+    expect(ran.stdout.split('\n')[2]).toBe(
       'quorum queues: the URL names several hosts (--no-replicated: classic queues)',
     );
     expect(configOf(lead)).toMatchObject({ broker: { replicated: true } });
@@ -57,7 +57,7 @@ describe('init with several hosts', { timeout: SLOW }, () => {
     expect(await other.claim()).toMatchObject({ task_id: 'a' });
   });
 
-  test('makes classic queues with --no-replicated, and later leaves them so', async ({ site }) => {
+  test('declares classic queues with --no-replicated, and keeps them later', async ({ site }) => {
     const AGENTQ_URL = await twoHosts(site);
     const lead = site.bare('lead').with({ AGENTQ_URL });
     const { broker } = await lead.json<Output<'init'>>(...INIT, '--no-replicated');
@@ -72,7 +72,7 @@ describe('init with several hosts', { timeout: SLOW }, () => {
     expect(await other.refused(...INIT, '--replicated')).toMatchObject({ exit: 2 });
   });
 
-  test('names a host that does not answer, and goes on', async ({ site }) => {
+  test('names a host that does not answer, and continues', async ({ site }) => {
     const dead = await freePort();
     const lead = site.bare('lead').with({ AGENTQ_URL: withPorts(site.url, [sharedPort(), dead]) });
     const { code, stderr } = await lead.run(...INIT, '--no-replicated');
@@ -83,24 +83,30 @@ describe('init with several hosts', { timeout: SLOW }, () => {
     expect(stderr.trimEnd().split('\n')).toHaveLength(1);
   });
 
-  test('refuses hosts that are no cluster, and makes nothing', { timeout: BOOTS + SLOW }, async ({ site }) => {
-    const separate = await startRabbitMq();
-    onTestFinished(() => separate.stop());
-    const url = withPorts(site.url, [sharedPort(), separate.port]);
-    const lead = site.bare('lead').with({ AGENTQ_URL: url });
-    // Each run begins at a random host.
-    for (let n = 0; n < 3; n++) {
-      expect(await lead.refused(...INIT)).toMatchObject({
-        exit: 27,
-        message: expect.stringMatching(/are not one cluster: 127\.0\.0\.1:\d+ is another broker; nothing was changed/),
-      });
-    }
-    expect(existsSync(lead.path('.agentq'))).toBe(false);
-    for (const port of [sharedPort(), separate.port]) {
-      const [at, { log }] = [withPorts(site.url, [port]), site.names];
-      expect(await onClient(at, (client) => queuesExist(client, [log]))).toBe(false);
-    }
-  });
+  test(
+    'refuses hosts that are not one cluster, and creates nothing',
+    { timeout: WITH_RESTARTS + SLOW },
+    async ({ site }) => {
+      const separate = await startRabbitMq();
+      onTestFinished(() => separate.stop());
+      const url = withPorts(site.url, [sharedPort(), separate.port]);
+      const lead = site.bare('lead').with({ AGENTQ_URL: url });
+      // Each run begins at a random host.
+      for (let n = 0; n < 3; n++) {
+        expect(await lead.refused(...INIT)).toMatchObject({
+          exit: 27,
+          message: expect.stringMatching(
+            /are not one cluster: 127\.0\.0\.1:\d+ is another broker; nothing was changed/,
+          ),
+        });
+      }
+      expect(existsSync(lead.path('.agentq'))).toBe(false);
+      for (const port of [sharedPort(), separate.port]) {
+        const [at, { log }] = [withPorts(site.url, [port]), site.names];
+        expect(await onClient(at, (client) => queuesExist(client, [log]))).toBe(false);
+      }
+    },
+  );
 
   test('plans quorum queues', async ({ site }) => {
     const lead = site.bare('lead').with({ AGENTQ_URL: withPorts(site.url, [1, 2]) });
@@ -110,7 +116,7 @@ describe('init with several hosts', { timeout: SLOW }, () => {
   });
 });
 
-test('init with one host says nothing of the type of its queues', { timeout: SLOW }, async ({ site }) => {
+test('init with one host reports no reason for the type of its queues', { timeout: SLOW }, async ({ site }) => {
   const report = await site.bare('lead').json<Output<'init'>>(...INIT);
   expect(report.broker!.queues).toEqual({ type: 'classic' });
 });

@@ -12,13 +12,13 @@ import { type Site, SLOW } from './site.ts';
 
 const INIT = ['init', '--workers', 'r,s'];
 
-/** Somebody who declares things with a driver, as another program would. */
+/** A client that declares queues and exchanges without agentq. */
 async function operator(site: Site) {
   const plain = new URL(site.url);
   plain.search = '';
   const connection = await amqplib.connect(plain.href);
   onTestFinished(() => connection.close());
-  const ask = async (body: (channel: amqplib.Channel) => Promise<unknown>): Promise<boolean> => {
+  const succeeds = async (body: (channel: amqplib.Channel) => Promise<unknown>): Promise<boolean> => {
     const channel = await connection.createChannel();
     channel.on('error', () => {});
     return body(channel).then(
@@ -27,21 +27,22 @@ async function operator(site: Site) {
     );
   };
   return {
-    hasQueue: (name: string) => ask((channel) => channel.checkQueue(name)),
-    hasExchange: (name: string) => ask((channel) => channel.checkExchange(name)),
-    queue: (name: string, options: amqplib.Options.AssertQueue) => ask((channel) => channel.assertQueue(name, options)),
-    exchange: (name: string, type: string) => ask((channel) => channel.assertExchange(name, type)),
+    hasQueue: (name: string) => succeeds((channel) => channel.checkQueue(name)),
+    hasExchange: (name: string) => succeeds((channel) => channel.checkExchange(name)),
+    queue: (name: string, options: amqplib.Options.AssertQueue) =>
+      succeeds((channel) => channel.assertQueue(name, options)),
+    exchange: (name: string, type: string) => succeeds((channel) => channel.assertExchange(name, type)),
     remove: async (queues: readonly string[]) => {
-      for (const name of queues) await ask((channel) => channel.deleteQueue(name));
+      for (const name of queues) await succeeds((channel) => channel.deleteQueue(name));
     },
   };
 }
 
 describe('init on a broker', { timeout: SLOW }, () => {
-  test('declares what is missing, and says who sees to what', async ({ site }) => {
+  test('declares what is missing, and prints the guarantees', async ({ site }) => {
     const machine = site.bare('lead');
-    const said = await machine.ok(...INIT);
-    const [first, second, ...rest] = said.split('\n');
+    const output = await machine.ok(...INIT);
+    const [first, second, ...rest] = output.split('\n');
     const { name, version } = await brokerProduct();
     expect(first).toBe(`made the workspace ${machine.path('.agentq')}`);
     expect(second).toMatch(/^\S+ \S+ at \S+: declared \d+ exchanges and queues$/);
@@ -62,7 +63,7 @@ describe('init on a broker', { timeout: SLOW }, () => {
     expect(await hasExchange(names.exchange)).toBe(true);
   });
 
-  test('does no harm a second time, nor on a second machine', async ({ site }) => {
+  test('changes nothing a second time or on a second machine', async ({ site }) => {
     const machine = site.bare('lead');
     await machine.ok(...INIT);
     await machine.submit('a');
@@ -79,7 +80,7 @@ describe('init on a broker', { timeout: SLOW }, () => {
     expect(await machine.claim()).toMatchObject({ task_id: 'a' });
   });
 
-  test('adds a role to what is there', async ({ site }) => {
+  test('adds a role to the existing topology', async ({ site }) => {
     onTestFinished(async () => (await operator(site)).remove([site.names.work('late')]));
     const machine = site.bare('lead');
     await machine.ok(...INIT);
@@ -90,7 +91,7 @@ describe('init on a broker', { timeout: SLOW }, () => {
     expect(await machine.json('claim', '--as', 'late')).toMatchObject({ task_id: 'a' });
   });
 
-  test('makes results queues for the coordinators that are named', async ({ site }) => {
+  test('declares results queues for the given coordinators', async ({ site }) => {
     const { names } = site;
     const own = [names.results('results.boss'), names.results('results.scout')];
     onTestFinished(async () => (await operator(site)).remove(own));
@@ -100,7 +101,7 @@ describe('init on a broker', { timeout: SLOW }, () => {
     expect(await hasQueue(names.results('results.coordinator'))).toBe(false);
   });
 
-  test('names each difference, changes nothing, and makes no workspace', async ({ site }) => {
+  test('names each difference, changes nothing, and creates no workspace', async ({ site }) => {
     const { names } = site;
     const { queue, exchange, hasQueue, hasExchange } = await operator(site);
     await queue(names.work('r'), { arguments: { 'x-queue-type': 'classic', 'x-max-priority': 9, 'x-message-ttl': 5 } });
@@ -111,7 +112,7 @@ describe('init on a broker', { timeout: SLOW }, () => {
     const { exit, message, hint } = await machine.refused(...INIT);
     expect(exit).toBe(27);
     const of = (name: string) => message.split('; ').filter((part) => part.includes(`${name}: `));
-    // LavinMQ does not say what is otherwise; what should be there is said then.
+    // LavinMQ does not name the differing argument. Then the error names the expected arguments.
     const namesEach = (await brokerProduct()).name === 'RabbitMQ';
     if (namesEach) {
       expect(of(names.work('r')).map((part) => /'(x-[^']+)'/.exec(part)?.[1])).toEqual(
@@ -130,7 +131,7 @@ describe('init on a broker', { timeout: SLOW }, () => {
     expect(existsSync(machine.path('.agentq'))).toBe(false);
   });
 
-  test('a difference in one thing leaves a workspace and its queue as they were', async ({ site }) => {
+  test('a difference in one queue does not affect an existing workspace and its queue', async ({ site }) => {
     const machine = site.bare('lead');
     await machine.ok(...INIT);
     await machine.submit('a');
@@ -145,7 +146,7 @@ describe('init on a broker', { timeout: SLOW }, () => {
     expect(await machine.claim()).toMatchObject({ task_id: 'a' });
   });
 
-  test('--dry-run tells what it would declare, and makes nothing', async ({ site }) => {
+  test('--dry-run lists the planned declarations, and creates nothing', async ({ site }) => {
     const machine = site.bare('lead');
     const { names } = site;
     const text = await machine.ok(...INIT, '--dry-run');
@@ -166,7 +167,7 @@ describe('init on a broker', { timeout: SLOW }, () => {
     expect([...new Set(broker!.declared)].toSorted()).toEqual([...new Set(all)].toSorted());
   });
 
-  test('--json prints what the schema says', async ({ site }) => {
+  test('the output of --json matches the schema', async ({ site }) => {
     const machine = site.bare('lead');
     for (const declared of [expect.arrayContaining([site.names.log]), []]) {
       const report = await machine.json<Output<'init'>>(...INIT);
@@ -175,17 +176,17 @@ describe('init on a broker', { timeout: SLOW }, () => {
     }
   });
 
-  test('keeps a URL that is named on its command line, for its owner alone', async ({ site }) => {
+  test('stores a URL from its command line in a file that only its owner can read', async ({ site }) => {
     const machine = site.bare('lead').with({ AGENTQ_URL: undefined });
-    const said = await machine.run(...INIT, '--url', site.url);
-    expect(said).toMatchObject({ code: 0 });
-    expect(said.stdout + said.stderr).not.toContain(new URL(site.url).password + '@');
+    const ran = await machine.run(...INIT, '--url', site.url);
+    expect(ran).toMatchObject({ code: 0 });
+    expect(ran.stdout + ran.stderr).not.toContain(new URL(site.url).password + '@');
     await machine.submit('a');
     expect(await machine.claim()).toMatchObject({ task_id: 'a' });
     expect(await machine.run(...INIT, '--url', `${site.url}x`)).toMatchObject({ code: 2 });
   });
 
-  test('refuses a name that is none', async ({ site }) => {
+  test('refuses an invalid name', async ({ site }) => {
     const machine = site.bare('lead');
     expect(await machine.refused('init', '--workers', 'a b')).toMatchObject({ exit: 11 });
     expect(await machine.refused('init', '--coordinators', 'a/b')).toMatchObject({ exit: 11 });

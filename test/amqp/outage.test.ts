@@ -6,14 +6,14 @@ import { JointOutage } from '../broker/joint-outage.ts';
 import { type RabbitMq, startRabbitMq } from '../broker/private-rabbitmq.ts';
 import { until } from '../worker/harness.ts';
 import { castOf } from './fixture.ts';
-import { BOOTS } from './private.ts';
+import { WITH_RESTARTS } from './private.ts';
 import { type Machine, Site } from './site.ts';
 
-/** Each test has its broker killed and started again. */
-const OUTAGE = { timeout: BOOTS + 120_000 };
+/** In each test the broker is killed and started again. */
+const OUTAGE = { timeout: WITH_RESTARTS + 120_000 };
 
-/** What waits for a broker that takes seconds to come back, and its streams some more: in ms. */
-const COMEBACK = { timeout: 120_000, interval: 50 };
+/** Options of polls that wait for the broker. A start takes seconds, and its streams need some seconds more. */
+const UNTIL_BACK = { timeout: 120_000, interval: 50 };
 
 let broker: RabbitMq;
 
@@ -21,28 +21,28 @@ beforeAll(async () => {
   broker = await startRabbitMq();
   const first = new Site(broker.url);
   await first.machine('lead');
-  await until('RabbitMQ to remember that it coordinates streams', remembersStreams);
+  await until('RabbitMQ to store that it coordinates streams', remembersStreams);
   await first.close();
-}, BOOTS);
+}, WITH_RESTARTS);
 afterAll(() => broker.stop());
 
-/** Machines whose commands wait for a broker that is away as long as an outage of these tests may take. */
-async function patientCast() {
+/** Machines whose commands wait as long as an outage of these tests may take. */
+async function castWithLongTimeout() {
   const cast = await castOf(new Site(broker.url));
   for (const machine of [cast.lead, cast.one, cast.two]) machine.configure({ broker: { timeout: '100s' } });
   return cast;
 }
 
-// Nothing is removed from the broker, which ends with this file.
+// The topology is not removed, because the broker ends with this file.
 const test = base.extend('cast', async ({ task: _task }, { onCleanup }) => {
-  const cast = await patientCast();
+  const cast = await castWithLongTimeout();
   onCleanup(() => cast.site.clear());
   return cast;
 });
 
 /**
- * A test that shares the outage with the others of its group: five at most, for vitest runs no more side by side. The
- * test is concurrent, and not its group: groups that are would run at the same time.
+ * A test that shares the outage with the others of its group. A group has at most five tests, because vitest runs five
+ * at a time. The tests are concurrent, and not the group: concurrent groups would run at the same time.
  */
 const during = (outage: JointOutage) =>
   base
@@ -52,14 +52,14 @@ const during = (outage: JointOutage) =>
       return participant;
     })
     .extend('cast', async ({ outage: _outage }, { onCleanup }) => {
-      const cast = await patientCast();
+      const cast = await castWithLongTimeout();
       onCleanup(() => cast.site.clear());
       return cast;
     });
 
 /**
- * RabbitMQ 3.10 notes only after half a second that it has begun to coordinate streams at all. A node that is killed
- * before that, in the first second of its first stream, never brings that stream back.
+ * RabbitMQ 3.10 stores only after half a second that it coordinates streams. A node that is killed before that, in the
+ * first second of its first stream, does not restore that stream.
  */
 function remembersStreams(): boolean {
   const data = join(broker.folder, 'data');
@@ -68,7 +68,7 @@ function remembersStreams(): boolean {
     .some((path) => readFileSync(join(data, path)).includes('rabbit_stream_coordinator'));
 }
 
-/** Starts a worker, and resolves when its child runs. */
+/** Starts a worker. Resolves when its child runs. */
 async function running(machine: Machine, script: string, ...options: readonly string[]) {
   const work = `touch "$OUT/runs"; until_there go; ${script}`;
   const worker = machine.work(work, '--broker-timeout', '300ms', ...options);
@@ -84,19 +84,19 @@ describe('while the broker is away', OUTAGE, () => {
   const together = during(new JointOutage(() => broker));
 
   together.concurrent(
-    'a child goes on, and its worker keeps the result until the broker is back',
+    'a child continues, and its worker keeps the result until the broker is back',
     async ({ cast: { site, lead, one }, outage, expect }) => {
       await lead.submit('a', '--expect', 'patch');
       const worker = await running(one, 'echo patch > "$AGENTQ_ARTIFACTS_DIR/patch.diff"; echo done');
       await outage.begin();
       await worker.printed('no broker at');
       site.write('go');
-      await expect.poll(() => kept(one), COMEBACK).toEqual([expect.stringContaining('-a-complete')]);
+      await expect.poll(() => kept(one), UNTIL_BACK).toEqual([expect.stringContaining('-a-complete')]);
       await outage.end();
       expect(await lead.wait('a')).toBe(0);
       expect(await lead.ok('result', 'a')).toBe('done');
       expect(await lead.task('a')).toMatchObject({ attempts: [{ number: 1, outcome: 'completed' }], refused: 0 });
-      await expect.poll(() => kept(one), COMEBACK).toEqual([]);
+      await expect.poll(() => kept(one), UNTIL_BACK).toEqual([]);
       expect((await lead.json<Output<'inbox'>>('inbox')).messages).toMatchObject([
         { task_id: 'a', status: 'completed' },
       ]);
@@ -109,15 +109,15 @@ describe('while the broker is away', OUTAGE, () => {
   );
 
   together.concurrent(
-    'what a killed worker has kept is told by the next command of its workspace',
+    'the next command of the workspace sends the result that a killed worker has kept',
     async ({ cast: { site, lead, one }, outage, expect }) => {
       await lead.submit('a');
-      // However patient it is, it keeps at once what it knows that nobody hears.
+      // A worker keeps the result at once, also with a long timeout.
       const worker = await running(one, 'echo done', '--broker-timeout', '10m');
       await outage.begin();
       await worker.printed('no broker at');
       site.write('go');
-      await expect.poll(() => kept(one), COMEBACK).toHaveLength(1);
+      await expect.poll(() => kept(one), UNTIL_BACK).toHaveLength(1);
       worker.signal('SIGKILL');
       await worker.ended;
       await outage.end();
@@ -135,13 +135,13 @@ describe('while the broker is away', OUTAGE, () => {
   );
 
   together.concurrent(
-    'what failed is kept as well, and tried again',
+    'a failure is kept too, and the task is retried',
     async ({ cast: { site, lead, one }, outage, expect }) => {
       await lead.submit('a');
       const worker = await running(one, '[ "$AGENTQ_ATTEMPT" = 2 ] || { echo "out of paper" >&2; exit 3; }; echo done');
       await outage.begin();
       site.write('go');
-      await expect.poll(() => kept(one), COMEBACK).toEqual([expect.stringContaining('-a-fail')]);
+      await expect.poll(() => kept(one), UNTIL_BACK).toEqual([expect.stringContaining('-a-fail')]);
       await outage.end();
       expect(await lead.wait('a')).toBe(0);
       expect((await lead.task('a')).attempts).toMatchObject([
@@ -154,13 +154,13 @@ describe('while the broker is away', OUTAGE, () => {
   );
 
   together.concurrent(
-    'what the queue refuses afterwards stays as a file, and is told of',
+    'an entry of the outbox that the queue refuses is kept as a file and reported',
     async ({ cast: { site, lead, one }, outage, expect }) => {
       await lead.submit('a');
       const worker = await running(one, 'echo done');
       await outage.begin();
       site.write('go');
-      await expect.poll(() => kept(one), COMEBACK).toHaveLength(1);
+      await expect.poll(() => kept(one), UNTIL_BACK).toHaveLength(1);
       worker.signal('SIGKILL');
       await worker.ended;
       await outage.end();
@@ -180,26 +180,26 @@ describe('while the broker is away', OUTAGE, () => {
 describe('while the broker is away for longer than a lease', OUTAGE, () => {
   const together = during(new JointOutage(() => broker));
 
-  together.concurrent('no lease runs out', async ({ cast: { site, lead, one, two }, outage, expect }) => {
-    // Long enough to be renewed by a machine that freezes for a second or two on its way back.
+  together.concurrent('no lease ends', async ({ cast: { site, lead, one, two }, outage, expect }) => {
+    // Long enough to be renewed after the outage by a machine that stops for a second or two.
     const lease = 8_000;
     await lead.submit('a');
     const worker = await running(one, 'echo done', '--lease', `${lease}ms`);
-    const rival = two.work('echo stolen', '--broker-timeout', '300ms');
+    const other = two.work('echo other', '--broker-timeout', '300ms');
     await outage.begin();
     const since = performance.now();
-    await until('a lease to be over', () => performance.now() - since > lease + 500);
+    await until('the end of a lease', () => performance.now() - since > lease + 500);
     await outage.end();
-    await expect.poll(() => linesWith(worker.stderr + rival.stderr, /is back/).length, COMEBACK).toBe(2);
-    await until('both to have looked', async () => (await lead.task('a')).status === 'working');
+    await expect.poll(() => linesWith(worker.stderr + other.stderr, /is back/).length, UNTIL_BACK).toBe(2);
+    await until('the task to be working', async () => (await lead.task('a')).status === 'working');
     site.write('go');
     expect(await lead.wait('a')).toBe(0);
     expect(await lead.ok('result', 'a')).toBe('done');
     const events = await lead.events('a');
     expect(events.filter(({ type }) => type === 'claimed')).toHaveLength(1);
     expect(events.filter(({ type }) => type === 'lease-expired')).toEqual([]);
-    for (const each of [worker, rival]) each.signal('SIGTERM');
-    await Promise.all([worker.finished(), rival.finished()]);
+    for (const each of [worker, other]) each.signal('SIGTERM');
+    await Promise.all([worker.finished(), other.finished()]);
   });
 
   together.concurrent(
@@ -228,12 +228,12 @@ describe('while the broker is away for longer than a lease', OUTAGE, () => {
     },
   );
 
-  together.concurrent('who waits goes on waiting', async ({ cast: { site, lead, one }, outage, expect }) => {
+  together.concurrent('`wait` continues', async ({ cast: { site, lead, one }, outage, expect }) => {
     await lead.submit('a');
     const waiting = lead.start('wait', 'a');
     const worker = await running(one, 'echo done');
     await outage.begin();
-    await expect.poll(() => waiting.stderr, COMEBACK).toContain('no broker at');
+    await expect.poll(() => waiting.stderr, UNTIL_BACK).toContain('no broker at');
     await outage.end();
     site.write('go');
     const { code, stderr } = await waiting.ended;
@@ -247,8 +247,8 @@ describe('while the broker is away for longer than a lease', OUTAGE, () => {
   });
 });
 
-describe('while the broker is away, or takes nothing', OUTAGE, () => {
-  test('a broker that is short of memory is told of, and waited for no longer than one that is gone', async ({
+describe('while the broker is away or accepts no messages', OUTAGE, () => {
+  test('a broker that is short of memory is reported, and commands wait no longer than for one that is away', async ({
     cast: { site, lead, one },
     onTestFinished,
     expect,
@@ -265,7 +265,7 @@ describe('while the broker is away, or takes nothing', OUTAGE, () => {
     expect(await lead.refused('status', '--broker-timeout', '300ms')).toMatchObject({ exit: 25 });
     expect(await lead.run(...submit, '--offline-ok', '--id', 'b')).toMatchObject({ code: 0, stdout: 'b\n' });
     site.write('go');
-    await expect.poll(() => kept(one), COMEBACK).toHaveLength(1);
+    await expect.poll(() => kept(one), UNTIL_BACK).toHaveLength(1);
     await broker.ctl('set_vm_memory_high_watermark', '0.4');
     expect(await lead.wait('a')).toBe(0);
     await lead.ok('status');
@@ -275,14 +275,14 @@ describe('while the broker is away, or takes nothing', OUTAGE, () => {
     expect(linesWith(worker.stderr, /accepts no messages/).length).toBeGreaterThan(0);
   });
 
-  test('nothing that was confirmed is lost', async ({ cast: { site, lead, one, two }, expect }) => {
+  test('no confirmed task is lost', async ({ cast: { site, lead, one, two }, expect }) => {
     const confirmed: string[] = [];
     const over = new AbortController();
-    const lanes = Array.from({ length: 3 }, async (_, lane) => {
+    const submitters = Array.from({ length: 3 }, async (_, submitter) => {
       for (let n = 0; !over.signal.aborted; n++) {
-        const id = `t${lane}-${n}`;
+        const id = `t${submitter}-${n}`;
         const submit = ['submit', '--to', 'r', '--id', id, '--instructions', 'x'];
-        const more = lane === 0 ? ['--offline-ok', '--broker-timeout', '200ms'] : [];
+        const more = submitter === 0 ? ['--offline-ok', '--broker-timeout', '200ms'] : [];
         if ((await lead.code(...submit, ...more)) === 0) confirmed.push(id);
       }
     });
@@ -294,7 +294,7 @@ describe('while the broker is away, or takes nothing', OUTAGE, () => {
     const before = confirmed.length;
     await until('submits after the last', () => confirmed.length > before + 3);
     over.abort();
-    await Promise.all(lanes);
+    await Promise.all(submitters);
     await lead.ok('status');
     expect(kept(lead)).toEqual([]);
     const { tasks } = await two.json<Output<'list'>>('list', '--limit', '10000');

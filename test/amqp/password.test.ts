@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type RabbitMq, startRabbitMq } from '../broker/private-rabbitmq.ts';
 import { hasProc, type Program } from '../worker/harness.ts';
-import { BOOTS, newPassword, urlOf } from './private.ts';
+import { WITH_RESTARTS, newPassword, urlOf } from './private.ts';
 import { type Machine, Site, SLOW } from './site.ts';
 
 const PASSWORD = newPassword();
@@ -17,14 +17,14 @@ beforeAll(async () => {
   await broker.ctl('set_permissions', 'agent', '.*', '.*', '.*');
   site = new Site(urlOf(broker, 'agent', PASSWORD));
   lead = await site.machine('lead');
-}, BOOTS);
+}, WITH_RESTARTS);
 
 afterAll(async () => {
   await site.clear();
   await broker.stop();
 });
 
-/** What everybody on the machine may read of a process. */
+/** The command line of a process, which every user of the machine can read. */
 const commandLine = ({ pid }: Program) => readFileSync(`/proc/${pid}/cmdline`, 'utf8');
 
 describe('the password', { timeout: SLOW }, () => {
@@ -32,7 +32,7 @@ describe('the password', { timeout: SLOW }, () => {
     const id = 'a';
     await lead.submit(id);
     await lead.submit('b', '--max-attempts', '1');
-    const said: string[] = [];
+    const outputs: string[] = [];
     const commands = [
       ['init', '--store', site.store],
       ['init', '--store', site.store, '--dry-run'],
@@ -52,24 +52,24 @@ describe('the password', { timeout: SLOW }, () => {
       ['submit', '--to', 'painter', '--instructions', 'x'],
       ['submit', '--to', 'r', '--id', id, '--instructions', 'other'],
       ['status', 'nothing'],
-      ['nonsense'],
+      ['invalid'],
       ['--help'],
     ];
     for (const command of commands) {
       for (const json of [[], ['--json']]) {
         const { stdout, stderr } = await lead.run(...command, ...json);
-        said.push(stdout + stderr);
+        outputs.push(stdout + stderr);
       }
     }
-    expect(said.join('').length).toBeGreaterThan(5_000);
-    expect(said.filter((one) => one.includes(PASSWORD))).toEqual([]);
+    expect(outputs.join('').length).toBeGreaterThan(5_000);
+    expect(outputs.filter((one) => one.includes(PASSWORD))).toEqual([]);
     for (const folder of ['tasks', 'results', 'artifacts'])
       expect(lead.files(folder).filter((name) => name.includes(PASSWORD))).toEqual([]);
   });
 
   test('is in no line of a worker whose broker refuses it', async () => {
     const url = new URL(site.url);
-    url.username = 'nobody';
+    url.username = 'no-such-user';
     for (const command of [['status'], ['work', '--as', 'r', '--until-empty', '--', 'true']]) {
       const { code, stdout, stderr } = await lead.with({ AGENTQ_URL: url.href }).run(...command);
       expect(code).toBe(26);
@@ -77,7 +77,7 @@ describe('the password', { timeout: SLOW }, () => {
     }
   });
 
-  test('is not on the command line of a worker that finds it in its environment', async ({ skip }) => {
+  test('is not on the command line of a worker that gets it from its environment', async ({ skip }) => {
     skip(!hasProc, 'the system does not show its processes');
     const worker = lead.work('tr "\\0" "\\n" < /proc/$$/cmdline > "$OUT/child"; touch "$OUT/ran"; until_there go');
     onTestFinished(() => worker.signal('SIGKILL'));
@@ -94,10 +94,10 @@ describe('the password', { timeout: SLOW }, () => {
   });
 
   for (const [how, option] of [
-    ['as two words', (url: string) => ['--url', url]],
-    ['as one word', (url: string) => [`--url=${url}`]],
+    ['as two arguments', (url: string) => ['--url', url]],
+    ['as one argument', (url: string) => [`--url=${url}`]],
   ] as const) {
-    test(`does not stay on the command line of a command that is told it ${how}`, async ({ skip }) => {
+    test(`is removed from the command line of a command that gets it ${how}`, async ({ skip }) => {
       skip(!hasProc, 'the system does not show its processes');
       const bare = lead.with({ AGENTQ_URL: undefined });
       await lead.submit(`never-${how.replaceAll(' ', '-')}`, '--to', 's');
@@ -109,17 +109,17 @@ describe('the password', { timeout: SLOW }, () => {
     });
   }
 
-  test('is in the environment of a child, which may call agentq itself', async () => {
+  test('is in the environment of a child, so that it can call agentq', async () => {
     await lead.submit('d');
-    await lead.workOff('agentq progress --percent 50 && echo heard');
-    expect(await lead.ok('result', 'd')).toBe('heard');
+    await lead.workOff('agentq progress --percent 50 && echo reported');
+    expect(await lead.ok('result', 'd')).toBe('reported');
   });
 
-  test('told on the command line of a worker is good for its children too', async () => {
+  test('on the command line of a worker is passed to its children', async () => {
     await lead.submit('e');
     const bare = lead.with({ AGENTQ_URL: undefined });
-    await bare.workOff('agentq progress --percent 50 >&2 && echo heard', '--url', site.url);
+    await bare.workOff('agentq progress --percent 50 >&2 && echo reported', '--url', site.url);
     expect(await lead.wait('e')).toBe(0);
-    expect(await lead.ok('result', 'e')).toBe('heard');
+    expect(await lead.ok('result', 'e')).toBe('reported');
   });
 });

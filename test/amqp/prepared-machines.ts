@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import type { Machine, Site } from './site.ts';
 
-/** What `agentq init` made for the first site of this test file, and where that site was. */
+/** The workspace that `agentq init` created for the first site of this test file, and the folder of that site. */
 interface Made {
   readonly folder: string;
   readonly site: string;
@@ -18,8 +18,8 @@ afterAll(() => {
 });
 
 /**
- * Machines of a site whose topology is on the broker already. The first one of a test file is set up by `init`; the
- * others are copies of it. `init` compares every queue with the broker, so it costs more than any other command.
+ * Machines of a site whose topology already exists on the broker. `init` creates the first one of a test file; the
+ * others are copies of it. `init` compares every queue with the broker, so it takes longer than other commands.
  */
 export async function preparedMachines(site: Site, names: readonly string[]): Promise<readonly Machine[]> {
   made ??= await make(site);

@@ -8,10 +8,10 @@ import { FORMAT } from '../../src/backend/amqp/wire/message/format.ts';
 import type { Output } from '../../src/cli/output/schemas.ts';
 import { type RabbitMq, startRabbitMq } from '../broker/private-rabbitmq.ts';
 import { scratchFolder } from '../backend/support/scratch.ts';
-import { BOOTS, newPassword, urlOf } from './private.ts';
+import { WITH_RESTARTS, newPassword, urlOf } from './private.ts';
 import { type Machine, Site, SLOW } from './site.ts';
 
-/** The users that the definitions of a queue for two roles and one coordinator hold. */
+/** The users in the definitions for two roles and one coordinator. */
 const USERS = ['coordinator', 'r', 's'] as const;
 type User = (typeof USERS)[number];
 
@@ -22,7 +22,7 @@ let definitions: string;
 const urls = new Map<User, string>();
 const machines = new Map<User, Machine>();
 
-/** A machine whose URL holds the user's name and password. */
+/** A machine whose URL contains the name and password of the user. */
 const as = (user: User): Machine => machines.get(user)!;
 
 /** Queues, exchanges, and bindings. */
@@ -50,14 +50,14 @@ beforeAll(async () => {
     await machine.ok('init', '--store', site.store, '--workers', 'r,s');
     machine.configure({ defaults: { backoff: { base: '50ms', max: '100ms' } } });
   }
-}, BOOTS);
+}, WITH_RESTARTS);
 
 afterAll(async () => {
   await site.clear();
   await broker.stop();
 });
 
-/** What a process on another machine opens the queue with. */
+/** The options with which a process on another machine opens the queue. */
 function optionsOf(user: User): BackendOptions {
   const dir = scratchFolder();
   return {
@@ -89,7 +89,7 @@ async function submitted(role = 'r', ...more: readonly string[]): Promise<string
 }
 
 describe('the definitions', { timeout: SLOW }, () => {
-  test('hold all that init declares, and no password', async () => {
+  test('contain everything that init declares, and no password', async () => {
     const before = await all();
     expect(before[0]!.length).toBeGreaterThan(5);
     const { broker: report } = await admin.json<Output<'init'>>('init', '--store', site.store, '--workers', 'r,s');
@@ -100,7 +100,7 @@ describe('the definitions', { timeout: SLOW }, () => {
     expect(users.every(({ password_hash, tags }) => password_hash === '' && tags === '')).toBe(true);
   });
 
-  test('let nobody in who was given no password', async () => {
+  test('do not allow a login without a password', async () => {
     const { prefix } = site.names;
     await broker.ctl('import_definitions', site.write('others.json', definitions.replaceAll(prefix, `${prefix}-o`)));
     const user = `${prefix}-o-r`;
@@ -110,7 +110,7 @@ describe('the definitions', { timeout: SLOW }, () => {
 });
 
 describe('a coordinator', { timeout: SLOW }, () => {
-  test('may submit, look, cancel, and take tasks back from the dead letters', async () => {
+  test('may submit, query, cancel and retry tasks', async () => {
     const lead = as('coordinator');
     const ids = [await submitted(), await submitted('s', '--delay', '1h'), await submitted('s', '--priority', 'high')];
     await lead.ok(
@@ -131,7 +131,7 @@ describe('a coordinator', { timeout: SLOW }, () => {
     await lead.ok('doctor');
   });
 
-  test('may prune, also tasks whose messages go to a queue that it may not read, and no worker may', async () => {
+  test('may prune, also tasks whose messages are in a queue that it may not read; workers may not', async () => {
     const lead = as('coordinator');
     const [own, other] = [await submitted(), await submitted('r', '--reply-to', 'results.r')];
     await lead.ok('cancel', own, other);
@@ -153,25 +153,25 @@ describe('a coordinator', { timeout: SLOW }, () => {
     }
   });
 
-  test('may announce a snapshot of the log, and no worker may', async () => {
+  test('may announce a snapshot of the log; workers may not', async () => {
     expect(await as('r').refused('snapshot')).toMatchObject({ exit: 26, code: 'denied' });
     expect(await as('coordinator').json('snapshot')).toEqual({ written: true });
   });
 
-  test('may not take the work of a role', async () => {
+  test('may not claim for a role', async () => {
     const id = await submitted();
     expect(await as('coordinator').refused('claim', '--as', 'r')).toMatchObject({ exit: 26, code: 'denied' });
     await as('coordinator').ok('cancel', id);
   });
 
-  test('may not make a queue for a role', async () => {
+  test('may not declare a queue for a role', async () => {
     const { exit, hint } = await as('coordinator').refused('init', '--store', site.store, '--workers', 'painter');
     expect({ exit, hint }).toEqual({ exit: 26, hint: expect.stringContaining('agentq init --definitions') });
   });
 });
 
 describe('a worker', { timeout: SLOW }, () => {
-  test('may do the work of its role, to its end', async () => {
+  test('may run and end the tasks of its role', async () => {
     const worker = as('r');
     const [done, failed, released] = [await submitted(), await submitted(), await submitted()];
     await worker.workOff(
@@ -184,7 +184,7 @@ describe('a worker', { timeout: SLOW }, () => {
     expect(messages.map(({ task_id }) => task_id)).toEqual(expect.arrayContaining([done, failed]));
   });
 
-  test('may try again what failed, and give back what it holds', async () => {
+  test('may fail with a retry, and release its task', async () => {
     const id = await submitted();
     expect(await as('r').claim()).toMatchObject({ task_id: id, attempt: 1 });
     await as('r').ok('fail', id, '--attempt', '1', '--reason', 'try again', '--retry');
@@ -195,7 +195,7 @@ describe('a worker', { timeout: SLOW }, () => {
     expect(await as('coordinator').ok('result', id)).toBe('done');
   });
 
-  test('has its child stopped by a cancel', async () => {
+  test('stops its child after a cancellation', async () => {
     const id = await submitted();
     const worker = as('r').work('touch "$OUT/runs"; sleep 1000 & wait', '--kill-grace', '0s');
     await worker.reported('started', { task_id: id });
@@ -205,7 +205,7 @@ describe('a worker', { timeout: SLOW }, () => {
     await worker.finished();
   });
 
-  test('learns what time has brought about for others, too', async () => {
+  test('sees expiries of other roles', async () => {
     const id = await submitted('s', '--ttl', '1s');
     await expect.poll(async () => (await as('r').task(id)).status, { timeout: SLOW }).toBe('expired');
     await as('r').ok('status');
@@ -213,7 +213,7 @@ describe('a worker', { timeout: SLOW }, () => {
     expect(await as('coordinator').wait(id)).toBe(7);
   });
 
-  test('may not submit, cancel, or take tasks back', async () => {
+  test('may not submit, cancel or retry', async () => {
     const id = await submitted();
     const failed = await submitted();
     await as('r').ok('fail', failed, '--from', 'r', '--reason', 'no');
@@ -234,7 +234,7 @@ describe('a worker', { timeout: SLOW }, () => {
     await as('coordinator').ok('cancel', id);
   });
 
-  test('may not end hundreds of tasks at once, and learns the limit', async () => {
+  test('may not end hundreds of tasks at once, and the error names the limit', async () => {
     const ids = Array.from({ length: 101 }, () => fresh());
     const rows = ids.map((task_id) => JSON.stringify({ to: 'r', task_id, instructions: 'x' }));
     await as('coordinator').ok('submit', '--batch', site.write('hundred.jsonl', rows.join('\n')));
@@ -250,7 +250,7 @@ describe('a worker', { timeout: SLOW }, () => {
     await as('coordinator').ok('cancel', ids[0]!);
   });
 
-  test('may not touch the work of another role', async () => {
+  test('may not change tasks of another role', async () => {
     const id = await submitted('s');
     expect(await as('r').refused('claim', '--as', 's')).toMatchObject({ exit: 26 });
     for (const command of [
@@ -264,8 +264,8 @@ describe('a worker', { timeout: SLOW }, () => {
   });
 });
 
-describe('past agentq', { timeout: SLOW }, () => {
-  /** Whether the broker lets the user do it. */
+describe('without agentq', { timeout: SLOW }, () => {
+  /** Whether the broker allows the user to do it. */
   async function may(
     user: User,
     body: (channel: Awaited<ReturnType<ChannelModel['createConfirmChannel']>>) => unknown,
@@ -279,7 +279,7 @@ describe('past agentq', { timeout: SLOW }, () => {
     const done = async () => {
       await body(channel);
       await channel.waitForConfirms();
-      // An answer that comes after all that was refused.
+      // The answer to this arrives after all refusals.
       await channel.checkExchange(site.names.exchange).catch(() => {});
       return true;
     };
@@ -290,7 +290,7 @@ describe('past agentq', { timeout: SLOW }, () => {
     may(user, (channel) => channel.publish(exchange, key, Buffer.from('x')));
   const read = (user: User, queue: string) => may(user, (channel) => channel.get(queue, { noAck: false }));
 
-  test('a worker reads the work of its role and the log, and nothing else', async () => {
+  test('a worker may read only the work queue of its role and the log', async () => {
     const { names } = site;
     expect(await read('r', names.work('r'))).toBe(true);
     expect(await read('r', names.work('s'))).toBe(false);
@@ -300,7 +300,7 @@ describe('past agentq', { timeout: SLOW }, () => {
     expect(await read('coordinator', names.work('r'))).toBe(false);
   });
 
-  test('a worker publishes of its role, and nothing that a coordinator says', async () => {
+  test('a worker may publish entries of its role, but none of a coordinator', async () => {
     const { exchange, tokens } = site.names;
     for (const key of [
       'agentq.event.claimed.r',
@@ -326,7 +326,7 @@ describe('past agentq', { timeout: SLOW }, () => {
     expect(await publish('r', '', site.names.log)).toBe(false);
   });
 
-  test('nobody but who owns the broker declares or deletes', async () => {
+  test('no user of the queue may declare or delete', async () => {
     const { names } = site;
     for (const user of USERS) {
       expect(await may(user, (channel) => channel.assertQueue(`${names.prefix}.more`))).toBe(false);
@@ -337,13 +337,13 @@ describe('past agentq', { timeout: SLOW }, () => {
   });
 
   /** Publishes as a user whose name the broker checks. */
-  const say = (user: User, key: string, body: unknown, headers: object = {}) => {
+  const publishAs = (user: User, key: string, body: unknown, headers: object = {}) => {
     const userId = `${site.names.prefix}-${user}`;
     const content = Buffer.from(JSON.stringify(body));
     return may(user, (channel) => channel.publish(site.names.exchange, key, content, { userId, headers }));
   };
 
-  test('what a worker forges stops nobody, changes nothing of others, and is named', async () => {
+  test('forged entries of a worker stop no reader, change no tasks of other roles, and are reported with the user', async () => {
     const id = await submitted('s');
     expect(await as('s').claim('--as', 's')).toMatchObject({ task_id: id });
     const before = await as('coordinator').task(id);
@@ -369,7 +369,7 @@ describe('past agentq', { timeout: SLOW }, () => {
       ['agentq.event.note.r', entry({ away: { from: at - 6e8, to: at }, seen: { worker: 'ghost', role: 's' } })],
       ['agentq.event.carried.r', entry({ events: [carried], roles: ['r'], after: 1e9 })],
     ] as const) {
-      expect(await say('r', key, body, headers), key).toBe(true);
+      expect(await publishAs('r', key, body, headers), key).toBe(true);
     }
     const fresh = site.bare('fresh').with({ AGENTQ_URL: urls.get('coordinator')! });
     await fresh.ok('init', '--store', site.store, '--workers', 'r,s');
@@ -385,8 +385,8 @@ describe('past agentq', { timeout: SLOW }, () => {
     await as('s').ok('complete', id, '--attempt', '1', '--from', 's', '--summary', 'x');
   });
 
-  test('only a coordinator can stop all readers, and only a coordinator lets them go on', async () => {
-    expect(await say('coordinator', 'agentq.event.cancelled.r', {}, { 'agentq-version': FORMAT + 1 })).toBe(true);
+  test('only a coordinator can stop all readers, and only a coordinator can skip the entry', async () => {
+    expect(await publishAs('coordinator', 'agentq.event.cancelled.r', {}, { 'agentq-version': FORMAT + 1 })).toBe(true);
     const { exit, hint } = await as('r').refused('list');
     expect(exit).toBe(19);
     const offset = /--skip (\d+)/.exec(hint!)![1]!;

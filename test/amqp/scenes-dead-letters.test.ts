@@ -7,7 +7,7 @@ import { SLOW } from './site.ts';
 const dead = ({ tasks }: Output<'dlq'>) => tasks.map(({ task_id }) => task_id);
 
 describe('dead letters', { timeout: SLOW }, () => {
-  test('tell the reason and the log of every attempt, on every machine', async ({ cast: { lead, one, two } }) => {
+  test('contain the reason and the log of every attempt, on every machine', async ({ cast: { lead, one, two } }) => {
     await lead.submit('a', '--max-attempts', '2');
     await one.workOff('echo "out of paper in attempt $AGENTQ_ATTEMPT" >&2; exit 3');
     expect(await lead.wait('a')).toBe(6);
@@ -19,7 +19,7 @@ describe('dead letters', { timeout: SLOW }, () => {
     expect(shown).toMatch(/log: \S+\/store\/artifacts\/a\/1\/log\.txt/);
   });
 
-  test('lie in their queue as envelopes with the reason in the headers', async ({ cast: { site, lead, one } }) => {
+  test('are in their queue as envelopes with the reason in the headers', async ({ cast: { site, lead, one } }) => {
     await lead.submit('a');
     await one.ok('fail', 'a', '--from', 'r', '--reason', 'could not reproduce it');
     const client = await PlainClient.of(site);
@@ -35,7 +35,7 @@ describe('dead letters', { timeout: SLOW }, () => {
     });
   });
 
-  test('are tried again from any machine, and leave their queue', async ({ cast: { site, lead, one, two } }) => {
+  test('can be retried from any machine, and leave their queue', async ({ cast: { site, lead, one, two } }) => {
     await lead.submit('a');
     await lead.submit('b');
     for (const id of ['a', 'b']) await one.ok('fail', id, '--from', 'r', '--reason', 'no');
@@ -53,7 +53,9 @@ describe('dead letters', { timeout: SLOW }, () => {
     expect(await lead.task('b')).toMatchObject({ status: 'failed', dismissed_at: expect.any(String) });
   });
 
-  test('what is no task is one of them with its bytes, and stops no worker', async ({ cast: { site, lead, one } }) => {
+  test('contain invalid messages unchanged, and workers continue after those', async ({
+    cast: { site, lead, one },
+  }) => {
     const client = await PlainClient.of(site);
     const worker = one.work('echo fine');
     const garbage = Buffer.from('gar\u0000bage \xff\xfe {"task_id":', 'latin1');

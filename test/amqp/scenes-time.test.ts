@@ -5,7 +5,7 @@ import { test } from './fixture.ts';
 import { SLOW } from './site.ts';
 
 describe('time', { timeout: SLOW }, () => {
-  test('a delayed task is given out when its delay is over', async ({ cast: { lead, one } }) => {
+  test('a delayed task can be claimed after its delay', async ({ cast: { lead, one } }) => {
     await lead.submit('a', '--delay', '1s');
     expect(await one.claim()).toMatchObject({ task_id: 'a', attempt: 1 });
     const events = await lead.events('a');
@@ -13,7 +13,7 @@ describe('time', { timeout: SLOW }, () => {
     expect(at('claimed') - at('submitted')).toBeGreaterThanOrEqual(1_000);
   });
 
-  test('a worker that waits is woken by a delayed task', async ({ cast: { site, lead, two } }) => {
+  test('a waiting worker is woken by a delayed task', async ({ cast: { site, lead, two } }) => {
     const worker = two.work('echo "$AGENTQ_TASK_ID" >> "$OUT/ran"');
     await lead.submit('a', '--delay', '1s');
     await lead.submit('b');
@@ -23,7 +23,7 @@ describe('time', { timeout: SLOW }, () => {
     await worker.finished();
   });
 
-  test('a task that nobody starts in time expires, and is a dead letter', async ({ cast: { site, lead, one } }) => {
+  test('a task that is not claimed in time expires and is a dead letter', async ({ cast: { site, lead, one } }) => {
     await lead.submit('a', '--ttl', '5s');
     expect(await lead.wait('a')).toBe(7);
     expect(await lead.refused('result', 'a')).toMatchObject({ exit: 7 });
@@ -42,7 +42,7 @@ describe('time', { timeout: SLOW }, () => {
     expect(site.has('ran')).toBe(true);
   });
 
-  test('the urgent goes first, and then the older', async ({ cast: { site, lead, one } }) => {
+  test('tasks are run by priority and then by age', async ({ cast: { site, lead, one } }) => {
     for (const [id, priority] of [
       ['low', 'low'],
       ['first', 'normal'],
@@ -55,7 +55,7 @@ describe('time', { timeout: SLOW }, () => {
     expect(site.read('ran')).toBe('high\nfirst\nsecond\nlow\n');
   });
 
-  test('a failed attempt is made again after its backoff', async ({ cast: { lead, one, two } }) => {
+  test('a failed task gets another attempt after its backoff', async ({ cast: { lead, one, two } }) => {
     await lead.submit('a');
     const script = '[ "$AGENTQ_ATTEMPT" = 3 ] || { echo "not yet" >&2; exit 1; }; echo now';
     await Promise.all([one, two].map((machine) => machine.workOff(script)));

@@ -3,16 +3,16 @@ import { describe, expect } from 'vitest';
 import type { Output } from '../../src/cli/output/schemas.ts';
 import { gone, hasProc } from '../worker/harness.ts';
 import { test } from './fixture.ts';
-import { PATIENCE, ROLES, SHORT_LEASE, SLOW } from './site.ts';
+import { TIME_LIMIT, ROLES, SHORT_LEASE, SLOW } from './site.ts';
 
 describe('a coordinator and two workers on three machines', { timeout: SLOW }, () => {
-  test('share the work, and the coordinator reads every result', async ({ cast: { site, lead, one, two } }) => {
+  test('share the tasks, and the coordinator reads every result', async ({ cast: { site, lead, one, two } }) => {
     const script = `cat > /dev/null; touch "$OUT/$AGENTQ_TASK_ID"; until_there a; until_there b; echo "done $AGENTQ_TASK_ID"`;
     const workers = [one.work(script, '--worker', 'w1'), two.work(script, '--worker', 'w2')];
     site.write('a.md', 'context of a\n');
     await lead.ok('submit', '--to', 'r', '--id', 'a', '--file', site.path('a.md'));
     await lead.submit('b');
-    // Each waits for the other: so two are at work.
+    // Each child waits for the other, so two workers run at the same time.
     expect(await lead.wait('a', 'b')).toBe(0);
     expect(await lead.ok('result', 'a')).toBe('done a');
     const shown = await Promise.all(['a', 'b'].map((id) => lead.task(id)));
@@ -27,7 +27,7 @@ describe('a coordinator and two workers on three machines', { timeout: SLOW }, (
     await Promise.all(workers.map((worker) => worker.finished()));
   });
 
-  test('each result message is collected once, from whatever machine', async ({ cast: { lead, one } }) => {
+  test('each result message is read once, on any machine', async ({ cast: { lead, one } }) => {
     await lead.submit('a');
     await one.workOff('echo fine');
     await lead.submit('b');
@@ -49,20 +49,20 @@ describe('a coordinator and two workers on three machines', { timeout: SLOW }, (
     expect(await one.code('inbox', '--as', 'coordinator')).toBe(9);
   });
 
-  test('one that waits sleeps until another machine completes', async ({ cast: { lead, one } }) => {
+  test('a waiting command wakes when another machine completes the task', async ({ cast: { lead, one } }) => {
     await lead.submit('a');
-    const waiting = lead.start('wait', 'a', '--timeout', PATIENCE);
-    const asking = lead.start('inbox', '--wait', PATIENCE, '--json');
+    const waiting = lead.start('wait', 'a', '--timeout', TIME_LIMIT);
+    const asking = lead.start('inbox', '--wait', TIME_LIMIT, '--json');
     await one.claim();
     await one.ok('complete', 'a', '--from', 'r', '--summary', 'by hand');
     expect(await waiting.ended).toEqual({ code: 0, stdout: '', stderr: '' });
     expect(JSON.parse((await asking.ended).stdout)).toMatchObject({ messages: [{ task_id: 'a', summary: 'by hand' }] });
   });
 
-  test('wait --any ends with the first', async ({ cast: { lead, one } }) => {
+  test('wait --any ends when the first task ends', async ({ cast: { lead, one } }) => {
     await lead.submit('a');
     await lead.submit('b');
-    const waiting = lead.start('wait', '--any', 'a', 'b', '--timeout', PATIENCE, '--json');
+    const waiting = lead.start('wait', '--any', 'a', 'b', '--timeout', TIME_LIMIT, '--json');
     await one.ok('complete', 'b', '--from', 'r', '--summary', 'x');
     const { code, stdout } = await waiting.ended;
     expect(code).toBe(0);
@@ -74,7 +74,7 @@ describe('a coordinator and two workers on three machines', { timeout: SLOW }, (
     expect(await lead.code('wait', 'a', '--timeout', '10ms')).toBe(8);
   });
 
-  test('a cancel stops the child on the other machine', async ({ cast: { site, lead, one }, skip }) => {
+  test('a cancellation stops the child on the other machine', async ({ cast: { site, lead, one }, skip }) => {
     skip(!hasProc, 'the system does not show its processes');
     await lead.submit('a');
     const worker = one.work('echo $$ > "$OUT/pid"; sleep 1000 & wait');
@@ -100,7 +100,7 @@ describe('a coordinator and two workers on three machines', { timeout: SLOW }, (
     expect(site.read('ran')).toBe('once\n');
   });
 
-  test('a batch is submitted as a whole, and each of its tasks is done once', async ({
+  test('a batch is submitted completely, and each of its tasks is completed once', async ({
     cast: { site, lead, one, two },
   }) => {
     const rows = Array.from({ length: 12 }, (_, i) => ({ task_id: `t${i}`, to: 'r', instructions: 'x' }));
@@ -108,7 +108,7 @@ describe('a coordinator and two workers on three machines', { timeout: SLOW }, (
       site.write(name, all.map((row) => JSON.stringify(row)).join('\n'));
     const bad = batch('bad.jsonl', [...rows, { task_id: 'u', to: 'r' }]);
     expect(await lead.refused('submit', '--batch', bad)).toMatchObject({ exit: 14 });
-    const undeclared = batch('undeclared.jsonl', [...rows, { task_id: 'u', to: 'nobody', instructions: 'x' }]);
+    const undeclared = batch('undeclared.jsonl', [...rows, { task_id: 'u', to: 'no-such-role', instructions: 'x' }]);
     expect(await lead.refused('submit', '--batch', undeclared)).toMatchObject({ exit: 27 });
     expect((await lead.json<Output<'list'>>('list')).tasks).toEqual([]);
     const good = batch('good.jsonl', rows);
@@ -119,7 +119,7 @@ describe('a coordinator and two workers on three machines', { timeout: SLOW }, (
     expect(await lead.wait(...rows.map(({ task_id }) => task_id))).toBe(0);
   });
 
-  test('promised artifacts must come, and are checked where they are read', async ({ cast: { site, lead, one } }) => {
+  test('expected artifacts are required, and verified when they are read', async ({ cast: { site, lead, one } }) => {
     await lead.submit('a', '--expect', 'patch');
     await one.claim();
     expect(await one.refused('complete', 'a', '--from', 'r', '--summary', 'x')).toMatchObject({ exit: 15 });
@@ -133,7 +133,7 @@ describe('a coordinator and two workers on three machines', { timeout: SLOW }, (
     expect(await lead.refused('result', 'a')).toMatchObject({ exit: 16, message: expect.stringContaining('patch') });
   });
 
-  test('a worker that lost its lease can change nothing', async ({ cast: { lead, one, two } }) => {
+  test('a worker that has lost its lease cannot change the task', async ({ cast: { lead, one, two } }) => {
     await lead.submit('a');
     expect(await one.claim('--lease', SHORT_LEASE)).toMatchObject({ task_id: 'a', attempt: 1 });
     expect(await two.claim()).toMatchObject({ task_id: 'a', attempt: 2 });
@@ -159,7 +159,7 @@ describe('a coordinator and two workers on three machines', { timeout: SLOW }, (
     expect((await lead.task('a')).refused).toBeGreaterThanOrEqual(3);
   });
 
-  test('a machine that comes later knows everything', async ({ cast: { site, lead, one } }) => {
+  test('a machine that is added later has the whole history', async ({ cast: { site, lead, one } }) => {
     await lead.submit('a');
     await one.workOff('echo result');
     const late = await site.machine('late');
@@ -168,7 +168,7 @@ describe('a coordinator and two workers on three machines', { timeout: SLOW }, (
     expect(await late.ok('doctor')).not.toContain('problem');
   });
 
-  test('each role has its own work', async ({ cast: { lead, one } }) => {
+  test('each role has its own tasks', async ({ cast: { lead, one } }) => {
     await lead.submit('a');
     expect(ROLES).toEqual(['r', 's']);
     expect(await one.code('claim', '--as', 's')).toBe(9);

@@ -26,43 +26,43 @@ import { Program, until, Worker } from '../worker/harness.ts';
 export const PROGRAM =
   process.env['AGENTQ_TEST_BIN'] ?? fileURLToPath(new URL('../../bin/agentq.cjs', import.meta.url));
 
-/** A command waits for what others bring about no longer than this: these machines may stand still for seconds. */
-export const PATIENCE = '40s';
+/** The longest wait of a command for other processes. A loaded machine may stop for seconds. */
+export const TIME_LIMIT = '40s';
 
-/** For tests of whole processes, several of them at once on two cores: in ms. */
+/** Time limit in ms of tests with several processes on two cores. */
 export const SLOW = 120_000;
 
-/** A lease that nobody outlives who is not to. */
+/** A lease that ends soon. */
 export const SHORT_LEASE = '1s';
 
 /** The roles that the coordinator declares. */
 export const ROLES = ['r', 's'];
 
-/** What every child's script can use. $OUT is the site's folder. */
+/** Shell functions for the scripts of children. $OUT is the folder of the site. */
 const PRELUDE = `
   until_there() { tries=0; until [ -e "$OUT/$1" ]; do tries=$((tries + 1)); [ $tries -lt 1200 ] || exit 99; sleep 0.05; done; }
 `;
 
 export interface Ended {
-  /** null: it was killed. */
+  /** null: the process was killed. */
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
 export interface SiteOptions {
-  /** What names begin with on the broker; one of its own where none is given. */
+  /** The prefix of all names on the broker. The default is a random one. */
   readonly prefix?: string;
-  /** Whether the machines find the broker's URL in their environment. */
+  /** Whether the environment of the machines contains the URL of the broker. */
   readonly environment?: boolean;
 }
 
-/** Machines with one broker and one store in common: each has a workspace of its own, and so a cache of its own. */
+/** Machines that share one broker and one store. Each has its own workspace and its own cache. */
 export class Site {
   readonly folder = realpathSync(mkdtempSync(join(tmpdir(), 'agentq-site-')));
   readonly store = join(this.folder, 'store');
   readonly names: Names;
-  /** With the prefix. */
+  /** The URL of the broker with the prefix. */
   readonly url: string;
   readonly #env: NodeJS.ProcessEnv;
   readonly #programs: Program[] = [];
@@ -85,13 +85,13 @@ export class Site {
     };
   }
 
-  /** A folder, which is no workspace yet. */
+  /** A machine without a workspace. */
   bare(name: string): Machine {
     mkdirSync(this.path(name));
     return new Machine(this, name, this.#env, this.#programs);
   }
 
-  /** A machine with a workspace. The first one declares what they all need. */
+  /** A machine with a workspace. The first one declares the topology. */
   async machine(name: string, ...options: readonly string[]): Promise<Machine> {
     const machine = this.bare(name);
     await machine.ok('init', '--store', this.store, '--workers', ROLES.join(), ...options);
@@ -116,7 +116,7 @@ export class Site {
     return this.path(name);
   }
 
-  /** The lines of a file that others write, once there are so many. */
+  /** Waits until a file has this many lines. @returns all its lines */
   async lines(name: string, count = 1): Promise<readonly string[]> {
     return until(`${count} lines in ${name}`, () => {
       const lines = this.has(name) ? this.read(name).split('\n').slice(0, -1) : [];
@@ -124,10 +124,10 @@ export class Site {
     });
   }
 
-  /** Kills whatever still runs, and removes the folder. What was declared stays on the broker. */
+  /** Kills all remaining processes and removes the folder. The topology stays on the broker. */
   async clear(): Promise<void> {
     for (const program of this.#programs) if (program.running) program.signal('SIGKILL');
-    await until('everything to be killed', () => {
+    await until('all processes to be killed', () => {
       const left = processesWith(`OUT=${this.folder}`);
       for (const line of left) kill(Number.parseInt(line, 10));
       return left.length === 0;
@@ -135,7 +135,7 @@ export class Site {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** The same, and removes all that was declared. */
+  /** The same, and removes the topology. */
   async close({ roles = ROLES, replyTos = ['results.coordinator'] } = {}): Promise<void> {
     await this.clear();
     const topology = topologyOf({
@@ -149,7 +149,7 @@ export class Site {
   }
 }
 
-/** What one machine does. */
+/** One machine of a site. */
 export class Machine {
   readonly site: Site;
   readonly folder: string;
@@ -183,7 +183,7 @@ export class Machine {
     writeFileSync(file, JSON.stringify({ ...(JSON.parse(readFileSync(file, 'utf8')) as object), ...more }));
   }
 
-  /** The files of a folder of the workspace; none where it is not there. */
+  /** The files of a folder of the workspace; none if the folder does not exist. */
   files(folder: string): readonly string[] {
     const path = this.path('.agentq', folder);
     return existsSync(path) ? readdirSync(path).toSorted() : [];
@@ -193,7 +193,7 @@ export class Machine {
     return this.#start(new Program([process.execPath, PROGRAM, ...args], this.folder, this.#env));
   }
 
-  /** Runs a command to its end, however it ends. */
+  /** Runs a command to its end. It may fail. */
   run(...args: readonly string[]): Promise<Ended> {
     return this.start(...args).ended;
   }
@@ -202,7 +202,7 @@ export class Machine {
     return (await this.run(...args)).code;
   }
 
-  /** Runs a command that must succeed. @returns what it printed, without the last line end */
+  /** Runs a command that must succeed. @returns its output without the last line end */
   async ok(...args: readonly string[]): Promise<string> {
     const { code, stdout, stderr } = await this.run(...args);
     if (code !== 0) throw new Error(`agentq ${args.join(' ')} ended with ${code}: ${stderr}`);
@@ -213,15 +213,15 @@ export class Machine {
     return JSON.parse(await this.ok('--json', ...args)) as T;
   }
 
-  /** Runs a command that must be refused. @returns what it says, and all that it printed */
-  async refused(...args: readonly string[]): Promise<Output<'error'>['error'] & { readonly said: string }> {
+  /** Runs a command that must fail. @returns the error, and all output */
+  async refused(...args: readonly string[]): Promise<Output<'error'>['error'] & { readonly output: string }> {
     const { code, stdout, stderr } = await this.run('--json', ...args);
     if (code === 0) throw new Error(`agentq ${args.join(' ')} was not refused: ${stdout}`);
     const last = stderr.trimEnd().split('\n').at(-1)!;
     if (!last.startsWith('{"error"')) throw new Error(`agentq ${args.join(' ')} ended with ${code}: ${stderr}`);
     const { error } = JSON.parse(last) as Output<'error'>;
-    if (error.exit !== code) throw new Error(`agentq ${args.join(' ')} ended with ${code}, and said ${last}`);
-    return { ...error, said: stdout + stderr };
+    if (error.exit !== code) throw new Error(`agentq ${args.join(' ')} ended with ${code}, and printed ${last}`);
+    return { ...error, output: stdout + stderr };
   }
 
   /** Submits to the role `r`. @returns the id */
@@ -229,9 +229,9 @@ export class Machine {
     return this.ok('submit', '--to', 'r', '--id', id, '--instructions', `do ${id}`, ...more);
   }
 
-  /** Claims for the role `r`, once there is something. */
+  /** Waits for a task of the role `r` and claims it. */
   claim(...more: readonly string[]): Promise<Output<'claim'>> {
-    return this.json('claim', '--as', 'r', '--wait', PATIENCE, ...more);
+    return this.json('claim', '--as', 'r', '--wait', TIME_LIMIT, ...more);
   }
 
   async task(id: string): Promise<TaskView> {
@@ -242,9 +242,9 @@ export class Machine {
     return (await this.json<Output<'show'>>('show', id)).events;
   }
 
-  /** Waits for all of them. @returns the exit code */
+  /** Waits for all these tasks. @returns the exit code */
   wait(...ids: readonly string[]): Promise<number | null> {
-    return this.code('wait', ...ids, '--timeout', PATIENCE);
+    return this.code('wait', ...ids, '--timeout', TIME_LIMIT);
   }
 
   /** Starts a worker of the role `r` whose children run a script. */
@@ -253,7 +253,7 @@ export class Machine {
     return this.#start(new Worker([process.execPath, PROGRAM, ...work], this.folder, this.#env));
   }
 
-  /** Lets a worker do all that is there to do, and ends it. */
+  /** Runs a worker until no task is left. */
   async workOff(script: string, ...options: readonly string[]): Promise<Worker> {
     const worker = this.work(script, '--until-empty', ...options);
     await worker.finished();
@@ -270,6 +270,6 @@ function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // It has ended by itself meanwhile.
+    // The process has ended by itself.
   }
 }

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { makeFolder, removeFolder } from '../backend/support/scratch.ts';
 import { freePort } from '../broker/free-port.ts';
 import { type RabbitMq, startRabbitMq } from '../broker/private-rabbitmq.ts';
-import { BOOTS } from './private.ts';
+import { WITH_RESTARTS } from './private.ts';
 import { Site, SLOW } from './site.ts';
 
 let broker: RabbitMq;
@@ -17,12 +17,12 @@ const file = (name: string) => join(folder, name);
 
 const openssl = (line: string) => execFileSync('openssl', line.split(' '), { cwd: folder, stdio: 'pipe' });
 
-/** Somebody who vouches for others. */
+/** Creates a certificate authority. */
 function authority(name: string): void {
   openssl(`req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=${name} -keyout ${name}.key -out ${name}.pem`);
 }
 
-/** A certificate for whoever has that name. */
+/** Creates a certificate for these names. */
 function certificate(name: string, by: string, names: string): void {
   writeFileSync(file(`${name}.ext`), `subjectAltName=${names}\n`);
   openssl(`req -newkey rsa:2048 -nodes -subj /CN=${name} -keyout ${name}.key -out ${name}.csr`);
@@ -33,12 +33,12 @@ function certificate(name: string, by: string, names: string): void {
 
 beforeAll(async () => {
   authority('ca');
-  authority('stranger');
+  authority('other-ca');
   certificate('server', 'ca', 'IP:127.0.0.1,DNS:broker.example');
   certificate('elsewhere', 'ca', 'DNS:elsewhere.example');
   certificate('client', 'ca', 'DNS:client.example');
   broker = await startRabbitMq({ tls: { ca: file('ca.pem'), cert: file('server.pem'), key: file('server.key') } });
-}, BOOTS);
+}, WITH_RESTARTS);
 
 afterAll(async () => {
   await broker.stop();
@@ -59,8 +59,8 @@ function siteAt(broker: string): Site {
   return site;
 }
 
-/** A door that speaks TLS, asks clients for a certificate, and leads to the broker. */
-async function door(name: string): Promise<number> {
+/** Starts a TLS proxy to the broker that requires client certificates. @returns its port */
+async function tlsProxy(name: string): Promise<number> {
   const [cert, key, ca] = [`${name}.pem`, `${name}.key`, 'ca.pem'].map((one) => readFileSync(file(one)));
   const server = createServer({ cert, key, ca, requestCert: true, rejectUnauthorized: true }, (client) => {
     const inside = connect(broker.port, '127.0.0.1');
@@ -77,7 +77,7 @@ async function door(name: string): Promise<number> {
   return port;
 }
 
-/** What the broker at the URL is refused for. */
+/** The error of `init` with this URL. */
 async function refusal(at: string) {
   const machine = siteAt(at).bare('lead');
   const { exit, message, hint } = await machine.refused('init', '--broker-timeout', '10m');
@@ -85,7 +85,7 @@ async function refusal(at: string) {
 }
 
 describe('TLS', { timeout: SLOW }, () => {
-  test('leads a task through its life', async () => {
+  test('works from submit to result', async () => {
     const site = siteAt(url({ cacertfile: 'ca.pem' }));
     const [lead, one] = [await site.machine('lead'), await site.machine('one')];
     await lead.submit('a');
@@ -93,31 +93,31 @@ describe('TLS', { timeout: SLOW }, () => {
     expect(await lead.ok('result', 'a')).toBe('fine');
   });
 
-  test('a broker for which nobody vouches is refused', async () => {
+  test('a broker with an untrusted certificate is refused', async () => {
     const expected = {
       exit: 26,
       message: expect.stringMatching(/cannot be trusted: .*certificate/),
       hint: expect.stringContaining('cacertfile'),
     };
     expect(await refusal(url())).toEqual(expected);
-    expect(await refusal(url({ cacertfile: 'stranger.pem' }))).toEqual(expected);
+    expect(await refusal(url({ cacertfile: 'other-ca.pem' }))).toEqual(expected);
   });
 
-  test('is taken on trust where the URL says so', async () => {
+  test('an untrusted broker is accepted with verify_none', async () => {
     const machine = siteAt(url({ verify: 'verify_none' })).bare('lead');
     expect(await machine.json('init')).toMatchObject({ broker: { product: { name: 'RabbitMQ' } } });
   });
 
-  test('a broker under another name is refused, unless the URL says the name', async () => {
-    const port = await door('elsewhere');
+  test('a broker with another name is refused, unless the URL contains that name', async () => {
+    const port = await tlsProxy('elsewhere');
     const own = { cacertfile: 'ca.pem', certfile: 'client.pem', keyfile: 'client.key' };
     expect(await refusal(url(own, port))).toMatchObject({ exit: 26, message: expect.stringContaining('127.0.0.1') });
     const machine = siteAt(url({ ...own, server_name_indication: 'elsewhere.example' }, port)).bare('lead');
     expect(await machine.code('init')).toBe(0);
   });
 
-  test('a broker that wants to know who we are is shown our certificate', async () => {
-    const port = await door('server');
+  test('a broker that requires a client certificate gets the one in the URL', async () => {
+    const port = await tlsProxy('server');
     expect(await refusal(url({ cacertfile: 'ca.pem' }, port))).toEqual({
       exit: 26,
       message: expect.stringContaining('requires a client certificate'),
@@ -127,7 +127,7 @@ describe('TLS', { timeout: SLOW }, () => {
     expect(await siteAt(url(own, port)).bare('lead').code('init')).toBe(0);
   });
 
-  test('where the broker speaks none, that is said', async () => {
+  test('a broker without TLS is reported', async () => {
     expect(await refusal(url({ cacertfile: 'ca.pem' }, broker.port))).toEqual({
       exit: 26,
       message: expect.stringContaining('does not use TLS'),
@@ -135,18 +135,18 @@ describe('TLS', { timeout: SLOW }, () => {
     });
   });
 
-  test('where the broker speaks nothing else, that is no hang', async () => {
+  test('a plain connection to a TLS port ends within the timeout', async () => {
     const plain = url().replace('amqps:', 'amqp:');
     const machine = siteAt(plain).bare('lead');
     const { exit } = await machine.refused('init', '--broker-timeout', '1s');
     expect([25, 26]).toContain(exit);
   });
 
-  test('a file that is not there is named, and not the URL', async () => {
+  test('the error of a missing file names the file, but not the URL', async () => {
     const machine = siteAt(url({ cacertfile: 'none.pem' })).bare('lead');
-    const { exit, message, said } = await machine.refused('init');
+    const { exit, message, output } = await machine.refused('init');
     expect({ exit, message }).toEqual({ exit: 12, message: expect.stringMatching(/^cacertfile: .*none\.pem/) });
-    expect(said).not.toContain('amqps://');
+    expect(output).not.toContain('amqps://');
     writeFileSync(file('broken.pem'), 'no certificate\n');
     const key = siteAt(url({ cacertfile: 'ca.pem', certfile: 'broken.pem', keyfile: 'broken.pem' })).bare('lead');
     expect((await key.refused('init', '--broker-timeout', '10m')).exit).toBe(26);

@@ -1,4 +1,4 @@
-/** The methods that tests speak of, by class id and method id of AMQP 0-9-1. */
+/** The methods that the tests use, by class id and method id of AMQP 0-9-1. */
 const METHODS = {
   'connection.start': [10, 10],
   'connection.open': [10, 40],
@@ -27,7 +27,7 @@ export type MethodName = keyof typeof METHODS;
 
 const NAMES = new Map(Object.entries(METHODS).map(([name, [c, m]]) => [`${c}.${m}`, name as MethodName]));
 
-/** Behind these come a header frame and the message in body frames. */
+/** A header frame and the message in body frames follow these methods. */
 const WITH_CONTENT: ReadonlySet<MethodName | undefined> = new Set<MethodName>([
   'basic.publish',
   'basic.return',
@@ -38,36 +38,36 @@ const WITH_CONTENT: ReadonlySet<MethodName | undefined> = new Set<MethodName>([
 export interface Frame {
   readonly type: 'method' | 'header' | 'body' | 'heartbeat';
   readonly channel: number;
-  /** Of method frames. */
+  /** Only in method frames. */
   readonly classId: number | undefined;
   readonly methodId: number | undefined;
-  /** Of method frames that tests speak of. */
+  /** Only in frames of the methods above. */
   readonly method: MethodName | undefined;
-  /** The method that this frame completes: its own, or, where that carries a message, the one that the message is of. */
+  /** The method that this frame completes: its own, or for the last frame of a message the method of the message. */
   readonly completes: MethodName | undefined;
-  /** Where it begins in the chunk that ended it: below 0 where that was in a chunk before. */
+  /** Where the frame begins in the chunk that completes it; negative if it begins in an earlier chunk. */
   readonly start: number;
-  /** Where the next one begins in that chunk. */
+  /** Where the next frame begins in that chunk. */
   readonly end: number;
 }
 
 const TYPES: Readonly<Record<number, Frame['type']>> = { 1: 'method', 2: 'header', 3: 'body', 8: 'heartbeat' };
 
-/** Type, channel and length in front of a frame's payload, and the mark behind it, in bytes. */
+/** The bytes before the payload of a frame (type, channel, length) and after it (end mark). */
 const PREFIX = 7;
 const SUFFIX = 1;
 
-/** What a client sends before its first frame, and its length in bytes. */
+/** The beginning of the protocol header, which a client sends before its first frame, and its length in bytes. */
 const PROTOCOL = 'AMQP';
 const PROTOCOL_HEADER = 8;
 
-/** Splits what one side of a connection says, from its first byte on, into frames. */
+/** Splits the bytes of one direction of a connection into frames, beginning with the first byte. */
 export class FrameSplitter {
   #held: Buffer = Buffer.alloc(0);
-  /** By channel: the method whose message is on its way, and how many bytes of it are missing once that is known. */
+  /** By channel: the method whose message is incomplete, and the number of missing bytes, if known. */
   readonly #messages = new Map<number, { readonly method: MethodName; missing: number }>();
 
-  /** @returns the frames that end in this chunk, in order @throws where this is something else than AMQP 0-9-1 */
+  /** @returns the frames that end in this chunk, in order @throws if this is not AMQP 0-9-1 */
   push(chunk: Buffer): readonly Frame[] {
     const before = this.#held.length;
     const bytes = Buffer.concat([this.#held, chunk]);
@@ -103,7 +103,7 @@ export class FrameSplitter {
     const message = this.#messages.get(channel);
     if (type === 'method') return WITH_CONTENT.has(method) ? undefined : method;
     if (!message || type === 'heartbeat') return undefined;
-    // Behind class and weight, each of 2 bytes: the length of the message.
+    // The length of the message follows class and weight, which have 2 bytes each.
     message.missing = type === 'header' ? Number(payload.readBigUInt64BE(4)) : message.missing - payload.length;
     if (message.missing > 0) return undefined;
     this.#messages.delete(channel);
@@ -115,7 +115,7 @@ function isProtocolHeader(bytes: Buffer, at: number): boolean {
   return bytes[at] === PROTOCOL.charCodeAt(0);
 }
 
-/** @returns undefined where too little of it is here to tell */
+/** @returns undefined if too few bytes have arrived */
 function lengthAt(bytes: Buffer, at: number): number | undefined {
   if (at >= bytes.length) return undefined;
   if (isProtocolHeader(bytes, at)) return PROTOCOL_HEADER;

@@ -5,15 +5,15 @@ import { makeRabbitMqNode } from './rabbitmq-node.ts';
 
 export interface ForegroundRabbitMq {
   readonly url: string;
-  /** Runs the node in the foreground; whoever runs it may kill its process group, and run it again on the same data. */
+  /** Runs the node in the foreground. Its process group may be killed, and the command run again on the same data. */
   readonly command: string;
-  /** Runs rabbitmqctl against it; its arguments follow. */
+  /** Runs rabbitmqctl on the node, with the arguments that follow. */
   readonly ctl: string;
-  /** To be called when nothing of it runs any more. */
+  /** Call it when all its processes have ended. */
   readonly remove: () => void;
 }
 
-/** A private RabbitMQ that is not started: a command for somebody who starts and kills brokers. */
+/** A private RabbitMQ that is not started, with a command for a program that starts and kills it. */
 export async function foregroundRabbitMq(): Promise<ForegroundRabbitMq> {
   const scripts = rabbitMqScripts();
   const { folder, amqpPort, epmdPort, env } = await makeRabbitMqNode(scripts);

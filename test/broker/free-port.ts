@@ -2,26 +2,26 @@ import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 
-/** Below what systems give to outgoing connections, so that a port stays free for a server that is down for a while. */
+/** Below the range of outgoing connections, so that a port stays free while its server is down. */
 const FIRST = 10_000;
 const LAST = 29_999;
 
-const handedOut = new Set<number>();
+const returned = new Set<number>();
 
 /**
- * A TCP port of 127.0.0.1 on which nobody listens, never the same twice in one process. Another process may still be
- * faster to take it: who listens on it is ready for that.
+ * A free TCP port of 127.0.0.1, never the same twice in one process. Another process may take it first, so the caller
+ * must be ready for that.
  */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = randomInt(FIRST, LAST + 1);
-    if (handedOut.has(port) || !(await isFree(port))) continue;
-    handedOut.add(port);
+    if (returned.has(port) || !(await isFree(port))) continue;
+    returned.add(port);
     return port;
   }
 }
 
-/** On all addresses: a server that ignores the wish for 127.0.0.1 must not meet another one. */
+/** Checks all addresses, because some servers listen on all of them. */
 async function isFree(port: number): Promise<boolean> {
   const server = createServer();
   try {

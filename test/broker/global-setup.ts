@@ -3,12 +3,12 @@ import { startRabbitMq } from './private-rabbitmq.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Of the broker that all tests of one run share: each names its things so that it meets no other test. */
+    /** The URL of the broker that all tests of one run share. Each test uses its own names on it. */
     amqpUrl: string;
   }
 }
 
-/** A broker for the whole run: the one that AGENTQ_TEST_AMQP_URL names, else a private RabbitMQ. */
+/** A broker for the whole run: the one in AGENTQ_TEST_AMQP_URL, or a private RabbitMQ. */
 export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
   const named = process.env['AGENTQ_TEST_AMQP_URL'];
   if (named) {

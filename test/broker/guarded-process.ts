@@ -5,16 +5,16 @@ import type { Socket } from 'node:net';
 import { join } from 'node:path';
 
 /**
- * Becomes the command itself, in a process group of its own, and leaves a guard in that group: one that reads a pipe
- * from us. A line releases it. Where the pipe ends without one, our process has died, in whatever way: then the guard
- * kills the command, removes its folder, and kills what is left of the group.
+ * Runs the command in a new process group with a guard. The guard reads a pipe from the test process. A line ends the
+ * guard. If the pipe ends without a line, the test process has died: the guard then kills the command, removes its
+ * folder, and kills the rest of the group.
  */
 const GUARD = '{ read -r _ <&3 && exit; kill -KILL $$; rm -rf "$0"; kill -KILL 0; } & exec "$@" 3<&-';
 
-/** The file in its folder to which a process appends all that it prints. */
+/** The file in its folder to which a process appends its output. */
 export const LOG = 'log';
 
-/** A process in the background that never outlives the one that started it, not even one that was killed. */
+/** A background process that ends at the latest with the process that started it, also if that was killed. */
 export class GuardedProcess {
   readonly pid: number;
   readonly #child: ChildProcess;
@@ -23,13 +23,13 @@ export class GuardedProcess {
   private constructor(child: ChildProcess) {
     this.#child = child;
     this.pid = child.pid!;
-    // Not its input: Node.js ends that by itself, without a line. No guard reads it where the group was killed.
+    // Not the standard input: Node.js closes that without a line. If the group was killed, no guard reads the pipe.
     const pipe = child.stdio[3] as Socket;
     pipe.on('error', () => undefined);
     this.#ended = once(child, 'exit').then(() => pipe.end('\n'));
   }
 
-  /** @param folder where it runs, and its log. Removed only where our process dies first: else that is left to us */
+  /** @param folder its working folder, with its log. It is removed only if the test process dies before the command */
   static async start(command: readonly string[], env: NodeJS.ProcessEnv, folder: string): Promise<GuardedProcess> {
     const output = openSync(join(folder, LOG), 'a');
     try {
@@ -55,7 +55,7 @@ export class GuardedProcess {
     return this.#child.exitCode ?? this.#child.signalCode;
   }
 
-  /** As a power cut: the whole group, at once. Resolves once the process is gone. */
+  /** Kills the whole process group with SIGKILL. Resolves when the process has ended. */
   async kill(): Promise<void> {
     if (this.running) process.kill(-this.pid, 'SIGKILL');
     await this.#ended;

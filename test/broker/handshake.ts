@@ -1,19 +1,19 @@
 import { connect } from 'node:net';
 
-/** AMQP 0-9-1, as a client opens every connection. */
+/** The protocol header of AMQP 0-9-1, which a client sends first. */
 const PROTOCOL_HEADER = Buffer.from([0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1]);
 
-/** A method frame; behind its channel and length: connection.start. */
+/** The type of a method frame, and the class and method id of connection.start, which follow channel and length. */
 const METHOD = 1;
 const CONNECTION_START = 0x000a_000a;
 
-/** How long the other side may say nothing, in ms. */
-const PATIENCE = 5000;
+/** Time limit for an answer, in ms. */
+const TIME_LIMIT = 5000;
 
-/** Whether the broker on that port of 127.0.0.1 is ready: not only takes connections, but answers as AMQP asks for. */
+/** Whether the broker on this port of 127.0.0.1 is ready: it accepts connections and answers the AMQP handshake. */
 export async function speaksAmqp(port: number): Promise<boolean> {
   const socket = connect(port, '127.0.0.1');
-  socket.setTimeout(PATIENCE, () => socket.destroy());
+  socket.setTimeout(TIME_LIMIT, () => socket.destroy());
   socket.write(PROTOCOL_HEADER);
   let answer = Buffer.alloc(0);
   try {
@@ -29,7 +29,7 @@ export async function speaksAmqp(port: number): Promise<boolean> {
   }
 }
 
-/** Whether anybody listens on that port of 127.0.0.1. */
+/** Whether a process listens on this port of 127.0.0.1. */
 export function accepts(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
@@ -37,7 +37,7 @@ export function accepts(port: number): Promise<boolean> {
       socket.destroy();
       resolve(answer);
     };
-    socket.setTimeout(PATIENCE, () => settle(false));
+    socket.setTimeout(TIME_LIMIT, () => settle(false));
     socket.once('connect', () => settle(true)).once('error', () => settle(false));
   });
 }

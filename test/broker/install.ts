@@ -2,20 +2,20 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** Where Debian keeps the scripts themselves. Those of its PATH insist on the user rabbitmq and its folders. */
+/** The folder of the scripts on Debian. The scripts in its PATH require the user rabbitmq and its folders. */
 const DEBIAN = '/usr/lib/rabbitmq/bin';
 
-/** How long the package manager may take, in ms. */
-const PATIENCE = 600_000;
+/** Time limit of the package manager, in ms. */
+const TIME_LIMIT = 600_000;
 
-/** Debian asks this script whether it may start a service: 101 forbids it. Written only where there is none. */
+/** Debian calls this script before it starts a service; exit code 101 forbids it. Written only if it does not exist. */
 const POLICY = '/usr/sbin/policy-rc.d';
 
 const ADVICE = 'Install it (Debian: apt-get install rabbitmq-server), or let AGENTQ_TEST_AMQP_URL name another broker.';
 
 /**
- * The folder of RabbitMQ's scripts rabbitmq-server and rabbitmqctl. Installs them where they are missing and we may.
- * @throws with advice where there are none: no test of a broker is ever skipped in silence
+ * The folder of the scripts rabbitmq-server and rabbitmqctl. Installs them if they are missing and the user is root.
+ * @throws with advice if they are missing, so that broker tests are never skipped silently
  */
 export function rabbitMqScripts(): string {
   const found = find();
@@ -44,7 +44,7 @@ function isProgram(file: string): boolean {
   }
 }
 
-/** @returns what went wrong, for the message where the scripts are missing afterwards */
+/** @returns the errors, for the message if the scripts are still missing */
 function install(): string {
   const lockPolicy = forbidServices();
   try {
@@ -56,7 +56,7 @@ function install(): string {
   }
 }
 
-/** @returns whether it is ours to allow them again */
+/** @returns whether this call created the file, so that it must remove it */
 function forbidServices(): boolean {
   try {
     writeFileSync(POLICY, '#!/bin/sh\nexit 101\n', { flag: 'wx', mode: 0o755 });
@@ -70,7 +70,7 @@ function run(command: string, ...args: readonly string[]): { readonly ok: boolea
   const ran = spawnSync(command, args, {
     encoding: 'utf8',
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-    timeout: PATIENCE,
+    timeout: TIME_LIMIT,
     killSignal: 'SIGKILL',
   });
   const output = `${ran.stdout ?? ''}${ran.stderr ?? ''}`.slice(-2000);

@@ -1,20 +1,19 @@
 import type { RabbitMq } from './private-rabbitmq.ts';
 
-/** What one test does with an outage that it shares. */
+/** The view of one test on a shared outage. */
 export interface Participant {
-  /** Resolves when the broker is killed: once every participant has asked for it. */
+  /** Resolves when the broker is killed, which happens when every participant has called `begin`. */
   readonly begin: () => Promise<void>;
-  /** Resolves when the broker answers again: once every participant has asked for it. */
+  /** Resolves when the broker answers again, after every participant has called `end`. */
   readonly end: () => Promise<void>;
-  /** To be called when the test is over: the others no longer wait for it. */
+  /** Call it at the end of the test, so that the others no longer wait for it. */
   readonly leave: () => void;
 }
 
 type Stage = 'before' | 'asks for the kill' | 'asks for the restart';
 
 /**
- * One outage for several tests that run side by side. To start a broker costs four seconds of CPU time, whatever the
- * number of tests that need it.
+ * One outage for several concurrent tests. A start of a broker costs four seconds of CPU time, so the tests share it.
  */
 export class JointOutage {
   readonly #broker: () => RabbitMq;
@@ -29,31 +28,31 @@ export class JointOutage {
     for (const { promise } of [this.#down, this.#up]) promise.catch(() => undefined);
   }
 
-  /** To be called before the test awaits anything: the first one that asks then waits for all. */
+  /** Call it before the test awaits anything, so that the first `begin` waits for all participants. */
   join(): Participant {
     const one = Symbol();
     this.#stages.set(one, 'before');
     const reach = (stage: Stage) => {
       this.#stages.set(one, stage);
-      this.#look();
+      this.#check();
     };
     return {
       begin: () => (reach('asks for the kill'), this.#down.promise),
       end: () => (reach('asks for the restart'), this.#up.promise),
       leave: () => {
         this.#stages.delete(one);
-        this.#look();
+        this.#check();
       },
     };
   }
 
-  #look(): void {
+  #check(): void {
     const stages = [...this.#stages.values()];
     if (stages.length > 0 && !stages.includes('before')) {
       this.#killed ??= this.#broker().kill();
       this.#killed.then(this.#down.resolve, this.#down.reject);
     }
-    // Also where every test has failed meanwhile: those that follow need the broker.
+    // Also if all tests have failed: the tests after them need the broker.
     if (this.#killed && stages.every((stage) => stage === 'asks for the restart')) {
       this.#restarted ??= this.#killed.then(() => this.#broker().restart());
       this.#restarted.then(this.#up.resolve, this.#up.reject);

@@ -9,14 +9,14 @@ import { processesWith } from './marked-processes.ts';
 import { type RabbitMq, startRabbitMq } from './private-rabbitmq.ts';
 import { amqpUrl, otherBroker } from './shared-broker.ts';
 
-/** Starts and restarts take seconds each, and may be tried again: in ms. */
-const BOOTS = 200_000;
+/** Time limit in ms of a test that starts or restarts a broker. */
+const WITH_RESTARTS = 200_000;
 
-/** A helper of Erlang's ends by itself once it finds the VM gone: in ms. */
+/** Options of polls: a helper process of Erlang ends some time after the VM. */
 const SOON = { timeout: 20_000, interval: 100 };
 
 describe('the broker of the run', () => {
-  it('has an address that every test is told', () => {
+  it('has a URL that every test gets', () => {
     expect(new URL(amqpUrl()).protocol).toMatch(/^amqps?:$/);
   });
 
@@ -25,28 +25,28 @@ describe('the broker of the run', () => {
   });
 });
 
-// In order: one broker, from its start to its end.
+// These tests run in order on one broker.
 describe.skipIf(otherBroker)('a private RabbitMQ', () => {
   let broker: RabbitMq;
   beforeAll(async () => {
     broker = await startRabbitMq({ config: ['consumer_timeout = 123456'] });
-  }, BOOTS);
+  }, WITH_RESTARTS);
   afterAll(() => broker.stop());
 
-  it('speaks AMQP where its address says', async () => {
+  it('answers AMQP at its URL', async () => {
     expect(new URL(broker.url).port).toBe(`${broker.port}`);
     expect(await speaksAmqp(broker.port)).toBe(true);
     expect(processesWith(broker.folder).some((line) => line.trim().startsWith(`${broker.pid} `))).toBe(true);
   });
 
-  it('obeys its own rabbitmqctl and the configuration it was given', async () => {
+  it('works with its rabbitmqctl and has the given configuration', async () => {
     expect(await broker.ctl('list_users')).toMatch(/^guest\t/m);
     expect(await broker.ctl('eval', 'application:get_env(rabbit, consumer_timeout).')).toContain('123456');
     await expect(broker.ctl('no_such_command')).rejects.toThrow('no_such_command');
   });
 
   it(
-    'survives a power cut',
+    'keeps its data after a kill',
     async () => {
       await broker.ctl('add_vhost', 'kept');
       const { pid } = broker;
@@ -57,10 +57,10 @@ describe.skipIf(otherBroker)('a private RabbitMQ', () => {
       expect(await broker.ctl('list_vhosts')).toContain('kept');
       expect(broker.pid).not.toBe(pid);
     },
-    BOOTS,
+    WITH_RESTARTS,
   );
 
-  it('leaves nothing behind', async () => {
+  it('leaves no processes and no files', async () => {
     await broker.stop();
     expect(existsSync(broker.folder)).toBe(false);
     await expect.poll(() => processesWith(broker.folder), SOON).toEqual([]);
@@ -68,7 +68,7 @@ describe.skipIf(otherBroker)('a private RabbitMQ', () => {
 });
 
 describe('a guarded process', () => {
-  it('leaves its folder where it ends by itself, and no guard', async () => {
+  it('leaves its folder and no guard if it ends by itself', async () => {
     const folder = scratchFolder();
     const ended = await GuardedProcess.start(['sh', '-c', 'echo why; exit 7'], { FOLDER: folder }, folder);
     await expect.poll(() => ended.outcome, SOON).toBe(7);
@@ -77,7 +77,7 @@ describe('a guarded process', () => {
     await ended.kill();
   });
 
-  it('ends with the one that started it, even where that is killed, and its folder too', async () => {
+  it('ends with the process that started it, also if that was killed, and its folder is removed', async () => {
     const folder = scratchFolder();
     const starter = new Child(new URL('processes/guard.ts', import.meta.url), [folder]);
     await starter.printed(1);

@@ -9,25 +9,25 @@ import { accepts, speaksAmqp } from './handshake.ts';
 import { rabbitMqScripts } from './install.ts';
 import { makeRabbitMqNode, type RabbitMqNode, type RabbitMqOptions } from './rabbitmq-node.ts';
 
-/** A boot takes seconds. One that takes longer than that, in ms, is stuck: it is ended, and tried again. */
-const BOOT_PATIENCE = 60_000;
+/** Time limit of a boot, in ms. A boot that takes longer is stopped and tried again. */
+const BOOT_TIME_LIMIT = 60_000;
 const BOOT_TRIES = 3;
 
-/** How long one rabbitmqctl may take, in ms. */
-const CTL_PATIENCE = 60_000;
+/** Time limit of one rabbitmqctl command, in ms. */
+const CTL_TIME_LIMIT = 60_000;
 
-/** Between two looks at whether something has started, in ms. */
-const LOOK_AGAIN = 50;
+/** The interval of the checks whether a process is ready, in ms. */
+const POLL_INTERVAL = 50;
 
 /**
- * Starts a RabbitMQ of one's own on free ports of 127.0.0.1, with all its files in a new folder. Installs RabbitMQ
- * first where it is missing and we may. It ends with the process that called this, at the latest.
- * @throws with the end of its log where it does not start
+ * Starts a private RabbitMQ on free ports of 127.0.0.1, with all its files in a new folder. Installs RabbitMQ first if
+ * it is missing and the user is root. The broker ends at the latest with the calling process.
+ * @throws with the end of its log if it does not start
  */
 export async function startRabbitMq(options: RabbitMqOptions = {}): Promise<RabbitMq> {
   const scripts = rabbitMqScripts();
   return retry(async () => {
-    // Every try with ports of its own: another process may have been faster to take one.
+    // Every try uses new ports, because another process may have taken one.
     const broker = new RabbitMq(scripts, await makeRabbitMqNode(scripts, options));
     try {
       await broker.boot();
@@ -39,7 +39,7 @@ export async function startRabbitMq(options: RabbitMqOptions = {}): Promise<Rabb
   });
 }
 
-/** Starts a cluster. The first node must outlive the others: it has the epmd of all. */
+/** Starts a cluster. The first node must be stopped last, because it runs the epmd of all nodes. */
 export async function startRabbitMqCluster(size: number, options: RabbitMqOptions = {}): Promise<readonly RabbitMq[]> {
   const first = await startRabbitMq(options);
   try {
@@ -51,7 +51,7 @@ export async function startRabbitMqCluster(size: number, options: RabbitMqOption
   }
 }
 
-/** A broker that a test may treat as badly as it likes. */
+/** A private broker that a test may kill and restart. */
 export class RabbitMq {
   readonly #scripts: string;
   readonly #node: RabbitMqNode;
@@ -64,7 +64,7 @@ export class RabbitMq {
     this.#node = node;
   }
 
-  /** With the user guest, the default vhost, and without TLS. */
+  /** The URL with the user guest and the default virtual host, without TLS. */
   get url(): string {
     return `amqp://guest:guest@127.0.0.1:${this.port}/%2f`;
   }
@@ -73,48 +73,48 @@ export class RabbitMq {
     return this.#node.amqpPort;
   }
 
-  /** Where it speaks TLS, if it was asked to. */
+  /** The TLS port, if TLS was requested. */
   get tlsPort(): number | undefined {
     return this.#node.tlsPort;
   }
 
-  /** Of the Erlang VM itself. Another one after each restart. */
+  /** The process id of the Erlang VM. It changes with each restart. */
   get pid(): number {
     if (!this.#server) throw new Error('the broker was never started');
     return this.#server.pid;
   }
 
-  /** Whose cluster another node can join. */
+  /** The node, as the peer of another node that joins its cluster. */
   get peer(): NonNullable<RabbitMqOptions['peer']> {
     return this.#node;
   }
 
-  /** All its files. Every process that belongs to it has this path in its environment. */
+  /** The folder with all its files. The environment of all its processes contains this path. */
   get folder(): string {
     return this.#node.folder;
   }
 
-  /** As a power cut. Resolves once the Erlang VM is gone. */
+  /** Kills it with SIGKILL. Resolves when the Erlang VM has ended. */
   async kill(): Promise<void> {
     await this.#server?.kill();
   }
 
   /**
-   * Starts it again, on the same ports and with the same data; first kills one that still runs. Resolves once it
-   * answers clients. Its streams may take some seconds more.
+   * Starts it again on the same ports with the same data, after a kill if it still runs. Resolves when it answers
+   * clients. Its streams may need some more seconds.
    */
   async restart(): Promise<void> {
     await retry(() => this.boot());
   }
 
-  /** Ends it for good and removes its folder. Does no harm twice. */
+  /** Stops it and removes its folder. May be called twice. */
   async stop(): Promise<void> {
     await Promise.all([this.#server?.kill(), this.#epmd?.kill()]);
-    // Its helpers notice only now that it is gone, and may still write.
+    // Its helper processes end a little later and may still write.
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
-  /** Runs rabbitmqctl against it. @returns what that printed @throws with what it complained of */
+  /** Runs rabbitmqctl on it. @returns the output @throws with the error output */
   async ctl(...args: readonly string[]): Promise<string> {
     const port = `${await freePort()}`;
     const { stdout } = await promisify(execFile)(join(this.#scripts, 'rabbitmqctl'), ['--quiet', ...args], {
@@ -124,13 +124,13 @@ export class RabbitMq {
         RABBITMQ_CTL_DIST_PORT_MAX: port,
         RABBITMQ_CTL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
       },
-      timeout: CTL_PATIENCE,
+      timeout: CTL_TIME_LIMIT,
       killSignal: 'SIGKILL',
     });
     return stdout;
   }
 
-  /** One try to start it. @throws with the end of its log where it takes too long or ends */
+  /** One try to start it. @throws with the end of its log if it takes too long or ends */
   async boot(): Promise<void> {
     const { env, folder, epmdPort, startsEpmd } = this.#node;
     await this.kill();
@@ -143,13 +143,13 @@ export class RabbitMq {
   }
 
   async #until(what: string, started: GuardedProcess, ready: () => Promise<boolean>): Promise<void> {
-    const end = Date.now() + BOOT_PATIENCE;
+    const end = Date.now() + BOOT_TIME_LIMIT;
     while (started.running && Date.now() < end) {
-      // Whoever answers while ours has ended is somebody else on the same port.
+      // If the started process has ended, another process answers on the same port.
       if ((await ready()) && started.running) return;
-      await sleep(LOOK_AGAIN);
+      await sleep(POLL_INTERVAL);
     }
-    const why = started.running ? `was not ready after ${BOOT_PATIENCE} ms` : `ended with ${started.outcome}`;
+    const why = started.running ? `was not ready after ${BOOT_TIME_LIMIT} ms` : `ended with ${started.outcome}`;
     await started.kill();
     throw new Error(
       `${what} ${why}. The end of its log:\n${readFileSync(join(this.folder, LOG), 'utf8').slice(-4000)}`,

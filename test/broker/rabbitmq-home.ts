@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
  * its start.
  * @param scripts the folder of `rabbitmq-server`
  * @param plugins the plugins that the node enables
- * @returns its path; undefined where RabbitMQ does not have its applications as folders beside its scripts
+ * @returns its path; undefined if RabbitMQ does not have its applications as folders beside its scripts
  */
 export function makeRabbitMqHome(folder: string, scripts: string, plugins: readonly string[]): string | undefined {
   const installed = join(dirname(realpathSync(join(scripts, 'rabbitmq-server'))), '..', 'plugins');
@@ -18,7 +18,7 @@ export function makeRabbitMqHome(folder: string, scripts: string, plugins: reado
   const home = join(folder, 'rabbitmq');
   mkdirSync(join(home, 'plugins'), { recursive: true });
   const wanted = new Set(['rabbit', ...plugins]);
-  // A set that grows while it is iterated: what an application needs is added behind it.
+  // The set grows during the iteration: the dependencies of each application are appended.
   for (const application of wanted) {
     const name = folders.get(application);
     if (name === undefined) continue;
@@ -28,7 +28,7 @@ export function makeRabbitMqHome(folder: string, scripts: string, plugins: reado
   return home;
 }
 
-/** The applications that an Erlang application needs; those of Erlang itself are among them. */
+/** The applications that an Erlang application depends on, including those of Erlang itself. */
 function applicationsOf(file: string): readonly string[] {
   const [, list = ''] = /\{applications,\s*\[([^\]]*)\]/.exec(readFileSync(file, 'utf8')) ?? [];
   return list.split(',').map((name) => name.trim());

@@ -6,9 +6,9 @@ import { freePort } from './free-port.ts';
 import { makeRabbitMqHome } from './rabbitmq-home.ts';
 
 export interface RabbitMqOptions {
-  /** PEM files: a second listener speaks TLS, and asks clients for no certificate. */
+  /** PEM files for a second listener with TLS, which does not require client certificates. */
   readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
-  /** None by default. One that listens needs lines in `config` that give it a port of 127.0.0.1. */
+  /** None by default. A plugin that listens needs lines in `config` with a port of 127.0.0.1. */
   readonly plugins?: readonly string[];
   /** Further lines of rabbitmq.conf, such as `consumer_timeout = 5000`. */
   readonly config?: readonly string[];
@@ -16,27 +16,27 @@ export interface RabbitMqOptions {
   readonly peer?: Pick<RabbitMqNode, 'name' | 'cookie' | 'epmdPort'>;
 }
 
-/** All that a node of RabbitMQ needs and shares with no other: ports, and a folder with its files. */
+/** The ports and the folder of one RabbitMQ node. */
 export interface RabbitMqNode {
   readonly folder: string;
-  /** Of the Erlang node. */
+  /** The name of the Erlang node. */
   readonly name: string;
   /** The secret that the nodes of a cluster share. */
   readonly cookie: string;
   readonly amqpPort: number;
   readonly tlsPort: number | undefined;
-  /** The nodes of a cluster share one epmd, which the first one starts. */
+  /** The port of epmd. The nodes of a cluster share one epmd, which the first node starts. */
   readonly epmdPort: number;
   readonly startsEpmd: boolean;
-  /** The whole environment of its processes. Nothing that we inherited is in it but the PATH. */
+  /** The whole environment of its processes. Only PATH is from the test process. */
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Two schedulers, whatever the machine has: a small node is up sooner. */
+/** Two schedulers on every machine, because a small node starts faster. */
 const SERVER_ARGS = '+S 2:2 -kernel inet_dist_use_interface {127,0,0,1}';
 
 /**
- * A new node, with files but not started.
+ * Creates the files of a new node. It is not started.
  * @param scripts the folder of `rabbitmq-server`
  */
 export async function makeRabbitMqNode(
@@ -76,27 +76,27 @@ export async function makeRabbitMqNode(
     env: {
       PATH: process.env['PATH'] ?? '',
       LANG: 'C.UTF-8',
-      // Otherwise the node looks at /etc/localtime for each line of its log.
+      // Otherwise the node reads /etc/localtime for each line of its log.
       TZ: 'UTC',
       HOME: home,
       ERL_EPMD_PORT: `${epmdPort}`,
       ERL_EPMD_ADDRESS: '127.0.0.1',
       ERL_CRASH_DUMP: join(folder, 'erl_crash.dump'),
-      // We start epmd ourselves: the one that Erlang starts is a daemon that outlives everybody.
+      // The tests start epmd, because the epmd that Erlang starts is a daemon that does not end.
       ERL_FLAGS: '-start_epmd false',
       RABBITMQ_NODENAME: name,
       RABBITMQ_DIST_PORT: `${distPort}`,
       RABBITMQ_MNESIA_BASE: join(folder, 'data'),
       RABBITMQ_LOG_BASE: folder,
-      // To what it prints: into one log with all the rest.
+      // Write to standard output, so that one log contains everything.
       RABBITMQ_LOGS: '-',
       RABBITMQ_PID_FILE: join(folder, 'pid'),
       RABBITMQ_CONFIG_FILE: file('rabbitmq.conf', `${lines.join('\n')}\n`),
       RABBITMQ_CONF_ENV_FILE: file('rabbitmq-env.conf', rabbitMqHome ? `RABBITMQ_HOME='${rabbitMqHome}'\n` : ''),
-      // Empty: the machine's own would be read in its place.
+      // An empty file, because otherwise the file of the machine is read.
       RABBITMQ_ADVANCED_CONFIG_FILE: file('advanced.config', '[].\n'),
       RABBITMQ_ENABLED_PLUGINS_FILE: file('enabled_plugins', `[${plugins.join(',')}].\n`),
-      // The script waits beside the Erlang VM, unless that may read its input: then it becomes the VM, with our pid.
+      // With this the script replaces itself by the Erlang VM, which then has the known process id.
       RABBITMQ_ALLOW_INPUT: '1',
       // By default the first scheduler of each node is bound to the same core.
       RABBITMQ_SCHEDULER_BIND_TYPE: 'u',
@@ -106,7 +106,7 @@ export async function makeRabbitMqNode(
   };
 }
 
-/** https://www.rabbitmq.com/docs/cluster-formation: a node without data joins the cluster of that one when it boots. */
+/** https://www.rabbitmq.com/docs/cluster-formation: a node without data joins the cluster of its peer at boot. */
 function peerLines(name: string): readonly string[] {
   return [
     'cluster_formation.peer_discovery_backend = classic_config',

@@ -6,8 +6,8 @@ import { FrameSplitter } from './amqp-frames.ts';
 import { accepts } from './handshake.ts';
 import { startProxy, type TcpProxy } from './tcp-proxy.ts';
 
-/** Long enough for a byte to come by on loopback if nothing holds it back, in ms. */
-const A_WHILE = 200;
+/** Longer than a byte needs on the loopback interface, in ms. */
+const LOOPBACK_TIME = 200;
 
 const PROTOCOL_HEADER = Buffer.from([0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1]);
 const PUBLISH = method(1, 60, 40);
@@ -30,7 +30,7 @@ function method(channel: number, classId: number, methodId: number): Buffer {
   return frame(1, channel, payload);
 }
 
-/** What follows a publish: a header, and the message in as many body frames as it has parts. */
+/** The frames after a publish: a header, and one body frame for each part of the message. */
 function content(channel: number, ...parts: readonly string[]): Buffer {
   const header = Buffer.alloc(14);
   header.writeUInt16BE(60, 0);
@@ -38,30 +38,30 @@ function content(channel: number, ...parts: readonly string[]): Buffer {
   return Buffer.concat([frame(2, channel, header), ...parts.map((part) => frame(3, channel, Buffer.from(part)))]);
 }
 
-/** One end of a connection, and all that it heard. */
+/** One end of a connection, and all bytes that it has received. */
 class End {
   readonly socket: Socket;
   readonly closed: Promise<unknown>;
-  #heard = Buffer.alloc(0);
+  #received = Buffer.alloc(0);
 
   constructor(socket: Socket) {
     this.socket = socket;
     this.closed = new Promise((resolve) => socket.once('close', resolve));
     socket.on('error', () => undefined);
-    socket.on('data', (chunk: Buffer) => (this.#heard = Buffer.concat([this.#heard, chunk])));
+    socket.on('data', (chunk: Buffer) => (this.#received = Buffer.concat([this.#received, chunk])));
     onTestFinished(() => void socket.destroy());
   }
 
-  get heard(): string {
-    return this.#heard.toString('hex');
+  get received(): string {
+    return this.#received.toString('hex');
   }
 
-  async hears(bytes: Buffer): Promise<void> {
-    await expect.poll(() => this.heard, { timeout: 10_000, interval: 5 }).toBe(bytes.toString('hex'));
+  async receives(bytes: Buffer): Promise<void> {
+    await expect.poll(() => this.received, { timeout: 10_000, interval: 5 }).toBe(bytes.toString('hex'));
   }
 }
 
-/** A proxy in front of a server that answers with what it hears, where it is told to. */
+/** A proxy in front of a server, which echoes all bytes or sends nothing. */
 async function setUp(answer: 'echo' | 'silence'): Promise<{ proxy: TcpProxy; servers: End[]; client: () => End }> {
   const servers: End[] = [];
   const server = createServer((socket) => {
@@ -80,7 +80,7 @@ async function setUp(answer: 'echo' | 'silence'): Promise<{ proxy: TcpProxy; ser
 describe('the frame splitter', () => {
   const stream = Buffer.concat([PROTOCOL_HEADER, HEARTBEAT, PUBLISH, content(1, 'he', 'llo'), CONSUME]);
 
-  it('finds the same frames, however the bytes arrive', () => {
+  it('finds the same frames in chunks of any size', () => {
     const names = (size: number) => {
       const splitter = new FrameSplitter();
       const chunks = Array.from({ length: Math.ceil(stream.length / size) }, (_, i) =>
@@ -99,12 +99,12 @@ describe('the frame splitter', () => {
     for (let size = 1; size < stream.length; size++) expect(names(size)).toEqual(names(stream.length));
   });
 
-  it('knows that an empty message ends with its header, and keeps channels apart', () => {
+  it('handles empty messages, and messages of several channels', () => {
     const found = new FrameSplitter().push(Buffer.concat([PUBLISH, method(2, 60, 40), content(2), content(1, 'x')]));
     expect(found.map((f) => f.completes && f.channel)).toEqual([undefined, undefined, 2, undefined, 1]);
   });
 
-  it('tells where a frame lies in the chunk that ended it', () => {
+  it('returns the position of a frame in the chunk that completes it', () => {
     const splitter = new FrameSplitter();
     splitter.push(ACK.subarray(0, 5));
     const found = splitter.push(Buffer.concat([ACK.subarray(5), PUBLISH]));
@@ -114,19 +114,19 @@ describe('the frame splitter', () => {
     ]);
   });
 
-  it('says that what is not AMQP is not', () => {
+  it('throws for other protocols', () => {
     expect(() => new FrameSplitter().push(Buffer.from('hello'))).toThrow('not AMQP');
   });
 });
 
 describe('the proxy', () => {
-  it('passes on what both sides say, and their ends', async () => {
+  it('forwards the bytes of both sides, and the ends of their streams', async () => {
     const { client, servers } = await setUp('echo');
     const end = client();
     const bytes = Buffer.alloc(3_000_000, 'agentq');
     end.socket.end(bytes);
     await end.closed;
-    expect(end.heard).toBe(bytes.toString('hex'));
+    expect(end.received).toBe(bytes.toString('hex'));
     await servers[0]!.closed;
   });
 
@@ -134,44 +134,44 @@ describe('the proxy', () => {
     const { proxy, client } = await setUp('echo');
     const end = client();
     end.socket.write('a');
-    await end.hears(Buffer.from('a'));
+    await end.receives(Buffer.from('a'));
     await proxy.cut();
     await end.closed;
     expect(await accepts(proxy.port)).toBe(false);
     await proxy.heal();
     const next = client();
     next.socket.write('b');
-    await next.hears(Buffer.from('b'));
+    await next.receives(Buffer.from('b'));
   });
 
-  it('freezes and thaws, those that come meanwhile as well', async () => {
+  it('freezes and thaws connections, also new ones', async () => {
     const { proxy, client } = await setUp('echo');
     const end = client();
     end.socket.write('a');
-    await end.hears(Buffer.from('a'));
+    await end.receives(Buffer.from('a'));
     proxy.freeze();
     end.socket.write('b');
     const late = client();
     late.socket.write('c');
-    await sleep(A_WHILE);
-    expect([end.heard, late.heard]).toEqual(['61', '']);
+    await sleep(LOOPBACK_TIME);
+    expect([end.received, late.received]).toEqual(['61', '']);
     proxy.thaw();
-    await end.hears(Buffer.from('ab'));
-    await late.hears(Buffer.from('c'));
+    await end.receives(Buffer.from('ab'));
+    await late.receives(Buffer.from('c'));
   });
 
   it.each([
     ['cut', 'a1'],
     ['drop-and-cut', 'a'],
-  ] as const)('asks a hook about each chunk: %s', async (verdict, arrives) => {
+  ] as const)('calls a hook for each chunk: %s', async (verdict, arrives) => {
     const { proxy, servers, client } = await setUp('silence');
     const end = client();
     end.socket.write('a');
-    await expect.poll(() => servers[0]?.heard).toBe('61');
+    await expect.poll(() => servers[0]?.received).toBe('61');
     proxy.onData = (direction, chunk) => (direction === 'up' && chunk.includes('1') ? verdict : 'pass');
     end.socket.write('1');
     await end.closed;
-    await servers[0]!.hears(Buffer.from(arrives));
+    await servers[0]!.receives(Buffer.from(arrives));
     await servers[0]!.closed;
   });
 
@@ -183,7 +183,7 @@ describe('the proxy', () => {
     const second = [PUBLISH, content(1, 'two', 'parts')];
     end.socket.write(Buffer.concat([...first, ...second, CONSUME]));
     await cut;
-    await servers[0]!.hears(Buffer.concat(deliver ? [...first, ...second] : first));
+    await servers[0]!.receives(Buffer.concat(deliver ? [...first, ...second] : first));
     await Promise.all([end.closed, servers[0]!.closed]);
     expect(await accepts(proxy.port)).toBe(false);
   });
@@ -192,12 +192,12 @@ describe('the proxy', () => {
     const { proxy, servers, client } = await setUp('silence');
     const end = client();
     end.socket.write(PROTOCOL_HEADER);
-    await expect.poll(() => servers[0]?.heard).toBe(PROTOCOL_HEADER.toString('hex'));
+    await expect.poll(() => servers[0]?.received).toBe(PROTOCOL_HEADER.toString('hex'));
     const cut = proxy.cutAt({ direction: 'down', method: 'basic.ack', deliver });
     servers[0]!.socket.write(Buffer.concat([HEARTBEAT, ACK, HEARTBEAT]));
     await cut;
     await end.closed;
-    await end.hears(Buffer.concat(deliver ? [HEARTBEAT, ACK] : [HEARTBEAT]));
+    await end.receives(Buffer.concat(deliver ? [HEARTBEAT, ACK] : [HEARTBEAT]));
     await servers[0]!.closed;
   });
 });

@@ -3,23 +3,23 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { type Frame, FrameSplitter, type MethodName } from './amqp-frames.ts';
 import { freePort } from './free-port.ts';
 
-/** Up: what the client says to the broker. Down: what the broker says to the client. */
+/** Up: from the client to the broker. Down: from the broker to the client. */
 export type Direction = 'up' | 'down';
 
-/** Cut: let these bytes through, then cut. Drop and cut: they do not arrive either. */
+/** `cut`: forward these bytes, then cut. `drop-and-cut`: cut without these bytes. */
 export type Verdict = 'pass' | 'cut' | 'drop-and-cut';
 
 export interface CutPoint {
   readonly direction: Direction;
   readonly method: MethodName;
-  /** Counted over all connections, from now on; 1 is the next. */
+  /** Counted over all connections from now on; 1 is the next one. */
   readonly nth?: number;
-  /** Whether it arrives, with its message where it carries one, or not as a whole: then it never happened. */
+  /** Whether the method arrives completely, with its message. Otherwise the receiver gets no complete method. */
   readonly deliver: boolean;
 }
 
-/** How long a cut waits for those that still read what was delivered, in ms. */
-const FAREWELL = 1000;
+/** How long a cut waits for the receiver to read the last bytes, in ms. */
+const LAST_READ = 1000;
 
 interface Armed extends CutPoint {
   left: number;
@@ -31,7 +31,7 @@ interface Connection {
   readonly server: Socket;
 }
 
-/** A cable between a client and a server on 127.0.0.1, whole at first. @returns once it takes connections */
+/** Starts a proxy to a server on 127.0.0.1. Resolves when it accepts connections. */
 export async function startProxy(targetPort: number): Promise<TcpProxy> {
   const proxy = new TcpProxy(targetPort, await freePort());
   await proxy.heal();
@@ -40,9 +40,9 @@ export async function startProxy(targetPort: number): Promise<TcpProxy> {
 
 export class TcpProxy {
   readonly port: number;
-  /** Sees every chunk before it passes, and decides. Chunks are cut as TCP likes: count bytes, not chunks. */
+  /** Called for every chunk before it is forwarded. TCP decides on the size of chunks, so count bytes, not chunks. */
   onData: ((direction: Direction, chunk: Buffer) => Verdict) | undefined;
-  /** Called for each method that arrives whole, with its message where it carries one. */
+  /** Called for each complete method, after its message if it has one. */
   onMethod: ((direction: Direction, method: MethodName) => void) | undefined;
   readonly #targetPort: number;
   #listener: Server | undefined;
@@ -56,26 +56,26 @@ export class TcpProxy {
     this.port = port;
   }
 
-  /** How many clients are connected. */
+  /** The number of connected clients. */
   get connections(): number {
     return this.#connections.size;
   }
 
-  /** Ends all connections and refuses new ones. Resolves once none is left. */
+  /** Ends all connections and refuses new ones. Resolves when all have ended. */
   async cut(): Promise<void> {
     const refused = this.#refuse();
     for (const connection of this.#connections) this.#drop(connection);
     await refused;
   }
 
-  /** Takes connections again after a cut. */
+  /** Accepts connections again after a cut. */
   async heal(): Promise<void> {
     if (this.#listener) return;
     this.#listener = createServer({ allowHalfOpen: true }, (client) => this.#accept(client));
     await once(this.#listener.listen(this.port, '127.0.0.1'), 'listening');
   }
 
-  /** From now on no byte passes in either direction, and nobody is told: as a dead switch on the way. */
+  /** Forwards no more bytes in either direction and leaves the connections open, like a broken network switch. */
   freeze(): void {
     this.#frozen = true;
     for (const { client, server } of this.#connections) {
@@ -84,7 +84,7 @@ export class TcpProxy {
     }
   }
 
-  /** All that was held back goes on its way. */
+  /** Forwards the retained bytes, and all later ones. */
   thaw(): void {
     this.#frozen = false;
     for (const { client, server } of this.#connections) {
@@ -94,15 +94,15 @@ export class TcpProxy {
   }
 
   /**
-   * Cuts, as `cut` does, right at a method of AMQP. A publish that is not delivered never reached the broker; an ack
-   * from it that is not delivered was given, but the client does not know. Resolves once the cut has happened: the
-   * client then finds nobody until `heal`.
+   * Cuts, like `cut`, exactly at an AMQP method. A publish that is not delivered has not reached the broker. An ack of
+   * the broker that is not delivered was sent, but the client does not get it. Resolves after the cut. New connections
+   * are refused until `heal`.
    */
   cutAt(point: CutPoint): Promise<void> {
     return new Promise((done) => void this.#armed.add({ ...point, left: point.nth ?? 1, done }));
   }
 
-  /** Ends it for good. */
+  /** Stops the proxy. */
   async close(): Promise<void> {
     await this.cut();
   }
@@ -134,7 +134,7 @@ export class TcpProxy {
     to.setNoDelay(true);
     from.on('data', (chunk: Buffer) => {
       const cut = this.#cutIn(direction, chunk, framesIn(chunk));
-      if (cut) void this.#cutBehind(connection, direction, chunk.subarray(0, cut.at), cut.done);
+      if (cut) void this.#cutAfter(connection, direction, chunk.subarray(0, cut.at), cut.done);
       else if (!to.write(chunk)) from.pause();
     });
     to.on('drain', () => this.#frozen || from.resume());
@@ -143,7 +143,7 @@ export class TcpProxy {
     from.on('close', () => to.closed && this.#connections.delete(connection));
   }
 
-  /** @returns how many bytes of the chunk still pass, where it is to be cut */
+  /** @returns the number of bytes of the chunk before the cut; undefined without a cut */
   #cutIn(direction: Direction, chunk: Buffer, frames: readonly Frame[]): { at: number; done?: () => void } | undefined {
     for (const frame of frames) {
       if (frame.completes) this.onMethod?.(direction, frame.completes);
@@ -158,15 +158,15 @@ export class TcpProxy {
     return verdict === 'pass' ? undefined : { at: verdict === 'cut' ? chunk.length : 0 };
   }
 
-  /** Lets the last bytes arrive at one end, where the other is gone already; then all is cut. */
-  async #cutBehind(connection: Connection, direction: Direction, last: Buffer, done?: () => void): Promise<void> {
+  /** Closes one end, delivers the last bytes to the other, and then cuts all connections. */
+  async #cutAfter(connection: Connection, direction: Direction, last: Buffer, done?: () => void): Promise<void> {
     const [from, to] = endsOf(connection, direction);
     this.#connections.delete(connection);
     const others = this.cut();
     from.destroy();
-    // What it still says reaches nobody.
+    // Further bytes of this end are dropped.
     to.removeAllListeners('data').resume();
-    to.setTimeout(FAREWELL, () => to.destroy());
+    to.setTimeout(LAST_READ, () => to.destroy());
     to.end(last);
     await (to.destroyed || once(to, 'close').catch(() => undefined));
     await others;
@@ -174,7 +174,7 @@ export class TcpProxy {
   }
 }
 
-/** For one direction of one connection. Finds no frames in what is not AMQP. */
+/** A splitter for one direction of one connection. Returns no frames for other protocols. */
 function splitter(): (chunk: Buffer) => readonly Frame[] {
   let frames: FrameSplitter | undefined = new FrameSplitter();
   return (chunk) => {

@@ -65,8 +65,8 @@ describe('after an operator removed a part of the topology', { timeout: SLOW }, 
         lead.refused('submit', '--to', 'painter', '--instructions', 'x', ...more),
       ]);
       expect(gone).toMatchObject({ ...MISSING, message: 'the broker has no queue for r' });
-      expect({ ...gone, said: '' }).toEqual(
-        JSON.parse(JSON.stringify({ ...unknown, said: '' }).replaceAll('painter', 'r')),
+      expect({ ...gone, output: '' }).toEqual(
+        JSON.parse(JSON.stringify({ ...unknown, output: '' }).replaceAll('painter', 'r')),
       );
     }
     expect(await lead.refused('submit', '--batch', 'rows.jsonl')).toMatchObject(MISSING);

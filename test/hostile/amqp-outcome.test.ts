@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test as base } from 'vitest';
 import { test } from '../amqp/fixture.ts';
-import { BOOTS } from '../amqp/private.ts';
+import { WITH_RESTARTS } from '../amqp/private.ts';
 import { type Machine, Site, SLOW } from '../amqp/site.ts';
 import { type RabbitMq, startRabbitMq } from '../broker/private-rabbitmq.ts';
 import { until } from '../worker/harness.ts';
@@ -154,7 +154,7 @@ describe('while a broker is short of memory', { timeout: SLOW }, () => {
   let broker: RabbitMq;
   beforeAll(async () => {
     broker = await startRabbitMq();
-  }, BOOTS);
+  }, WITH_RESTARTS);
   afterAll(() => broker.stop());
 
   base.for([
