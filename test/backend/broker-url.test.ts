@@ -76,3 +76,26 @@ test('the order of the hosts does not change the identity of the broker', () => 
   expect(identities[0]).toBe(identities[1]);
   expect(identities[2]).not.toBe(identities[1]);
 });
+
+describe('an unknown parameter', () => {
+  const messageFor = (url: string) => {
+    try {
+      return `accepted: ${parseBrokerUrl(url).prefix}`;
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+
+  test('is named, with the known ones', () => {
+    expect(messageFor(`amqp://agent:${SECRET}@broker/?prefx=own`)).toMatch(/ parameter prefx; .* prefix, heartbeat/);
+  });
+
+  test.for([
+    `amqp://agent:what?${SECRET}@broker/`,
+    `amqp://agent:what?${SECRET}#@broker/`,
+    `amqp://agent:1?${SECRET}`,
+    `amqp://agent:1?${SECRET}=x@broker/`,
+  ])('is not named if it may be a part of the password: %s', (url) => {
+    expect(messageFor(url)).not.toMatch(/accepted|hunter/);
+  });
+});

@@ -214,7 +214,7 @@ describe('without a workspace', () => {
     expect({ exit, message, hint }).toEqual({
       exit: 10,
       message: `no agentq workspace in ${bare.path('nowhere')}`,
-      hint: 'create one: agentq init',
+      hint: 'create one: agentq --dir nowhere init',
     });
   });
 

@@ -45,8 +45,7 @@ export function parseBrokerUrl(text: string): BrokerUrl {
   if (new Set(hosts.map(nameOf)).size < hosts.length) throw wrong('it names a host twice');
   const query = url.searchParams;
   const unknown = [...query.keys()].find((key) => !URL_PARAMETERS.includes(key));
-  // Not quoted: it may be the rest of a password that contains a question mark.
-  if (unknown !== undefined) throw wrong('it contains an unknown parameter after the question mark');
+  if (unknown !== undefined) throw wrong(unknownParameter(unknown, `${url.search}${url.hash}`));
   const prefix = query.get('prefix') ?? DEFAULT_PREFIX;
   if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/.test(prefix)) throw wrong('its prefix is not a name');
   return {
@@ -99,6 +98,17 @@ export const URL_PARAMETERS: readonly string[] = [
   'server_name_indication',
   'verify',
 ];
+
+/**
+ * The name is quoted only if it looks like one and no @ follows: it may be the rest of a password that contains a
+ * question mark.
+ * @param rest the URL from the question mark on
+ */
+function unknownParameter(name: string, rest: string): string {
+  if (rest.includes('@') || !/^[a-z_]+$/.test(name) || !rest.includes(`${name}=`))
+    return 'it contains an unknown parameter after the question mark';
+  return `it has the unknown parameter ${name}; the known ones are ${URL_PARAMETERS.join(', ')}`;
+}
 
 function wrong(problem: string): AgentqError {
   return new AgentqError(
