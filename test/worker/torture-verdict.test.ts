@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Ledger } from '../../src/app/torture/ledger.ts';
 import { seededRandom } from '../../src/app/torture/seeded-random.ts';
+import { reportLines } from '../../src/cli/commands/torture.ts';
 import { judge } from '../../src/app/torture/verdict.ts';
 import type { Event, EventType } from '../../src/core/task/event.ts';
 import type { Status } from '../../src/core/task/task.ts';
@@ -220,4 +221,19 @@ describe('a task that was pruned', () => {
     expect(judgePruned('cancelled', cancel).lost).toEqual([]);
     expect(judgePruned('completed', cancel).lost).toEqual([`${ID} (its cancel)`]);
   });
+});
+
+test('the report for people has a number in every line', () => {
+  const counted = { tasks: 5, completed: 4, pruned: 1, kills: 6, odd: 3 };
+  const report = { ...counted, lost: [], completedTwice: ['t'], staleAccepted: [], findings: ['a', 'b'] };
+  expect(reportLines(report).map((line) => line.split(/ {2,}/))).toEqual([
+    ['tasks', '5, 4 completed'],
+    ['pruned', '1 of them'],
+    ['killed', '6 processes'],
+    ['lost', '0'],
+    ['completed twice', '1'],
+    ['stale accepted', '0'],
+    ['odd children', 'in 3 tasks'],
+    ['findings', '2'],
+  ]);
 });

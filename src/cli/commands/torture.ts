@@ -77,7 +77,7 @@ export const define: Define = (command, context) =>
         await cli.close(false);
         const wrong = faults(report);
         if (io.json) io.data(view(report, chosen, seconds));
-        else print(report, (line) => io.line(line));
+        else for (const line of reportLines(report)) io.line(line);
         if (wrong.length > 0) {
           throw new AgentqError(
             'unhealthy',
@@ -123,15 +123,18 @@ function faults({ lost, completedTwice, staleAccepted, findings }: TortureReport
   ];
 }
 
-function print(report: TortureReport, line: (text: string) => void): void {
-  line(`tasks            ${report.tasks}, ${report.completed} completed`);
-  if (report.pruned !== undefined) line(`pruned           ${report.pruned} of them`);
-  line(`killed           ${report.kills} processes`);
-  line(`lost             ${report.lost.length}`);
-  line(`completed twice  ${report.completedTwice.length}`);
-  line(`stale accepted   ${report.staleAccepted.length}`);
-  line(`odd children     of ${report.odd} tasks`);
-  line(`findings         ${report.findings.length}`);
+/** The report for people, one line for each number. */
+export function reportLines(report: TortureReport): string[] {
+  return [
+    `tasks            ${report.tasks}, ${report.completed} completed`,
+    ...(report.pruned === undefined ? [] : [`pruned           ${report.pruned} of them`]),
+    `killed           ${report.kills} processes`,
+    `lost             ${report.lost.length}`,
+    `completed twice  ${report.completedTwice.length}`,
+    `stale accepted   ${report.staleAccepted.length}`,
+    `odd children     in ${report.odd} tasks`,
+    `findings         ${report.findings.length}`,
+  ];
 }
 
 function view(report: TortureReport, seed: number, seconds: number): Output<'torture'> {
