@@ -4,14 +4,14 @@ import type { Names } from '../src/backend/amqp/wire/names.ts';
 import { eventKey, workKey } from '../src/backend/amqp/wire/routing-key.ts';
 import { instructions, summary } from './agentq.ts';
 import { BrokerWorkspace } from './broker-workspace.ts';
-import { live, rate } from './cycles.ts';
+import { rate, runTask } from './cycles.ts';
 import { atLeast, type Measure, perSecond } from './figure.ts';
 import { alternate, median } from './measure.ts';
 import { openServices } from './services.ts';
 
 const BOUND = 0.5;
 
-/** The cycles of a round: enough that one slow confirm does not dominate. */
+/** The cycles of a round. There are enough of them that one slow confirm does not dominate. */
 const CYCLES = 100;
 
 /**
@@ -26,7 +26,7 @@ export const amqpCycles: Measure = async ({ dir, quick, broker }) => {
   const rounds = quick ? { counted: 7, warmUp: 1 } : { counted: 21, warmUp: 2 };
   try {
     const measured = await alternate(rounds, {
-      agentq: () => rate(() => live(services), CYCLES),
+      agentq: () => rate(() => runTask(services), CYCLES),
       bare: () => rate(bare.cycle, CYCLES),
     });
     const figure = 'AMQP: submit+claim+complete in process, to 5 bare publishes, get and ack';
@@ -38,8 +38,8 @@ export const amqpCycles: Measure = async ({ dir, quick, broker }) => {
 };
 
 /**
- * The same exchange, queues and log, under other names, with the driver only. It publishes the messages of the life of a task:
- * the submit, into work queue and log; the claim; the note that shows complete how far the log has come; the
+ * Uses only the driver, on the same exchange, queues and log under other names. Publishes the messages of the life of a
+ * task: the submit, into work queue and log; the claim; the note with which `complete` finds the end of the log; the
  * completion; and the result message, into the results queue and the log.
  */
 async function openBare(

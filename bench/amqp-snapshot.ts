@@ -6,10 +6,10 @@ import { BrokerWorkspace } from './broker-workspace.ts';
 import { count, type Measure, type Row } from './figure.ts';
 import { alternate, median, runNode } from './measure.ts';
 
-/** In ms, for a million tasks. */
+/** The bound in ms, for a million tasks. */
 const BOUND = 5_000;
 
-/** How many finished tasks the log has. A million take minutes to publish, and to fold once. */
+/** How many finished tasks the log has. The broker and the first reader need minutes for a million. */
 const TASKS = Number(process.env['AGENTQ_BENCH_TASKS'] ?? 100_000);
 
 /** How long the first command of a new machine takes on a log with a snapshot: the overview, and an old task. */
@@ -20,7 +20,7 @@ export const amqpSnapshot: Measure = async ({ dir, quick, broker }) => {
   const id = runNode([fileURLToPath(new URL('fill-ended.ts', import.meta.url)), folder, String(tasks)], folder).stdout;
   const { ms: whole } = agentq(folder, 'status');
   agentq(folder, 'snapshot');
-  const anew = (...args: readonly string[]) => {
+  const onNewMachine = (...args: readonly string[]) => {
     const own = join(folder, '.agentq');
     for (const name of readdirSync(own)) if (name.startsWith('cache-')) rmSync(join(own, name));
     const { ms, stdout } = agentq(folder, ...args);
@@ -29,7 +29,7 @@ export const amqpSnapshot: Measure = async ({ dir, quick, broker }) => {
   };
   const times = await alternate(
     { counted: quick ? 2 : 5, warmUp: 0 },
-    { overview: () => anew('status', '--json'), old: () => anew('status', id) },
+    { overview: () => onNewMachine('status', '--json'), old: () => onNewMachine('status', id) },
   );
   return Object.entries({ 'the overview': times.overview, 'an old task': times.old }).map(([what, measured]): Row => {
     const time = median(measured);

@@ -13,12 +13,12 @@ import { openOptions, openServices } from './services.ts';
 const SUBMIT = 1.7;
 const STATUS = 1.2;
 
-/** The number of new events from other machines: with the submit itself, fewer than ten. */
-const NEWS = 8;
+/** The number of new events from other machines. With the submit itself there are fewer than ten. */
+const NEW_EVENTS = 8;
 
 /**
- * The cost of each call over a broker: a whole process of a submit, against one that publishes the same text with a
- * program in C together with one of Node.js that does nothing; and a question about one task, against that submit.
+ * The cost of each call over a broker. It compares the whole process of a submit with two processes: a C program that
+ * publishes the same text, and a Node.js that does nothing. It also compares `status` of one task with that submit.
  */
 export const amqpStartUp: Measure = async ({ dir, quick, broker }) => {
   requireTools();
@@ -42,7 +42,7 @@ export const amqpStartUp: Measure = async ({ dir, quick, broker }) => {
       return ms;
     },
     async status() {
-      await others.submit(NEWS);
+      await others.submit(NEW_EVENTS);
       const { ms, stdout } = agentq(folder, 'status', id);
       if (!stdout.includes('queued')) throw new Error(`${id} is not queued: ${stdout}`);
       return ms;
@@ -51,7 +51,7 @@ export const amqpStartUp: Measure = async ({ dir, quick, broker }) => {
   const [bare, submit, status] = [median(measured.bare), median(measured.submit), median(measured.status)];
   return [
     atMost(SUBMIT, 'AMQP process: submit, to amqp-publish + node -e 0', submit, bare, ms),
-    atMost(STATUS, `AMQP process: status ID, ${NEWS + 1} new events, to submit`, status, submit, ms),
+    atMost(STATUS, `AMQP process: status ID, ${NEW_EVENTS + 1} new events, to submit`, status, submit, ms),
   ];
 };
 

@@ -5,7 +5,7 @@ import { wakeRow, wakings } from './wake.ts';
 
 const P50 = 40;
 
-/** The same as without a broker, where the submit, the worker and the broker are three processes. */
+/** Measures the same as `wake`, over a broker: the submit, the worker and the broker are three processes. */
 export const amqpWake: Measure = async ({ dir, quick, broker }) => {
   await using workspace = await BrokerWorkspace.make(dir, broker);
   const samples = quick ? 30 : 100;

@@ -16,7 +16,7 @@ const BOUND = 1.3;
 /** The children that each worker runs at the same time. */
 const CONCURRENCY = 4;
 
-/** What more workers on one machine bring: the same tasks by four workers and by one, each child `/bin/true`. */
+/** The gain from more workers on one machine: four workers and one do the same tasks. Each child is `/bin/true`. */
 export const amqpWorkers: Measure = async (bench) => {
   const { dir, quick, broker } = bench;
   const tasks = quick ? 120 : 400;
@@ -27,13 +27,13 @@ export const amqpWorkers: Measure = async (bench) => {
   const figure = 'AMQP: tasks a second of four workers, to one worker';
   return [
     atLeast(BOUND, figure, median(measured.four), median(measured.one), perSecond),
-    await newsOf(bench, 1, tasks),
-    await newsOf(bench, 4, tasks),
+    await entriesRead(bench, 1, tasks),
+    await entriesRead(bench, 4, tasks),
   ];
 };
 
 /** How many entries the log gets for each task, and how many of them the broker sends to all workers together. */
-async function newsOf({ dir, broker }: Bench, workers: number, tasks: number): Promise<Row> {
+async function entriesRead({ dir, broker }: Bench, workers: number, tasks: number): Promise<Row> {
   await using proxy = await startCount(Number(new URL(await broker.url()).port));
   await using crew = await Crew.make(join(dir, `counted-${workers}`), broker, workers, proxy.port);
   await crew.rate(tasks);

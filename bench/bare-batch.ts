@@ -14,7 +14,7 @@ const bodies = source
   .prepare('SELECT body FROM events ORDER BY seq')
   .all()
   .map((row) => row['body'] as string);
-// That of a submitted task is its only one, so that both lists run in step.
+// A submitted task has only one event, so that both lists have the same order.
 if (tasks.length === 0 || tasks.length !== bodies.length) throw new Error('the model is not one batch of submits');
 
 const db = open(workspace!);
@@ -32,5 +32,5 @@ for (const [i, task] of tasks.entries()) {
 }
 db.exec('COMMIT');
 process.stdout.write(String(performance.now() - before));
-// As the program ends: closing the file would be more than the inserts.
+// Exit without closing the file: a close would take longer than the inserts.
 process.exit();

@@ -10,8 +10,8 @@ const AT_LEAST = 20_000;
 const BOUND = 0.4;
 
 /**
- * A large batch as a whole process, from its start to its end, against the inserts of the same rows:
- * of that process only the insert loop is measured, which reads and checks nothing.
+ * A large batch as a whole process, from its start to its end, against the inserts of the same rows. For the inserts,
+ * only the loop is measured, which reads and checks nothing.
  */
 export const batch: Measure = async ({ dir, quick }) => {
   const file = join(dir, 'batch.jsonl');

@@ -36,7 +36,7 @@ export const bigStore: Measure = async ({ dir, quick }) => {
   });
 };
 
-/** In a separate process, so that its memory does not slow down the fork of the measured processes. */
+/** Fills the store in a separate process, so that its memory does not slow down the fork of the measured processes. */
 function fill(workspace: string, tasks: number): void {
   runNode([fileURLToPath(new URL('fill.ts', import.meta.url)), workspace, String(tasks)], workspace);
 }

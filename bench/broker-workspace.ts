@@ -45,7 +45,7 @@ export class BrokerWorkspace implements AsyncDisposable {
     return new BrokerWorkspace(folder, prefix, url.href);
   }
 
-  /** Removes everything from the broker, which may be in use otherwise. */
+  /** Removes all queues of the workspace from the broker, which may serve other workspaces too. */
   async [Symbol.asyncDispose](): Promise<void> {
     const options = await openOptions(this.folder);
     const topology = await openTopology(options.queue, options);

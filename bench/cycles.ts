@@ -12,7 +12,7 @@ import { openServices } from './services.ts';
 
 const BOUND = 0.7;
 
-/** The cycles of a round: enough that one slow sync does not dominate. */
+/** The cycles of a round. There are enough of them that one slow sync does not dominate. */
 const CYCLES = 300;
 
 /** The cost beyond durability: complete lives of tasks, one after another, against the three syncs that each needs. */
@@ -23,7 +23,7 @@ export const cycles: Measure = async ({ dir, quick }) => {
   const rounds = quick ? { counted: 15, warmUp: 2 } : { counted: 31, warmUp: 3 };
   try {
     const measured = await alternate(rounds, {
-      agentq: () => rate(() => live(services)),
+      agentq: () => rate(() => runTask(services)),
       bare: () => rate(bare.write),
     });
     const figure = 'submit+claim+complete in process, to 3 bare transactions';
@@ -40,7 +40,7 @@ const draft = {
 };
 
 /** The life of one task: the use cases as the command line calls them. */
-export async function live(services: Services): Promise<void> {
+export async function runTask(services: Services): Promise<void> {
   const { task } = await submit(services, draft);
   const request = { role: 'bench', worker: 'bench@host', lease: 300_000 };
   const claimed = await claim(services, request, services.clock());
@@ -59,7 +59,7 @@ export async function live(services: Services): Promise<void> {
 
 /** @returns cycles a second */
 export async function rate(cycle: () => void | Promise<void>, cycles = CYCLES): Promise<number> {
-  // The garbage of the other contestant must not be collected here.
+  // The garbage of the other variant must not be collected during this measurement.
   globalThis.gc?.();
   const before = performance.now();
   for (let i = 0; i < cycles; i++) await cycle();

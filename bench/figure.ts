@@ -27,7 +27,7 @@ export const ms = (value: number): string => `${value.toFixed(1)} ms`;
 export const perSecond = (value: number): string => `${Math.round(value).toLocaleString('en')}/s`;
 export const count = (value: number): string => value.toLocaleString('en');
 
-/** A median against the median of its baseline, where more is worse. */
+/** Compares a median with the median of its baseline. A higher value is worse. */
 export function atMost(
   bound: number,
   figure: string,
@@ -40,7 +40,7 @@ export function atMost(
   return { ...shown, bound: `≤ ${bound}`, met: ratio <= bound };
 }
 
-/** The same, where less is worse. */
+/** The same. A lower value is worse. */
 export function atLeast(
   bound: number,
   figure: string,

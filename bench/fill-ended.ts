@@ -1,5 +1,5 @@
-// node fill-ended.ts WORKSPACE COUNT: publishes the log of COUNT finished tasks in large entries, each with many tasks,
-// and the note that the result message of each task was sent. Prints the id of the first task.
+// node fill-ended.ts WORKSPACE COUNT: publishes the log of COUNT finished tasks in large entries with many tasks each,
+// and the notes that the result messages were sent. Prints the id of the first task.
 import { endingOf, entryTime } from '../src/backend/amqp/wire/entry-id.ts';
 import { noteMessage } from '../src/backend/amqp/wire/message/encode.ts';
 import { eventsOf, openFilling, openLog } from './filling.ts';

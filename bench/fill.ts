@@ -2,7 +2,7 @@
 import type { Request } from '../src/backend/backend.ts';
 import { commandsOf, openFilling } from './filling.ts';
 
-/** The tasks of a transaction: one sync for each of three million changes would take hours and give the same rows. */
+/** The tasks of a transaction. One sync for each of three million changes would take hours and give the same rows. */
 const BATCH = 5_000;
 
 const [folder, count] = process.argv.slice(2);

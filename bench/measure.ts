@@ -19,20 +19,20 @@ export interface Rounds {
 }
 
 /**
- * Measures every contestant once in each round, A B C A B C …, so that a machine that becomes slower or faster
- * affects all of them. A contestant does its work and returns its own measurement.
- * @returns each one's measurements, in order
+ * Measures every variant once in each round, A B C A B C …, so that a machine that becomes slower or faster affects
+ * all of them. A variant does its work and returns its own measurement.
+ * @returns the measurements of each variant, in order
  */
 export async function alternate<Name extends string>(
   { counted, warmUp }: Rounds,
-  contestants: Readonly<Record<Name, () => number | Promise<number>>>,
+  variants: Readonly<Record<Name, () => number | Promise<number>>>,
 ): Promise<Record<Name, number[]>> {
   const measured = {} as Record<Name, number[]>;
-  const names = Object.keys(contestants) as Name[];
+  const names = Object.keys(variants) as Name[];
   for (const name of names) measured[name] = [];
   for (let round = -warmUp; round < counted; round++) {
     for (const name of names) {
-      const value = await contestants[name]();
+      const value = await variants[name]();
       if (round >= 0) measured[name].push(value);
     }
   }
@@ -40,7 +40,7 @@ export async function alternate<Name extends string>(
 }
 
 export interface Ran {
-  /** From before the start of the process until it has ended and its output is read. */
+  /** The time from before the start of the process until it has ended and its output is read. */
   readonly ms: number;
   readonly stdout: string;
 }

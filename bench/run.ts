@@ -50,7 +50,7 @@ const unknown = options.only.find((name) => !(name in figures));
 if (unknown !== undefined) throw new Error(`--only ${unknown}: there is ${Object.keys(figures).join(', ')}`);
 
 const dir = mkdtempSync(join(tmpdir(), 'agentq-bench-'));
-// Also after a failure: a store of a million tasks must not remain.
+// Remove the folder also after a failure: it may contain a store of a million tasks.
 process.once('exit', () => rmSync(dir, { recursive: true, force: true }));
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
 
@@ -68,7 +68,7 @@ try {
   }
 } finally {
   await broker[Symbol.asyncDispose]();
-  // Also after a failure: the other figures took minutes.
+  // Print the table also after a failure, because the other figures took minutes.
   console.log(`\n${machine()}\n\n${table(rows)}`);
 }
 if (options.check && rows.some((row) => !row.met)) process.exitCode = 1;

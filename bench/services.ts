@@ -33,7 +33,7 @@ function storeOf({ storeDir, modes }: Workspace): FsStore {
   return new FsStore(storeDir, modes.file, modes.folder);
 }
 
-/** As random as the ids of the program. */
+/** Ids that are random like those of the program. */
 function newId(): string {
   return `task-${Array.from({ length: 12 }, () => LETTERS[Math.floor(Math.random() * LETTERS.length)]).join('')}`;
 }

@@ -10,7 +10,7 @@ import { BenchWorker } from './worker.ts';
 const P50 = 15;
 const P99 = 60;
 
-/** Not measured: they start what a worker starts with its first child, and fill caches. */
+/** How many first tasks are not measured. They fill caches, and start what a worker starts with its first child. */
 const WARM_UP = 5;
 
 /** How long the worker is idle before a task, in ms. It varies, so that it is not in phase with a timer. */
@@ -30,8 +30,8 @@ export function wakeRow(figure: string, bound: number, value: number): Row {
 }
 
 /**
- * From the return of a submit to the start of an idle worker's child. The child is `date` itself, which starts as fast
- * as a program can; its output is the result. The time until it reads the clock, about 1 ms, counts against agentq.
+ * Measures from the return of a submit to the start of an idle worker's child. The child is `date` itself, because it
+ * starts fast; its output is the result. The measured time includes about 1 ms until `date` reads the clock.
  * @returns each latency, in ms
  */
 export async function wakings(workspace: string, samples: number): Promise<readonly number[]> {
@@ -51,9 +51,9 @@ export async function wakings(workspace: string, samples: number): Promise<reado
 
 /** @returns the time that the task's child printed, in ms since 1970 */
 function startOf(workspace: string, id: string): number {
-  const said = readFileSync(join(workspace, '.agentq', resultPath(id, 1)), 'utf8').trim();
-  if (!/^\d{19}$/.test(said)) throw new Error(`the date of this system knows no nanoseconds: ${said}`);
-  return Number(said) / 1e6;
+  const printed = readFileSync(join(workspace, '.agentq', resultPath(id, 1)), 'utf8').trim();
+  if (!/^\d{19}$/.test(printed)) throw new Error(`the date of this system has no nanoseconds: ${printed}`);
+  return Number(printed) / 1e6;
 }
 
 /** The system's clock, which other processes share, with fractions of a ms; Date.now() has none. */

@@ -23,16 +23,16 @@ export class BenchWorker implements AsyncDisposable {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     this.pid = this.#process.pid!;
-    createInterface({ input: this.#process.stdout! }).on('line', (line) => this.#hear(line));
+    createInterface({ input: this.#process.stdout! }).on('line', (line) => this.#receive(line));
     this.#process.once('exit', () => (this.#problem ??= 'the worker ended'));
-    // Before its folder is removed.
+    // It must end before its folder is removed.
     process.prependOnceListener('exit', this.#kill);
   }
 
-  /** At once: it has no task that needs an orderly end. */
+  /** Kills the worker without a grace period, because it has no task that needs an orderly end. */
   readonly #kill = (): boolean => this.#process.kill('SIGKILL');
 
-  #hear(line: string): void {
+  #receive(line: string): void {
     const { event } = JSON.parse(line) as { event: string };
     if (event === 'completed') this.#completed++;
     else if (event !== 'started') this.#problem ??= line;

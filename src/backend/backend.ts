@@ -6,8 +6,8 @@ import type { Pruned } from '../core/task/decision/pruned.ts';
 import type { Status, Task } from '../core/task/task.ts';
 
 /**
- * The port: what agentq needs of a place that keeps tasks. It speaks of outcomes; log, projection, tokens and locks are
- * internal to the adapter. Moments and spans in milliseconds.
+ * The port to a place that keeps tasks. It contains what agentq needs from it: outcomes. Log, projection, tokens and
+ * locks are internal to the adapter. Times and durations are in milliseconds.
  *
  * Every answer is true at the time of the call: events that result from time alone (a lease that ended, a delay that is
  * over, a TTL that passed) count as having happened.

@@ -44,12 +44,12 @@ export function run(cacheFolder?: string): Promise<number> {
     onSignal(listener) {
       const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
       const ignored = hangupIgnored(process.env);
-      const heard = (signal: NodeJS.Signals) => {
+      const handler = (signal: NodeJS.Signals) => {
         if (signal !== 'SIGHUP' || !ignored) listener(signal);
       };
       // Also if SIGHUP must be ignored: without a listener it would end the process.
-      for (const signal of signals) process.on(signal, heard);
-      return () => signals.forEach((signal) => process.off(signal, heard));
+      for (const signal of signals) process.on(signal, handler);
+      return () => signals.forEach((signal) => process.off(signal, handler));
     },
   };
   // An error outside of the command, or a rejection without a handler, ends the process at once.

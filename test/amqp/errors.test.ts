@@ -16,7 +16,7 @@ const nowhere = async () => `amqp://agent:${SECRET}@127.0.0.1:${await freePort()
 
 const linesOf = (text: string) => text.trimEnd().split('\n');
 
-describe('an endpoint that is no AMQP broker', () => {
+describe('an endpoint that is not an AMQP broker', () => {
   test('is reported as such', async ({ cast: { lead }, onTestFinished }) => {
     const server = createServer().listen(0, '127.0.0.1');
     onTestFinished(() => void server.close());

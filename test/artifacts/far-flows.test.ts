@@ -162,7 +162,7 @@ describe('with a store on another machine', () => {
     expect(await diagnose(at.lead, false)).toEqual([]);
   });
 
-  test('a damaged file in the store is found by result, inbox and doctor, also where a cache has a good copy', async () => {
+  test('result, inbox and doctor find a damaged file in the store, also if a cache has a good copy', async () => {
     const at = await site();
     const id = await done(at);
     at.far.damage(`results/${id}.md`, 'forged');

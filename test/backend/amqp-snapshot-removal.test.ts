@@ -13,10 +13,10 @@ import { type AmqpHarness, makeAmqpHarness } from './support/amqp-harness.ts';
 import { PlainClient } from './support/plain-client.ts';
 import { makeFolder, removeFolder } from './support/scratch.ts';
 
-/** More than two chunks cover. */
+/** More tasks than fit into two chunks. */
 const TASKS = 4_100;
 
-/** In the first chunk, and in the second. */
+/** A task of the first chunk, and one of the second. */
 const [FIRST, SECOND] = ['t7', 't2500'];
 
 let harness: AmqpHarness;
@@ -74,7 +74,7 @@ function isStored(text: string): boolean {
     .some((name) => gunzipSync(readFileSync(join(folder(), name))).includes(text));
 }
 
-/** Puts another content in the place of a file for one test. */
+/** Replaces the content of a file until the end of the test. */
 function changed(path: string, content: Buffer): void {
   const before = readFileSync(path);
   onTestFinished(() => writeFileSync(path, before));
@@ -82,7 +82,7 @@ function changed(path: string, content: Buffer): void {
 }
 
 describe('snapshots that are not needed any more', () => {
-  test('are removed, except the newest two, and the chunks that these share stay', async () => {
+  test('are removed, except the newest two and the chunks that these share', async () => {
     const shared = chunks();
     for (const id of ['a', 'b', 'c']) {
       await done(writer, submit(id));
@@ -96,7 +96,7 @@ describe('snapshots that are not needed any more', () => {
     expect(await backend.history(SECOND)).toEqual(await writer.history(SECOND));
   });
 
-  test('are replaced after a prune, also if another machine has begun with one', async () => {
+  test('are replaced after a prune, also if another machine uses one', async () => {
     const options = withSnapshots();
     await (await machine(options)).close();
     expect([isStored('text of t20.'), isStored('did t20.')]).toEqual([true, true]);
@@ -117,7 +117,7 @@ describe('snapshots that are not needed any more', () => {
     expect([isStored('text of t20.'), isStored('did t20.')]).toEqual([false, false]);
   });
 
-  test('are found where a killed process has left them', async () => {
+  test('are removed also if a killed process has left them incomplete', async () => {
     const file = readFileSync(join(folder(), bases()[0]!));
     const left = ['0.db.gz', '1~2.db.gz', 'chunks/1~9.json.gz', 'chunks/999001.json.gz'];
     for (const name of left) writeFileSync(join(folder(), name), file);
@@ -133,9 +133,9 @@ describe('snapshots that are not needed any more', () => {
   test('keep their chunks while another process writes one', async () => {
     const left = join(folder(), 'chunks', '999001.json.gz');
     writeFileSync(left, '');
-    const hand = await PlainClient.of(harness);
+    const client = await PlainClient.of(harness);
     const body = { v: 2, at: harness.clock.now(), roles: [], events: [] };
-    await hand.publish(harness.names.exchange, 'agentq.event.snapshot', body);
+    await client.publish(harness.names.exchange, 'agentq.event.snapshot', body);
     await writer.snapshot!();
     expect(chunks()).toContain('999001.json.gz');
     // The other process has been killed.
@@ -146,7 +146,7 @@ describe('snapshots that are not needed any more', () => {
 });
 
 describe('a machine that lacks content of its snapshot', () => {
-  test('reports a store that is away, and keeps its cache', async () => {
+  test('reports a store that is not reachable, and keeps its cache', async () => {
     let isAway = false;
     const snapshots = async () => {
       if (isAway) throw new AgentqError('storage', 'the store is away');
@@ -163,7 +163,7 @@ describe('a machine that lacks content of its snapshot', () => {
     expect(absentIn(options)).toBeGreaterThan(0);
   });
 
-  test('reports an empty mount point in the place of the store', async () => {
+  test('reports an error if the store is replaced by an empty mount point', async () => {
     const identified = new FsStore(root, 0o600, 0o700, 'store-1');
     const options = withSnapshots({ snapshots: async () => snapshotFilesIn(identified) });
     const backend = await machine(options);
@@ -177,14 +177,14 @@ describe('a machine that lacks content of its snapshot', () => {
     expect(absentIn(options)).toBe(absent);
   });
 
-  test('reads the log instead of a damaged chunk, and says so once', async () => {
-    const said: string[] = [];
-    const options = withSnapshots({ say: (line) => said.push(line) });
+  test('reads the log instead of a damaged chunk, and reports it once', async () => {
+    const reported: string[] = [];
+    const options = withSnapshots({ say: (line) => reported.push(line) });
     const backend = await machine(options);
     for (const name of chunks()) changed(join(folder(), 'chunks', name), gzipSync('[]'));
     expect((await backend.task(SECOND))?.status).toBe('cancelled');
     expect((await backend.task(FIRST))?.status).toBe('completed');
     expect(absentIn(options)).toBe(0);
-    expect(said).toEqual([expect.stringContaining('the log is read instead')]);
+    expect(reported).toEqual([expect.stringContaining('the log is read instead')]);
   });
 });

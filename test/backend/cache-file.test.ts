@@ -15,7 +15,7 @@ function open(dir: string): CacheFile {
   return file;
 }
 
-/** A complete file elsewhere in the folder, with many rows that name it. */
+/** Makes a complete file elsewhere in the folder. Each of its many rows contains the same number. */
 function another(dir: string, name: number): string {
   const path = join(dir, `new-${name}`);
   const db = Connection.create(path, 0o600, cacheSchema);
@@ -52,7 +52,7 @@ describe('the file of a cache', () => {
     expect([one, two].map(nameIn)).toEqual([1, 1]);
   });
 
-  test('is made anew once if two processes find it damaged', () => {
+  test('is created again only once if two processes find it damaged', () => {
     const dir = scratchFolder();
     const [one, two] = [open(dir), open(dir)];
     expect([one, two].map(nameIn)).toEqual([undefined, undefined]);
@@ -62,7 +62,7 @@ describe('the file of a cache', () => {
     expect(nameIn(two)).toBe(7);
   });
 
-  test('is made anew where it is garbage, and another file stays', () => {
+  test('is created again if it contains garbage, and other files stay', () => {
     const dir = scratchFolder();
     const file = open(dir);
     file.replaceBy(another(dir, 1), () => true);
@@ -73,7 +73,7 @@ describe('the file of a cache', () => {
     expect(filesIn(dir)).toHaveLength(3);
   });
 
-  test('is never mixed with another one, whoever opens it while it is replaced', async () => {
+  test('never mixes with its replacement, also in processes that open it meanwhile', async () => {
     const dir = scratchFolder();
     const file = open(dir);
     file.replaceBy(another(dir, 0), () => true);

@@ -91,7 +91,7 @@ describe('the user', () => {
     expect(notice('silent', 'lost')).toBeUndefined();
   });
 
-  test('is not told about a connection that opens at once, or another host takes over', () => {
+  test('is not told about a connection that opens at once or continues on another host', () => {
     expect(notice('idle', 'begin')).toBeUndefined();
     expect(notice('connecting', 'opened')).toBeUndefined();
     expect(notice('open', 'lost')).toBeUndefined();

@@ -12,11 +12,11 @@ function setUp() {
   return { cache, elect, reader: new ElectedReader(cache, () => 0.5) };
 }
 
-/** The name of another life of this process, or of one with the same id that started then. */
+/** The name of another reader in a process with the id of this one. @param start when that process started */
 const named = (start = '') => `${hostname()} ${process.pid} 0.25 ${start}`.trim();
 
-describe('a process that would read the log', () => {
-  test('leaves it to one that runs', () => {
+describe('a process that is to become the reader of the log', () => {
+  test('is not elected while another reader runs', () => {
     const { cache, elect, reader } = setUp();
     elect(named(startOf(process.pid)));
     expect(reader.stand()).toBe(false);
@@ -24,21 +24,21 @@ describe('a process that would read the log', () => {
     expect(new ElectedReader(cache, () => 0.75).stand()).toBe(false);
   });
 
-  test('leaves it to one that runs, and whose start is not known', () => {
+  test('is not elected while another reader runs whose start time is unknown', () => {
     const { elect, reader } = setUp();
     elect(named());
     expect(reader.stand()).toBe(false);
   });
 
-  test('replaces one that has ended', () => {
+  test('replaces a reader that has ended', () => {
     const { elect, reader } = setUp();
     elect(`${hostname()} 99999999 0.25`);
     expect(reader.stand()).toBe(true);
   });
 
-  test('replaces one whose id another process has now', (context) => {
+  test('replaces a reader whose process id belongs to another process now', (context) => {
     const own = startOf(process.pid);
-    context.skip(own === undefined, 'this system does not tell when a process started');
+    context.skip(own === undefined, 'this system does not record when a process started');
     const { elect, reader } = setUp();
     elect(named(own!.replace(/\d+$/, '1')));
     expect(reader.stand()).toBe(true);

@@ -236,13 +236,13 @@ describe('the outcome that an entry states', () => {
     cache.db.all<{ state: string }>("SELECT state FROM things WHERE kind = 'counter'").map(({ state }) => state);
   const read = (log: MemoryLog) => idsIn(new Machine(countingLogRules, countingForms).read(log));
 
-  test('counts where the task is unknown', () => {
+  test('has an effect if the task is unknown', () => {
     const log = new MemoryLog();
     log.note({ events: [submitted()], roles: [ROLE], ended });
     expect(read(log)).toEqual(['{"ids":["before-s"]}']);
   });
 
-  test('does not count where the task is known', () => {
+  test('has no effect if the task is known', () => {
     const log = new MemoryLog();
     log.submit('p', ROLE);
     log.note({ events: [submitted()], roles: [ROLE], ended });

@@ -38,7 +38,7 @@ const eventsOf = (id: string) => `WHERE task = (SELECT n FROM tasks ${row(id)})`
 
 for (const [what, id, change] of [
   ['status', 'working', `status = 'queued'`],
-  ['state', 'working', `state = json_set(state, '$.lease.worker', 'a thief')`],
+  ['state', 'working', `state = json_set(state, '$.lease.worker', 'other')`],
   ['state, which is no JSON', 'queued', `state = substr(state, 1, 40)`],
   ['state, which belongs to another task', 'queued', `state = (SELECT state FROM tasks ${row('completed')})`],
   ['due time', 'later', `due_at = due_at + 60000`],
@@ -100,7 +100,7 @@ test('a repair derives every row from the log if all rows were changed', async (
 });
 
 for (const [what, change] of Object.entries({
-  'that is no JSON': `UPDATE events SET body = '{"v":1,' ${eventsOf('failed')}`,
+  'that is not JSON': `UPDATE events SET body = '{"v":1,' ${eventsOf('failed')}`,
   'of a type that does not exist': `UPDATE events SET body = '{"v":1,"type":"exploded"}' ${eventsOf('failed')}`,
   'without a required field': `UPDATE events SET body = json_remove(body, '$.at') ${eventsOf('failed')}`,
   'of an unknown version': `UPDATE events SET body = json_set(body, '$.v', 99) ${eventsOf('failed')}`,
@@ -150,7 +150,7 @@ test('an audit names events that belong to no task', async () => {
 
 test('an audit finds an added event, because the row of the task does not contain its effect', async () => {
   const { backend, tamper } = await store();
-  const event = JSON.stringify({ v: 1, type: 'cancelled', task_id: 'queued', at: 1, by: 'a thief' });
+  const event = JSON.stringify({ v: 1, type: 'cancelled', task_id: 'queued', at: 1, by: 'other' });
   tamper(`INSERT INTO events (task, body) SELECT n, '${event}' FROM tasks ${row('queued')}`);
   expect(await backend.audit(false)).toMatchObject([{ subject: 'queued', repaired: false }]);
 });

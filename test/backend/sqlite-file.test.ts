@@ -255,7 +255,7 @@ describe('createBackend', () => {
   });
 
   for (const [who, fileMode, folderMode] of [
-    ['its owner alone', '600', '700'],
+    ['only its owner', '600', '700'],
     ['a group', '660', '2770'],
   ] as const) {
     for (const umask of ['000', '022', '077']) {

@@ -6,7 +6,7 @@ import { type Ended, PROGRAM, runProgram } from '../hostile/support/program.ts';
 import { fixtures, type Shells } from './harness.ts';
 
 interface Copied extends Shells {
-  /** Runs a copy of the program with a cache of its own. */
+  /** Runs a copy of the program with a separate cache. */
   run: (verb: string, ...more: string[]) => Promise<Ended>;
   /** The cached verbs. */
   verbs: () => string[];
@@ -49,7 +49,7 @@ test('a command that fails writes none', async ({ run, verbs }) => {
   expect(verbs()).toEqual([]);
 });
 
-test('a file that is cut off, or is not a cache, is replaced', async ({ run, cacheOf }) => {
+test('a file that is truncated or not a cache is replaced', async ({ run, cacheOf }) => {
   await run('list');
   const { length } = readFileSync(cacheOf('list'));
   for (const damage of [
@@ -76,7 +76,7 @@ test('another program of the same length in the same place does not run the code
   expect((await run('list', '--help')).stdout).toContain('print JSON for machines');
 });
 
-test('a command that runs for long writes it before it ends', async ({ q, run, verbs }) => {
+test('a long command writes its cache before it ends', async ({ q, run, verbs }) => {
   const waiting = run('inbox', '--as', 'coordinator', '--wait', '20s');
   await expect.poll(verbs, { timeout: 15_000, interval: 50 }).toContain('inbox');
   await q.ok('submit', '--to', 'a', '--id', 't1', '--instructions', 'x');

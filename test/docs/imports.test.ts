@@ -20,7 +20,7 @@ function importsIn(file: string): string[] {
   );
 }
 
-/** The same for the folders that lie side by side in one folder. Files beside them do not count. */
+/** The same for the folders of one parent folder. Files directly in the parent do not count. */
 function importsOfFolders(files: Graph, parent: string): Graph {
   const folders = new Map<string, Set<string>>();
   const folderOf = (file: string) => {

@@ -33,7 +33,7 @@ describe('a file in the artifacts folder', CONCURRENT, () => {
     });
   }
 
-  test('gets a name of its own if several files would have the same artifact name', async ({ q }) => {
+  test('gets a unique artifact name if several files would have the same one', async ({ q }) => {
     await q.submit('--id', 't');
     const { artifacts_dir } = await q.json<Output<'claim'>>('claim', '--as', 'r');
     const files = ['a b', 'a\tb', 'a\nb', 'a_b.md', 'a_b.txt'];

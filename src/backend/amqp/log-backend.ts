@@ -98,12 +98,12 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away' | 'n
       return await ask();
     } catch (error) {
       if (error instanceof AbsentStates && snapshots) {
-        if (!(await snapshots.load(error))) await log.readAnew();
+        if (!(await snapshots.load(error))) await log.reread();
         return await this.#mending(ask);
       }
       if (!isCorrupt(error) || !this.#parts.cache.isDamaged()) throw error;
       this.#parts.cache.remake();
-      await log.readAnew();
+      await log.reread();
       return await ask();
     }
   }
@@ -209,7 +209,7 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away' | 'n
     if (findings.length === 0) return findings;
     // It is a cache: the log contains everything again.
     cache.startAlone();
-    await log.readAnew();
+    await log.reread();
     const left = new Set(audit(cache.db, false).map(({ subject }) => subject));
     return findings.map((finding) => ({ ...finding, repaired: !left.has(finding.subject) }));
   }

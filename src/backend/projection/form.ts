@@ -8,7 +8,7 @@ export interface Form {
   readonly schema: string;
   /**
    * The SQL of the steps from version 1 on: the first changes a file of version 1 into one of version 2. Absent for a
-   * cache: a file of any other version is `corrupt`, and made anew.
+   * cache: a file of any other version is `corrupt`, and is created again.
    */
   readonly migrations?: readonly string[];
   /**

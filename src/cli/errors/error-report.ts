@@ -28,8 +28,8 @@ export function report(error: unknown, system: System, inWorkspace = (hint: stri
   const { code, exit, message } = told;
   const hint = told.hint === undefined ? undefined : inWorkspace(told.hint);
   if (message === '') return exit;
-  const ours = system.args.includes('--') ? system.args.slice(0, system.args.indexOf('--')) : system.args;
-  const line = ours.includes('--json')
+  const options = system.args.includes('--') ? system.args.slice(0, system.args.indexOf('--')) : system.args;
+  const line = options.includes('--json')
     ? visibleJson(JSON.stringify({ error: { code, exit, message, hint } }))
     : `agentq: ${exit === INTERNAL_ERROR ? 'internal error: ' : ''}${visible(message)}${hint === undefined ? '' : ` (${visible(hint)})`}`;
   new OutputStream(system.stderr).write(`${line}\n`);

@@ -13,11 +13,11 @@ export function promisedArtifacts(envelope: Envelope): readonly string[] {
  */
 export function missingArtifacts(
   promised: readonly string[],
-  brought: { artifacts: readonly Evidence[]; summary?: string | undefined; result?: Evidence | undefined },
+  completion: { artifacts: readonly Evidence[]; summary?: string | undefined; result?: Evidence | undefined },
 ): readonly string[] {
-  const have = new Set(brought.artifacts.filter((a) => a.size > 0).map((a) => a.name));
-  if (brought.summary?.trim()) have.add('summary');
-  if (brought.result && brought.result.size > 0) have.add('result');
+  const have = new Set(completion.artifacts.filter((a) => a.size > 0).map((a) => a.name));
+  if (completion.summary?.trim()) have.add('summary');
+  if (completion.result && completion.result.size > 0) have.add('result');
   return promised.filter((name) => !have.has(name));
 }
 

@@ -23,7 +23,7 @@ export interface Applied<K> {
   readonly messages: readonly Message[];
   /** What the reactions rely on: the author of the entry writes it into the entry. */
   readonly ended: readonly EndedThing[];
-  /** Things whose outcome the reactions have asked for in vain: the author must know them. */
+  /** Unknown things whose outcome the reactions have asked for. The author must know them. */
   readonly unknown: readonly Subject[];
   /** Things that an event without effect was about, and that are unknown: the log may have dropped their beginning. */
   readonly missing: readonly Subject[];

@@ -143,7 +143,7 @@ export const commands: Theme = (check) => {
   });
 
   check(
-    'a renewal that names no length of its own has the length of the claim, also after a longer one',
+    'a renewal without a length has the length of the claim, also after a longer renewal',
     async ({ open, clock }) => {
       const backend = await open();
       await done(backend, submit('a'));

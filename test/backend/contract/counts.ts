@@ -41,7 +41,7 @@ export const counts: Theme = (check) => {
     await done(backend, submit('working'));
     await claimed(backend);
     await done(backend, submit('queued'), submit('scheduled', { delay_seconds: 3_600 }));
-    await done(backend, submit('theirs', { to: 'reviewer' }), submit('theirs-too', { to: 'reviewer' }));
+    await done(backend, submit('other', { to: 'reviewer' }), submit('other-2', { to: 'reviewer' }));
     expect((await role(backend, 'coder')).tasks).toEqual({
       queued: 1,
       scheduled: 1,

@@ -93,7 +93,7 @@ async function changesOfEveryKind(backend: Backend, clock: Clock): Promise<void>
   const backoff = { base: MINUTE, factor: 2, max: LEASE, jitter: 0 };
   await backend.commit(['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((id) => submit(id)));
   await done(backend, submit('expired', { ttl_seconds: 60 }), submit('late', { delay_seconds: 60 }));
-  await done(backend, submit('later', { delay_seconds: 86_400 }), submit('theirs', { to: 'reviewer' }));
+  await done(backend, submit('later', { delay_seconds: 86_400 }), submit('other', { to: 'reviewer' }));
   for (const worker of ['w1', 'w2', 'w3', 'w4', 'w5', 'w6']) await claimed(backend, { worker });
   await done(backend, renew('a', 1, { percent: 5, note: 'begun' }));
   await done(backend, complete('a', 1, { summary: 'done', result: evidence('result'), artifacts: [evidence('log')] }));

@@ -2,8 +2,8 @@ import { writeSync } from 'node:fs';
 import { CacheFile } from '../../../src/backend/amqp/cache/cache-file.ts';
 
 /**
- * Opens a cache again and again, reads all of it, and writes to it. Prints a line for each time, with what is wrong if
- * anything is: the file is damaged, or has rows of two files.
+ * Opens a cache again and again, reads all of it, and writes to it. Prints a line each time: an empty one, or the
+ * problem, if the file is damaged or has rows of two files.
  */
 const [dir] = process.argv.slice(2) as [string];
 for (;;) {

@@ -7,7 +7,7 @@ import { withPrefix } from './amqp-harness.ts';
 import { makeFolder, removeFolder } from './scratch.ts';
 
 /** Longer than any outage of a broker in a test, in ms. */
-const PATIENCE = 120 * SECOND;
+const TIME_LIMIT = 120 * SECOND;
 
 export interface SiteOptions {
   /** The URL to connect to, for example of a proxy. The default is the broker itself. */
@@ -65,7 +65,7 @@ export class BrokerSite {
     return {
       scheme: 'amqp',
       url: at,
-      patience: PATIENCE,
+      patience: TIME_LIMIT,
       say,
       refOf: (path) => path,
       // Each folder is another machine, with another clock.

@@ -2,12 +2,12 @@ import { parseBrokerUrl } from '../../../src/backend/amqp/connection/broker-url.
 import { ReconnectingClient } from '../../../src/backend/amqp/connection/reconnecting-client.ts';
 
 /** How long a test waits for a broker, in ms. */
-const PATIENCE = 20_000;
+const TIME_LIMIT = 20_000;
 
 /** Runs the body on a new client, and then closes the client. */
 export async function onClient<T>(url: string, body: (client: ReconnectingClient) => Promise<T>): Promise<T> {
   const client = new ReconnectingClient(parseBrokerUrl(url), {
-    patience: PATIENCE,
+    patience: TIME_LIMIT,
     say: () => {},
     clock: Date.now,
     random: Math.random,

@@ -61,9 +61,9 @@ async function declareFor(request: TopologyRequest): Promise<Declared> {
 
 /**
  * Declares the log again, because a stream cannot be purged. Purges the other queues, which costs the broker a quarter
- * of declaring them again. After a cut only the queues of the delay levels are purged: messages leave them only by their
- * TTL, while the messages of a cut connection return to their queue when the broker notices the cut. A message may move
- * on from a delay level meanwhile, so the levels come first, and the longest delay before the others.
+ * of declaring them again. After a cut, it purges only the queues of the delay levels: messages leave them only by
+ * their TTL, while the messages of a cut connection return to their queue when the broker notices the cut. A message
+ * may leave a delay level during this call, so the levels are purged first, the longest delay before the others.
  */
 async function empty(channel: Channel, { names, topology }: Declared, cut: boolean): Promise<void> {
   const levels = Array.from({ length: DELAY_LEVELS }, (_, level) => names.delay(level)).toReversed();

@@ -71,8 +71,8 @@ export interface Place {
 }
 
 /**
- * Prunes the tasks of a new place again and again, and each time kills the process one change later. Checks that
- * nothing else is lost, and that the next process finishes it.
+ * Prunes the tasks of a new place again and again, and kills the process one change later each time. Checks that
+ * nothing else is lost, and that the next process finishes the prune.
  * @param tasks how many tasks each place has
  * @returns how often the process was killed before it was done
  */

@@ -8,9 +8,9 @@ import { brokerOptions } from '../../backend/support/broker-options.ts';
 import { storeOptions } from '../../backend/support/store-options.ts';
 
 /**
- * The services of a workspace whose queue is a file, or on a broker. New tasks are called t1, t2, ... This file does not
- * import vitest, because child processes import it.
- * @param wrap for example counts the changes of the store
+ * The services of a workspace whose queue is a file, or on a broker. New tasks are called t1, t2, ... This file does
+ * not import vitest, because child processes import it.
+ * @param wrap returns the store to use instead, for example one that counts the changes
  */
 export async function openServices(
   dir: string,

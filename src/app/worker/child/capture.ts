@@ -46,7 +46,7 @@ export class Capture {
   }
 
   /** Whether the child printed anything. */
-  get spoke(): boolean {
+  get hasOutput(): boolean {
     return fstatSync(this.#log).size > 0;
   }
 
@@ -60,7 +60,7 @@ export class Capture {
    * attempt, because the work is done.
    */
   async keepLog(store: ArtifactStore, path: string, onLoss: (problem: string) => void): Promise<readonly Evidence[]> {
-    if (!this.spoke) return [];
+    if (!this.hasOutput) return [];
     try {
       if (!isAt(this.logFile, this.#log)) throw new Error(`${this.logFile} was removed or replaced`);
       const stored = await store.put([{ path, name: 'log', source: { file: this.logFile, own: true } }]);

@@ -1,9 +1,9 @@
-/** How long after a SIGKILL to wait for the end, in ms. */
-const UNBURIED = 1_000;
+/** How long after a SIGKILL to wait for the end, in ms. A process may remain until its parent reaps it. */
+const REAP_LIMIT = 1_000;
 
 /** The intervals of the checks for the end, in ms. They are short at first, because most processes end at once. */
-const FIRST_LOOK = 20;
-const SLOWEST_LOOK = 200;
+const FIRST_INTERVAL = 20;
+const MAX_INTERVAL = 200;
 
 /** Processes that can be signalled together. */
 export interface Signallable {
@@ -20,10 +20,10 @@ export async function terminate(processes: readonly Signallable[], grace: number
   const signal = (which: NodeJS.Signals | 0) => processes.map((one) => one.signal(which)).includes(true);
   if (!signal('SIGTERM')) return true;
   const deadline = performance.now() + grace;
-  for (let pause = FIRST_LOOK; ; pause = Math.min(pause * 1.5, SLOWEST_LOOK)) {
+  for (let pause = FIRST_INTERVAL; ; pause = Math.min(pause * 1.5, MAX_INTERVAL)) {
     const left = deadline - performance.now();
     if (!signal(left > 0 ? 0 : 'SIGKILL')) return true;
-    if (left < -UNBURIED) return false;
-    await new Promise((resolve) => setTimeout(resolve, left > 0 ? Math.min(pause, left) : FIRST_LOOK));
+    if (left < -REAP_LIMIT) return false;
+    await new Promise((resolve) => setTimeout(resolve, left > 0 ? Math.min(pause, left) : FIRST_INTERVAL));
   }
 }

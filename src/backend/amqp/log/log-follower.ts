@@ -38,8 +38,8 @@ export interface FollowerParts {
 
 /**
  * Keeps the cache up to date as long as a caller waits. Of the processes that share the cache, the elected one reads
- * the log; the others rest: they read nothing, hear the bells of the elected process, and find the outcome of their
- * own entries in the cache. If it does not keep up, a process reads for itself and is elected.
+ * the log. The others do not read it: the elected process signals a change to them, and they find the outcome of their
+ * own entries in the cache. If the elected process is too slow, another process reads the log and is elected.
  */
 export class LogFollower {
   readonly #parts: FollowerParts;
@@ -99,8 +99,8 @@ export class LogFollower {
       this.#live = true;
       if (rests) await readers.stopIdle(connection);
       else if (changes) doorbell.ringAll();
-      // A ring may have been lost between the end of one way to hear it and the beginning of the other, and the cache
-      // may hold entries of that time already.
+      // A ring may have been lost during the change from one source of rings to the other. The cache may already hold
+      // the entries of that time.
       if (before && (changes || before !== this.#reader)) listeners.ringAll();
       rested = rests;
       await new Promise<void>((resolve) => {

@@ -226,7 +226,7 @@ export class Log {
   }
 
   /** Fills the cache again, after it was emptied. */
-  async readAnew(): Promise<void> {
+  async reread(): Promise<void> {
     await this.#client.withConnection(async (connection) => {
       const reader = await this.#readers.current(connection);
       await reader?.begin();

@@ -103,6 +103,6 @@ function settle(say: () => void): void {
 }
 
 function entryOf({ properties }: GetMessage): string | undefined {
-  const ours = properties.headers?.['agentq-version'] !== undefined;
-  return ours && typeof properties.messageId === 'string' ? properties.messageId : undefined;
+  const isFromAgentq = properties.headers?.['agentq-version'] !== undefined;
+  return isFromAgentq && typeof properties.messageId === 'string' ? properties.messageId : undefined;
 }
