@@ -111,6 +111,10 @@ describe('claim', () => {
       { name: 'context', kind: 'changed', ref: `file://${q.path('.agentq/tasks/t.md')}` },
     ]);
     expect(ran.stderr).toContain('context is changed');
+    await q.ok('release', 't', '--from', 'r');
+    const plain = await q.ok('claim', '--as', 'r');
+    expect(plain).toContain('context    do not use it: context (tasks/t.md) was changed since it was recorded');
+    expect(plain).not.toContain(q.path('.agentq/tasks/t.md'));
   });
 
   test('is refused without a role', async ({ q }) => {

@@ -381,6 +381,18 @@ describe('a stale attempt', () => {
 });
 
 describe('drift', () => {
+  test('of the context is named when the task is completed', async ({ q }) => {
+    q.write('context.md', 'background');
+    await q.ok('submit', '--to', 'r', '--id', 't', '--file', 'context.md');
+    await q.claim();
+    q.write('.agentq/tasks/t.md', 'something else');
+    const ran = await q.run('complete', 't', '--from', 'r', '--summary', 's');
+    expect(ran).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('t is completed, but context (tasks/t.md) was changed since it was recorded'),
+    });
+  });
+
   test('of an artifact is named by status, with its own exit code', async ({ q }) => {
     await q.submit('t');
     q.write('p', 'a patch');

@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 import { claim } from '../../app/claim.ts';
 import { rolePolicy } from '../../app/workspace/config.ts';
 import { prepareAttempt, resultPath } from '../../app/evidence/evidence-paths.ts';
+import { describeDrift } from '../../artifacts/store.ts';
 import { handOver } from '../../app/hand-over.ts';
 import type { Services } from '../../app/workspace/services.ts';
 import { AgentqError } from '../../core/errors.ts';
@@ -72,7 +73,7 @@ async function print(cli: Context, services: Services, task: TaskIn<'working'>, 
   cli.io.line(
     [
       `${task.id}  attempt ${attempt}, leased until ${view.lease.expires_at} unless renewed`,
-      ...(task.context ? [`context    ${visible(view.context_file ?? store.placeOf(task.context.path))}`] : []),
+      ...(context ? [`context    ${visible(context.file ?? `do not use it: ${describeDrift(context.drift)}`)}`] : []),
       `result     ${visible(view.result_file)}`,
       `artifacts  ${visible(view.artifacts_dir)}`,
       ...(task.envelope.instructions === undefined ? [] : [`\n${visibleText(task.envelope.instructions)}`]),

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { describeDrift } from '../../artifacts/store.ts';
 import type { NamedFile } from '../../app/evidence/pending-evidence.ts';
 import { complete } from '../../app/complete.ts';
 import { type CurrentFolder, locate } from '../../app/workspace/current-folder.ts';
@@ -28,14 +29,18 @@ export const define: Define = (command, context) =>
       const cli = context();
       const artifacts = (flags.artifact ?? []).map((given) => readArtifact(given, cli.system));
       const speaks = await speaker(cli, { id: named, ...flags });
-      const { task, changed } = await complete(await cli.services(), {
+      const services = await cli.services();
+      const warn = (line: string) => cli.io.talk(`agentq: warning: ${line}`);
+      const { task, changed } = await complete(services, {
         ...speaks,
         artifacts,
         summary: flags.summary,
         resultFile: flags.resultFile === undefined ? undefined : { file: locate(cli.system, flags.resultFile) },
         allowSecret: flags.allowSecret ?? false,
-        warn: (line) => cli.io.talk(`agentq: warning: ${line}`),
+        warn,
       });
+      const drift = task.context && (await services.store.check(task.context).catch(() => undefined));
+      if (drift) warn(`${task.id} is completed, but ${describeDrift(drift)}: check what the work was based on`);
       if (cli.io.json) cli.io.data({ task_id: task.id, status: task.status, changed } satisfies Output<'complete'>);
     });
 
