@@ -253,6 +253,14 @@ describe('progress', () => {
     expect((await q.task('t')).progress).toMatchObject({ percent: 40, note: 'writing' });
   });
 
+  test('takes an empty note for none', async ({ q }) => {
+    await q.submit('t');
+    await q.claim();
+    await q.ok('progress', 't', '--note', 'reading');
+    await q.ok('progress', 't', '--note', '');
+    expect((await q.task('t')).progress).toMatchObject({ note: 'reading' });
+  });
+
   test('has its own exit code for a cancelled task', async ({ q }) => {
     await q.submit('t');
     await q.claim();

@@ -18,7 +18,7 @@ const Flags = z.object({
 export const define: Define = (command, context) =>
   addSpeakerOptions(command)
     .option('--percent <n>', 'how much is done, 0 to 100')
-    .option('--note <text>', 'what is being done')
+    .option('--note <text>', 'what is being done; an empty text is no note')
     .option('--lease <duration>', 'the length of the lease from now (default: as claimed)')
     .action(async (named: string | undefined, options) => {
       const flags = parseFlags(Flags, options);
@@ -35,7 +35,7 @@ export const define: Define = (command, context) =>
         lease,
         as_claimed: given === undefined,
         ...(percent !== undefined && { percent }),
-        ...(note !== undefined && { note }),
+        ...(note && { note }),
       });
       if (!cli.io.json || task.status !== 'working') return;
       const view = { task_id: id, attempt: task.lease.attempt, lease_expires_at: iso(task.lease.expires_at) };
