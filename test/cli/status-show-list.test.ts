@@ -144,7 +144,9 @@ describe('status ID', () => {
     await q.submit('t');
     await q.ok('complete', 't', '--from', 'r', '--summary', 'one');
     await q.run('complete', 't', '--from', 'r', '--summary', 'two');
-    expect(await q.ok('status', 't')).toContain('refused    changes: 1 (agentq show t)');
+    expect(await q.ok('status', 't')).toContain('refused    1 completion or failure (agentq show t)');
+    const history = await q.ok('show', 't');
+    expect(history).toContain('refused    1 completion or failure\n');
   });
 
   test('names every drift and ends with its own exit code', async ({ q }) => {

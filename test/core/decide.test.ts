@@ -89,6 +89,13 @@ describe.for(reports)('%s', ([, report]) => {
     expect(conflict(story(submit()), report({ by: 'reviewer' }))).toMatch(/was sent to implementer, not to reviewer/);
   });
 
+  test('is refused without a number after a restore, and the refusal claims no attempt that never was', () => {
+    const restored = story(submit(), { type: 'restore', epoch: 1, since: 0 });
+    expect(conflict(restored, report({}))).toMatch(/no worker has claimed it since the store was restored/);
+    const retrying = story(submit(), claim(), fail({ backoff }));
+    expect(conflict(retrying, report({}))).toMatch(/its last attempt has failed/);
+  });
+
   test('is refused after the end of the lease, also without another claim', () => {
     expect(conflict(begun, report({ attempt: 1 }), MINUTE - SECOND)).toMatch(/attempt 1 no longer holds it/);
     expect(conflict(begun, report({}), MINUTE - SECOND)).toMatch(/its last lease has ended/);
@@ -216,7 +223,7 @@ describe('without a claim', () => {
 
   test('the role cannot complete a task that was claimed before', () => {
     expect(conflict(ended, complete())).toMatch(/its last lease has ended/);
-    expect(conflict(story(submit(), claim(), release()), complete())).toMatch(/its last lease has ended/);
+    expect(conflict(story(submit(), claim(), release()), complete())).toMatch(/its last attempt was given back/);
   });
 
   test('a renewal and a release are refused', () => {
@@ -560,7 +567,7 @@ describe('a retry of a dead letter', () => {
   });
 
   test('does not allow a completion without a claim if the task was claimed before', () => {
-    expect(conflict(story(submit(), claim(), fail(), retry), complete())).toMatch(/its last lease has ended/);
+    expect(conflict(story(submit(), claim(), fail(), retry), complete())).toMatch(/its last attempt has failed/);
   });
 
   test('queues a dismissed task again, and removes the mark', () => {

@@ -23,7 +23,7 @@ export const define: Define = (command, context) =>
       return io.data(view satisfies Output<'show'>);
     }
     const style = await io.style();
-    for (const line of taskLines(task, services.backend.now, style)) io.line(line);
+    for (const line of taskLines(task, services.backend.now, style, true)) io.line(line);
     io.line('');
     for (const event of events) {
       const since = `+${formatDuration(event.at - task.submitted_at)}`;

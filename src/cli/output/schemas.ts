@@ -47,7 +47,7 @@ export const TaskView = z.object({
   updated_at: Moment,
   max_attempts: z.number(),
   attempts: z.array(AttemptView),
-  /** The number of refused changes: too late, or not from the holder of the task. */
+  /** The number of refused completions and failures: too late, or not from the holder of the task. */
   refused: z.number(),
   context: z.optional(FileView),
   /** queued */

@@ -27,8 +27,11 @@ export function headline(task: Task, most: number): string {
   return shorten(visible(outcome ?? instructions ?? context_ref ?? ''), most);
 }
 
-/** All data of a task, one item per line. */
-export function taskLines(task: Task, now: number, style: Style): string[] {
+/**
+ * All data of a task, one item per line.
+ * @param historyFollows whether the history is printed too, so that no line need refer to it
+ */
+export function taskLines(task: Task, now: number, style: Style, historyFollows = false): string[] {
   const { envelope } = task;
   const fact = (name: string, value: string) => `${style.dim(name.padEnd(10))} ${visible(value)}`;
   const lines = [
@@ -42,7 +45,10 @@ export function taskLines(task: Task, now: number, style: Style): string[] {
   if (expected_output?.artifacts) lines.push(fact('expects', expected_output.artifacts.join(', ')));
   if (task.context) lines.push(fact('context', `${task.context.path}, ${task.context.size} bytes`));
   lines.push(...statusLines(task, now).map(([name, value]) => fact(name, value)));
-  if (task.refused > 0) lines.push(fact('refused', `changes: ${task.refused} (agentq show ${task.id})`));
+  if (task.refused > 0) {
+    const what = task.refused === 1 ? '1 completion or failure' : `${task.refused} completions or failures`;
+    lines.push(fact('refused', historyFollows ? what : `${what} (agentq show ${task.id})`));
+  }
   for (const attempt of task.attempts) lines.push(fact(`attempt ${attempt.number}`, attemptLine(attempt, now)));
   return lines;
 }

@@ -66,7 +66,7 @@ export interface TaskFacts {
   /** Set if the store was restored from a backup. Later attempts have higher numbers than this. */
   readonly attempts_above?: number;
   /**
-   * The number of changes that were refused: too late, repeated, or not from the holder of the task. The history
+   * The number of completions and failures that were refused: too late, or not from the holder of the task. The history
    * contains them.
    */
   readonly refused: number;

@@ -196,6 +196,20 @@ export const commands: Theme = (check) => {
     },
   );
 
+  check('a repeat of an end from another role or worker is refused', async ({ open }) => {
+    const backend = await open();
+    await done(backend, submit('a'), submit('b'));
+    await claimed(backend);
+    await claimed(backend);
+    await done(backend, complete('a', 1), fail('b', 1));
+    for (const repeat of [complete('a', 1, { by: 'other' }), fail('b', 1, { by: 'other' })]) {
+      expect((await refused(backend, repeat, 'conflict')).refusal!.message).not.toContain('other outcome');
+    }
+    for (const repeat of [complete('a', 1, { by: 'worker-1' }), fail('b', 1, { by: 'worker-1' })]) {
+      expect(await commitOne(backend, repeat)).toMatchObject({ changed: false });
+    }
+  });
+
   check('a role can complete its task without a claim', async ({ open }) => {
     const backend = await open();
     await done(backend, submit('a'));

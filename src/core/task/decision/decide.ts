@@ -5,7 +5,7 @@ import type { Refusal } from '../../errors.ts';
 import { ATTEMPTS_PER_EPOCH, beginEpoch } from '../epoch.ts';
 import type { BareEvent, Event } from '../event.ts';
 import { evolve } from '../evolve.ts';
-import { holder } from './fencing.ts';
+import { holder, mayKnow, wrongSpeaker } from './fencing.ts';
 import { isPrunable } from './prunable.ts';
 import { type KnownTask, presentTask, prunedAt, refusalOfPruned } from './pruned.ts';
 import { missingArtifacts, optionFor, promisedArtifacts } from '../../evidence/promise.ts';
@@ -159,6 +159,7 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
   complete(task, command) {
     const { by, summary, result, artifacts } = command;
     if (task.status === 'completed') {
+      if (!mayKnow(task, by)) return refused(wrongSpeaker(task, by));
       if (sameCompletion(task.completion, command)) return nothing;
       return refuse(
         'conflict',
@@ -187,7 +188,7 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
   },
 
   fail(task, command, given) {
-    if (saidBefore(task, command)) return nothing;
+    if (saidBefore(task, command) && mayKnow(task, command.by)) return nothing;
     const held = holder(task, command);
     if (typeof held !== 'number') return refused(held);
     const { by, reason, backoff } = command;

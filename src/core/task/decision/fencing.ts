@@ -22,15 +22,30 @@ export function holder(task: Task, { by, attempt }: Spoken): number | Refusal {
   if (attempt === undefined && task.attempts.length === 0 && task.attempts_above === undefined) return 1;
   const lost =
     attempt === undefined
-      ? 'its last lease has ended'
+      ? pastOf(task)
       : attempt < nextAttempt(task)
         ? `attempt ${attempt} no longer holds it`
         : `there is no attempt ${attempt}`;
   return refuse(
     'conflict',
     `${task.id} is ${task.status}: ${lost}`,
-    `claim it again: agentq claim --as ${task.envelope.to}`,
+    `claim it${task.attempts.length > 0 ? ' again' : ''}: agentq claim --as ${task.envelope.to}`,
   );
+}
+
+/** Why a task that waits has no holder. */
+function pastOf({ attempts }: Task): string {
+  switch (attempts.at(-1)?.outcome) {
+    case undefined:
+      return 'no worker has claimed it since the store was restored';
+    case 'failed':
+      return 'its last attempt has failed';
+    case 'released':
+    case 'deferred':
+      return 'its last attempt was given back';
+    default:
+      return 'its last lease has ended';
+  }
 }
 
 function leaseHolder(task: TaskIn<'working'>, by: string, attempt: number | undefined): number | Refusal {
@@ -57,12 +72,12 @@ function leaseHolder(task: TaskIn<'working'>, by: string, attempt: number | unde
   return lease.attempt;
 }
 
-/** The role, or a worker that has had the task before. Such a worker lacks only the lease. */
-function mayKnow(task: Task, by: string): boolean {
+/** Whether this is the role, or a worker that has had the task before. Such a worker lacks only the lease. */
+export function mayKnow(task: Task, by: string): boolean {
   return by === task.envelope.to || task.attempts.some(({ worker }) => worker === by);
 }
 
-function wrongSpeaker(task: Task, by: string): Refusal {
+export function wrongSpeaker(task: Task, by: string): Refusal {
   return refuse('conflict', `${task.id} was sent to ${task.envelope.to}, not to ${by}`, `--from ${task.envelope.to}`);
 }
 
