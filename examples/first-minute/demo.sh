@@ -1,6 +1,6 @@
 #!/bin/sh
 # A coordinator checks the Markdown links and the TODOs of this repository, with one task for each file, and then submits
-# a review. Two roles of workers run real programs; one task fails twice and then succeeds, one is poison.
+# a review. Two roles of workers run real programs. One task fails twice and then succeeds; one task always fails.
 # From a clone: npm run demo
 set -eu
 

@@ -1,5 +1,5 @@
-// The program of the role "reviewer". Reads every report from standard input, says what they come to, and leaves the
-// findings as an artifact, because the task promised one.
+// The program of the role "reviewer". Reads every report from standard input, prints a summary, and writes the findings
+// as an artifact, because the task expects one.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 

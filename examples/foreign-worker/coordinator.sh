@@ -1,7 +1,7 @@
 #!/bin/sh
-# A coordinator that is made of amqp-tools and a shell: it submits a task, and sleeps until its result comes.
+# A coordinator in shell with amqp-tools. It submits a task and waits for its result.
 #   AGENTQ_URL=amqp://… coordinator.sh ROLE INSTRUCTIONS
-# Its name is poet, so its results come to the queue results.poet: agentq init --coordinators poet makes that.
+# Its name is poet, so its results arrive in the queue results.poet. agentq init --coordinators poet declares it.
 set -eu
 
 role=$1
@@ -14,16 +14,16 @@ print(json.dumps({
     "reply_to": "results.poet", "instructions": instructions,
 }))' "$task" "$role" "$2")
 
-# The key says to which work queue it goes, and with which priority; the log takes the same message.
+# The routing key selects the work queue and the priority. The log gets the same message.
 amqp-publish --url "$AGENTQ_URL" --exchange agentq --routing-key "agentq.work.$role.normal" \
   --persistent --content-type application/json --body "$envelope"
 
-# What already waits there: amqp-get ends with 2 when there is nothing.
+# Read the messages that are already in the queue. amqp-get exits with 2 when the queue is empty.
 while waiting=$(amqp-get --url "$AGENTQ_URL" --queue results.poet); do
   printf '%s\n' "$waiting"
   case $waiting in *"\"$task\""*) exit ;; esac
 done
-# What comes later, one message at a time.
+# Then wait for further messages, one at a time.
 until printf '%s\n' "${waiting-}" | grep -q "\"$task\""; do
   waiting=$(amqp-consume --url "$AGENTQ_URL" --queue results.poet --count 1 cat)
   printf '%s\n' "$waiting"

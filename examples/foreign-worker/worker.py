@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A worker for a role that needs nothing of agentq but the broker: AMQP, and two small forms of JSON.
+"""A worker for a role. It uses only the broker and two small JSON messages, and nothing else of agentq.
 
     AGENTQ_URL=amqp://… worker.py ROLE [STORE]
 
@@ -18,7 +18,7 @@ store = pathlib.Path(sys.argv[2]).resolve() if len(sys.argv) > 2 else None
 
 
 def do(envelope):
-    """The work itself. Whatever it raises is the reason of the failure."""
+    """Does the work. An exception becomes the reason of the failure."""
     words = len(envelope["instructions"].split())
     return f"{words} words, counted by Python"
 
@@ -45,8 +45,8 @@ def on_task(channel, method, _properties, body):
         print(f"not a task: {problem!r}: {body!r}", file=sys.stderr)
         channel.basic_nack(method.delivery_tag, requeue=False)
         return
-    # First the result, confirmed by the broker, then the end of the task's own message: whoever dies in between
-    # gets the task once more, and its second result changes nothing.
+    # Publish the result and wait for the broker's confirm, then acknowledge the task. If the worker dies between
+    # the two, the broker delivers the task again, and the second result changes nothing.
     properties = pika.BasicProperties(content_type="application/json", delivery_mode=2)
     channel.basic_publish("agentq", reply_to, json.dumps(message), properties, mandatory=True)
     channel.basic_ack(method.delivery_tag)

@@ -1,13 +1,13 @@
 #!/bin/sh
-# A worker for a role that is made of amqp-tools and a shell: it turns each task's instructions into capitals.
+# A worker for a role, in shell with amqp-tools. It converts the instructions of each task to capital letters.
 #   AGENTQ_URL=amqp://… worker.sh ROLE [COUNT]
-# ends after COUNT tasks, or never. Needs amqp-consume and amqp-publish (apt-get install amqp-tools), and Python for
-# the JSON; jq would do as well.
+# It ends after COUNT tasks; without COUNT it does not end. It needs amqp-consume and amqp-publish (apt-get install
+# amqp-tools), and Python for the JSON; jq can do the same.
 set -eu
 
 if [ $# -gt 0 ]; then
-  # amqp-consume starts this script anew for each message, without an argument and with the message on standard
-  # input. When it has ended well, the message is acknowledged.
+  # amqp-consume starts this script again for each message, without an argument and with the message on standard
+  # input. If the script exits with 0, amqp-consume acknowledges the message.
   export ROLE="$1"
   exec amqp-consume --url "$AGENTQ_URL" --queue "agentq.work.$ROLE" --prefetch-count 1 ${2:+--count "$2"} "$0"
 fi
