@@ -74,7 +74,9 @@ describe('init on a broker', { timeout: SLOW }, () => {
     const queues = [names.work('r'), names.deadLetters, names.results('results.coordinator')];
     const before = await Promise.all(queues.map((queue) => client.peek(queue)));
     expect(before.map((messages) => messages.length)).toEqual([1, 1, 1]);
-    expect(await machine.ok(...INIT)).toMatch(/^found the workspace .*\n.*: everything was there already\n/);
+    expect(await machine.ok(...INIT)).toMatch(
+      /^found the workspace .*\n.*: everything was there already\n {2}the guarantees are the same as before: [^\n]*$/,
+    );
     expect(await site.bare('other').json(...INIT)).toMatchObject({ broker: { declared: [] } });
     expect(await Promise.all(queues.map((queue) => client.peek(queue)))).toEqual(before);
     expect(await machine.claim()).toMatchObject({ task_id: 'a' });

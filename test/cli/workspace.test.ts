@@ -218,6 +218,13 @@ describe('without a workspace', () => {
     });
   });
 
+  test('init says that it declares no roles without a broker', async ({ bare }) => {
+    const { code, stderr } = await bare.run('init', '--workers', 'a,b');
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/^agentq: .*no broker is named: nothing was declared\n$/);
+    expect(await bare.run('init')).toMatchObject({ code: 0, stderr: '' });
+  });
+
   test('help, version and schemas need no workspace', async ({ bare }) => {
     for (const args of [['--help'], ['--version'], ['submit', '--help'], ['schema', 'submit'], []]) {
       expect(await bare.run(...args)).toMatchObject({ code: 0, stderr: '' });

@@ -49,6 +49,7 @@ export const define: Define = (command, context) =>
       const broker = await topology?.declare({ ...wishOf(cli, flags), anyType: !existed && isAnyType(flags) });
       const replicated = broker?.queues.type === 'quorum' || flags.replicated;
       const { workspace, here, marked } = await furnish(cli, { ...wanted, replicated }, existed);
+      if (!topology && (flags.workers || flags.coordinators)) cli.io.talk(`agentq: ${NOTHING_DECLARED}`);
       if (!marked) cli.io.talk(`agentq: warning: ${UNMARKED}`);
       const created = here || (broker?.declared.length ?? 0) > 0;
       const { dir, storeDir: store } = workspace;
@@ -59,6 +60,7 @@ export const define: Define = (command, context) =>
       cli.io.line(visible(`${product.name} ${product.version} at ${place}: ${declaredLine(declared)}`));
       const { type, because } = broker.queues;
       if (because !== undefined) cli.io.line(visible(`${type} queues: ${because}`));
+      if (!created) return cli.io.line('  the guarantees are the same as before: --json lists them');
       for (const { promise, by, how } of broker.guarantees)
         cli.io.line(`  ${promise.padEnd(14)}  ${by.padEnd(17)}  ${how}`);
     });
@@ -81,6 +83,9 @@ async function furnish(cli: Context, wanted: Wanted, existed: boolean) {
 
 const UNMARKED =
   'the store has no marker, because it contains no recorded evidence: a missing disk will not be noticed';
+
+const NOTHING_DECLARED =
+  '--workers and --coordinators declare queues on a broker, and no broker is named: nothing was declared';
 
 function declaredLine(declared: readonly string[]): string {
   return declared.length === 0 ? 'everything was there already' : `declared ${declared.length} exchanges and queues`;
