@@ -58,7 +58,7 @@ afterAll(async () => {
 });
 
 /** The options with which a process on another machine opens the queue. */
-function optionsOf(user: User): BackendOptions {
+function optionsOf(user: User, retention = { days: 30, bytes: 1e9 }): BackendOptions {
   const dir = scratchFolder();
   return {
     dir,
@@ -74,7 +74,7 @@ function optionsOf(user: User): BackendOptions {
       say: () => {},
       refOf: (path) => path,
       machine: () => ({ name: user, clock: user }),
-      retention: { days: 30, bytes: 1e9 },
+      retention,
     },
   };
 }
@@ -232,6 +232,16 @@ describe('a worker', { timeout: SLOW }, () => {
     expect(await as('coordinator').task(id)).toMatchObject({ status: 'queued' });
     expect(await as('coordinator').task(failed)).toMatchObject({ status: 'failed' });
     await as('coordinator').ok('cancel', id);
+  });
+
+  test('may wait for work, although it may not read the queues of results that are to be looked into', async () => {
+    const id = await submitted();
+    await as('r').ok('complete', id, '--from', 'r', '--summary', 'x');
+    const backend = await openBackend(optionsOf('r', { days: 1e-6, bytes: 1e9 }));
+    onTestFinished(() => backend.close());
+    const watch = backend.watch({ role: 'r' });
+    onTestFinished(() => watch[Symbol.dispose]());
+    expect(await backend.claim({ role: 'r', worker: 'r-1', lease: SLOW })).toMatchObject({ task: undefined });
   });
 
   test('may not end hundreds of tasks at once, and the error names the limit', async () => {

@@ -74,7 +74,7 @@ export class LogRetention {
         break;
       }
       // A command of a worker does not look into the queues.
-      if (role === undefined || log.isLive) await this.#republishWaiting(before, now);
+      if (!this.#denied && (role === undefined || log.isLive)) await this.#republishWaiting(before, now);
     }
     const said = 'n NOT IN (SELECT task FROM carried WHERE at > ?3 AND at <= ?4)';
     for (const event of this.#tasks(said, before, now, role)) await this.#tell(event, {});
