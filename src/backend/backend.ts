@@ -43,6 +43,8 @@ export interface Backend {
    * taken. Removes nothing.
    */
   inbox(queue: string, limit: number): Promise<readonly Task[]>;
+  /** The ids of these tasks. A queue may hold a million of them. */
+  inboxIds(queue: string): Promise<ReadonlySet<string>>;
   /**
    * Takes the oldest of them for this reader: they are hidden from other readers until they are released or this reader
    * has been inactive for a while.

@@ -45,9 +45,6 @@ const LOOKED_AT = 2_000;
 /** How often the open tasks are read again, in ms: new ones may refer to other evidence. */
 const READ_AGAIN = 5_000;
 
-/** More messages than a queue holds. */
-const ALL = 1_000_000;
-
 /**
  * Prunes all finished tasks within the limit, and finishes what a killed process has left.
  * @param onBit receives the sum after each bit, and the ids of the tasks of this bit
@@ -156,17 +153,17 @@ class Messages {
   async #in(queue: string): Promise<ReadonlySet<string>> {
     const known = this.#ids.get(queue);
     if (known) return known;
-    const ids = new Set((await this.#messages(queue)).map(({ id }) => id));
+    const ids = await this.#idsIn(queue);
     this.#ids.set(queue, ids);
     return ids;
   }
 
   /** On a broker, a coordinator may have no right to read the queue of another one: its messages are not counted. */
-  async #messages(queue: string): Promise<readonly Task[]> {
+  async #idsIn(queue: string): Promise<ReadonlySet<string>> {
     try {
-      return await this.#services.backend.inbox(queue, ALL);
+      return await this.#services.backend.inboxIds(queue);
     } catch (error) {
-      if (isBrokers(error) && !isAway(error)) return [];
+      if (isBrokers(error) && !isAway(error)) return new Set();
       throw error;
     }
   }

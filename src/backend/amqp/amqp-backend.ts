@@ -137,6 +137,10 @@ export class AmqpBackend implements Backend {
     return (await this.#reading()).inbox(queue, limit);
   }
 
+  async inboxIds(queue: string): Promise<ReadonlySet<string>> {
+    return (await this.#reading()).inboxIds(queue);
+  }
+
   async take(queue: string, limit: number): Promise<Taken> {
     return (await this.#reading()).take(queue, limit);
   }

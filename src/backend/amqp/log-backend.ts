@@ -167,6 +167,10 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away' | 'n
     });
   }
 
+  async inboxIds(queue: string): Promise<ReadonlySet<string>> {
+    return new Set((await this.inbox(queue, Infinity)).map(({ id }) => id));
+  }
+
   async take(queue: string, limit: number): Promise<Taken> {
     const inbox = await this.#parts.load.inbox();
     return this.#mending(async () => {

@@ -6,7 +6,10 @@ import { type StoredRow, toRow } from '../projection/rows.ts';
 /** How long messages that one reader has taken are hidden from the others, in ms. */
 const HIDDEN = 60_000;
 
-const WAITING = 'SELECT event, n, state FROM messages JOIN tasks ON tasks.n = messages.task WHERE queue = ?';
+const MESSAGES = 'messages JOIN tasks ON tasks.n = messages.task WHERE queue = ?';
+
+/** If the clock was set back, a message must not be hidden for longer. */
+const SHOWN = 'SELECT event FROM inbox_shown WHERE until > ? AND until <= ?';
 
 interface Waiting extends StoredRow {
   /** The event that ended the task. */
@@ -27,26 +30,32 @@ export class Mailbox {
     this.#clock = clock;
   }
 
-  /** The oldest messages in a queue that no reader has taken. Writes nothing. */
-  look(queue: string, limit: number): readonly Waiting[] {
+  /** The tasks of the oldest messages in a queue that no reader has taken. Writes nothing. */
+  look(queue: string, limit: number): readonly Task[] {
+    return this.#waiting(queue, limit).map((row) => toRow(row).task);
+  }
+
+  /** The ids of the tasks of all these messages. Writes nothing. */
+  ids(queue: string): ReadonlySet<string> {
     const now = this.#clock();
-    // If the clock was set back, a message must not be hidden for longer.
-    const shown = 'SELECT event FROM inbox_shown WHERE until > ? AND until <= ?';
-    return this.#db.all<Waiting>(
-      `${WAITING} AND event NOT IN (${shown}) ORDER BY event LIMIT ?`,
-      queue,
-      now,
-      now + HIDDEN,
-      limit,
-    );
+    const sql = `SELECT id FROM ${MESSAGES} AND event NOT IN (${SHOWN})`;
+    const ids = new Set<string>();
+    for (const { id } of this.#db.each<{ id: string }>(sql, queue, now, now + HIDDEN)) ids.add(id);
+    return ids;
+  }
+
+  #waiting(queue: string, limit: number): readonly Waiting[] {
+    const now = this.#clock();
+    const sql = `SELECT event, n, state FROM ${MESSAGES} AND event NOT IN (${SHOWN}) ORDER BY event LIMIT ?`;
+    return this.#db.all<Waiting>(sql, queue, now, now + HIDDEN, limit);
   }
 
   /** Takes the oldest messages for this reader. */
   take(queue: string, limit: number): Taken {
-    if (this.look(queue, 1).length === 0) return inHand([], () => {});
+    if (this.#waiting(queue, 1).length === 0) return inHand([], () => {});
     const until = this.#clock() + HIDDEN;
     const { rows } = this.#db.transaction(() => {
-      const found = this.look(queue, limit);
+      const found = this.#waiting(queue, limit);
       this.#db.run('DELETE FROM inbox_shown WHERE until <= ? OR until > ?', until - HIDDEN, until);
       for (const { event } of found) {
         this.#db.run('INSERT OR REPLACE INTO inbox_shown (event, until) VALUES (?, ?)', event, until);

@@ -106,7 +106,7 @@ export class SqliteBackend implements Backend {
     rings: Rings,
     now = this.#given.now,
     epoch = 0,
-  ): WrittenOutcome {
+  ): { readonly outcome: Outcome; readonly written: number } {
     const { random } = this.#given;
     const { events, task, ...decided } = decide(row?.task ?? this.#pruned(id, command), command, {
       now,
@@ -249,8 +249,11 @@ export class SqliteBackend implements Backend {
   }
 
   async inbox(queue: string, limit: number): Promise<readonly Task[]> {
-    const rows = await this.#ask(() => this.#mailbox.look(queue, limit));
-    return rows.map((row) => toRow(row).task);
+    return this.#ask(() => this.#mailbox.look(queue, limit));
+  }
+
+  async inboxIds(queue: string): Promise<ReadonlySet<string>> {
+    return this.#ask(() => this.#mailbox.ids(queue));
   }
 
   async take(queue: string, limit: number): Promise<Taken> {
@@ -293,8 +296,3 @@ export class SqliteBackend implements Backend {
 
 /** Whether no task can have the id: then it is not looked up. */
 const isFresh = (command: Command): boolean => command.type === 'submit' && command.fresh === true;
-
-interface WrittenOutcome {
-  readonly outcome: Outcome;
-  readonly written: number;
-}

@@ -16,7 +16,14 @@ import {
   submit,
 } from './checked-requests.ts';
 
-const ids = (backend: Backend, queue = QUEUE, limit = 100) => idsOf(backend.inbox(queue, limit));
+const ALL = 100;
+
+/** The ids of the tasks in a queue, as both questions answer. */
+async function ids(backend: Backend, queue = QUEUE, limit = ALL): Promise<readonly string[]> {
+  const found = await idsOf(backend.inbox(queue, limit));
+  if (limit === ALL) expect(await backend.inboxIds(queue)).toEqual(new Set(found));
+  return found;
+}
 
 async function acknowledge(backend: Backend, limit = 100, queue = QUEUE): Promise<void> {
   await (await backend.take(queue, limit)).acknowledge();
