@@ -231,7 +231,9 @@ describe('agentq schema', () => {
   for (const name of Object.keys(outputs) as Name[]) {
     test(`prints the schema of ${name} that is tested here`, async ({ bare }) => {
       const schema = JSON.parse(await bare.ok('schema', name));
-      expect(schema).toEqual(JSON.parse(JSON.stringify(z.toJSONSchema(outputs[name]))));
+      const closed = JSON.stringify(z.toJSONSchema(outputs[name]));
+      expect(schema).toEqual(JSON.parse(closed.replaceAll(/,"additionalProperties":false/g, '')));
+      expect(JSON.stringify(schema)).not.toContain('"additionalProperties":false');
       expect(await bare.json('schema', name)).toEqual(schema);
     });
   }

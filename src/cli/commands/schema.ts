@@ -17,5 +17,14 @@ export const define: Define = (command, context) =>
       const schema = schemas[name as keyof typeof schemas];
       if (!names.includes(name))
         throw new AgentqError('usage', `there is no schema ${JSON.stringify(name)}`, 'agentq schema lists them');
-      cli.io.line(JSON.stringify(z.toJSONSchema(schema), null, cli.io.json ? 0 : 2));
+      cli.io.line(JSON.stringify(jsonSchema(schema), null, cli.io.json ? 0 : 2));
     });
+
+/** Objects allow further fields, because any version may add some: docs/json.md. */
+function jsonSchema(schema: z.ZodMiniType): z.core.JSONSchema.BaseSchema {
+  return z.toJSONSchema(schema, {
+    override({ jsonSchema: part }) {
+      if (part.additionalProperties === false) delete part.additionalProperties;
+    },
+  });
+}
