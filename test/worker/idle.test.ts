@@ -29,6 +29,14 @@ describe('--until-empty', CONCURRENT, () => {
     expect((await q.task('second')).status).toBe('completed');
   });
 
+  test('does not wait for a task that another worker runs, as its help says', async ({ q }) => {
+    const id = await q.submit();
+    await q.ok('claim', '--as', ROLE, '--worker', 'elsewhere', '--lease', '1h');
+    await q.workOff('true');
+    expect((await q.task(id)).status).toBe('working');
+    expect(await q.ok('work', '--help')).toContain('and none runs here');
+  });
+
   test('does not wait for other roles', async ({ q }) => {
     const id = await q.submit();
     await q.ok('submit', '--to', 'other', '--id', 'for-other', '--instructions', 'x');

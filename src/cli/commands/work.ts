@@ -34,7 +34,7 @@ export const define: Define = (command, context) =>
     .option('--lease <duration>', 'the length of a lease (default: 5m)')
     .option('--timeout <duration>', 'fail an attempt that takes longer')
     .option('--kill-grace <duration>', 'how long a child has between SIGTERM and SIGKILL (default: 10s)')
-    .option('--until-empty', 'end when nothing is ready, being retried or running')
+    .option('--until-empty', 'end when no task is ready or being retried, and none runs here')
     .option('--idle-exit <duration>', 'end after this long without work')
     .addHelpText('after', HELP)
     .action(async (program: string, args: string[], options) => {
