@@ -1,5 +1,6 @@
 import { type ArtifactStore, describeDrift, type Listing } from '../../artifacts/store.ts';
-import { isFinished } from '../../core/task/task.ts';
+import type { Drift } from '../../core/evidence/evidence.ts';
+import { isFinished, type Task } from '../../core/task/task.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import { everyTask } from '../every-task.ts';
 import { EvidenceAge } from './evidence-age.ts';
@@ -23,6 +24,7 @@ export async function diagnoseEvidence(services: Services, repair: boolean): Pro
   const age = new EvidenceAge();
   const found: Diagnosis[] = [];
   let missing = 0;
+  let needed = false;
   for await (const task of everyTask(services.backend)) {
     if (!isFinished(task)) open.add(task.id);
     age.add(task);
@@ -30,11 +32,14 @@ export async function diagnoseEvidence(services: Services, repair: boolean): Pro
       if (recorded.has(evidence.path)) continue;
       recorded.add(evidence.path);
       const drift = await store.check(evidence);
-      if (drift?.kind === 'missing') missing++;
-      if (drift) found.push(problem(task.id, describeDrift(drift)));
+      if (!drift) continue;
+      const finding = findingOf(task, drift);
+      if (drift.kind === 'missing') missing++;
+      needed ||= finding.severity === 'problem';
+      found.push(finding);
     }
   }
-  if (missing > 1 && missing === recorded.size)
+  if (needed && missing > 1 && missing === recorded.size)
     found.push(problem(workspace.storeDir, 'it contains none of the evidence in the log: is it the right store?'));
   if (recorded.size > 0 && workspace.storeId === undefined)
     found.push(
@@ -48,6 +53,20 @@ export async function diagnoseEvidence(services: Services, repair: boolean): Pro
   found.push(...listing.closed.map((folder) => problem(folder.path, folder.problem)));
   found.push(...(await halfWritten(services, repair)));
   return found;
+}
+
+/**
+ * What a drift means for its task. A task that ended without a result needs no evidence: a file of it that is missing
+ * is no problem, unless somebody wants to retry it.
+ */
+function findingOf(task: Task, drift: Drift): Diagnosis {
+  const what = describeDrift(drift);
+  if (task.status === 'completed')
+    return problem(task.id, `${what}: put the recorded file back, or it counts until the task is pruned`);
+  if (!isFinished(task))
+    return problem(task.id, `${what}: put the recorded file back, or cancel the task and submit it again`);
+  if (drift.kind !== 'missing') return problem(task.id, `${what}: put the recorded file back, or remove this one`);
+  return advice(task.id, `${what}; the task is ${task.status} and needs it only for a retry`);
 }
 
 function problem(subject: string, what: string): Diagnosis {
