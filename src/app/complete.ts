@@ -50,7 +50,7 @@ export async function complete(
   await check(services, request);
   // Without evidence, nothing has to be stored before the decision. So the backend alone decides.
   if (isWithoutEvidence(services, request)) {
-    return applyCommand(services, request.id, { ...spokenOf(request), artifacts: [] });
+    return applyCommand(services, request.id, { ...baseOf(request), artifacts: [] });
   }
   const live = known && known.lease.expires_at > services.backend.now;
   const task = live ? known : await findTask(services, request.id);
@@ -96,10 +96,10 @@ export async function completeLater(
 
 /** The content of a completion, before any file is stored. */
 interface Completing {
-  readonly spoken: Pick<CommandOf<'complete'>, 'type' | 'by' | 'attempt' | 'summary'>;
+  readonly base: Pick<CommandOf<'complete'>, 'type' | 'by' | 'attempt' | 'summary'>;
   readonly artifacts: readonly PendingEvidence[];
   readonly result: PendingEvidence | undefined;
-  /** Names what was left out because it is no regular file. */
+  /** Names the entries that were left out because they are not regular files. */
   readonly irregular: string | undefined;
 }
 
@@ -118,7 +118,7 @@ function isWithoutEvidence({ store }: Services, request: CompleteRequest): boole
   return isName('task id', id) && hasLeftNothing(store.staging, id, attempt);
 }
 
-function spokenOf({ by, attempt, summary }: CompleteRequest): Completing['spoken'] {
+function baseOf({ by, attempt, summary }: CompleteRequest): Completing['base'] {
   return { type: 'complete', by, attempt, ...(summary !== undefined && { summary }) };
 }
 
@@ -132,7 +132,7 @@ function findEvidence({ store }: Services, task: Task, request: CompleteRequest)
   const artifacts = pendingArtifacts(staging, owner, request.artifacts);
   const result = resultFile ? pendingResult(staging, owner, resultFile) : ownResult(staging, owner);
   return {
-    spoken: spokenOf(request),
+    base: baseOf(request),
     artifacts,
     result,
     irregular,
@@ -149,20 +149,20 @@ function refused(refusal: Refusal, { irregular }: Completing): AgentqError {
  * The decision on the completion, as far as it is known before the evidence is read. The backend has just told the
  * state of the task: whether time has changed it is for the backend to decide.
  */
-function outlook(task: Task, { spoken, artifacts, result }: Completing): Decision {
-  const command = { ...spoken, artifacts: artifacts.map(unread), ...(result && { result: unread(result) }) };
+function outlook(task: Task, { base, artifacts, result }: Completing): Decision {
+  const command = { ...base, artifacts: artifacts.map(unread), ...(result && { result: unread(result) }) };
   return decide(task, command, { now: task.updated_at, random: () => 0 });
 }
 
 /** Stores the evidence. @param stored receives each stored file, also if a later one fails */
 async function store(
   services: Services,
-  { spoken, artifacts, result }: Completing,
+  { base, artifacts, result }: Completing,
   stored: Stored[],
 ): Promise<CommandOf<'complete'>> {
   const evidence = await keepEvidence(services.store, [...artifacts, ...(result ? [result] : [])], stored);
   return {
-    ...spoken,
+    ...base,
     artifacts: evidence.slice(0, artifacts.length),
     ...(result && { result: evidence.at(-1)! }),
   };

@@ -5,7 +5,7 @@ import { AgentqError } from '../core/errors.ts';
 
 const FOLDER = 'snapshots';
 
-/** The snapshots in an artifact store, in a folder of their own. */
+/** The snapshots in an artifact store, in a separate folder. */
 export function snapshotFilesIn(store: ArtifactStore): SnapshotFiles {
   return {
     async put(name, content) {

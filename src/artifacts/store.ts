@@ -44,7 +44,7 @@ export interface ArtifactStore {
    *   true, or throws, the file is restored
    */
   discard(stored: Stored, isRecorded?: () => Promise<boolean>): Promise<void>;
-  /** Removes files that no task needs. A missing file is no error. @throws AgentqError `storage` */
+  /** Removes files that no task needs. A missing file is not an error. @throws AgentqError `storage` */
   remove(paths: readonly string[]): Promise<void>;
   /** The files below a folder. */
   list(folder: string): Promise<Listing>;

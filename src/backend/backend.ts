@@ -90,7 +90,7 @@ export interface Backend {
   /** Whether it is known that the backend is currently unreachable, so that a request would wait for it. */
   readonly away: boolean;
   /**
-   * Whether the log drops tasks that ended long ago: then it does not know all evidence, and that is no damage.
+   * Whether the log drops tasks that ended long ago. Evidence that the log does not know is then not an error.
    */
   readonly forgets: boolean;
   /** Which queue it is, for commands that wait for it in the outbox. Absent if the queue is in the workspace. */

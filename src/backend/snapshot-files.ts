@@ -19,6 +19,6 @@ export interface SnapshotFiles {
   list(folder: string): Promise<readonly string[]>;
   /** The name of a recorded file, as in such a list. */
   nameOf(file: Evidence): string;
-  /** Removes files. A missing one is no error. @throws AgentqError `storage` */
+  /** Removes files. A missing one is not an error. @throws AgentqError `storage` */
   remove(names: readonly string[]): Promise<void>;
 }

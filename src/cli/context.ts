@@ -75,7 +75,7 @@ export class Context {
    * gave to its child.
    * @throws AgentqError `usage` if neither names a task
    */
-  spokenOf(
+  taskAndAttempt(
     id: string | undefined,
     attempt: number | undefined,
   ): { readonly id: string; readonly attempt: number | undefined } {

@@ -11,7 +11,7 @@ const CONNECTION_START = 0x000a_000a;
 const TIME_LIMIT = 5000;
 
 /** Whether the broker on this port of 127.0.0.1 is ready: it accepts connections and answers the AMQP handshake. */
-export async function speaksAmqp(port: number): Promise<boolean> {
+export async function answersAmqp(port: number): Promise<boolean> {
   const socket = connect(port, '127.0.0.1');
   socket.setTimeout(TIME_LIMIT, () => socket.destroy());
   socket.write(PROTOCOL_HEADER);

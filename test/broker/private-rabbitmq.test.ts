@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Child } from '../backend/support/child.ts';
 import { scratchFolder } from '../backend/support/scratch.ts';
 import { GuardedProcess, LOG } from './guarded-process.ts';
-import { accepts, speaksAmqp } from './handshake.ts';
+import { accepts, answersAmqp } from './handshake.ts';
 import { processesWith } from './marked-processes.ts';
 import { type RabbitMq, startRabbitMq } from './private-rabbitmq.ts';
 import { amqpUrl, otherBroker } from './shared-broker.ts';
@@ -21,7 +21,7 @@ describe('the broker of the run', () => {
   });
 
   it.skipIf(otherBroker)('is ready', async () => {
-    expect(await speaksAmqp(Number(new URL(amqpUrl()).port))).toBe(true);
+    expect(await answersAmqp(Number(new URL(amqpUrl()).port))).toBe(true);
   });
 });
 
@@ -35,7 +35,7 @@ describe.skipIf(otherBroker)('a private RabbitMQ', () => {
 
   it('answers AMQP at its URL', async () => {
     expect(new URL(broker.url).port).toBe(`${broker.port}`);
-    expect(await speaksAmqp(broker.port)).toBe(true);
+    expect(await answersAmqp(broker.port)).toBe(true);
     expect(processesWith(broker.folder).some((line) => line.trim().startsWith(`${broker.pid} `))).toBe(true);
   });
 
@@ -53,7 +53,7 @@ describe.skipIf(otherBroker)('a private RabbitMQ', () => {
       await broker.kill();
       expect(await accepts(broker.port)).toBe(false);
       await broker.restart();
-      expect(await speaksAmqp(broker.port)).toBe(true);
+      expect(await answersAmqp(broker.port)).toBe(true);
       expect(await broker.ctl('list_vhosts')).toContain('kept');
       expect(broker.pid).not.toBe(pid);
     },

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { freePort } from './free-port.ts';
 import { GuardedProcess, LOG } from './guarded-process.ts';
-import { accepts, speaksAmqp } from './handshake.ts';
+import { accepts, answersAmqp } from './handshake.ts';
 import { rabbitMqScripts } from './install.ts';
 import { makeRabbitMqNode, type RabbitMqNode, type RabbitMqOptions } from './rabbitmq-node.ts';
 
@@ -139,7 +139,7 @@ export class RabbitMq {
       await this.#until('epmd', this.#epmd, () => accepts(epmdPort));
     }
     this.#server = await GuardedProcess.start([join(this.#scripts, 'rabbitmq-server')], env, folder);
-    await this.#until('RabbitMQ', this.#server, () => speaksAmqp(this.port));
+    await this.#until('RabbitMQ', this.#server, () => answersAmqp(this.port));
   }
 
   async #until(what: string, started: GuardedProcess, ready: () => Promise<boolean>): Promise<void> {

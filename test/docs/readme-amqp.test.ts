@@ -7,7 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ForegroundRabbitMq, foregroundRabbitMq } from '../broker/foreground-rabbitmq.ts';
-import { speaksAmqp } from '../broker/handshake.ts';
+import { answersAmqp } from '../broker/handshake.ts';
 
 const repo = fileURLToPath(new URL('../..', import.meta.url));
 const blocks = [...readFileSync(join(repo, 'README.md'), 'utf8').matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(
@@ -47,7 +47,7 @@ beforeAll(async () => {
   broker = await foregroundRabbitMq();
   running = spawn('/bin/sh', ['-c', `exec ${broker.command}`], { detached: true, stdio: 'ignore' });
   const port = Number(new URL(broker.url).port);
-  for (const end = Date.now() + BOOT; !(await speaksAmqp(port)) && Date.now() < end;) await pause(200);
+  for (const end = Date.now() + BOOT; !(await answersAmqp(port)) && Date.now() < end;) await pause(200);
   home = mkdtempSync(join(tmpdir(), 'agentq-readme-'));
   cwd = join(home, 'project');
   mkdirSync(join(home, 'bin'));

@@ -21,7 +21,7 @@ const daemon = (how: string, body: string) => `
 
 const PLAIN = daemon('setsid', ':');
 const STUBBORN = daemon('setsid', 'trap "" TERM');
-/** Its parent ends at once, so it is no child of the attempt. */
+/** Its parent ends at once, so it is not a child of the attempt. */
 const ORPHAN = daemon('setsid --fork', 'trap "" TERM');
 
 /** Prints the ids of the processes that are still alive. */

@@ -328,7 +328,7 @@ export const test = base.extend('q', async ({ task: _task }, { onCleanup }) => {
 /** Whether the system has /proc. */
 export const hasProc = existsSync('/proc/self/environ') && existsSync(`/proc/self/task/${process.pid}/children`);
 
-/** Whether the process exists and is no zombie. */
+/** Whether the process exists and is not a zombie. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

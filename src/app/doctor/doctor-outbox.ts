@@ -36,7 +36,7 @@ function refused({ workspace }: Services, name: string): string {
 /** The command that repeats the entry. The user fills in the rest. */
 function commandFor(id: string, command: OutboxCommand, storeDir: string): string {
   if (command.type === 'submit') return `agentq submit --to ${command.envelope.to} with the fields of its envelope`;
-  const speaks = `agentq ${command.type} ${id} --from ${command.by}`;
-  if (command.type === 'fail') return `${speaks} --reason …`;
-  return `${speaks} ${command.result ? `--result-file ${join(storeDir, command.result.path)}` : '--summary …'}`;
+  const start = `agentq ${command.type} ${id} --from ${command.by}`;
+  if (command.type === 'fail') return `${start} --reason …`;
+  return `${start} ${command.result ? `--result-file ${join(storeDir, command.result.path)}` : '--summary …'}`;
 }

@@ -37,7 +37,7 @@ export interface EvidenceOwner {
   readonly kept: readonly Evidence[];
   /** Receives a warning for each nearby file that is left out. */
   readonly warn: (line: string) => void;
-  /** Receives links and other entries that are no regular files, if the attempt left any. */
+  /** Receives links and other entries that are not regular files, if the attempt left any. */
   readonly onIrregular: (line: string) => void;
 }
 

@@ -5,7 +5,7 @@ import { Evidence } from '../../core/evidence/evidence.ts';
 import type { OutboxEntry } from './outbox.ts';
 
 const text = z.optional(z.string());
-const spoken = { by: z.string(), attempt: z.optional(z.number()) };
+const caller = { by: z.string(), attempt: z.optional(z.number()) };
 const KeptSchema = z.object({
   v: z.literal(1),
   at: z.number(),
@@ -21,14 +21,14 @@ const KeptSchema = z.object({
     }),
     z.object({
       type: z.literal('complete'),
-      ...spoken,
+      ...caller,
       summary: text,
       result: z.optional(Evidence),
       artifacts: z.readonly(z.array(Evidence)),
     }),
     z.object({
       type: z.literal('fail'),
-      ...spoken,
+      ...caller,
       reason: z.string(),
       artifacts: z.readonly(z.array(Evidence)),
       backoff: z.optional(z.object({ base: z.number(), factor: z.number(), max: z.number(), jitter: z.number() })),

@@ -18,14 +18,14 @@ export interface Pruning {
   readonly tasks: number;
   /** How many of them are dead letters. */
   readonly dead_letters: number;
-  /** How many of them have a result message that nobody has collected. */
+  /** How many of them have a result message that was not collected. */
   readonly messages: number;
   /** Their recorded files, and the size of these in bytes. */
   readonly files: number;
   readonly bytes: number;
   /** Tasks that stay because an open task refers to their evidence. */
   readonly referred: number;
-  /** How many snapshots of the log were replaced because they contain such tasks. Undefined if there are none of any log. */
+  /** How many snapshots of the log were replaced because they contain such tasks. Undefined without a broker. */
   readonly snapshots?: number;
 }
 
@@ -48,7 +48,7 @@ const READ_AGAIN = 5_000;
 /**
  * Prunes all finished tasks within the limit, and finishes what a killed process has left.
  * @param onBit receives the sum after each bit, and the ids of the tasks of this bit
- * @throws AgentqError `denied` on a broker, if the user is no coordinator; `storage`
+ * @throws AgentqError `denied` on a broker, if the user is not a coordinator; `storage`
  */
 export async function prune(
   services: Services,
@@ -134,7 +134,7 @@ class References {
   }
 }
 
-/** The result messages that nobody has collected. Each queue is read once. */
+/** The result messages that were not collected. Each queue is read once. */
 class Messages {
   readonly #services: Services;
   readonly #ids = new Map<string, ReadonlySet<string>>();

@@ -196,7 +196,7 @@ function readRow(
   return { draft: { submission, allowSecret, ...(context && { context }) }, fields };
 }
 
-/** @param problems receives the problem if the fields are no submission */
+/** @param problems receives the problem if the fields are not a valid submission */
 function readSubmission(fields: Record<string, unknown>, problems: string[]): Submission | undefined {
   try {
     return parseSubmission(fields);

@@ -167,13 +167,13 @@ export class AttemptRun {
       this.#timers.push(setTimeout(() => this.stop('timeout'), Math.min(policy.timeout, LONGEST_TIMER)));
     }
     feed(group.streams?.stdin, input);
-    const said = group.streams && capture.follow(group.streams, group.exit);
+    const captured = group.streams && capture.follow(group.streams, group.exit);
     const end = await Promise.race([group.exit, this.#stopping.promise]);
     this.#endedAt = this.#services.clock();
     const { which, grace } = processesToEnd(end, killGrace);
     await terminate(which === 'all' ? [group, this.#processes] : [group], grace);
     await group.exit;
-    await said;
+    await captured;
     if (group.id !== undefined) guard.release(group.id);
     return end;
   }
@@ -182,7 +182,7 @@ export class AttemptRun {
     const { lease } = this.#options.policy;
     const renew = async () => {
       try {
-        await applyCommand(this.#services, this.id, { type: 'renew', lease, ...this.#settlement.spoken });
+        await applyCommand(this.#services, this.id, { type: 'renew', lease, ...this.#settlement.caller });
       } catch (error) {
         const { code, message } = error as AgentqError;
         if (code === 'cancelled' || code === 'conflict') return await this.recheck(false);
@@ -198,9 +198,9 @@ export class AttemptRun {
     const outcome = await this.#settlement.recorded();
     if (outcome) return { kind: 'ended-itself', outcome };
     if (end.kind === 'exited' && end.code === 0) return await this.#resultOf(capture);
-    const said = capture.complaint();
-    const secret = said !== undefined && (await findSecret(said)) !== undefined;
-    return { ...end, complaint: secret ? undefined : said };
+    const complaint = capture.complaint();
+    const secret = complaint !== undefined && (await findSecret(complaint)) !== undefined;
+    return { ...end, complaint: secret ? undefined : complaint };
   }
 
   /** The result file of the child, or else what it printed. */

@@ -49,7 +49,7 @@ function moved({ dir }: Workspace): AgentqError {
 }
 
 /**
- * A missing folder is no error: it is created when it is needed. @throws the system error if the folder is not
+ * A missing folder is not an error: it is created when it is needed. @throws the system error if the folder is not
  * accessible
  */
 function checkOpen(folder: string): void {

@@ -38,7 +38,7 @@ export class Settlement {
     this.#stopProcesses = stopProcesses;
   }
 
-  get spoken(): { by: string; attempt: number } {
+  get caller(): { by: string; attempt: number } {
     return { by: this.#task.envelope.to, attempt: this.#task.lease.attempt };
   }
 
@@ -93,7 +93,7 @@ export class Settlement {
   }
 
   async #tell(end: AttemptEnd, facts: EndFacts): Promise<Outcome> {
-    const { spoken } = this;
+    const { caller } = this;
     const { id } = this.#task;
     switch (end.tell) {
       case 'complete':
@@ -104,7 +104,7 @@ export class Settlement {
       case 'release': {
         const { reason, backoff } = end;
         const wait = backoff && { backoff: this.#options.policy.backoff };
-        await applyCommand(this.#services, id, { type: 'release', reason, ...wait, ...spoken });
+        await applyCommand(this.#services, id, { type: 'release', reason, ...wait, ...caller });
         return { outcome: backoff ? 'deferred' : 'handed-back', reason };
       }
       case 'acknowledge-cancel':
@@ -125,14 +125,14 @@ export class Settlement {
   }
 
   async #fail({ reason, retry }: Fail, { log }: EndFacts): Promise<Outcome> {
-    const said = { id: this.#task.id, ...this.spoken, reason, artifacts: log, retry, allowSecret: true };
-    const { task } = await fail(this.#services, said);
+    const request = { id: this.#task.id, ...this.caller, reason, artifacts: log, retry, allowSecret: true };
+    const { task } = await fail(this.#services, request);
     return { outcome: task.status === 'failed' ? 'failed' : 'retrying', reason };
   }
 
   #request(result: ChildResult, kept: readonly Evidence[]): CompleteRequest {
     const warn = (line: string) => this.#options.warn(`${this.#task.id}: ${line}`);
-    return { id: this.#task.id, ...this.spoken, ...result, artifacts: [], kept, allowSecret: true, warn };
+    return { id: this.#task.id, ...this.caller, ...result, artifacts: [], kept, allowSecret: true, warn };
   }
 
   /** Reports that the processes of a cancelled attempt are gone, as soon as they are. */
@@ -158,6 +158,6 @@ export class Settlement {
       return await completeLater(this.#services, this.#task, this.#request(change.result, log));
     const { reason, retry } = change;
     const { backoff } = this.#options.policy;
-    return { type: 'fail', ...this.spoken, reason, artifacts: log, ...(retry && { backoff }) };
+    return { type: 'fail', ...this.caller, reason, artifacts: log, ...(retry && { backoff }) };
   }
 }

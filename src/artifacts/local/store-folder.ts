@@ -80,8 +80,8 @@ export function closedFolder(path: string, error: unknown): unknown {
 }
 
 /**
- * Checks that files can be created in a folder, as far as the system says so without creating one: to create one would
- * make the next sync of the disk slower.
+ * Checks that files can be created in a folder, as far as the system can tell without the creation of a file, which
+ * would make the next sync of the disk slower.
  * @throws the system error; AgentqError `storage` if the disk is full
  */
 export function checkWritable(path: string): void {

@@ -44,10 +44,10 @@ export class AmqpBackend implements Backend {
   readonly #rules: LogRules | undefined;
   readonly #listeners = new Listeners();
   #log: Promise<LogBackend> | undefined;
-  /** Whether tokens were removed from a queue: that has no confirm. */
+  /** Whether tokens were removed from a queue. The broker does not confirm such a removal. */
   #claimed = false;
 
-  /** @param rules tests add kinds of their own */
+  /** @param rules tests add their own kinds */
   constructor(options: BackendOptions, broker: BrokerOptions, rules?: LogRules) {
     this.#rules = rules;
     const { clock, random } = options;

@@ -32,7 +32,7 @@ const DEFAULT_OUTAGE_GRACE = 5_000;
 
 /**
  * Assembles the parts that read the log.
- * @param rules tests add kinds of their own
+ * @param rules tests add their own kinds
  */
 export function openLog(
   { dir, fileMode, folderMode, clock, random }: BackendOptions,

@@ -110,8 +110,8 @@ export class Connection {
 
   /**
    * Commands end without closing the file, because a close costs more than a commit. So the write-ahead log is never
-   * restarted, and a process that opens the file alone has to read all of it: a command must empty it from time to
-   * time. If other processes use the file, it is left to them, and this command does not wait for it.
+   * restarted, and a process that opens the file alone has to read all of it. A command must therefore empty it from
+   * time to time. If other processes use the file, this command does not wait for them and does not empty the log.
    */
   #shortenLog(): void {
     const size = statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
@@ -149,9 +149,9 @@ export class Connection {
     if (!asIs) migrate(this.#db, this.#path, this.#form);
   }
 
-  #prepare(said: string): StatementSync {
+  #prepare(query: string): StatementSync {
     // A view has no index to name.
-    const sql = this.#isOverlaid ? said.replaceAll(/ INDEXED BY \w+/g, '') : said;
+    const sql = this.#isOverlaid ? query.replaceAll(/ INDEXED BY \w+/g, '') : query;
     let statement = this.#statements.get(sql);
     if (!statement) this.#statements.set(sql, (statement = this.#db.prepare(sql)));
     return statement;

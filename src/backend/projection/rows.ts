@@ -27,7 +27,7 @@ export function parseStored(text: string): unknown {
 /** The state in a row whose content is not in this file. A store has no such rows. */
 export const ABSENT = 'null';
 
-/** States that are needed, and are not in this file. Thrown before anything was changed; the caller brings them. */
+/** States that are needed, and are not in this file. Thrown before anything was changed; the caller loads them. */
 export class AbsentStates extends AgentqError {
   /** The numbers of their rows. */
   readonly rows: readonly number[];

@@ -54,7 +54,7 @@ export class SqliteBackend implements Backend {
 
   /**
    * @param clock ms since 1970
-   * @param rules tests add kinds of their own
+   * @param rules tests add their own kinds
    */
   constructor(
     db: Connection,

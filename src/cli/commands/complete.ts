@@ -8,10 +8,10 @@ import { checkName } from '../../core/identifiers.ts';
 import { parseFlags, text } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
 import type { Output } from '../output/schemas.ts';
-import { addSpeakerOptions, speaker, speakerFlags } from '../speaker.ts';
+import { addCallerOptions, callerFlags, callerOf } from '../caller.ts';
 
 const Flags = z.object({
-  ...speakerFlags(),
+  ...callerFlags(),
   resultFile: z.optional(z.string()),
   summary: z.optional(text()),
   artifact: z.optional(z.array(z.string())),
@@ -19,7 +19,7 @@ const Flags = z.object({
 });
 
 export const define: Define = (command, context) =>
-  addSpeakerOptions(command)
+  addCallerOptions(command)
     .option('--result-file <path>', 'the file of the result')
     .option('--summary <text>', 'the result in one line')
     .option('--artifact <name=path>', 'a file as evidence; repeatable', collect)
@@ -28,11 +28,11 @@ export const define: Define = (command, context) =>
       const flags = parseFlags(Flags, options);
       const cli = context();
       const artifacts = (flags.artifact ?? []).map((given) => readArtifact(given, cli.system));
-      const speaks = await speaker(cli, { id: named, ...flags });
+      const caller = await callerOf(cli, { id: named, ...flags });
       const services = await cli.services();
       const warn = (line: string) => cli.io.talk(`agentq: warning: ${line}`);
       const { task, changed } = await complete(services, {
-        ...speaks,
+        ...caller,
         artifacts,
         summary: flags.summary,
         resultFile: flags.resultFile === undefined ? undefined : { file: locate(cli.system, flags.resultFile) },

@@ -3,26 +3,26 @@ import { fail } from '../../app/fail.ts';
 import { parseFlags, text } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
 import type { Output } from '../output/schemas.ts';
-import { addSpeakerOptions, speaker, speakerFlags } from '../speaker.ts';
+import { addCallerOptions, callerFlags, callerOf } from '../caller.ts';
 import { iso } from '../output/views.ts';
 
 const Flags = z.object({
-  ...speakerFlags(),
+  ...callerFlags(),
   reason: text(),
   retry: z.optional(z.boolean()),
   allowSecret: z.optional(z.boolean()),
 });
 
 export const define: Define = (command, context) =>
-  addSpeakerOptions(command)
+  addCallerOptions(command)
     .requiredOption('--reason <text>', 'why')
     .option('--retry', 'allow another attempt after a wait, if any is left')
     .option('--allow-secret', 'accept a reason that seems to contain a credential')
     .action(async (named: string | undefined, options) => {
       const { reason, retry = false, allowSecret = false, ...flags } = parseFlags(Flags, options);
       const cli = context();
-      const speaks = await speaker(cli, { id: named, ...flags });
-      const { task, changed } = await fail(await cli.services(), { ...speaks, reason, retry, allowSecret });
+      const caller = await callerOf(cli, { id: named, ...flags });
+      const { task, changed } = await fail(await cli.services(), { ...caller, reason, retry, allowSecret });
       const next = task.status === 'scheduled' ? iso(task.due_at) : undefined;
       if (cli.io.json) {
         const view = { task_id: task.id, status: task.status, changed, ...(next && { retry_at: next }) };

@@ -49,9 +49,9 @@ export const define: Define = (command, context) =>
 function print(io: Io, messages: readonly ResultMessage[]): void {
   if (io.json) return io.data({ messages: [...messages] } satisfies Output<'inbox'>);
   for (const { task_id, status, from, summary, reason, result_ref, drift } of messages) {
-    const said = [...(drift ?? []).map((line) => `DRIFT: ${line}`), summary ?? reason, result_ref]
+    const text = [...(drift ?? []).map((line) => `DRIFT: ${line}`), summary ?? reason, result_ref]
       .filter((part) => part !== undefined)
       .join('  ');
-    io.line(`${task_id}  ${status}  ${from}  ${visible(said)}`);
+    io.line(`${task_id}  ${status}  ${from}  ${visible(text)}`);
   }
 }

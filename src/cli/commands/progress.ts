@@ -5,18 +5,18 @@ import { refuseSecret } from '../../core/secrets/find-secret.ts';
 import { leaseSpan, parseFlags, percent } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
 import type { Output } from '../output/schemas.ts';
-import { addSpeakerOptions, speaker, speakerFlags } from '../speaker.ts';
+import { addCallerOptions, callerFlags, callerOf } from '../caller.ts';
 import { iso } from '../output/views.ts';
 
 const Flags = z.object({
-  ...speakerFlags(),
+  ...callerFlags(),
   percent: z.optional(percent()),
   note: z.optional(z.string().check(z.maxLength(2_000, { error: 'is longer than 2000 characters' }))),
   lease: z.optional(leaseSpan()),
 });
 
 export const define: Define = (command, context) =>
-  addSpeakerOptions(command)
+  addCallerOptions(command)
     .option('--percent <n>', 'how much is done, 0 to 100')
     .option('--note <text>', 'what is being done; an empty text is no note')
     .option('--lease <duration>', 'the length of the lease from now (default: as claimed)')
@@ -24,7 +24,7 @@ export const define: Define = (command, context) =>
       const flags = parseFlags(Flags, options);
       await refuseSecret(flags.note, 'the note');
       const cli = context();
-      const { id, by, attempt } = await speaker(cli, { id: named, ...flags }, true);
+      const { id, by, attempt } = await callerOf(cli, { id: named, ...flags }, true);
       const services = await cli.services();
       const { percent, note, lease: given } = flags;
       const lease = given ?? rolePolicy(services.workspace.config, (await findTask(services, id)).envelope.to).lease;

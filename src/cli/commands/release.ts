@@ -4,18 +4,18 @@ import { refuseSecret } from '../../core/secrets/find-secret.ts';
 import { parseFlags, text } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
 import type { Output } from '../output/schemas.ts';
-import { addSpeakerOptions, speaker, speakerFlags } from '../speaker.ts';
+import { addCallerOptions, callerFlags, callerOf } from '../caller.ts';
 
-const Flags = z.object({ ...speakerFlags(), reason: z.optional(text()) });
+const Flags = z.object({ ...callerFlags(), reason: z.optional(text()) });
 
 export const define: Define = (command, context) =>
-  addSpeakerOptions(command)
+  addCallerOptions(command)
     .option('--reason <text>', 'why')
     .action(async (named: string | undefined, options) => {
       const { reason = 'given back', ...flags } = parseFlags(Flags, options);
       await refuseSecret(reason, 'the reason');
       const cli = context();
-      const { id, by, attempt } = await speaker(cli, { id: named, ...flags });
+      const { id, by, attempt } = await callerOf(cli, { id: named, ...flags });
       const { task, changed } = await applyCommand(await cli.services(), id, {
         type: 'release',
         by,

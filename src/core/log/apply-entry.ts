@@ -86,7 +86,7 @@ export function applyEntry<K extends Kinds>(
   };
 }
 
-/** What an entry leads to that is rejected and leaves no record. */
+/** The effects of an entry that is rejected and leaves no record. */
 export const NOTHING = {
   accepted: false,
   events: [],

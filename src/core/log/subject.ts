@@ -25,8 +25,8 @@ export interface AnyEvent {
 }
 
 /**
- * The state of a thing that is no task, written again before its first entry leaves the log. A reader that has seen a
- * later change of the thing ignores it. A task has its own event `carried`.
+ * The state of a thing that is not a task, written again before its first entry leaves the log. A reader that has seen
+ * a later change of the thing ignores it. A task has its own event `carried`.
  */
 export interface Carried extends AnyEvent {
   readonly v: 2;

@@ -11,7 +11,7 @@ import { isUnstarted, nextAttempt, type Task } from '../task/task.ts';
  * commands without an attempt number: only for the first attempt since the submit, or since the last retry from the
  * dead letters. Optional fields: `attempt`, taken from the header of the envelope, and `artifacts`, each with its path
  * in the store, SHA-256 and size.
- * @param at when it was said, ms since 1970
+ * @param at when it was published, ms since 1970
  * @returns undefined if a message with that status cannot change a task
  */
 export function foreignEvent(task: Task, message: ResultMessage, at: number): Event | undefined {
@@ -20,8 +20,8 @@ export function foreignEvent(task: Task, message: ResultMessage, at: number): Ev
 }
 
 function eventOf(task: Task, message: ResultMessage, at: number): Event | undefined {
-  const said = message['attempt'];
-  const attempt = typeof said === 'number' ? said : attemptOf(task);
+  const stated = message['attempt'];
+  const attempt = typeof stated === 'number' ? stated : attemptOf(task);
   const common = { v: 1, task_id: task.id, at, attempt, by: message.from } as const;
   const { summary, result_ref, from } = message;
   if (from !== task.envelope.to && !(task.status === 'working' && from === task.lease.worker)) {

@@ -16,7 +16,7 @@ export async function commitOne(backend: Backend, request: Request): Promise<Out
   return outcomes[0]!;
 }
 
-/** Waits until the connection has sent its messages: a read of its own inbox waits for them. */
+/** Waits until the connection has sent its messages: a read of the inbox on the same connection waits for them. */
 export async function untilSent(backend: Backend): Promise<void> {
   await backend.inbox(QUEUE, 1);
 }

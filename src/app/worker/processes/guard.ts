@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 /**
  * Reads `+ GROUP FILE` and `- GROUP` lines; at the end of its input, which also comes if the worker is killed, it stops
  * the remaining groups. On Linux it also stops processes that left their group: they have the result file of a group in
- * their environment. A group that begins with `?` has no number yet: it is found by its result file alone.
+ * their environment. A group that begins with `?` has no number yet: it is found only by its result file.
  */
 const script = `
   nl='

@@ -49,7 +49,7 @@ export class Cache {
 
   /**
    * @param identity distinguishes this log from others
-   * @param rules tests add kinds of their own
+   * @param rules tests add their own kinds
    */
   constructor(dir: string, identity: string, mode: number, rules: LogRules = logRules) {
     this.rules = rules;

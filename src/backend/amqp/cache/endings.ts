@@ -53,13 +53,13 @@ export function noteLook(db: Connection, queue: string, at: number): void {
 }
 
 /** The end of a task, as an entry that repeats the task says it. */
-export interface EndingSaid {
+export interface StatedEnding {
   readonly id: string;
   readonly announced: boolean;
 }
 
 /** The entry that ended a task, for the machines that will not find it in the log; undefined if it is not known. */
-export function endingOfTask(db: Connection, id: string): EndingSaid | undefined {
+export function endingOfTask(db: Connection, id: string): StatedEnding | undefined {
   const row = db.get<{ id: string; announced: number }>(
     'SELECT ending.id AS id, announced FROM ending JOIN tasks ON tasks.n = ending.task WHERE tasks.id = ?',
     id,
@@ -67,8 +67,8 @@ export function endingOfTask(db: Connection, id: string): EndingSaid | undefined
   return row && { id: row.id, announced: row.announced === 1 };
 }
 
-/** Records the end of a task that another machine has repeated. An end that the log itself has shown stands. */
-export function adoptEnding(db: Connection, n: number, task: Task, { id, announced }: EndingSaid): void {
+/** Records the end of a task that another machine has repeated. An end that the log itself has shown is kept. */
+export function adoptEnding(db: Connection, n: number, task: Task, { id, announced }: StatedEnding): void {
   if (!isFinished(task) || taskOfEnding(id) !== task.id) return;
   db.run('INSERT OR IGNORE INTO ending VALUES (?, ?, ?, ?)', n, id, task.updated_at, announced ? 1 : 0);
 }

@@ -4,7 +4,7 @@ import type { Task } from '../../../core/task/task.ts';
 import type { Connection } from '../../projection/connection.ts';
 import type { Author } from '../wire/author.ts';
 
-/** Where the log last mentioned an unknown task: the log has dropped its beginning, or the task is invented. */
+/** The author of an entry, or the sender that a plain result message names. */
 export type EntrySource = Author | { readonly from: string };
 
 /**
@@ -18,7 +18,7 @@ export class Hearsay {
     this.#db = db;
   }
 
-  /** The role whose workers alone have mentioned the task; undefined if the log itself has shown it. */
+  /** The role, if only its workers have mentioned the task; undefined if the log itself has shown the task. */
   roleOf(id: string): string | undefined {
     return this.#row(id)?.role;
   }
@@ -58,8 +58,8 @@ export class Hearsay {
    * Records that the log has mentioned an unknown task. A statement of a role's workers counts only for tasks of this
    * role.
    */
-  mentioned(id: string, speaker: EntrySource, offset: number): void {
-    this.#db.run('INSERT OR REPLACE INTO orphan (id, last) VALUES (?, ?)', orphanId(id, speaker), offset);
+  mentioned(id: string, source: EntrySource, offset: number): void {
+    this.#db.run('INSERT OR REPLACE INTO orphan (id, last) VALUES (?, ?)', orphanId(id, source), offset);
   }
 
   /** Whether the log has mentioned an unknown task after an offset, so that a state from that offset is out of date. */
@@ -75,12 +75,12 @@ export class Hearsay {
     this.#db.run('INSERT OR REPLACE INTO orphan (id, last) VALUES (?, ?)', orphanThing(thing), offset);
   }
 
-  /** The offset at which the log last mentioned an unknown thing that is no task; -1 if it did not. */
+  /** The offset at which the log last mentioned an unknown thing that is not a task; -1 if it did not. */
   lastMention(thing: Subject): number {
     return this.#db.get<{ last: number }>('SELECT last FROM orphan WHERE id = ?', orphanThing(thing))?.last ?? -1;
   }
 
-  /** Records that a thing is now known that is no task. */
+  /** Records that a thing that is not a task is now known. */
   adoptedThing(thing: Subject): void {
     this.#db.run('DELETE FROM orphan WHERE id = ?', orphanThing(thing));
   }
@@ -100,7 +100,7 @@ export class Hearsay {
 const orphanThing = ({ kind, id }: Subject): string => `${kind}/${id}`;
 
 /** A task id contains no space. */
-function orphanId(id: string, speaker: EntrySource): string {
-  if (typeof speaker === 'string') return id;
-  return `${id} ${'role' in speaker ? speaker.role : speaker.from}`;
+function orphanId(id: string, source: EntrySource): string {
+  if (typeof source === 'string') return id;
+  return `${id} ${'role' in source ? source.role : source.from}`;
 }

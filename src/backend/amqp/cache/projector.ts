@@ -28,7 +28,7 @@ import { Outages } from './outages.ts';
 import { recordPassedOver } from './passed-over.ts';
 import { RoleClocks, TOLERANCE } from './role-clocks.ts';
 import { StoredThings } from './stored-things.ts';
-import { changedAt, noteSaid } from './thing-log.ts';
+import { changedAt, noteRepeated } from './thing-log.ts';
 
 /** Folds entries into the cache, within the caller's transaction. The rows of tasks are written at its end. */
 export class Projector {
@@ -254,7 +254,7 @@ export class Projector {
     const isSame = isDeepStrictEqual(this.#things.find(about), event.state);
     if (!isSame && !this.#apply(id, author, [event])) return false;
     this.#hearsay.adoptedThing(about);
-    noteSaid(this.#db, about, this.#at);
+    noteRepeated(this.#db, about, this.#at);
     return true;
   }
 

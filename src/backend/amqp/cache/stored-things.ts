@@ -81,7 +81,7 @@ export class StoredThings {
     return this.task(thing.id)?.task ?? findPruned(this.#db, thing.id);
   }
 
-  /** Writes the state of a thing that is no task, which the entry at an offset has changed. */
+  /** Writes the state of a thing that is not a task and that the entry at an offset has changed. */
   set(thing: Subject, state: unknown, offset: number, at: number): void {
     writeThing(this.#db, thing, state);
     const isCarried = this.#kinds[thing.kind]!.carries(state);

@@ -3,8 +3,8 @@ import type { Connection } from '../../projection/connection.ts';
 import { parseStored } from '../../projection/rows.ts';
 
 /**
- * Where the log last changed each thing that is no task, and when the log has last contained its state: null if that is
- * not needed, because no later fold reads the thing.
+ * Where the log last changed each thing that is not a task, and when the log has last contained its state. Null if the
+ * time is not needed, because no later fold reads the thing.
  */
 export const thingLogSchema = `
   CREATE TABLE thing_log (
@@ -44,7 +44,7 @@ export function changedAt(db: Connection, { kind, id }: Subject): number | undef
 }
 
 /** Records that the log contains the state of a thing again. */
-export function noteSaid(db: Connection, { kind, id }: Subject, at: number): void {
+export function noteRepeated(db: Connection, { kind, id }: Subject, at: number): void {
   db.run('UPDATE thing_log SET said_at = ? WHERE kind = ? AND id = ? AND said_at IS NOT NULL', at, kind, id);
 }
 

@@ -77,14 +77,14 @@ export function isFinal(error: unknown): boolean {
 export function explain(error: unknown, place: string): unknown {
   if (error instanceof AgentqError || error instanceof Unroutable) return error;
   const { code, message = '' } = error as { code?: unknown; message?: string };
-  const said = /(?:with message|message:?) "?([^"]*)"?/.exec(message)?.[1] ?? message;
+  const detail = /(?:with message|message:?) "?([^"]*)"?/.exec(message)?.[1] ?? message;
   if (code === ACCESS_REFUSED || /ACCESS[-_]REFUSED/.test(message)) {
     const login = /login|Handshake/i.test(message);
     return new AgentqError(
       'denied',
       login
         ? `the broker at ${place} refuses the user or the password`
-        : `the broker at ${place} does not allow it: ${said}`,
+        : `the broker at ${place} does not allow it: ${detail}`,
       login
         ? 'check the user and the password in AGENTQ_URL'
         : 'compare with the permissions of agentq init --definitions',
@@ -100,19 +100,19 @@ export function explain(error: unknown, place: string): unknown {
   if (code === NOT_FOUND) {
     return new AgentqError(
       'topology',
-      `the broker at ${place} does not have what is needed: ${said}`,
+      `the broker at ${place} does not have what is needed: ${detail}`,
       'declare it: agentq init --url …',
     );
   }
   if (code === PRECONDITION_FAILED) {
     return new AgentqError(
       'topology',
-      `the broker at ${place} has other settings: ${said}`,
+      `the broker at ${place} has other settings: ${detail}`,
       'agentq init lists the differences',
     );
   }
   if (isFinal(error)) return untrusted(message, place);
-  if (typeof code === 'number') return new AgentqError('topology', `the broker at ${place} refuses: ${said}`);
+  if (typeof code === 'number') return new AgentqError('topology', `the broker at ${place} refuses: ${detail}`);
   return error;
 }
 
@@ -139,7 +139,7 @@ function untrusted(message: string, place: string): AgentqError {
   );
 }
 
-/** The driver's error for bytes that are no AMQP frame, such as the answer of a web server. */
+/** The driver's error for bytes that are not an AMQP frame, such as the answer of a web server. */
 const NO_AMQP = /^(Frame size \d+ exceeds maxFrameSize|Invalid frame|Unknown frame type)/;
 
 /** Why a connection could not be opened, in one line for a user. */

@@ -49,7 +49,7 @@ export async function chunkOf(db: Connection, first: number, last: number): Prom
 
 /**
  * Writes the content of a chunk to the rows of a cache whose states are absent.
- * @returns false if the content is no chunk
+ * @returns false if the content is not a chunk
  */
 export function loadChunk(db: Connection, first: number, content: Buffer): boolean {
   const rows = parse(content);

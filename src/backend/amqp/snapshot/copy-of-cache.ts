@@ -13,9 +13,9 @@ import { MOVABLE } from './ended-tasks.ts';
 const APART = new Set(['tasks', 'events', 'ending', 'chunk', 'reader', 'pruned_evidence']);
 
 /**
- * A copy of a cache in a file of its own, without the content of ended tasks, which goes into chunks. Both are made from
- * one state of the cache, in one read transaction: other processes go on writing it. Other work of this process
- * continues between the ranges of rows.
+ * A copy of a cache in a separate file, without the content of ended tasks, which goes into chunks. Both are made from
+ * one state of the cache, in one read transaction. Other processes can write to the cache during it. Other work of this
+ * process continues between the ranges of rows.
  */
 export class CopyOfCache {
   readonly #db: Connection;

@@ -16,9 +16,9 @@ export interface RemovalParts {
 }
 
 /**
- * Removes the snapshots that are not needed any more, and then the chunks that none of the others names. What a killed
- * process has left is found in the same way: it is not needed either. While another process writes a snapshot, the
- * chunks stay, because it may be about to name them.
+ * Removes the snapshots that are not needed any more, and then the chunks that no remaining snapshot names. This also
+ * removes the files that a killed process has left. While another process writes a snapshot, the chunks stay, because
+ * the new snapshot may name them.
  * @param own the id of the entry by which this process has begun to write one
  */
 export async function removeUnneeded({ cache, names, files, clock }: RemovalParts, own?: string): Promise<void> {

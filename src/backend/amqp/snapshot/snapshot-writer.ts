@@ -47,10 +47,10 @@ export class SnapshotWriter {
   }
 
   /**
-   * Writes one if there are some that may contain the text of a task that was pruned since, and removes those. Also
-   * removes what killed processes have left. The cache must be up to date.
-   * @param isDry whether only to count: all that there are, because a prune would follow
-   * @returns how many there were
+   * If older snapshots may contain the text of a pruned task, writes a new one and removes those. Also removes the
+   * files that killed processes have left. The cache must be up to date.
+   * @param isDry whether only to count. It counts all snapshots, because a prune of any task would replace them all
+   * @returns how many it replaced, or would replace
    */
   async renew(isDry: boolean): Promise<number> {
     const { cache, names } = this.#parts;

@@ -83,18 +83,18 @@ export class TaskCommits {
         continue;
       }
       if (endsLease && base && (await this.judged([base]))) continue;
-      const said: readonly Event[] = remembered ? events.filter(({ type }) => type !== 'refused') : events;
-      if (said.length === 0) return decided;
-      const foreseen = this.#foresee(said, new Map([[task_id, known]]));
+      const effective: readonly Event[] = remembered ? events.filter(({ type }) => type !== 'refused') : events;
+      if (effective.length === 0) return decided;
+      const foreseen = this.#foresee(effective, new Map([[task_id, known]]));
       const refusal = refusalOf(foreseen);
       if (refusal) return { task: base, changed: false, refusal };
-      const append = (onSent?: () => void) => this.#append(said, foreseen, onSent);
+      const append = (onSent?: () => void) => this.#append(effective, foreseen, onSent);
       // An event that results from time has no command: a later call reports it as well.
       const accepted =
         command.type === 'elapse' ? append() : reportingUnknownOutcome(changeOf(task_id, command), append);
       if (await accepted) return decided;
       current = true;
-      remembered ||= said.some(({ type }) => type === 'completed' || type === 'attempt-failed');
+      remembered ||= effective.some(({ type }) => type === 'completed' || type === 'attempt-failed');
     }
     throw new AgentqError('busy', `other processes keep changing ${task_id}`, 'try again');
   }
@@ -246,7 +246,7 @@ export class TaskCommits {
     const { now, random } = this.#given;
     const counted = countsFrom(task, at, now);
     const over = task?.status === 'working' && task.lease.expires_at <= counted;
-    // A lease that is live by another clock must not end: for its task, this clock stands before the end.
+    // A lease that is live by another clock must not end: for its task, the time is set to just before the end.
     return { now: over && this.isLive(task) ? task.lease.expires_at - 1 : counted, random };
   }
 }

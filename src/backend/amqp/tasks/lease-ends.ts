@@ -13,7 +13,7 @@ export interface LeaseEndsParts {
   readonly onAhead: () => void;
 }
 
-/** A lease that was found to be live is judged again after a tenth of its length, but not before or after this, in ms. */
+/** A live lease is judged again after a tenth of its length, within these limits in ms. */
 const SOONEST = 1_000;
 const LATEST = 10_000;
 

@@ -76,8 +76,8 @@ export class LogRetention {
       // A command of a worker does not look into the queues.
       if (!this.#denied && (role === undefined || log.isLive)) await this.#republishWaiting(before, now);
     }
-    const said = 'n NOT IN (SELECT task FROM carried WHERE at > ?3 AND at <= ?4)';
-    for (const event of this.#tasks(said, before, now, role)) await this.#tell(event, {});
+    const isDue = 'n NOT IN (SELECT task FROM carried WHERE at > ?3 AND at <= ?4)';
+    for (const event of this.#tasks(isDue, before, now, role)) await this.#tell(event, {});
   }
 
   #tasks(which: string, before: number, now: number, role: string | undefined): readonly Repeat[] {
@@ -127,8 +127,11 @@ export class LogRetention {
   /** Whether the log has last contained the state of an ended task too long ago. */
   #isToBeRepeated({ id, updated_at }: Task, before: number, now: number): boolean {
     const { db } = this.#parts.cache;
-    const said = db.get<{ at: number }>('SELECT at FROM vouched WHERE task = (SELECT n FROM tasks WHERE id = ?)', id);
-    const at = Math.max(said?.at ?? -Infinity, updated_at);
+    const vouched = db.get<{ at: number }>(
+      'SELECT at FROM vouched WHERE task = (SELECT n FROM tasks WHERE id = ?)',
+      id,
+    );
+    const at = Math.max(vouched?.at ?? -Infinity, updated_at);
     return (at <= before || at > now + TOLERANCE) && this.#parts.cache.hearsayOf(id) === undefined;
   }
 

@@ -196,8 +196,8 @@ export class MessageRelay {
   }
 
   /**
-   * Removes from the queue of dead letters what is no longer a dead letter, including what other processes have left
-   * there.
+   * Removes messages from the queue of dead letters if their task is no longer a dead letter, also if another process
+   * has sent them.
    */
   async removeRevived(): Promise<void> {
     await this.settled();

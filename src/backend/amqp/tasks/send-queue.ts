@@ -65,7 +65,7 @@ export class SendQueue {
     this.#isRunning = false;
   }
 
-  /** Sends at once, for a caller that waits. @throws what is no AgentqError */
+  /** Sends at once, for a caller that waits. @throws errors that are not an AgentqError */
   async sendNow({ name, send }: SendJob): Promise<void> {
     try {
       await send();

@@ -6,7 +6,7 @@ import { queuesExist } from './declare.ts';
 
 /**
  * Checks that all hosts of a URL are nodes of one cluster: a temporary queue that is declared on one of them must exist
- * on all. Otherwise each broker would have a log of its own, and tasks would be on one of them at random.
+ * on all. Otherwise each broker would have its own log, and tasks would be on one of them at random.
  * @param nodes a client for each host
  * @param say gets one line for each host that does not answer
  * @throws AgentqError `topology` if a host belongs to another broker

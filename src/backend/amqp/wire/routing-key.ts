@@ -84,10 +84,10 @@ export function keyWordOf(events: readonly LogEvent[]): string {
   const types = new Set(events.map(wordOf));
   if (types.has('submitted')) return 'submitted';
   // Events that result from time alone precede those of a command, and every user may write them.
-  const said = [...types].filter((type) => !elapsed.has(type));
-  if (said.length > 1) return 'several';
+  const stated = [...types].filter((type) => !elapsed.has(type));
+  if (stated.length > 1) return 'several';
   const last = events.at(-1);
-  return said[0] ?? (last ? wordOf(last) : NOTE);
+  return stated[0] ?? (last ? wordOf(last) : NOTE);
 }
 
 /** The type of an event of a task; for other kinds the kind as well, so that no permission covers two kinds. */

@@ -25,24 +25,24 @@ export type Command =
       readonly as_claimed?: boolean;
       readonly percent?: number;
       readonly note?: string;
-    } & Spoken)
+    } & Caller)
   | ({
       readonly type: 'complete';
       readonly summary?: string;
       readonly result?: Evidence;
       readonly artifacts: readonly Evidence[];
-    } & Spoken)
+    } & Caller)
   /** Without `backoff` the failure is final, even if attempts are left. */
   | ({
       readonly type: 'fail';
       readonly reason: string;
       readonly artifacts: readonly Evidence[];
       readonly backoff?: Backoff;
-    } & Spoken)
+    } & Caller)
   /** Returns the task to the queue: at once, or with `backoff` after a wait. Neither counts as a failure. */
-  | ({ readonly type: 'release'; readonly reason: string; readonly backoff?: Backoff } & Spoken)
+  | ({ readonly type: 'release'; readonly reason: string; readonly backoff?: Backoff } & Caller)
   /** Only records the refusal of a command that was refused before it reached the backend. */
-  | ({ readonly type: 'note-refusal'; readonly of: 'complete' | 'fail'; readonly reason: string } & Spoken)
+  | ({ readonly type: 'note-refusal'; readonly of: 'complete' | 'fail'; readonly reason: string } & Caller)
   | { readonly type: 'cancel'; readonly by: string; readonly reason?: string }
   /** A worker reports that the process group of a cancelled attempt is gone. */
   | { readonly type: 'acknowledge-cancel'; readonly by: string; readonly attempt: number }
@@ -58,7 +58,7 @@ export type Command =
   /** No request: only time has passed. */
   | { readonly type: 'elapse' };
 
-export interface Spoken {
+export interface Caller {
   readonly by: string;
   readonly attempt?: number | undefined;
 }

@@ -5,7 +5,7 @@ import type { Refusal } from '../../errors.ts';
 import { ATTEMPTS_PER_EPOCH, beginEpoch } from '../epoch.ts';
 import type { BareEvent, Event } from '../event.ts';
 import { evolve } from '../evolve.ts';
-import { holder, mayKnow, wrongSpeaker } from './fencing.ts';
+import { holder, mayKnow, wrongCaller } from './fencing.ts';
 import { isPrunable } from './prunable.ts';
 import { type KnownTask, presentTask, prunedAt, refusalOfPruned } from './pruned.ts';
 import { missingArtifacts, optionFor, promisedArtifacts } from '../../evidence/promise.ts';
@@ -159,7 +159,7 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
   complete(task, command) {
     const { by, summary, result, artifacts } = command;
     if (task.status === 'completed') {
-      if (!mayKnow(task, by)) return refused(wrongSpeaker(task, by));
+      if (!mayKnow(task, by)) return refused(wrongCaller(task, by));
       if (sameCompletion(task.completion, command)) return nothing;
       return refuse(
         'conflict',

@@ -1,4 +1,4 @@
-import type { Spoken } from './command.ts';
+import type { Caller } from './command.ts';
 import type { Refusal } from '../../errors.ts';
 import type { Task, TaskIn } from '../task.ts';
 import { isFinished, nextAttempt } from '../task.ts';
@@ -8,7 +8,7 @@ import { isFinished, nextAttempt } from '../task.ts';
  * only if the task has had at most one attempt: after that, the holder and a stale worker look the same. After a
  * restore it is always refused, because the store may have lost attempts.
  */
-export function holder(task: Task, { by, attempt }: Spoken): number | Refusal {
+export function holder(task: Task, { by, attempt }: Caller): number | Refusal {
   if (task.status === 'cancelled') {
     return refuse(
       'cancelled',
@@ -18,7 +18,7 @@ export function holder(task: Task, { by, attempt }: Spoken): number | Refusal {
   }
   if (isFinished(task)) return refuse('conflict', `${task.id} is already ${task.status}`, `agentq show ${task.id}`);
   if (task.status === 'working') return leaseHolder(task, by, attempt);
-  if (!mayKnow(task, by)) return wrongSpeaker(task, by);
+  if (!mayKnow(task, by)) return wrongCaller(task, by);
   if (attempt === undefined && task.attempts.length === 0 && task.attempts_above === undefined) return 1;
   const lost =
     attempt === undefined
@@ -50,7 +50,7 @@ function pastOf({ attempts }: Task): string {
 
 function leaseHolder(task: TaskIn<'working'>, by: string, attempt: number | undefined): number | Refusal {
   const { lease } = task;
-  if (!mayKnow(task, by)) return wrongSpeaker(task, by);
+  if (!mayKnow(task, by)) return wrongCaller(task, by);
   if (attempt === undefined && (task.attempts.length > 1 || task.attempts_above !== undefined)) {
     const past =
       task.attempts_above === undefined
@@ -77,7 +77,7 @@ export function mayKnow(task: Task, by: string): boolean {
   return by === task.envelope.to || task.attempts.some(({ worker }) => worker === by);
 }
 
-export function wrongSpeaker(task: Task, by: string): Refusal {
+export function wrongCaller(task: Task, by: string): Refusal {
   return refuse('conflict', `${task.id} was sent to ${task.envelope.to}, not to ${by}`, `--from ${task.envelope.to}`);
 }
 

@@ -5,9 +5,9 @@ import type { Task } from '../task.ts';
  * issued, so that a completion in time counts even if the lease has ended since. It is never later than now, because a
  * fast clock must not end live leases. It is never before the latest change of the task, so that changes stay in order.
  * @param task its current state; undefined if it does not exist yet
- * @param said when it was issued; undefined for now. All in ms since 1970
+ * @param issuedAt when it was issued; undefined for now. All in ms since 1970
  */
-export function countsFrom(task: Task | undefined, said: number | undefined, now: number): number {
-  if (said === undefined) return now;
-  return Math.min(now, Math.max(said, task?.updated_at ?? said));
+export function countsFrom(task: Task | undefined, issuedAt: number | undefined, now: number): number {
+  if (issuedAt === undefined) return now;
+  return Math.min(now, Math.max(issuedAt, task?.updated_at ?? issuedAt));
 }

@@ -24,7 +24,7 @@ const NAMED = 5;
  * @returns the difference as a sentence with the names of the fields; undefined if both are equal
  */
 export function otherContent(task: ComparedSubmit, submit: ComparedSubmit): string | undefined {
-  const [before, now] = [said(task), said(submit)];
+  const [before, now] = [comparable(task), comparable(submit)];
   const fields = Object.keys({ ...before, ...now }).filter(
     (field) => canonical(before[field]) !== canonical(now[field]),
   );
@@ -33,7 +33,7 @@ export function otherContent(task: ComparedSubmit, submit: ComparedSubmit): stri
   return `${task.envelope.task_id} exists with other content: ${fields.slice(0, NAMED).join(', ')}${more}`;
 }
 
-function said({ envelope, context }: ComparedSubmit): Readonly<Record<string, unknown>> {
+function comparable({ envelope, context }: ComparedSubmit): Readonly<Record<string, unknown>> {
   const { task_id: _id, context_ref, not_before, ...fields } = envelope;
   return {
     ...fields,
@@ -50,11 +50,11 @@ export interface ComparedCompletion {
 
 /** Whether two completions are equal: the summary, and the names and contents of the evidence. */
 export function sameCompletion(a: ComparedCompletion, b: ComparedCompletion): boolean {
-  const said = ({ summary, result, artifacts }: ComparedCompletion) =>
+  const comparable = ({ summary, result, artifacts }: ComparedCompletion) =>
     canonical({
       summary,
       result: result?.sha256,
       artifacts: Object.fromEntries(artifacts.map((one) => [one.name, one.sha256])),
     });
-  return said(a) === said(b);
+  return comparable(a) === comparable(b);
 }

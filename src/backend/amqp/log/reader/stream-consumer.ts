@@ -18,7 +18,7 @@ export interface Consuming {
   readonly onEnd: (error: unknown) => void;
 }
 
-/** Reads a stream queue on one connection, on a channel of its own. */
+/** Reads a stream queue on its own channel of a connection. */
 export class StreamConsumer {
   readonly #connection: BrokerConnection;
   readonly #queue: string;

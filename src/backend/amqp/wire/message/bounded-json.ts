@@ -44,10 +44,10 @@ export function parseBounded(content: Buffer, encoding: unknown, limits: BodyLim
   if (content.length > limits.bytes) return tooLong(limits);
   let bytes = content;
   if (encoding === 'gzip') {
-    const said = lengthIn(content);
-    if (said > limits.bytes) return tooLong(limits);
+    const stated = lengthIn(content);
+    if (stated > limits.bytes) return tooLong(limits);
     try {
-      bytes = process.getBuiltinModule('node:zlib').gunzipSync(content, { maxOutputLength: Math.max(1, said) });
+      bytes = process.getBuiltinModule('node:zlib').gunzipSync(content, { maxOutputLength: Math.max(1, stated) });
     } catch (error) {
       return (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'
         ? { problem: 'its body is longer than its header says' }

@@ -76,7 +76,7 @@ export type LogEntry = {
 type Variant<E> = E extends LogEntry ? Omit<E, 'id' | 'at' | 'author' | 'key' | 'user'> : never;
 
 /** The content of a message; `at` and `id` if they differ from its headers. Takes the time of the message. */
-type Content = (at: number, said: number) => Variant<LogEntry> & { readonly at?: number; readonly id?: string };
+type Content = (at: number, stated: number) => Variant<LogEntry> & { readonly at?: number; readonly id?: string };
 
 /**
  * Decodes a message of the log once, for any time that it may get. Any user who may publish can have written it: a
@@ -92,13 +92,13 @@ export function readLogMessage(
   const { fields, properties } = message;
   const author = authorOf(fields.routingKey, fields.exchange, names);
   const sent = readMoment(headersOf(properties)['agentq-sent-at']);
-  const said = momentOf(properties);
+  const stated = momentOf(properties);
   const id = entryIdOf(properties.messageId, offset);
   const content = readContent(message, names, author, id, forms);
   const base = { id, author, key: fields.routingKey, user: textOf(properties.userId) };
   return (time) => {
-    const at = sent ?? said ?? time;
-    return { ...base, at, ...content(at, said ?? time) };
+    const at = sent ?? stated ?? time;
+    return { ...base, at, ...content(at, stated ?? time) };
   };
 }
 
@@ -164,7 +164,7 @@ function readNote(
   if (known.newer !== undefined) return fromNewer(author, known.newer);
   const parsed = LogBody.safeParse(json);
   if (!parsed.success || !known.events) return unreadable('it is not an entry of the log');
-  const { skip, snapshot, role: speaker, v: _v, ...body } = parsed.data;
+  const { skip, snapshot, role: signer, v: _v, ...body } = parsed.data;
   const { events } = known;
   if (keyWord === SKIP && skip !== undefined && events.length === 0) return () => ({ kind: 'skip', offset: skip });
   if (keyWord === SNAPSHOT && events.length === 0 && (!snapshot || isInStore(snapshot.file))) {
@@ -175,7 +175,7 @@ function readNote(
   const single = events.length === 1 || events.every(({ type }) => type !== 'carried');
   if (!single || !events.every((event) => !isTaskEvent(event) || isSound(event, author)))
     return unreadable('it contains an event that agentq does not write');
-  return () => ({ ...body, events, kind: 'events', role, signed: speaker !== undefined && speaker === role });
+  return () => ({ ...body, events, kind: 'events', role, signed: signer !== undefined && signer === role });
 }
 
 /** A task that was only in the work queue, or a message that is not a task. */

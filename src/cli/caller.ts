@@ -7,16 +7,16 @@ import type { Context } from './context.ts';
 import { count } from './input/flags.ts';
 
 /** The options of all commands of a worker about the task that it holds. */
-export const speakerFlags = () => ({ from: z.optional(name('agent name')), attempt: z.optional(count()) });
+export const callerFlags = () => ({ from: z.optional(name('agent name')), attempt: z.optional(count()) });
 
-export function addSpeakerOptions(command: Command): Command {
+export function addCallerOptions(command: Command): Command {
   return command
     .argument('[id]', 'the task (AGENTQ_TASK_ID)')
     .option('--from <role>', 'the role of the task, or the worker that claimed it (AGENTQ_AGENT)')
     .option('--attempt <n>', 'the attempt number from the claim (AGENTQ_ATTEMPT)');
 }
 
-export interface Speaker {
+export interface Caller {
   readonly id: string;
   readonly by: string;
   readonly attempt: number | undefined;
@@ -27,7 +27,7 @@ export interface Speaker {
  * command only reports.
  * @throws AgentqError `usage` if the role is required and missing
  */
-export async function speaker(
+export async function callerOf(
   cli: Context,
   named: {
     readonly id: string | undefined;
@@ -35,8 +35,8 @@ export async function speaker(
     readonly attempt?: number | undefined;
   },
   anonymous = false,
-): Promise<Speaker> {
-  const { id, attempt } = cli.spokenOf(named.id, named.attempt);
+): Promise<Caller> {
+  const { id, attempt } = cli.taskAndAttempt(named.id, named.attempt);
   const by = await cli.author(named.from);
   if (by !== undefined) return { id, attempt, by };
   if (attempt === undefined && !anonymous) {
