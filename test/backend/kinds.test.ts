@@ -1,4 +1,7 @@
+import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { cacheSchema } from '../../src/backend/amqp/cache/schema.ts';
+import { CopyOfCache } from '../../src/backend/amqp/snapshot/copy-of-cache.ts';
 import { authorOf } from '../../src/backend/amqp/wire/author.ts';
 import { keyWordOf } from '../../src/backend/amqp/wire/routing-key.ts';
 import { createBackend } from '../../src/backend/open.ts';
@@ -135,6 +138,19 @@ describe('reactions on things of another kind', () => {
     expect(thingsIn(piecewise.cache.db)).toEqual(thingsIn(whole.cache.db));
     whole.cache.clear();
     expect(thingsIn(whole.read(log).cache.db)).toEqual(thingsIn(piecewise.cache.db));
+  });
+
+  test('are in a snapshot', () => {
+    const whole = new Machine(countingLogRules, countingForms).read(fourCompletions());
+    const copy = join(scratchFolder(), 'copy.db');
+    const writer = CopyOfCache.begin(whole.cache.path, copy, 0o600);
+    writer.copyTables();
+    writer.end();
+    const db = Connection.open(copy, cacheSchema);
+    onTestFinished(() => db.close());
+    const repeats = (one: Connection) => one.all('SELECT * FROM thing_log ORDER BY kind');
+    expect(thingsIn(db)).toMatchObject({ things: [{ kind: 'badge' }, { kind: 'counter' }] });
+    expect([thingsIn(db), repeats(db)]).toEqual([thingsIn(whole.cache.db), repeats(whole.cache.db)]);
   });
 
   test('are the same in a store and on a broker', async () => {
