@@ -163,6 +163,21 @@ describe('doctor', () => {
     expect(await findings(q)).toEqual([]);
   });
 
+  test('names caches that have not changed for 30 days, as advice', async ({ q }) => {
+    const at = (name: string, days: number) => {
+      q.write(`.agentq/${name}`, '');
+      const seconds = q.clock.now / 1_000 - days * 86_400;
+      utimesSync(q.path('.agentq', name), seconds, seconds);
+    };
+    at('cache-old.db', 31);
+    at('cache-new.db', 29);
+    at('cache-used.db', 31);
+    at('cache-used.db-wal', 1);
+    const found = await findings(q);
+    expect(found).toMatchObject([{ subject: 'cache-old.db', severity: 'advice', repaired: false }]);
+    expect(await q.run('doctor')).toMatchObject({ code: 0 });
+  });
+
   test('names a role without a worker, as advice', async ({ q }) => {
     await q.submit('t');
     const found = await findings(q);

@@ -6,6 +6,7 @@ import { diagnoseEvidence } from './doctor-evidence.ts';
 import { diagnoseOutbox } from './doctor-outbox.ts';
 import { diagnosePruned } from './doctor-pruned.ts';
 import { leftOverScratch } from './left-over-scratch.ts';
+import { unusedCaches } from './unused-caches.ts';
 import { removeFolder } from '../../files/remove-folder.ts';
 import type { Services } from '../workspace/services.ts';
 
@@ -29,6 +30,7 @@ export async function diagnose(services: Services, repair: boolean): Promise<rea
   found.push(...(await deserted(services)));
   found.push(...(await unusedScratch(services, repair)));
   found.push(...diagnoseOutbox(services));
+  found.push(...unusedCaches(services));
   found.push(...openRights(services, repair));
   return found;
 }
