@@ -12,6 +12,9 @@ const { Script } = require('node:vm');
 const STAMP = /\n\/\/(\w{32})\n$/;
 const STAMP_LENGTH = 36;
 
+/** The file of dist/ that every command loads. */
+const ENTRY = 'agentq.cjs';
+
 /** A process that lives longer than this writes the cache before it ends, in ms: it may be killed. */
 const SOON = 1_000;
 
@@ -33,7 +36,7 @@ exports.openCodeCache = function openCodeCache(dist, file) {
     const module = { exports: {} };
     modules.set(name, module);
     const { script, stamp, accepted } = compile(join(dist, name), cached.get(name));
-    if (stamp) scripts.push({ name, stamp, script });
+    if (stamp) scripts.push({ name, stamp, code: () => script.createCachedData() });
     if (stamp && !accepted) complete = false;
     script.runInThisContext()(module.exports, requireFrom, module);
     return module.exports;
@@ -43,8 +46,18 @@ exports.openCodeCache = function openCodeCache(dist, file) {
     return id.startsWith('./') ? load(id.slice(2)) : require(id);
   }
 
+  /** The cached files that this process has not loaded, if they belong to the same build. */
+  function others() {
+    const entry = scripts.find(({ name }) => name === ENTRY);
+    if (!entry || !cached.has(ENTRY) || cached.get(ENTRY).stamp !== entry.stamp) return [];
+    const loaded = new Set(scripts.map(({ name }) => name));
+    return [...cached]
+      .filter(([name]) => !loaded.has(name))
+      .map(([name, { stamp, code }]) => ({ name, stamp, code: () => code }));
+  }
+
   function save() {
-    if (file !== undefined && !complete) writeCache(file, scripts);
+    if (file !== undefined && !complete) writeCache(file, [...scripts, ...others()]);
     complete = true;
     cached = new Map();
     scripts.length = 0;
@@ -92,16 +105,15 @@ function readCache(file) {
  * The content is synced before the file gets its name: V8 does not check it, and an incomplete one would end every
  * later process.
  */
-function writeCache(file, scripts) {
+function writeCache(file, files) {
   const temporary = `${file}.${process.pid}`;
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     const fd = openSync(temporary, 'wx', 0o600);
     try {
-      const entries = scripts.map(({ name, stamp, script }) => ({ name, stamp, code: script.createCachedData() }));
-      const index = entries.map(({ name, stamp, code }) => ({ name, stamp, length: code.length }));
-      for (const part of [Buffer.from(`${JSON.stringify(index)}\n`), ...entries.map(({ code }) => code)])
-        writeAll(fd, part);
+      const codes = files.map(({ code }) => code());
+      const index = files.map(({ name, stamp }, i) => ({ name, stamp, length: codes[i].length }));
+      for (const part of [Buffer.from(`${JSON.stringify(index)}\n`), ...codes]) writeAll(fd, part);
       fsyncSync(fd);
     } finally {
       closeSync(fd);

@@ -43,6 +43,20 @@ test('each verb has one file, which a later process does not write again', async
   expect(readFileSync(cacheOf('list')).equals(first)).toBe(true);
 });
 
+test('two ways of a verb that load different files do not replace the code of each other', async ({
+  q,
+  run,
+  cacheOf,
+}) => {
+  await q.ok('submit', '--to', 'a', '--id', 't1', '--instructions', 'x');
+  await run('status');
+  await run('status', 't1', '--json');
+  const both = readFileSync(cacheOf('status'));
+  await run('status');
+  await run('status', 't1', '--json');
+  expect(readFileSync(cacheOf('status')).equals(both)).toBe(true);
+});
+
 test('a command that fails writes none', async ({ run, verbs }) => {
   expect((await run('lst')).code).not.toBe(0);
   expect((await run('result', 'task-1')).code).not.toBe(0);
