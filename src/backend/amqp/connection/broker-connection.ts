@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Channel, ChannelModel } from 'amqplib';
 import { ConnectionLost, Unroutable } from './broker-error.ts';
 import { BrokerActivity } from './broker-activity.ts';
+import { PipelinedChannels } from './pipelined-channels.ts';
 import { Publisher } from './publisher.ts';
 import type { Publication } from '../wire/message/publication.ts';
 
@@ -13,6 +14,7 @@ export class BrokerConnection {
   #outageStart: number | undefined;
   readonly #model: ChannelModel;
   readonly #activity: BrokerActivity;
+  readonly #channels: PipelinedChannels;
   readonly #waiting = new Set<(error: Error) => void>();
   #closed = false;
   #blocked: string | undefined;
@@ -22,6 +24,7 @@ export class BrokerConnection {
   constructor(model: ChannelModel, outageStart: number | undefined) {
     this.#model = model;
     this.#activity = new BrokerActivity(model);
+    this.#channels = new PipelinedChannels(model);
     this.#outageStart = outageStart;
     model.on('blocked', (reason: string) => (this.#blocked = reason));
     model.on('unblocked', () => (this.#blocked = undefined));
@@ -91,16 +94,16 @@ export class BrokerConnection {
     return { name: product, version };
   }
 
-  /** A separate channel. The caller must handle that the broker closes it. */
+  /** A separate channel, which sends each request at once. The caller must handle that the broker closes it. */
   async channel(): Promise<Channel> {
-    const channel = await this.#model.createChannel();
+    const channel = await this.#channels.open();
     channel.on('error', () => {});
     return channel;
   }
 
   /** A separate channel with publisher confirms, for a caller that reads and publishes in that order. */
   async confirmChannel(): Promise<{ readonly channel: Channel; readonly publisher: Publisher }> {
-    const channel = await this.#model.createConfirmChannel();
+    const channel = await this.#channels.openConfirming();
     return { channel, publisher: new Publisher(channel) };
   }
 

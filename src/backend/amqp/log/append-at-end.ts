@@ -35,10 +35,8 @@ export async function appendAtEnd(
   let following: Publication | undefined;
   failed.promise.catch(() => {});
   channel.on('error', (error: Error) => failed.reject(error));
-  await Promise.all([channel.prefetch(100), ready]);
-  // The broker processes the requests of one channel in order: a message that is published next comes after this
-  // request. The driver does not keep this order: it sends one request at a time, and would publish first if it still
-  // waited for an answer.
+  // The broker processes the frames of a channel in order: a message that is published next comes after this request.
+  const limited = channel.prefetch(100);
   const consuming = channel.consume(
     names.log,
     (arrived) => {
@@ -50,9 +48,10 @@ export async function appendAtEnd(
     },
     { arguments: { 'x-stream-offset': 'next' } },
   );
-  consuming.catch((error: unknown) => failed.reject(error));
+  Promise.all([limited, consuming]).catch((error: unknown) => failed.reject(error));
   const either = Promise.race([seen.promise, failed.promise]);
   try {
+    await ready;
     let confirmed = false;
     for (let wait = RESEND, left = patience; ; left -= wait, wait *= 2) {
       const published = publisher.publish(message).then(() => void (confirmed = true));

@@ -65,10 +65,11 @@ export class StreamConsumer {
   }
 
   async #consume(channel: Channel, from: number | 'first'): Promise<void> {
-    await channel.prefetch(AHEAD);
-    const begun = channel.consume(this.#queue, (message) => this.#take(channel, message), {
+    const limited = channel.prefetch(AHEAD);
+    const consumed = channel.consume(this.#queue, (message) => this.#take(channel, message), {
       arguments: { 'x-stream-offset': from },
     });
+    const begun = Promise.all([limited, consumed]);
     begun.catch(() => {});
     await this.#connection.written();
     if (!this.#isLoaded) await this.#consuming.load();
