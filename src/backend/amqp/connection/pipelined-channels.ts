@@ -50,10 +50,10 @@ export class PipelinedChannels {
     return this.#open();
   }
 
-  /** Same, with publisher confirms. */
+  /** Opens a channel with publisher confirms. Resolves when the broker has answered: until then nothing is published. */
   async openConfirming(): Promise<Channel> {
     const channel = await this.#open();
-    channel.rpc(CONFIRM_SELECT, { nowait: false }, CONFIRM_SELECT_OK).catch(() => {});
+    await channel.rpc(CONFIRM_SELECT, { nowait: false }, CONFIRM_SELECT_OK);
     return channel;
   }
 
