@@ -60,7 +60,10 @@ async function otherMachine(folder: string): Promise<{ submit(tasks: number): Pr
   const dir = join(folder, 'elsewhere');
   mkdirSync(dir);
   const backend = await openBackend({ ...(await openOptions(folder)), dir });
-  const services = { ...(await openServices(folder)), backend };
+  const opened = await openServices(folder);
+  // A connection that is left open would keep the process of the bench alive.
+  await opened.backend.close();
+  const services = { ...opened, backend };
   const submission = parseSubmission({ to: 'bench', from: 'coordinator', instructions });
   const { envelope } = await prepare(services, { submission, allowSecret: false });
   return {
