@@ -50,6 +50,7 @@ export async function appendAtEnd(
   );
   Promise.all([limited, consuming]).catch((error: unknown) => failed.reject(error));
   const either = Promise.race([seen.promise, failed.promise]);
+  either.catch(() => {}); // if the message is not published, the caller gets the reason for that
   try {
     await ready;
     let confirmed = false;
