@@ -234,7 +234,7 @@ describe('a worker', { timeout: SLOW }, () => {
     await as('coordinator').ok('cancel', id);
   });
 
-  test('may wait for work, although it may not read the queues of results that are to be looked into', async () => {
+  test('may wait for work without access to the queues of results', async () => {
     const id = await submitted();
     await as('r').ok('complete', id, '--from', 'r', '--summary', 'x');
     const backend = await openBackend(optionsOf('r', { days: 1e-6, bytes: 1e9 }));

@@ -253,7 +253,7 @@ describe('progress', () => {
     expect((await q.task('t')).progress).toMatchObject({ percent: 40, note: 'writing' });
   });
 
-  test('takes an empty note for none', async ({ q }) => {
+  test('keeps the previous note if the new note is empty', async ({ q }) => {
     await q.submit('t');
     await q.claim();
     await q.ok('progress', 't', '--note', 'reading');

@@ -381,7 +381,7 @@ describe('a stale attempt', () => {
 });
 
 describe('drift', () => {
-  test('of the context is named when the task is completed', async ({ q }) => {
+  test('of the context is reported when the task is completed', async ({ q }) => {
     q.write('context.md', 'background');
     await q.ok('submit', '--to', 'r', '--id', 't', '--file', 'context.md');
     await q.claim();

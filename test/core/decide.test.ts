@@ -89,7 +89,7 @@ describe.for(reports)('%s', ([, report]) => {
     expect(conflict(story(submit()), report({ by: 'reviewer' }))).toMatch(/was sent to implementer, not to reviewer/);
   });
 
-  test('is refused without a number after a restore, and the refusal claims no attempt that never was', () => {
+  test('is refused without a number after a restore, and the refusal names an attempt only if there was one', () => {
     const restored = story(submit(), { type: 'restore', epoch: 1, since: 0 });
     expect(conflict(restored, report({}))).toMatch(/no worker has claimed it since the store was restored/);
     const retrying = story(submit(), claim(), fail({ backoff }));

@@ -121,8 +121,8 @@ describe('an expected artifact', () => {
     ['an empty one', [evidence('patch'), evidence('log', '')], 'it lacks log'],
     ['no list', { patch: 1 }, 'it lacks patch, log'],
     ['a list with an invalid element', [...artifacts, { name: 'x' }], 'it lacks patch, log'],
-  ])('is missing if the message contains %s, and the task is not completed', ([, brought, reason]) => {
-    const { event, after } = received(expecting, message({ artifacts: brought, summary: 'did it' }));
+  ])('is missing if the message contains %s, and the task is not completed', ([, listed, reason]) => {
+    const { event, after } = received(expecting, message({ artifacts: listed, summary: 'did it' }));
     expect(event).toEqual({
       v: 1,
       type: 'refused',

@@ -56,8 +56,8 @@ export async function diagnoseEvidence(services: Services, repair: boolean): Pro
 }
 
 /**
- * What a drift means for its task. A task that ended without a result needs no evidence: a file of it that is missing
- * is no problem, unless somebody wants to retry it.
+ * What a drift means for its task. A task that ended without a result needs its evidence only for a retry: a missing
+ * file is then advice and not a problem.
  */
 function findingOf(task: Task, drift: Drift): Diagnosis {
   const what = describeDrift(drift);

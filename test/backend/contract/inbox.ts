@@ -18,7 +18,7 @@ import {
 
 const ALL = 100;
 
-/** The ids of the tasks in a queue, as both questions answer. */
+/** The ids of the tasks in a queue. Checks that `inbox` and `inboxIds` return the same. */
 async function ids(backend: Backend, queue = QUEUE, limit = ALL): Promise<readonly string[]> {
   const found = await idsOf(backend.inbox(queue, limit));
   if (limit === ALL) expect(await backend.inboxIds(queue)).toEqual(new Set(found));
