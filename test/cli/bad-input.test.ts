@@ -96,6 +96,7 @@ const others: readonly Case[] = [
   ['no instructions and no context', 'usage', ['submit', '--to', 'r'], /no instructions and no context/],
   ['blank instructions', 'usage', ['submit', '--to', 'r', '--instructions', ' \n'], /no instructions and no context/],
   ['an option without its value', 'usage', ['submit', '--to'], /--to/],
+  ['a missing batch file', 'unreadable-file', ['submit', '--batch', 'none.jsonl'], /none.jsonl does not exist/],
   ['an unknown command of the dead letters', 'usage', ['dlq', 'remove']],
   ['one argument too many', 'usage', ['status', 'task-1', 'task-2']],
   ['no argument where one is needed', 'usage', ['result']],

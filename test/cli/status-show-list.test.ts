@@ -41,7 +41,7 @@ describe('status', () => {
     ]);
     expect(rows[0]).toEqual(['r', '2', '1m 5s', '0', '1', '1', '1', '1', '1, last 1m ago']);
     expect(rows[1]).toEqual(['s', '0', '-', '1', '0', '0', '0', '0', 'none seen']);
-    expect(ran.stderr).toContain('1 dead letters: agentq dlq');
+    expect(ran.stderr).toContain('1 dead letter: agentq dlq');
   });
 
   test('shows the running tasks below the overview', async ({ q }) => {
@@ -53,10 +53,15 @@ describe('status', () => {
     expect(rows.at(-1)).toEqual(['t', 'one', '1m 30s', 'in 3m', '[####------] 40%', 'reading']);
   });
 
-  test('counts expired tasks among the failed', async ({ q }) => {
+  test('counts expired tasks apart from the failed, in a column that only such queues have', async ({ q }) => {
     await q.submit('t', '--ttl', '1m');
+    await q.submit('u');
+    await q.ok('fail', 'u', '--from', 'r', '--reason', 'no');
+    expect(cells(await q.ok('status'))[0]).not.toContain('EXPIRED');
     q.advance(60);
-    expect(cells(await q.ok('status'))[1]![6]).toBe('1');
+    const [titles, row] = cells(await q.ok('status'));
+    const counted = Object.fromEntries(titles!.map((title, n) => [title, row![n]]));
+    expect(counted).toMatchObject({ FAILED: '1', EXPIRED: '1', CANCELLED: '0' });
   });
 
   test('omits a worker that has not claimed for a long time', async ({ q }) => {

@@ -118,7 +118,11 @@ describe('wait for several tasks', () => {
   test('names the tasks that have ended before its timeout', async ({ q }) => {
     for (const id of ['a', 'b']) await q.submit(id);
     await q.ok('complete', 'a', '--from', 'r', '--summary', 'done');
-    expect(await q.run('wait', 'a', 'b', '--timeout', '0')).toMatchObject({ code: 8, stdout: 'a completed\n' });
+    expect(await q.run('wait', 'a', 'b', '--timeout', '0')).toMatchObject({
+      code: 8,
+      stdout: 'a completed\n',
+      stderr: 'agentq: not ended: b (queued)\n',
+    });
   });
 
   test('--any and --all cannot be combined', async ({ q }) => {

@@ -67,6 +67,8 @@ function open(path: string): number {
 export function unreadable(error: unknown, path: string): unknown {
   const { code, message } = error as NodeJS.ErrnoException;
   if (error instanceof AgentqError) return error;
+  if (code === 'ENOENT' || code === 'ENOTDIR')
+    return new AgentqError('unreadable-file', `${path} does not exist`, 'check the path');
   const mine = code === 'EACCES' || code === 'EPERM';
   return mine
     ? new AgentqError(

@@ -7,6 +7,7 @@ import {
   type Wanted,
 } from '../../app/workspace/init-workspace.ts';
 import type { TopologyWish } from '../../backend/topology.ts';
+import { counted } from '../../core/counted.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { checkName } from '../../core/identifiers.ts';
 import type { Context } from '../context.ts';
@@ -88,7 +89,9 @@ const NOTHING_DECLARED =
   '--workers and --coordinators declare queues on a broker, and no broker is named: nothing was declared';
 
 function declaredLine(declared: readonly string[]): string {
-  return declared.length === 0 ? 'everything was there already' : `declared ${declared.length} exchanges and queues`;
+  return declared.length === 0
+    ? 'everything was there already'
+    : `declared ${counted(declared.length, 'exchange or queue', 'exchanges and queues')}`;
 }
 
 const isAnyType = ({ replicated }: Flags) => replicated === undefined;

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { prune, type Pruning } from '../../app/prune/prune.ts';
 import { prunePolicy } from '../../app/workspace/config.ts';
+import { counted } from '../../core/counted.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { MAX_LIST } from '../../core/limits.ts';
 import { duration, parseFlags, rememberedSpan } from '../input/flags.ts';
@@ -55,8 +56,9 @@ const PRINTED = 20;
 
 function describe(sum: Pruning, dryRun: boolean): string {
   const { tasks, dead_letters, messages, files, bytes, referred, snapshots = 0 } = sum;
-  const what = `${tasks} tasks (${dead_letters} dead letters, ${messages} with uncollected messages), ${files} files, ${bytes} bytes`;
-  const stay = referred === 0 ? '' : `; ${referred} tasks stay: open tasks refer to their evidence`;
+  const of = `${counted(dead_letters, 'dead letter')}, ${messages} with uncollected messages`;
+  const what = `${counted(tasks, 'task')} (${of}), ${counted(files, 'file')}, ${counted(bytes, 'byte')}`;
+  const stay = referred === 0 ? '' : `; kept for open tasks that refer to their evidence: ${counted(referred, 'task')}`;
   const replaced =
     snapshots === 0 ? '' : `; ${dryRun ? 'would replace' : 'replaced'} ${snapshots} snapshots of the log`;
   return `${dryRun ? 'would prune' : 'pruned'} ${what}${stay}${replaced}`;

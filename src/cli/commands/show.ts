@@ -1,5 +1,6 @@
 import { findTask } from '../../app/apply-command.ts';
 import type { Event } from '../../core/task/event.ts';
+import { counted } from '../../core/counted.ts';
 import { formatDuration } from '../../core/duration.ts';
 import type { Define } from '../verb.ts';
 import type { Output } from '../output/schemas.ts';
@@ -60,7 +61,7 @@ function details(event: Event): string {
       return `attempt ${event.attempt} by ${event.by}: ${event.reason}; ${next}`;
     }
     case 'completed':
-      return `attempt ${event.attempt} by ${event.by}, ${event.artifacts.length} artifacts: ${event.summary ?? 'no summary'}`;
+      return `attempt ${event.attempt} by ${event.by}, ${counted(event.artifacts.length, 'artifact')}: ${event.summary ?? 'no summary'}`;
     case 'cancelled':
       return `by ${event.by}: ${event.reason ?? 'no reason given'}`;
     case 'stopped':

@@ -3,14 +3,15 @@ import { findTask } from '../../app/apply-command.ts';
 import type { Services } from '../../app/workspace/services.ts';
 import { awayStore, evidenceOf, findDrift } from '../../app/evidence/verify.ts';
 import type { Counts, RoleCount } from '../../backend/backend.ts';
+import { counted } from '../../core/counted.ts';
 import { formatDuration, formatMoment } from '../../core/duration.ts';
-import type { Task } from '../../core/task/task.ts';
+import type { Status, Task } from '../../core/task/task.ts';
 import { AgentqError } from '../../core/errors.ts';
 import type { Io } from '../output/io.ts';
 import type { Define } from '../verb.ts';
 import type { Output } from '../output/schemas.ts';
 import { bar } from '../output/line.ts';
-import { printTable } from '../output/table.ts';
+import { type Column, printTable } from '../output/table.ts';
 import { taskLines } from '../output/task-text.ts';
 import { driftView, iso, taskView } from '../output/views.ts';
 import { visible } from '../output/visible.ts';
@@ -51,13 +52,19 @@ async function oneTask(services: Services, io: Io, id: string): Promise<void> {
   }
 }
 
+/** A column only for queues that have such tasks, because a terminal is narrow. */
+const EXPIRED: Column<RoleCount> = {
+  title: 'EXPIRED',
+  align: 'right',
+  cell: ({ tasks }, style) => style.red(String(tasks.expired)),
+};
+
 async function overview({ backend }: Services, io: Io): Promise<void> {
   const counts = await backend.counts();
   if (io.json) return io.data(overviewView(counts, backend.now));
   const { now } = backend;
   if (counts.roles.length === 0) return io.talk('nothing has been submitted yet: agentq submit --help');
-  const sum = (role: RoleCount, ...of: (keyof RoleCount['tasks'])[]) =>
-    String(of.reduce((n, status) => n + role.tasks[status], 0));
+  const sum = (role: RoleCount, status: Status) => String(role.tasks[status]);
   await printTable(io, counts.roles, [
     { title: 'ROLE', cell: ({ role }, style) => style.bold(role) },
     { title: 'QUEUED', align: 'right', cell: (role) => sum(role, 'queued') },
@@ -69,7 +76,8 @@ async function overview({ backend }: Services, io: Io): Promise<void> {
     { title: 'SCHEDULED', align: 'right', cell: (role) => sum(role, 'scheduled') },
     { title: 'WORKING', align: 'right', cell: (role, style) => style.yellow(sum(role, 'working')) },
     { title: 'DONE', align: 'right', cell: (role, style) => style.green(sum(role, 'completed')) },
-    { title: 'FAILED', align: 'right', cell: (role, style) => style.red(sum(role, 'failed', 'expired')) },
+    { title: 'FAILED', align: 'right', cell: (role, style) => style.red(sum(role, 'failed')) },
+    ...(counts.roles.some(({ tasks }) => tasks.expired > 0) ? [EXPIRED] : []),
     { title: 'CANCELLED', align: 'right', cell: (role) => sum(role, 'cancelled') },
     { title: 'WORKERS', cell: ({ role }) => workersOf(counts, role, now) },
   ]);
@@ -79,7 +87,7 @@ async function overview({ backend }: Services, io: Io): Promise<void> {
     await printRunning(io, running, now);
     if (running.length > SHOWN) io.talk(`and ${running.length - SHOWN} more: agentq list --status working`);
   }
-  if (counts.dead > 0) io.talk(`${counts.dead} dead letters: agentq dlq`);
+  if (counts.dead > 0) io.talk(`${counted(counts.dead, 'dead letter')}: agentq dlq`);
 }
 
 function workersOf({ workers }: Counts, role: string, now: number): string {

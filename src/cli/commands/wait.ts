@@ -44,6 +44,10 @@ export const define: Define = (command, context) =>
           tasks: tasks.map((task) => taskView(services.store, task)),
         } satisfies Output<'wait'>);
       else if (ids.length > 1) for (const task of ended) cli.io.line(`${task.id} ${task.status}`);
+      // The names of a single task and of tasks in JSON are known to the caller.
+      const open = tasks.filter((task) => !isFinished(task));
+      if (!done && !cli.io.json && ids.length > 1)
+        cli.io.talk(`agentq: not ended: ${open.map(({ id, status }) => `${id} (${status})`).join(', ')}`);
       tell(done, ended);
     });
 

@@ -1,3 +1,4 @@
+import { counted } from '../../core/counted.ts';
 import { formatDuration, formatMoment } from '../../core/duration.ts';
 import { maxAttempts } from '../../core/task/retry.ts';
 import type { Attempt, Task } from '../../core/task/task.ts';
@@ -46,7 +47,7 @@ export function taskLines(task: Task, now: number, style: Style, historyFollows 
   if (task.context) lines.push(fact('context', `${task.context.path}, ${task.context.size} bytes`));
   lines.push(...statusLines(task, now).map(([name, value]) => fact(name, value)));
   if (task.refused > 0) {
-    const what = task.refused === 1 ? '1 completion or failure' : `${task.refused} completions or failures`;
+    const what = counted(task.refused, 'completion or failure', 'completions or failures');
     lines.push(fact('refused', historyFollows ? what : `${what} (agentq show ${task.id})`));
   }
   for (const attempt of task.attempts) lines.push(fact(`attempt ${attempt.number}`, attemptLine(attempt, now)));
