@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, test as base } from 'vitest';
 import type { Output } from '../../src/cli/output/schemas.ts';
 import { JointOutage } from '../broker/joint-outage.ts';
 import { type RabbitMq, startRabbitMq } from '../broker/private-rabbitmq.ts';
-import { until } from '../worker/harness.ts';
+import { until, wait } from '../worker/harness.ts';
 import { castOf } from './fixture.ts';
 import { WITH_RESTARTS } from './private.ts';
 import { type Machine, Site } from './site.ts';
@@ -29,7 +29,7 @@ afterAll(() => broker.stop());
 /** Machines whose commands wait as long as an outage of these tests may take. */
 async function castWithLongTimeout() {
   const cast = await castOf(new Site(broker.url));
-  for (const machine of [cast.lead, cast.one, cast.two]) machine.configure({ broker: { timeout: '100s' } });
+  for (const machine of [cast.lead, cast.one, cast.two]) machine.configure({ broker: { timeout: '280s' } });
   return cast;
 }
 
@@ -75,6 +75,9 @@ async function running(machine: Machine, script: string, ...options: readonly st
   await until('the child to run', () => machine.site.has('runs'));
   return worker;
 }
+
+/** The pause of a lane that submits in a loop, in ms: without it the lanes would take all the CPU time. */
+const PACE = 250;
 
 const kept = (machine: Machine) => machine.files('outbox').filter((name) => name.endsWith('.json'));
 
@@ -284,6 +287,7 @@ describe('while the broker is away or accepts no messages', OUTAGE, () => {
         const submit = ['submit', '--to', 'r', '--id', id, '--instructions', 'x'];
         const more = submitter === 0 ? ['--offline-ok', '--broker-timeout', '200ms'] : [];
         if ((await lead.code(...submit, ...more)) === 0) confirmed.push(id);
+        await wait(PACE);
       }
     });
     for (const round of [1, 2]) {
