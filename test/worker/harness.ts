@@ -17,6 +17,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { test as base } from 'vitest';
 import type { Output, TaskView } from '../../src/cli/output/schemas.ts';
+import { type Ended, outputOf, runInProcess } from './in-process.ts';
 
 /** The built program; AGENTQ_TEST_BIN names another. */
 const PROGRAM = process.env['AGENTQ_TEST_BIN'] ?? fileURLToPath(new URL('../../bin/agentq.cjs', import.meta.url));
@@ -63,13 +64,6 @@ export interface As {
   readonly user: User;
   readonly node: string;
   readonly program: string;
-}
-
-interface Ended {
-  /** null: the process was killed. */
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
 }
 
 export type WorkEvent = Output<'work'>;
@@ -186,7 +180,7 @@ export class Sandbox {
     this.#chown(this.path('.agentq'));
     const backoff = { base: '50ms', max: '100ms' };
     this.write('.agentq/config.json', JSON.stringify({ version: 1, defaults: { backoff } }));
-    await this.ok('init');
+    await this.#here('init');
   }
 
   path(...parts: readonly string[]): string {
@@ -233,23 +227,31 @@ export class Sandbox {
 
   /** Runs a command that must succeed. @returns its output without the last line end */
   async ok(...args: readonly string[]): Promise<string> {
-    const { code, stdout, stderr } = await this.agentq(...args);
-    if (code !== 0) throw new Error(`agentq ${args.join(' ')} ended with ${code}: ${stderr}`);
-    return stdout.replace(/\n$/, '');
+    return outputOf(args, await this.agentq(...args));
   }
 
   async json<T>(...args: readonly string[]): Promise<T> {
     return JSON.parse(await this.ok('--json', ...args)) as T;
   }
 
+  /** The same as `ok`, in the process of the test unless another user or program is wanted. */
+  async #here(...args: readonly string[]): Promise<string> {
+    if (this.#user || process.env['AGENTQ_TEST_BIN']) return this.ok(...args);
+    return outputOf(args, await runInProcess(args, this.folder, this.#env));
+  }
+
+  async #show(id: string): Promise<Output<'show'>> {
+    return JSON.parse(await this.#here('--json', 'show', id)) as Output<'show'>;
+  }
+
   /** @returns the id */
   submit(...more: readonly string[]): Promise<string> {
     const instructions = more.includes('--file') ? [] : ['--instructions', 'do it'];
-    return this.ok('submit', '--to', ROLE, ...instructions, ...more);
+    return this.#here('submit', '--to', ROLE, ...instructions, ...more);
   }
 
   async task(id: string): Promise<TaskView> {
-    return (await this.json<Output<'show'>>('show', id)).task;
+    return (await this.#show(id)).task;
   }
 
   /** Waits until the task has ended. @returns the task */
@@ -266,7 +268,7 @@ export class Sandbox {
   }
 
   async history(id: string): Promise<Output<'show'>['events']> {
-    return (await this.json<Output<'show'>>('show', id)).events;
+    return (await this.#show(id)).events;
   }
 
   /** Starts a worker whose children run a script. */

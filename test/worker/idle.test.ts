@@ -1,6 +1,6 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { describe, expect } from 'vitest';
-import { childrenOf, gone, hasProc, CONCURRENT, ROLE, type Sandbox, test } from './harness.ts';
+import { childrenOf, gone, hasProc, CONCURRENT, ROLE, type Sandbox, test, until, wait } from './harness.ts';
 
 describe('--until-empty', CONCURRENT, () => {
   test('ends at once without tasks', async ({ q }) => {
@@ -90,8 +90,14 @@ describe('an idle worker', CONCURRENT, () => {
     skip(!hasProc, 'only /proc counts the reads of a process');
     const worker = q.work('true', '--worker', 'idler');
     await q.present('idler');
-    const before = readsOf(worker.pid);
-    for (let n = 0; n < 10; n++) await q.ok('submit', '--to', 'other', '--instructions', 'x');
+    let before = readsOf(worker.pid);
+    await until('the worker to have loaded its code', async () => {
+      const earlier = before;
+      await wait(200);
+      before = readsOf(worker.pid);
+      return before === earlier;
+    });
+    for (let n = 0; n < 10; n++) await q.submit('--to', 'other');
     expect(readsOf(worker.pid) - before).toBeLessThan(40);
   });
 
