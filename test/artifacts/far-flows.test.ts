@@ -231,7 +231,7 @@ describe('with a store on another machine', () => {
     await expect(unknown).rejects.toMatchObject({ code: 'not-found' });
   });
 
-  test('a store that does not answer is a fault of the machine, and no drift', async () => {
+  test('a store that does not answer is reported as a storage error and not as drift', async () => {
     const at = await site();
     const id = await done(at);
     at.far.server.broken = true;

@@ -40,15 +40,12 @@ test('the list of statuses contains each status once', () => {
   expect(statuses.toSorted()).toEqual(Object.keys(tasks).toSorted());
 });
 
-test.for(Object.entries(tasks))(
-  'a task that is %s has finished or not, and is a dead letter or not',
-  ([status, row]) => {
-    const [task, finished, dead] = row;
-    expect(task.status).toBe(status);
-    expect(isFinished(task)).toBe(finished);
-    expect(isDead(task)).toBe(dead);
-  },
-);
+test.for(Object.entries(tasks))('isFinished and isDead are correct for a task that is %s', ([status, row]) => {
+  const [task, finished, dead] = row;
+  expect(task.status).toBe(status);
+  expect(isFinished(task)).toBe(finished);
+  expect(isDead(task)).toBe(dead);
+});
 
 test('a dismissed dead letter is no longer a dead letter', () => {
   expect(isDead(story(submit(), fail(), dismiss).task)).toBe(false);

@@ -341,7 +341,7 @@ export const time: Theme = (check) => {
   });
 
   check(
-    'a deferred task is queued again after its backoff, and the deferral counts as no failure',
+    'a deferred task is queued again after its backoff, and the deferral does not count as a failure',
     async ({ open, clock }) => {
       const backend = await open();
       await done(backend, submit('a', { max_attempts: 1 }));
