@@ -31,20 +31,16 @@ const verbs: readonly Verb[] = [
   ['restore', 'replace the queue by a backup', () => import('./commands/restore.ts')],
   ['snapshot', 'store what the log of a broker leads to, for new machines', () => import('./commands/snapshot.ts')],
   ['schema', 'print the JSON schema of an output or an input of a command', () => import('./commands/schema.ts')],
-];
-
-const hiddenVerbs: readonly Verb[] = [
   ['torture', 'kill workers at random and count errors', () => import('./commands/torture.ts')],
 ];
-
-const everyVerb = [...verbs, ...hiddenVerbs];
 
 /** Runs one command line. @returns the exit code; never throws, never exits */
 export async function main(system: System): Promise<number> {
   const output = new OutputStream(system.stdout);
-  const { program, invocation } = build(system, output);
+  const args = withoutHelpCommand(system.args);
+  const { program, invocation } = build(system, output, args);
   const errors: unknown[] = [];
-  await program.parseAsync(system.args, { from: 'user' }).catch((error: unknown) => errors.push(error));
+  await program.parseAsync(args, { from: 'user' }).catch((error: unknown) => errors.push(error));
   await invocation.context?.close(system.endsProcess).catch((error: unknown) => errors.push(error));
   // The exit code of the command overrides the code of its output. The last line on standard error explains the exit
   // code.
@@ -59,7 +55,7 @@ export async function main(system: System): Promise<number> {
 function repeatDir(hint: string, dir: string | undefined): string {
   if (dir === undefined) return hint;
   const quoted = /^[\w./@:+-]+$/.test(dir) ? dir : `'${dir.replaceAll("'", "'\\''")}'`;
-  const commands = new RegExp(`\\bagentq (?=(?:${everyVerb.map(([name]) => name).join('|')})\\b)`, 'g');
+  const commands = new RegExp(`\\bagentq (?=(?:${verbs.map(([name]) => name).join('|')})\\b)`, 'g');
   return hint.replace(commands, () => `agentq --dir ${quoted} `);
 }
 
@@ -69,7 +65,11 @@ interface Invocation {
   context?: Context;
 }
 
-function build(system: System, output: OutputStream): { program: Command; invocation: Invocation } {
+function build(
+  system: System,
+  output: OutputStream,
+  args: readonly string[],
+): { program: Command; invocation: Invocation } {
   const invocation: Invocation = {};
   const context = () =>
     (invocation.context ??= new Context(system, output, globalOptions(invocation.called ?? program)));
@@ -86,7 +86,7 @@ function build(system: System, output: OutputStream): { program: Command; invoca
       getOutHasColors: () => false,
     })
     .hook('preSubcommand', async (_program, command) => {
-      const verb = everyVerb.find(([name]) => name === command.name());
+      const verb = verbs.find(([name]) => name === command.name());
       if (!verb) return;
       const { define } = await verb[2]();
       define(command, context);
@@ -96,18 +96,27 @@ function build(system: System, output: OutputStream): { program: Command; invoca
       invocation.called = command;
     });
   // Only the called verb is created. All verbs are created if the output may list them.
-  const called = everyVerb.filter(([name]) => name === firstOperand(system.args));
-  for (const verb of called.length > 0 ? called : everyVerb) {
-    const [name, summary] = verb;
-    program.command(name, { hidden: hiddenVerbs.includes(verb) }).description(summary);
+  const operand = args[firstOperand(args)];
+  const called = verbs.filter(([name]) => name === operand);
+  for (const [name, summary] of called.length > 0 ? called : verbs) {
+    program.command(name).description(summary);
   }
-  if (firstOperand(system.args) === undefined) program.action(() => program.outputHelp());
+  if (operand === undefined) program.action(() => program.outputHelp());
+  // Without this option, an unknown command is an error also with --help.
+  else if (called.length === 0) program.helpOption(false);
   return { program, invocation };
 }
 
 /** The options before a verb that take a value. */
 const withValue = new Set(['--dir', '--url', '--broker-timeout']);
 
-function firstOperand(args: readonly string[]): string | undefined {
-  return args.find((arg, i) => !arg.startsWith('-') && !withValue.has(args[i - 1] ?? ''));
+/** @returns the index of the verb; -1 if there is none */
+function firstOperand(args: readonly string[]): number {
+  return args.findIndex((arg, i) => !arg.startsWith('-') && !withValue.has(args[i - 1] ?? ''));
+}
+
+/** `help VERB` means `VERB --help`. */
+function withoutHelpCommand(args: readonly string[]): readonly string[] {
+  const at = firstOperand(args);
+  return args[at] === 'help' ? [...args.toSpliced(at, 1), '--help'] : args;
 }

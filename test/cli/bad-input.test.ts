@@ -51,6 +51,8 @@ const hinted: readonly Case[] = [
   ['an unknown option', 'usage', submit('--colour', 'red'), /unknown option '--colour'/],
   ['an option that is nearly right', 'usage', submit('--prioritty', 'low'), /--priority/],
   ['an unknown command', 'usage', ['sumbit'], /submit/],
+  ['an unknown command with --help', 'usage', ['sumbit', '--help'], /unknown command 'sumbit'.*submit/],
+  ['help for an unknown command', 'usage', ['help', 'sumbit'], /unknown command 'sumbit'/],
   ['an unknown id', 'not-found', ['status', 'task-2'], /"task-2"/],
   ['an unknown id that is a path', 'not-found', ['result', '../../etc/passwd'], /passwd/],
   ['an unknown id to complete', 'not-found', ['complete', 'task-2', '--from', 'r'], /"task-2"/],

@@ -225,6 +225,12 @@ describe('without a workspace', () => {
     expect(await bare.run('init')).toMatchObject({ code: 0, stderr: '' });
   });
 
+  test('help COMMAND prints what COMMAND --help prints', async ({ bare }) => {
+    for (const command of [[], ['submit'], ['dlq', 'show']])
+      expect(await bare.ok('help', ...command)).toBe(await bare.ok(...command, '--help'));
+    expect(await bare.ok('help')).toMatch(/^ +torture /m);
+  });
+
   test('help, version and schemas need no workspace', async ({ bare }) => {
     for (const args of [['--help'], ['--version'], ['submit', '--help'], ['schema', 'submit'], []]) {
       expect(await bare.run(...args)).toMatchObject({ code: 0, stderr: '' });
