@@ -48,10 +48,14 @@ function electAnother(dir: string): void {
   db.exec(`INSERT OR REPLACE INTO reader VALUES (1, '${hostname()} ${process.pid} another')`);
 }
 
-/** Resolves when the process no longer reads the log itself: a new entry does not wake its watch. */
-async function untilNotReading(watch: Watch, submits: (tasks: number) => Promise<string>): Promise<void> {
+/**
+ * Elects another process. Resolves when the process no longer reads the log itself: a new entry does not wake its watch.
+ * Until then the process may find the other one too slow and be elected again, so the election is repeated.
+ */
+async function untilNotReading(watch: Watch, submits: (tasks: number) => Promise<string>, dir: string): Promise<void> {
   await expect
     .poll(async () => {
+      electAnother(dir);
       await submits(1);
       return await watch.wait(1_000);
     }, POLLING)
@@ -98,8 +102,7 @@ describe('processes that share a cache', () => {
     const { one, submits, dir } = await setUp();
     using watch = one.watch({ role: ROLE });
     await knows(one, await submits(1));
-    electAnother(dir);
-    await untilNotReading(watch, submits);
+    await untilNotReading(watch, submits, dir);
     expect(await one.task(await submits(1))).toMatchObject({ status: 'queued' });
     expect((await claimed(one)).status).toBe('working');
   });
@@ -115,8 +118,7 @@ describe('processes that share a cache', () => {
     await proxy.heal();
     await knows(one, await submits(1));
     await expect.poll(() => count.outages, POLLING).toBe(1);
-    electAnother(dir);
-    await untilNotReading(watch, submits);
+    await untilNotReading(watch, submits, dir);
     // The first answer may come from the cache while the new reader starts; the second waits for that reader.
     await one.task(await submits(1));
     await one.task(await submits(1));
@@ -127,8 +129,7 @@ describe('processes that share a cache', () => {
     const { one, submits, dir } = await setUp();
     using watch = one.watch({ role: ROLE });
     await knows(one, await submits(1));
-    electAnother(dir);
-    await untilNotReading(watch, submits);
+    await untilNotReading(watch, submits, dir);
     const bell = join(dir, 'bells', 'role-elsewhere');
     writeFileSync(bell, '');
     await one.task(await submits(1));
