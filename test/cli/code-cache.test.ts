@@ -32,14 +32,14 @@ function folderIn(folder: string): string | undefined {
   return existsSync(folder) ? join(folder, readdirSync(folder)[0] ?? 'none') : undefined;
 }
 
-const listing = { code: 0 };
+const succeeded = { code: 0 };
 
 test('each verb has one file, which a later process does not write again', async ({ run, verbs, cacheOf }) => {
-  expect(await run('list')).toMatchObject(listing);
-  expect(await run('status')).toMatchObject(listing);
+  expect(await run('list')).toMatchObject(succeeded);
+  expect(await run('status')).toMatchObject(succeeded);
   expect(verbs().toSorted()).toEqual(['list', 'status']);
   const first = readFileSync(cacheOf('list'));
-  expect(await run('list')).toMatchObject(listing);
+  expect(await run('list')).toMatchObject(succeeded);
   expect(readFileSync(cacheOf('list')).equals(first)).toBe(true);
 });
 
@@ -48,13 +48,15 @@ test('two ways of a verb that load different files do not replace the code of ea
   run,
   cacheOf,
 }) => {
-  await q.ok('submit', '--to', 'a', '--id', 't1', '--instructions', 'x');
-  await run('status');
-  await run('status', 't1', '--json');
-  const both = readFileSync(cacheOf('status'));
-  await run('status');
-  await run('status', 't1', '--json');
-  expect(readFileSync(cacheOf('status')).equals(both)).toBe(true);
+  writeFileSync(q.path('rows.jsonl'), '{"to":"a","instructions":"x"}\n');
+  const ways = [
+    ['--batch', 'rows.jsonl'],
+    ['--to', 'a', '--instructions', 'x', '--idempotency-key', 'k'],
+  ];
+  for (const way of ways) expect(await run('submit', ...way)).toMatchObject(succeeded);
+  const both = readFileSync(cacheOf('submit'));
+  for (const way of ways) await run('submit', ...way);
+  expect(readFileSync(cacheOf('submit')).equals(both)).toBe(true);
 });
 
 test('a command that fails writes none', async ({ run, verbs }) => {
@@ -73,7 +75,7 @@ test('a file that is truncated or not a cache is replaced', async ({ run, cacheO
     (file: string) => writeFileSync(file, '{"name":1}\n'),
   ]) {
     damage(cacheOf('list'));
-    expect(await run('list')).toMatchObject(listing);
+    expect(await run('list')).toMatchObject(succeeded);
     expect(readFileSync(cacheOf('list')).length).toBeGreaterThan(length / 2);
   }
 });
