@@ -82,7 +82,7 @@ function shell(script: string): { done: Promise<{ code: number | null; output: s
   return { done, kill: () => void child.kill() };
 }
 
-test('every command of the README works unchanged, one after the other', { timeout: 180_000 }, async () => {
+test('every command of the README works unchanged, one after the other', { timeout: 400_000 }, async () => {
   expect(blocks.length).toBeGreaterThan(8);
   const script = shell(blocks.join('\n'));
   const ended = new AbortController();
