@@ -163,6 +163,13 @@ test('commands that only read work on a full disk', async (context) => {
   expect((await q.json('inbox', '--keep', '--as', 'lead')).messages).toMatchObject([{ task_id: 'done' }]);
   expect(await q.run('doctor')).toMatchObject({ code: 0 });
   expect(await q.refused('claim', '--as', 'r')).toMatchObject({ exit: 22, code: 'storage' });
+  const stopped = await q.run('cancel', 'nosuch', 'held', 'done', 'other');
+  expect(stopped).toMatchObject({ code: 22, stdout: '' });
+  expect(stopped.stderr.split('\n')).toMatchObject([
+    expect.stringMatching(/; not tried: done, other/),
+    expect.stringMatching(/^agentq: no task "nosuch"/),
+    '',
+  ]);
   const elsewhere = join(scratchFolder(), 'b.db');
   expect(await q.json('backup', elsewhere)).toMatchObject({ tasks: 2 });
   expect(await q.refused('backup', 'b.db')).toMatchObject({ exit: 22 });
