@@ -19,7 +19,7 @@ const own = [
   /src\/cli\/(commands\/|each-task\.|input\/(batch-text|schemas)\.|output\/(table|schemas)\.|process\/idle-memory\.)/,
   /src\/app\/(backup|doctor|prune|torture|worker)\//,
   /src\/app\/(apply-to-each|brief|dead-letters|hand-over|inbox|near-ids|result|scratch|snapshot-files|wait)\./,
-  /src\/app\/(workspace\/(additions|config-error|init-workspace)|evidence\/workspace-store|outbox\/(flush-outbox|read-entry)|submit\/(batch|kept-batch|submit-later))\./,
+  /src\/app\/(workspace\/(additions|config-error|init-workspace)|evidence\/workspace-store|outbox\/(flush-outbox|read-entry|said-reasons)|submit\/(batch|kept-batch|submit-later))\./,
   /src\/backend\/(projection\/audit\.|sqlite\/(archive\/|history\.|overlay\.)|amqp\/)/,
   /src\/core\/secrets\/(?!find-secret)/,
   /src\/core\/(log\/(forms|read-events)|task\/(event|task-form)|evidence\/evidence|result\/(foreign-result|result-message)|envelope\/idempotency-key|moment-form|sha256)\./,

@@ -190,7 +190,7 @@ export class Context {
     if (waitingInOutbox(services.workspace).length === 0) return;
     const { flushOutbox } = await import('../app/outbox/flush-outbox.ts');
     try {
-      await flushOutbox(services, (line) => this.io.talk(`agentq: ${line}`));
+      await flushOutbox(services, (line) => this.io.talk(`agentq: ${line}`), true);
     } catch (error) {
       if (!isAway(error)) throw error;
     }

@@ -82,6 +82,7 @@ describe('the outbox', { timeout: SLOW }, () => {
       expect(stderr).toContain('a was completed during the outage; the queue has recorded it');
       expect(waitLines(stderr)).toEqual([expect.stringMatching(/ p and 1 more wait in the outbox: .*no-such-role/)]);
       expect(lead.files('outbox')).toHaveLength(2);
+      expect(waitLines((await lead.run('status')).stderr)).toEqual([]);
       const advice = expect.stringMatching(/^waits .*: .*no-such-role/);
       expect(await outboxAdvice(lead)).toEqual([advice, advice]);
       const worker = lead.work('true');

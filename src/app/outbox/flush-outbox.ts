@@ -7,9 +7,15 @@ import type { Services } from '../workspace/services.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { type OutboxCommand, type OutboxEntry, REFUSED, waitingInOutbox, writeInOutbox } from './outbox.ts';
 import { readEntry } from './read-entry.ts';
+import { keepSaidReasons, saidReasons } from './said-reasons.ts';
 
-/** The reason why each file waits, by file name. A worker flushes often and prints each reason once. */
-const reasons = new WeakMap<Workspace, ReadonlyMap<string, string>>();
+/** The reason why each file waits, by file name. */
+type Reasons = ReadonlyMap<string, string>;
+
+const reasons = new WeakMap<Workspace, Reasons>();
+
+/** The reasons that this process has said. A worker flushes often and says each reason once. */
+const saidHere = new WeakMap<Workspace, Reasons>();
 
 /** Why a file of the outbox waits, according to the last flush of this process. */
 export function whyWaiting(workspace: Workspace, name: string): string | undefined {
@@ -20,9 +26,10 @@ export function whyWaiting(workspace: Workspace, name: string): string | undefin
  * Sends the waiting commands of the outbox to the queue, oldest first. Two processes may do this at the same time: a
  * repeated command changes nothing. An entry for another queue stays in the outbox, and so does an entry that the
  * broker does not accept because of the login, a right or a missing queue. The next entries are sent.
+ * @param once whether a reason that another process has said is not said again: for short commands
  * @throws AgentqError `unreachable` if the outage continues; the remaining commands stay in the outbox
  */
-export async function flushOutbox(services: Services, say: (line: string) => void): Promise<void> {
+export async function flushOutbox(services: Services, say: (line: string) => void, once = false): Promise<void> {
   const { workspace } = services;
   const waiting = new Map<string, Waiting>();
   // The same obstacle holds up the next entries of the same type and role, and the next entries of the same task.
@@ -51,7 +58,7 @@ export async function flushOutbox(services: Services, say: (line: string) => voi
     const outcome = told?.refusal ? `the queue has refused it: ${told.refusal.message}` : 'the queue has recorded it';
     say(`${task_id} was ${done} during the outage; ${outcome}`);
   }
-  sayNew(workspace, waiting, say);
+  sayNew(workspace, waiting, say, once);
 }
 
 interface Waiting {
@@ -60,14 +67,28 @@ interface Waiting {
 }
 
 /** One line for each reason that is new. */
-function sayNew(workspace: Workspace, waiting: ReadonlyMap<string, Waiting>, say: (line: string) => void): void {
-  const fresh = [...waiting].filter(([name, { reason }]) => whyWaiting(workspace, name) !== reason);
+function sayNew(
+  workspace: Workspace,
+  waiting: ReadonlyMap<string, Waiting>,
+  say: (line: string) => void,
+  once: boolean,
+): void {
+  const here = saidHere.get(workspace) ?? new Map<string, string>();
+  const before = once ? saidReasons(workspace) : here;
+  const fresh = [...waiting].filter(([name, { reason }]) => before.get(name) !== reason);
   for (const [reason, of] of Map.groupBy(fresh, ([, { reason }]) => reason)) {
     const subject = of[0]![1].subject;
     const more = of.length - 1;
     say(`${more === 0 ? `${subject} waits` : `${subject} and ${more} more wait`} in the outbox: ${reason}`);
   }
-  reasons.set(workspace, new Map([...waiting].map(([name, { reason }]) => [name, reason])));
+  const present = reasonsOf(waiting);
+  reasons.set(workspace, present);
+  saidHere.set(workspace, new Map([...here, ...reasonsOf(fresh)].filter(([name]) => present.has(name))));
+  if (fresh.length > 0 || waiting.size === 0) keepSaidReasons(workspace, present);
+}
+
+function reasonsOf(waiting: Iterable<readonly [string, Waiting]>): Reasons {
+  return new Map([...waiting].map(([name, { reason }]) => [name, reason]));
 }
 
 function roleOf(command: OutboxCommand): string {
