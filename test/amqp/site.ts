@@ -19,6 +19,7 @@ import { topologyOf } from '../../src/backend/amqp/topology/topology.ts';
 import type { Output, TaskView } from '../../src/cli/output/schemas.ts';
 import { withPrefix } from '../backend/support/amqp-harness.ts';
 import { onClient } from '../backend/support/on-client.ts';
+import { otherBroker } from '../broker/shared-broker.ts';
 import { processesWith } from '../broker/marked-processes.ts';
 import { Program, until, Worker } from '../worker/harness.ts';
 
@@ -135,9 +136,10 @@ export class Site {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** The same, and removes the topology. */
+  /** The same, and removes the topology from a broker that outlives the test run. */
   async close({ roles = ROLES, replyTos = ['results.coordinator'] } = {}): Promise<void> {
     await this.clear();
+    if (otherBroker === undefined) return;
     const topology = topologyOf({
       names: this.names,
       roles,

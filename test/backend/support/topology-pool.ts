@@ -3,7 +3,7 @@ import { afterAll } from 'vitest';
 import { declare, remove } from '../../../src/backend/amqp/topology/declare.ts';
 import { type Topology, type TopologyOptions, topologyOf } from '../../../src/backend/amqp/topology/topology.ts';
 import { DELAY_LEVELS, Names } from '../../../src/backend/amqp/wire/names.ts';
-import { amqpUrl } from '../../broker/shared-broker.ts';
+import { amqpUrl, otherBroker } from '../../broker/shared-broker.ts';
 import { onClient } from './on-client.ts';
 
 /** What a topology is declared for. */
@@ -46,9 +46,9 @@ export async function takeTopology(request: TopologyRequest): Promise<PooledTopo
   };
 }
 
-/** The broker may outlive the test run, so all topologies are removed. */
+/** Removes all topologies from a broker that outlives the test run. For one that does not, this costs time. */
 afterAll(async () => {
-  for (const { topology } of idle) await onClient(amqpUrl(), (client) => remove(client, topology));
+  for (const { topology } of otherBroker ? idle : []) await onClient(amqpUrl(), (client) => remove(client, topology));
   idle.clear();
 });
 
