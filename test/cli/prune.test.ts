@@ -30,6 +30,17 @@ const idsOf = async (q: Shell): Promise<string[]> =>
   (await q.json('list')).tasks.map(({ task_id }: { task_id: string }) => task_id);
 
 describe('prune', () => {
+  test('keeps a task whose TTL passed while no command ran, until its end is old enough', async ({ q }) => {
+    await q.submit('t', '--ttl', '2s');
+    q.advance(DAY);
+    expect(await q.json('prune', '--older-than', '1h')).toMatchObject({ tasks: 0, dead_letters: 0, messages: 0 });
+    expect((await q.json('inbox')).messages).toMatchObject([{ task_id: 't', status: 'expired' }]);
+    expect((await q.json('dlq')).tasks).toMatchObject([{ task_id: 't' }]);
+    expect((await q.run('wait', 't')).code).toBe(7);
+    q.advance(3_601);
+    expect(await q.json('prune', '--older-than', '1h')).toMatchObject({ tasks: 1, dead_letters: 1 });
+  });
+
   test('removes the tasks that --dry-run has counted, with all their files', async ({ q }) => {
     await completed(q, 'a');
     await completed(q, 'b');

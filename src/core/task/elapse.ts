@@ -30,7 +30,7 @@ function dueEvent(task: Task, due: number, now: number): Event {
     // The ends of a delay and of a TTL get the time at which they were due, not the time of this call. So a history does
     // not depend on when it was read, and the TTL of a delayed task begins when the delay is over.
     case 'queued':
-      return { ...base, type: 'expired', at: due };
+      return { ...base, type: 'expired', at: due, recorded_at: now };
     default:
       return { ...base, type: 'became-due', at: due };
   }

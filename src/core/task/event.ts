@@ -31,7 +31,10 @@ export const Event = z.discriminatedUnion('type', [
     attempts_above: z.optional(z.int()),
   }),
   event('became-due', {}),
-  event('expired', {}),
+  event('expired', {
+    /** When the end of the TTL was recorded; `at` is when it was due. Absent in events of older versions. */
+    recorded_at: z.optional(moment()),
+  }),
   event('claimed', {
     attempt,
     worker: z.string(),

@@ -36,10 +36,16 @@ const folds: { readonly [T in Exclude<EventType, 'submitted' | 'carried' | 'prun
       ? become(task, event, { status: 'queued', ready_at: event.at })
       : `it is ${task.status}, and nothing is due`,
 
-  expired: (task, event) =>
-    task.status === 'queued' && (nextDue(task) ?? Infinity) <= event.at
-      ? become(task, event, { status: 'expired', expired_at: event.at })
-      : `it is ${task.status}, and its TTL has not passed`,
+  expired(task, event) {
+    if (task.status !== 'queued' || (nextDue(task) ?? Infinity) > event.at)
+      return `it is ${task.status}, and its TTL has not passed`;
+    const { at, recorded_at } = event;
+    return become(task, event, {
+      status: 'expired',
+      expired_at: at,
+      ...(recorded_at !== undefined && { recorded_at }),
+    });
+  },
 
   claimed(task, event) {
     if (task.status !== 'queued') return `it is ${task.status}`;

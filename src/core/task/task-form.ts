@@ -71,7 +71,11 @@ function taskForm(): z.ZodMiniType {
       }),
     }),
     status('failed', { failed_at: moment(), reason: z.string(), dismissed_at: z.optional(moment()) }),
-    status('expired', { expired_at: moment(), dismissed_at: z.optional(moment()) }),
+    status('expired', {
+      expired_at: moment(),
+      recorded_at: z.optional(moment()),
+      dismissed_at: z.optional(moment()),
+    }),
     status('cancelled', { cancelled_at: moment(), by: z.string(), reason: text, stopped_at: z.optional(moment()) }),
   ]);
 }

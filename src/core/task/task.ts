@@ -83,7 +83,13 @@ export type StatusPart =
       readonly reason: string;
       readonly dismissed_at?: number;
     }
-  | { readonly status: 'expired'; readonly expired_at: number; readonly dismissed_at?: number }
+  | {
+      readonly status: 'expired';
+      readonly expired_at: number;
+      /** When its end was recorded, later than `expired_at` if no process ran. Absent in logs of older versions. */
+      readonly recorded_at?: number;
+      readonly dismissed_at?: number;
+    }
   | {
       readonly status: 'cancelled';
       readonly cancelled_at: number;

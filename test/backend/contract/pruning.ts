@@ -46,6 +46,21 @@ export const pruning: Theme = (check) => {
     expect(await pruned(backend, clock.now(), 'late', 'purged')).toEqual(['late', 'purged']);
   });
 
+  check('the age of an expired task counts from when its end was recorded', async ({ open, clock }) => {
+    const backend = await open();
+    await done(backend, submit('a', { ttl_seconds: 60 }));
+    const expired_at = clock.now() + 60_000;
+    clock.advance(DAY);
+    const recorded_at = clock.now();
+    expect(await pruned(backend, recorded_at, 'a')).toEqual([]);
+    expect(await backend.task('a')).toMatchObject({ status: 'expired', expired_at, recorded_at });
+    await untilSent(backend);
+    clock.advance(1);
+    expect(await idsOf(backend.inbox(QUEUE, 10))).toEqual(['a']);
+    expect(await pruned(backend, recorded_at, 'a')).toEqual([]);
+    expect(await pruned(backend, clock.now(), 'a')).toEqual(['a']);
+  });
+
   check('no answer on any connection contains a pruned task', async ({ open, clock }) => {
     const backend = await open();
     await done(backend, submit('old'), submit('open'), complete('old'));
