@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { prune as runPrune, pruneInBits } from '../../src/app/prune/prune.ts';
 import { snapshotFilesIn } from '../../src/app/snapshot-files.ts';
+import type { Services } from '../../src/app/workspace/services.ts';
+import type { Workspace } from '../../src/app/workspace/workspace.ts';
 import { FsStore } from '../../src/artifacts/fs/fs-store.ts';
 import type { Backend } from '../../src/backend/backend.ts';
 import type { BackendOptions, BrokerOptions } from '../../src/backend/options.ts';
@@ -11,7 +14,7 @@ import { AgentqError } from '../../src/core/errors.ts';
 import { cancel, complete, done, ROLE, submit, untilSent } from './contract/checked-requests.ts';
 import { type AmqpHarness, makeAmqpHarness } from './support/amqp-harness.ts';
 import { PlainClient } from './support/plain-client.ts';
-import { makeFolder, removeFolder } from './support/scratch.ts';
+import { makeFolder, removeFolder, scratchFolder } from './support/scratch.ts';
 
 /** More tasks than fit into two chunks. */
 const TASKS = 4_100;
@@ -142,6 +145,26 @@ describe('snapshots that are not needed any more', () => {
     harness.clock.advance(3_600_000);
     await writer.renewSnapshots!(false);
     expect(chunks()).not.toContain('999001.json.gz');
+  });
+
+  test('are not replaced by a worker that prunes between its tasks, but by the command', async () => {
+    const workspace = { runDir: scratchFolder() } as Workspace;
+    const services: Services = {
+      workspace,
+      backend: writer,
+      store: new FsStore(root, 0o600, 0o700),
+      clock: Date.now,
+      monotonic: Date.now,
+      newId: () => 'none',
+    };
+    const request = { before: 0, keep_dead: false, remember: 1e9, dryRun: false };
+    await prune(writer, 't30');
+    const before = bases();
+    for await (const { tasks } of pruneInBits(services, request)) expect(tasks).toBe(0);
+    expect(bases()).toEqual(before);
+    const pruning = await runPrune(services, request);
+    expect(pruning.snapshots).toBeGreaterThan(0);
+    expect(before.filter((name) => bases().includes(name))).toEqual([]);
   });
 });
 

@@ -18,19 +18,26 @@ function follow(entries: number, tasks: number, mayWrite = true) {
     Math.max(1, tasks),
   );
   reads(entries);
+  const announces = (at: number, last: number | null) =>
+    cache.db.run("INSERT INTO snapshot (id, at, last, file) VALUES (?, ?, ?, '{}')", `${at}`, at, last);
+  const prunes = (offset: number) => cache.db.run('UPDATE log SET pruned = ?', offset);
   const written: number[] = [];
-  const schedule = new SnapshotSchedule(cache, async () => {
-    const { last } = cache.position();
-    written.push(last);
-    if (mayWrite) cache.db.run('UPDATE log SET snapshot = ?', last);
-    return mayWrite;
-  });
+  const schedule = new SnapshotSchedule(
+    cache,
+    async () => {
+      const { last } = cache.position();
+      written.push(last);
+      if (mayWrite) cache.db.run('UPDATE log SET snapshot = ?', last);
+      return mayWrite;
+    },
+    Date.now,
+  );
   onTestFinished(() => {
     schedule.close();
     cache.close();
   });
   schedule.begin();
-  return { written, reads, schedule };
+  return { written, reads, announces, prunes, schedule };
 }
 
 const minutes = (count: number) => vi.advanceTimersByTimeAsync(count * MINUTE);
@@ -61,4 +68,28 @@ test('a process whose user may not write snapshots tries once', async () => {
   const { written } = follow(25_000, 100, false);
   await minutes(5);
   expect(written).toEqual([25_000]);
+});
+
+test('a process does not write a snapshot while another process writes one', async () => {
+  const { written, announces } = follow(25_000, 100);
+  announces(Date.now(), null);
+  await minutes(9);
+  expect(written).toEqual([]);
+  // The other process has been killed.
+  await minutes(2);
+  expect(written).toEqual([25_000]);
+});
+
+test('a snapshot that contains a pruned task is replaced one day after it was written', async () => {
+  const { written, announces, prunes } = follow(1_000, 100);
+  announces(Date.now(), 900);
+  prunes(899);
+  await minutes(2 * 24 * 60);
+  expect(written).toEqual([]);
+  announces(Date.now(), 950);
+  prunes(951);
+  await minutes(24 * 60 - 1);
+  expect(written).toEqual([]);
+  await minutes(1);
+  expect(written).toEqual([1_000]);
 });

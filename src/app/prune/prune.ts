@@ -46,7 +46,8 @@ const LOOKED_AT = 2_000;
 const READ_AGAIN = 5_000;
 
 /**
- * Prunes all finished tasks within the limit, and finishes what a killed process has left.
+ * Prunes all finished tasks within the limit, finishes what a killed process has left, and replaces the snapshots of the
+ * log that contain pruned tasks.
  * @param onBit receives the sum after each bit, and the ids of the tasks of this bit
  * @throws AgentqError `denied` on a broker, if the user is not a coordinator; `storage`
  */
@@ -57,20 +58,22 @@ export async function prune(
 ): Promise<Pruning> {
   let sum = NOTHING;
   for await (const bit of pruneInBits(services, request)) onBit((sum = add(sum, bit)), bit.ids);
-  return sum;
+  const { backend } = services;
+  if (!backend.renewSnapshots) return sum;
+  const snapshots = request.dryRun && sum.tasks === 0 ? 0 : await backend.renewSnapshots(request.dryRun);
+  return { ...sum, snapshots };
 }
 
 /**
  * The same in small steps, so that a worker can take one between two tasks. The entry in the log comes first, and then
- * the evidence is removed: a process that is killed in between leaves evidence that the next call removes. The same
- * holds for snapshots of the log, which come last.
+ * the evidence is removed: a process that is killed in between leaves evidence that the next call removes. Snapshots of
+ * the log are not replaced here, because a whole one would be written: a process that follows the log does it later.
  */
 export async function* pruneInBits(services: Services, request: PruneRequest): AsyncGenerator<PruneBit> {
   const { backend, store } = services;
   await store.attend();
   const messages = new Messages(services);
   const references = new References(services);
-  let all = 0;
   let waiting: Task[] = [];
   let looked = 0;
   let kept = 0;
@@ -83,7 +86,6 @@ export async function* pruneInBits(services: Services, request: PruneRequest): A
     const sum = { ...sumOf(pruned), messages: counted, referred: kept, ids: pruned.map(({ id }) => id) };
     kept = 0;
     looked = 0;
-    all += pruned.length;
     return sum;
   };
   for await (const task of everyTask(backend, { statuses: ['completed', 'failed', 'cancelled', 'expired'] })) {
@@ -98,9 +100,6 @@ export async function* pruneInBits(services: Services, request: PruneRequest): A
     waiting = waiting.slice(-1);
   }
   yield bit(waiting);
-  if (!backend.renewSnapshots) return;
-  const obsolete = request.dryRun && all === 0 ? 0 : await backend.renewSnapshots(request.dryRun);
-  yield { ...NOTHING, snapshots: obsolete, ids: [] };
 }
 
 /** @returns those that were pruned: a dead letter may have been retried meanwhile */
@@ -187,6 +186,5 @@ function add(a: Pruning, b: Pruning): Pruning {
     files: a.files + b.files,
     bytes: a.bytes + b.bytes,
     referred: a.referred + b.referred,
-    ...(b.snapshots !== undefined && { snapshots: b.snapshots }),
   };
 }

@@ -106,7 +106,7 @@ export function openLog(
     relay,
     clockCheck,
     snapshots,
-    schedule: new SnapshotSchedule(cache, async () => (await snapshotWriter())?.write() ?? false),
+    schedule: new SnapshotSchedule(cache, async () => (await snapshotWriter())?.write() ?? false, clock),
     load: {
       snapshotWriter,
       async claims() {

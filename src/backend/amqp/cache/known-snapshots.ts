@@ -11,6 +11,9 @@ const KEPT = 2;
 /** How long the writing of a snapshot can take, in ms. A process that has not announced one until then has ended. */
 const LONGEST_WRITING = 600_000;
 
+/** The least age of a snapshot that is replaced because a task was pruned since, in ms. */
+const OUTDATED = 86_400_000;
+
 export interface KnownSnapshot {
   /** The offset of the message up to which the log is folded in it. */
   readonly last: number;
@@ -64,6 +67,18 @@ export function leastBase(db: Connection): number {
 /** The offset of the last entry that pruned a task; -1 if there is none. */
 export function lastPruned(db: Connection): number {
   return db.get<{ pruned: number }>('SELECT pruned FROM log')!.pruned;
+}
+
+/**
+ * Whether the newest snapshot may contain the text of a pruned task, and is so old that a new one is worth its cost.
+ * @param now ms since 1970
+ */
+export function isOutdated(db: Connection, now: number): boolean {
+  const newest = db.get<{ at: number; last: number }>(
+    'SELECT at, last FROM snapshot WHERE last IS NOT NULL ORDER BY last DESC LIMIT 1',
+  );
+  // A time in the future is wrong.
+  return newest !== undefined && newest.last < lastPruned(db) && Math.abs(now - newest.at) >= OUTDATED;
 }
 
 /**
