@@ -7,6 +7,7 @@ import type { BackendOptions } from '../../src/backend/options.ts';
 import { FORMAT } from '../../src/backend/amqp/wire/message/format.ts';
 import type { Output } from '../../src/cli/output/schemas.ts';
 import { type RabbitMq, startRabbitMq } from '../broker/private-rabbitmq.ts';
+import { repeatedTasks } from '../backend/support/repeated-tasks.ts';
 import { scratchFolder } from '../backend/support/scratch.ts';
 import { WITH_RESTARTS, newPassword, urlOf } from './private.ts';
 import { type Machine, Site, SLOW } from './site.ts';
@@ -150,6 +151,22 @@ describe('a coordinator', { timeout: SLOW }, () => {
         exit: 3,
         message: expect.stringContaining('was pruned on') as string,
       });
+    }
+  });
+
+  test('repeats the tasks of its own queue of results, also if it may not read many others', async () => {
+    const complete = (id: string) => as('r').ok('complete', id, '--from', 'r', '--summary', 'x');
+    for (let n = 0; n < 6; n++) await complete(await submitted('r', '--reply-to', `results.other-${n}`));
+    const id = await submitted();
+    await complete(id);
+    const options = optionsOf('coordinator', { days: 1e-9, bytes: 1e9 });
+    // Each command is a process of its own.
+    for (let n = 1; n <= 2; n++) {
+      const backend = await openBackend(options);
+      await backend.inbox('results.coordinator', 100);
+      await backend.close();
+      const repeats = await repeatedTasks(broker.url, site.names);
+      expect(repeats.filter((repeated) => repeated === id)).toHaveLength(n);
     }
   });
 

@@ -20,6 +20,7 @@ import {
 import { SUCCESSOR } from '../core/counters.ts';
 import { countingMachine } from './support/counting-machine.ts';
 import { type AmqpHarness, makeAmqpHarness } from './support/amqp-harness.ts';
+import { repeatedTasks } from './support/repeated-tasks.ts';
 
 const DAY = 24 * 60 * MINUTE;
 
@@ -160,24 +161,7 @@ describe('an open task', () => {
     await done(first, submit('a', { delay_seconds: 100 * 86_400 }));
     const repeats = async () => {
       for (const one of connections) await nothingToClaim(one);
-      const connection = await amqplib.connect(amqpUrl());
-      const channel = await connection.createChannel();
-      await channel.prefetch(1_000);
-      let count = 0;
-      const end = Promise.withResolvers<void>();
-      const marker = `end-${Math.random()}`;
-      await channel.consume(
-        made.names.log,
-        (message) => {
-          if (message?.fields.routingKey === 'agentq.event.carried') count++;
-          if (message?.content.toString() === marker) end.resolve();
-        },
-        { arguments: { 'x-stream-offset': 'first' } },
-      );
-      channel.publish(made.names.exchange, 'agentq.event.noise', Buffer.from(marker));
-      await end.promise;
-      await connection.close();
-      return count;
+      return (await repeatedTasks(amqpUrl(), made.names)).length;
     };
     made.clock.advance(9 * DAY);
     expect(await repeats()).toBe(0);

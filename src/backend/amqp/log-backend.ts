@@ -185,7 +185,7 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away' | 'n
     await this.settled();
     await this.#parts.relay.arrived(queue);
     await this.#parts.relay.tidy();
-    await this.#parts.logRetention.republish();
+    await this.#parts.logRetention.republish(undefined, queue);
   }
 
   async pruned(id: string): Promise<Pruned | undefined> {

@@ -37,14 +37,32 @@ export function noteMessage(
   db.run('INSERT OR IGNORE INTO result_queue (name, looked_at) VALUES (?, ?)', task.envelope.reply_to, at);
 }
 
+/** Which queue of result messages to look into. */
+export interface LookRequest {
+  /** The queue was last looked at before this time: ms since 1970. */
+  readonly before: number;
+  /** A time from which on a time is wrong. */
+  readonly future: number;
+  /** The queues that the user may not read. */
+  readonly refused: ReadonlySet<string>;
+  /** The first choice. */
+  readonly first: string | undefined;
+}
+
 /**
- * The queues of result messages that were last looked at before a time, or in the future, longest ago first.
- * @param before ms since 1970
- * @param future a time from which on a time is wrong
+ * A queue of result messages that is to be looked at. The choice is random: a short process does not know which queues
+ * were refused before, and they must not keep it from the others.
  */
-export function queuesToLookAt(db: Connection, before: number, future: number): readonly string[] {
-  const sql = 'SELECT name FROM result_queue WHERE looked_at <= ? OR looked_at > ? ORDER BY looked_at LIMIT 5';
-  return db.all<{ name: string }>(sql, before, future).map(({ name }) => name);
+export function queueToLookAt(db: Connection, { before, future, refused, first }: LookRequest): string | undefined {
+  return db.get<{ name: string }>(
+    `SELECT name FROM result_queue
+     WHERE (looked_at <= ?1 OR looked_at > ?2) AND name NOT IN (SELECT value FROM json_each(?3))
+     ORDER BY name IS ?4 DESC, random() LIMIT 1`,
+    before,
+    future,
+    JSON.stringify([...refused]),
+    first ?? null,
+  )?.name;
 }
 
 /** Records that it is known which messages wait in a queue. */

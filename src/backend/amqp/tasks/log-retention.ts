@@ -6,7 +6,7 @@ import type { Retention } from '../../options.ts';
 import { isDenied, isRefused } from '../connection/broker-error.ts';
 import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
 import type { Cache } from '../cache/cache.ts';
-import { endingOfTask, noteLook, queuesToLookAt } from '../cache/endings.ts';
+import { endingOfTask, noteLook, queueToLookAt } from '../cache/endings.ts';
 import { thingsToCarry } from '../cache/thing-log.ts';
 import type { Log } from '../log/log.ts';
 import type { Under } from '../wire/message/encode.ts';
@@ -56,8 +56,9 @@ export class LogRetention {
    * from a role's workers is not republished under the key of coordinators. Only coordinators republish things of other
    * kinds, and ended tasks whose result messages have waited for so long.
    * @param role the role whose tasks to check; undefined for all
+   * @param queue the queue of result messages to look into first
    */
-  async republish(role?: string): Promise<void> {
+  async republish(role?: string, queue?: string): Promise<void> {
     const { cache, clock, log, retention } = this.#parts;
     const now = clock();
     const old = now - (retention.days * DAY) / 3;
@@ -74,7 +75,7 @@ export class LogRetention {
         break;
       }
       // A command of a worker does not look into the queues.
-      if (!this.#denied && (role === undefined || log.isLive)) await this.#republishWaiting(before, now);
+      if (!this.#denied && (role === undefined || log.isLive)) await this.#republishWaiting(before, now, queue);
     }
     const isDue = 'n NOT IN (SELECT task FROM carried WHERE at > ?3 AND at <= ?4)';
     for (const event of this.#tasks(isDue, before, now, role)) await this.#tell(event, {});
@@ -101,26 +102,26 @@ export class LogRetention {
       .map((task) => carriedTask(task, now));
   }
 
-  /** Each cache looks at each queue once in a third of the retention. */
-  async #republishWaiting(before: number, now: number): Promise<void> {
+  /** Each cache looks at each queue once in a third of the retention, and at one queue in a call. */
+  async #republishWaiting(before: number, now: number, first: string | undefined): Promise<void> {
     const { cache, client, names } = this.#parts;
-    const queues = queuesToLookAt(cache.db, before, now + TOLERANCE).filter((queue) => !this.#unreadable.has(queue));
-    for (const queue of queues) {
-      const { tasksWaitingIn } = await import('./waiting-results.ts');
-      try {
-        const tasks = await tasksWaitingIn(client, cache, names.results(queue));
-        const old = tasks.filter((task) => this.#isToBeRepeated(task, before, now));
-        for (let i = 0; i < old.length && !this.#denied; i += AT_ONCE) {
-          const events = old.slice(i, i + AT_ONCE).map((task) => carriedTask(task, now));
-          const allowed = await Promise.all(events.map((event) => this.#tell(event, { role: null })));
-          this.#denied = allowed.includes(false);
-        }
-        if (!this.#denied) noteLook(cache.db, queue, now);
-      } catch (error) {
-        // Few users may read each queue.
-        if (!isRefused(error)) throw error;
-        this.#unreadable.add(queue);
+    const limits = { before, future: now + TOLERANCE, refused: this.#unreadable, first };
+    const queue = queueToLookAt(cache.db, limits);
+    if (queue === undefined) return;
+    const { tasksWaitingIn } = await import('./waiting-results.ts');
+    try {
+      const tasks = await tasksWaitingIn(client, cache, names.results(queue));
+      const old = tasks.filter((task) => this.#isToBeRepeated(task, before, now));
+      for (let i = 0; i < old.length && !this.#denied; i += AT_ONCE) {
+        const events = old.slice(i, i + AT_ONCE).map((task) => carriedTask(task, now));
+        const allowed = await Promise.all(events.map((event) => this.#tell(event, { role: null })));
+        this.#denied = allowed.includes(false);
       }
+      if (!this.#denied) noteLook(cache.db, queue, now);
+    } catch (error) {
+      // Few users may read each queue.
+      if (!isRefused(error)) throw error;
+      this.#unreadable.add(queue);
     }
   }
 
