@@ -131,6 +131,18 @@ describe('a task whose entries the log has dropped', () => {
     expect((await claimed(fresh.backend)).id).toBe('s');
   });
 
+  test('is repeated by a machine that knows it only from a repeat, as long as its result message waits', async () => {
+    const made = await harness();
+    const first = await elsewhere(made);
+    await done(first, submit('over'), complete('over'));
+    await growFor(40, made, first);
+    await first.close();
+    const second = await elsewhere(made);
+    expect(await typesOf(second.history('over'))).toEqual(['carried']);
+    await growFor(40, made, second);
+    expect(await idsOf((await elsewhere(made)).inbox(QUEUE, 10))).toEqual(['over']);
+  });
+
   test('is not repeated after its result message was taken', async () => {
     const made = await harness();
     const old = await elsewhere(made);

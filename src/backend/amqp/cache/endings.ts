@@ -34,7 +34,7 @@ export function noteMessage(
   }
   const at = Math.max(cause.at, reached);
   db.run('INSERT OR REPLACE INTO ending VALUES (?, ?, ?, 0)', n, endingOf(task.id, entry), at);
-  db.run('INSERT OR IGNORE INTO result_queue (name, looked_at) VALUES (?, ?)', task.envelope.reply_to, at);
+  noteQueue(db, task, at);
 }
 
 /** Which queue of result messages to look into. */
@@ -85,10 +85,19 @@ export function endingOfTask(db: Connection, id: string): StatedEnding | undefin
   return row && { id: row.id, announced: row.announced === 1 };
 }
 
-/** Records the end of a task that another machine has repeated. An end that the log itself has shown is kept. */
-export function adoptEnding(db: Connection, n: number, task: Task, { id, announced }: StatedEnding): void {
+/**
+ * Records the end of a task that another machine has repeated. An end that the log itself has shown is kept.
+ * @param at when it was repeated, ms since 1970
+ */
+export function adoptEnding(db: Connection, n: number, task: Task, { id, announced }: StatedEnding, at: number): void {
   if (!isFinished(task) || taskOfEnding(id) !== task.id) return;
   db.run('INSERT OR IGNORE INTO ending VALUES (?, ?, ?, ?)', n, id, task.updated_at, announced ? 1 : 0);
+  noteQueue(db, task, at);
+}
+
+/** Records that a message of the task may wait, and that the log contains the task at this time. */
+function noteQueue(db: Connection, { envelope }: Task, at: number): void {
+  db.run('INSERT OR IGNORE INTO result_queue (name, looked_at) VALUES (?, ?)', envelope.reply_to, at);
 }
 
 /** Records that the messages of a task that has ended were sent. */

@@ -265,7 +265,7 @@ export class Projector {
   }
 
   #noteCarried(n: number, { author, ending }: LogEntry & { kind: 'events' }, { task, at }: EventOf<'carried'>): true {
-    if (ending) adoptEnding(this.#db, n, task, ending);
+    if (ending) adoptEnding(this.#db, n, task, ending, at);
     this.#db.run('INSERT OR REPLACE INTO carried (task, at) VALUES (?, ?)', n, at);
     if (author === 'coordinator') this.#db.run('INSERT OR REPLACE INTO vouched (task, at) VALUES (?, ?)', n, at);
     return true;
