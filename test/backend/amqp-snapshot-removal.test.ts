@@ -10,6 +10,7 @@ import type { Workspace } from '../../src/app/workspace/workspace.ts';
 import { FsStore } from '../../src/artifacts/fs/fs-store.ts';
 import type { Backend } from '../../src/backend/backend.ts';
 import type { BackendOptions, BrokerOptions } from '../../src/backend/options.ts';
+import type { SnapshotFiles } from '../../src/backend/snapshot-files.ts';
 import { AgentqError } from '../../src/core/errors.ts';
 import { cancel, complete, done, ROLE, submit, untilSent } from './contract/checked-requests.ts';
 import { type AmqpHarness, makeAmqpHarness } from './support/amqp-harness.ts';
@@ -145,6 +146,53 @@ describe('snapshots that are not needed any more', () => {
     harness.clock.advance(3_600_000);
     await writer.renewSnapshots!(false);
     expect(chunks()).not.toContain('999001.json.gz');
+  });
+
+  test('keep their chunks if another process begins to write one during the removal', async () => {
+    const left = join(folder(), 'chunks', '999002.json.gz');
+    writeFileSync(left, '');
+    const client = await PlainClient.of(harness);
+    let isWriting = false;
+    let hasBegun = false;
+    const snapshots = async (): Promise<SnapshotFiles> => ({
+      ...files(),
+      async fetch(file) {
+        const body = { v: 2, at: harness.clock.now(), roles: [], events: [] };
+        if (isWriting && !hasBegun) await client.publish(harness.names.exchange, 'agentq.event.snapshot', body);
+        hasBegun = isWriting;
+        return files().fetch(file);
+      },
+    });
+    const backend = await machine(harness.options({ snapshots }));
+    isWriting = true;
+    await backend.snapshot!();
+    expect([hasBegun, chunks().includes('999002.json.gz')]).toEqual([true, true]);
+    harness.clock.advance(3_600_000);
+    await writer.renewSnapshots!(false);
+    expect(chunks()).not.toContain('999002.json.gz');
+  });
+
+  test('are made again if another process removes a chunk that the new one names', async () => {
+    let removed: string | undefined;
+    const snapshots = async (): Promise<SnapshotFiles> => ({
+      ...files(),
+      async put(name, content) {
+        const file = await files().put(name, content);
+        if (!removed && name.endsWith('.db.gz')) {
+          removed = chunks().find((one) => one.startsWith('1.') || one.startsWith('1~'));
+          rmSync(join(folder(), 'chunks', removed!));
+        }
+        return file;
+      },
+    });
+    const backend = await harness.openWith(harness.options({ snapshots }));
+    onTestFinished(() => backend.close());
+    expect(await backend.snapshot!()).toBe(true);
+    expect(removed).toBeDefined();
+    const options = withSnapshots();
+    const next = await machine(options);
+    expect(await next.history(FIRST)).toEqual(await writer.history(FIRST));
+    expect(absentIn(options)).toBeGreaterThan(1_900);
   });
 
   test('are not replaced by a worker that prunes between its tasks, but by the command', async () => {

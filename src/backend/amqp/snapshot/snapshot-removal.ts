@@ -1,13 +1,16 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Evidence } from '../../../core/evidence/evidence.ts';
 import type { SnapshotFiles } from '../../snapshot-files.ts';
 import type { Cache } from '../cache/cache.ts';
 import { isCorrupt } from '../cache/cache-file.ts';
 import { isBeingWritten, type KnownSnapshot, neededSnapshots } from '../cache/known-snapshots.ts';
+import type { Log } from '../log/log.ts';
 import type { Names } from '../wire/names.ts';
 import { folderOf, isChunkName, offsetIn } from './snapshot-name.ts';
 import { withStoredSnapshot } from './stored-snapshot.ts';
 
 export interface RemovalParts {
+  readonly log: Log;
   readonly cache: Cache;
   readonly names: Names;
   readonly files: SnapshotFiles;
@@ -17,11 +20,11 @@ export interface RemovalParts {
 
 /**
  * Removes the snapshots that are not needed any more, and then the chunks that no remaining snapshot names. This also
- * removes the files that a killed process has left. While another process writes a snapshot, the chunks stay, because
- * the new snapshot may name them.
+ * removes the files that a killed process has left. While another process writes a snapshot, or if it has announced one
+ * during the removal, the chunks stay, because the new snapshot may name them.
  * @param own the id of the entry by which this process has begun to write one
  */
-export async function removeUnneeded({ cache, names, files, clock }: RemovalParts, own?: string): Promise<void> {
+export async function removeUnneeded({ log, cache, names, files, clock }: RemovalParts, own?: string): Promise<void> {
   const needed = neededSnapshots(cache.db);
   const [newest] = needed;
   if (!newest) return;
@@ -32,7 +35,10 @@ export async function removeUnneeded({ cache, names, files, clock }: RemovalPart
   await files.remove(stored.filter((name) => isOld(name) && !kept.has(name)));
   if (isBeingWritten(cache.db, own, clock())) return;
   const chunks = await chunksOf(cache, files, needed);
-  if (chunks) await files.remove(stored.filter((name) => isChunkName(names, name) && !chunks.has(name)));
+  if (!chunks) return;
+  await log.catchUp();
+  if (isBeingWritten(cache.db, own, clock()) || !isDeepStrictEqual(neededSnapshots(cache.db), needed)) return;
+  await files.remove(stored.filter((name) => isChunkName(names, name) && !chunks.has(name)));
 }
 
 /** The names of the chunks of some snapshots; undefined if one of these has another format. */

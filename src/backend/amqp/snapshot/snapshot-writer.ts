@@ -1,6 +1,8 @@
 import { createReadStream, createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
+import { AgentqError } from '../../../core/errors.ts';
+import type { Evidence } from '../../../core/evidence/evidence.ts';
 import type { SnapshotFiles } from '../../snapshot-files.ts';
 import type { Cache } from '../cache/cache.ts';
 import { lastPruned } from '../cache/known-snapshots.ts';
@@ -23,6 +25,9 @@ export interface SnapshotWriterParts {
   /** ms since 1970. */
   readonly clock: () => number;
 }
+
+/** How often a snapshot is made if another process removes its files. */
+const TRIES = 3;
 
 /** Writes snapshots of the log into the artifact store. Only coordinators may announce one. */
 export class SnapshotWriter {
@@ -73,18 +78,38 @@ export class SnapshotWriter {
     }
   }
 
-  #make(): Promise<Snapshot> {
+  /** If another process has removed a chunk meanwhile, the copy is made again. */
+  async #make(): Promise<Snapshot> {
+    const files = await this.#parts.files();
+    for (let tries = 0; tries < TRIES; tries++) {
+      const { snapshot, chunks } = await this.#copy(files);
+      const stored = await this.#stored(files);
+      if ([...chunks].every((name) => stored.has(name))) return snapshot;
+    }
+    throw new AgentqError('storage', 'files of the snapshot were removed while it was written', 'try again');
+  }
+
+  async #stored(files: SnapshotFiles): Promise<ReadonlySet<string>> {
+    return new Set(await files.list(folderOf(this.#parts.names)));
+  }
+
+  /** @returns what it has stored, with the names of all its chunks */
+  #copy(files: SnapshotFiles): Promise<{ readonly snapshot: Snapshot; readonly chunks: ReadonlySet<string> }> {
     const { cache, names } = this.#parts;
     return withTemporaryFile(cache.beginning, async (path) => {
-      const files = await this.#parts.files();
-      const stored = new Set(await files.list(folderOf(names)));
+      const stored = await this.#stored(files);
+      const chunks = new Set<string>();
+      const named = (chunk: Evidence) => {
+        chunks.add(files.nameOf(chunk));
+        return chunk;
+      };
       const copy = CopyOfCache.begin(cache.path, path, cache.mode);
       const { last, id } = copy.position;
       try {
         copy.copyTables();
         await copy.copyTasks(
-          (first, bytes) => files.put(chunkName(names, first), { bytes }),
-          (chunk) => stored.has(files.nameOf(chunk)),
+          async (first, bytes) => named(await files.put(chunkName(names, first), { bytes })),
+          (chunk) => stored.has(files.nameOf(named(chunk))),
         );
         copy.end();
       } finally {
@@ -93,7 +118,7 @@ export class SnapshotWriter {
       const packed = `${path}.gz`;
       await pipeline(createReadStream(path), createGzip({ level: 1 }), createWriteStream(packed, { mode: cache.mode }));
       const file = await files.put(snapshotName(names, last), { file: packed });
-      return { last, id, format: cacheSchema.version, file };
+      return { snapshot: { last, id, format: cacheSchema.version, file }, chunks };
     });
   }
 }
