@@ -26,6 +26,7 @@ import { noteSnapshot } from './known-snapshots.ts';
 import { Leases } from './leases.ts';
 import { Outages } from './outages.ts';
 import { recordPassedOver } from './passed-over.ts';
+import { isRepeatOf } from './repeated-state.ts';
 import { RoleClocks, TOLERANCE } from './role-clocks.ts';
 import { StoredThings } from './stored-things.ts';
 import { changedAt, noteRepeated } from './thing-log.ts';
@@ -226,7 +227,7 @@ export class Projector {
     if (after >= this.#offset) return false;
     const { task, task_id } = event;
     const known = this.#find(task_id);
-    if (known && !isDeepStrictEqual(JSON.parse(JSON.stringify(known.task)), task)) {
+    if (known && !isRepeatOf(known.task, task)) {
       if (!this.#isCorrected(known.task, author, task, after)) return false;
       this.#forget(task_id);
     } else if (known) {
@@ -251,8 +252,7 @@ export class Projector {
     const { about } = event;
     const changed = changedAt(this.#db, about) ?? this.#hearsay.lastMention(about);
     if (author !== 'coordinator' || after >= this.#offset || changed > after) return false;
-    const isSame = isDeepStrictEqual(this.#things.find(about), event.state);
-    if (!isSame && !this.#apply(id, author, [event])) return false;
+    if (!isDeepStrictEqual(this.#things.find(about), event.state) && !this.#apply(id, author, [event])) return false;
     this.#hearsay.adoptedThing(about);
     noteRepeated(this.#db, about, this.#at);
     return true;
