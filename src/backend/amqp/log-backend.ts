@@ -145,7 +145,7 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away' | 'n
   list(filter: Filter): Promise<readonly Task[]> {
     return this.#mending(async () => {
       await this.#catchUp();
-      return list(this.#parts.cache.db, filter);
+      return list(this.#parts.cache.db, filter, 'task_ready');
     });
   }
 

@@ -241,7 +241,7 @@ export class SqliteBackend implements Backend {
   }
 
   async list(filter: Filter): Promise<readonly Task[]> {
-    return this.#ask(() => list(this.#db, filter));
+    return this.#ask(() => list(this.#db, filter, 'task_open'));
   }
 
   async counts(): Promise<Counts> {

@@ -166,7 +166,7 @@ export class Machine {
   }
 
   tasks(): readonly Task[] {
-    return list(this.cache.db, { limit: 10_000 });
+    return list(this.cache.db, { limit: 10_000 }, 'task_ready');
   }
 
   /** The tasks of one role, sorted by id. */

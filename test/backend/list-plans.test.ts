@@ -1,0 +1,81 @@
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { cacheSchema } from '../../src/backend/amqp/cache/schema.ts';
+import type { Filter } from '../../src/backend/backend.ts';
+import { Connection } from '../../src/backend/projection/connection.ts';
+import type { Form } from '../../src/backend/projection/form.ts';
+import { list, type ReadyIndex } from '../../src/backend/projection/questions.ts';
+import { insert } from '../../src/backend/projection/rows.ts';
+import { storeSchema } from '../../src/backend/sqlite/schema.ts';
+import { statuses, type Task } from '../../src/core/task/task.ts';
+import { cancel, claim, complete, elapse, fail, ID, MINUTE, story, submit } from '../core/tasks.ts';
+import { makeFolder, removeFolder } from './support/scratch.ts';
+
+const inEveryStatus: readonly Task[] = [
+  story(submit()),
+  story(submit({ delay_seconds: 60 })),
+  story(submit(), claim()),
+  story(submit(), complete()),
+  story(submit(), fail()),
+  story(submit(), cancel()),
+  story(submit({ ttl_seconds: 60 }), MINUTE, elapse),
+].map(({ task }) => ({ ...task, id: `${ID}-${task.status}` }));
+
+/** Every combination of the filters of `agentq list` and `agentq dlq`. */
+const filters: readonly Partial<Filter>[] = [
+  {},
+  ...statuses.map((status) => ({ statuses: [status] })),
+  { dead: true },
+  { dead: true, statuses: ['failed'] as const },
+]
+  .flatMap((filter) => [filter, { ...filter, from: 'coordinator' }])
+  .flatMap((filter) => [filter, { ...filter, role: 'implementer' }])
+  .flatMap((filter) => [filter, { ...filter, before: inEveryStatus[0]!.id }]);
+
+/** The plans of all queries of a list, by their SQL. */
+function plansOf(db: Connection, filter: Partial<Filter>, ready: ReadyIndex): Map<string, string[]> {
+  const plans = new Map<string, string[]>();
+  const note = (sql: string, values: (string | number | null)[]) => {
+    const steps = db.all<{ detail: string }>(`EXPLAIN QUERY PLAN ${sql}`, ...values);
+    plans.set(
+      sql,
+      steps.map(({ detail }) => detail),
+    );
+  };
+  const watched = new Proxy(db, {
+    get:
+      (_, name: 'all' | 'get') =>
+      (sql: string, ...values: (string | number | null)[]) => {
+        note(sql, values);
+        return db[name](sql, ...values);
+      },
+  });
+  list(watched, { limit: 500, ...filter }, ready);
+  return plans;
+}
+
+describe.for<[string, Form, ReadyIndex]>([
+  ['a store', storeSchema, 'task_open'],
+  ['a cache', cacheSchema, 'task_ready'],
+])('a page of a list in %s', ([, form, ready]) => {
+  let db: Connection;
+  beforeAll(() => {
+    const folder = makeFolder();
+    db = Connection.create(join(folder, 'db'), 0o600, form);
+    for (const task of inEveryStatus) insert(db, task);
+    return () => {
+      db.close();
+      removeFolder(folder);
+    };
+  });
+
+  test.for(filters)('is found in the order of an index: %j', (filter) => {
+    const isOpen = filter.statuses?.every((status) => status !== 'completed') ?? false;
+    const plans = plansOf(db, filter, ready);
+    expect(plans.size).toBeGreaterThan(0);
+    for (const [sql, steps] of plans) {
+      expect(steps, sql).not.toContainEqual(expect.stringMatching(/TEMP B-TREE/));
+      if (isOpen) expect(steps, sql).not.toContainEqual(expect.stringMatching(/^SCAN tasks$/));
+    }
+  });
+});
