@@ -453,6 +453,15 @@ describe('check and read', () => {
     expect(await store.check(evidence)).toEqual({ evidence, kind: 'unreadable' });
   });
 
+  test('read no byte of a file that has another size', async () => {
+    const { store, root } = place();
+    const evidence = await storedEvidence(store);
+    appendFileSync(join(root, PATH), '!');
+    let taken = 0;
+    const fetched = await store.fetch(evidence, ({ length }) => (taken += length));
+    expect({ fetched, taken }).toEqual({ fetched: { drift: { evidence, kind: 'changed' } }, taken: 0 });
+  });
+
   test('find one changed byte in a large file', async () => {
     const { store, root } = place();
     const content = noise(2 * MIB);

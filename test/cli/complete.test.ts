@@ -393,6 +393,28 @@ describe('drift', () => {
     });
   });
 
+  test('of the context is reported after the answer', async ({ q }) => {
+    q.write('context.md', 'background');
+    await q.ok('submit', '--to', 'r', '--id', 't', '--file', 'context.md');
+    await q.claim();
+    q.write('.agentq/tasks/t.md', 'something else');
+    const { output } = await q.run('complete', 't', '--from', 'r', '--summary', 's', '--json');
+    expect(output.split('\n')).toEqual([
+      '{"task_id":"t","status":"completed","changed":true}',
+      expect.stringContaining('was changed since it was recorded'),
+      '',
+    ]);
+  });
+
+  test('of a large context is not searched for when the task is completed', async ({ q }) => {
+    q.write('context.md', 'x'.repeat(16 * 1024 * 1024 + 1));
+    await q.ok('submit', '--to', 'r', '--id', 't', '--file', 'context.md');
+    await q.claim();
+    q.write('.agentq/tasks/t.md', 'something else');
+    expect(await q.run('complete', 't', '--from', 'r', '--summary', 's')).toMatchObject({ code: 0, stderr: '' });
+    expect((await q.run('status', 't', '--json')).json().drift).toMatchObject([{ name: 'context', kind: 'changed' }]);
+  });
+
   test('of an artifact is named by status, with its own exit code', async ({ q }) => {
     await q.submit('t');
     q.write('p', 'a patch');

@@ -11,6 +11,8 @@ export interface Ran {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
+  /** Both, in the order of writing. */
+  readonly output: string;
   /** The bytes of standard output. */
   readonly bytes: Buffer;
   /** Standard output as JSON. */
@@ -73,13 +75,19 @@ class Collector implements Sink {
   readonly isTTY: boolean;
   readonly columns?: number;
 
-  constructor({ tty = false, columns = 120 }: Environment) {
+  readonly #output: string[];
+
+  /** @param output receives the text of both streams */
+  constructor({ tty = false, columns = 120 }: Environment, output: string[]) {
+    this.#output = output;
     this.isTTY = tty;
     if (tty) this.columns = columns;
   }
 
   write(data: string | Uint8Array): void {
-    this.#pieces.push(Buffer.from(data));
+    const piece = Buffer.from(data);
+    this.#pieces.push(piece);
+    this.#output.push(piece.toString('utf8'));
   }
 
   get bytes(): Buffer {
@@ -111,8 +119,9 @@ export class Shell {
 
   start(...args: string[]): Running {
     const { env = {}, stdin = '' } = this.#environment;
-    const stdout = new Collector(this.#environment);
-    const stderr = new Collector(this.#environment);
+    const output: string[] = [];
+    const stdout = new Collector(this.#environment, output);
+    const stderr = new Collector(this.#environment, output);
     const listeners = new Set<(signal: NodeJS.Signals) => void>();
     const listening = Promise.withResolvers<void>();
     const system: System = {
@@ -142,6 +151,7 @@ export class Shell {
         bytes,
         stdout: bytes.toString('utf8'),
         stderr: stderr.bytes.toString('utf8'),
+        output: output.join(''),
         json: () => JSON.parse(bytes.toString('utf8')),
       };
     });

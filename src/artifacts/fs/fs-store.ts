@@ -151,6 +151,8 @@ export class FsStore implements ArtifactStore {
       return unreadable(evidence, error);
     }
     try {
+      // A file of another size is not read, however large it is.
+      if (fstatSync(fd).size !== evidence.size) return { drift: { evidence, kind: 'changed' } };
       const { sha256, size } = await readAll(fd, take);
       if (sha256 === evidence.sha256 && size === evidence.size) return { file };
       return { drift: { evidence, kind: 'changed' } };

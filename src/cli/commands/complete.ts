@@ -18,6 +18,9 @@ const Flags = z.object({
   allowSecret: z.optional(z.boolean()),
 });
 
+/** The size from which a context is not read again after the completion, in bytes. */
+const LARGE = 16 * 1024 * 1024;
+
 export const define: Define = (command, context) =>
   addCallerOptions(command)
     .option('--result-file <path>', 'the file of the result')
@@ -39,9 +42,11 @@ export const define: Define = (command, context) =>
         allowSecret: flags.allowSecret ?? false,
         warn,
       });
-      const drift = task.context && (await services.store.check(task.context).catch(() => undefined));
-      if (drift) warn(`${task.id} is completed, but ${describeDrift(drift)}: check what the work was based on`);
+      // The completion is recorded: a large context or a slow store does not delay its answer.
       if (cli.io.json) cli.io.data({ task_id: task.id, status: task.status, changed } satisfies Output<'complete'>);
+      if (!task.context || task.context.size > LARGE) return;
+      const drift = await services.store.check(task.context).catch(() => undefined);
+      if (drift) warn(`${task.id} is completed, but ${describeDrift(drift)}: check what the work was based on`);
     });
 
 function collect(value: string, before: string[] = []): string[] {
