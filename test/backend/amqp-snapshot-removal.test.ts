@@ -214,6 +214,23 @@ describe('snapshots that are not needed any more', () => {
     expect(pruning.snapshots).toBeGreaterThan(0);
     expect(before.filter((name) => bases().includes(name))).toEqual([]);
   });
+
+  test('are not removed because of newer ones of another format', async () => {
+    const own = bases();
+    const client = await PlainClient.of(harness);
+    for (const n of [1, 2]) {
+      const last = Math.max(...own.map((name) => Number.parseInt(name))) + n;
+      const file = await files().put(`${encodeURIComponent(harness.names.prefix)}/${last}.db.gz`, {
+        bytes: Buffer.from(`another format ${n}`),
+      });
+      const snapshot = { last, id: 'any', format: 1, file };
+      const body = { v: 2, at: harness.clock.now(), roles: [], events: [], snapshot };
+      await client.publish(harness.names.exchange, 'agentq.event.snapshot', body);
+    }
+    await writer.renewSnapshots!(false);
+    expect(bases()).toHaveLength(own.length + 2);
+    expect(bases()).toEqual(expect.arrayContaining(own));
+  });
 });
 
 describe('a machine that lacks content of its snapshot', () => {

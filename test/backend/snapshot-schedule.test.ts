@@ -1,5 +1,7 @@
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { Cache } from '../../src/backend/amqp/cache/cache.ts';
+import { noteSnapshot } from '../../src/backend/amqp/cache/known-snapshots.ts';
+import { cacheSchema } from '../../src/backend/amqp/cache/schema.ts';
 import { SnapshotSchedule } from '../../src/backend/amqp/snapshot/snapshot-schedule.ts';
 import { MINUTE } from './contract/checked-requests.ts';
 import { scratchFolder } from './support/scratch.ts';
@@ -18,8 +20,12 @@ function follow(entries: number, tasks: number, mayWrite = true) {
     Math.max(1, tasks),
   );
   reads(entries);
-  const announces = (at: number, last: number | null) =>
-    cache.db.run("INSERT INTO snapshot (id, at, last, file) VALUES (?, ?, ?, '{}')", `${at}`, at, last);
+  let noted = 0;
+  const notes = (at: number, last?: number) => {
+    const file = { name: 'any', path: 'snapshots/1.db.gz', sha256: '0'.repeat(64), size: 1 };
+    const snapshot = last === undefined ? undefined : { last, id: 'any', format: cacheSchema.version, file };
+    noteSnapshot(cache.db, { id: `entry ${++noted}`, at, snapshot }, noted);
+  };
   const prunes = (offset: number) => cache.db.run('UPDATE log SET pruned = ?', offset);
   const written: number[] = [];
   const schedule = new SnapshotSchedule(
@@ -37,7 +43,7 @@ function follow(entries: number, tasks: number, mayWrite = true) {
     cache.close();
   });
   schedule.begin();
-  return { written, reads, announces, prunes, schedule };
+  return { written, reads, notes, prunes, schedule };
 }
 
 const minutes = (count: number) => vi.advanceTimersByTimeAsync(count * MINUTE);
@@ -71,8 +77,8 @@ test('a process whose user may not write snapshots tries once', async () => {
 });
 
 test('a process does not write a snapshot while another process writes one', async () => {
-  const { written, announces } = follow(25_000, 100);
-  announces(Date.now(), null);
+  const { written, notes } = follow(25_000, 100);
+  notes(Date.now());
   await minutes(9);
   expect(written).toEqual([]);
   // The other process has been killed.
@@ -81,12 +87,12 @@ test('a process does not write a snapshot while another process writes one', asy
 });
 
 test('a snapshot that contains a pruned task is replaced one day after it was written', async () => {
-  const { written, announces, prunes } = follow(1_000, 100);
-  announces(Date.now(), 900);
+  const { written, notes, prunes } = follow(1_000, 100);
+  notes(Date.now(), 900);
   prunes(899);
   await minutes(2 * 24 * 60);
   expect(written).toEqual([]);
-  announces(Date.now(), 950);
+  notes(Date.now(), 950);
   prunes(951);
   await minutes(24 * 60 - 1);
   expect(written).toEqual([]);

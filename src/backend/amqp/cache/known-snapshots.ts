@@ -1,11 +1,13 @@
 import type { Evidence } from '../../../core/evidence/evidence.ts';
 import type { Connection } from '../../projection/connection.ts';
 import type { Snapshot } from '../wire/message/log-body.ts';
+import { TOLERANCE } from './role-clocks.ts';
+import { cacheSchema } from './schema.ts';
 
-/** How many are remembered. */
+/** How many entries about snapshots are remembered. */
 const REMEMBERED = 20;
 
-/** How many of the newest are kept: a machine may be fetching the one before the newest. */
+/** How many of the newest of each format are kept: a machine may be fetching the one before the newest. */
 const KEPT = 2;
 
 /** How long the writing of a snapshot can take, in ms. A process that has not announced one until then has ended. */
@@ -17,6 +19,8 @@ const OUTDATED = 86_400_000;
 export interface KnownSnapshot {
   /** The offset of the message up to which the log is folded in it. */
   readonly last: number;
+  /** The version of the cache that it contains. */
+  readonly format: number;
   readonly file: Evidence;
 }
 
@@ -31,32 +35,39 @@ export interface SnapshotEntry {
 export function noteSnapshot(db: Connection, { id, at, snapshot }: SnapshotEntry, offset: number): void {
   db.run('UPDATE log SET snapshot = ?', offset);
   db.run(
-    'INSERT OR REPLACE INTO snapshot (id, at, last, file) VALUES (?, ?, ?, ?)',
+    'INSERT OR REPLACE INTO snapshot (id, offset, at, last, format, file) VALUES (?, ?, ?, ?, ?, ?)',
     snapshot?.begun ?? id,
+    offset,
     at,
     snapshot?.last ?? null,
+    snapshot?.format ?? null,
     snapshot ? JSON.stringify(snapshot.file) : null,
   );
-  db.run(
-    `DELETE FROM snapshot WHERE id NOT IN (SELECT id FROM snapshot ORDER BY at DESC, id DESC LIMIT ${REMEMBERED})`,
-  );
+  db.run(`DELETE FROM snapshot WHERE id NOT IN (SELECT id FROM snapshot ORDER BY offset DESC LIMIT ${REMEMBERED})`);
 }
 
 /** The announced snapshots, the newest first. */
 function announced(db: Connection): readonly KnownSnapshot[] {
   return db
-    .all<{ last: number; file: string }>('SELECT last, file FROM snapshot WHERE last IS NOT NULL ORDER BY last DESC')
-    .map(({ last, file }) => ({ last, file: JSON.parse(file) as Evidence }));
+    .all<{ last: number; format: number; file: string }>(
+      'SELECT last, format, file FROM snapshot WHERE last IS NOT NULL ORDER BY last DESC',
+    )
+    .map(({ last, format, file }) => ({ last, format, file: JSON.parse(file) as Evidence }));
 }
 
 /**
- * The snapshots that are to be kept: the newest two, unless a task that they contain was pruned since. The newest one is
- * always kept.
+ * The snapshots that are to be kept, the newest first: the newest two of each format, because programs of other versions
+ * may read the log, unless a task that they contain was pruned since. The newest one of this program's format is always
+ * kept.
  */
 export function neededSnapshots(db: Connection): readonly KnownSnapshot[] {
-  const all = announced(db);
-  const fresh = all.filter(({ last }) => last >= lastPruned(db));
-  return fresh.length > 0 ? fresh.slice(0, KEPT) : all.slice(0, 1);
+  const pruned = lastPruned(db);
+  const kept = new Map<number, number>();
+  return announced(db).filter(({ last, format }) => {
+    const newer = kept.get(format) ?? 0;
+    kept.set(format, newer + 1);
+    return (last >= pruned && newer < KEPT) || (format === cacheSchema.version && newer === 0);
+  });
 }
 
 /** The place in the log after which a snapshot must be, so that the cache can begin with it; -1 for any. */
@@ -75,7 +86,8 @@ export function lastPruned(db: Connection): number {
  */
 export function isOutdated(db: Connection, now: number): boolean {
   const newest = db.get<{ at: number; last: number }>(
-    'SELECT at, last FROM snapshot WHERE last IS NOT NULL ORDER BY last DESC LIMIT 1',
+    'SELECT at, last FROM snapshot WHERE format = ? ORDER BY last DESC LIMIT 1',
+    cacheSchema.version,
   );
   // A time in the future is wrong.
   return newest !== undefined && newest.last < lastPruned(db) && Math.abs(now - newest.at) >= OUTDATED;
@@ -87,7 +99,7 @@ export function isOutdated(db: Connection, now: number): boolean {
  * @param now ms since 1970
  */
 export function isBeingWritten(db: Connection, own: string | undefined, now: number): boolean {
-  const since = now - LONGEST_WRITING;
-  const sql = 'SELECT 1 FROM snapshot WHERE last IS NULL AND at > ? AND id <> ? LIMIT 1';
-  return db.get(sql, since, own ?? '') !== undefined;
+  const sql = 'SELECT 1 FROM snapshot WHERE last IS NULL AND at > ? AND at <= ? AND id <> ? LIMIT 1';
+  // A time in the future is wrong: the entry would count for longer than the writing can take.
+  return db.get(sql, now - LONGEST_WRITING, now + TOLERANCE, own ?? '') !== undefined;
 }

@@ -27,7 +27,7 @@ import { projectionSchema } from '../../projection/schema.ts';
  */
 export const cacheSchema: Form = {
   application: 0x61677463, // "agtc" in ASCII
-  version: 8,
+  version: 9,
   synchronous: 'NORMAL',
   pageSize: 4_096,
   schema: `${projectionSchema}${prunedSchema}${thingsSchema}${thingLogSchema}
@@ -51,10 +51,12 @@ export const cacheSchema: Form = {
   INSERT INTO log VALUES (1, -1, '', 0, 0, 0, 0, -1, 0, -1, -1);
 
   CREATE TABLE snapshot (
-    id   TEXT PRIMARY KEY,
-    at   INTEGER NOT NULL,
-    last INTEGER,
-    file TEXT
+    id     TEXT PRIMARY KEY,
+    offset INTEGER NOT NULL,
+    at     INTEGER NOT NULL,
+    last   INTEGER,
+    format INTEGER,
+    file   TEXT
   ) STRICT, WITHOUT ROWID;
 
   CREATE TABLE chunk (
