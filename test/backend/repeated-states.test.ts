@@ -37,6 +37,19 @@ test('a repeat by a program that does not record the length of a lease is recogn
   expect(recognizes(log, 'x', { ...task, lease })).toBe(true);
 });
 
+test('a repeat by a program that does not record when the end of a TTL was noticed is recognized', () => {
+  const log = new MemoryLog();
+  log.submit('x', 'r', { ttl_seconds: 60 });
+  const at = log.now + MINUTE;
+  log.now += 5 * MINUTE;
+  log.append('r', { v: 1, type: 'expired', task_id: 'x', at, recorded_at: log.now });
+  const task = reading(log).task('x')!;
+  if (task.status !== 'expired') throw new Error(task.status);
+  const { recorded_at, ...repeated } = task;
+  expect(recorded_at).toBe(log.now);
+  expect(recognizes(log, 'x', repeated)).toBe(true);
+});
+
 test('a repeat of another state is not recognized', () => {
   const { log, task } = refusal();
   expect(recognizes(log, 'x', { ...task, refused: task.refused + 1 })).toBe(false);
