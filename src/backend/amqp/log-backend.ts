@@ -49,7 +49,7 @@ export interface LogBackendParts {
   readonly schedule: SnapshotSchedule;
   /** Loads the modules that few commands need, on first use. */
   readonly load: {
-    readonly claims: () => Promise<Claims>;
+    readonly claims: (onIdle: () => void) => Promise<Claims>;
     readonly inbox: () => Promise<Inbox>;
     readonly snapshotWriter: () => Promise<SnapshotWriter | undefined>;
     readonly care: () => Promise<PassedOverEntries>;
@@ -64,6 +64,8 @@ export interface LogBackendParts {
 export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away' | 'now' | 'forgets'> {
   readonly #parts: LogBackendParts;
   #claims: Promise<Claims> | undefined;
+  /** The look into a queue of result messages that no caller waits for. */
+  #looking: Promise<void> | undefined;
 
   constructor(parts: LogBackendParts) {
     this.#parts = parts;
@@ -75,7 +77,7 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away' | 'n
   }
 
   async claim(request: ClaimRequest): Promise<Claimed> {
-    const claims = await (this.#claims ??= this.#parts.load.claims());
+    const claims = await (this.#claims ??= this.#parts.load.claims(() => this.#lookLater()));
     return this.#mending(() => claims.claim(request));
   }
 
@@ -185,7 +187,18 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away' | 'n
     await this.settled();
     await this.#parts.relay.arrived(queue);
     await this.#parts.relay.tidy();
-    await this.#parts.logRetention.republish(undefined, queue);
+    await this.#parts.logRetention.republish();
+    await this.#parts.logRetention.republishWaiting(queue);
+  }
+
+  /** A command of a worker does not look into the queues; a process that waits for work does. */
+  #lookLater(): void {
+    const { log, logRetention } = this.#parts;
+    if (!log.isLive) return;
+    this.#looking ??= this.#mending(() => logRetention.republishWaiting())
+      // The queue is still due: a later call looks again.
+      .catch(() => {})
+      .finally(() => (this.#looking = undefined));
   }
 
   async pruned(id: string): Promise<Pruned | undefined> {
@@ -253,10 +266,12 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away' | 'n
     return this.#parts.relay.settled();
   }
 
+  /** Called after the connection was closed. */
   async close(): Promise<void> {
     this.#parts.clockCheck.close();
     this.#parts.schedule.close();
     this.#parts.log.close();
+    await this.#looking;
     this.#parts.cache.close();
   }
 }

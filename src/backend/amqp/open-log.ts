@@ -109,10 +109,10 @@ export function openLog(
     schedule: new SnapshotSchedule(cache, async () => (await snapshotWriter())?.write() ?? false, clock),
     load: {
       snapshotWriter,
-      async claims() {
+      async claims(onIdle) {
         const { Claims } = await import('./tasks/claims.ts');
         const work = { client, names, replicated, clock };
-        return new Claims({ ...work, log, cache, commits, dueTasks, logRetention, relay, tokenGrace });
+        return new Claims({ ...work, log, cache, commits, dueTasks, logRetention, relay, onIdle, tokenGrace });
       },
       async inbox() {
         const { Inbox } = await import('./tasks/inbox.ts');

@@ -35,6 +35,8 @@ export interface ClaimParts extends WorkQueueParts {
   readonly dueTasks: DueTasks;
   readonly logRetention: LogRetention;
   readonly relay: MessageRelay;
+  /** Called when there is no work and the end of the log was looked at. A claim does not wait for what it starts. */
+  readonly onIdle: () => void;
   /** How long a task may be ready without a token that a claim finds, before a claim takes it without one, in ms. */
   readonly tokenGrace: number;
 }
@@ -69,6 +71,7 @@ export class Claims {
     if (task) return { task };
     await this.#parts.relay.tidy(request.role);
     await this.#parts.logRetention.republish(request.role);
+    this.#parts.onIdle();
     this.#lookedAt.set(request.role, monotonic());
     return this.#nothing(request.role);
   }

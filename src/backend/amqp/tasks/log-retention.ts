@@ -54,16 +54,13 @@ export class LogRetention {
    * third of the retention has passed since the last time, so that there are two more chances. If the user may, it is
    * republished under the key of coordinators, which takes precedence over the key of a role. A task that is known only
    * from a role's workers is not republished under the key of coordinators. Only coordinators republish things of other
-   * kinds, and ended tasks whose result messages have waited for so long.
+   * kinds.
    * @param role the role whose tasks to check; undefined for all
-   * @param queue the queue of result messages to look into first
    */
-  async republish(role?: string, queue?: string): Promise<void> {
-    const { cache, clock, log, retention } = this.#parts;
+  async republish(role?: string): Promise<void> {
+    const { cache, clock } = this.#parts;
     const now = clock();
-    const old = now - (retention.days * DAY) / 3;
-    const long = cache.whenShorterBy(retention.bytes / 3, now) ?? -Infinity;
-    const before = Math.max(old, long);
+    const before = this.#due(now);
     if (!this.#denied) {
       const known =
         'n NOT IN (SELECT task FROM vouched WHERE at > ?3 AND at <= ?4) AND id NOT IN (SELECT id FROM hearsay)';
@@ -74,11 +71,17 @@ export class LogRetention {
         this.#denied = true;
         break;
       }
-      // A command of a worker does not look into the queues.
-      if (!this.#denied && (role === undefined || log.isLive)) await this.#republishWaiting(before, now, queue);
     }
     const isDue = 'n NOT IN (SELECT task FROM carried WHERE at > ?3 AND at <= ?4)';
     for (const event of this.#tasks(isDue, before, now, role)) await this.#tell(event, {});
+  }
+
+  /** What was last republished before this time is to be republished: ms since 1970. */
+  #due(now: number): number {
+    const { cache, retention } = this.#parts;
+    const old = now - (retention.days * DAY) / 3;
+    const long = cache.whenShorterBy(retention.bytes / 3, now) ?? -Infinity;
+    return Math.max(old, long);
   }
 
   #tasks(which: string, before: number, now: number, role: string | undefined): readonly Repeat[] {
@@ -102,9 +105,16 @@ export class LogRetention {
       .map((task) => carriedTask(task, now));
   }
 
-  /** Each cache looks at each queue once in a third of the retention, and at one queue in a call. */
-  async #republishWaiting(before: number, now: number, first: string | undefined): Promise<void> {
-    const { cache, client, names } = this.#parts;
+  /**
+   * Republishes the ended tasks whose result messages have waited for so long, if the user is a coordinator. Each cache
+   * looks at each queue once in a third of the retention, and at one queue in a call.
+   * @param first the queue to look at if it is due
+   */
+  async republishWaiting(first?: string): Promise<void> {
+    if (this.#denied) return;
+    const { cache, client, clock, names } = this.#parts;
+    const now = clock();
+    const before = this.#due(now);
     const limits = { before, future: now + TOLERANCE, refused: this.#unreadable, first };
     const queue = queueToLookAt(cache.db, limits);
     if (queue === undefined) return;

@@ -35,6 +35,9 @@ export type Look = (waiting: Waiting) => Fate | Promise<Fate>;
 const LONGEST_LOOK = 5_000;
 const ASK_EVERY = 25;
 
+/** The maximum number of messages that are requested at once. */
+const AT_ONCE = 100;
+
 const RESOURCE_LOCKED = 405;
 
 /** The scans of this process, one after another for each queue. */
@@ -66,13 +69,21 @@ async function scanAlone(connection: BrokerConnection, queue: string, look: Look
   const held: GetMessage[] = [];
   const left: GetMessage[] = [];
   try {
-    for (;;) {
-      const message = await channel.get(queue, { noAck: false });
-      if (!message) break;
-      const fate = await look(read(message));
-      if (fate === 'take') channel.ack(message);
-      else (fate === 'hold' ? held : left).push(message);
-      if (fate === 'stop') break;
+    let isOver = false;
+    // A short scan requests few messages that it does not look at.
+    for (let count = 1; !isOver; count = Math.min(count * 2, AT_ONCE)) {
+      const gets = Array.from({ length: count }, () => channel.get(queue, { noAck: false }));
+      const messages = await Promise.all(gets);
+      isOver = messages.includes(false);
+      let isStopped = false;
+      for (const message of messages) {
+        if (!message) continue;
+        const fate: Fate = isStopped ? 'stop' : await look(read(message));
+        if (fate === 'take') channel.ack(message);
+        else (fate === 'hold' ? held : left).push(message);
+        isStopped = fate === 'stop';
+      }
+      isOver ||= isStopped;
     }
     if (held.length === 0) return new UnackedMessages(connection, channel, []);
     for (const message of left) channel.nack(message, false, true);
