@@ -13,6 +13,7 @@ import type { BackendOptions, BrokerOptions } from '../../src/backend/options.ts
 import type { SnapshotFiles } from '../../src/backend/snapshot-files.ts';
 import { AgentqError } from '../../src/core/errors.ts';
 import { cancel, complete, done, ROLE, submit, untilSent } from './contract/checked-requests.ts';
+import { startProxy } from '../broker/tcp-proxy.ts';
 import { type AmqpHarness, makeAmqpHarness } from './support/amqp-harness.ts';
 import { PlainClient } from './support/plain-client.ts';
 import { makeFolder, removeFolder, scratchFolder } from './support/scratch.ts';
@@ -274,5 +275,30 @@ describe('a machine that lacks content of its snapshot', () => {
     expect((await backend.task(FIRST))?.status).toBe('completed');
     expect(absentIn(options)).toBe(0);
     expect(reported).toEqual([expect.stringContaining('the log is read instead')]);
+  });
+
+  test('does not call a file damaged if the broker was lost', async () => {
+    const url = new URL(harness.url);
+    const proxy = await startProxy(Number(url.port));
+    onTestFinished(() => proxy.close());
+    url.port = String(proxy.port);
+    const reported: string[] = [];
+    let isBroken = false;
+    const snapshots = async (): Promise<SnapshotFiles> => ({
+      ...files(),
+      fetch: async (file) => (isBroken ? undefined : files().fetch(file)),
+      async list(name) {
+        if (isBroken) {
+          await proxy.cut();
+          await proxy.heal();
+        }
+        return files().list(name);
+      },
+    });
+    const more = { snapshots, say: (line: string) => reported.push(line) };
+    const backend = await machine(harness.options(more, url.href));
+    isBroken = true;
+    expect((await backend.task(SECOND))?.status).toBe('cancelled');
+    expect(reported.filter((line) => line.includes('damaged'))).toEqual([]);
   });
 });

@@ -224,6 +224,17 @@ describe('a snapshot that is not what a coordinator announced', () => {
     expect((await backend.task(OLD))?.status).toBe('completed');
   });
 
+  test('does not hide one that was announced', async () => {
+    const end = Math.max(...bases().map((name) => Number.parseInt(name)));
+    for (let n = 1; n <= 8; n++) {
+      await done(writer, submit(`after-${end}-${n}`));
+      planted(`${end + n}.db.gz`, forged());
+    }
+    const { backend, absent } = await newMachine(withSnapshots());
+    expect(absent).toBeGreaterThan(1_900);
+    expect(await backend.counts()).toEqual(await writer.counts());
+  });
+
   test('is skipped if it has another format', async () => {
     const base = bases()[0]!;
     const options = withSnapshots();

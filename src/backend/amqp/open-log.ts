@@ -17,7 +17,7 @@ import { Log } from './log/log.ts';
 import type { LogReaders } from './log/log-readers.ts';
 import type { SnapshotSource } from './log/reader/snapshot-source.ts';
 import { SnapshotSchedule } from './snapshot/snapshot-schedule.ts';
-import type { SnapshotReaderParts } from './snapshot/snapshot-reader.ts';
+import type { SnapshotReader, SnapshotReaderParts } from './snapshot/snapshot-reader.ts';
 import { newEntryId } from './wire/entry-id.ts';
 import { LogBackend } from './log-backend.ts';
 import type { Names } from './wire/names.ts';
@@ -128,7 +128,9 @@ export function openLog(
 
 /** Few commands need a snapshot: its modules are loaded when one does. */
 function lateSnapshots(parts: SnapshotReaderParts): SnapshotSource {
-  const reader = async () => new (await import('./snapshot/snapshot-reader.ts')).SnapshotReader(parts);
+  let opened: Promise<SnapshotReader> | undefined;
+  const open = async () => new (await import('./snapshot/snapshot-reader.ts')).SnapshotReader(parts);
+  const reader = () => (opened ??= open());
   return {
     fill: async (connection) => (parts.cache.isFillable ? (await reader()).fill(connection) : undefined),
     load: async (absent) => (await reader()).load(absent),

@@ -14,8 +14,8 @@ const WITHDRAW = 'DELETE FROM messages WHERE queue = ? AND event IN (SELECT seq 
 /**
  * Folds the events of one decision, appends them and what follows from them to the log, and writes the state that
  * results. A result message that is due is added to its mailbox; one that no longer holds, and was not read yet, is
- * removed from it. A pruned task leaves only the record that it was pruned. Writes nothing if the author of the events must not append them. Runs within the caller's
- * transaction.
+ * removed from it. A pruned task leaves only the record that it was pruned. Writes nothing if the author of the events
+ * must not append them. Runs within the caller's transaction.
  * @param known the rows that the caller has read: by id, undefined for a task whose id is free
  */
 export function record(

@@ -7,12 +7,12 @@ import { projectionSchema } from '../../projection/schema.ts';
 /**
  * What a machine knows of the broker's log. It is a cache, which may be deleted at any time. `log` is one row: the last
  * message that was folded, by its offset and id, and the time that the log had reached; `snapshot` is the offset of the
- * last entry about a snapshot, `base` the place in the log of the snapshot with which the cache began, or must begin after, `pruned` the offset of the last entry
- * that pruned a task, `unaided` whether the cache must be made from the log alone. `entry` records which entries
- * were folded, and their result, so that an entry that was published twice counts once. `ending` records which entry
- * ended a task, and whether its messages are known to be sent. `silence` records the periods without entries. `lease`
- * records which entry granted the lease of a running task, for how long, and by which clock. Five
- * tables serve the retention of the log: `carried` records when a task was last republished; `thing_log` the same of
+ * last entry about a snapshot, `base` the place in the log of the snapshot with which the cache began, or must begin
+ * after, `pruned` the offset of the last entry that pruned a task, `unaided` whether the cache must be made from the log
+ * alone. `entry` records which entries were folded, and their result, so that an entry that was published twice counts
+ * once. `ending` records which entry ended a task, and whether its messages are known to be sent. `silence` records the
+ * periods without entries. `lease` records which entry granted the lease of a running task, for how long, and by which
+ * clock. Five tables serve the retention of the log: `carried` records when a task was last republished; `thing_log` the same of
  * other things; `orphan` where the log last mentioned a thing whose beginning it has dropped; `result_queue` when a
  * process of this machine last looked which result messages wait in a queue; `milestone` the length of the log at
  * certain times.
@@ -23,7 +23,8 @@ import { projectionSchema } from '../../projection/schema.ts';
  * where the log last changed them; `vouched` when a coordinator last republished an open task; `passed_over` the last
  * unreadable entries. `chunk` names the files of a snapshot that contain the ended tasks whose rows have the number
  * `first` to `last`, unless they were loaded. `snapshot` names the latest snapshots that the log has announced, by the
- * entry with which their writing began; one without a file is being written. `reader` names the process that reads the log for the others on this machine.
+ * entry with which their writing began; one without a file is being written. `reader` names the process that reads the
+ * log for the others on this machine.
  */
 export const cacheSchema: Form = {
   application: 0x61677463, // "agtc" in ASCII

@@ -10,7 +10,7 @@ import type { SnapshotSource } from '../log/reader/snapshot-source.ts';
 import { noteMessage } from '../wire/message/encode.ts';
 import type { Snapshot } from '../wire/message/log-body.ts';
 import type { Names } from '../wire/names.ts';
-import { announcedSnapshot } from './announced-snapshot.ts';
+import { announcedSnapshots } from './announced-snapshots.ts';
 import { loadChunk } from './chunk.ts';
 import { folderOf, offsetsIn } from './snapshot-name.ts';
 import { withStoredSnapshot } from './stored-snapshot.ts';
@@ -28,11 +28,10 @@ export interface SnapshotReaderParts {
   readonly say: (line: string) => void;
 }
 
-/** How many snapshots to look for: every user of the store can put files there that no entry announces. */
-const TRIES = 5;
-
 export class SnapshotReader implements SnapshotSource {
   readonly #parts: SnapshotReaderParts;
+  /** The place in the log after which no usable snapshot was found, when the user was last told. */
+  #told: number | undefined;
 
   constructor(parts: SnapshotReaderParts) {
     this.#parts = parts;
@@ -41,28 +40,42 @@ export class SnapshotReader implements SnapshotSource {
   async fill(connection: BrokerConnection): Promise<void> {
     const { cache, say } = this.#parts;
     if (!cache.isFillable || connection.outageStart !== undefined) return;
-    const begunBefore = leastBase(cache.db) >= 0;
+    const least = leastBase(cache.db);
     try {
-      await this.#fill(connection);
-    } catch {
+      await this.#fill(connection, least);
+    } catch (error) {
       // A snapshot only saves time. If the broker is the cause, the next request reports it.
+      if (await connection.isLost(error)) return;
     }
-    if (begunBefore && cache.isFillable)
-      say('warning: a file of a snapshot is missing or damaged: the log is read instead');
+    if (least < 0 || least === this.#told || !cache.isFillable) return;
+    this.#told = least;
+    say('warning: a file of a snapshot is missing or damaged: the log is read instead');
   }
 
-  /** The store names the offsets where snapshots may begin, and the log shows which of them a coordinator announced. */
-  async #fill(connection: BrokerConnection): Promise<void> {
+  /**
+   * The store names the offsets where snapshots may begin, and the log shows which of them a coordinator announced. Every
+   * user of the store can put files there that no entry announces: so each search begins after twice as many of them
+   * as the one before, and ends where that one began.
+   */
+  async #fill(connection: BrokerConnection, least: number): Promise<void> {
     const { cache, names, patience, newId, clock } = this.#parts;
     const files = await this.#parts.files();
-    const offsets = offsetsIn(names, await files.list(folderOf(names)));
-    if (offsets.length === 0) return;
-    const least = leastBase(cache.db);
-    const end = await appendAtEnd(connection, names, noteMessage(names, newId(), clock(), {}), { patience });
-    for (const offset of offsets.filter((one) => one < end && one > least).slice(0, TRIES)) {
-      const snapshot = await announcedSnapshot(connection, names, offset, end, () => cache.rules.forms());
-      if (snapshot?.format === cacheSchema.version && (await this.#fillFrom(files, snapshot))) return;
-      if (!cache.isFillable) return;
+    const all = offsetsIn(names, await files.list(folderOf(names)));
+    if (all.length === 0) return;
+    let end = await appendAtEnd(connection, names, noteMessage(names, newId(), clock(), {}), { patience });
+    const offsets = all.filter((one) => one < end && one > least);
+    const tried = new Set<string>();
+    for (let count = 1; count < 2 * offsets.length; count *= 2) {
+      const from = offsets[Math.min(count, offsets.length) - 1]!;
+      const announced = await announcedSnapshots(connection, names, { from, end }, () => cache.rules.forms());
+      for (const snapshot of announced) {
+        const { last, format, file } = snapshot;
+        if (format !== cacheSchema.version || !offsets.includes(last) || tried.has(file.path)) continue;
+        if (await this.#fillFrom(files, snapshot)) return;
+        if (!cache.isFillable) return;
+        tried.add(file.path);
+      }
+      if (!announced.some(({ last }) => last === from)) end = from;
     }
   }
 

@@ -9,36 +9,41 @@ import { eventKey, SNAPSHOT } from '../wire/routing-key.ts';
 import { offsetOf } from '../wire/stream-offset.ts';
 
 /**
- * The snapshot up to the message at an offset, by the entry of the coordinator that announced it: one that follows, and
- * soon, because it was written right after the snapshot. Other messages are not decoded.
- * @param end the offset of a message near the end of the log: the search ends there
+ * The snapshots that coordinators announced in a part of the log, the one with the most content first. The search ends early at the
+ * announcement of the snapshot up to the message at `from`: it comes soon, because it was written right after the
+ * snapshot. Other messages are not decoded.
+ * @param from an offset at which the search begins
+ * @param end the offset of a later message in the log, at which the search ends
  */
-export async function announcedSnapshot(
+export async function announcedSnapshots(
   connection: BrokerConnection,
   names: Names,
-  offset: number,
-  end: number,
+  { from, end }: { readonly from: number; readonly end: number },
   forms: () => Promise<Forms>,
-): Promise<Snapshot | undefined> {
-  const found = Promise.withResolvers<Snapshot | undefined>();
-  found.promise.catch(() => {});
+): Promise<readonly Snapshot[]> {
+  const found: Snapshot[] = [];
+  const done = Promise.withResolvers<void>();
+  done.promise.catch(() => {});
   let known: Forms = {};
   const look = (message: ConsumeMessage) => {
     const at = offsetOf(message);
     if (message.fields.routingKey === eventKey(SNAPSHOT)) {
       const entry = readLogMessage(message, names, at, known)(0);
-      if (entry.kind === 'snapshot' && entry.snapshot?.last === offset) found.resolve(entry.snapshot);
+      const snapshot = entry.kind === 'snapshot' ? entry.snapshot : undefined;
+      if (snapshot) found.push(snapshot);
+      if (snapshot?.last === from) done.resolve();
     }
-    if (at >= end) found.resolve(undefined);
+    if (at >= end) done.resolve();
   };
   const consumer = new StreamConsumer(connection, names.log, {
     load: async () => void (known = await forms()),
     onBatch: (batch) => batch.forEach(look),
-    onEnd: (error) => found.reject(error),
+    onEnd: (error) => done.reject(error),
   });
   try {
-    await consumer.begin(offset, () => {});
-    return await connection.until(found.promise);
+    await consumer.begin(from, () => {});
+    await connection.until(done.promise);
+    return found.toSorted((a, b) => b.last - a.last);
   } finally {
     consumer.stop();
   }
