@@ -43,7 +43,7 @@ export interface Backend {
    * taken. Removes nothing.
    */
   inbox(queue: string, limit: number): Promise<readonly Task[]>;
-  /** The ids of these tasks. A queue may hold a million of them. */
+  /** The ids of these tasks. A queue may hold a million of them: a broker's reader takes the oldest 10,000 messages. */
   inboxIds(queue: string): Promise<ReadonlySet<string>>;
   /**
    * Takes the oldest of them for this reader: they are hidden from other readers until they are released or this reader

@@ -85,3 +85,23 @@ test('hundreds of messages stay in their queue in order, whatever part of them a
   expect(await idsOf(backend.inbox(QUEUE, 1_000))).toEqual(all.slice(150));
   await expect.poll(() => client.count(made.names.results(QUEUE))).toBe(200);
 });
+
+test('the ids of the waiting tasks are read from the oldest 10,000 messages, and nothing is written', async () => {
+  const made = await makeAmqpHarness({ roles: [ROLE] });
+  onTestFinished(() => made.close());
+  const backend = await made.openWith(made.options());
+  const client = await PlainClient.of(made);
+  const queue = made.names.results(QUEUE);
+  await done(backend, submit('first'), complete('first'), submit('open'));
+  await untilSent(backend);
+  const result = (task_id: string) => ({ task_id, from: ROLE, to: QUEUE, status: 'completed' });
+  await client.put(queue, result('open'));
+  const headers = { 'agentq-announces': 'an entry that the log has dropped' };
+  for (let n = 0; n < 10_000; n += 100)
+    await Promise.all(Array.from({ length: 100 }, (_, i) => client.put(queue, result(`old-${n + i}`), { headers })));
+  await done(backend, submit('last'), complete('last'));
+  await untilSent(backend);
+  expect(await backend.inboxIds(QUEUE)).toEqual(new Set(['first']));
+  expect(await backend.task('open')).toMatchObject({ status: 'queued' });
+  await expect.poll(() => client.count(queue)).toBe(10_003);
+});

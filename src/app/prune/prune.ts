@@ -18,7 +18,7 @@ export interface Pruning {
   readonly tasks: number;
   /** How many of them are dead letters. */
   readonly dead_letters: number;
-  /** How many of them have a result message that was not collected. */
+  /** How many of them have a result message that was not collected: see `Backend.inboxIds`. */
   readonly messages: number;
   /** Their recorded files, and the size of these in bytes. */
   readonly files: number;

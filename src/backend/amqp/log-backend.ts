@@ -170,7 +170,11 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away' | 'n
   }
 
   async inboxIds(queue: string): Promise<ReadonlySet<string>> {
-    return new Set((await this.inbox(queue, Infinity)).map(({ id }) => id));
+    const inbox = await this.#parts.load.inbox();
+    return this.#mending(async () => {
+      await this.#arrived(queue);
+      return inbox.ids(queue);
+    });
   }
 
   async take(queue: string, limit: number): Promise<Taken> {

@@ -32,7 +32,14 @@ export class Inbox {
     return (await collect(this.#parts, replyTo, limit, 'leave')).tasks;
   }
 
-  /** Same, and hides them from other readers as long as this connection lives. */
+  /** The ids of the tasks of its oldest messages. Removes and adds nothing. */
+  async ids(replyTo: string): Promise<ReadonlySet<string>> {
+    const { client, cache, names } = this.#parts;
+    const { tasksWaitingIn } = await import('./waiting-results.ts');
+    return new Set((await tasksWaitingIn(client, cache, names.results(replyTo))).map(({ id }) => id));
+  }
+
+  /** Same as `look`, and hides them from other readers as long as this connection lives. */
   async take(replyTo: string, limit: number): Promise<Taken> {
     const { client } = this.#parts;
     const { tasks, copies, unacked, queue } = await collect(this.#parts, replyTo, limit, 'hold');

@@ -22,6 +22,9 @@ const MOST = 20;
 /** How many entries are published without waiting for each other. */
 const AT_ONCE = 100;
 
+/** How long to read a queue of result messages, in ms: other readers wait meanwhile. */
+const LONGEST_LOOK = 1_000;
+
 export interface LogRetentionParts {
   readonly client: ReconnectingClient;
   readonly names: Names;
@@ -120,7 +123,7 @@ export class LogRetention {
     if (queue === undefined) return;
     const { tasksWaitingIn } = await import('./waiting-results.ts');
     try {
-      const tasks = await tasksWaitingIn(client, cache, names.results(queue));
+      const tasks = await tasksWaitingIn(client, cache, names.results(queue), LONGEST_LOOK);
       const old = tasks.filter((task) => this.#isToBeRepeated(task, before, now));
       for (let i = 0; i < old.length && !this.#denied; i += AT_ONCE) {
         const events = old.slice(i, i + AT_ONCE).map((task) => carriedTask(task, now));
