@@ -12,13 +12,22 @@ export default defineConfig({
     hookTimeout: 120_000,
     // A worker that is interrupted must not leave its processes behind.
     pool: 'forks',
+    // The files change nothing that lasts in their process. To load the program once for many saves CPU time.
+    isolate: false,
     // Most files wait most of the time: for a broker that starts, a lease that ends, a worker that polls.
     maxWorkers: Math.max(4, availableParallelism()),
     sequence: { sequencer: LongestFirst },
     projects: [
-      // These files change nothing that lasts in their process. To load the program once for many saves CPU time.
-      { extends: true, test: { name: 'local', include: ['test/**/*.test.ts'], exclude: BROKER, isolate: false } },
-      { extends: true, test: { name: 'broker', include: BROKER, globalSetup: 'test/broker/global-setup.ts' } },
+      { extends: true, test: { name: 'local', include: ['test/**/*.test.ts'], exclude: BROKER } },
+      {
+        extends: true,
+        test: {
+          name: 'broker',
+          include: BROKER,
+          globalSetup: 'test/broker/global-setup.ts',
+          setupFiles: 'test/broker/end-of-file.ts',
+        },
+      },
     ],
   },
 });

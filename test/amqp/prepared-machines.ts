@@ -1,7 +1,6 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll } from 'vitest';
 import type { Machine, Site } from './site.ts';
 
 /** The workspace that `agentq init` created for the first site of this test file, and the folder of that site. */
@@ -12,10 +11,11 @@ interface Made {
 
 let made: Made | undefined;
 
-afterAll(() => {
+/** Sites of the next test file may be on another broker. */
+export function forgetMachines(): void {
   if (made) rmSync(made.folder, { recursive: true, force: true });
   made = undefined;
-});
+}
 
 /**
  * Machines of a site whose topology already exists on the broker. `init` creates the first one of a test file; the

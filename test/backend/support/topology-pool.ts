@@ -1,5 +1,4 @@
 import amqplib, { type Channel } from 'amqplib';
-import { afterAll } from 'vitest';
 import { declare, remove } from '../../../src/backend/amqp/topology/declare.ts';
 import { type Topology, type TopologyOptions, topologyOf } from '../../../src/backend/amqp/topology/topology.ts';
 import { DELAY_LEVELS, Names } from '../../../src/backend/amqp/wire/names.ts';
@@ -13,7 +12,7 @@ export type TopologyRequest = Omit<TopologyOptions, 'names'>;
 export interface PooledTopology {
   readonly names: Names;
   /**
-   * Empties the topology for the next test of this file. Call it after all connections of the test are closed.
+   * Empties the topology for the next test of this process. Call it after all connections of the test are closed.
    * @param cut whether the broker may not know yet that one of them has ended
    */
   readonly giveBack: (cut: boolean) => Promise<void>;
@@ -31,7 +30,7 @@ interface Declared {
 const idle = new Set<Declared>();
 
 /**
- * Takes a topology that an earlier test of this file has returned, or declares one. A declaration costs the broker ten
+ * Takes a topology that an earlier test of this process has returned, or declares one. A declaration costs the broker ten
  * times as much as emptying it: a topology has 23 delay levels, each with an exchange and a queue.
  */
 export async function takeTopology(request: TopologyRequest): Promise<PooledTopology> {
@@ -47,10 +46,11 @@ export async function takeTopology(request: TopologyRequest): Promise<PooledTopo
 }
 
 /** Removes all topologies from a broker that outlives the test run. For one that does not, this costs time. */
-afterAll(async () => {
-  for (const { topology } of otherBroker ? idle : []) await onClient(amqpUrl(), (client) => remove(client, topology));
+export async function removeTopologies(): Promise<void> {
+  if (!otherBroker) return;
+  for (const { topology } of idle) await onClient(amqpUrl(), (client) => remove(client, topology));
   idle.clear();
-});
+}
 
 async function declareFor(request: TopologyRequest): Promise<Declared> {
   const names = new Names(`t${process.pid.toString(36)}-${Math.floor(Math.random() * 1e9).toString(36)}`);
