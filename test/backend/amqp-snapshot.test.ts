@@ -5,7 +5,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { beforeAll, afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { snapshotFilesIn } from '../../src/app/snapshot-files.ts';
 import { FsStore } from '../../src/artifacts/fs/fs-store.ts';
-import { cacheSchema } from '../../src/backend/amqp/cache/schema.ts';
+import { cacheSchema } from '../../src/backend/amqp/cache/tables/schema.ts';
 import type { Backend } from '../../src/backend/backend.ts';
 import type { BackendOptions } from '../../src/backend/options.ts';
 import { AgentqError } from '../../src/core/errors.ts';

@@ -2,7 +2,7 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { CacheFile } from '../../src/backend/amqp/cache/cache-file.ts';
-import { cacheSchema } from '../../src/backend/amqp/cache/schema.ts';
+import { cacheSchema } from '../../src/backend/amqp/cache/tables/schema.ts';
 import { Connection } from '../../src/backend/projection/connection.ts';
 import { Child } from './support/child.ts';
 import { scratchFolder } from './support/scratch.ts';

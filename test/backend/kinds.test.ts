@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { cacheSchema } from '../../src/backend/amqp/cache/schema.ts';
+import { cacheSchema } from '../../src/backend/amqp/cache/tables/schema.ts';
 import { CopyOfCache } from '../../src/backend/amqp/snapshot/copy-of-cache.ts';
 import { authorOf } from '../../src/backend/amqp/wire/author.ts';
 import { keyWordOf } from '../../src/backend/amqp/wire/routing-key.ts';

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { Cache } from '../../src/backend/amqp/cache/cache.ts';
-import { isBeingWritten, neededSnapshots, noteSnapshot } from '../../src/backend/amqp/cache/known-snapshots.ts';
-import { cacheSchema } from '../../src/backend/amqp/cache/schema.ts';
+import { isBeingWritten, neededSnapshots, noteSnapshot } from '../../src/backend/amqp/cache/tables/known-snapshots.ts';
+import { cacheSchema } from '../../src/backend/amqp/cache/tables/schema.ts';
 import { scratchFolder } from './support/scratch.ts';
 
 const NOW = Date.UTC(2027, 0, 31);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { cacheSchema } from '../../src/backend/amqp/cache/schema.ts';
+import { cacheSchema } from '../../src/backend/amqp/cache/tables/schema.ts';
 import type { Filter } from '../../src/backend/backend.ts';
 import { Connection } from '../../src/backend/projection/connection.ts';
 import type { Form } from '../../src/backend/projection/form.ts';

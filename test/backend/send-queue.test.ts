@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { SendQueue } from '../../src/backend/amqp/tasks/send-queue.ts';
+import { SendQueue } from '../../src/backend/amqp/tasks/messages/send-queue.ts';
 import { AgentqError } from '../../src/core/errors.ts';
 
 function setUp() {

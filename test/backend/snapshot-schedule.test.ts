@@ -1,7 +1,7 @@
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { Cache } from '../../src/backend/amqp/cache/cache.ts';
-import { noteSnapshot } from '../../src/backend/amqp/cache/known-snapshots.ts';
-import { cacheSchema } from '../../src/backend/amqp/cache/schema.ts';
+import { noteSnapshot } from '../../src/backend/amqp/cache/tables/known-snapshots.ts';
+import { cacheSchema } from '../../src/backend/amqp/cache/tables/schema.ts';
 import { SnapshotSchedule } from '../../src/backend/amqp/snapshot/snapshot-schedule.ts';
 import { MINUTE } from './contract/checked-requests.ts';
 import { scratchFolder } from './support/scratch.ts';

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { expect, onTestFinished, test } from 'vitest';
-import { cacheSchema } from '../../src/backend/amqp/cache/schema.ts';
+import { cacheSchema } from '../../src/backend/amqp/cache/tables/schema.ts';
 import { Connection } from '../../src/backend/projection/connection.ts';
 import { scratchFolder } from '../backend/support/scratch.ts';
 

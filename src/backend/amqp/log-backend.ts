@@ -25,16 +25,16 @@ import { isCorrupt } from './cache/cache-file.ts';
 import type { LogRetention } from './tasks/log-retention.ts';
 import type { TaskCommits } from './tasks/commit.ts';
 import type { Claims } from './tasks/claims.ts';
-import type { MessageRelay } from './tasks/message-relay.ts';
+import type { MessageRelay } from './tasks/messages/message-relay.ts';
 import type { DueTasks } from './tasks/due-tasks.ts';
-import type { Inbox } from './tasks/inbox.ts';
+import type { Inbox } from './tasks/messages/inbox.ts';
 import type { ClockCheck } from './log/clock-check.ts';
 import type { Log } from './log/log.ts';
 import type { SnapshotSource } from './log/reader/snapshot-source.ts';
 import type { SnapshotSchedule } from './snapshot/snapshot-schedule.ts';
 import type { SnapshotWriter } from './snapshot/snapshot-writer.ts';
 import type { PassedOverEntries } from './log/passed-over-entries.ts';
-import { TOLERANCE } from './cache/role-clocks.ts';
+import { TOLERANCE } from './cache/tables/role-clocks.ts';
 
 export interface LogBackendParts {
   readonly given: Circumstances;

@@ -2,14 +2,14 @@ import type { Circumstances } from '../../core/task/decision/decide.ts';
 import type { LogRules } from '../../core/log/rules.ts';
 import type { BackendOptions, BrokerOptions } from '../options.ts';
 import type { Listeners } from '../projection/listeners.ts';
-import { OutageGrace } from './cache/outages.ts';
+import { OutageGrace } from './cache/tables/outages.ts';
 import { Cache } from './cache/cache.ts';
 import { LeaseEnds } from './tasks/lease-ends.ts';
 import { BrokerClock } from './log/broker-clock.ts';
 import { ClockCheck } from './log/clock-check.ts';
 import { LogRetention } from './tasks/log-retention.ts';
 import { TaskCommits } from './tasks/commit.ts';
-import { MessageRelay } from './tasks/message-relay.ts';
+import { MessageRelay } from './tasks/messages/message-relay.ts';
 import { DueTasks } from './tasks/due-tasks.ts';
 import { identityOf } from './connection/broker-url.ts';
 import type { ReconnectingClient } from './connection/reconnecting-client.ts';
@@ -115,7 +115,7 @@ export function openLog(
         return new Claims({ ...work, log, cache, commits, dueTasks, logRetention, relay, onIdle, tokenGrace });
       },
       async inbox() {
-        const { Inbox } = await import('./tasks/inbox.ts');
+        const { Inbox } = await import('./tasks/messages/inbox.ts');
         return new Inbox({ client, names, log, cache });
       },
       async care() {

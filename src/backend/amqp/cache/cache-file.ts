@@ -4,7 +4,7 @@ import { AgentqError } from '../../../core/errors.ts';
 import { place } from '../../../files/durable-file.ts';
 import { Connection } from '../../projection/connection.ts';
 import { cacheFileName, numberOfCacheFile } from './file-name.ts';
-import { cacheSchema } from './schema.ts';
+import { cacheSchema } from './tables/schema.ts';
 
 /** The files that SQLite keeps beside a database. */
 const BESIDE = ['-wal', '-shm'];

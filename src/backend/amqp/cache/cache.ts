@@ -4,7 +4,7 @@ import type { Connection } from '../../projection/connection.ts';
 import { CacheFile } from './cache-file.ts';
 import { entryTime, noteMark } from '../wire/entry-id.ts';
 import { Projector } from './projector.ts';
-import { TOLERANCE } from './role-clocks.ts';
+import { TOLERANCE } from './tables/role-clocks.ts';
 import type { LogEntry } from '../wire/message/decode.ts';
 import type { LogMessage } from '../wire/message/log-message.ts';
 

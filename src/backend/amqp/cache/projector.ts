@@ -19,17 +19,17 @@ import type { Connection } from '../../projection/connection.ts';
 import type { Row } from '../../projection/rows.ts';
 import { type Author, mayWrite } from '../wire/author.ts';
 import { digestMark, foreignEntryId, isForeignEnding, noteMark, taskOfEnding } from '../wire/entry-id.ts';
-import { adoptEnding, noteMessage, noteSent } from './endings.ts';
-import { Hearsay, type EntrySource } from './hearsay.ts';
+import { adoptEnding, noteMessage, noteSent } from './tables/endings.ts';
+import { Hearsay, type EntrySource } from './tables/hearsay.ts';
 import type { LogEntry } from '../wire/message/decode.ts';
-import { noteSnapshot } from './known-snapshots.ts';
-import { Leases } from './leases.ts';
-import { Outages } from './outages.ts';
-import { recordPassedOver } from './passed-over.ts';
+import { noteSnapshot } from './tables/known-snapshots.ts';
+import { Leases } from './tables/leases.ts';
+import { Outages } from './tables/outages.ts';
+import { recordPassedOver } from './tables/passed-over.ts';
 import { isRepeatOf } from './repeated-state.ts';
-import { RoleClocks, TOLERANCE } from './role-clocks.ts';
-import { StoredThings } from './stored-things.ts';
-import { changedAt, noteRepeated } from './thing-log.ts';
+import { RoleClocks, TOLERANCE } from './tables/role-clocks.ts';
+import { StoredThings } from './tables/stored-things.ts';
+import { changedAt, noteRepeated } from './tables/thing-log.ts';
 
 /** Folds entries into the cache, within the caller's transaction. The rows of tasks are written at its end. */
 export class Projector {

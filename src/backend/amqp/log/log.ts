@@ -3,7 +3,7 @@ import type { EndedThing } from '../../../core/log/subject.ts';
 import type { Event } from '../../../core/task/event.ts';
 import { type Listeners, nameOf } from '../../projection/listeners.ts';
 import { confirmedAndSeen, notShown, RESEND } from './confirmed-and-seen.ts';
-import { type OutageGrace, outageNotes } from '../cache/outages.ts';
+import { type OutageGrace, outageNotes } from '../cache/tables/outages.ts';
 import type { Cache, Folded } from '../cache/cache.ts';
 import { interestOf } from './interest.ts';
 import type { ReconnectingClient } from '../connection/reconnecting-client.ts';

@@ -4,7 +4,7 @@ import { withoutText } from '../../../core/task/without-text.ts';
 import { Connection } from '../../projection/connection.ts';
 import { ABSENT, AbsentStates, parseStored } from '../../projection/rows.ts';
 import type { Position } from '../cache/cache.ts';
-import { cacheSchema } from '../cache/schema.ts';
+import { cacheSchema } from '../cache/tables/schema.ts';
 import { noteMark } from '../wire/entry-id.ts';
 import { chunkOf, ROWS } from './chunk.ts';
 import { MOVABLE } from './ended-tasks.ts';

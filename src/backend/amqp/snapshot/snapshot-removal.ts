@@ -3,7 +3,7 @@ import type { Evidence } from '../../../core/evidence/evidence.ts';
 import type { SnapshotFiles } from '../../snapshot-files.ts';
 import type { Cache } from '../cache/cache.ts';
 import { isCorrupt } from '../cache/cache-file.ts';
-import { isBeingWritten, type KnownSnapshot, neededSnapshots } from '../cache/known-snapshots.ts';
+import { isBeingWritten, type KnownSnapshot, neededSnapshots } from '../cache/tables/known-snapshots.ts';
 import type { Log } from '../log/log.ts';
 import type { Names } from '../wire/names.ts';
 import { folderOf, isChunkName, offsetIn } from './snapshot-name.ts';

@@ -1,5 +1,5 @@
 import type { Cache } from '../cache/cache.ts';
-import { isBeingWritten, isOutdated } from '../cache/known-snapshots.ts';
+import { isBeingWritten, isOutdated } from '../cache/tables/known-snapshots.ts';
 
 /** The number of entries since the last snapshot after which a new one is written, at least. */
 const ENTRIES = 20_000;

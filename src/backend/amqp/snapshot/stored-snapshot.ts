@@ -6,7 +6,7 @@ import type { Evidence } from '../../../core/evidence/evidence.ts';
 import { Connection } from '../../projection/connection.ts';
 import type { SnapshotFiles } from '../../snapshot-files.ts';
 import type { Cache } from '../cache/cache.ts';
-import { cacheSchema } from '../cache/schema.ts';
+import { cacheSchema } from '../cache/tables/schema.ts';
 import { withTemporaryFile } from './temporary-file.ts';
 
 /**

@@ -1,6 +1,6 @@
 import type { Task } from '../../../core/task/task.ts';
 import type { Cache } from '../cache/cache.ts';
-import { type Lease, leaseOf } from '../cache/leases.ts';
+import { type Lease, leaseOf } from '../cache/tables/leases.ts';
 import { monotonic } from '../connection/monotonic.ts';
 import type { BrokerClock } from '../log/broker-clock.ts';
 

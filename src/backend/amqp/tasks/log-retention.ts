@@ -6,13 +6,13 @@ import type { Retention } from '../../options.ts';
 import { isDenied, isRefused } from '../connection/broker-error.ts';
 import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
 import type { Cache } from '../cache/cache.ts';
-import { endingOfTask, noteLook, queueToLookAt } from '../cache/endings.ts';
-import { thingsToCarry } from '../cache/thing-log.ts';
+import { endingOfTask, noteLook, queueToLookAt } from '../cache/tables/endings.ts';
+import { thingsToCarry } from '../cache/tables/thing-log.ts';
 import type { Log } from '../log/log.ts';
 import type { Under } from '../wire/message/encode.ts';
 import type { Names } from '../wire/names.ts';
 import type { Note } from '../wire/message/log-body.ts';
-import { TOLERANCE } from '../cache/role-clocks.ts';
+import { TOLERANCE } from '../cache/tables/role-clocks.ts';
 
 const DAY = 86_400_000;
 
@@ -121,7 +121,7 @@ export class LogRetention {
     const limits = { before, future: now + TOLERANCE, refused: this.#unreadable, first };
     const queue = queueToLookAt(cache.db, limits);
     if (queue === undefined) return;
-    const { tasksWaitingIn } = await import('./waiting-results.ts');
+    const { tasksWaitingIn } = await import('./messages/waiting-results.ts');
     try {
       const tasks = await tasksWaitingIn(client, cache, names.results(queue), LONGEST_LOOK);
       const old = tasks.filter((task) => this.#isToBeRepeated(task, before, now));

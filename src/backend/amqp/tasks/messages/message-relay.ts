@@ -1,27 +1,27 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { AgentqError } from '../../../core/errors.ts';
-import { nextDue } from '../../../core/task/due.ts';
-import type { Applied } from '../../../core/log/apply-entry.ts';
-import type { Thing } from '../../../core/log/draft.ts';
-import { isTask } from '../../../core/log/subject.ts';
-import type { LogKinds } from '../../../core/log/rules.ts';
-import { presentTask } from '../../../core/task/decision/pruned.ts';
-import { isDead, type Task } from '../../../core/task/task.ts';
-import { findPruned } from '../../projection/pruned.ts';
-import { findRow } from '../../projection/rows.ts';
-import { isDenied, Unroutable } from '../connection/broker-error.ts';
-import type { Cache } from '../cache/cache.ts';
-import { declare } from '../topology/declare.ts';
-import { justEnded, OVERDUE, overdue } from '../cache/endings.ts';
-import { endingOf, isForeignEnding } from '../wire/entry-id.ts';
-import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
-import type { Log } from '../log/log.ts';
-import { announcement, deadMessage, submissionOf, tokenMessage } from '../wire/message/encode.ts';
-import { monotonic } from '../connection/monotonic.ts';
-import { LONGEST_DELAY, type Names } from '../wire/names.ts';
-import type { Publication } from '../wire/message/publication.ts';
+import { AgentqError } from '../../../../core/errors.ts';
+import { nextDue } from '../../../../core/task/due.ts';
+import type { Applied } from '../../../../core/log/apply-entry.ts';
+import type { Thing } from '../../../../core/log/draft.ts';
+import { isTask } from '../../../../core/log/subject.ts';
+import type { LogKinds } from '../../../../core/log/rules.ts';
+import { presentTask } from '../../../../core/task/decision/pruned.ts';
+import { isDead, type Task } from '../../../../core/task/task.ts';
+import { findPruned } from '../../../projection/pruned.ts';
+import { findRow } from '../../../projection/rows.ts';
+import { isDenied, Unroutable } from '../../connection/broker-error.ts';
+import type { Cache } from '../../cache/cache.ts';
+import { declare } from '../../topology/declare.ts';
+import { justEnded, OVERDUE, overdue } from '../../cache/tables/endings.ts';
+import { endingOf, isForeignEnding } from '../../wire/entry-id.ts';
+import type { ReconnectingClient } from '../../connection/reconnecting-client.ts';
+import type { Log } from '../../log/log.ts';
+import { announcement, deadMessage, submissionOf, tokenMessage } from '../../wire/message/encode.ts';
+import { monotonic } from '../../connection/monotonic.ts';
+import { LONGEST_DELAY, type Names } from '../../wire/names.ts';
+import type { Publication } from '../../wire/message/publication.ts';
 import { SendQueue } from './send-queue.ts';
-import { resultsOf } from '../topology/topology.ts';
+import { resultsOf } from '../../topology/topology.ts';
 
 /** How often to check whether a message has arrived, in ms. */
 const LOOK_AGAIN = 10;
@@ -133,7 +133,7 @@ export class MessageRelay {
   }
 
   async #tell(task: Task, ending: string): Promise<void> {
-    const { resultMessage } = await import('../../../core/result/result-message.ts');
+    const { resultMessage } = await import('../../../../core/result/result-message.ts');
     const { reply_to } = task.envelope;
     const message = resultMessage(task, (path) => this.#refOf(path));
     // A third-party worker has sent its message itself.

@@ -1,4 +1,4 @@
-import { AgentqError } from '../../../core/errors.ts';
+import { AgentqError } from '../../../../core/errors.ts';
 
 /** The maximum number of unconfirmed jobs before the next one waits. */
 const MOST_UNCONFIRMED = 100;

@@ -1,9 +1,9 @@
-import type { Event } from '../../../core/task/event.ts';
-import type { TaskIn } from '../../../core/task/task.ts';
-import type { Connection } from '../../projection/connection.ts';
-import { type StoredRow, toRow } from '../../projection/rows.ts';
-import type { LogEntry } from '../wire/message/decode.ts';
-import type { Note } from '../wire/message/log-body.ts';
+import type { Event } from '../../../../core/task/event.ts';
+import type { TaskIn } from '../../../../core/task/task.ts';
+import type { Connection } from '../../../projection/connection.ts';
+import { type StoredRow, toRow } from '../../../projection/rows.ts';
+import type { LogEntry } from '../../wire/message/decode.ts';
+import type { Note } from '../../wire/message/log-body.ts';
 import { type RoleClocks, SHORTEST, TOLERANCE } from './role-clocks.ts';
 
 /*

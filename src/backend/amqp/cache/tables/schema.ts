@@ -1,8 +1,8 @@
-import type { Form } from '../../projection/form.ts';
-import { prunedSchema } from '../../projection/pruned.ts';
-import { thingsSchema } from '../../projection/things.ts';
+import type { Form } from '../../../projection/form.ts';
+import { prunedSchema } from '../../../projection/pruned.ts';
+import { thingsSchema } from '../../../projection/things.ts';
 import { thingLogSchema } from './thing-log.ts';
-import { projectionSchema } from '../../projection/schema.ts';
+import { projectionSchema } from '../../../projection/schema.ts';
 
 /**
  * What a machine knows of the broker's log. It is a cache, which may be deleted at any time. `log` is one row: the last

@@ -1,5 +1,5 @@
-import type { Connection } from '../../projection/connection.ts';
-import type { Author } from '../wire/author.ts';
+import type { Connection } from '../../../projection/connection.ts';
+import type { Author } from '../../wire/author.ts';
 
 /**
  * The shortest silence that counts, in ms. A shorter remainder of an outage that was already reported does not count.

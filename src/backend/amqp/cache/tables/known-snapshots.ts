@@ -1,6 +1,6 @@
-import type { Evidence } from '../../../core/evidence/evidence.ts';
-import type { Connection } from '../../projection/connection.ts';
-import type { Snapshot } from '../wire/message/log-body.ts';
+import type { Evidence } from '../../../../core/evidence/evidence.ts';
+import type { Connection } from '../../../projection/connection.ts';
+import type { Snapshot } from '../../wire/message/log-body.ts';
 import { TOLERANCE } from './role-clocks.ts';
 import { cacheSchema } from './schema.ts';
 

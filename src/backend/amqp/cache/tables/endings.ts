@@ -1,8 +1,8 @@
-import type { Message } from '../../../core/task/messages.ts';
-import { isFinished, type Task } from '../../../core/task/task.ts';
-import type { Connection } from '../../projection/connection.ts';
-import { type StoredRow, toRow } from '../../projection/rows.ts';
-import { endingOf, taskOfEnding } from '../wire/entry-id.ts';
+import type { Message } from '../../../../core/task/messages.ts';
+import { isFinished, type Task } from '../../../../core/task/task.ts';
+import type { Connection } from '../../../projection/connection.ts';
+import { type StoredRow, toRow } from '../../../projection/rows.ts';
+import { endingOf, taskOfEnding } from '../../wire/entry-id.ts';
 
 /** A task, and the entry that ended it. */
 export interface Ended {

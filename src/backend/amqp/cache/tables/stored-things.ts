@@ -1,12 +1,12 @@
-import type { Kinds } from '../../../core/log/kind.ts';
-import type { LogEvent } from '../../../core/log/rules.ts';
-import { isTask, type Subject, subjectOf } from '../../../core/log/subject.ts';
-import type { Pruned } from '../../../core/task/decision/pruned.ts';
-import type { Task } from '../../../core/task/task.ts';
-import type { Connection } from '../../projection/connection.ts';
-import { change, findRow, insert, type Row } from '../../projection/rows.ts';
-import { appendThingEvent, findThing, writeThing } from '../../projection/things.ts';
-import { findPruned, prune } from '../../projection/pruned.ts';
+import type { Kinds } from '../../../../core/log/kind.ts';
+import type { LogEvent } from '../../../../core/log/rules.ts';
+import { isTask, type Subject, subjectOf } from '../../../../core/log/subject.ts';
+import type { Pruned } from '../../../../core/task/decision/pruned.ts';
+import type { Task } from '../../../../core/task/task.ts';
+import type { Connection } from '../../../projection/connection.ts';
+import { change, findRow, insert, type Row } from '../../../projection/rows.ts';
+import { appendThingEvent, findThing, writeThing } from '../../../projection/things.ts';
+import { findPruned, prune } from '../../../projection/pruned.ts';
 import type { Leases } from './leases.ts';
 import { noteChanged } from './thing-log.ts';
 

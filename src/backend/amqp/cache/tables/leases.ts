@@ -1,6 +1,6 @@
-import type { Event } from '../../../core/task/event.ts';
-import type { Task } from '../../../core/task/task.ts';
-import type { Connection } from '../../projection/connection.ts';
+import type { Event } from '../../../../core/task/event.ts';
+import type { Task } from '../../../../core/task/task.ts';
+import type { Connection } from '../../../projection/connection.ts';
 
 /** How a lease was granted: by a claim or a renewal, or by the entry that told this machine of the task. */
 export interface Lease {

@@ -1,13 +1,13 @@
-import type { Task } from '../../../core/task/task.ts';
-import type { Taken } from '../../backend.ts';
-import type { Cache } from '../cache/cache.ts';
-import type { Log } from '../log/log.ts';
-import type { Names } from '../wire/names.ts';
+import type { Task } from '../../../../core/task/task.ts';
+import type { Taken } from '../../../backend.ts';
+import type { Cache } from '../../cache/cache.ts';
+import type { Log } from '../../log/log.ts';
+import type { Names } from '../../wire/names.ts';
 import { scanQueue, type Waiting } from './scan-queue.ts';
 import { reportedEnd } from './reported-end.ts';
-import { digestMark } from '../wire/entry-id.ts';
-import type { UnackedMessages } from '../connection/unacked-messages.ts';
-import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
+import { digestMark } from '../../wire/entry-id.ts';
+import type { UnackedMessages } from '../../connection/unacked-messages.ts';
+import type { ReconnectingClient } from '../../connection/reconnecting-client.ts';
 
 export interface InboxParts {
   readonly client: ReconnectingClient;

@@ -1,5 +1,5 @@
-import type { Connection } from '../../projection/connection.ts';
-import type { LogEntry } from '../wire/message/decode.ts';
+import type { Connection } from '../../../projection/connection.ts';
+import type { LogEntry } from '../../wire/message/decode.ts';
 
 /** How many of the unreadable entries are kept. */
 const KEPT = 100;

@@ -1,6 +1,6 @@
-import { type Carried, type Subject } from '../../../core/log/subject.ts';
-import type { Connection } from '../../projection/connection.ts';
-import { parseStored } from '../../projection/rows.ts';
+import { type Carried, type Subject } from '../../../../core/log/subject.ts';
+import type { Connection } from '../../../projection/connection.ts';
+import { parseStored } from '../../../projection/rows.ts';
 
 /**
  * Where the log last changed each thing that is not a task, and when the log has last contained its state. Null if the

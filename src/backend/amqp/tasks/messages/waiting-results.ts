@@ -1,7 +1,7 @@
-import { isFinished, type Task } from '../../../core/task/task.ts';
-import type { Cache } from '../cache/cache.ts';
-import { monotonic } from '../connection/monotonic.ts';
-import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
+import { isFinished, type Task } from '../../../../core/task/task.ts';
+import type { Cache } from '../../cache/cache.ts';
+import { monotonic } from '../../connection/monotonic.ts';
+import type { ReconnectingClient } from '../../connection/reconnecting-client.ts';
 import { reportedEnd } from './reported-end.ts';
 import { scanQueue } from './scan-queue.ts';
 

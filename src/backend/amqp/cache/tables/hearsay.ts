@@ -1,8 +1,8 @@
-import type { LogEvent } from '../../../core/log/rules.ts';
-import { isTaskEvent, type Subject } from '../../../core/log/subject.ts';
-import type { Task } from '../../../core/task/task.ts';
-import type { Connection } from '../../projection/connection.ts';
-import type { Author } from '../wire/author.ts';
+import type { LogEvent } from '../../../../core/log/rules.ts';
+import { isTaskEvent, type Subject } from '../../../../core/log/subject.ts';
+import type { Task } from '../../../../core/task/task.ts';
+import type { Connection } from '../../../projection/connection.ts';
+import type { Author } from '../../wire/author.ts';
 
 /** The author of an entry, or the sender that a plain result message names. */
 export type EntrySource = Author | { readonly from: string };

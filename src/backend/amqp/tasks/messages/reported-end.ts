@@ -1,8 +1,8 @@
-import { isFinished, type Task } from '../../../core/task/task.ts';
-import { findPruned } from '../../projection/pruned.ts';
-import { type StoredRow, toRow } from '../../projection/rows.ts';
-import type { Cache } from '../cache/cache.ts';
-import { isEndedBy } from '../wire/entry-id.ts';
+import { isFinished, type Task } from '../../../../core/task/task.ts';
+import { findPruned } from '../../../projection/pruned.ts';
+import { type StoredRow, toRow } from '../../../projection/rows.ts';
+import type { Cache } from '../../cache/cache.ts';
+import { isEndedBy } from '../../wire/entry-id.ts';
 import type { Waiting } from './scan-queue.ts';
 
 /**

@@ -1,14 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { GetMessage } from 'amqplib';
-import { ResultMessage } from '../../../core/result/result-message.ts';
-import { isMissing } from '../connection/broker-error.ts';
-import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
-import { COMMON_LIMITS, parseBounded } from '../wire/message/bounded-json.ts';
-import { digestOf } from '../wire/message/decode.ts';
-import { lockOf } from '../wire/names.ts';
-import { monotonic } from '../connection/monotonic.ts';
-import { UnackedMessages } from '../connection/unacked-messages.ts';
-import { closeQuietly, type BrokerConnection } from '../connection/broker-connection.ts';
+import { ResultMessage } from '../../../../core/result/result-message.ts';
+import { isMissing } from '../../connection/broker-error.ts';
+import type { ReconnectingClient } from '../../connection/reconnecting-client.ts';
+import { COMMON_LIMITS, parseBounded } from '../../wire/message/bounded-json.ts';
+import { digestOf } from '../../wire/message/decode.ts';
+import { lockOf } from '../../wire/names.ts';
+import { monotonic } from '../../connection/monotonic.ts';
+import { UnackedMessages } from '../../connection/unacked-messages.ts';
+import { closeQuietly, type BrokerConnection } from '../../connection/broker-connection.ts';
 
 /** A result message that waits in its queue. */
 export interface Waiting {
