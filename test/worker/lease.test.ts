@@ -47,7 +47,7 @@ describe('a lease', CONCURRENT, () => {
     const id = await q.submit();
     const worker = q.work(
       `
-      trap 'trap "" TERM; agentq complete --summary late > "$OUT/refused" 2>&1; echo $? >> "$OUT/code"; exit 0' TERM
+      trap 'agentq complete --summary late > "$OUT/refused" 2>&1; echo $? >> "$OUT/code"; exit 0' TERM
       echo $$ >> "$OUT/pids"; while :; do sleep 0.1; done`,
       '--lease',
       LEASE,

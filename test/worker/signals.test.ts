@@ -105,6 +105,19 @@ describe('a cancel', CONCURRENT, () => {
     expect(await q.task(id)).toMatchObject({ status: 'cancelled', stopped_at: expect.any(String) });
   });
 
+  test('sends SIGTERM once, so that a command by which the child cleans up is not ended', async ({ q }) => {
+    const id = await q.submit();
+    const worker = q.work(
+      'trap "echo term >> \\"$OUT/terms\\"" TERM; echo $$ >> "$OUT/pids"; while :; do sleep 0.05; done',
+      '--kill-grace',
+      '1s',
+    );
+    await q.processIds(1);
+    await q.ok('cancel', id);
+    await worker.reported('cancelled', { task_id: id });
+    expect(await q.lines('terms')).toEqual(['term']);
+  });
+
   test('stops only this task', async ({ q }) => {
     const [one, other] = [await q.submit(), await q.submit()];
     const worker = q.work(UNTIL_GO, '--concurrency', '2');

@@ -171,7 +171,8 @@ export class AttemptRun {
     const end = await Promise.race([group.exit, this.#stopping.promise]);
     this.#endedAt = this.#services.clock();
     const { which, grace } = processesToEnd(end, killGrace);
-    await terminate(which === 'all' ? [group, this.#processes] : [group], grace);
+    const others = which === 'all' && group.id !== undefined ? [this.#processes.outside(group.id)] : [];
+    await terminate([group, ...others], grace);
     await group.exit;
     await captured;
     if (group.id !== undefined) guard.release(group.id);

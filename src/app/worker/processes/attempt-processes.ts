@@ -27,8 +27,22 @@ export class AttemptProcesses implements Signallable {
    * @returns whether there was any
    */
   signal(signal: NodeJS.Signals | 0): boolean {
+    return this.#signal(signal, () => true);
+  }
+
+  /**
+   * Those that have left a process group. A process that gets the signal of its group must not get it again: a second
+   * SIGTERM would end the command by which a child cleans up after the first.
+   */
+  outside(group: number): Signallable {
+    return { signal: (signal) => this.#signal(signal, (pid) => statOf(pid).group !== group) };
+  }
+
+  #signal(signal: NodeJS.Signals | 0, concerns: (pid: number) => boolean): boolean {
     const spared = lineage();
-    const found = processIds().filter((pid) => !spared.has(pid) && this.#owns(pid) && send(pid, signal));
+    const found = processIds().filter(
+      (pid) => !spared.has(pid) && this.#owns(pid) && concerns(pid) && send(pid, signal),
+    );
     return found.length > 0;
   }
 
@@ -79,17 +93,19 @@ function processIds(): number[] {
 /** This process and all its parent processes. */
 function lineage(): ReadonlySet<number> {
   const found = new Set<number>();
-  for (let pid = process.pid; pid > 0 && !found.has(pid); pid = parentOf(pid)) found.add(pid);
+  for (let pid = process.pid; pid > 0 && !found.has(pid); pid = statOf(pid).parent) found.add(pid);
   return found;
 }
 
-function parentOf(pid: number): number {
+/** Both are 0 if the process has ended. */
+function statOf(pid: number): { readonly parent: number; readonly group: number } {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     // The name before it is in parentheses and may contain any characters.
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+    const [, parent, group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return { parent: Number(parent), group: Number(group) };
   } catch {
-    return 0;
+    return { parent: 0, group: 0 };
   }
 }
 

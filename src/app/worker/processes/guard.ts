@@ -16,13 +16,17 @@ const script = `
     esac
   done
   signal() {
+    signal=$1
     printf %s "$left" | while read -r group file; do
       [ -n "$group" ] || continue
-      [ "\${group#"?"}" = "$group" ] && kill -s "$1" -- "-$group"
+      [ "\${group#"?"}" = "$group" ] && kill -s "$signal" -- "-$group"
       [ -n "$file" ] || continue
       for environ in $(grep -lsF -e "AGENTQ_RESULT_FILE=$file" /proc/[0-9]*/environ); do
         pid=\${environ%/environ}
-        [ -O "$environ" ] && kill -s "$1" "\${pid#/proc/}"
+        [ -O "$environ" ] && stat=$(cat "$pid/stat" 2>/dev/null) || continue
+        # Its fields after the name: state, parent, group. The members of the group have got the signal.
+        set -- \${stat##*") "}
+        [ "$3" = "$group" ] || kill -s "$signal" "\${pid#/proc/}"
       done
     done
   }
