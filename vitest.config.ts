@@ -15,7 +15,7 @@ export default defineConfig({
     // The files change nothing that lasts in their process. To load the program once for many saves CPU time.
     isolate: false,
     // Most files wait most of the time: for a broker that starts, a lease that ends, a worker that polls.
-    maxWorkers: Math.max(4, availableParallelism()),
+    maxWorkers: Math.max(6, availableParallelism()),
     sequence: { sequencer: LongestFirst },
     projects: [
       { extends: true, test: { name: 'local', include: ['test/**/*.test.ts'], exclude: BROKER } },
