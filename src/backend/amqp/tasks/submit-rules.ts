@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { CommandOf } from '../../../core/task/decision/command.ts';
 import { AgentqError } from '../../../core/errors.ts';
 import type { EventOf } from '../../../core/task/event.ts';
+import { monotonic } from '../connection/monotonic.ts';
 import { isMissing, isRefused, Unroutable } from '../connection/broker-error.ts';
 import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
 import type { Names } from '../wire/names.ts';
@@ -47,14 +48,25 @@ export async function checkRole(client: ReconnectingClient, names: Names, role: 
   await client.withConnection((connection) => checkWorkQueue(connection, names, role));
 }
 
+/** How long a queue that was found is not checked again, in ms: a process may submit many tasks. */
+const FOUND_FOR = 1_000;
+
+/** When each work queue was last found, by the monotonic clock. */
+const found = new WeakMap<BrokerConnection, Map<string, number>>();
+
 /**
  * The log may be bound to a role whose work queue was deleted: it would accept a submit that no worker gets.
  * @throws AgentqError `topology` if the role has no work queue
  */
 export async function checkWorkQueue(connection: BrokerConnection, names: Names, role: string): Promise<void> {
+  const queue = names.work(role);
+  const foundAt = found.get(connection) ?? new Map<string, number>();
+  found.set(connection, foundAt);
+  if (monotonic() - (foundAt.get(queue) ?? -Infinity) < FOUND_FOR) return;
   const channel = await connection.channel();
   try {
-    await channel.checkQueue(names.work(role));
+    await channel.checkQueue(queue);
+    foundAt.set(queue, monotonic());
   } catch (error) {
     // A user without the permission to check may still submit.
     if (isRefused(error)) return;
