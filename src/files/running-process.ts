@@ -9,20 +9,38 @@ export function isRunning(pid: number): boolean {
   }
 }
 
-/** https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: the name of the program, the second field, ends with `)` */
-const FIELDS_BEFORE_STATE = 2;
+/**
+ * A field of a process in /proc, by its number in https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html, from the
+ * third on. Undefined on systems other than Linux, and if the process has ended or this user may not see it.
+ */
+export function statField(pid: number, field: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The second field is the name of the program, in parentheses. It may contain any characters.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[field - 3];
+  } catch {
+    return undefined;
+  }
+}
+
 const START_TIME = 22;
 
 /**
  * When a process started: the boot of the machine and the clock ticks since then. It distinguishes the process from a
- * later one with the same id. Undefined on systems other than Linux, and for a process that this user may not see.
+ * later one with the same id. Undefined where it cannot be read.
  */
 export function startOf(pid: number): string | undefined {
+  const [boot, start] = [bootId(), statField(pid, START_TIME)];
+  return boot && start && `${boot}/${start}`;
+}
+
+/**
+ * Identifies the boot of the kernel: https://docs.kernel.org/admin-guide/sysctl/kernel.html#random. Undefined on systems
+ * other than Linux.
+ */
+export function bootId(): string | undefined {
   try {
-    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return `${boot}/${fields[START_TIME - FIELDS_BEFORE_STATE - 1]}`;
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
   } catch {
     return undefined;
   }

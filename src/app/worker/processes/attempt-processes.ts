@@ -1,8 +1,13 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { statField } from '../../../files/running-process.ts';
 import { scratchResult } from '../../scratch.ts';
 import type { Workspace } from '../../workspace/workspace.ts';
 import type { Signallable } from './termination.ts';
+
+/** The numbers of fields of a process. */
+const PARENT = 4;
+const PROCESS_GROUP = 5;
 
 /**
  * The running processes of attempts at one task, also those that left their process group (setsid, a double fork). They
@@ -35,7 +40,7 @@ export class AttemptProcesses implements Signallable {
    * SIGTERM would end the command by which a child cleans up after the first.
    */
   outside(group: number): Signallable {
-    return { signal: (signal) => this.#signal(signal, (pid) => statOf(pid).group !== group) };
+    return { signal: (signal) => this.#signal(signal, (pid) => Number(statField(pid, PROCESS_GROUP)) !== group) };
   }
 
   #signal(signal: NodeJS.Signals | 0, concerns: (pid: number) => boolean): boolean {
@@ -93,20 +98,8 @@ function processIds(): number[] {
 /** This process and all its parent processes. */
 function lineage(): ReadonlySet<number> {
   const found = new Set<number>();
-  for (let pid = process.pid; pid > 0 && !found.has(pid); pid = statOf(pid).parent) found.add(pid);
+  for (let pid = process.pid; pid > 0 && !found.has(pid); pid = Number(statField(pid, PARENT))) found.add(pid);
   return found;
-}
-
-/** Both are 0 if the process has ended. */
-function statOf(pid: number): { readonly parent: number; readonly group: number } {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The name before it is in parentheses and may contain any characters.
-    const [, parent, group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return { parent: Number(parent), group: Number(group) };
-  } catch {
-    return { parent: 0, group: 0 };
-  }
 }
 
 function send(pid: number, signal: NodeJS.Signals | 0): boolean {
