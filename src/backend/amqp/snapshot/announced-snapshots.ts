@@ -9,9 +9,9 @@ import { eventKey, SNAPSHOT } from '../wire/routing-key.ts';
 import { offsetOf } from '../wire/stream-offset.ts';
 
 /**
- * The snapshots that coordinators announced in a part of the log, the one with the most content first. The search ends early at the
- * announcement of the snapshot up to the message at `from`: it comes soon, because it was written right after the
- * snapshot. Other messages are not decoded.
+ * The snapshots that coordinators announced in a part of the log, the one with the most content first. The search ends
+ * early at the announcement of the snapshot up to the message at `from`: it comes soon, because it was written right
+ * after the snapshot. Other messages are not decoded.
  * @param from an offset at which the search begins
  * @param end the offset of a later message in the log, at which the search ends
  */
