@@ -9,6 +9,7 @@ import type { Output } from '../../src/cli/output/schemas.ts';
 import { type RabbitMq, startRabbitMq } from '../broker/private-rabbitmq.ts';
 import { repeatedTasks } from '../backend/support/repeated-tasks.ts';
 import { scratchFolder } from '../backend/support/scratch.ts';
+import { storeOptions } from '../backend/support/store-options.ts';
 import { WITH_RESTARTS, newPassword, urlOf } from './private.ts';
 import { type Machine, Site, SLOW } from './site.ts';
 
@@ -60,13 +61,7 @@ afterAll(async () => {
 
 /** The options with which a process on another machine opens the queue. */
 function optionsOf(user: User, retention = { days: 30, bytes: 1e9 }): BackendOptions {
-  const dir = scratchFolder();
-  return {
-    dir,
-    fileMode: 0o600,
-    folderMode: 0o700,
-    clock: Date.now,
-    random: Math.random,
+  return storeOptions(scratchFolder(), {
     queue: {
       scheme: 'amqp',
       url: urls.get(user)!,
@@ -77,7 +72,7 @@ function optionsOf(user: User, retention = { days: 30, bytes: 1e9 }): BackendOpt
       machine: () => ({ name: user, clock: user }),
       retention,
     },
-  };
+  });
 }
 
 const fresh = () => `t${randomBytes(4).toString('hex')}`;

@@ -24,6 +24,7 @@ import {
 import { envelope, Machine, names, MemoryLog, START } from '../hostile/support/memory-log.ts';
 import { cancel, complete, done, fail, retry, submit } from './contract/checked-requests.ts';
 import { scratchFolder } from './support/scratch.ts';
+import { storeOptions } from './support/store-options.ts';
 
 const ROLE = 'coder';
 
@@ -46,8 +47,7 @@ function thingsIn(db: Connection): unknown {
 
 async function store(rules: LogRules): Promise<{ backend: SqliteBackend; db: Connection }> {
   const dir = scratchFolder();
-  const options = { dir, fileMode: 0o600, folderMode: 0o700, clock: () => START, random: Math.random };
-  await createBackend({ ...options, queue: { scheme: 'file' } });
+  await createBackend(storeOptions(dir, { clock: () => START }));
   const db = Connection.open(databaseIn(dir), storeSchema);
   const backend = new SqliteBackend(db, new Doorbell(bellsIn(dir), 0o600), () => START, Math.random, rules);
   onTestFinished(() => backend.close());

@@ -8,6 +8,7 @@ import type { Harness } from '../contract/harness.ts';
 import { brokerOptions } from './broker-options.ts';
 import { makeFolder, removeFolder } from './scratch.ts';
 import { takeTopology } from './topology-pool.ts';
+import { storeOptions } from './store-options.ts';
 
 /** The roles that the tests of the contract send tasks to. */
 const ROLES = ['coder', 'reviewer', 'tester', 'a', 'ab', 'a-b', 'a_b', 'A'];
@@ -39,15 +40,9 @@ export async function makeAmqpHarness({
   const connections = new Set<Backend>();
   const proxies: TcpProxy[] = [];
   let mayBeCut = false;
-  const optionsIn = (dir: string, more: Partial<BrokerOptions> = {}, at = url): BackendOptions => ({
-    dir,
-    fileMode: 0o600,
-    folderMode: 0o700,
-    clock: () => now,
-    random: Math.random,
-    // The clock of the test is ahead of the broker's clock, so the delays of the broker end too late.
-    queue: brokerOptions(at, { replicated, retention, ...more }),
-  });
+  // The clock of the test is ahead of the broker's clock, so the delays of the broker end too late.
+  const optionsIn = (dir: string, more: Partial<BrokerOptions> = {}, at = url): BackendOptions =>
+    storeOptions(dir, { clock: () => now, queue: brokerOptions(at, { replicated, retention, ...more }) });
   const openWith = async (options: BackendOptions) => {
     const backend = await openBackend(options);
     connections.add(backend);

@@ -5,6 +5,7 @@ import { Names } from '../../../src/backend/amqp/wire/names.ts';
 import { ROLE, SECOND } from '../contract/checked-requests.ts';
 import { withPrefix } from './amqp-harness.ts';
 import { makeFolder, removeFolder } from './scratch.ts';
+import { storeOptions } from './store-options.ts';
 
 /** Longer than any outage of a broker in a test, in ms. */
 const TIME_LIMIT = 120 * SECOND;
@@ -48,14 +49,7 @@ export class BrokerSite {
 
   async open(options: SiteOptions = {}): Promise<Backend> {
     const dir = options.dir ?? this.folder();
-    const backend = await openBackend({
-      dir,
-      fileMode: 0o600,
-      folderMode: 0o700,
-      clock: Date.now,
-      random: Math.random,
-      queue: this.#broker({ ...options, dir }),
-    });
+    const backend = await openBackend(storeOptions(dir, { queue: this.#broker({ ...options, dir }) }));
     this.#backends.push(backend);
     return backend;
   }

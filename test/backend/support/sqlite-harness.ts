@@ -3,6 +3,7 @@ import type { BackendOptions } from '../../../src/backend/options.ts';
 import type { Backend } from '../../../src/backend/backend.ts';
 import type { Harness } from '../contract/harness.ts';
 import { makeFolder, removeFolder } from './scratch.ts';
+import { storeOptions } from './store-options.ts';
 
 export interface SqliteHarness extends Harness {
   readonly options: BackendOptions;
@@ -12,14 +13,7 @@ export interface SqliteHarness extends Harness {
 export async function makeSqliteHarness(): Promise<SqliteHarness> {
   let now = Date.UTC(2027, 0, 31);
   const dir = makeFolder();
-  const options: BackendOptions = {
-    dir,
-    fileMode: 0o600,
-    folderMode: 0o700,
-    clock: () => now,
-    random: Math.random,
-    queue: { scheme: 'file' },
-  };
+  const options = storeOptions(dir, { clock: () => now });
   await createBackend(options);
   const connections = new Set<Backend>();
   return {
