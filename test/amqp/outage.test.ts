@@ -260,7 +260,8 @@ describe('while the broker is away or accepts no messages', OUTAGE, () => {
     const worker = await running(one, 'echo done');
     await broker.ctl('set_vm_memory_high_watermark', '0.000001');
     onTestFinished(async () => void (await broker.ctl('set_vm_memory_high_watermark', '0.4')));
-    const submit = ['submit', '--to', 'r', '--instructions', 'x', '--broker-timeout', '300ms'];
+    // The limit includes the start of the program and the connection.
+    const submit = ['submit', '--to', 'r', '--instructions', 'x', '--broker-timeout', '2s'];
     expect(await lead.refused(...submit)).toMatchObject({
       exit: 28,
       message: expect.stringContaining('accepts no messages'),
