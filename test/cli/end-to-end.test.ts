@@ -166,7 +166,8 @@ describe('several processes', () => {
     await q.submit('t');
     const waiting = ended(start(['wait', 't'], { cwd: q.cwd }));
     expect((await run(q, 'complete', 't', '--from', 'r', '--summary', 'done')).code).toBe(0);
-    expect(await waiting).toEqual({ code: 0, stdout: '', stderr: '' });
+    const stderr = expect.stringMatching(/^t completed .* by r: done\n$/);
+    expect(await waiting).toEqual({ code: 0, stdout: '', stderr });
   });
 
   test('a process that waits for a task is woken by one that submits', { timeout: TIME_LIMIT }, async ({ q }) => {
@@ -199,13 +200,14 @@ describe.skipIf(process.platform !== 'linux')('a signal', () => {
     ['SIGINT', 9, 'claim', '--as', 'no-such-role', '--wait', '1h'],
     ['SIGINT', 9, 'inbox', '--wait', '1h'],
   ] as const) {
-    test(`${signal} ends ${line.join(' ')} without output`, { timeout: TIME_LIMIT }, async ({ q }) => {
+    test(`${signal} ends ${line.join(' ')}, which prints no data`, { timeout: TIME_LIMIT }, async ({ q }) => {
       await q.submit('t');
       const child = start(line, { cwd: q.cwd });
       const end = ended(child);
       await watching(child);
       child.kill(signal);
-      expect(await end).toEqual({ code, stdout: '', stderr: '' });
+      const stderr = line[0] === 'wait' ? expect.stringMatching(/^interrupted: t is queued for r, .*\n$/) : '';
+      expect(await end).toEqual({ code, stdout: '', stderr });
     });
   }
 });

@@ -4,34 +4,69 @@ import { type Shells, fixtures } from './harness.ts';
 const test = base.extend<Shells>(fixtures);
 
 describe('wait', () => {
-  test('prints nothing and succeeds when the task has completed', async ({ q }) => {
+  test('says on standard error how a task completed, by whom, and where its result is', async ({ q }) => {
     await q.submit('t');
-    await q.ok('complete', 't', '--from', 'r', '--summary', 'done');
-    expect(await q.run('wait', 't')).toMatchObject({ code: 0, stdout: '', stderr: '' });
+    await q.submit('u');
+    q.write('out.md', 'result');
+    q.write('p.diff', 'patch');
+    const files = ['--result-file', 'out.md', '--artifact', 'patch=p.diff'];
+    await q.ok('complete', 't', '--from', 'r', '--summary', 'all good', ...files);
+    await q.ok('complete', 'u', '--from', 'r', '--artifact', 'patch=p.diff');
+    q.advance(120);
+    expect(await q.run('wait', 't')).toMatchObject({
+      code: 0,
+      stdout: '',
+      stderr: `t completed 2m ago by r: all good; result ${q.path('.agentq/results/t.md')}; 1 artifact: agentq result t\n`,
+    });
+    expect((await q.run('wait', 'u')).stderr).toBe('u completed 2m ago by r: 1 artifact: agentq result u\n');
+    expect((await q.run('wait', 't', '--json')).stderr).toBe('');
   });
 
-  test('prints nothing and has the exit code for a failed task', async ({ q }) => {
+  test('says who failed a task and why, and has its exit code', async ({ q }) => {
     await q.submit('t');
     await q.ok('fail', 't', '--from', 'r', '--reason', 'broken');
-    expect(await q.run('wait', 't')).toMatchObject({ code: 6, stdout: '', stderr: '' });
+    const stderr = 't failed now by r in attempt 1: broken\n';
+    expect(await q.run('wait', 't')).toMatchObject({ code: 6, stdout: '', stderr });
   });
 
-  test('has the exit code for a cancelled task', async ({ q }) => {
+  test('says who cancelled a task and why, and has its exit code', async ({ q }) => {
     await q.submit('t');
-    await q.ok('cancel', 't');
-    expect(await q.run('wait', 't')).toMatchObject({ code: 5, stdout: '', stderr: '' });
+    await q.submit('u');
+    await q.ok('cancel', 't', '--reason', 'not needed');
+    await q.ok('cancel', 'u');
+    const stderr = 't cancelled now by coordinator: not needed\n';
+    expect(await q.run('wait', 't')).toMatchObject({ code: 5, stdout: '', stderr });
+    expect((await q.run('wait', 'u')).stderr).toBe('u cancelled now by coordinator: no reason given\n');
   });
 
-  test('has the exit code for an expired task', async ({ q }) => {
+  test('says that a task expired, and has its exit code', async ({ q }) => {
     await q.submit('t', '--ttl', '1m');
     q.advance(60);
-    expect(await q.run('wait', 't')).toMatchObject({ code: 7, stdout: '', stderr: '' });
+    const stderr = 't expired now: no worker had started it\n';
+    expect(await q.run('wait', 't')).toMatchObject({ code: 7, stdout: '', stderr });
   });
 
-  test('prints nothing and ends after its timeout', async ({ q }) => {
+  test('says after its timeout what is pending, and in which state', async ({ q }) => {
+    await q.submit('t');
+    await q.submit('u', '--delay', '10m');
+    const late = (id: string) => q.run('wait', id, '--timeout', '0');
+    expect(await late('t')).toMatchObject({
+      code: 8,
+      stdout: '',
+      stderr: 'timeout: t is queued for r, ready for 0s\n',
+    });
+    expect((await late('u')).stderr).toBe('timeout: u is scheduled for r, due in 10m (delay)\n');
+    await q.claim('--worker', 'one');
+    await q.ok('progress', 't', '--percent', '40', '--note', 'reading');
+    q.advance(60);
+    expect((await late('t')).stderr).toBe('timeout: t is working: one for 1m, lease ends in 4m, 40%, reading\n');
+    expect(await q.run('wait', 't', '--timeout', '0', '--json')).toMatchObject({ code: 8, stderr: '' });
+  });
+
+  test('ends after its timeout', async ({ q }) => {
     await q.submit('t');
     q.clock.drift = 10;
-    expect(await q.run('wait', 't', '--timeout', '50ms')).toMatchObject({ code: 8, stdout: '', stderr: '' });
+    expect(await q.run('wait', 't', '--timeout', '50ms')).toMatchObject({ code: 8, stdout: '' });
   });
 
   test('a timeout of 0 only checks the state', async ({ q }) => {
@@ -71,7 +106,8 @@ describe('wait', () => {
     const waiting = q.start('wait', 't');
     await waiting.listening;
     waiting.signal();
-    expect(await waiting.done).toMatchObject({ code: 8, stdout: '', stderr: '' });
+    const stderr = 'interrupted: t is queued for r, ready for 0s\n';
+    expect(await waiting.done).toMatchObject({ code: 8, stdout: '', stderr });
   });
 
   test('is refused at once for an unknown id', async ({ q }) => {
@@ -121,7 +157,7 @@ describe('wait for several tasks', () => {
     expect(await q.run('wait', 'a', 'b', '--timeout', '0')).toMatchObject({
       code: 8,
       stdout: 'a completed\n',
-      stderr: 'agentq: not ended: b (queued)\n',
+      stderr: 'timeout: not ended: 1 of 2: b (queued)\n',
     });
   });
 

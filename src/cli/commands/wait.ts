@@ -6,6 +6,8 @@ import { duration, parseFlags } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
 import { untilSignal } from '../process/signals.ts';
 import type { Output } from '../output/schemas.ts';
+import type { Io } from '../output/io.ts';
+import { howItEnded, howItStands } from '../output/how-it-stands.ts';
 import { taskView } from '../output/views.ts';
 
 const Flags = z.object({
@@ -35,7 +37,12 @@ export const define: Define = (command, context) =>
       const services = await cli.services();
       const deadline = flags.timeout === undefined ? Infinity : services.monotonic() + flags.timeout;
       const until = flags.any ? 'any' : 'all';
-      const tasks = await untilSignal(cli.system, (signal) => waitFor(services, { ids, until, deadline, signal }));
+      let interrupted = false;
+      const tasks = await untilSignal(cli.system, async (signal) => {
+        const current = await waitFor(services, { ids, until, deadline, signal });
+        interrupted = signal.aborted;
+        return current;
+      });
       const ended = tasks.filter(isFinished);
       const done = flags.any ? ended.length > 0 : ended.length === tasks.length;
       if (cli.io.json)
@@ -44,14 +51,28 @@ export const define: Define = (command, context) =>
           tasks: tasks.map((task) => taskView(services.store, task)),
         } satisfies Output<'wait'>);
       else if (ids.length > 1) for (const task of ended) cli.io.line(`${task.id} ${task.status}`);
-      // The names of a single task and of tasks in JSON are known to the caller.
-      const open = tasks.filter((task) => !isFinished(task));
-      if (!done && !cli.io.json && ids.length > 1)
-        cli.io.talk(`agentq: not ended: ${open.map(({ id, status }) => `${id} (${status})`).join(', ')}`);
+      // A program reads the same from the JSON output.
+      if (!cli.io.json) {
+        const only = ids.length === 1 ? tasks[0] : undefined;
+        if (only && isFinished(only)) cli.io.talk(howItEnded(only, services.backend.now, services.store));
+        if (!done) tellPending(cli.io, tasks, services.backend.now, interrupted ? 'interrupted' : 'timeout');
+      }
       tell(done, ended);
     });
 
-/** Prints nothing and sets only the exit code: `status` and `result` show the details. */
+/** The number of tasks that are named after a timeout. */
+const NAMED = 20;
+
+/** Says which tasks have not ended, and what they wait for. */
+function tellPending(io: Io, tasks: readonly Task[], now: number, why: string): void {
+  const open = tasks.filter((task) => !isFinished(task));
+  if (tasks.length === 1) return io.talk(`${why}: ${howItStands(open[0]!, now)}`);
+  const named = open.slice(0, NAMED).map(({ id, status }) => `${id} (${status})`);
+  const more = open.length > NAMED ? `, and ${open.length - NAMED} more` : '';
+  io.talk(`${why}: not ended: ${open.length} of ${tasks.length}: ${named.join(', ')}${more}`);
+}
+
+/** Sets only the exit code. */
 function tell(done: boolean, ended: readonly Task[]): void {
   if (!done) throw new AgentqError('timeout', '');
   const bad = ended.map((task) => codeOf[task.status]).find((code) => code !== undefined);
