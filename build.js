@@ -18,7 +18,7 @@ const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.
 const own = [
   /src\/cli\/(commands\/|each-task\.|input\/(batch-text|schemas)\.|output\/(table|schemas)\.|process\/idle-memory\.)/,
   /src\/app\/(backup|doctor|prune|torture|worker)\//,
-  /src\/app\/(apply-to-each|brief|dead-letters|hand-over|inbox|near-ids|result|scratch|snapshot-files|wait)\./,
+  /src\/app\/(apply-to-each|brief|dead-letters|hand-over|inbox|near-ids|previous-failures|result|scratch|snapshot-files|wait)\./,
   /src\/app\/(workspace\/(additions|config-error|init-workspace)|evidence\/workspace-store|outbox\/(flush-outbox|read-entry|said-reasons)|submit\/(batch|kept-batch|submit-later))\./,
   /src\/backend\/(projection\/audit\.|sqlite\/(archive\/|history\.|overlay\.)|amqp\/)/,
   /src\/core\/secrets\/(?!find-secret)/,

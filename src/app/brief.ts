@@ -13,21 +13,25 @@ export type Brief =
 /**
  * The instructions, and the context file below them.
  * @param file the path for a large brief that is more than one file of the store
+ * @param below a text that follows; may be empty
  * @throws AgentqError `drift` if the context differs from the submitted one
  */
 export async function brief(
   services: Pick<Services, 'store' | 'workspace'>,
   { envelope: { instructions }, context }: Task,
   file: string,
+  below: string,
 ): Promise<Brief> {
-  if (!context) return { bytes: Buffer.from(instructions === undefined ? '' : `${instructions}\n`) };
-  if (instructions === undefined && context.size > LARGE) return { file: await fetchEvidence(services, context) };
+  if (!context) return { bytes: Buffer.from(instructions === undefined ? below : `${instructions}\n${below}`) };
+  const isContextAlone = instructions === undefined && below === '';
+  if (isContextAlone && context.size > LARGE) return { file: await fetchEvidence(services, context) };
   const above = Buffer.from(instructions === undefined ? '' : `${instructions}\n\n`);
   if (context.size > LARGE) {
     const sink = openSync(file, 'wx', 0o600);
     try {
       writeAll(sink, above);
       await fetchEvidence(services, context, (bytes) => writeAll(sink, bytes));
+      writeAll(sink, Buffer.from(below));
     } finally {
       closeSync(sink);
     }
@@ -35,7 +39,8 @@ export async function brief(
   }
   const pieces: Uint8Array[] = [above];
   const fetched = await fetchEvidence(services, context, (bytes) => pieces.push(bytes));
-  return { bytes: Buffer.concat(pieces), ...(instructions === undefined && { file: fetched }) };
+  pieces.push(Buffer.from(below));
+  return { bytes: Buffer.concat(pieces), ...(isContextAlone && { file: fetched }) };
 }
 
 function writeAll(sink: number, bytes: Uint8Array): void {

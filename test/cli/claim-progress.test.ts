@@ -21,6 +21,7 @@ describe('claim', () => {
       context_file: q.path('.agentq/tasks/t.md'),
       result_file: q.path('.agentq/results/t.md'),
       artifacts_dir: q.path('.agentq/artifacts/t/1'),
+      previous_failures: [],
       drift: [],
     });
     expect((await q.task('t')).status).toBe('working');

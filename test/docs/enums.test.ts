@@ -3,6 +3,8 @@ import { parse } from 'node:path';
 import { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod/mini';
+import type { TaskIn } from '../../src/core/task/task.ts';
+import { assignment } from '../../src/app/worker/child/assignment.ts';
 import { childEnvironment } from '../../src/app/worker/child/child-environment.ts';
 import { outcomes } from '../../src/app/worker/attempt-report.ts';
 import { URL_PARAMETERS } from '../../src/backend/amqp/connection/broker-url.ts';
@@ -147,7 +149,8 @@ describe('environment variables', () => {
     const { task } = story(submit(), claim());
     const places = { scratch: '/s', resultFile: '/s/result.md', artifactsDir: '/a' };
     const services = { workspace: { dir: '/w' }, store: {} } as Parameters<typeof childEnvironment>[0];
-    const given = Object.keys(childEnvironment(services, task, 1, { file: '/c' }, places));
+    const { variables } = assignment(services, task as TaskIn<'working'>, places);
+    const given = Object.keys(childEnvironment(services, task, 1, { file: '/c' }, places, variables));
     const rows = section(readme, 'A worker').match(variable) ?? [];
     // The first two are for the commands that the program calls.
     expect(sorted(rows)).toEqual(sorted(given).filter((name) => name !== 'AGENTQ_DIR' && name !== 'AGENTQ_AGENT'));

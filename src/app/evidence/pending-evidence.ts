@@ -4,6 +4,7 @@ import type { Staging } from '../../artifacts/staging.ts';
 import type { ArtifactStore, Source, Stored } from '../../artifacts/store.ts';
 import { AgentqError } from '../../core/errors.ts';
 import type { Evidence } from '../../core/evidence/evidence.ts';
+import { promisedArtifacts } from '../../core/evidence/promise.ts';
 import { checkName, nearestArtifactName } from '../../core/identifiers.ts';
 import { checkSource, type FileSource } from '../../files/source-file.ts';
 import type { Attempt, Task } from '../../core/task/task.ts';
@@ -31,6 +32,8 @@ export interface EvidenceOwner {
   readonly number: number;
   /** Absent if it was not claimed. */
   readonly attempt?: Attempt | undefined;
+  /** The names of the artifacts that the task promised. */
+  readonly promised: readonly string[];
   /** Whether the file at a path in the staging folder was written since the claim. */
   readonly wrote: (path: string) => boolean;
   /** Its files that are in the store already. */
@@ -50,7 +53,7 @@ export function ownerOf(
 ): EvidenceOwner {
   const attempt = task.attempts.find((one) => one.number === number);
   const wrote = attempt ? staging.writtenSince(attemptFolder(task.id, number), claimOf(attempt)) : () => false;
-  return { id: task.id, number, attempt, wrote, ...more };
+  return { id: task.id, number, attempt, promised: promisedArtifacts(task.envelope), wrote, ...more };
 }
 
 /**
@@ -156,7 +159,7 @@ export function unread({ name, path, size }: PendingEvidence): Evidence {
  * @throws AgentqError `unreadable-file` if a part of the folder is not readable
  */
 function found(staging: Staging, owner: EvidenceOwner, named: Set<string>): Map<string, string> {
-  const { id, number, attempt, wrote, kept, warn, onIrregular } = owner;
+  const { id, number, attempt, promised, wrote, kept, warn, onIrregular } = owner;
   const folder = attemptFolder(id, number);
   const { paths, closed, unnamed, irregular } = staging.scan(folder);
   const [first] = closed;
@@ -171,7 +174,7 @@ function found(staging: Staging, owner: EvidenceOwner, named: Set<string>): Map<
   if (unnamed.length > 0) warn(`left out, because their names are not UTF-8: ${few(unnamed)}`);
   const odd = irregular.filter(({ path }) => !named.has(path)).map(({ path, kind }) => `${path} (${kind})`);
   if (odd.length > 0) onIrregular(`left out, because only regular files are kept: ${few(odd)}`);
-  return namesOf([...own].toSorted(), folder);
+  return namesOf([...own].toSorted(), folder, promised);
 }
 
 /** Whether it is in the folder of the task's artifacts, and not in the folder of an attempt. */
@@ -196,16 +199,16 @@ function few(paths: readonly string[]): string {
 }
 
 /**
- * Names an artifact by the stem of its file name. If two have the same stem, the second gets its whole name, or else a
- * number.
+ * Names an artifact by the stem of its file name, or by its whole name if that was promised. If two have the same stem,
+ * the second gets its whole name, or else a number.
  */
-function namesOf(paths: readonly string[], folder: string): Map<string, string> {
+function namesOf(paths: readonly string[], folder: string, promised: readonly string[]): Map<string, string> {
   const names = new Map<string, string>();
   for (const path of paths) {
     const parts = path.slice(folder.length + 1).split('/');
     const whole = parts.map(nearestArtifactName).join('/');
     const stem = parts.length > 1 ? whole : nearestArtifactName(parse(parts[0]!).name);
-    let name = names.has(stem) ? whole : stem;
+    let name = names.has(stem) || promised.includes(whole) ? whole : stem;
     for (let n = 2; names.has(name); n++) name = `${whole}-${n}`;
     names.set(name, path);
   }

@@ -22,7 +22,8 @@ import {
 import type { AttemptReport } from './attempt-report.ts';
 import { blame } from './blame.ts';
 import { Capture } from './child/capture.ts';
-import { childEnvironment, contextFile } from './child/child-environment.ts';
+import { assignment } from './child/assignment.ts';
+import { childEnvironment, contextFile, type Places } from './child/child-environment.ts';
 import { feed } from './child/feed.ts';
 import { firstLine } from './child/first-line.ts';
 import { ProcessGroup } from './processes/process-group.ts';
@@ -132,13 +133,16 @@ export class AttemptRun {
     removeFolder(scratch);
     mkdirSync(workspace.runDir, { recursive: true, mode: workspace.modes.folder });
     mkdirSync(scratch, { mode: workspace.modes.folder });
-    const input = await brief(this.#services, this.#task, contextFile(scratch));
-    const folder = prepareAttempt(store.staging, this.#task);
+    const artifactsDir = store.staging.locate(attemptFolder(this.id, this.#attempt));
+    const places = { scratch, resultFile: scratchResult(workspace, this.id, this.#attempt), artifactsDir };
+    const { text, variables } = assignment(this.#services, this.#task, places);
+    const input = await brief(this.#services, this.#task, contextFile(scratch), text);
+    prepareAttempt(store.staging, this.#task);
     const capture = new Capture(scratch, workspace.modes.file, (problem) =>
       this.#stopping.resolve({ kind: 'output-lost', problem }),
     );
     try {
-      const end = await this.#supervise(capture, input, folder, scratch);
+      const end = await this.#supervise(capture, input, places, variables);
       // Checked before anything is written to the old path of the workspace.
       const broken = await ground.fault();
       if (broken) throw broken;
@@ -151,16 +155,14 @@ export class AttemptRun {
     }
   }
 
-  async #supervise(capture: Capture, input: Brief, folder: string, scratch: string): Promise<RunEnd> {
+  async #supervise(capture: Capture, input: Brief, places: Places, assigned: NodeJS.ProcessEnv): Promise<RunEnd> {
     const { command, args, cwd, env, killGrace, guard, policy } = this.#options;
-    const resultFile = scratchResult(this.#services.workspace, this.id, this.#attempt);
-    const places = { scratch, resultFile, artifactsDir: folder };
-    const started = guard.expect(resultFile);
+    const started = guard.expect(places.resultFile);
     const group = new ProcessGroup({
       command,
       args,
       cwd,
-      env: { ...env, ...childEnvironment(this.#services, this.#task, this.#attempt, input, places) },
+      env: { ...env, ...childEnvironment(this.#services, this.#task, this.#attempt, input, places, assigned) },
     });
     started(group.id);
     if (policy.timeout !== undefined) {

@@ -4,9 +4,11 @@ import { rolePolicy } from '../../app/workspace/config.ts';
 import { prepareAttempt, resultPath } from '../../app/evidence/evidence-paths.ts';
 import { describeDrift } from '../../artifacts/store.ts';
 import { handOver } from '../../app/hand-over.ts';
+import { previousFailures } from '../../app/previous-failures.ts';
 import type { Services } from '../../app/workspace/services.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { name } from '../../core/identifiers.ts';
+import { optionFor, promisedArtifacts } from '../../core/evidence/promise.ts';
 import type { TaskIn } from '../../core/task/task.ts';
 import type { Context } from '../context.ts';
 import { duration, leaseSpan, parseFlags } from '../input/flags.ts';
@@ -64,6 +66,7 @@ async function print(cli: Context, services: Services, task: TaskIn<'working'>, 
     ...(context?.file !== undefined && { context_file: context.file }),
     result_file: staging.locate(resultPath(task.id, attempt)),
     artifacts_dir,
+    previous_failures: [...previousFailures(store, task)],
     drift: context?.drift ? [driftView(store, context.drift)] : [],
   };
   for (const { name, kind } of view.drift)
@@ -76,7 +79,29 @@ async function print(cli: Context, services: Services, task: TaskIn<'working'>, 
       ...(context ? [`context    ${visible(context.file ?? `do not use it: ${describeDrift(context.drift)}`)}`] : []),
       `result     ${visible(view.result_file)}`,
       `artifacts  ${visible(view.artifacts_dir)}`,
+      ...expectations(task),
+      ...view.previous_failures.map(formerAttempt),
       ...(task.envelope.instructions === undefined ? [] : [`\n${visibleText(task.envelope.instructions)}`]),
     ].join('\n'),
   );
+}
+
+/** What the task must deliver, and how to complete it. */
+function expectations({ id, envelope, lease }: TaskIn<'working'>): string[] {
+  const promised = promisedArtifacts(envelope);
+  const format = envelope.expected_output?.format;
+  const finish = `agentq complete ${id} --attempt ${lease.attempt} --from ${envelope.to}`;
+  return [
+    ...(promised.length > 0 ? [`expects    ${promised.join(', ')}`] : []),
+    ...(format === undefined ? [] : [`format     ${visible(format)}`]),
+    ...(promised.length > 0 ? [`finish     ${[finish, ...promised.map(optionFor)].join(' ')}`] : []),
+    ...(promised.length > 0
+      ? ['           (not needed: --artifact for a file NAME.* in artifacts, --result-file)']
+      : []),
+  ];
+}
+
+function formerAttempt({ attempt, outcome, reason, log }: Output<'claim'>['previous_failures'][number]): string {
+  const why = reason === undefined ? '' : `: ${reason}`;
+  return visible(`before     attempt ${attempt} ${outcome}${why}${log === undefined ? '' : ` (log ${log})`}`);
 }

@@ -90,6 +90,9 @@ export const define: Define = (command, context) =>
 const HELP = `
 For each task the program gets the instructions and the context on standard input, and in its environment
 AGENTQ_TASK_ID, AGENTQ_ATTEMPT, AGENTQ_ROLE, AGENTQ_CONTEXT_FILE, AGENTQ_RESULT_FILE and AGENTQ_ARTIFACTS_DIR.
+AGENTQ_EXPECT contains the names of the promised artifacts, AGENTQ_FORMAT the wanted format, and the file
+AGENTQ_PREVIOUS_FAILURES one line of JSON for each former attempt. The same is below the context on standard input,
+unless that is a file for programs: one without instructions that is neither .md nor .txt.
 Exit 0 completes the task with the result file, or with the standard output if there is no such file. Exit 75 asks for
 a later try that does not count as an attempt. Any other exit fails the attempt. The output becomes the artifact "log".
 The first SIGTERM or SIGINT drains, the second returns running tasks to the queue. SIGHUP returns them at once, unless

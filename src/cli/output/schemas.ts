@@ -150,6 +150,8 @@ export const outputs = {
     context_file: text,
     result_file: z.string(),
     artifacts_dir: z.string(),
+    /** The former attempts, oldest first. */
+    previous_failures: z.array(z.object({ attempt: z.number(), outcome: z.string(), reason: text, log: text })),
     drift: z.array(DriftView),
   }),
   progress: z.object({ task_id: z.string(), attempt: z.number(), lease_expires_at: Moment }),

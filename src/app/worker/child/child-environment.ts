@@ -19,6 +19,7 @@ export function contextFile(scratch: string): string {
 /**
  * The variables that are added to the environment of a child. If the brief is one file, its path is passed; otherwise
  * the brief is written to a file first.
+ * @param assigned the variables of the assignment
  */
 export function childEnvironment(
   { workspace }: Services,
@@ -26,6 +27,7 @@ export function childEnvironment(
   attempt: number,
   input: Brief,
   { scratch, resultFile, artifactsDir }: Places,
+  assigned: NodeJS.ProcessEnv,
 ): NodeJS.ProcessEnv {
   const { envelope } = task;
   const file = input.file ?? contextFile(scratch);
@@ -39,5 +41,6 @@ export function childEnvironment(
     AGENTQ_CONTEXT_FILE: file,
     AGENTQ_RESULT_FILE: resultFile,
     AGENTQ_ARTIFACTS_DIR: artifactsDir,
+    ...assigned,
   };
 }
