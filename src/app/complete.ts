@@ -2,6 +2,7 @@ import type { Stored } from '../artifacts/store.ts';
 import type { CommandOf } from '../core/task/decision/command.ts';
 import { type Decision, decide } from '../core/task/decision/decide.ts';
 import { AgentqError, isAway, type Refusal } from '../core/errors.ts';
+import { type Cost, costField } from '../core/cost.ts';
 import type { Evidence } from '../core/evidence/evidence.ts';
 import { isName } from '../core/identifiers.ts';
 import { INSISTING, refuseSecret } from '../core/secrets/find-secret.ts';
@@ -27,6 +28,7 @@ export interface CompleteRequest {
   readonly by: string;
   readonly attempt?: number | undefined;
   readonly summary?: string | undefined;
+  readonly cost?: Cost | undefined;
   /** A file on the local disk. If absent, the file that the attempt wrote in its own place. */
   readonly resultFile?: FileSource | undefined;
   readonly artifacts: readonly NamedFile[];
@@ -96,7 +98,7 @@ export async function completeLater(
 
 /** The content of a completion, before any file is stored. */
 interface Completing {
-  readonly base: Pick<CommandOf<'complete'>, 'type' | 'by' | 'attempt' | 'summary'>;
+  readonly base: Pick<CommandOf<'complete'>, 'type' | 'by' | 'attempt' | 'summary' | 'cost'>;
   readonly artifacts: readonly PendingEvidence[];
   readonly result: PendingEvidence | undefined;
   /** Names the entries that were left out because they are not regular files. */
@@ -118,8 +120,9 @@ function isWithoutEvidence({ store }: Services, request: CompleteRequest): boole
   return isName('task id', id) && hasLeftNothing(store.staging, id, attempt);
 }
 
-function baseOf({ by, attempt, summary }: CompleteRequest): Completing['base'] {
-  return { type: 'complete', by, attempt, ...(summary !== undefined && { summary }) };
+function baseOf(request: CompleteRequest): Completing['base'] {
+  const { by, attempt, summary } = request;
+  return { type: 'complete', by, attempt, ...(summary !== undefined && { summary }), ...costField(request) };
 }
 
 function findEvidence({ store }: Services, task: Task, request: CompleteRequest): Completing {

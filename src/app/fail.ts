@@ -1,3 +1,4 @@
+import { type Cost, costField } from '../core/cost.ts';
 import type { Evidence } from '../core/evidence/evidence.ts';
 import { INSISTING, refuseSecret } from '../core/secrets/find-secret.ts';
 import type { Task } from '../core/task/task.ts';
@@ -13,13 +14,14 @@ export interface FailRequest {
   /** Whether another attempt may follow, if the task has one left. */
   readonly retry: boolean;
   readonly artifacts?: readonly Evidence[];
+  readonly cost?: Cost | undefined;
   readonly allowSecret: boolean;
 }
 
 export async function fail(services: Services, request: FailRequest): Promise<{ task: Task; changed: boolean }> {
   const { id, by, attempt, reason, retry, artifacts = [], allowSecret } = request;
   if (!allowSecret) await refuseSecret(reason, 'the reason', INSISTING);
-  const command = { type: 'fail', by, attempt, reason, artifacts } as const;
+  const command = { type: 'fail', by, attempt, reason, artifacts, ...costField(request) } as const;
   if (!retry) return applyCommand(services, id, command);
   const { envelope } = await findTask(services, id);
   return applyCommand(services, id, {

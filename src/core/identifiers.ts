@@ -20,6 +20,10 @@ const patterns = {
     pattern: /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
     allowed: 'letters, digits, . _ -, at most 64',
   },
+  group: {
+    pattern: /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+    allowed: 'letters, digits, . _ -, at most 64',
+  },
   'queue name': {
     pattern: /^[A-Za-z0-9][A-Za-z0-9@:._-]{0,199}$/,
     allowed: 'letters, digits, @ : . _ -, at most 200',

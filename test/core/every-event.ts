@@ -25,6 +25,7 @@ const delayed = {
   max_attempts: 5,
 };
 const withTtl = submit({ ttl_seconds: 60 });
+const cost = { usd: 0.12, tokens: 5_300 };
 const begun = [submit(), claim(), SECOND] as const;
 
 /** For every event after which a task exists: a story that ends with the event, with all optional fields. */
@@ -33,13 +34,13 @@ export const everyEvent: { readonly [T in Exclude<EventType, 'pruned'>]: Story }
   'became-due': story(delayed, 7 * SECOND, elapse),
   expired: story(withTtl, MINUTE, elapse),
   claimed: story(...begun),
-  renewed: story(...begun, renew({ percent: 40, note: 'half-way' })),
+  renewed: story(...begun, renew({ percent: 40, note: 'half-way', cost })),
   'lease-expired': story(...begun, MINUTE, elapse),
-  released: story(...begun, release({ backoff })),
-  'attempt-failed': story(...begun, fail({ backoff, artifacts: [evidence('log')] })),
-  completed: story(...begun, complete({ result: evidence('result'), artifacts: [evidence('patch')] })),
+  released: story(...begun, release({ backoff, cost })),
+  'attempt-failed': story(...begun, fail({ backoff, artifacts: [evidence('log')], cost })),
+  completed: story(...begun, complete({ result: evidence('result'), artifacts: [evidence('patch')], cost })),
   cancelled: story(...begun, cancel({ reason: 'not needed' })),
-  stopped: story(...begun, cancel(), SECOND, acknowledge(1)),
+  stopped: story(...begun, cancel(), SECOND, { ...acknowledge(1), cost }),
   retried: story(...begun, fail(), SECOND, retry),
   dismissed: story(withTtl, MINUTE, elapse, SECOND, dismiss),
   restored: story(...begun, { type: 'restore', epoch: 1, since: 0 }),

@@ -9,6 +9,7 @@ const kinds: Record<NameKind, { readonly longest: number; readonly marks: string
   role: { longest: 64, marks: '_-' },
   'agent name': { longest: 128, marks: '@:._-' },
   'task type': { longest: 64, marks: '._-' },
+  group: { longest: 64, marks: '._-' },
   'queue name': { longest: 200, marks: '@:._-' },
   'artifact name': { longest: 100, marks: '._-' },
 };

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import * as z from 'zod/mini';
+import { costForm } from '../../core/cost.ts';
 import { loggedEnvelope } from '../../core/envelope/envelope.ts';
 import { Evidence } from '../../core/evidence/evidence.ts';
 import type { OutboxEntry } from './outbox.ts';
 
 const text = z.optional(z.string());
-const caller = { by: z.string(), attempt: z.optional(z.number()) };
+const caller = { by: z.string(), attempt: z.optional(z.number()), cost: z.optional(costForm()) };
 const KeptSchema = z.object({
   v: z.literal(1),
   at: z.number(),

@@ -9,9 +9,11 @@ import { parseFlags, text } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
 import type { Output } from '../output/schemas.ts';
 import { addCallerOptions, callerFlags, callerOf } from '../caller.ts';
+import { addCostOptions, costFlags, costGiven } from '../input/cost-options.ts';
 
 const Flags = z.object({
   ...callerFlags(),
+  ...costFlags(),
   resultFile: z.optional(z.string()),
   summary: z.optional(text()),
   artifact: z.optional(z.array(z.string())),
@@ -22,7 +24,7 @@ const Flags = z.object({
 const LARGE = 16 * 1024 * 1024;
 
 export const define: Define = (command, context) =>
-  addCallerOptions(command)
+  addCostOptions(addCallerOptions(command))
     .option('--result-file <path>', 'the file of the result')
     .option('--summary <text>', 'the result in one line')
     .option('--artifact <name=path>', 'a file as evidence; repeatable', collect)
@@ -36,6 +38,7 @@ export const define: Define = (command, context) =>
       const warn = (line: string) => cli.io.talk(`agentq: warning: ${line}`);
       const { task, changed } = await complete(services, {
         ...caller,
+        ...costGiven(flags),
         artifacts,
         summary: flags.summary,
         resultFile: flags.resultFile === undefined ? undefined : { file: locate(cli.system, flags.resultFile) },

@@ -4,17 +4,19 @@ import { parseFlags, text } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
 import type { Output } from '../output/schemas.ts';
 import { addCallerOptions, callerFlags, callerOf } from '../caller.ts';
+import { addCostOptions, costFlags, costGiven } from '../input/cost-options.ts';
 import { iso } from '../output/views.ts';
 
 const Flags = z.object({
   ...callerFlags(),
+  ...costFlags(),
   reason: text(),
   retry: z.optional(z.boolean()),
   allowSecret: z.optional(z.boolean()),
 });
 
 export const define: Define = (command, context) =>
-  addCallerOptions(command)
+  addCostOptions(addCallerOptions(command))
     .requiredOption('--reason <text>', 'why')
     .option('--retry', 'allow another attempt after a wait, if any is left')
     .option('--allow-secret', 'accept a reason that seems to contain a credential')
@@ -22,7 +24,13 @@ export const define: Define = (command, context) =>
       const { reason, retry = false, allowSecret = false, ...flags } = parseFlags(Flags, options);
       const cli = context();
       const caller = await callerOf(cli, { id: named, ...flags });
-      const { task, changed } = await fail(await cli.services(), { ...caller, reason, retry, allowSecret });
+      const { task, changed } = await fail(await cli.services(), {
+        ...caller,
+        ...costGiven(flags),
+        reason,
+        retry,
+        allowSecret,
+      });
       const next = task.status === 'scheduled' ? iso(task.due_at) : undefined;
       if (cli.io.json) {
         const view = { task_id: task.id, status: task.status, changed, ...(next && { retry_at: next }) };

@@ -6,17 +6,19 @@ import { leaseSpan, parseFlags, percent } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
 import type { Output } from '../output/schemas.ts';
 import { addCallerOptions, callerFlags, callerOf } from '../caller.ts';
+import { addCostOptions, costFlags, costGiven } from '../input/cost-options.ts';
 import { iso } from '../output/views.ts';
 
 const Flags = z.object({
   ...callerFlags(),
+  ...costFlags(),
   percent: z.optional(percent()),
   note: z.optional(z.string().check(z.maxLength(2_000, { error: 'is longer than 2000 characters' }))),
   lease: z.optional(leaseSpan()),
 });
 
 export const define: Define = (command, context) =>
-  addCallerOptions(command)
+  addCostOptions(addCallerOptions(command))
     .option('--percent <n>', 'how much is done, 0 to 100')
     .option('--note <text>', 'what is being done; an empty text is no note')
     .option('--lease <duration>', 'the length of the lease from now (default: as claimed)')
@@ -36,6 +38,7 @@ export const define: Define = (command, context) =>
         as_claimed: given === undefined,
         ...(percent !== undefined && { percent }),
         ...(note && { note }),
+        ...costGiven(flags),
       });
       if (!cli.io.json || task.status !== 'working') return;
       const view = { task_id: id, attempt: task.lease.attempt, lease_expires_at: iso(task.lease.expires_at) };

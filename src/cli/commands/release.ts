@@ -5,11 +5,12 @@ import { parseFlags, text } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
 import type { Output } from '../output/schemas.ts';
 import { addCallerOptions, callerFlags, callerOf } from '../caller.ts';
+import { addCostOptions, costFlags, costGiven } from '../input/cost-options.ts';
 
-const Flags = z.object({ ...callerFlags(), reason: z.optional(text()) });
+const Flags = z.object({ ...callerFlags(), ...costFlags(), reason: z.optional(text()) });
 
 export const define: Define = (command, context) =>
-  addCallerOptions(command)
+  addCostOptions(addCallerOptions(command))
     .option('--reason <text>', 'why')
     .action(async (named: string | undefined, options) => {
       const { reason = 'given back', ...flags } = parseFlags(Flags, options);
@@ -21,6 +22,7 @@ export const define: Define = (command, context) =>
         by,
         attempt,
         reason,
+        ...costGiven(flags),
       });
       if (cli.io.json) cli.io.data({ task_id: id, status: task.status, changed } satisfies Output<'release'>);
     });

@@ -1,5 +1,6 @@
 import { findTask } from '../../app/apply-command.ts';
 import type { Event } from '../../core/task/event.ts';
+import { formatCost } from '../../core/cost.ts';
 import { counted } from '../../core/counted.ts';
 import { formatDuration } from '../../core/duration.ts';
 import type { Define } from '../verb.ts';
@@ -29,7 +30,7 @@ export const define: Define = (command, context) =>
     for (const event of events) {
       const since = `+${formatDuration(event.at - task.submitted_at)}`;
       io.line(
-        `${style.dim(`${iso(event.at)} ${since.padEnd(9)}`)} ${event.type.padEnd(15)} ${visible(details(event))}`.trimEnd(),
+        `${style.dim(`${iso(event.at)} ${since.padEnd(9)}`)} ${event.type.padEnd(15)} ${visible(details(event) + costOf(event))}`.trimEnd(),
       );
     }
   });
@@ -40,6 +41,10 @@ function eventView({ v: _v, task_id: _id, ...event }: Event): Output<'show'>['ev
     .filter(([, value]) => value !== null)
     .map(([field, value]) => [field, /(^|_)at$/.test(field) && typeof value === 'number' ? iso(value) : value]);
   return Object.fromEntries(fields) as Output<'show'>['events'][number];
+}
+
+function costOf(event: Event): string {
+  return 'cost' in event && event.cost ? ` (${formatCost(event.cost)})` : '';
 }
 
 function details(event: Event): string {

@@ -7,6 +7,7 @@ import { parseSubmission, type Submission } from '../../core/envelope/submission
 import type { LocalSource } from '../../files/source-file.ts';
 import type { RowProblem } from '../../app/submit/batch.ts';
 import type { Context } from '../context.ts';
+import { number } from '../input/cost-options.ts';
 import { count, duration, names, parseFlags, span } from '../input/flags.ts';
 import { bar } from '../output/line.ts';
 import type { Define } from '../verb.ts';
@@ -20,6 +21,7 @@ const Flags = z.looseObject({
   ttl: z.optional(span()),
   delay: z.optional(duration()),
   maxAttempts: z.optional(count()),
+  budgetUsd: z.optional(number()),
   expect: z.optional(names()),
   allowSecret: z.optional(z.boolean()),
   offlineOk: z.optional(z.boolean()),
@@ -43,6 +45,8 @@ export const define: Define = (command, context) =>
     .option('--format <format>', 'the wanted format of the result')
     .option('--reply-to <queue>', 'the queue for the result message (default: results.AGENT)')
     .option('--max-attempts <n>', 'after how many failures it is a dead letter (default: 3)')
+    .option('--group <name>', 'the group of the task, such as the project or goal that it serves')
+    .option('--budget-usd <amount>', 'stop it when its reported cost is more than this')
     .option('--batch <path>', 'submit all rows of a JSON Lines file, or none; - for standard input')
     .option('--allow-secret', 'submit it although it seems to contain a credential')
     .option('--offline-ok', 'during an outage, save the task here and submit it later; not for a batch')
@@ -101,6 +105,8 @@ function fieldsOf(cli: Context, flags: Flags): Record<string, unknown> {
     delay_seconds: delay === undefined ? undefined : delay / 1_000,
     not_before: flags['at'],
     max_attempts: flags.maxAttempts,
+    group: flags['group'],
+    budget_usd: flags.budgetUsd,
     expected_output: expect || format !== undefined ? { format, artifacts: expect } : undefined,
   };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
@@ -158,5 +164,5 @@ agentq work takes the first line that the program prints as the summary, its out
 prints as the artifact log.
 
 A batch has one JSON object in each line. Its fields: to, instructions, file, context_ref, task_id, idempotency_key,
-type, priority, from, reply_to, ttl_seconds, delay_seconds, not_before, max_attempts, expected_output. The options give
-the values that a row leaves out. agentq schema submit --batch row prints the schema.`;
+type, priority, from, reply_to, ttl_seconds, delay_seconds, not_before, max_attempts, expected_output, group,
+budget_usd. The options give the values that a row leaves out. agentq schema submit --batch row prints the schema.`;

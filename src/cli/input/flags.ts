@@ -5,7 +5,7 @@ import { inputError } from '../../core/issue.ts';
 import { MAX_LIST, MAX_TEXT, MIN_LEASE, MIN_REMEMBERED } from '../../core/limits.ts';
 
 /** A schema for text of the command line, parsed by a function that throws if the text is invalid. */
-function read<T>(from: (text: string) => T) {
+export function read<T>(from: (text: string) => T) {
   return z.pipe(
     z.string(),
     z.transform((text, context): T => {

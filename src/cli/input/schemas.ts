@@ -22,5 +22,7 @@ export const inputs = {
     not_before: z.optional(f.not_before()),
     max_attempts: z.optional(f.max_attempts()),
     expected_output: z.optional(f.expected_output()),
+    group: z.optional(f.group()),
+    budget_usd: z.optional(f.budget_usd()),
   }),
 } as const;

@@ -26,6 +26,9 @@ export const DriftView = z.object({
 });
 export type DriftView = z.infer<typeof DriftView>;
 
+/** The total that was reported. */
+const CostView = z.object({ usd: z.optional(z.number()), tokens: z.optional(z.number()) });
+
 export const AttemptView = z.object({
   number: z.number(),
   worker: z.string(),
@@ -34,6 +37,7 @@ export const AttemptView = z.object({
   outcome: text,
   reason: text,
   artifacts: z.optional(z.array(FileView)),
+  cost: z.optional(CostView),
 });
 
 export const TaskView = z.object({
@@ -49,6 +53,10 @@ export const TaskView = z.object({
   attempts: z.array(AttemptView),
   /** The number of refused completions and failures: too late, or not from the holder of the task. */
   refused: z.number(),
+  group: text,
+  budget_usd: z.optional(z.number()),
+  /** The sum of its attempts. */
+  cost: z.optional(CostView),
   context: z.optional(FileView),
   /** queued */
   ready_at: z.optional(Moment),

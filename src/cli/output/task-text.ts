@@ -1,7 +1,10 @@
 import { counted } from '../../core/counted.ts';
+import { formatCost, formatUsd } from '../../core/cost.ts';
 import { formatDuration, formatMoment } from '../../core/duration.ts';
+import { budgetOf } from '../../core/envelope/budget.ts';
+import { groupOf } from '../../core/envelope/group.ts';
 import { maxAttempts } from '../../core/task/retry.ts';
-import type { Attempt, Task } from '../../core/task/task.ts';
+import { type Attempt, costOf, type Task } from '../../core/task/task.ts';
 import type { Style } from './io.ts';
 import { bar, shorten } from './line.ts';
 import { visible } from './visible.ts';
@@ -44,6 +47,9 @@ export function taskLines(task: Task, now: number, style: Style, historyFollows 
   const { ttl_seconds, expected_output } = envelope;
   if (ttl_seconds !== undefined) lines.push(fact('ttl', `${formatDuration(ttl_seconds * 1_000)} to be started in`));
   if (expected_output?.artifacts) lines.push(fact('expects', expected_output.artifacts.join(', ')));
+  const [group, budget] = [groupOf(envelope), budgetOf(envelope)];
+  if (group !== undefined) lines.push(fact('group', group));
+  if (budget !== undefined) lines.push(fact('budget', formatUsd(budget)));
   if (task.context) lines.push(fact('context', `${task.context.path}, ${task.context.size} bytes`));
   lines.push(...statusLines(task, now).map(([name, value]) => fact(name, value)));
   if (task.refused > 0) {
@@ -51,6 +57,8 @@ export function taskLines(task: Task, now: number, style: Style, historyFollows 
     lines.push(fact('refused', historyFollows ? what : `${what} (agentq show ${task.id})`));
   }
   for (const attempt of task.attempts) lines.push(fact(`attempt ${attempt.number}`, attemptLine(attempt, now)));
+  const cost = costOf(task);
+  if (cost && task.attempts.length > 1) lines.push(fact('cost', formatCost(cost)));
   return lines;
 }
 
@@ -105,7 +113,8 @@ function statusLines(task: Task, now: number): [name: string, value: string][] {
 
 function attemptLine(attempt: Attempt, now: number): string {
   const who = attempt.worker;
-  if (attempt.outcome === undefined) return `${who}, began ${formatMoment(attempt.started_at, now)}`;
+  const cost = attempt.cost ? `, ${formatCost(attempt.cost)}` : '';
+  if (attempt.outcome === undefined) return `${who}, began ${formatMoment(attempt.started_at, now)}${cost}`;
   const took = formatDuration(attempt.ended_at - attempt.started_at);
-  return `${attempt.outcome} after ${took} by ${who}${attempt.reason === undefined ? '' : `: ${attempt.reason}`}`;
+  return `${attempt.outcome} after ${took} by ${who}${cost}${attempt.reason === undefined ? '' : `: ${attempt.reason}`}`;
 }

@@ -1,8 +1,10 @@
 import type { ArtifactStore } from '../../artifacts/store.ts';
 import { nextDue } from '../../core/task/due.ts';
 import type { Drift, Evidence } from '../../core/evidence/evidence.ts';
+import { groupOf } from '../../core/envelope/group.ts';
+import { budgetOf } from '../../core/envelope/budget.ts';
 import { maxAttempts } from '../../core/task/retry.ts';
-import type { Attempt, Task } from '../../core/task/task.ts';
+import { type Attempt, costOf, type Task } from '../../core/task/task.ts';
 import type { DriftView, FileView, TaskView } from './schemas.ts';
 
 /** A time in ms as ISO 8601, UTC. */
@@ -22,6 +24,9 @@ export function driftView(store: ArtifactStore, { kind, evidence }: Drift): Drif
 export function taskView(store: ArtifactStore, task: Task): TaskView {
   const { id, envelope, context } = task;
   const due = nextDue(task);
+  const cost = costOf(task);
+  const group = groupOf(envelope);
+  const budget_usd = budgetOf(envelope);
   return {
     task_id: id,
     status: task.status,
@@ -34,6 +39,9 @@ export function taskView(store: ArtifactStore, task: Task): TaskView {
     max_attempts: maxAttempts(task),
     attempts: task.attempts.map((attempt) => attemptView(store, attempt)),
     refused: task.refused,
+    ...(group !== undefined && { group }),
+    ...(budget_usd !== undefined && { budget_usd }),
+    ...(cost && { cost }),
     ...(context && { context: fileView(store, context) }),
     ...(due !== undefined && task.status !== 'working' && { due_at: iso(due) }),
     ...statusView(store, task),
@@ -41,8 +49,8 @@ export function taskView(store: ArtifactStore, task: Task): TaskView {
 }
 
 function attemptView(store: ArtifactStore, attempt: Attempt): TaskView['attempts'][number] {
-  const { number, worker, started_at } = attempt;
-  const base = { number, worker, started_at: iso(started_at) };
+  const { number, worker, started_at, cost } = attempt;
+  const base = { number, worker, started_at: iso(started_at), ...(cost && { cost }) };
   if (attempt.outcome === undefined) return base;
   const { outcome, ended_at, reason, artifacts } = attempt;
   return {

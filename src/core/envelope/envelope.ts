@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { usdForm } from '../cost.ts';
 import { LONGEST } from '../duration.ts';
 import { AgentqError } from '../errors.ts';
 import { name } from '../identifiers.ts';
@@ -32,11 +33,14 @@ export const envelopeFields = {
     ),
   delay_seconds: () => z.number().check(z.nonnegative({ error: 'must not be negative' }), atMost()),
   not_before: () => z.iso.datetime({ offset: true, error: 'is not an ISO 8601 time such as 2027-01-31T09:00:00Z' }),
+  group: () => name('group'),
+  budget_usd: () => usdForm().check(z.gt(0, { error: 'must be more than 0 dollars' })),
 } as const;
 
 /**
  * The task envelope, flat JSON with the names of the mission's first form. Unknown fields are kept unchanged.
- * `delay_seconds` counts from the submit; `not_before` is a point in time. Only one of them is set.
+ * `delay_seconds` counts from the submit; `not_before` is a point in time. Only one of them is set. `group` and
+ * `budget_usd` are read by `group.ts` and `budget.ts`: version 0.1 kept any value under these names.
  */
 export const envelopeSchema = () => {
   const f = envelopeFields;

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { costForm } from '../cost.ts';
 import { loggedEnvelope } from '../envelope/envelope.ts';
 import { Evidence } from '../evidence/evidence.ts';
 import { moment } from '../moment-form.ts';
@@ -18,6 +19,8 @@ const eventOfVersion2 = <T extends string, S extends z.core.$ZodLooseShape>(type
 
 const text = z.optional(z.string());
 const attempt = z.int();
+/** What the attempt has cost so far. It replaces what earlier events have reported. */
+const cost = z.optional(costForm());
 const by = z.string();
 
 export const Event = z.discriminatedUnion('type', [
@@ -42,9 +45,9 @@ export const Event = z.discriminatedUnion('type', [
     /** The length of the lease. A renewal without a length has the same one. Version 0.1 did not write it. */
     lease_seconds: z.optional(z.number()),
   }),
-  event('renewed', { attempt, expires_at: moment(), percent: z.optional(z.number()), note: text }),
+  event('renewed', { attempt, expires_at: moment(), percent: z.optional(z.number()), note: text, cost }),
   event('lease-expired', { attempt, final: z.boolean() }),
-  event('released', { attempt, by, reason: z.string(), retry_at: z.optional(moment()) }),
+  event('released', { attempt, by, reason: z.string(), retry_at: z.optional(moment()), cost }),
   event('attempt-failed', {
     attempt,
     by,
@@ -52,6 +55,7 @@ export const Event = z.discriminatedUnion('type', [
     artifacts: z.array(Evidence),
     /** null: there is no further attempt. */
     retry_at: z.nullable(moment()),
+    cost,
   }),
   event('completed', {
     attempt,
@@ -61,9 +65,10 @@ export const Event = z.discriminatedUnion('type', [
     /** The location of the result of a third-party worker, as reported by it. The file has no recorded hash. */
     result_ref: text,
     artifacts: z.array(Evidence),
+    cost,
   }),
   event('cancelled', { by, reason: text }),
-  event('stopped', { attempt, by }),
+  event('stopped', { attempt, by, cost }),
   event('retried', { by }),
   event('dismissed', { by }),
   /**

@@ -1,3 +1,4 @@
+import { type Cost, reportedCost } from '../cost.ts';
 import { nextDue } from './due.ts';
 import type { Event, EventOf, EventType } from './event.ts';
 import { startsUsedUp } from './retry.ts';
@@ -65,12 +66,17 @@ const folds: { readonly [T in Exclude<EventType, 'submitted' | 'carried' | 'prun
     const says = event.percent !== undefined || event.note !== undefined;
     const { percent = task.progress?.percent, note = task.progress?.note } = event;
     const progress = says ? { percent, note, at: event.at } : task.progress;
-    return become(task, event, {
-      status: 'working',
-      // Two concurrent renewals do not know of each other. A renewal never shortens a lease.
-      lease: { ...task.lease, expires_at: Math.max(task.lease.expires_at, event.expires_at) },
-      ...(progress && { progress }),
-    });
+    return become(
+      task,
+      event,
+      {
+        status: 'working',
+        // Two concurrent renewals do not know of each other. A renewal never shortens a lease.
+        lease: { ...task.lease, expires_at: Math.max(task.lease.expires_at, event.expires_at) },
+        ...(progress && { progress }),
+      },
+      { attempts: charged(task, event) },
+    );
   },
 
   'lease-expired'(task, event) {
@@ -108,7 +114,7 @@ const folds: { readonly [T in Exclude<EventType, 'submitted' | 'carried' | 'prun
   completed(task, event) {
     const held = take(task, event);
     if (!held) return lostLease(task, event);
-    const { v: _v, type: _type, task_id: _id, ...completion } = event;
+    const { v: _v, type: _type, task_id: _id, cost: _cost, ...completion } = event;
     return become(
       task,
       event,
@@ -140,7 +146,7 @@ const folds: { readonly [T in Exclude<EventType, 'submitted' | 'carried' | 'prun
     task.attempts.at(-1)?.number === event.attempt &&
     task.attempts.at(-1)?.outcome === 'cancelled' &&
     task.stopped_at === undefined
-      ? { ...task, stopped_at: event.at, updated_at: event.at }
+      ? { ...task, attempts: charged(task, event), stopped_at: event.at, updated_at: event.at }
       : 'no cancelled attempt waits to be stopped',
 
   retried: (task, event) =>
@@ -230,13 +236,25 @@ function take(task: Task, event: { attempt: number; by: string; at: number }): T
 
 function close(
   task: Task,
-  event: { attempt: number; at: number },
+  event: { attempt: number; at: number; cost?: Cost | undefined },
   outcome: AttemptOutcome,
   more: { reason?: string; artifacts?: EventOf<'attempt-failed'>['artifacts'] } = {},
 ): readonly Attempt[] {
-  return task.attempts.map((a) =>
+  return charged(task, event).map((a) =>
     a.number === event.attempt && a.outcome === undefined ? { ...a, outcome, ended_at: event.at, ...more } : a,
   );
+}
+
+/** The attempts with the cost that the event reports. */
+function charged(
+  task: Task,
+  { attempt, cost: report }: { attempt: number; cost?: Cost | undefined },
+): readonly Attempt[] {
+  if (!report) return task.attempts;
+  return task.attempts.map((a) => {
+    const cost = a.number === attempt ? reportedCost(a.cost, report) : undefined;
+    return cost ? { ...a, cost } : a;
+  });
 }
 
 function lostLease(task: Task, event: { attempt: number }): string {

@@ -60,6 +60,11 @@ export function isLastAttempt(task: Task): boolean {
   return spentAttempts(task) + 1 >= maxAttempts(task) || startsUsedUp(task);
 }
 
+/** How many attempts have failed since the submit or the last retry from the dead letters. */
+export function failedAttempts(task: Task): number {
+  return task.attempts.slice(task.forgiven).filter((a) => a.outcome === 'failed').length;
+}
+
 export function startsUsedUp(task: Task): boolean {
   return task.attempts.length - task.forgiven >= MAX_STARTS;
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { costForm } from '../cost.ts';
 import { loggedEnvelope } from '../envelope/envelope.ts';
 import { Evidence } from '../evidence/evidence.ts';
 import { moment } from '../moment-form.ts';
@@ -81,7 +82,12 @@ function taskForm(): z.ZodMiniType {
 }
 
 function attemptForm() {
-  const begun = { number: z.int().check(z.gte(1)), worker: z.string(), started_at: moment() };
+  const begun = {
+    number: z.int().check(z.gte(1)),
+    worker: z.string(),
+    started_at: moment(),
+    cost: z.optional(costForm()),
+  };
   const outcome = z.enum(['completed', 'failed', 'lease-expired', 'released', 'deferred', 'cancelled']);
   const ended = { outcome, ended_at: moment(), reason: z.optional(z.string()) };
   return z.union([

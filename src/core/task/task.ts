@@ -1,3 +1,4 @@
+import { type Cost, sumOf } from '../cost.ts';
 import type { Envelope } from '../envelope/envelope.ts';
 import type { Evidence } from '../evidence/evidence.ts';
 
@@ -10,6 +11,8 @@ interface AttemptBase {
   readonly number: number;
   readonly worker: string;
   readonly started_at: number;
+  /** What its worker has reported, in total. */
+  readonly cost?: Cost;
 }
 
 /** `failed` and `lease-expired` count towards max_attempts; `released` and `deferred` do not. */
@@ -141,6 +144,11 @@ export function finishedAt(task: Finished): number {
 /** Whether the dead-letter queue contains it. */
 export function isDead(task: Task): task is TaskIn<'failed' | 'expired'> {
   return (task.status === 'failed' || task.status === 'expired') && task.dismissed_at === undefined;
+}
+
+/** What all attempts have cost; undefined if none has reported it. */
+export function costOf(task: Task): Cost | undefined {
+  return sumOf(task.attempts.map(({ cost }) => cost));
 }
 
 /** How many attempts count towards max_attempts. */

@@ -1,3 +1,4 @@
+import type { Cost } from '../../cost.ts';
 import type { Envelope } from '../../envelope/envelope.ts';
 import type { Evidence } from '../../evidence/evidence.ts';
 import type { PruneLimit } from './prunable.ts';
@@ -25,27 +26,27 @@ export type Command =
       readonly as_claimed?: boolean;
       readonly percent?: number;
       readonly note?: string;
-    } & Caller)
+    } & Reporter)
   | ({
       readonly type: 'complete';
       readonly summary?: string;
       readonly result?: Evidence;
       readonly artifacts: readonly Evidence[];
-    } & Caller)
+    } & Reporter)
   /** Without `backoff` the failure is final, even if attempts are left. */
   | ({
       readonly type: 'fail';
       readonly reason: string;
       readonly artifacts: readonly Evidence[];
       readonly backoff?: Backoff;
-    } & Caller)
+    } & Reporter)
   /** Returns the task to the queue: at once, or with `backoff` after a wait. Neither counts as a failure. */
-  | ({ readonly type: 'release'; readonly reason: string; readonly backoff?: Backoff } & Caller)
+  | ({ readonly type: 'release'; readonly reason: string; readonly backoff?: Backoff } & Reporter)
   /** Only records the refusal of a command that was refused before it reached the backend. */
   | ({ readonly type: 'note-refusal'; readonly of: 'complete' | 'fail'; readonly reason: string } & Caller)
   | { readonly type: 'cancel'; readonly by: string; readonly reason?: string }
   /** A worker reports that the process group of a cancelled attempt is gone. */
-  | { readonly type: 'acknowledge-cancel'; readonly by: string; readonly attempt: number }
+  | ({ readonly type: 'acknowledge-cancel'; readonly attempt: number } & Reporter)
   | { readonly type: 'retry'; readonly by: string }
   | { readonly type: 'dismiss'; readonly by: string }
   /** The store was restored from a backup that was made in the epoch `since`. */
@@ -61,6 +62,11 @@ export type Command =
 export interface Caller {
   readonly by: string;
   readonly attempt?: number | undefined;
+}
+
+/** A caller that may report what the attempt has cost so far. */
+export interface Reporter extends Caller {
+  readonly cost?: Cost | undefined;
 }
 
 export type CommandType = Command['type'];

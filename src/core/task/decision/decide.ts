@@ -1,5 +1,6 @@
 import type { Command, CommandOf, CommandType } from './command.ts';
 import { LONGEST } from '../../duration.ts';
+import { costField } from '../../cost.ts';
 import { elapse } from '../elapse.ts';
 import type { Refusal } from '../../errors.ts';
 import { ATTEMPTS_PER_EPOCH, beginEpoch } from '../epoch.ts';
@@ -9,8 +10,16 @@ import { holder, mayKnow, wrongCaller } from './fencing.ts';
 import { isPrunable } from './prunable.ts';
 import { type KnownTask, presentTask, prunedAt, refusalOfPruned } from './pruned.ts';
 import { missingArtifacts, optionFor, promisedArtifacts } from '../../evidence/promise.ts';
-import { backoffDelay, handBackDelay, inARow, isLastAttempt, MAX_STARTS, startsUsedUp } from '../retry.ts';
-import { otherContent, sameCompletion } from './sameness.ts';
+import {
+  backoffDelay,
+  failedAttempts,
+  handBackDelay,
+  inARow,
+  isLastAttempt,
+  MAX_STARTS,
+  startsUsedUp,
+} from '../retry.ts';
+import { otherContent, sameCompletion, saidBefore } from './sameness.ts';
 import type { Task } from '../task.ts';
 import { isFinished, nextAttempt } from '../task.ts';
 import { UNREADABLE } from './unreadable.ts';
@@ -153,6 +162,7 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
       expires_at: Math.max(task.lease.expires_at, given.now + lease),
       ...(percent !== undefined && { percent }),
       ...(note !== undefined && { note }),
+      ...costField(command),
     });
   },
 
@@ -160,7 +170,7 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
     const { by, summary, result, artifacts } = command;
     if (task.status === 'completed') {
       if (!mayKnow(task, by)) return refused(wrongCaller(task, by));
-      if (sameCompletion(task.completion, command)) return nothing;
+      if (sameCompletion(task, command)) return nothing;
       return refuse(
         'conflict',
         `${task.id} was already completed by ${task.completion.by}, with another outcome`,
@@ -184,6 +194,7 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
       ...(summary !== undefined && { summary }),
       ...(result && { result }),
       artifacts: [...artifacts],
+      ...costField(command),
     });
   },
 
@@ -195,7 +206,7 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
     const retry_at =
       backoff === undefined || isLastAttempt(task)
         ? null
-        : given.now + backoffDelay(backoff, failuresBefore(task) + 1, given.random());
+        : given.now + backoffDelay(backoff, failedAttempts(task) + 1, given.random());
     return happened({
       type: 'attempt-failed',
       attempt: held,
@@ -203,6 +214,7 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
       reason,
       artifacts: [...command.artifacts],
       retry_at,
+      ...costField(command),
     });
   },
 
@@ -220,6 +232,7 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
         reason: gone,
         artifacts: [],
         retry_at: null,
+        ...costField(command),
       });
     }
     const wait = backoff
@@ -231,6 +244,7 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
       by,
       reason,
       ...(wait && { retry_at: given.now + wait }),
+      ...costField(command),
     });
   },
 
@@ -252,7 +266,7 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
       return refuse('conflict', `attempt ${command.attempt} of ${task.id} was not cancelled`);
     }
     return task.stopped_at === undefined
-      ? happened({ type: 'stopped', attempt: command.attempt, by: command.by })
+      ? happened({ type: 'stopped', attempt: command.attempt, by: command.by, ...costField(command) })
       : nothing;
   },
 
@@ -282,17 +296,3 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
     return task.dismissed_at === undefined ? happened({ type: 'dismissed', by: command.by }) : nothing;
   },
 };
-
-/**
- * Whether the same attempt was already ended with the same reason. This happens if the answer was lost and the worker
- * repeats the command.
- */
-function saidBefore(task: Task, { attempt, reason }: CommandOf<'fail'>): boolean {
-  const last = task.attempts.at(-1);
-  if (last?.outcome !== 'failed' || last.reason !== reason) return false;
-  return attempt === undefined ? task.status === 'failed' : attempt === last.number;
-}
-
-function failuresBefore(task: Task): number {
-  return task.attempts.slice(task.forgiven).filter((a) => a.outcome === 'failed').length;
-}

@@ -1,5 +1,8 @@
+import { reportedCost } from '../../cost.ts';
 import type { Envelope } from '../../envelope/envelope.ts';
 import type { Evidence } from '../../evidence/evidence.ts';
+import type { Task, TaskIn } from '../task.ts';
+import type { CommandOf, Reporter } from './command.ts';
 
 /** JSON with sorted keys in every object, so that equal values give equal text. */
 function canonical(value: unknown): string {
@@ -42,19 +45,40 @@ function comparable({ envelope, context }: ComparedSubmit): Readonly<Record<stri
   };
 }
 
-export interface ComparedCompletion {
+interface ComparedCompletion {
   readonly summary?: string | undefined;
   readonly result?: Evidence | undefined;
   readonly artifacts: readonly Evidence[];
 }
 
-/** Whether two completions are equal: the summary, and the names and contents of the evidence. */
-export function sameCompletion(a: ComparedCompletion, b: ComparedCompletion): boolean {
+/**
+ * Whether a completed task was completed by an equal command: the summary, the names and contents of the evidence, and
+ * the cost, unless the command reports none.
+ */
+export function sameCompletion(task: TaskIn<'completed'>, command: CommandOf<'complete'>): boolean {
   const comparable = ({ summary, result, artifacts }: ComparedCompletion) =>
     canonical({
       summary,
       result: result?.sha256,
       artifacts: Object.fromEntries(artifacts.map((one) => [one.name, one.sha256])),
     });
-  return comparable(a) === comparable(b);
+  return comparable(task.completion) === comparable(command) && costs(task, command);
+}
+
+/** Whether a report adds nothing to the recorded cost of the last attempt. */
+function costs({ attempts }: Task, { cost: report }: Reporter): boolean {
+  const cost = attempts.at(-1)?.cost;
+  return canonical(reportedCost(cost, report)) === canonical(cost);
+}
+
+/**
+ * Whether the same attempt was already ended with the same reason and cost. This happens if the answer was lost and the worker
+ * repeats the command.
+ */
+export function saidBefore(task: Task, command: CommandOf<'fail'>): boolean {
+  const { attempt, reason } = command;
+  const last = task.attempts.at(-1);
+  if (last?.outcome !== 'failed' || last.reason !== reason) return false;
+  const isSame = attempt === undefined ? task.status === 'failed' : attempt === last.number;
+  return isSame && costs(task, command);
 }
