@@ -1,7 +1,7 @@
 import type { Command } from '../core/task/decision/command.ts';
 import { AgentqError } from '../core/errors.ts';
 import type { Task } from '../core/task/task.ts';
-import { unknownTask } from './near-ids.ts';
+import { unknownTask } from './suggestion/near-ids.ts';
 import type { Services } from './workspace/services.ts';
 
 /**

@@ -55,12 +55,6 @@ describe('submit --batch', () => {
     expect((await q.json('show', 'a')).envelope.context_ref).toBe('s3://bucket/key');
   });
 
-  test('keeps unknown fields', async ({ q }) => {
-    q.write('b.jsonl', rows({ task_id: 'a', to: 'r', instructions: 'x', ticket: 42 }));
-    await q.ok('submit', '--batch', 'b.jsonl');
-    expect((await q.json('show', 'a')).envelope.ticket).toBe(42);
-  });
-
   test('a repeat of the same file creates no tasks', async ({ q }) => {
     q.write(
       'b.jsonl',
@@ -140,6 +134,33 @@ describe('a batch with bad rows', () => {
         'to is missing; type is not a valid task type (allowed: letters, digits, . _ -, at most 64); ' +
         'instructions must be a string; expected_output.artifacts must be a list; max_attempts must be a number',
     );
+  });
+
+  test('names unknown fields, each with the nearest known one', async ({ q }) => {
+    const good = { to: 'r', instructions: 'x' };
+    q.write(
+      'b.jsonl',
+      rows(
+        { ...good, prioritty: 'high', file: 'missing.md' },
+        ...Array.from({ length: 10 }, () => ({ ...good, prioritty: 'low' })),
+        { ...good, prioritty: 'high', depends_on: ['a'], every: '1h', max_attempt: 1 },
+        { ...good, expected_output: { artefacts: ['x'] } },
+        { ...good, zzz: 1, yyy: 1, xxx: 1, www: 1, vvv: 1, uuu: 1, ttt: 1 },
+      ),
+    );
+    const { code, stderr } = await q.run('submit', '--batch', 'b.jsonl');
+    expect(code).toBe(14);
+    expect(stderr.split('\n').slice(0, -2)).toEqual([
+      'row 1 and 11 more: prioritty is not a field of a row: did you mean priority?',
+      `row 1: ${q.path('missing.md')} does not exist`,
+      'row 12: depends_on is not a field of a row; every is not a field of a row; ' +
+        'max_attempt is not a field of a row: did you mean max_attempts?',
+      'row 13: expected_output.artefacts is not a field of a row: did you mean expected_output.artifacts?',
+      `row 14: ${['zzz', 'yyy', 'xxx', 'www', 'vvv'].map((name) => `${name} is not a field of a row`).join('; ')}; ` +
+        '2 more unknown fields',
+    ]);
+    expect(stderr).toContain('14 of 14 rows are invalid; nothing was submitted');
+    expect(await ids(q)).toEqual([]);
   });
 
   for (const [what, row, problem] of [

@@ -52,6 +52,18 @@ describe('docs/batch.md', () => {
   });
 });
 
+describe('docs/brokers.md', () => {
+  test('shows messages of third-party programs that match their schemas', () => {
+    const section = read('brokers.md').split('## Third-party workers and coordinators')[1]!;
+    const messages = [...section.matchAll(/^\{.*\}$/gm)].map(([line]) => JSON.parse(line));
+    expect(messages).toHaveLength(3);
+    for (const message of messages) {
+      const schema = 'status' in message ? inputs['result message'] : inputs.envelope;
+      expect(z.safeParse(schema, message)).toMatchObject({ success: true });
+    }
+  });
+});
+
 describe('docs/json.md', () => {
   const sections = read('json.md').split(/^## /m).slice(1);
   const named = sections.map((section) => [section.slice(0, section.indexOf('\n')), section] as const);

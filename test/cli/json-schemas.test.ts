@@ -238,10 +238,18 @@ describe('agentq schema', () => {
     });
   }
 
-  test('prints the schema of a row of a batch', async ({ bare }) => {
-    const schema = await bare.json('schema', 'submit', '--batch', 'row');
-    expect(schema.properties).toMatchObject({ to: { type: 'string' }, max_attempts: { type: 'integer' } });
-    expect(Object.keys(schema.properties)).toEqual(Object.keys(inputs['submit --batch row'].shape));
+  test('prints the schemas of the inputs, which refuse what agentq refuses', async ({ bare }) => {
+    const row = await bare.json('schema', 'submit', '--batch', 'row');
+    expect(row).toMatchObject({ additionalProperties: false, properties: { max_attempts: { type: 'integer' } } });
+    expect(row.properties.expected_output.additionalProperties).toBe(false);
+    expect(Object.keys(row.properties)).toEqual(Object.keys(inputs['submit --batch row'].shape));
+    const config = await bare.json('schema', 'config');
+    expect(config).toMatchObject({ required: ['version'], additionalProperties: false });
+    expect(config.properties.roles.additionalProperties).toMatchObject({ properties: { lease: { type: 'string' } } });
+    const envelope = await bare.json('schema', 'envelope');
+    expect(envelope).toMatchObject({ required: ['task_id', 'to'], additionalProperties: {} });
+    const message = await bare.json('schema', 'result message');
+    expect(message).toMatchObject({ required: ['task_id', 'from', 'to', 'status'], additionalProperties: {} });
   });
 
   test('without a name lists all schemas', async ({ bare }) => {

@@ -64,19 +64,23 @@ describe('a secret in another field of a submit is refused', () => {
     await q.ok(...args, '--allow-secret');
   });
 
-  test.for<[string, object, string]>([
-    ['a further field', { ticket: secret }, 'the field ticket'],
-    ['a deeply nested field', { ticket: { notes: [{ text: ['', secret] }] } }, 'the field ticket'],
-    ['the name of a field', { [secret]: 1 }, 'the name of a field'],
-    ['the name of a nested field', { ticket: { [secret]: 'x' } }, 'the name of a field'],
-    ['a field with the name password', { password: ['hunter', 22].join('') }, 'the field password'],
-    ['a known field', { task_id: secret }, 'the field task_id'],
-  ])('in a row of a batch, in %s', async ([, fields, where], { q }) => {
-    q.write('b.jsonl', JSON.stringify({ to: 'r', instructions: 'x', ...fields }));
-    const ran = await q.run('submit', '--batch', 'b.jsonl');
-    expect(ran.code).toBe(14);
-    expect(ran.stderr).toMatch(new RegExp(`^row 1: there seems to be a credential \\(.*\\) in ${where}\n`));
-    expect(ran.stderr).not.toContain(secret);
+  test('in a row of a batch', async ({ q }) => {
+    const rows: object[] = [
+      { task_id: secret },
+      { expected_output: { artifacts: ['fine', secret] } },
+      { ticket: secret },
+      { [secret]: 1 },
+    ];
+    q.write('b.jsonl', rows.map((fields) => JSON.stringify({ to: 'r', instructions: 'x', ...fields })).join('\n'));
+    const { code, stderr } = await q.run('submit', '--batch', 'b.jsonl');
+    expect(code).toBe(14);
+    expect(stderr.split('\n').slice(0, 4)).toEqual([
+      'row 1: there seems to be a credential (github-token) in the field task_id',
+      'row 2: there seems to be a credential (github-token) in the field expected_output',
+      'row 3: ticket is not a field of a row',
+      'row 4: a name that seems to contain a credential (github-token) is not a field of a row',
+    ]);
+    expect(stderr).not.toContain(secret);
     expect((await q.json('list')).tasks).toEqual([]);
   });
 });

@@ -1,36 +1,22 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import { envelopeFields } from '../../core/envelope/envelope.ts';
 import { findSecret, findSecretIn, INSISTING, refuseSecret } from '../../core/secrets/find-secret.ts';
 import type { Submission } from '../../core/envelope/submission.ts';
 
-/** @throws AgentqError `secret`; it names the first field whose value or name seems to contain a credential */
+/** @throws AgentqError `secret`; it names the first field that seems to contain a credential */
 export async function refuseSecretFields(submission: Submission): Promise<void> {
-  const texts = textsOf(submission);
+  const fields = Object.entries(submission).map(([name, value]) => ({ name, texts: textsIn(value) }));
   // Almost always no field has one, and one search shows this.
-  if ((await findSecret(texts.map(({ text }) => text).join('\n'))) === undefined) return;
-  for (const { where, text } of texts) await refuseSecret(text, where, INSISTING);
-}
-
-interface Field {
-  readonly where: string;
-  readonly text: string;
-}
-
-/** Names and texts of all fields, names first. Rows of a batch may be nested deep. */
-function textsOf(submission: Submission): Field[] {
-  const names: Field[] = [];
-  const texts: Field[] = [];
-  const open: { where: string; known: boolean; value: object }[] = [{ where: '', known: true, value: submission }];
-  for (let one = open.pop(); one; one = open.pop()) {
-    for (const [name, value] of Object.entries(one.value) as [string, unknown][]) {
-      const known = one.known && (Object.hasOwn(envelopeFields, name) || one.where !== '');
-      const where = one.where || (name === 'instructions' ? 'the instructions' : `the field ${name}`);
-      if (!known) names.push({ where: 'the name of a field', text: name });
-      if (typeof value === 'string') texts.push({ where, text: known ? value : `${name}: ${value}` });
-      else if (typeof value === 'object' && value !== null) open.push({ where, known, value });
-    }
+  if ((await findSecret(fields.flatMap(({ texts }) => texts).join('\n'))) === undefined) return;
+  for (const { name, texts } of fields) {
+    const where = name === 'instructions' ? 'the instructions' : `the field ${name}`;
+    for (const text of texts) await refuseSecret(text, where, INSISTING);
   }
-  return [...names, ...texts];
+}
+
+/** The texts of a field. Fields in `expected_output` contain texts or lists of texts. */
+function textsIn(value: unknown): string[] {
+  const values: unknown[] = typeof value === 'object' && value !== null ? Object.values(value).flat() : [value];
+  return values.filter((one) => typeof one === 'string');
 }
 
 /**

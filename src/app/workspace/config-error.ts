@@ -1,7 +1,7 @@
-import { distance } from 'fastest-levenshtein';
 import * as z from 'zod/mini';
 import { AgentqError } from '../../core/errors.ts';
 import { demandOf } from '../../core/issue.ts';
+import { nearest } from '../near-names.ts';
 
 /**
  * The error for an invalid config: which setting, and what it must be. For an unknown setting, the nearest known one.
@@ -20,12 +20,10 @@ function unknownSetting(path: readonly string[], schema: z.core.$ZodType): strin
   const name = path.at(-1)!;
   const parent = path.slice(0, -1).join('.');
   const role = path[0] === 'roles' ? path[1] : undefined;
-  const near = settingsIn(schema, [], role)
-    .map((known) => ({ known, far: distance(known.at(-1)!, name) }))
-    .filter(({ far }) => far <= Math.max(2, name.length / 4))
-    .map(({ known, far }) => ({ known: known.join('.'), far, away: known.slice(0, -1).join('.') === parent ? 0 : 1 }))
-    .toSorted((a, b) => a.far - b.far || a.away - b.away);
-  return `there is no setting ${path.join('.')}${near[0] ? `; did you mean ${near[0].known}?` : ''}`;
+  const isBeside = (known: readonly string[]) => known.slice(0, -1).join('.') === parent;
+  const known = settingsIn(schema, [], role).toSorted((a, b) => Number(isBeside(b)) - Number(isBeside(a)));
+  const [near] = nearest(name, known, (one) => one.at(-1)!);
+  return `there is no setting ${path.join('.')}${near ? `; did you mean ${near.join('.')}?` : ''}`;
 }
 
 /**

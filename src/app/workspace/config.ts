@@ -51,10 +51,10 @@ export const configSchema = (holds: object) =>
     shared: z.optional(z.boolean()),
     /** The broker of the queue. Without it, the queue is in the workspace. */
     url: z.optional(z.string()),
-    ...('broker' in holds && { broker: brokerSettings() }),
-    ...('retention' in holds && { retention: pruneSettings() }),
-    ...('defaults' in holds && { defaults: roleSettings() }),
-    ...('roles' in holds && { roles: z.record(name('role'), roleSettings()) }),
+    ...('broker' in holds && { broker: z.optional(brokerSettings()) }),
+    ...('retention' in holds && { retention: z.optional(pruneSettings()) }),
+    ...('defaults' in holds && { defaults: z.optional(roleSettings()) }),
+    ...('roles' in holds && { roles: z.optional(z.record(name('role'), roleSettings())) }),
   });
 
 const pruneSettings = () =>

@@ -5,7 +5,7 @@ import { AgentqError } from '../../core/errors.ts';
 import { MAX_STDIN_BYTES } from '../../core/limits.ts';
 import { parseSubmission, type Submission } from '../../core/envelope/submission.ts';
 import type { LocalSource } from '../../files/source-file.ts';
-import type { RowProblem } from '../../app/submit/batch.ts';
+import type { RowProblem } from '../../app/submit/bad-batch.ts';
 import type { Context } from '../context.ts';
 import { number } from '../input/cost-options.ts';
 import { count, duration, names, parseFlags, span } from '../input/flags.ts';
@@ -119,7 +119,8 @@ async function readContext(cli: Context, file: string): Promise<LocalSource> {
 }
 
 async function submitRows(cli: Context, flags: Flags, batch: string): Promise<void> {
-  const { BadBatch, submitBatch } = await import('../../app/submit/batch.ts');
+  const { submitBatch } = await import('../../app/submit/batch.ts');
+  const { BadBatch } = await import('../../app/submit/bad-batch.ts');
   const { readBatch } = await import('../input/batch-text.ts');
   const alone = ['file', 'instructions', 'id', 'idempotencyKey'].filter((name) => flags[name] !== undefined);
   if (alone.length > 0) {
@@ -165,4 +166,5 @@ prints as the artifact log.
 
 A batch has one JSON object in each line. Its fields: to, instructions, file, context_ref, task_id, idempotency_key,
 type, priority, from, reply_to, ttl_seconds, delay_seconds, not_before, max_attempts, expected_output, group,
-budget_usd. The options give the values that a row leaves out. agentq schema submit --batch row prints the schema.`;
+budget_usd. Other fields are refused. The options give the values that a row leaves out. agentq schema submit --batch
+row prints the schema.`;

@@ -8,12 +8,12 @@ type Fields = { readonly [F in keyof typeof envelopeFields]: z.infer<ReturnType<
 type Certain = 'to' | 'type' | 'priority';
 
 /**
- * An envelope as a submitter writes it. Missing fields are filled in from the identity and the defaults. Unknown fields
- * are allowed and kept.
+ * An envelope as a submitter writes it. Missing fields are filled in from the identity and the defaults. The caller
+ * refuses unknown fields, because it knows what its user calls them.
  */
 export type Submission = Pick<Fields, Certain> & Partial<Omit<Fields, Certain>>;
 
-/** Rows may contain any unknown fields. These must not fill the memory with schemas. */
+/** The rows of a batch may have many combinations of fields. Their schemas must not fill the memory. */
 const MANY_FORMS = 1_000;
 
 const schemas = new Map<string, z.ZodMiniType>();

@@ -1,6 +1,6 @@
-import { AgentqError } from '../core/errors.ts';
-import { describePruned } from '../core/task/decision/pruned.ts';
-import type { Services } from './workspace/services.ts';
+import { AgentqError } from '../../core/errors.ts';
+import { describePruned } from '../../core/task/decision/pruned.ts';
+import type { Services } from '../workspace/services.ts';
 
 const CANDIDATES = 200;
 
@@ -13,18 +13,15 @@ export async function unknownTask({ backend }: Services, id: string): Promise<Ag
   if (pruned) {
     return new AgentqError('not-found', describePruned(pruned), 'its content and its evidence are removed');
   }
-  const { distance } = await import('fastest-levenshtein');
+  const { nearest } = await import('../near-names.ts');
   const beginning = id.slice(0, Math.max(SHORTEST, Math.ceil(id.length / 2)));
   const pages = await Promise.all([
     backend.list({ limit: CANDIDATES }),
     backend.list({ id_prefix: beginning, limit: CANDIDATES }),
   ]);
-  const near = [...new Set(pages.flat().map((task) => task.id))]
-    .map((known) => ({ known, far: distance(known, id) }))
-    .filter(({ known, far }) => far <= Math.max(2, id.length / 4) || known.startsWith(id))
-    .toSorted((a, b) => a.far - b.far)
-    .slice(0, 3)
-    .map(({ known }) => known);
-  const hint = near.length > 0 ? `did you mean ${near.join(', ')}?` : 'agentq list prints the tasks';
+  const known = new Set(pages.flat().map((task) => task.id));
+  const longer = [...known].filter((one) => one.startsWith(id));
+  const near = new Set([...nearest(id, known, (one) => one), ...longer]);
+  const hint = near.size > 0 ? `did you mean ${[...near].slice(0, 3).join(', ')}?` : 'agentq list prints the tasks';
   return new AgentqError('not-found', `no task ${JSON.stringify(id)}`, hint);
 }
