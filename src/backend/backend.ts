@@ -200,8 +200,11 @@ export interface PassedOver {
   readonly reason: string;
 }
 
-/** `role`: a task of the role became ready, or a running one was cancelled. `finished`: some task ended. */
-export type Topic = { readonly role: string } | 'finished';
+/**
+ * `role`: a task of the role became ready, or a running one was cancelled. `finished`: some task ended. `changed`: any
+ * task changed, also only its progress, or a worker asked for work for the first time.
+ */
+export type Topic = { readonly role: string } | 'finished' | 'changed';
 
 export interface Watch extends Disposable {
   /** Resolves true at a ring since the last call, or false after `ms` or when the signal aborts. */

@@ -1,7 +1,7 @@
 import type { Topic, Watch } from '../backend.ts';
 
 export function nameOf(topic: Topic): string {
-  return topic === 'finished' ? 'finished' : `role-${topic.role}`;
+  return typeof topic === 'string' ? topic : `role-${topic.role}`;
 }
 
 /** The callers in this process that wait for a topic, by its name. */

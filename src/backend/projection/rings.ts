@@ -6,8 +6,15 @@ import type { Topic } from '../backend.ts';
 export class Rings {
   readonly #roles = new Set<string>();
   #finished = false;
+  #changed = false;
+
+  /** A change that concerns only the callers that watch everything. */
+  addOther(): void {
+    this.#changed = true;
+  }
 
   add(before: KnownTask | undefined, after: KnownTask): void {
+    this.#changed = true;
     if (isPruned(after)) return;
     if (after.status === presentTask(before)?.status) return;
     if (isFinished(after)) this.#finished = true;
@@ -19,5 +26,6 @@ export class Rings {
   ring(bell: { ring(topic: Topic): void }): void {
     for (const role of this.#roles) bell.ring({ role });
     if (this.#finished) bell.ring('finished');
+    if (this.#changed) bell.ring('changed');
   }
 }

@@ -20,6 +20,11 @@ export class Presence {
     return Math.abs(now - (this.#written.get(`${role} ${worker}`) ?? 0)) >= PRESENCE_EVERY;
   }
 
+  /** Whether this process has not written the presence of the worker before. */
+  isFirst({ role, worker }: ClaimRequest): boolean {
+    return !this.#written.has(`${role} ${worker}`);
+  }
+
   /** Within the caller's transaction. */
   write({ role, worker }: ClaimRequest, now: number): void {
     this.#db.run('DELETE FROM workers WHERE seen_at < ?', now - PRESENCE_KEPT);

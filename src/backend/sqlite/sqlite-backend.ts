@@ -149,6 +149,7 @@ export class SqliteBackend implements Backend {
     const { task, keep } = this.#db.transaction(() => {
       let written = this.#sweep(now, rings);
       if (isSeen) {
+        if (this.#presence.isFirst(request)) rings.addOther();
         this.#presence.write(request, now);
         written++;
       }

@@ -10,6 +10,7 @@ import {
   LEASE,
   MINUTE,
   release,
+  renew,
   retry,
   ROLE,
   submit,
@@ -144,6 +145,24 @@ export const watches: Theme = (check) => {
     expect(await other.wait(0)).toBe(false);
     expect(await alike.wait(0)).toBe(false);
     await wakes(other, (n) => done(here, submit(`u${n}`, { to: 'reviewer' })));
+  });
+
+  check('a watch of all changes wakes at each change of a task, and not when a queue is read', async ({ open }) => {
+    const here = await open();
+    const there = await open();
+    using watch = there.watch('changed');
+    await wakes(watch, (n) => done(here, submit(`later${n}`, { delay_seconds: 60 })));
+    await done(here, ...['a', 'b', 'c'].map((id) => submit(id)));
+    await settle(watch);
+    const working: string[] = [];
+    await wakes(watch, async () => working.push((await claimed(here)).id));
+    await settle(watch);
+    await wakes(watch, (n) => done(here, renew(working[0]!, 1, { percent: n })));
+    await settle(watch);
+    await there.counts();
+    await there.list({ limit: 10 });
+    expect(await watch.wait(20)).toBe(false);
+    await wakes(watch, () => done(here, complete(working.pop()!, 1)));
   });
 
   check('a watch of finished tasks does not wake for a submit', async ({ open }) => {

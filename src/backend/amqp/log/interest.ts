@@ -1,25 +1,31 @@
 import type { Event } from '../../../core/task/event.ts';
 import { isTaskEvent } from '../../../core/log/subject.ts';
+import type { Topic } from '../../backend.ts';
 import type { LogEntry } from '../wire/message/decode.ts';
 
-/** The roles and topics to wake when an entry has appeared. It may have had no effect: a ring guarantees no change. */
-export function interestOf(entry: LogEntry): { readonly roles: readonly string[]; readonly finished: boolean } {
+/** The topics to wake when an entry has appeared. It may have had no effect: a ring guarantees no change. */
+export function topicsOf(entry: LogEntry): readonly Topic[] {
   switch (entry.kind) {
     case 'due':
-      return { roles: [entry.role], finished: false };
+      return [{ role: entry.role }, 'changed'];
     case 'result':
-      return { roles: [], finished: true };
+      return ['finished', 'changed'];
     case 'skip':
     case 'snapshot':
     case 'newer':
     case 'unreadable':
-      return { roles: [], finished: false };
+      return [];
     case 'events': {
-      const { events, roles } = entry;
+      const { events, roles, seen } = entry;
       const tasks = events.filter(isTaskEvent);
       // A note without events that names a role states that a token is in the queue.
       const ready = events.length === 0 || tasks.some(makesReady);
-      return { roles: ready ? roles : [], finished: tasks.some(ends) };
+      return [
+        ...(ready ? roles.map((role) => ({ role })) : []),
+        ...(tasks.some(ends) ? (['finished'] as const) : []),
+        // A marker changes nothing: a caller that reads at each ring would read for ever.
+        ...(events.length > 0 || seen ? (['changed'] as const) : []),
+      ];
     }
     default:
       return entry satisfies never;

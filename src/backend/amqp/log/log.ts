@@ -1,11 +1,10 @@
-import type { Topic } from '../../backend.ts';
 import type { EndedThing } from '../../../core/log/subject.ts';
 import type { Event } from '../../../core/task/event.ts';
 import { type Listeners, nameOf } from '../../projection/listeners.ts';
 import { confirmedAndSeen, notShown, RESEND } from './confirmed-and-seen.ts';
 import { type OutageGrace, outageNotes } from '../cache/tables/outages.ts';
 import type { Cache, Folded } from '../cache/cache.ts';
-import { interestOf } from './interest.ts';
+import { topicsOf } from './interest.ts';
 import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
 import { isRefused, unbound } from '../connection/broker-error.ts';
 import type { LogFollower } from './log-follower.ts';
@@ -262,9 +261,7 @@ export class Log {
   #ring(entry: LogEntry): void {
     if (this.#own.has(entry.id)) this.#outageGrace.published(entry.at);
     if (this.#listeners.none) return;
-    const { roles, finished } = interestOf(entry);
-    const topics: Topic[] = [...roles.map((role) => ({ role })), ...(finished ? (['finished'] as const) : [])];
-    for (const topic of topics) {
+    for (const topic of topicsOf(entry)) {
       this.#listeners.ring(nameOf(topic));
       this.#follower?.ring(topic);
     }

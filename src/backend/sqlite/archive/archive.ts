@@ -110,6 +110,7 @@ export class SqliteArchive implements Archive {
     const bell = new Doorbell(bellsIn(this.#options.dir), this.#options.fileMode);
     for (const { role } of store.all<{ role: string }>('SELECT DISTINCT role FROM tasks')) bell.ring({ role });
     bell.ring('finished');
+    bell.ring('changed');
     bell.close();
   }
 }
