@@ -1,9 +1,9 @@
-// The program of the role "checker". Reads one line from standard input, "links FILE" or "todos FOLDER", and writes
-// a report to the result file. Plain Node.js, as any program that a worker may run.
+// The program of the role "checker". Reads the first line of standard input, "links FILE" or "todos FOLDER", and
+// writes a report to the result file. In a second attempt, agentq tells below that line how the first one ended. Plain Node.js, as any program that a worker may run.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 
-const [job, target] = readFileSync(0, 'utf8').trim().split(' ');
+const [job, target] = readFileSync(0, 'utf8').split('\n')[0].trim().split(' ');
 const attempt = Number(process.env.AGENTQ_ATTEMPT);
 
 /** Every local link of a Markdown file must lead to a file, and every anchor to a heading. Nothing is fetched. */

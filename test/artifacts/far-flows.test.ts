@@ -87,6 +87,7 @@ async function work({ worker }: Site, script: string): Promise<{ ends: string[];
     policy: rolePolicy(worker.workspace.config, 'r'),
     killGrace: 1_000,
     untilEmpty: true,
+    briefOnly: false,
     command: '/bin/sh',
     args: ['-c', script],
     cwd: scratchFolder(),

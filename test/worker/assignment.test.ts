@@ -40,7 +40,9 @@ describe('what a child is told', CONCURRENT, () => {
     expect(q.read('variables-1')).toBe('report.md,notes markdown\n');
   });
 
-  test('released attempts count as former ones, and a context for programs stays as it is', async ({ q }) => {
+  test('released attempts count as former ones; a context for programs stays as it is, and so does each with --brief-only', async ({
+    q,
+  }) => {
     const id = await q.submit('--file', q.write('data.json', '{"rows":[]}'));
     await q.ok('claim', '--as', ROLE);
     await q.ok('release', id, '--from', ROLE, '--reason', 'no room here');
@@ -53,6 +55,13 @@ describe('what a child is told', CONCURRENT, () => {
     await q.workBehind(['env', 'AGENTQ_EXPECT=other', 'AGENTQ_FORMAT=other'], command, '--until-empty').finished();
     expect(q.read('stdin')).toBe('{"rows":[]}');
     expect(JSON.parse(q.read('failures'))).toEqual({ attempt: 1, outcome: 'released', reason: 'no room here' });
+    const text = await q.submit('--expect', 'summary');
+    await q.workOff('tee "$OUT/stdin"; echo "$AGENTQ_EXPECT" > "$OUT/expect"', '--brief-only');
+    expect([(await q.task(text)).status, q.read('stdin'), q.read('expect')]).toEqual([
+      'completed',
+      'do it\n',
+      'summary\n',
+    ]);
     expect(q.read('env')).not.toMatch(/AGENTQ_(?:EXPECT|FORMAT)=/);
   });
 

@@ -127,7 +127,7 @@ export class AttemptRun {
       return { tell: 'release', reason: 'a process of an earlier attempt cannot be ended', backoff: true };
     }
     const { store, workspace } = this.#services;
-    const { ground, warn } = this.#options;
+    const { ground, warn, briefOnly } = this.#options;
     await store.attend();
     // An existing folder does not belong to this attempt: its content is not the result.
     removeFolder(scratch);
@@ -136,7 +136,7 @@ export class AttemptRun {
     const artifactsDir = store.staging.locate(attemptFolder(this.id, this.#attempt));
     const places = { scratch, resultFile: scratchResult(workspace, this.id, this.#attempt), artifactsDir };
     const { text, variables } = assignment(this.#services, this.#task, places);
-    const input = await brief(this.#services, this.#task, contextFile(scratch), text);
+    const input = await brief(this.#services, this.#task, contextFile(scratch), briefOnly ? '' : text);
     prepareAttempt(store.staging, this.#task);
     const capture = new Capture(scratch, workspace.modes.file, (problem) =>
       this.#stopping.resolve({ kind: 'output-lost', problem }),

@@ -11,6 +11,8 @@ export interface RunOptions {
   readonly policy: RolePolicy;
   /** How long a child has between SIGTERM and SIGKILL, in ms. */
   readonly killGrace: number;
+  /** Whether standard input contains only the instructions and the context, and no assignment. */
+  readonly briefOnly: boolean;
   readonly guard: Guard;
   readonly ground: Ground;
   readonly warn: (line: string) => void;

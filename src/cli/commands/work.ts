@@ -18,6 +18,7 @@ const Flags = z.object({
   killGrace: z.optional(duration()),
   untilEmpty: z.optional(z.boolean()),
   idleExit: z.optional(duration()),
+  briefOnly: z.optional(z.boolean()),
 });
 
 const KILL_GRACE = 10_000;
@@ -36,6 +37,7 @@ export const define: Define = (command, context) =>
     .option('--kill-grace <duration>', 'how long a child has between SIGTERM and SIGKILL (default: 10s)')
     .option('--until-empty', 'end when no task is ready or being retried, and none runs here')
     .option('--idle-exit <duration>', 'end after this long without work')
+    .option('--brief-only', 'only instructions and context on standard input, for a program that parses it')
     .addHelpText('after', HELP)
     .action(async (program: string, args: string[], options) => {
       const flags = parseFlags(Flags, options);
@@ -63,6 +65,7 @@ export const define: Define = (command, context) =>
         killGrace: flags.killGrace ?? KILL_GRACE,
         untilEmpty: flags.untilEmpty ?? false,
         idleExit: flags.idleExit,
+        briefOnly: flags.briefOnly ?? false,
         command: program,
         args,
         cwd: system.cwd,
@@ -91,8 +94,8 @@ const HELP = `
 For each task the program gets the instructions and the context on standard input, and in its environment
 AGENTQ_TASK_ID, AGENTQ_ATTEMPT, AGENTQ_ROLE, AGENTQ_CONTEXT_FILE, AGENTQ_RESULT_FILE and AGENTQ_ARTIFACTS_DIR.
 AGENTQ_EXPECT contains the names of the promised artifacts, AGENTQ_FORMAT the wanted format, and the file
-AGENTQ_PREVIOUS_FAILURES one line of JSON for each former attempt. The same is below the context on standard input,
-unless that is a file for programs: one without instructions that is neither .md nor .txt.
+AGENTQ_PREVIOUS_FAILURES one line of JSON for each former attempt. Standard input contains the same below the context,
+unless --brief-only is given, or the task has no instructions and its context is neither .md nor .txt.
 Exit 0 completes the task with the result file, or with the standard output if there is no such file. Exit 75 asks for
 a later try that does not count as an attempt. Any other exit fails the attempt. The output becomes the artifact "log".
 The first SIGTERM or SIGINT drains, the second returns running tasks to the queue. SIGHUP returns them at once, unless
