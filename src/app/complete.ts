@@ -4,6 +4,7 @@ import { type Decision, decide } from '../core/task/decision/decide.ts';
 import { AgentqError, isAway, type Refusal } from '../core/errors.ts';
 import { type Cost, costField } from '../core/cost.ts';
 import type { Evidence } from '../core/evidence/evidence.ts';
+import { deliversNothing } from '../core/evidence/promise.ts';
 import { isName } from '../core/identifiers.ts';
 import { INSISTING, refuseSecret } from '../core/secrets/find-secret.ts';
 import type { Task, TaskIn } from '../core/task/task.ts';
@@ -34,6 +35,8 @@ export interface CompleteRequest {
   readonly artifacts: readonly NamedFile[];
   /** Files of the attempt that are in the store already. They become artifacts as well. */
   readonly kept?: readonly Evidence[];
+  /** Whether the task may be completed with nothing. */
+  readonly allowEmpty?: boolean;
   readonly allowSecret: boolean;
   /** Receives a warning for each nearby file that is not recorded. */
   readonly warn: (line: string) => void;
@@ -52,7 +55,11 @@ export async function complete(
   await check(services, request);
   // Without evidence, nothing has to be stored before the decision. So the backend alone decides.
   if (isWithoutEvidence(services, request)) {
-    return applyCommand(services, request.id, { ...baseOf(request), artifacts: [] });
+    return applyCommand(services, request.id, {
+      ...baseOf(request),
+      artifacts: [],
+      ...emptyOf(request, []),
+    });
   }
   const live = known && known.lease.expires_at > services.backend.now;
   const task = live ? known : await findTask(services, request.id);
@@ -98,7 +105,7 @@ export async function completeLater(
 
 /** The content of a completion, before any file is stored. */
 interface Completing {
-  readonly base: Pick<CommandOf<'complete'>, 'type' | 'by' | 'attempt' | 'summary' | 'cost'>;
+  readonly base: Pick<CommandOf<'complete'>, 'type' | 'by' | 'attempt' | 'summary' | 'cost' | 'empty'>;
   readonly artifacts: readonly PendingEvidence[];
   readonly result: PendingEvidence | undefined;
   /** Names the entries that were left out because they are not regular files. */
@@ -125,6 +132,16 @@ function baseOf(request: CompleteRequest): Completing['base'] {
   return { type: 'complete', by, attempt, ...(summary !== undefined && { summary }), ...costField(request) };
 }
 
+/** @param pending the evidence; files that were kept before do not count */
+function emptyOf(
+  { allowEmpty, summary, kept = [] }: CompleteRequest,
+  pending: readonly PendingEvidence[],
+): Pick<CommandOf<'complete'>, 'empty'> {
+  if (!allowEmpty) return {};
+  const artifacts = pending.map(unread).filter(({ path }) => !kept.some((one) => one.path === path));
+  return deliversNothing({ summary, artifacts }) ? { empty: true } : {};
+}
+
 function findEvidence({ store }: Services, task: Task, request: CompleteRequest): Completing {
   const { attempt, resultFile, kept = [], warn } = request;
   const number = attempt ?? (task.attempts.at(-1)?.number || 1);
@@ -135,7 +152,7 @@ function findEvidence({ store }: Services, task: Task, request: CompleteRequest)
   const artifacts = pendingArtifacts(staging, owner, request.artifacts);
   const result = resultFile ? pendingResult(staging, owner, resultFile) : ownResult(staging, owner);
   return {
-    base: baseOf(request),
+    base: { ...baseOf(request), ...emptyOf(request, [...artifacts, ...(result ? [result] : [])]) },
     artifacts,
     result,
     irregular,

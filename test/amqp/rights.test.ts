@@ -263,7 +263,7 @@ describe('a worker', { timeout: SLOW }, () => {
     const backend = await openBackend(optionsOf('r'));
     onTestFinished(() => backend.close());
     const complete = (task_id: string) =>
-      ({ task_id, command: { type: 'complete', by: 'r', artifacts: [] } }) satisfies Request;
+      ({ task_id, command: { type: 'complete', by: 'r', summary: 'x', artifacts: [] } }) satisfies Request;
     const refused = { code: 'too-large', message: expect.stringContaining('the limit for workers is 100') as string };
     await expect(backend.commit(ids.map(complete))).rejects.toMatchObject(refused);
     expect(await backend.task(ids[0]!)).toMatchObject({ status: 'queued' });

@@ -31,6 +31,37 @@ describe('complete', () => {
     });
   });
 
+  test('with nothing is refused, also with an empty file; --empty insists and is shown everywhere', async ({ q }) => {
+    await q.submit('t');
+    q.write('void.md', '');
+    for (const more of [[], ['--result-file', 'void.md'], ['--artifact', 'patch=void.md'], ['--attempt', '1']]) {
+      expect(await q.refused('complete', 't', '--from', 'r', ...more)).toMatchObject({
+        exit: more[0] === '--attempt' ? 4 : 2,
+      });
+    }
+    await q.claim();
+    expect(await q.refused('complete', 't', '--attempt', '1')).toMatchObject({
+      exit: 2,
+      message: expect.stringContaining('no summary, result or artifact'),
+      hint: expect.stringContaining('--empty'),
+    });
+    expect(q.stored()).toEqual([]);
+    expect(await q.task('t')).toMatchObject({ status: 'working' });
+    await q.ok('complete', 't', '--attempt', '1', '--empty');
+    expect(await q.task('t')).toMatchObject({ status: 'completed', empty: true });
+    expect((await q.json('show', 't')).events.at(-1)).toMatchObject({ type: 'completed', empty: true });
+    expect((await q.json('inbox', '--as', 'coordinator', '--keep')).messages).toMatchObject([{ empty: true }]);
+    expect(await q.json('result', 't')).toMatchObject({ empty: true });
+    expect((await q.run('result', 't')).stderr).toMatch(/t was completed empty/);
+    for (const args of [['status', 't'], ['show', 't'], ['list']]) expect(await q.ok(...args)).toMatch(/empty: no/);
+  });
+
+  test('with --empty and content is not marked as empty', async ({ q }) => {
+    await q.submit('t');
+    await q.ok('complete', 't', '--from', 'r', '--empty', '--summary', 'done');
+    expect((await q.task('t')).empty).toBeUndefined();
+  });
+
   test('stores a copy of the result file, which does not change with the original', async ({ q }) => {
     await q.submit('t');
     q.write('out.md', 'the result');

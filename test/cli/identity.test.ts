@@ -136,7 +136,7 @@ describe('AGENTQ_TASK_ID and AGENTQ_ATTEMPT', () => {
   test('are overridden by the command line', async ({ q }) => {
     await q.submit('t');
     await q.claim();
-    await q.with({ env: { ...child, AGENTQ_ATTEMPT: '2' } }).ok('complete', 't', '--attempt', '1');
+    await q.with({ env: { ...child, AGENTQ_ATTEMPT: '2' } }).ok('complete', 't', '--attempt', '1', '--summary', 's');
     expect((await q.task('t')).status).toBe('completed');
   });
 
@@ -166,7 +166,9 @@ describe('AGENTQ_TASK_ID and AGENTQ_ATTEMPT', () => {
   test('count as absent if they are empty', async ({ q }) => {
     await q.submit('t');
     await q.claim();
-    await q.with({ env: { AGENTQ_TASK_ID: '', AGENTQ_ATTEMPT: '' } }).ok('complete', 't', '--from', 'r');
+    await q
+      .with({ env: { AGENTQ_TASK_ID: '', AGENTQ_ATTEMPT: '' } })
+      .ok('complete', 't', '--from', 'r', '--summary', 's');
     expect((await q.task('t')).status).toBe('completed');
   });
 });

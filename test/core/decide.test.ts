@@ -295,6 +295,35 @@ describe('a completion of a task with expected artifacts', () => {
   });
 });
 
+describe('a completion that delivers nothing', () => {
+  const nothing = complete({ summary: undefined });
+
+  test.for([
+    ['has neither summary nor result nor artifact', nothing],
+    ['has a blank summary', complete({ summary: ' ' })],
+    ['has only files without content', { ...nothing, result: evidence('result', ''), artifacts: [evidence('a', '')] }],
+  ] as const)('is refused if it %s, and the lease is kept', ([, command]) => {
+    expect(when(begun, command)).toMatchObject({ refusal: { code: 'usage' }, changed: false, events: [] });
+    expect(when(begun, command).refusal?.hint).toMatch(/--summary .* --empty/);
+  });
+
+  test('is accepted if the worker states that it is empty, and marked', () => {
+    const { events, task } = when(begun, { ...nothing, empty: true });
+    expect(events).toMatchObject([{ type: 'completed', empty: true }]);
+    expect(task).toMatchObject({ status: 'completed', completion: { empty: true } });
+  });
+
+  test('still lacks the expected artifacts', () => {
+    const expecting = story(submit({ expected_output: { artifacts: ['patch'] } }), claim());
+    expect(when(expecting, { ...nothing, empty: true }).refusal?.code).toBe('missing-artifacts');
+  });
+
+  test('is a repetition if nothing was delivered before', () => {
+    const empty = story(submit(), claim(), { ...nothing, empty: true });
+    expect(when(empty, nothing)).toMatchObject({ changed: false, events: [] });
+  });
+});
+
 describe('a second submit of an id', () => {
   const context = evidence('context', 'the text', 'tasks/task-1.md');
   const submitted = story(submit({ context_ref: context.path, labels: { a: 1, b: [2], c: null } }, context));

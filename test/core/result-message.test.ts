@@ -36,9 +36,9 @@ describe.for(Object.entries(messages))('the message of a task that is %s', ([sta
   });
 });
 
-test('a completion without result and summary is a message without them', () => {
-  const { task } = story(submit(), complete({ summary: undefined }));
-  expect(Object.keys(resultMessage(task, refOf)!).toSorted()).toEqual(['from', 'status', 'task_id', 'to']);
+test('a completion without result and summary is a message without them, and says that it is empty', () => {
+  const { task } = story(submit(), complete({ summary: undefined, empty: true }));
+  expect(Object.keys(resultMessage(task, refOf)!).toSorted()).toEqual(['empty', 'from', 'status', 'task_id', 'to']);
 });
 
 test('the sender of a completion is the role or worker that completed the task', () => {

@@ -112,13 +112,16 @@ describe('the output of a child', CONCURRENT, () => {
     expect(await q.result(id)).toMatchObject({ content: '42\n43\n', summary: '42' });
   });
 
-  test('a child without output completes its task without a result', async ({ q }) => {
-    const id = await q.submit();
-    await q.workOff('true');
-    const task = await q.task(id);
-    expect(task.status).toBe('completed');
+  test('a child that leaves nothing completes its task, marked as empty, also if it logged something', async ({
+    q,
+  }) => {
+    const [silent, logging] = [await q.submit(), await q.submit()];
+    await q.workOff(`if [ "$AGENTQ_TASK_ID" = ${logging} ]; then echo working >&2; fi`);
+    const task = await q.task(silent);
+    expect(task).toMatchObject({ status: 'completed', empty: true });
     expect(task).not.toHaveProperty('result');
     expect(task).not.toHaveProperty('summary');
+    expect(await q.task(logging)).toMatchObject({ status: 'completed', empty: true, artifacts: [{ name: 'log' }] });
   });
 
   test('a result that cannot be read fails the attempt', async ({ q }) => {

@@ -3,6 +3,7 @@ import * as z from 'zod/mini';
 import { costForm } from '../../core/cost.ts';
 import { loggedEnvelope } from '../../core/envelope/envelope.ts';
 import { Evidence } from '../../core/evidence/evidence.ts';
+import { deliversNothing } from '../../core/evidence/promise.ts';
 import type { OutboxEntry } from './outbox.ts';
 
 const text = z.optional(z.string());
@@ -26,6 +27,7 @@ const KeptSchema = z.object({
       summary: text,
       result: z.optional(Evidence),
       artifacts: z.readonly(z.array(Evidence)),
+      empty: z.optional(z.boolean()),
     }),
     z.object({
       type: z.literal('fail'),
@@ -46,5 +48,12 @@ export function readEntry(path: string): OutboxEntry | undefined {
     return undefined;
   }
   const parsed = KeptSchema.safeParse(json);
-  return parsed.success ? parsed.data : undefined;
+  return parsed.success ? asNow(parsed.data) : undefined;
+}
+
+/** Older versions did not note that a child left nothing. */
+function asNow(entry: OutboxEntry): OutboxEntry {
+  const { command } = entry;
+  if (command.type !== 'complete' || !deliversNothing(command)) return entry;
+  return { ...entry, command: { ...command, empty: true } };
 }

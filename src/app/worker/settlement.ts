@@ -132,7 +132,16 @@ export class Settlement {
 
   #request(result: ChildResult, kept: readonly Evidence[]): CompleteRequest {
     const warn = (line: string) => this.#options.warn(`${this.#task.id}: ${line}`);
-    return { id: this.#task.id, ...this.caller, ...result, artifacts: [], kept, allowSecret: true, warn };
+    return {
+      id: this.#task.id,
+      ...this.caller,
+      ...result,
+      artifacts: [],
+      kept,
+      allowEmpty: true,
+      allowSecret: true,
+      warn,
+    };
   }
 
   /** Reports that the processes of a cancelled attempt are gone, as soon as they are. */

@@ -1,5 +1,6 @@
 import type { ClockSkew } from '../../core/clock-skew.ts';
-import { type Circumstances, decide } from '../../core/task/decision/decide.ts';
+import type { Circumstances } from '../../core/task/decision/verdict.ts';
+import { decide } from '../../core/task/decision/decide.ts';
 import { elapse } from '../../core/task/elapse.ts';
 import { AgentqError } from '../../core/errors.ts';
 import type { Event } from '../../core/task/event.ts';

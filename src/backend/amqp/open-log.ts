@@ -1,4 +1,4 @@
-import type { Circumstances } from '../../core/task/decision/decide.ts';
+import type { Circumstances } from '../../core/task/decision/verdict.ts';
 import type { LogRules } from '../../core/log/rules.ts';
 import type { BackendOptions, BrokerOptions } from '../options.ts';
 import type { Listeners } from '../projection/listeners.ts';

@@ -1,5 +1,6 @@
 import type { Command } from '../../core/task/decision/command.ts';
-import { type Circumstances, decide } from '../../core/task/decision/decide.ts';
+import type { Circumstances } from '../../core/task/decision/verdict.ts';
+import { decide } from '../../core/task/decision/decide.ts';
 import { AgentqError } from '../../core/errors.ts';
 import type { Event } from '../../core/task/event.ts';
 import { type LogRules, rules as logRules } from '../../core/log/rules.ts';

@@ -17,6 +17,7 @@ const Flags = z.object({
   resultFile: z.optional(z.string()),
   summary: z.optional(text()),
   artifact: z.optional(z.array(z.string())),
+  empty: z.optional(z.boolean()),
   allowSecret: z.optional(z.boolean()),
 });
 
@@ -28,6 +29,7 @@ export const define: Define = (command, context) =>
     .option('--result-file <path>', 'the file of the result')
     .option('--summary <text>', 'the result in one line')
     .option('--artifact <name=path>', 'a file as evidence; repeatable', collect)
+    .option('--empty', 'complete it without summary, result and artifacts')
     .option('--allow-secret', 'accept a summary that seems to contain a credential')
     .action(async (named: string | undefined, options) => {
       const flags = parseFlags(Flags, options);
@@ -42,6 +44,7 @@ export const define: Define = (command, context) =>
         artifacts,
         summary: flags.summary,
         resultFile: flags.resultFile === undefined ? undefined : { file: locate(cli.system, flags.resultFile) },
+        allowEmpty: flags.empty ?? false,
         allowSecret: flags.allowSecret ?? false,
         warn,
       });

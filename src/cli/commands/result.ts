@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { readResult, wholeContent } from '../../app/result.ts';
 import type { Define } from '../verb.ts';
 import type { Output } from '../output/schemas.ts';
+import { EMPTY } from '../output/task-text.ts';
 import { fileView } from '../output/views.ts';
 import { visibleText } from '../output/visible.ts';
 
@@ -12,8 +13,9 @@ export const define: Define = (command, context) =>
     const services = await cli.services();
     const { store } = services;
     const { task, content, unverified } = await readResult(services, id);
-    const { by, summary, result, result_ref, artifacts } = task.completion;
+    const { by, summary, result, result_ref, artifacts, empty } = task.completion;
     if (unverified) io.talk(`agentq: warning: ${by} is no agentq worker: ${result_ref} has no recorded hash`);
+    if (empty && !io.json) io.talk(`agentq: ${id} was completed ${EMPTY}`);
     if (io.json) {
       io.data({
         task_id: id,
@@ -23,6 +25,7 @@ export const define: Define = (command, context) =>
         ...(result_ref !== undefined && { result_ref }),
         ...(content && contentView(await wholeContent(id, content))),
         artifacts: artifacts.map((one) => fileView(store, one)),
+        ...(empty && { empty }),
       } satisfies Output<'result'>);
     } else if (!content) io.line(visibleText(summary ?? ''));
     else if (io.terminal) io.line(visibleText((await wholeContent(id, content)).toString('utf8')).replace(/\n$/, ''));

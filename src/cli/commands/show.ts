@@ -5,7 +5,7 @@ import { counted } from '../../core/counted.ts';
 import { formatDuration } from '../../core/duration.ts';
 import type { Define } from '../verb.ts';
 import type { Output } from '../output/schemas.ts';
-import { taskLines } from '../output/task-text.ts';
+import { EMPTY, taskLines } from '../output/task-text.ts';
 import { iso, taskView } from '../output/views.ts';
 import { visible } from '../output/visible.ts';
 
@@ -66,7 +66,7 @@ function details(event: Event): string {
       return `attempt ${event.attempt} by ${event.by}: ${event.reason}; ${next}`;
     }
     case 'completed':
-      return `attempt ${event.attempt} by ${event.by}, ${counted(event.artifacts.length, 'artifact')}: ${event.summary ?? 'no summary'}`;
+      return `attempt ${event.attempt} by ${event.by}, ${counted(event.artifacts.length, 'artifact')}: ${event.summary ?? (event.empty ? EMPTY : 'no summary')}`;
     case 'cancelled':
       return `by ${event.by}: ${event.reason ?? 'no reason given'}`;
     case 'stopped':

@@ -82,6 +82,8 @@ export const TaskView = z.object({
   /** From a third-party worker: it has no recorded hash. */
   result_ref: text,
   artifacts: z.optional(z.array(FileView)),
+  /** completed: whether the worker delivered nothing */
+  empty: z.optional(z.boolean()),
   /** completed, failed, cancelled, expired */
   finished_at: z.optional(Moment),
   /** failed, cancelled */
@@ -142,6 +144,8 @@ export const outputs = {
     /** Instead of `content`, if the bytes are not UTF-8 text. */
     content_base64: text,
     artifacts: z.array(FileView),
+    /** Whether the worker delivered nothing. */
+    empty: z.optional(z.boolean()),
   }),
   list: z.object({ tasks: z.array(TaskView), next: text }),
   show: z.object({

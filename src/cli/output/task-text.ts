@@ -23,11 +23,18 @@ export function colourOf(style: Style, task: Task): (text: string) => string {
   return style[colours[task.status]];
 }
 
+/** What is said of a completion that delivered nothing. */
+export const EMPTY = 'empty: no summary, result or artifact';
+
 /** The content of a task, or its outcome, in one line of at most `most` characters. */
 export function headline(task: Task, most: number): string {
   const { instructions, context_ref } = task.envelope;
   const outcome =
-    task.status === 'completed' ? task.completion.summary : task.status === 'failed' ? task.reason : undefined;
+    task.status === 'completed'
+      ? (task.completion.summary ?? (task.completion.empty ? EMPTY : undefined))
+      : task.status === 'failed'
+        ? task.reason
+        : undefined;
   return shorten(visible(outcome ?? instructions ?? context_ref ?? ''), most);
 }
 
@@ -81,8 +88,10 @@ function statusLines(task: Task, now: number): [name: string, value: string][] {
       return lines;
     }
     case 'completed': {
-      const { by, at, summary, result, result_ref, artifacts } = task.completion;
-      const lines: [string, string][] = [['completed', `${formatMoment(at, now)} by ${by}`]];
+      const { by, at, summary, result, result_ref, artifacts, empty } = task.completion;
+      const lines: [string, string][] = [
+        ['completed', `${formatMoment(at, now)} by ${by}${empty ? `, ${EMPTY}` : ''}`],
+      ];
       if (summary !== undefined) lines.push(['summary', summary]);
       if (result) lines.push(['result', `${result.path}, ${result.size} bytes`]);
       if (result_ref !== undefined) lines.push(['result', `${result_ref}, without a recorded hash`]);

@@ -76,7 +76,7 @@ function statusView(store: ArtifactStore, task: Task): Partial<TaskView> {
       };
     }
     case 'completed': {
-      const { at, by, summary, result, result_ref, artifacts } = task.completion;
+      const { at, by, summary, result, result_ref, artifacts, empty } = task.completion;
       return {
         finished_at: iso(at),
         completed_by: by,
@@ -84,6 +84,7 @@ function statusView(store: ArtifactStore, task: Task): Partial<TaskView> {
         ...(result && { result: fileView(store, result) }),
         ...(result_ref !== undefined && { result_ref }),
         artifacts: artifacts.map((one) => fileView(store, one)),
+        ...(empty && { empty }),
       };
     }
     case 'failed':

@@ -10,6 +10,8 @@ export const ResultMessage = z.looseObject({
   result_ref: z.optional(z.string()),
   summary: z.optional(z.string()),
   reason: z.optional(z.string()),
+  /** completed: whether the worker delivered nothing */
+  empty: z.optional(z.boolean()),
   /** One line for each piece of evidence that differs from its record. */
   drift: z.optional(z.array(z.string())),
 });
@@ -24,13 +26,14 @@ export function resultMessage(task: Task, refOf: (path: string) => string): Resu
   const base = { task_id: task.id, from: task.envelope.to, to: task.envelope.from };
   switch (task.status) {
     case 'completed': {
-      const { by, result, result_ref, summary } = task.completion;
+      const { by, result, result_ref, summary, empty } = task.completion;
       return {
         ...base,
         from: by,
         status: 'completed',
         ...(result ? { result_ref: refOf(result.path) } : result_ref !== undefined && { result_ref }),
         ...(summary !== undefined && { summary }),
+        ...(empty && { empty }),
       };
     }
     case 'failed':

@@ -66,6 +66,8 @@ export const Event = z.discriminatedUnion('type', [
     result_ref: text,
     artifacts: z.array(Evidence),
     cost,
+    /** Whether the worker delivered nothing. A log that its runner kept does not count. */
+    empty: z.optional(z.boolean()),
   }),
   event('cancelled', { by, reason: text }),
   event('stopped', { attempt, by, cost }),

@@ -69,6 +69,7 @@ function taskForm(): z.ZodMiniType {
         result: z.optional(Evidence),
         result_ref: text,
         artifacts: z.array(Evidence),
+        empty: z.optional(z.boolean()),
       }),
     }),
     status('failed', { failed_at: moment(), reason: z.string(), dismissed_at: z.optional(moment()) }),

@@ -51,6 +51,8 @@ export interface Completion {
   /** The location of the result of a third-party worker, as reported by it. The file has no recorded hash. */
   readonly result_ref?: string | undefined;
   readonly artifacts: readonly Evidence[];
+  /** Whether the worker has stated that it delivers nothing. */
+  readonly empty?: boolean | undefined;
 }
 
 /** The data that a task has in every status. */

@@ -356,7 +356,7 @@ export const commands: Theme = (check) => {
       const sent = envelope(id, { instructions: text, 'x-more': { [text]: [text, null, 1.5, true] } });
       await done(backend, requestOf(id, { type: 'submit', envelope: sent }));
       await claimed(backend);
-      await done(backend, renew(id, 1, { note: text }), complete(id, 1, { summary: text }));
+      await done(backend, renew(id, 1, { note: text }), complete(id, 1, { summary: text, empty: text === '' }));
       const other = await open();
       expect(await other.task(id)).toMatchObject({ envelope: sent, completion: { summary: text } });
       expect((await other.list({ limit: 1 }))[0]!.envelope).toEqual(sent);

@@ -40,7 +40,7 @@ export const renew = (id: string, attempt?: number, more: Fields<'renew'> = {}):
   requestOf(id, { type: 'renew', by: ROLE, attempt, lease: LEASE, ...more });
 
 export const complete = (id: string, attempt?: number, more: Fields<'complete'> = {}): Request =>
-  requestOf(id, { type: 'complete', by: ROLE, attempt, artifacts: [], ...more });
+  requestOf(id, { type: 'complete', by: ROLE, attempt, summary: 'done', artifacts: [], ...more });
 
 export const fail = (id: string, attempt?: number, more: Fields<'fail'> = {}): Request =>
   requestOf(id, { type: 'fail', by: ROLE, attempt, reason: 'it broke', artifacts: [], ...more });

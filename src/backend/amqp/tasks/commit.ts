@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Circumstances, decide } from '../../../core/task/decision/decide.ts';
+import type { Circumstances } from '../../../core/task/decision/verdict.ts';
+import { decide } from '../../../core/task/decision/decide.ts';
 import type { Command } from '../../../core/task/decision/command.ts';
 import { AgentqError } from '../../../core/errors.ts';
 import { type Applied, applyEntry, refusalOf } from '../../../core/log/apply-entry.ts';

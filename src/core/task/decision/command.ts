@@ -32,6 +32,8 @@ export type Command =
       readonly summary?: string;
       readonly result?: Evidence;
       readonly artifacts: readonly Evidence[];
+      /** The worker states that it delivers nothing. A log that its runner keeps does not count. */
+      readonly empty?: boolean;
     } & Reporter)
   /** Without `backoff` the failure is final, even if attempts are left. */
   | ({

@@ -1,38 +1,18 @@
+import { attemptRules } from './attempt-rules.ts';
 import type { Command, CommandOf, CommandType } from './command.ts';
-import { LONGEST } from '../../duration.ts';
 import { costField } from '../../cost.ts';
 import { elapse } from '../elapse.ts';
 import type { Refusal } from '../../errors.ts';
 import { ATTEMPTS_PER_EPOCH, beginEpoch } from '../epoch.ts';
 import type { BareEvent, Event } from '../event.ts';
 import { evolve } from '../evolve.ts';
-import { holder, mayKnow, wrongCaller } from './fencing.ts';
 import { isPrunable } from './prunable.ts';
 import { type KnownTask, presentTask, prunedAt, refusalOfPruned } from './pruned.ts';
-import { missingArtifacts, optionFor, promisedArtifacts } from '../../evidence/promise.ts';
-import {
-  backoffDelay,
-  failedAttempts,
-  handBackDelay,
-  inARow,
-  isLastAttempt,
-  MAX_STARTS,
-  startsUsedUp,
-} from '../retry.ts';
-import { otherContent, sameCompletion, saidBefore } from './sameness.ts';
+import { otherContent } from './sameness.ts';
 import type { Task } from '../task.ts';
-import { isFinished, nextAttempt } from '../task.ts';
+import { isFinished } from '../task.ts';
 import { UNREADABLE } from './unreadable.ts';
-
-/** Clock and randomness, given by the caller. */
-export interface Circumstances {
-  /** ms since 1970. */
-  readonly now: number;
-  /** In [0, 1). */
-  readonly random: () => number;
-  /** How often the store was restored from a backup. Absent means never. */
-  readonly epoch?: number;
-}
+import { type Circumstances, happened, nothing, refuse, type Rule, type Verdict } from './verdict.ts';
 
 export interface Decision {
   /** The events to append to the log, in this order. Empty if nothing has changed. */
@@ -69,22 +49,11 @@ export function decide(known: KnownTask | undefined, command: Command, given: Ci
   return { events, task: after, changed, ...(verdict.refusal && { refusal: verdict.refusal }) };
 }
 
-interface Verdict {
-  readonly events: readonly BareEvent[];
-  readonly refusal?: Refusal;
-}
-
 function dated(event: BareEvent, task: Task | undefined, command: Command, given: Circumstances): Event {
   const id = command.type === 'submit' ? command.envelope.task_id : task!.id;
   const base = { task_id: id, at: given.now };
   return event.type === 'pruned' ? { v: 2, ...base, ...event } : { v: 1, ...base, ...event };
 }
-
-const nothing: Verdict = { events: [] };
-const happened = (event: BareEvent): Verdict => ({ events: [event] });
-const refused = (refusal: Refusal): Verdict => ({ events: [], refusal });
-const refuse = (code: Refusal['code'], message: string, hint?: string): Verdict =>
-  refused({ code, message, ...(hint !== undefined && { hint }) });
 
 function judge(task: Task | undefined, command: Command, given: Circumstances): Verdict {
   if (command.type === 'submit') return submit(task, command, given);
@@ -131,122 +100,10 @@ function submit(
   );
 }
 
-type Rule<T extends CommandType> = (task: Task, command: CommandOf<T>, given: Circumstances) => Verdict;
-
 const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
+  ...attemptRules,
+
   elapse: () => nothing,
-
-  claim(task, command, given) {
-    if (task.status !== 'queued') return refuse('conflict', `${task.id} is ${task.status}, not queued`);
-    return happened({
-      type: 'claimed',
-      attempt: nextAttempt(task),
-      worker: command.worker,
-      expires_at: given.now + command.lease,
-      lease_seconds: command.lease / 1_000,
-    });
-  },
-
-  renew(task, command, given) {
-    const held = holder(task, command);
-    if (typeof held !== 'number') return refused(held);
-    if (task.status !== 'working') return refuse('conflict', `no worker has claimed ${task.id}`, 'claim it first');
-    const { percent, note, as_claimed = false } = command;
-    const claimed = as_claimed ? task.lease.seconds : undefined;
-    // The log may contain any number.
-    const lease = claimed === undefined ? command.lease : Math.min(LONGEST, Math.round(claimed * 1_000));
-    return happened({
-      type: 'renewed',
-      attempt: held,
-      // A renewal never shortens a lease.
-      expires_at: Math.max(task.lease.expires_at, given.now + lease),
-      ...(percent !== undefined && { percent }),
-      ...(note !== undefined && { note }),
-      ...costField(command),
-    });
-  },
-
-  complete(task, command) {
-    const { by, summary, result, artifacts } = command;
-    if (task.status === 'completed') {
-      if (!mayKnow(task, by)) return refused(wrongCaller(task, by));
-      if (sameCompletion(task, command)) return nothing;
-      return refuse(
-        'conflict',
-        `${task.id} was already completed by ${task.completion.by}, with another outcome`,
-        `the first valid completion counts: agentq result ${task.id}`,
-      );
-    }
-    const held = holder(task, command);
-    if (typeof held !== 'number') return refused(held);
-    const missing = missingArtifacts(promisedArtifacts(task.envelope), command);
-    if (missing.length > 0) {
-      return refuse(
-        'missing-artifacts',
-        `${task.id} promised artifacts that are missing or empty: ${missing.join(', ')}`,
-        missing.map(optionFor).join(' '),
-      );
-    }
-    return happened({
-      type: 'completed',
-      attempt: held,
-      by,
-      ...(summary !== undefined && { summary }),
-      ...(result && { result }),
-      artifacts: [...artifacts],
-      ...costField(command),
-    });
-  },
-
-  fail(task, command, given) {
-    if (saidBefore(task, command) && mayKnow(task, command.by)) return nothing;
-    const held = holder(task, command);
-    if (typeof held !== 'number') return refused(held);
-    const { by, reason, backoff } = command;
-    const retry_at =
-      backoff === undefined || isLastAttempt(task)
-        ? null
-        : given.now + backoffDelay(backoff, failedAttempts(task) + 1, given.random());
-    return happened({
-      type: 'attempt-failed',
-      attempt: held,
-      by,
-      reason,
-      artifacts: [...command.artifacts],
-      retry_at,
-      ...costField(command),
-    });
-  },
-
-  release(task, command, given) {
-    const held = holder(task, command);
-    if (typeof held !== 'number') return refused(held);
-    if (task.status !== 'working') return refuse('conflict', `no worker has claimed ${task.id}`);
-    const { by, reason, backoff } = command;
-    if (startsUsedUp(task)) {
-      const gone = `${reason}; it was started ${MAX_STARTS} times and is not started again`;
-      return happened({
-        type: 'attempt-failed',
-        attempt: held,
-        by,
-        reason: gone,
-        artifacts: [],
-        retry_at: null,
-        ...costField(command),
-      });
-    }
-    const wait = backoff
-      ? backoffDelay(backoff, inARow(task, ['deferred']) + 1, given.random())
-      : handBackDelay(task, given.random());
-    return happened({
-      type: 'released',
-      attempt: held,
-      by,
-      reason,
-      ...(wait && { retry_at: given.now + wait }),
-      ...costField(command),
-    });
-  },
 
   'note-refusal'(task, { of, by, attempt, reason }) {
     if (task.refused >= MAX_RECORDED_REFUSALS) return nothing;
