@@ -15,8 +15,9 @@ import { name } from '../core/identifiers.ts';
 import { inputError } from '../core/issue.ts';
 import { refuseSecret } from '../core/secrets/find-secret.ts';
 import { count, duration, parseFlags } from './input/flags.ts';
-import type { GlobalOptions } from './input/global-options.ts';
+import { type GlobalOptions, printsJson } from './input/global-options.ts';
 import { Io } from './output/io.ts';
+import type { Called } from './output/shape/output-of.ts';
 import type { OutputStream } from './output/output-stream.ts';
 import type { System } from './process/system.ts';
 import { queueOptions } from './queue-options.ts';
@@ -39,7 +40,7 @@ export class Context {
     this.system = system;
     this.output = output;
     this.#options = options;
-    this.io = new Io(system, output, { json: options.json ?? false, color: options.color !== false });
+    this.io = new Io(system, output, { json: printsJson(options), color: options.color !== false });
   }
 
   #environment<T extends z.ZodMiniType>(variable: string, schema: () => T): z.output<T> | undefined {
@@ -194,6 +195,19 @@ export class Context {
     } catch (error) {
       if (!isAway(error)) throw error;
     }
+  }
+
+  /**
+   * Applies --compact and --fields to all that the command prints.
+   * @throws AgentqError `usage` for an unknown field
+   */
+  async shapeOutput(command: Called, options: { readonly compact: boolean; readonly fields: string | undefined }) {
+    const [{ outputOf }, { shapeOf }] = await Promise.all([
+      import('./output/shape/output-of.ts'),
+      import('./output/shape/shape.ts'),
+    ]);
+    const store = () => this.#services?.store.refOf('').replace(/\/?$/, '/');
+    this.io.shape = shapeOf({ ...options, output: outputOf(command), store });
   }
 
   /** @param ending whether the process ends with the command */

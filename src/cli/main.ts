@@ -92,8 +92,10 @@ function build(
       define(command, context);
       addGlobalOptions(command);
     })
-    .hook('preAction', (_program, command) => {
+    .hook('preAction', async (_program, command) => {
       invocation.called = command;
+      const { compact = false, fields } = globalOptions(command);
+      if (compact || fields !== undefined) await context().shapeOutput(command, { compact, fields });
     });
   // Only the called verb is created. All verbs are created if the output may list them.
   const operand = args[firstOperand(args)];
@@ -108,7 +110,7 @@ function build(
 }
 
 /** The options before a verb that take a value. */
-const withValue = new Set(['--dir', '--url', '--broker-timeout']);
+const withValue = new Set(['--dir', '--url', '--broker-timeout', '--fields']);
 
 /** @returns the index of the verb; -1 if there is none */
 function firstOperand(args: readonly string[]): number {

@@ -3,6 +3,7 @@ import * as z from 'zod/mini';
 import { type Config, configSchema, rolePolicy } from '../../src/app/workspace/config.ts';
 import { exitCodes, INTERNAL_ERROR } from '../../src/cli/errors/exit-codes.ts';
 import { inputs } from '../../src/cli/input/schemas.ts';
+import { digests } from '../../src/cli/output/defaults.ts';
 import { outputs } from '../../src/cli/output/schemas.ts';
 import { envelopeFields } from '../../src/core/envelope/envelope.ts';
 import { LONGEST, parseDuration } from '../../src/core/duration.ts';
@@ -84,6 +85,18 @@ describe('docs/json.md', () => {
       }
     });
   }
+});
+
+describe('docs/output.md', () => {
+  test('lists the fields of each list, in order', () => {
+    const [, table] = read('output.md').split('| list | fields |');
+    const documented = rows(`| list | fields |${table}`).map(([list, fields]) => [
+      list!.replaceAll('`', ''),
+      fields!.replaceAll('`', '').split(', '),
+    ]);
+    const printed = Object.entries(digests).map(([list, names]) => [list, names.replaceAll('tasks.', '').split(',')]);
+    expect(documented).toEqual(printed);
+  });
 });
 
 describe('docs/limits.md', () => {

@@ -3,6 +3,7 @@ import { AgentqError } from '../../core/errors.ts';
 import { machineErrors } from '../../core/machine-errors.ts';
 import { exitCodes, INTERNAL_ERROR } from './exit-codes.ts';
 import { keepInternalError } from './internal-error.ts';
+import { asksForJson } from '../input/global-options.ts';
 import { shorten } from '../output/line.ts';
 import { OutputStream } from '../output/output-stream.ts';
 import type { System } from '../process/system.ts';
@@ -28,8 +29,7 @@ export function report(error: unknown, system: System, inWorkspace = (hint: stri
   const { code, exit, message } = told;
   const hint = told.hint === undefined ? undefined : inWorkspace(told.hint);
   if (message === '') return exit;
-  const options = system.args.includes('--') ? system.args.slice(0, system.args.indexOf('--')) : system.args;
-  const line = options.includes('--json')
+  const line = asksForJson(system.args)
     ? visibleJson(JSON.stringify({ error: { code, exit, message, hint } }))
     : `agentq: ${exit === INTERNAL_ERROR ? 'internal error: ' : ''}${visible(message)}${hint === undefined ? '' : ` (${visible(hint)})`}`;
   new OutputStream(system.stderr).write(`${line}\n`);

@@ -3,6 +3,8 @@ import type { Command } from 'commander';
 export interface GlobalOptions {
   readonly dir?: string;
   readonly json?: boolean;
+  readonly compact?: boolean;
+  readonly fields?: string;
   readonly url?: string;
   readonly brokerTimeout?: string;
   /** False if the user has disabled them. */
@@ -17,6 +19,8 @@ export function addGlobalOptions(command: Command): Command {
     .option('--url <url>', 'the broker of the queue, amqp://… (AGENTQ_URL)')
     .option('--broker-timeout <duration>', 'how long to wait for the broker (default: 10s)')
     .option('--json', 'print JSON for programs')
+    .option('--compact', 'print JSON without defaults, repetitions and long texts in lists')
+    .option('--fields <names>', 'print JSON with these fields only: task_id,status,attempts.reason')
     .option('--no-color', 'print without colours (NO_COLOR)');
 }
 
@@ -26,4 +30,16 @@ export function globalOptions(command: Command): GlobalOptions {
   if (!command.parent) return own;
   const above = globalOptions(command.parent);
   return { ...above, ...own, color: own.color !== false && above.color !== false };
+}
+
+/** Whether the command prints JSON. */
+export function printsJson({ json, compact, fields }: GlobalOptions): boolean {
+  return json === true || compact === true || fields !== undefined;
+}
+
+/** The same by the words of the command line, for an error of a command line that could not be read. */
+export function asksForJson(args: readonly string[]): boolean {
+  const end = args.indexOf('--');
+  const isOption = (arg: string) => /^--(json|compact|fields|fields=.*)$/s.test(arg);
+  return (end < 0 ? args : args.slice(0, end)).some(isOption);
 }

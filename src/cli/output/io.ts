@@ -15,6 +15,8 @@ const plain: Style = { bold: same, dim: same, red: same, green: same, yellow: sa
  */
 export class Io {
   readonly json: boolean;
+  /** What --compact and --fields do to the data. */
+  shape: ((value: unknown) => unknown) | undefined;
   readonly #out: OutputStream;
   readonly #err: OutputStream;
   readonly #colours: boolean;
@@ -52,7 +54,7 @@ export class Io {
   }
 
   data(value: unknown): void {
-    this.line(visibleJson(JSON.stringify(value)));
+    this.line(this.#jsonOf(value));
   }
 
   /**
@@ -60,7 +62,11 @@ export class Io {
    * @returns why the write failed; undefined also if the reader has gone away
    */
   record(value: unknown): AgentqError | undefined {
-    return this.#out.record(`${visibleJson(JSON.stringify(value))}\n`);
+    return this.#out.record(`${this.#jsonOf(value)}\n`);
+  }
+
+  #jsonOf(value: unknown): string {
+    return visibleJson(JSON.stringify(this.shape ? this.shape(value) : value));
   }
 
   /** One message line, with control characters escaped. It is dropped if it cannot be written. */

@@ -47,6 +47,7 @@ export const TaskView = z.object({
   to: z.string(),
   type: z.string(),
   priority: z.string(),
+  instructions: text,
   submitted_at: Moment,
   updated_at: Moment,
   max_attempts: z.number(),

@@ -34,6 +34,7 @@ export function taskView(store: ArtifactStore, task: Task): TaskView {
     to: envelope.to,
     type: envelope.type,
     priority: envelope.priority,
+    ...(envelope.instructions !== undefined && { instructions: envelope.instructions }),
     submitted_at: iso(task.submitted_at),
     updated_at: iso(task.updated_at),
     max_attempts: maxAttempts(task),
