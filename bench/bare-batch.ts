@@ -7,9 +7,9 @@ const [model, workspace] = process.argv.slice(2);
 const open = (folder: string) => new DatabaseSync(join(folder, '.agentq', 'agentq.db'));
 const source = open(model!);
 const tasks = source
-  .prepare('SELECT id, role, sender, rank, status, dead, ready_at, due_at, state FROM tasks ORDER BY n')
+  .prepare('SELECT * FROM tasks ORDER BY n')
   .all()
-  .map((row) => Object.values(row));
+  .map((row) => Object.values(row).slice(1));
 const bodies = source
   .prepare('SELECT body FROM events ORDER BY seq')
   .all()
@@ -19,9 +19,7 @@ if (tasks.length === 0 || tasks.length !== bodies.length) throw new Error('the m
 
 const db = open(workspace!);
 db.exec('PRAGMA synchronous = FULL');
-const insertTask = db.prepare(
-  'INSERT INTO tasks (id, role, sender, rank, status, dead, ready_at, due_at, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
-);
+const insertTask = db.prepare(`INSERT INTO tasks VALUES (NULL${', ?'.repeat(tasks[0]?.length ?? 0)})`);
 const insertEvent = db.prepare('INSERT INTO events (task, body) VALUES (?, ?)');
 
 const before = performance.now();

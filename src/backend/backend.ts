@@ -144,6 +144,13 @@ export interface Filter {
   readonly id_prefix?: string;
   readonly from?: string;
   readonly role?: string;
+  readonly type?: string;
+  /** The group in the envelope. */
+  readonly group?: string;
+  /** Only tasks that this worker holds, or held in any attempt. */
+  readonly worker?: string;
+  /** Only tasks whose latest event is not earlier than this, in ms since 1970. */
+  readonly since?: number;
   readonly statuses?: readonly Status[];
   /** Only tasks in the dead-letter queue. */
   readonly dead?: boolean;

@@ -4,11 +4,12 @@ import { cacheSchema } from '../../src/backend/amqp/cache/tables/schema.ts';
 import type { Filter } from '../../src/backend/backend.ts';
 import { Connection } from '../../src/backend/projection/connection.ts';
 import type { Form } from '../../src/backend/projection/form.ts';
-import { list, type ReadyIndex } from '../../src/backend/projection/questions.ts';
+import { list } from '../../src/backend/projection/questions/list.ts';
+import type { ReadyIndex } from '../../src/backend/projection/questions/list-parts.ts';
 import { insert } from '../../src/backend/projection/rows.ts';
 import { storeSchema } from '../../src/backend/sqlite/schema.ts';
-import { statuses, type Task } from '../../src/core/task/task.ts';
-import { cancel, claim, complete, elapse, fail, ID, MINUTE, story, submit } from '../core/tasks.ts';
+import { openStatuses, statuses, type Task } from '../../src/core/task/task.ts';
+import { backoff, cancel, claim, complete, elapse, fail, ID, MINUTE, story, submit } from '../core/tasks.ts';
 import { makeFolder, removeFolder } from './support/scratch.ts';
 
 const inEveryStatus: readonly Task[] = [
@@ -21,6 +22,12 @@ const inEveryStatus: readonly Task[] = [
   story(submit({ ttl_seconds: 60 }), MINUTE, elapse),
 ].map(({ task }) => ({ ...task, id: `${ID}-${task.status}` }));
 
+const byTwoWorkers = {
+  ...story(submit(), claim('w1'), fail({ attempt: 1, backoff }), MINUTE, elapse, claim('w2'), complete({ attempt: 2 }))
+    .task,
+  id: 'two',
+};
+
 /** Every combination of the filters of `agentq list` and `agentq dlq`. */
 const filters: readonly Partial<Filter>[] = [
   {},
@@ -31,6 +38,22 @@ const filters: readonly Partial<Filter>[] = [
   .flatMap((filter) => [filter, { ...filter, from: 'coordinator' }])
   .flatMap((filter) => [filter, { ...filter, role: 'implementer' }])
   .flatMap((filter) => [filter, { ...filter, before: inEveryStatus[0]!.id }]);
+
+/** Filters that may match few of many finished tasks, with statuses of every kind. */
+const rare: readonly Partial<Filter>[] = [
+  { group: 'g' },
+  { worker: 'w1' },
+  { type: 'review' },
+  { since: 1 },
+  { since: 1, worker: 'w1', type: 'review' },
+]
+  .flatMap((filter) => [
+    filter,
+    { ...filter, statuses: openStatuses },
+    { ...filter, statuses: ['completed'] as const },
+    { ...filter, statuses: ['queued', 'failed'] as const },
+  ])
+  .flatMap((filter) => [filter, { ...filter, role: 'implementer', from: 'coordinator' }]);
 
 /** The plans of all queries of a list, by their SQL. */
 function plansOf(db: Connection, filter: Partial<Filter>, ready: ReadyIndex): Map<string, string[]> {
@@ -62,7 +85,7 @@ describe.for<[string, Form, ReadyIndex]>([
   beforeAll(() => {
     const folder = makeFolder();
     db = Connection.create(join(folder, 'db'), 0o600, form);
-    for (const task of inEveryStatus) insert(db, task);
+    for (const task of [...inEveryStatus, byTwoWorkers]) insert(db, task);
     return () => {
       db.close();
       removeFolder(folder);
@@ -76,6 +99,16 @@ describe.for<[string, Form, ReadyIndex]>([
     for (const [sql, steps] of plans) {
       expect(steps, sql).not.toContainEqual(expect.stringMatching(/TEMP B-TREE/));
       if (isOpen) expect(steps, sql).not.toContainEqual(expect.stringMatching(/^SCAN tasks$/));
+    }
+  });
+
+  test.for(rare)('is found without a look at other finished tasks: %j', (filter) => {
+    const plans = plansOf(db, filter, ready);
+    expect(plans.size).toBeGreaterThan(0);
+    for (const [sql, steps] of plans) {
+      expect(steps, sql).not.toContainEqual(expect.stringMatching(/^SCAN tasks/));
+      // Only the tasks that have changed are sorted.
+      if (!sql.includes('task_finished')) expect(steps, sql).not.toContainEqual(expect.stringMatching(/TEMP B-TREE/));
     }
   });
 });

@@ -16,7 +16,7 @@ function follow(entries: number, tasks: number, mayWrite = true) {
   const cache = new Cache(scratchFolder(), 'broker', 0o600);
   const reads = (last: number) => cache.db.run('UPDATE log SET last = ?', last);
   cache.db.run(
-    "INSERT INTO tasks VALUES (?, 'a', 'coder', 'lead', 1, 'completed', 0, NULL, NULL, '{}')",
+    "INSERT INTO tasks VALUES (?, 'a', 'coder', 'lead', 1, 'completed', 0, NULL, NULL, 0, NULL, NULL, NULL, '{}')",
     Math.max(1, tasks),
   );
   reads(entries);

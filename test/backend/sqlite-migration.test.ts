@@ -5,7 +5,7 @@ import type { Backend } from '../../src/backend/backend.ts';
 import { createBackend, openBackend } from '../../src/backend/open.ts';
 import { SqliteArchive } from '../../src/backend/sqlite/archive/archive.ts';
 import { storeSchema } from '../../src/backend/sqlite/schema.ts';
-import { claimed, complete, done, submit } from './contract/checked-requests.ts';
+import { claimed, complete, done, release, submit } from './contract/checked-requests.ts';
 import { Child } from './support/child.ts';
 import { fixture, storeOfFixture } from './support/fixture-0.1.ts';
 import { scratchFolder } from './support/scratch.ts';
@@ -91,6 +91,27 @@ test('a store of version 5 is migrated: a refusal does not count as the last cha
   db.close();
   const backend = await opened(dir, () => now);
   expect(await backend.task('late')).toEqual(task);
+  expect(await backend.audit(false)).toEqual([]);
+});
+
+test('a store of version 6 is migrated: lists find the tasks by type, worker and time', async () => {
+  const dir = scratchFolder();
+  await createBackend(storeOptions(dir));
+  const before = await opened(dir);
+  await done(before, submit('a', { type: 'review', group: 'release' }), submit('b'));
+  await claimed(before, { worker: 'w1' });
+  await done(before, release('a', 1));
+  await claimed(before, { worker: 'w2' });
+  await done(before, complete('a', 2));
+  await before.close();
+  const db = raw(dir);
+  db.exec(`PRAGMA user_version = 6;
+    UPDATE tasks SET updated_at = 0, type = NULL, group_name = NULL, workers = NULL`);
+  db.close();
+  const backend = await opened(dir);
+  for (const filter of [{ type: 'review' }, { group: 'release' }, { worker: 'w1' }, { worker: 'w2' }])
+    expect(await backend.list({ limit: 9, ...filter })).toEqual([await backend.task('a')]);
+  expect(await backend.list({ limit: 9, since: at })).toHaveLength(2);
   expect(await backend.audit(false)).toEqual([]);
 });
 

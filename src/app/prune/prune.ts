@@ -1,7 +1,7 @@
 import { isAway, isBrokers } from '../../core/errors.ts';
 import { referredIds } from '../../core/task/referred-ids.ts';
 import { isPrunable, type PruneLimit } from '../../core/task/decision/prunable.ts';
-import { isDead, type Task } from '../../core/task/task.ts';
+import { finishedStatuses, isDead, openStatuses, type Task } from '../../core/task/task.ts';
 import { everyTask } from '../every-task.ts';
 import type { Services } from '../workspace/services.ts';
 import { ownEvidence, removeEvidence } from './remove-evidence.ts';
@@ -88,7 +88,7 @@ export async function* pruneInBits(services: Services, request: PruneRequest): A
     looked = 0;
     return sum;
   };
-  for await (const task of everyTask(backend, { statuses: ['completed', 'failed', 'cancelled', 'expired'] })) {
+  for await (const task of everyTask(backend, { statuses: finishedStatuses })) {
     looked++;
     if (isPrunable(task, request)) {
       if ((await references.ids()).has(task.id)) kept++;
@@ -126,7 +126,7 @@ class References {
     const { backend, monotonic } = this.#services;
     if (monotonic() < this.#readAt + READ_AGAIN) return this.#ids;
     const ids = new Set<string>();
-    for await (const task of everyTask(backend, { statuses: ['queued', 'scheduled', 'working'] }))
+    for await (const task of everyTask(backend, { statuses: openStatuses }))
       for (const id of referredIds(task)) ids.add(id);
     this.#readAt = monotonic();
     return (this.#ids = ids);

@@ -20,7 +20,8 @@ import type {
 } from '../backend.ts';
 import { evidenceRemoved, findPruned, prunedEvidence } from '../projection/pruned.ts';
 import { AbsentStates, findRow, parseStored } from '../projection/rows.ts';
-import { counts, list } from '../projection/questions.ts';
+import { counts } from '../projection/questions/counts.ts';
+import { list } from '../projection/questions/list.ts';
 import type { Cache } from './cache/cache.ts';
 import { isCorrupt } from './cache/cache-file.ts';
 import type { LogRetention } from './tasks/log-retention.ts';

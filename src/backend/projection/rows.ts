@@ -1,6 +1,8 @@
 import { nextDue } from '../../core/task/due.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { rankOf } from '../../core/envelope/priority.ts';
+import { groupOf } from '../../core/envelope/group.ts';
+import { DEFAULT_TYPE } from '../../core/envelope/envelope.ts';
 import { isDead, type Task } from '../../core/task/task.ts';
 import type { Connection } from './connection.ts';
 
@@ -49,7 +51,24 @@ export function findRow(db: Connection, id: string): Row | undefined {
   return stored && toRow(stored);
 }
 
-/** All columns of a task's row that follow from its state. */
+/** The columns of a task's row besides its number. */
+const names = [
+  'id',
+  'role',
+  'sender',
+  'rank',
+  'status',
+  'dead',
+  'ready_at',
+  'due_at',
+  'updated_at',
+  'type',
+  'group_name',
+  'workers',
+  'state',
+] as const;
+
+/** The columns of a task's row that follow from its state, in the order of `names`. */
 export function columns(task: Task) {
   const { envelope } = task;
   return {
@@ -61,28 +80,47 @@ export function columns(task: Task) {
     dead: isDead(task) ? 1 : 0,
     ready_at: task.status === 'queued' ? task.ready_at : null,
     due_at: nextDue(task) ?? null,
+    updated_at: task.updated_at,
+    type: envelope.type === DEFAULT_TYPE ? null : envelope.type,
+    group_name: groupOf(envelope) ?? null,
+    workers: workersOf(task),
     state: JSON.stringify(task),
-  };
+  } satisfies Record<(typeof names)[number], string | number | null>;
+}
+
+/**
+ * The workers of all attempts: null if there is none, the name of the only one, or else a JSON array. So `[` marks a
+ * list.
+ */
+function workersOf({ attempts }: Task): string | null {
+  const [first, ...others] = new Set(attempts.map(({ worker }) => worker));
+  if (first === undefined) return null;
+  return others.length === 0 && !first.startsWith('[') ? first : JSON.stringify([first, ...others]);
+}
+
+/** Writes a row to a table with the columns of `tasks`. @param n its number, or null for the next one. @returns its number */
+export function write(db: Connection, task: Task, n: number | null, into = 'INSERT INTO tasks'): number {
+  const places = names.map(() => ', ?').join('');
+  return db.run(`${into} (n, ${names.join(', ')}) VALUES (?${places})`, n, ...Object.values(columns(task)));
 }
 
 /** @param n its number, if it is not the next one. @returns its number */
 export function insert(db: Connection, task: Task, n: number | null = null): number {
-  return db.run(
-    'INSERT INTO tasks (n, id, role, sender, rank, status, dead, ready_at, due_at, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-    n,
-    ...Object.values(columns(task)),
-  );
+  return write(db, task, n);
 }
 
 /** Writes the columns that can change during the life of a task. */
 export function change(db: Connection, n: number, task: Task): number {
-  const { status, dead, ready_at, due_at, state } = columns(task);
+  const { status, dead, ready_at, due_at, updated_at, workers, state } = columns(task);
   db.run(
-    'UPDATE tasks SET status = ?, dead = ?, ready_at = ?, due_at = ?, state = ? WHERE n = ?',
+    `UPDATE tasks SET status = ?, dead = ?, ready_at = ?, due_at = ?, updated_at = ?, workers = ?, state = ?
+     WHERE n = ?`,
     status,
     dead,
     ready_at,
     due_at,
+    updated_at,
+    workers,
     state,
     n,
   );
@@ -91,9 +129,5 @@ export function change(db: Connection, n: number, task: Task): number {
 
 /** Writes a whole row as it follows from the state, and overwrites the existing one. */
 export function restore(db: Connection, n: number, task: Task): void {
-  db.run(
-    'INSERT OR REPLACE INTO tasks (n, id, role, sender, rank, status, dead, ready_at, due_at, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-    n,
-    ...Object.values(columns(task)),
-  );
+  write(db, task, n, 'INSERT OR REPLACE INTO tasks');
 }

@@ -6,7 +6,7 @@ import { worldOf } from '../../core/log/world.ts';
 import { presentTask } from '../../core/task/decision/pruned.ts';
 import type { Task } from '../../core/task/task.ts';
 import type { Connection } from '../projection/connection.ts';
-import { columns, findRow, toRow } from '../projection/rows.ts';
+import { findRow, toRow, write } from '../projection/rows.ts';
 import { dueRows } from './due.ts';
 
 /** Temporary tables of this connection, in memory, and views that shadow the tables of the file. */
@@ -56,11 +56,5 @@ export function askOverlay<T>(db: Connection, now: number, ask: () => T): T {
 function layTask(db: Connection, task: Task): number {
   const n = findRow(db, task.id)?.n ?? db.get<{ n: number }>('SELECT max(n) + 1 AS n FROM tasks')!.n;
   db.run('DELETE FROM elapsed_task WHERE n = ?', n);
-  db.run(
-    `INSERT INTO elapsed_task (n, id, role, sender, rank, status, dead, ready_at, due_at, state)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    n,
-    ...Object.values(columns(task)),
-  );
-  return n;
+  return write(db, task, n, 'INSERT INTO elapsed_task');
 }

@@ -32,7 +32,8 @@ import { Presence } from './presence.ts';
 import { record } from './record.ts';
 import { findRow, restore, type Row, type StoredRow, toRow } from '../projection/rows.ts';
 import { evidenceRemoved, findPruned, prunedEvidence } from '../projection/pruned.ts';
-import { counts, list } from '../projection/questions.ts';
+import { counts } from '../projection/questions/counts.ts';
+import { list } from '../projection/questions/list.ts';
 
 /** How many tasks one transaction changes because of time alone; the next transaction continues. */
 const SWEEP = 500;
@@ -201,10 +202,7 @@ export class SqliteBackend implements Backend {
     return due.length;
   }
 
-  /**
-   * Every query runs on a store that contains the events which are due: in the file, or in memory if the file cannot be
-   * written.
-   */
+  /** Every query runs on a store with the events that are due: in the file, or in memory if it cannot be written. */
   async #ask<T>(question: () => T): Promise<T> {
     try {
       this.#catchUp();

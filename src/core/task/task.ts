@@ -120,11 +120,21 @@ export const statuses = [
   'expired',
 ] as const satisfies readonly Status[];
 
-export type Finished = TaskIn<'completed' | 'failed' | 'cancelled' | 'expired'>;
+/** The statuses of a task that has not ended. */
+export const openStatuses = ['queued', 'scheduled', 'working'] as const satisfies readonly Status[];
+export const finishedStatuses = ['completed', 'failed', 'cancelled', 'expired'] as const satisfies readonly Status[];
+
+/** Whether a list of statuses contains this one. */
+export function isOneOf<S extends Status>(statuses: readonly S[], status: Status): status is S {
+  return (statuses as readonly Status[]).includes(status);
+}
+
+export type Open = TaskIn<(typeof openStatuses)[number]>;
+export type Finished = Exclude<Task, Open>;
 
 /** Whether the task has ended: it changes only if a person or a coordinator requests it. */
 export function isFinished(task: Task): task is Finished {
-  return task.status !== 'queued' && task.status !== 'scheduled' && task.status !== 'working';
+  return !isOneOf(openStatuses, task.status);
 }
 
 /** When the task ended. What happens to it later, such as a purge or a restore of the store, does not count. */

@@ -2,7 +2,19 @@ import { expect } from 'vitest';
 import type { Backend, Filter } from '../../../src/backend/backend.ts';
 import { statuses } from '../../../src/core/task/task.ts';
 import type { Theme } from './harness.ts';
-import { cancel, claimed, complete, dismiss, done, fail, idsOf, MINUTE, retry, submit } from './checked-requests.ts';
+import {
+  cancel,
+  claimed,
+  complete,
+  dismiss,
+  done,
+  fail,
+  idsOf,
+  MINUTE,
+  release,
+  retry,
+  submit,
+} from './checked-requests.ts';
 
 const ids = (backend: Backend, filter: Partial<Filter> = {}) => idsOf(backend.list({ limit: 100, ...filter }));
 
@@ -122,6 +134,66 @@ export const lists: Theme = (check) => {
       'lead-reviewer-queued',
       'lead-coder-queued',
     ]);
+  });
+
+  listsOfWork(check);
+};
+
+/** Filters by the work on a task, and by what its submitter has said about it. */
+const listsOfWork: Theme = (check) => {
+  check('a list shows the tasks of one type, or of one group', async ({ open }) => {
+    const backend = await open();
+    await done(
+      backend,
+      submit('plain'),
+      submit('review', { type: 'review' }),
+      submit('grouped', { group: 'release' }),
+      submit('both', { type: 'review', group: 'release' }),
+      complete('both'),
+    );
+    expect(await ids(backend, { type: 'review' })).toEqual(['both', 'review']);
+    expect(await ids(backend, { type: 'task' })).toEqual(['grouped', 'plain']);
+    expect(await ids(backend, { group: 'release' })).toEqual(['both', 'grouped']);
+    expect(await ids(backend, { group: 'release', type: 'review' })).toEqual(['both']);
+    expect(await ids(backend, { group: 'release', statuses: ['queued'], before: 'both' })).toEqual(['grouped']);
+    expect(await ids(backend, { group: 'release', limit: 1 })).toEqual(['both']);
+    expect(await ids(backend, { group: 'rel' })).toEqual([]);
+    expect(await ids(backend, { type: 'review', statuses: ['queued'] })).toEqual(['review']);
+  });
+
+  check('a list of a worker contains the tasks that it holds or held in any attempt', async ({ open }) => {
+    const backend = await open();
+    const by = async (worker: string) => (await claimed(backend, { worker })).lease.attempt;
+    await done(backend, submit('shared'));
+    await by('w1');
+    await done(backend, release('shared', 1));
+    await by('w2');
+    await done(backend, complete('shared', 2));
+    await done(backend, submit('ended'));
+    await by('w1');
+    await done(backend, complete('ended', 1), submit('held'));
+    await by('w1');
+    await done(backend, submit('waits'));
+    expect(await ids(backend, { worker: 'w1' })).toEqual(['held', 'ended', 'shared']);
+    expect(await ids(backend, { worker: 'w2' })).toEqual(['shared']);
+    expect(await ids(backend, { worker: 'w1', statuses: ['working', 'queued'] })).toEqual(['held']);
+    expect(await ids(backend, { worker: 'w1', statuses: ['completed'], limit: 1 })).toEqual(['ended']);
+    expect(await ids(backend, { worker: 'w1', before: 'ended' })).toEqual(['shared']);
+    expect(await ids(backend, { worker: 'w' })).toEqual([]);
+  });
+
+  check('a list can be limited to the tasks that have changed since a moment', async ({ open, clock }) => {
+    const backend = await open();
+    await done(backend, submit('old'), complete('old'), submit('dead'), fail('dead'), submit('waits'), submit('late'));
+    clock.advance(MINUTE);
+    const since = clock.now();
+    await done(backend, complete('late'), submit('new'), dismiss('dead'));
+    expect(await ids(backend, { since })).toEqual(['new', 'late', 'dead']);
+    expect(await ids(backend, { since: since + 1 })).toEqual([]);
+    expect(await ids(backend, { since: since - MINUTE })).toHaveLength(5);
+    expect(await ids(backend, { since, statuses: ['completed', 'queued'] })).toEqual(['new', 'late']);
+    expect(await ids(backend, { since, before: 'new', limit: 1 })).toEqual(['late']);
+    expect(await ids(backend, { since, statuses: ['completed'], role: 'no-such-role' })).toEqual([]);
   });
 };
 

@@ -11,7 +11,7 @@ import { type Under, noteMessage, submitMessage } from '../../../src/backend/amq
 import type { Note } from '../../../src/backend/amqp/wire/message/log-body.ts';
 import type { Publication } from '../../../src/backend/amqp/wire/message/publication.ts';
 import { Undated } from '../../../src/backend/amqp/log/reader/undated.ts';
-import { list } from '../../../src/backend/projection/questions.ts';
+import { list } from '../../../src/backend/projection/questions/list.ts';
 import type { Envelope } from '../../../src/core/envelope/envelope.ts';
 import { forms } from '../../../src/core/log/forms.ts';
 import type { Forms } from '../../../src/core/log/kind.ts';

@@ -116,7 +116,7 @@ export class CopyOfCache {
     const range = 'task BETWEEN ? AND ? AND task NOT IN (SELECT n FROM temp.moved)';
     db.run(
       `INSERT INTO main.tasks SELECT n, id, role, sender, rank, status, dead, ready_at, due_at,
-       CASE WHEN n IN (SELECT n FROM temp.moved) THEN '${ABSENT}' ELSE state END
+         updated_at, type, group_name, workers, CASE WHEN n IN (SELECT n FROM temp.moved) THEN '${ABSENT}' ELSE state END
        FROM cache.tasks WHERE n BETWEEN ? AND ? ORDER BY n`,
       first,
       last,
