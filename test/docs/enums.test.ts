@@ -147,7 +147,7 @@ describe('environment variables', () => {
 
   test('the README names the variables that a program of work gets', () => {
     const { task } = story(submit(), claim());
-    const places = { scratch: '/s', resultFile: '/s/result.md', artifactsDir: '/a' };
+    const places = { scratch: '/s', resultFile: '/s/result.md', artifactsDir: '/a', costFile: '/s/cost.json' };
     const services = { workspace: { dir: '/w' }, store: {} } as Parameters<typeof childEnvironment>[0];
     const { variables } = assignment(services, task as TaskIn<'working'>, places);
     const given = Object.keys(childEnvironment(services, task, 1, { file: '/c' }, places, variables));

@@ -1,11 +1,11 @@
 import { lstatSync, mkdirSync } from 'node:fs';
-import { type AgentqError, isAway } from '../../core/errors.ts';
+import { join } from 'node:path';
+import { isAway } from '../../core/errors.ts';
 import type { Evidence } from '../../core/evidence/evidence.ts';
 import { findSecret } from '../../core/secrets/find-secret.ts';
 import type { Task, TaskIn } from '../../core/task/task.ts';
 import { type Brief, brief } from '../brief.ts';
 import { attemptFolder, prepareAttempt } from '../evidence/evidence-paths.ts';
-import { applyCommand } from '../apply-command.ts';
 import { removeFolder } from '../../files/remove-folder.ts';
 import { scratchFolder, scratchResult } from '../scratch.ts';
 import type { Services } from '../workspace/services.ts';
@@ -23,10 +23,12 @@ import type { AttemptReport } from './attempt-report.ts';
 import { blame } from './blame.ts';
 import { Capture } from './child/capture.ts';
 import { assignment } from './child/assignment.ts';
+import { CostFile } from './child/cost-file.ts';
 import { childEnvironment, contextFile, type Places } from './child/child-environment.ts';
 import { feed } from './child/feed.ts';
 import { firstLine } from './child/first-line.ts';
 import { ProcessGroup } from './processes/process-group.ts';
+import { LeaseRenewal } from './lease-renewal.ts';
 import { holdOf } from './recorded-outcome.ts';
 import type { RunOptions } from './run-options.ts';
 import { Settlement } from './settlement.ts';
@@ -46,6 +48,7 @@ export class AttemptRun {
   readonly #processes: AttemptProcesses;
   readonly #stopping = Promise.withResolvers<RunEnd>();
   readonly #timers: NodeJS.Timeout[] = [];
+  readonly #costs: CostFile;
   #log: readonly Evidence[] = [];
   #endedAt: number | undefined;
 
@@ -54,6 +57,7 @@ export class AttemptRun {
     this.#services = services;
     this.#task = task;
     this.#options = options;
+    this.#costs = new CostFile(join(scratchFolder(services.workspace, task.id, task.lease.attempt), 'cost.json'));
     this.#processes = new AttemptProcesses(services.workspace, task.id, (attempt) => attempt === this.#attempt);
     this.#settlement = new Settlement(services, task, options, () => terminate([this.#processes], options.killGrace));
     this.done = this.#run().finally(() => this.#timers.forEach(clearTimeout));
@@ -80,6 +84,11 @@ export class AttemptRun {
       if (!isAway(error)) this.#options.warn(`${this.id}: ${(error as Error).message}; checking again later`);
       return;
     }
+    this.#heed(task);
+  }
+
+  /** Stops the child if the attempt does not hold the task any more. */
+  #heed(task: Task | undefined): void {
     switch (holdOf(task, this.#attempt)) {
       case 'held':
         return;
@@ -99,13 +108,14 @@ export class AttemptRun {
 
   async #run(): Promise<AttemptReport> {
     const scratch = scratchFolder(this.#services.workspace, this.id, this.#attempt);
+    const renewal = this.#keepLease();
     try {
-      this.#keepLease();
       const { ground } = this.#options;
       const end = await this.#attend(scratch).catch(async (error: unknown) => endOfError(await blame(error, ground)));
       const at = this.#endedAt ?? this.#services.clock();
-      return await this.#settlement.record(end, { at, log: this.#log });
+      return await this.#settlement.record(end, { at, log: this.#log, cost: this.#costs.cost });
     } finally {
+      renewal.stop();
       this.#removeScratch(scratch);
     }
   }
@@ -134,7 +144,12 @@ export class AttemptRun {
     mkdirSync(workspace.runDir, { recursive: true, mode: workspace.modes.folder });
     mkdirSync(scratch, { mode: workspace.modes.folder });
     const artifactsDir = store.staging.locate(attemptFolder(this.id, this.#attempt));
-    const places = { scratch, resultFile: scratchResult(workspace, this.id, this.#attempt), artifactsDir };
+    const places = {
+      scratch,
+      resultFile: scratchResult(workspace, this.id, this.#attempt),
+      artifactsDir,
+      costFile: this.#costs.path,
+    };
     const { text, variables } = assignment(this.#services, this.#task, places);
     const input = await brief(this.#services, this.#task, contextFile(scratch), briefOnly ? '' : text);
     prepareAttempt(store.staging, this.#task);
@@ -143,6 +158,7 @@ export class AttemptRun {
     );
     try {
       const end = await this.#supervise(capture, input, places, variables);
+      this.#readCost(capture);
       // Checked before anything is written to the old path of the workspace.
       const broken = await ground.fault();
       if (broken) throw broken;
@@ -181,18 +197,27 @@ export class AttemptRun {
     return end;
   }
 
-  #keepLease(): void {
-    const { lease } = this.#options.policy;
-    const renew = async () => {
-      try {
-        await applyCommand(this.#services, this.id, { type: 'renew', lease, ...this.#settlement.caller });
-      } catch (error) {
-        const { code, message } = error as AgentqError;
-        if (code === 'cancelled' || code === 'conflict') return await this.recheck(false);
-        if (!isAway(error)) this.#options.warn(`${this.id}: its lease could not be renewed: ${message}`);
-      }
-    };
-    this.#timers.push(setInterval(() => void renew(), Math.min(lease / 3, LONGEST_TIMER)));
+  #keepLease(): LeaseRenewal {
+    const { policy, warn } = this.#options;
+    return new LeaseRenewal(this.#services, {
+      id: this.id,
+      caller: this.#settlement.caller,
+      lease: policy.lease,
+      costs: this.#costs,
+      warn,
+      onRenewed: (task) => this.#heed(task),
+      onRefused: () => this.recheck(false),
+    });
+  }
+
+  /** Reads the final cost of the attempt. A file that is not valid changes no outcome. */
+  #readCost(capture: Capture): void {
+    this.#costs.read();
+    const { path, problem } = this.#costs;
+    if (problem === undefined) return;
+    const what = `the cost in ${path} is not valid: ${problem}`;
+    capture.note(`agentq: ${what}`);
+    this.#options.warn(`${this.id}: ${what}`);
   }
 
   /** Collects the facts that decide on the attempt. */

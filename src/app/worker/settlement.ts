@@ -1,4 +1,5 @@
 import { isBrokers } from '../../core/errors.ts';
+import { type Cost, costField } from '../../core/cost.ts';
 import type { Evidence } from '../../core/evidence/evidence.ts';
 import type { Task, TaskIn } from '../../core/task/task.ts';
 import { complete, completeLater, type CompleteRequest } from '../complete.ts';
@@ -21,6 +22,8 @@ export interface EndFacts {
   readonly at: number;
   /** The saved output of the child. */
   readonly log: readonly Evidence[];
+  /** What the attempt has cost. */
+  readonly cost: Cost | undefined;
 }
 
 /** Tells the queue the end of an attempt. It carries out what `attempt-end.ts` decides. */
@@ -104,11 +107,11 @@ export class Settlement {
       case 'release': {
         const { reason, backoff } = end;
         const wait = backoff && { backoff: this.#options.policy.backoff };
-        await applyCommand(this.#services, id, { type: 'release', reason, ...wait, ...caller });
+        await applyCommand(this.#services, id, { type: 'release', reason, ...wait, cost: facts.cost, ...caller });
         return { outcome: backoff ? 'deferred' : 'handed-back', reason };
       }
       case 'acknowledge-cancel':
-        return await this.#acknowledge();
+        return await this.#acknowledge(facts);
       case 'nothing':
         return (
           end.known ?? (await this.#recordedIn((one) => this.#services.backend.task(one))) ?? { outcome: 'lease-lost' }
@@ -119,25 +122,26 @@ export class Settlement {
     return await this.#keep(end.change, end.why, facts);
   }
 
-  async #complete({ result }: Complete, { log }: EndFacts): Promise<Outcome> {
-    await complete(this.#services, this.#request(result, log), this.#task);
+  async #complete({ result }: Complete, facts: EndFacts): Promise<Outcome> {
+    await complete(this.#services, this.#request(result, facts), this.#task);
     return { outcome: 'completed' };
   }
 
-  async #fail({ reason, retry }: Fail, { log }: EndFacts): Promise<Outcome> {
-    const request = { id: this.#task.id, ...this.caller, reason, artifacts: log, retry, allowSecret: true };
+  async #fail({ reason, retry }: Fail, { log, cost }: EndFacts): Promise<Outcome> {
+    const request = { id: this.#task.id, ...this.caller, reason, artifacts: log, retry, cost, allowSecret: true };
     const { task } = await fail(this.#services, request);
     return { outcome: task.status === 'failed' ? 'failed' : 'retrying', reason };
   }
 
-  #request(result: ChildResult, kept: readonly Evidence[]): CompleteRequest {
+  #request(result: ChildResult, { log, cost }: EndFacts): CompleteRequest {
     const warn = (line: string) => this.#options.warn(`${this.#task.id}: ${line}`);
     return {
       id: this.#task.id,
       ...this.caller,
       ...result,
       artifacts: [],
-      kept,
+      kept: log,
+      cost,
       allowEmpty: true,
       allowSecret: true,
       warn,
@@ -145,11 +149,11 @@ export class Settlement {
   }
 
   /** Reports that the processes of a cancelled attempt are gone, as soon as they are. */
-  async #acknowledge(): Promise<Outcome> {
+  async #acknowledge({ cost }: EndFacts): Promise<Outcome> {
     if (!(await this.#stopProcesses())) return { outcome: 'cancelled', reason: 'a process that it started still runs' };
     const { attempt, worker } = this.#task.lease;
     try {
-      await applyCommand(this.#services, this.#task.id, { type: 'acknowledge-cancel', by: worker, attempt });
+      await applyCommand(this.#services, this.#task.id, { type: 'acknowledge-cancel', by: worker, attempt, cost });
     } catch (error) {
       if (!isBrokers(error)) throw error;
     }
@@ -157,16 +161,23 @@ export class Settlement {
   }
 
   /** Saves a change in the outbox. */
-  async #keep(change: Complete | Fail | undefined, why: string, { at, log }: EndFacts): Promise<Outcome> {
-    if (change) keepInOutbox(this.#services, this.#task.id, await this.#command(change, log), at);
+  async #keep(change: Complete | Fail | undefined, why: string, facts: EndFacts): Promise<Outcome> {
+    if (change) keepInOutbox(this.#services, this.#task.id, await this.#command(change, facts), facts.at);
     return { outcome: 'kept', reason: why };
   }
 
-  async #command(change: Complete | Fail, log: readonly Evidence[]): Promise<OutboxCommand> {
+  async #command(change: Complete | Fail, facts: EndFacts): Promise<OutboxCommand> {
     if (change.tell === 'complete')
-      return await completeLater(this.#services, this.#task, this.#request(change.result, log));
+      return await completeLater(this.#services, this.#task, this.#request(change.result, facts));
     const { reason, retry } = change;
     const { backoff } = this.#options.policy;
-    return { type: 'fail', ...this.caller, reason, artifacts: log, ...(retry && { backoff }) };
+    return {
+      type: 'fail',
+      ...this.caller,
+      reason,
+      artifacts: facts.log,
+      ...costField(facts),
+      ...(retry && { backoff }),
+    };
   }
 }

@@ -96,6 +96,7 @@ AGENTQ_TASK_ID, AGENTQ_ATTEMPT, AGENTQ_ROLE, AGENTQ_CONTEXT_FILE, AGENTQ_RESULT_
 AGENTQ_EXPECT contains the names of the promised artifacts, AGENTQ_FORMAT the wanted format, and the file
 AGENTQ_PREVIOUS_FAILURES one line of JSON for each former attempt. Standard input contains the same below the context,
 unless --brief-only is given, or the task has no instructions and its context is neither .md nor .txt.
+The program may write what the attempt has cost so far into the file AGENTQ_COST_FILE, as {"usd":0.12,"tokens":5300}.
 Exit 0 completes the task with the result file, or with the standard output if there is no such file. Exit 75 asks for
 a later try that does not count as an attempt. Any other exit fails the attempt. The output becomes the artifact "log".
 The first SIGTERM or SIGINT drains, the second returns running tasks to the queue. SIGHUP returns them at once, unless

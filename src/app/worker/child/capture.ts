@@ -25,6 +25,8 @@ export class Capture {
   readonly #stdout: number;
   readonly #onTrouble: (problem: string) => void;
   #troubled = false;
+  /** The length of the notes at the end of the log, in bytes. */
+  #noted = 0;
   readonly logFile: string;
   readonly stdoutFile: string;
 
@@ -94,11 +96,18 @@ export class Capture {
     }
   }
 
+  /** Adds a line of the worker to the log, after the output of the child has ended. */
+  note(line: string): void {
+    const note = Buffer.from(`${line}\n`);
+    this.#write(note, this.#log);
+    this.#noted += note.length;
+  }
+
   /** The line at the end of the log with the reason: the last line that mentions an error, or else the last line. */
   complaint(): string | undefined {
     const tail = Buffer.alloc(TAIL);
-    const { size } = fstatSync(this.#log);
-    const read = readSync(this.#log, tail, 0, TAIL, Math.max(0, size - TAIL));
+    const size = Math.max(0, fstatSync(this.#log).size - this.#noted);
+    const read = readSync(this.#log, tail, 0, Math.min(TAIL, size), Math.max(0, size - TAIL));
     const lines = tail
       .toString('utf8', 0, read)
       .split('\n')

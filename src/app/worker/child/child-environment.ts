@@ -9,6 +9,7 @@ export interface Places {
   readonly scratch: string;
   readonly resultFile: string;
   readonly artifactsDir: string;
+  readonly costFile: string;
 }
 
 /** The path for a context that is more than one file of the store, or is too large for memory. */
@@ -26,7 +27,7 @@ export function childEnvironment(
   task: Task,
   attempt: number,
   input: Brief,
-  { scratch, resultFile, artifactsDir }: Places,
+  { scratch, resultFile, artifactsDir, costFile }: Places,
   assigned: NodeJS.ProcessEnv,
 ): NodeJS.ProcessEnv {
   const { envelope } = task;
@@ -41,6 +42,7 @@ export function childEnvironment(
     AGENTQ_CONTEXT_FILE: file,
     AGENTQ_RESULT_FILE: resultFile,
     AGENTQ_ARTIFACTS_DIR: artifactsDir,
+    AGENTQ_COST_FILE: costFile,
     ...assigned,
   };
 }
