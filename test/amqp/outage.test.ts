@@ -244,6 +244,7 @@ describe('while the broker is away for longer than a lease', OUTAGE, () => {
     expect(stderr.trimEnd().split('\n')).toEqual([
       expect.stringContaining('no broker at'),
       expect.stringContaining('is back'),
+      expect.stringMatching(/^a completed /),
     ]);
     worker.signal('SIGTERM');
     await worker.finished();

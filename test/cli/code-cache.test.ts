@@ -69,7 +69,7 @@ test('a file that is truncated or not a cache is replaced', async ({ run, cacheO
   await run('list');
   const { length } = readFileSync(cacheOf('list'));
   for (const damage of [
-    (file: string) => truncateSync(file, length / 2),
+    (file: string) => truncateSync(file, Math.floor(length / 2)),
     (file: string) => truncateSync(file, 0),
     (file: string) => writeFileSync(file, '[]\n'),
     (file: string) => writeFileSync(file, '{"name":1}\n'),

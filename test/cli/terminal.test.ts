@@ -243,6 +243,24 @@ describe('colours', () => {
     });
   }
 
+  for (const [what, env, tty, on] of [
+    ['FORCE_COLOR in a pipe', { FORCE_COLOR: '1' }, false, true],
+    ['an empty FORCE_COLOR in a pipe', { FORCE_COLOR: '' }, false, true],
+    ['FORCE_COLOR=0 on a terminal', { FORCE_COLOR: '0' }, true, false],
+    ['FORCE_COLOR, although NO_COLOR is set', { FORCE_COLOR: '3', NO_COLOR: '1' }, false, true],
+    ['CLICOLOR_FORCE in a pipe', { CLICOLOR_FORCE: '1' }, false, true],
+    ['CLICOLOR_FORCE on a dumb terminal', { CLICOLOR_FORCE: '1', TERM: 'dumb' }, true, true],
+    ['CLICOLOR_FORCE=0 in a pipe', { CLICOLOR_FORCE: '0' }, false, false],
+    ['CLICOLOR_FORCE, if NO_COLOR is set', { CLICOLOR_FORCE: '1', NO_COLOR: '1' }, true, false],
+  ] as const) {
+    test(`are ${on ? 'on' : 'off'} with ${what}`, async ({ q }) => {
+      const shell = q.with({ tty, env });
+      expect(coloured.test((await shell.run('list')).stdout)).toBe(on);
+      for (const args of [['--no-color'], ['--json']])
+        expect((await shell.run('list', ...args)).stdout).not.toMatch(/\u001b/);
+    });
+  }
+
   test('are on with an empty NO_COLOR', async ({ q }) => {
     await q.submit('t');
     expect((await q.with({ tty: true, env: { NO_COLOR: '' } }).run('list')).stdout).toMatch(coloured);
@@ -270,13 +288,4 @@ describe('a result on a terminal', () => {
     expect((await q.with({ tty: true }).run('result', 't')).stdout).toContain('a␛]0;title␇b');
     expect((await q.run('result', 't')).stdout).toBe(hostile);
   });
-});
-
-test('a table fits the width of the terminal', async ({ q }) => {
-  await q.submit('t');
-  await q.ok('fail', 't', '--from', 'r', '--reason', 'x'.repeat(500));
-  for (const columns of [100, 200]) {
-    const { stdout } = await q.with({ tty: true, columns, env: { NO_COLOR: '1' } }).run('dlq');
-    for (const line of stdout.trimEnd().split('\n')) expect(line.length).toBeLessThanOrEqual(columns);
-  }
 });

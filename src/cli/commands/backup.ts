@@ -30,10 +30,10 @@ export const define: Define = (command, context) =>
           drift: drift.map((one) => driftView(services.store, one)),
         } satisfies Output<'backup'>);
       } else {
-        cli.io.line(visible(`tasks in ${file}: ${tasks}`));
+        cli.io.prose(visible(`tasks in ${file}: ${tasks}`), 2);
         const kept = folder === undefined ? 'listed, not copied (--with-evidence copies it)' : `copied to ${folder}`;
-        cli.io.line(visible(`evidence ${kept}: ${evidence.length - drift.length}`));
-        for (const { kind, evidence: one } of drift) cli.io.line(visible(`${kind}: ${one.path}`));
+        cli.io.prose(visible(`evidence ${kept}: ${evidence.length - drift.length}`), 2);
+        for (const { kind, evidence: one } of drift) cli.io.prose(visible(`${kind}: ${one.path}`), 2);
       }
       if (drift.length > 0) {
         throw new AgentqError(

@@ -12,9 +12,8 @@ import type { Io } from '../output/io.ts';
 import type { Define } from '../verb.ts';
 import type { Output } from '../output/schemas.ts';
 import { printEach } from '../each-task.ts';
-import { shorten } from '../output/line.ts';
 import { printTable } from '../output/table.ts';
-import { colourOf, taskLines } from '../output/task-text.ts';
+import { colourOf, FACT, taskLines } from '../output/task-text.ts';
 import { taskView } from '../output/views.ts';
 import { visible } from '../output/visible.ts';
 
@@ -55,12 +54,16 @@ async function list(cli: Context, options: unknown): Promise<void> {
 
 async function printDead(io: Io, tasks: readonly Task[], now: number): Promise<void> {
   await printTable(io, tasks, [
-    { title: 'ID', cell: (task, style) => style.bold(task.id) },
-    { title: 'STATUS', cell: (task, style) => colourOf(style, task)(task.status) },
-    { title: 'TO', cell: (task) => task.envelope.to },
-    { title: 'ATTEMPTS', align: 'right', cell: (task) => String(task.attempts.length) },
-    { title: 'SINCE', cell: (task) => formatMoment(isFinished(task) ? finishedAt(task) : task.updated_at, now) },
-    { title: 'REASON', cell: (task) => shorten(visible(reasonOf(task)), Math.max(30, io.width - 80)) },
+    { title: 'ID', content: 'id', cell: ({ id }) => id, paint: (_task, style) => style.bold },
+    { title: 'STATUS', cell: ({ status }) => status, paint: (task, style) => colourOf(style, task) },
+    { title: 'TO', content: 'name', drop: 3, cell: ({ envelope }) => envelope.to },
+    { title: 'ATTEMPTS', align: 'right', drop: 1, cell: ({ attempts }) => String(attempts.length) },
+    {
+      title: 'SINCE',
+      drop: 2,
+      cell: (task) => formatMoment(isFinished(task) ? finishedAt(task) : task.updated_at, now),
+    },
+    { title: 'REASON', content: 'text', cell: (task) => visible(reasonOf(task)) },
   ]);
 }
 
@@ -75,10 +78,10 @@ async function show(cli: Context, id: string): Promise<void> {
     throw new AgentqError('conflict', `${id} is ${task.status} and no dead letter`, `agentq status ${id}`);
   if (cli.io.json) return cli.io.data(taskView(services.store, task) satisfies Output<'dlq show'>);
   const style = await cli.io.style();
-  for (const line of taskLines(task, services.backend.now, style)) cli.io.line(line);
+  for (const line of taskLines(task, services.backend.now, style)) cli.io.prose(line, FACT);
   for (const { outcome, artifacts = [] } of task.attempts.filter((attempt) => attempt.outcome !== undefined)) {
     for (const { name, path } of artifacts)
-      cli.io.line(`${style.dim(outcome.padEnd(10))} ${visible(`${name}: ${services.store.placeOf(path)}`)}`);
+      cli.io.prose(`${style.dim(outcome.padEnd(10))} ${visible(`${name}: ${services.store.placeOf(path)}`)}`, FACT);
   }
 }
 

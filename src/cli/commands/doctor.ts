@@ -30,7 +30,7 @@ export const define: Define = (command, context) =>
         const style = await cli.io.style();
         const mark = ({ severity, repaired }: Diagnosis) =>
           repaired ? style.green('repaired') : severity === 'advice' ? style.yellow('advice  ') : style.red('problem ');
-        for (const one of findings) cli.io.line(`${mark(one)}  ${visible(one.subject)}: ${visible(one.problem)}`);
+        for (const one of findings) cli.io.prose(`${mark(one)}  ${visible(one.subject)}: ${visible(one.problem)}`, 10);
         if (left.length === 0) cli.io.line(style.green('healthy'));
       }
       if (left.length > 0) {

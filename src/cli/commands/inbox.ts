@@ -52,6 +52,6 @@ function print(io: Io, messages: readonly ResultMessage[]): void {
     const text = [...(drift ?? []).map((line) => `DRIFT: ${line}`), summary ?? reason, result_ref]
       .filter((part) => part !== undefined)
       .join('  ');
-    io.line(`${task_id}  ${status}  ${from}  ${visible(text)}`);
+    io.prose(`${task_id}  ${status}  ${from}  ${visible(text)}`, 2);
   }
 }

@@ -55,15 +55,15 @@ export const define: Define = (command, context) =>
       const created = here || (broker?.declared.length ?? 0) > 0;
       const { dir, storeDir: store } = workspace;
       if (cli.io.json) return cli.io.data({ dir, store, created, ...(broker && { broker }) } satisfies Output<'init'>);
-      cli.io.line(visible(`${here ? 'made' : 'found'} the workspace ${dir}`));
+      cli.io.prose(visible(`${here ? 'made' : 'found'} the workspace ${dir}`));
       if (!broker) return;
       const { product, place, declared } = broker;
-      cli.io.line(visible(`${product.name} ${product.version} at ${place}: ${declaredLine(declared)}`));
+      cli.io.prose(visible(`${product.name} ${product.version} at ${place}: ${declaredLine(declared)}`));
       const { type, because } = broker.queues;
-      if (because !== undefined) cli.io.line(visible(`${type} queues: ${because}`));
-      if (!created) return cli.io.line('  the guarantees are the same as before: --json lists them');
+      if (because !== undefined) cli.io.prose(visible(`${type} queues: ${because}`));
+      if (!created) return cli.io.prose('  the guarantees are the same as before: --json lists them');
       for (const { promise, by, how } of broker.guarantees)
-        cli.io.line(`  ${promise.padEnd(14)}  ${by.padEnd(17)}  ${how}`);
+        cli.io.prose(`  ${promise.padEnd(14)}  ${by.padEnd(17)}  ${how}`, 37);
     });
 
 /** Creates what is missing. If that fails for a new workspace, what was created is removed. */

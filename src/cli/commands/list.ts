@@ -48,16 +48,19 @@ export const define: Define = (command, context) =>
       }
     });
 
+/** The length of a headline for an output that is no terminal, in characters. */
+const HEADLINE = 60;
+
 /** A table of tasks, for people. */
 async function printTasks(io: Io, tasks: readonly Task[], now: number): Promise<void> {
   if (tasks.length === 0) return io.talk('no tasks');
   await printTable(io, tasks, [
-    { title: 'ID', cell: (task, style) => style.bold(task.id) },
-    { title: 'STATUS', cell: (task, style) => colourOf(style, task)(task.status) },
-    { title: 'FROM', cell: (task) => task.envelope.from },
-    { title: 'TO', cell: (task) => task.envelope.to },
-    { title: 'TRIES', align: 'right', cell: (task) => String(task.attempts.length) },
-    { title: 'UPDATED', cell: (task) => formatMoment(task.updated_at, now) },
-    { title: 'WHAT', cell: (task) => headline(task, Math.max(20, io.width - 90)) },
+    { title: 'ID', content: 'id', cell: ({ id }) => id, paint: (_task, style) => style.bold },
+    { title: 'STATUS', cell: ({ status }) => status, paint: (task, style) => colourOf(style, task) },
+    { title: 'FROM', content: 'name', drop: 1, cell: ({ envelope }) => envelope.from },
+    { title: 'TO', content: 'name', drop: 4, cell: ({ envelope }) => envelope.to },
+    { title: 'TRIES', align: 'right', drop: 2, cell: ({ attempts }) => String(attempts.length) },
+    { title: 'UPDATED', drop: 3, cell: (task) => formatMoment(task.updated_at, now) },
+    { title: 'WHAT', content: 'text', cell: (task) => headline(task, io.width === Infinity ? HEADLINE : io.width) },
   ]);
 }

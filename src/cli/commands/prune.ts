@@ -45,7 +45,7 @@ export const define: Define = (command, context) =>
       cli.io.progress('');
       const task_ids = dryRun ? { task_ids: listed } : {};
       if (cli.io.json) return cli.io.data({ dry_run: dryRun, ...sum, ...task_ids } satisfies Output<'prune'>);
-      cli.io.line(describe(sum, dryRun));
+      cli.io.prose(describe(sum, dryRun), 2);
       for (const id of listed) cli.io.line(`  ${id}`);
       if (dryRun && sum.tasks > listed.length)
         cli.io.line(`  and ${sum.tasks - listed.length} more: --json lists them`);

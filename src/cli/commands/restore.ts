@@ -33,13 +33,13 @@ export const define: Define = (command, context) =>
         } satisfies Output<'restore'>);
       } else {
         const when = made_at === undefined ? '' : ` as of ${iso(made_at)}`;
-        cli.io.line(visible(`tasks restored${when} into ${services.workspace.dir}: ${tasks}`));
+        cli.io.prose(visible(`tasks restored${when} into ${services.workspace.dir}: ${tasks}`), 2);
         if (made_at === undefined && !self_contained)
-          cli.io.line('it is a plain copy of a database, not a backup: what its -wal file held may be missing');
-        cli.io.line(`epoch ${epoch}: no attempt from before is believed; leases ended: ${leases_ended}`);
-        if (replaced !== undefined) cli.io.line(visible(`what was there before is kept as ${replaced}`));
-        if (brought_back > 0) cli.io.line(`missing evidence copied back: ${brought_back}`);
-        for (const { kind, evidence: one } of drift) cli.io.line(visible(`${kind}: ${one.path}`));
+          cli.io.prose('it is a plain copy of a database, not a backup: what its -wal file held may be missing', 2);
+        cli.io.prose(`epoch ${epoch}: no attempt from before is believed; leases ended: ${leases_ended}`, 2);
+        if (replaced !== undefined) cli.io.prose(visible(`what was there before is kept as ${replaced}`), 2);
+        if (brought_back > 0) cli.io.prose(`missing evidence copied back: ${brought_back}`, 2);
+        for (const { kind, evidence: one } of drift) cli.io.prose(visible(`${kind}: ${one.path}`), 2);
       }
       if (drift.length > 0) {
         throw new AgentqError(

@@ -5,7 +5,9 @@ import { counted } from '../../core/counted.ts';
 import { formatDuration } from '../../core/duration.ts';
 import type { Define } from '../verb.ts';
 import type { Output } from '../output/schemas.ts';
-import { EMPTY, taskLines } from '../output/task-text.ts';
+import { foldRenewals } from '../output/fold-renewals.ts';
+import { widthAtMost } from '../output/layout/display-width.ts';
+import { EMPTY, FACT, taskLines } from '../output/task-text.ts';
 import { iso, taskView } from '../output/views.ts';
 import { visible } from '../output/visible.ts';
 
@@ -25,15 +27,27 @@ export const define: Define = (command, context) =>
       return io.data(view satisfies Output<'show'>);
     }
     const style = await io.style();
-    for (const line of taskLines(task, services.backend.now, style, true)) io.line(line);
+    for (const line of taskLines(task, services.backend.now, style, true)) io.prose(line, FACT);
     io.line('');
-    for (const event of events) {
+    for (const event of foldRenewals(events)) {
       const since = `+${formatDuration(event.at - task.submitted_at)}`;
-      io.line(
-        `${style.dim(`${iso(event.at)} ${since.padEnd(9)}`)} ${event.type.padEnd(15)} ${visible(details(event) + costOf(event))}`.trimEnd(),
-      );
+      const when = style.dim(`${iso(event.at)} ${since.padEnd(9)}`);
+      const what = visible(details(event) + costOf(event)).trimEnd();
+      const room = io.width - HEAD;
+      if (room >= ROOM || widthAtMost(what) <= room) {
+        io.prose(`${when} ${event.type.padEnd(15)} ${what}`.trimEnd(), HEAD);
+      } else {
+        io.line(`${when} ${event.type}`);
+        io.prose(`    ${what}`, 4);
+      }
     }
   });
+
+/** The columns before the details of an event. */
+const HEAD = 51;
+
+/** The fewest columns in which details of several lines stand beside the event, and not below it. */
+const ROOM = 44;
 
 /** Every time in an event is called `at` or `…_at`. A time that is null is left out. */
 function eventView({ v: _v, task_id: _id, ...event }: Event): Output<'show'>['events'][number] {
@@ -47,7 +61,7 @@ function costOf(event: Event): string {
   return 'cost' in event && event.cost ? ` (${formatCost(event.cost)})` : '';
 }
 
-function details(event: Event): string {
+function details(event: ReturnType<typeof foldRenewals>[number]): string {
   switch (event.type) {
     case 'submitted':
       return `by ${event.envelope.from} to ${event.envelope.to}`;
@@ -55,7 +69,10 @@ function details(event: Event): string {
       return `attempt ${event.attempt} by ${event.worker}, lease until ${iso(event.expires_at)}`;
     case 'renewed': {
       const percent = event.percent === undefined ? '' : ` ${event.percent}%`;
-      return `attempt ${event.attempt} until ${iso(event.expires_at)}${percent} ${event.note ?? ''}`;
+      if (event.times === 1)
+        return `attempt ${event.attempt} until ${iso(event.expires_at)}${percent} ${event.note ?? ''}`;
+      const note = event.note === undefined ? '' : `, last note: ${event.note}`;
+      return `attempt ${event.attempt}, ${event.times} times until ${iso(event.expires_at)}${percent}${note}`;
     }
     case 'lease-expired':
       return `attempt ${event.attempt}${event.final ? ', the last' : ''}`;

@@ -12,7 +12,7 @@ import type { Define } from '../verb.ts';
 import type { Output } from '../output/schemas.ts';
 import { bar } from '../output/line.ts';
 import { type Column, printTable } from '../output/table.ts';
-import { taskLines } from '../output/task-text.ts';
+import { FACT, taskLines } from '../output/task-text.ts';
 import { driftView, iso, taskView } from '../output/views.ts';
 import { visible } from '../output/visible.ts';
 
@@ -43,8 +43,8 @@ async function oneTask(services: Services, io: Io, id: string): Promise<void> {
     } satisfies Output<'status ID'>);
   } else {
     const style = await io.style();
-    for (const line of taskLines(task, backend.now, style)) io.line(line);
-    for (const drift of drifts) io.line(style.red(`drift      ${visible(describeDrift(drift))}`));
+    for (const line of taskLines(task, backend.now, style)) io.prose(line, FACT);
+    for (const drift of drifts) io.prose(style.red(`drift      ${visible(describeDrift(drift))}`), FACT);
   }
   if (away) throw away;
   if (drifts.length > 0) {
@@ -56,7 +56,9 @@ async function oneTask(services: Services, io: Io, id: string): Promise<void> {
 const EXPIRED: Column<RoleCount> = {
   title: 'EXPIRED',
   align: 'right',
-  cell: ({ tasks }, style) => style.red(String(tasks.expired)),
+  drop: 4,
+  cell: ({ tasks }) => String(tasks.expired),
+  paint: (_role, style) => style.red,
 };
 
 async function overview({ backend }: Services, io: Io): Promise<void> {
@@ -66,20 +68,33 @@ async function overview({ backend }: Services, io: Io): Promise<void> {
   if (counts.roles.length === 0) return io.talk('nothing has been submitted yet: agentq submit --help');
   const sum = (role: RoleCount, status: Status) => String(role.tasks[status]);
   await printTable(io, counts.roles, [
-    { title: 'ROLE', cell: ({ role }, style) => style.bold(role) },
+    { title: 'ROLE', content: 'name', cell: ({ role }) => role, paint: (_role, style) => style.bold },
     { title: 'QUEUED', align: 'right', cell: (role) => sum(role, 'queued') },
     {
       title: 'OLDEST',
       align: 'right',
+      drop: 3,
       cell: ({ oldest_ready_at: at }) => (at === undefined ? '-' : formatDuration(now - at)),
     },
-    { title: 'SCHEDULED', align: 'right', cell: (role) => sum(role, 'scheduled') },
-    { title: 'WORKING', align: 'right', cell: (role, style) => style.yellow(sum(role, 'working')) },
-    { title: 'DONE', align: 'right', cell: (role, style) => style.green(sum(role, 'completed')) },
-    { title: 'FAILED', align: 'right', cell: (role, style) => style.red(sum(role, 'failed')) },
+    { title: 'SCHEDULED', align: 'right', drop: 2, cell: (role) => sum(role, 'scheduled') },
+    { title: 'WORKING', align: 'right', cell: (role) => sum(role, 'working'), paint: (_role, style) => style.yellow },
+    {
+      title: 'DONE',
+      align: 'right',
+      drop: 6,
+      cell: (role) => sum(role, 'completed'),
+      paint: (_role, style) => style.green,
+    },
+    {
+      title: 'FAILED',
+      align: 'right',
+      drop: 7,
+      cell: (role) => sum(role, 'failed'),
+      paint: (_role, style) => style.red,
+    },
     ...(counts.roles.some(({ tasks }) => tasks.expired > 0) ? [EXPIRED] : []),
-    { title: 'CANCELLED', align: 'right', cell: (role) => sum(role, 'cancelled') },
-    { title: 'WORKERS', cell: ({ role }) => workersOf(counts, role, now) },
+    { title: 'CANCELLED', align: 'right', drop: 1, cell: (role) => sum(role, 'cancelled') },
+    { title: 'WORKERS', drop: 5, cell: ({ role }) => workersOf(counts, role, now) },
   ]);
   const running = await backend.list({ statuses: ['working'], limit: MANY });
   if (running.length > 0) {
@@ -102,15 +117,16 @@ async function printRunning(io: Io, tasks: readonly Task[], now: number): Promis
     .toSorted((a, b) => a.attempts.at(-1)!.started_at - b.attempts.at(-1)!.started_at)
     .slice(0, SHOWN);
   await printTable(io, working, [
-    { title: 'WORKING', cell: (task, style) => style.bold(task.id) },
-    { title: 'BY', cell: (task) => visible(task.lease.worker) },
+    { title: 'WORKING', content: 'id', cell: ({ id }) => id, paint: (_task, style) => style.bold },
+    { title: 'BY', content: 'name', drop: 4, cell: (task) => visible(task.lease.worker) },
     { title: 'FOR', align: 'right', cell: (task) => formatDuration(now - task.attempts.at(-1)!.started_at) },
-    { title: 'LEASE ENDS', cell: (task) => formatMoment(task.lease.expires_at, now) },
+    { title: 'LEASE ENDS', drop: 1, cell: (task) => formatMoment(task.lease.expires_at, now) },
     {
       title: 'PROGRESS',
+      drop: 3,
       cell: ({ progress }) => (progress?.percent === undefined ? '' : bar(progress.percent, 10)),
     },
-    { title: 'NOTE', cell: ({ progress }) => visible(progress?.note ?? '') },
+    { title: 'NOTE', content: 'text', drop: 2, cell: ({ progress }) => visible(progress?.note ?? '') },
   ]);
 }
 

@@ -4,6 +4,8 @@ import { machineErrors } from '../../core/machine-errors.ts';
 import { exitCodes, INTERNAL_ERROR } from './exit-codes.ts';
 import { keepInternalError } from './internal-error.ts';
 import { asksForJson } from '../input/global-options.ts';
+import { messageWidth } from '../output/layout/terminal-width.ts';
+import { wrap } from '../output/layout/wrap.ts';
 import { shorten } from '../output/line.ts';
 import { OutputStream } from '../output/output-stream.ts';
 import type { System } from '../process/system.ts';
@@ -29,10 +31,15 @@ export function report(error: unknown, system: System, inWorkspace = (hint: stri
   const { code, exit, message } = told;
   const hint = told.hint === undefined ? undefined : inWorkspace(told.hint);
   if (message === '') return exit;
+  const stderr = new OutputStream(system.stderr);
   const line = asksForJson(system.args)
     ? visibleJson(JSON.stringify({ error: { code, exit, message, hint } }))
-    : `agentq: ${exit === INTERNAL_ERROR ? 'internal error: ' : ''}${visible(message)}${hint === undefined ? '' : ` (${visible(hint)})`}`;
-  new OutputStream(system.stderr).write(`${line}\n`);
+    : wrap(
+        `agentq: ${exit === INTERNAL_ERROR ? 'internal error: ' : ''}${visible(message)}${hint === undefined ? '' : ` (${visible(hint)})`}`,
+        messageWidth(stderr, system.env),
+        2,
+      );
+  stderr.write(`${line}\n`);
   return exit;
 }
 

@@ -1,8 +1,11 @@
 import type { ChalkInstance } from 'chalk';
 import type { AgentqError } from '../../core/errors.ts';
+import { colourLevel } from './colour-level.ts';
 import { OutputStream } from './output-stream.ts';
 import type { System } from '../process/system.ts';
+import { messageWidth, proseWidth, terminalWidth } from './layout/terminal-width.ts';
 import { visible, visibleJson } from './visible.ts';
+import { wrap } from './layout/wrap.ts';
 
 export type Style = Pick<ChalkInstance, 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan'>;
 
@@ -19,13 +22,15 @@ export class Io {
   shape: ((value: unknown) => unknown) | undefined;
   readonly #out: OutputStream;
   readonly #err: OutputStream;
-  readonly #colours: boolean;
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #colours: ReturnType<typeof colourLevel>;
 
   constructor(system: System, output: OutputStream, options: { readonly json: boolean; readonly color: boolean }) {
     this.json = options.json;
     this.#out = output;
     this.#err = new OutputStream(system.stderr);
-    this.#colours = options.color && !system.env['NO_COLOR'] && system.env['TERM'] !== 'dumb';
+    this.#env = system.env;
+    this.#colours = options.color ? colourLevel(system.env, output.isTTY) : 0;
   }
 
   /** Whether standard output is a terminal. */
@@ -33,8 +38,9 @@ export class Io {
     return this.#out.isTTY;
   }
 
+  /** The columns of a line on standard output; Infinity if it is no terminal. */
   get width(): number {
-    return this.#out.columns ?? 120;
+    return terminalWidth(this.#out, this.#env);
   }
 
   /**
@@ -47,6 +53,14 @@ export class Io {
 
   line(text: string): void {
     this.#out.write(`${text}\n`);
+  }
+
+  /**
+   * Free text. On a terminal it is broken at blanks, and never inside a word.
+   * @param hang the indentation of its further lines, in columns
+   */
+  prose(text: string, hang = 0): void {
+    this.line(wrap(text, proseWidth(this.#out, this.#env), hang));
   }
 
   bytes(data: Uint8Array): void {
@@ -69,9 +83,12 @@ export class Io {
     return visibleJson(JSON.stringify(this.shape ? this.shape(value) : value));
   }
 
-  /** One message line, with control characters escaped. It is dropped if it cannot be written. */
+  /**
+   * One message, with control characters escaped: one line, on a terminal broken at blanks. It is dropped if it cannot
+   * be written.
+   */
   talk(text: string): void {
-    this.#err.record(`${visible(text)}\n`);
+    this.#err.record(`${wrap(visible(text), this.json ? Infinity : messageWidth(this.#err, this.#env), 2)}\n`);
   }
 
   /** Overwrites its last state; printed only on a terminal. */
@@ -79,10 +96,10 @@ export class Io {
     if (this.#err.isTTY) this.#err.record(`\r\u001b[K${text}`);
   }
 
-  /** Colours for standard output, only on a terminal. */
+  /** Colours for standard output. */
   async style(): Promise<Style> {
-    if (!this.#colours || !this.terminal) return plain;
+    if (this.#colours === 0) return plain;
     const { Chalk } = await import('chalk');
-    return new Chalk({ level: 1 });
+    return new Chalk({ level: this.#colours });
   }
 }

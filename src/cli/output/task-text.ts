@@ -38,6 +38,9 @@ export function headline(task: Task, most: number): string {
   return shorten(visible(outcome ?? instructions ?? context_ref ?? ''), most);
 }
 
+/** The columns of the name of an item and the blank after it. */
+export const FACT = 11;
+
 /**
  * All data of a task, one item per line.
  * @param historyFollows whether the history is printed too, so that no line need refer to it

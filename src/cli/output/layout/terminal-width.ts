@@ -1,0 +1,28 @@
+import type { Sink } from '../../process/system.ts';
+
+/** Assumed for a terminal that does not know its size. */
+const USUAL = 80;
+
+/** Text is not printed wider than this on a terminal, because long lines are hard to read. */
+const PROSE = 100;
+
+/**
+ * The columns that a line may have: COLUMNS if it is set, else the width of the terminal.
+ * @returns Infinity for an output that is no terminal: its reader gets whole values
+ */
+export function terminalWidth(stream: Sink, env: NodeJS.ProcessEnv): number {
+  const named = /^[1-9]\d{0,4}$/.test(env['COLUMNS'] ?? '') ? Number(env['COLUMNS']) : undefined;
+  if (named !== undefined) return named;
+  return stream.isTTY ? stream.columns || USUAL : Infinity;
+}
+
+/** The same for free text. */
+export function proseWidth(stream: Sink, env: NodeJS.ProcessEnv): number {
+  const width = terminalWidth(stream, env);
+  return width === Infinity ? Infinity : Math.min(width, PROSE);
+}
+
+/** The same for a message on standard error. COLUMNS alone does not count: a program may read the message. */
+export function messageWidth(stream: Sink, env: NodeJS.ProcessEnv): number {
+  return stream.isTTY ? proseWidth(stream, env) : Infinity;
+}
