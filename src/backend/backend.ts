@@ -38,6 +38,12 @@ export interface Backend {
   /** Newest first. */
   list(filter: Filter): Promise<readonly Task[]>;
   counts(): Promise<Counts>;
+  /** Whether a task was ever sent to the role, a worker waits for its tasks, or it has a queue at a broker. */
+  knowsRole(role: string): Promise<boolean>;
+  /** The known roles in alphabetical order, except those that only have a queue. */
+  knownRoles(): Promise<readonly string[]>;
+  /** Whether commands for a role without a queue are refused: `knowsRole` need not be asked before them. */
+  readonly refusesUnknownRoles: boolean;
   /**
    * The finished tasks whose result messages wait in a `reply_to` queue, oldest first, except those that a reader has
    * taken. Removes nothing.
@@ -133,6 +139,11 @@ export interface ClaimRequest {
   readonly role: string;
   readonly worker: string;
   readonly lease: number;
+  /**
+   * Whether the worker waits for tasks if there is none. Then its presence makes an unknown role known; without it, an
+   * unknown role stays unknown.
+   */
+  readonly stays?: boolean;
 }
 
 export type Claimed =

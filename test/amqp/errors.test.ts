@@ -130,17 +130,21 @@ describe('an error of the broker', { timeout: SLOW }, () => {
   });
 
   test('an undeclared role is named, with the command that declares it', async ({ cast: { lead, one } }) => {
+    one.configure({ roles: { paintre: {} } });
     for (const command of [
       ['submit', '--to', 'painter', '--instructions', 'x'],
       ['claim', '--as', 'painter'],
       ['work', '--as', 'painter', '--until-empty', '--', 'true'],
     ]) {
-      const { exit, code, message, hint } = await one.refused(...command);
+      const { exit, code, message, hint, output } = await one.refused(...command);
+      expect(output).toContain('painter: nobody works for it; did you mean paintre?\n');
       expect({ exit, code }, command.join(' ')).toEqual({ exit: 27, code: 'topology' });
       expect(message).toContain('painter');
       expect(hint).toContain('agentq init --workers painter');
     }
     expect((await lead.json('list')).tasks).toEqual([]);
+    const listed = await one.run('list', '--to', 'painter');
+    expect(listed).toMatchObject({ code: 0, stderr: 'painter: nobody works for it; did you mean paintre?\n' });
   });
 
   test('a missing topology is reported, with the command that declares it', async ({ cast: { lead } }) => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { batches } from './contract/batches.ts';
 import { claims } from './contract/claims.ts';
 import { commands } from './contract/commands.ts';
-import { counts } from './contract/counts.ts';
+import { counts, roles } from './contract/counts.ts';
 import { durability } from './contract/durability.ts';
 import type { Body, MakeHarness, Theme } from './contract/harness.ts';
 import { history } from './contract/history.ts';
@@ -28,6 +28,7 @@ const themes = {
   history,
   lists,
   counts,
+  roles,
   inbox,
   watches,
   durability,

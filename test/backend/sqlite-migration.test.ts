@@ -37,6 +37,8 @@ function schemaOf(dir: string): readonly string[] {
 async function expectAll(backend: Backend): Promise<void> {
   expect(await backend.list({ limit: 100 })).toEqual(tasks.map(({ task }) => task).toReversed());
   for (const { task, events } of tasks) expect(await backend.history(task.id)).toEqual(events);
+  const roles = new Set(tasks.map(({ task }) => task.envelope.to));
+  expect(await backend.knownRoles()).toEqual([...roles].toSorted());
   const queued = await backend.inbox('results.coordinator', 100);
   expect(queued.map(({ id }) => ({ queue: 'results.coordinator', id }))).toEqual(mail);
   expect(await backend.audit(false)).toEqual([]);
@@ -86,7 +88,7 @@ test('a store of version 5 is migrated: a refusal does not count as the last cha
   expect(task).toMatchObject({ refused: 1, updated_at: at });
   await before.close();
   const db = raw(dir);
-  db.exec(`PRAGMA user_version = 5;
+  db.exec(`PRAGMA user_version = 5; DROP TABLE roles;
     UPDATE tasks SET state = json_set(state, '$.updated_at', ${now}) WHERE id = 'late'`);
   db.close();
   const backend = await opened(dir, () => now);
@@ -105,7 +107,7 @@ test('a store of version 6 is migrated: lists find the tasks by type, worker and
   await done(before, complete('a', 2));
   await before.close();
   const db = raw(dir);
-  db.exec(`PRAGMA user_version = 6;
+  db.exec(`PRAGMA user_version = 6; DROP TABLE roles;
     UPDATE tasks SET updated_at = 0, type = NULL, group_name = NULL, workers = NULL`);
   db.close();
   const backend = await opened(dir);

@@ -65,6 +65,8 @@ describe('status', () => {
   });
 
   test('omits a worker that has not claimed for a long time', async ({ q }) => {
+    await q.submit('a');
+    await q.ok('cancel', 'a');
     await q.run('claim', '--as', 'r', '--worker', 'one');
     expect((await q.json('status')).roles).toMatchObject([{ role: 'r', workers: [{ worker: 'one' }] }]);
     q.advance(3_600);

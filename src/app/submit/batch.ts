@@ -15,6 +15,8 @@ export interface BatchOptions {
   readonly allowSecret: boolean;
   /** The base folder of `file` and of relative paths in rows. */
   readonly from: CurrentFolder;
+  /** Called with the roles of the rows and the submit of all rows, which it must carry out. */
+  readonly aroundSubmit?: <T>(roles: Iterable<string>, submit: () => Promise<T>) => Promise<T>;
   readonly onProgress?: (done: number, all: number) => void;
 }
 
@@ -53,7 +55,9 @@ export async function submitBatch(services: Services, text: string, options: Bat
   }
   if (total === 0) throw new AgentqError('bad-batch', 'the batch holds no rows', 'one JSON object a line');
   if (bad.length > 0) throw new BadBatch(bad, total);
-  return await submitAll(services, prepared, total);
+  const submit = () => submitAll(services, prepared, total);
+  const { aroundSubmit } = options;
+  return aroundSubmit ? aroundSubmit(new Set(prepared.map(({ row }) => row.envelope.to)), submit) : submit();
 }
 
 /** @param problems receives the problem if the row cannot be submitted */

@@ -11,6 +11,7 @@ import type { Task } from '../../core/task/task.ts';
 import { checkSource, type LocalSource } from '../../files/source-file.ts';
 import { rolePolicy } from '../workspace/config.ts';
 import { applyCommand } from '../apply-command.ts';
+import { refuseUnnamedRole } from '../role-check.ts';
 import type { Services } from '../workspace/services.ts';
 import { findSecretInFile, refuseSecretFields } from './submission-secrets.ts';
 import { contextPath, placeOf } from '../evidence/evidence-paths.ts';
@@ -69,6 +70,7 @@ export interface Prepared {
 
 /** Checks a draft and adds the defaults. It stores nothing, so that an invalid row of a batch leaves no files. */
 export async function prepare(services: Services, { submission, context, allowSecret }: Draft): Promise<Prepared> {
+  await refuseUnnamedRole(services, submission.to);
   if (!allowSecret) await refuseSecretFields(submission);
   const place = context && 'file' in context ? services.store.staging.pathOf(context.file) : undefined;
   const chosen = await chooseId(submission, place);

@@ -1,4 +1,4 @@
-import type { Claimed, ClaimRequest } from '../../backend/backend.ts';
+import type { Claimed, ClaimRequest, Watch } from '../../backend/backend.ts';
 import { AgentqError, isAway, isBrokers } from '../../core/errors.ts';
 import { everyTask } from '../every-task.ts';
 import { Retention } from '../prune/retention.ts';
@@ -74,7 +74,7 @@ export class Worker {
    */
   async run(): Promise<void> {
     const { backend, monotonic } = this.#services;
-    using watch = backend.watch({ role: this.#options.role });
+    let watch: Watch | undefined;
     let recheckedAt = monotonic();
     try {
       for (;;) {
@@ -84,6 +84,11 @@ export class Worker {
         if (this.#running.size === 0 && this.#fault) throw this.#fault;
         const idle = this.#running.size === 0;
         if (idle && (this.#draining || (await this.#patiently(() => this.#mayEnd())) === true)) return;
+        if (!watch) {
+          // A task may have become ready before the watch began.
+          watch = backend.watch({ role: this.#options.role });
+          continue;
+        }
         const resting = idle && this.#worked;
         const rung = await watch.wait(Math.min(this.#patience(nextDue), resting ? REST : Infinity), this.#wake.signal);
         if (resting && !rung && !this.#wake.signal.aborted) {
@@ -98,6 +103,7 @@ export class Worker {
         await Promise.all([...this.#running].map((run) => run.recheck(rung)));
       }
     } finally {
+      watch?.[Symbol.dispose]();
       this.#guard.close();
     }
   }
@@ -113,7 +119,7 @@ export class Worker {
         this.#draining = true;
         break;
       }
-      const claimed = await this.#claim({ role, worker, lease: policy.lease });
+      const claimed = await this.#claim({ role, worker, lease: policy.lease, stays: !this.#options.untilEmpty });
       if (!claimed.task) return claimed.next_due;
       const run = new AttemptRun(this.#services, claimed.task, {
         ...this.#options,

@@ -55,6 +55,8 @@ export const configSchema = (holds: object) =>
     ...('retention' in holds && { retention: z.optional(pruneSettings()) }),
     ...('defaults' in holds && { defaults: z.optional(roleSettings()) }),
     ...('roles' in holds && { roles: z.optional(z.record(name('role'), roleSettings())) }),
+    /** Whether tasks may be sent only to roles that `roles` names. */
+    roles_only: z.optional(z.boolean()),
   });
 
 const pruneSettings = () =>
@@ -90,6 +92,7 @@ export interface Config {
   readonly version: 1;
   readonly store?: string | undefined;
   readonly shared?: boolean | undefined;
+  readonly roles_only?: boolean | undefined;
   readonly url?: string | undefined;
   readonly broker?: BrokerSettings | undefined;
   readonly retention?: PruneSettings | undefined;

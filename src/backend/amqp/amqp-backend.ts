@@ -29,7 +29,7 @@ import type { LogBackend } from './log-backend.ts';
 import { Names } from './wire/names.ts';
 import { changeOf, reportingUnknownOutcome } from './tasks/unknown-outcome.ts';
 import { isTooLong, noteMessage, submitMessage } from './wire/message/encode.ts';
-import { checkWorkQueue, refuseReserved, routed } from './tasks/submit-rules.ts';
+import { checkWorkQueue, hasWorkQueue, refuseReserved, routed } from './tasks/submit-rules.ts';
 import { appendAtEnd } from './log/append-at-end.ts';
 
 /**
@@ -133,6 +133,15 @@ export class AmqpBackend implements Backend {
     return (await this.#reading()).counts();
   }
 
+  async knowsRole(role: string): Promise<boolean> {
+    if (await (await this.#reading()).knowsRole(role)) return true;
+    return hasWorkQueue(this.#client, this.#names, role);
+  }
+
+  async knownRoles(): Promise<readonly string[]> {
+    return (await this.#reading()).knownRoles();
+  }
+
   async inbox(queue: string, limit: number): Promise<readonly Task[]> {
     return (await this.#reading()).inbox(queue, limit);
   }
@@ -196,6 +205,10 @@ export class AmqpBackend implements Backend {
   }
 
   get forgets(): boolean {
+    return true;
+  }
+
+  get refusesUnknownRoles(): boolean {
     return true;
   }
 

@@ -22,6 +22,7 @@ import { evidenceRemoved, findPruned, prunedEvidence } from '../projection/prune
 import { AbsentStates, findRow, parseStored } from '../projection/rows.ts';
 import { counts } from '../projection/questions/counts.ts';
 import { list } from '../projection/questions/list.ts';
+import { knownRoles, knowsRole } from '../projection/roles.ts';
 import type { Cache } from './cache/cache.ts';
 import { isCorrupt } from './cache/cache-file.ts';
 import type { LogRetention } from './tasks/log-retention.ts';
@@ -63,7 +64,10 @@ export interface LogBackendParts {
  * appended. It has happened when it has appeared in the log and was accepted. If another process was faster, it is
  * decided again on the new state.
  */
-export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away' | 'now' | 'forgets'> {
+export class LogBackend implements Omit<
+  Backend,
+  'watch' | 'leave' | 'away' | 'now' | 'forgets' | 'refusesUnknownRoles'
+> {
   readonly #parts: LogBackendParts;
   #claims: Promise<Claims> | undefined;
   /** The look into a queue of result messages that no caller waits for. */
@@ -160,6 +164,18 @@ export class LogBackend implements Omit<Backend, 'watch' | 'leave' | 'away' | 'n
       const { workers, ...others } = counts(cache.db, 'task_ready');
       // A presence in the future has a wrong time.
       return { ...others, workers: workers.filter(({ seen_at }) => seen_at <= given.now + TOLERANCE) };
+    });
+  }
+
+  /** By the cache alone. */
+  async knowsRole(role: string): Promise<boolean> {
+    return this.#mending(async () => knowsRole(this.#parts.cache.db, role));
+  }
+
+  knownRoles(): Promise<readonly string[]> {
+    return this.#mending(async () => {
+      await this.#parts.log.catchUp();
+      return knownRoles(this.#parts.cache.db);
     });
   }
 

@@ -5,6 +5,7 @@ import { groupOf } from '../../core/envelope/group.ts';
 import { DEFAULT_TYPE } from '../../core/envelope/envelope.ts';
 import { isDead, type Task } from '../../core/task/task.ts';
 import type { Connection } from './connection.ts';
+import { addRole } from './roles.ts';
 
 /** A task with the number of its row, which is the order in which tasks were submitted. */
 export interface Row {
@@ -106,6 +107,7 @@ export function write(db: Connection, task: Task, n: number | null, into = 'INSE
 
 /** @param n its number, if it is not the next one. @returns its number */
 export function insert(db: Connection, task: Task, n: number | null = null): number {
+  addRole(db, task.envelope.to);
   return write(db, task, n);
 }
 
@@ -129,5 +131,6 @@ export function change(db: Connection, n: number, task: Task): number {
 
 /** Writes a whole row as it follows from the state, and overwrites the existing one. */
 export function restore(db: Connection, n: number, task: Task): void {
+  addRole(db, task.envelope.to);
   write(db, task, n, 'INSERT OR REPLACE INTO tasks');
 }

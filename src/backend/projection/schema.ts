@@ -1,3 +1,5 @@
+import { rolesSchema } from './roles.ts';
+
 /** The condition of the indexes of finished tasks. A query that uses one contains the same text. */
 export const FINISHED = "status IN ('completed', 'failed', 'cancelled', 'expired')";
 
@@ -46,4 +48,5 @@ export const projectionSchema = `
     seen_at INTEGER NOT NULL,
     PRIMARY KEY (name, role)
   ) STRICT, WITHOUT ROWID;
+  ${rolesSchema}
 `;

@@ -34,6 +34,7 @@ import { findRow, restore, type Row, type StoredRow, toRow } from '../projection
 import { evidenceRemoved, findPruned, prunedEvidence } from '../projection/pruned.ts';
 import { counts } from '../projection/questions/counts.ts';
 import { list } from '../projection/questions/list.ts';
+import { knownRoles, knowsRole } from '../projection/roles.ts';
 
 /** How many tasks one transaction changes because of time alone; the next transaction continues. */
 const SWEEP = 500;
@@ -45,6 +46,7 @@ const SWEEP = 500;
 export class SqliteBackend implements Backend {
   readonly away = false;
   readonly forgets = false;
+  readonly refusesUnknownRoles = false;
   readonly #db: Connection;
   readonly #doorbell: Doorbell;
   readonly #mailbox: Mailbox;
@@ -143,7 +145,7 @@ export class SqliteBackend implements Backend {
 
   #take(request: ClaimRequest): Claimed {
     const now = this.#given.now;
-    const isSeen = this.#presence.isDue(request, now);
+    const isSeen = this.#presence.isDue(request, now) && (request.stays || knowsRole(this.#db, request.role));
     const writes = isSeen || this.#hasClaimed;
     this.#hasClaimed = false;
     if (!writes && !this.#isAnyReady(request.role) && !isAnyDue(this.#db, now)) return this.#nothing(request.role);
@@ -246,6 +248,14 @@ export class SqliteBackend implements Backend {
 
   async counts(): Promise<Counts> {
     return this.#ask(() => counts(this.#db, 'task_open'));
+  }
+
+  async knowsRole(role: string): Promise<boolean> {
+    return knowsRole(this.#db, role);
+  }
+
+  async knownRoles(): Promise<readonly string[]> {
+    return knownRoles(this.#db);
   }
 
   async inbox(queue: string, limit: number): Promise<readonly Task[]> {

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { claim } from '../../app/claim.ts';
+import { refuseUnnamedRole } from '../../app/role-check.ts';
 import { rolePolicy } from '../../app/workspace/config.ts';
 import { prepareAttempt, resultPath } from '../../app/evidence/evidence-paths.ts';
 import { describeDrift } from '../../artifacts/store.ts';
@@ -14,6 +15,7 @@ import type { Context } from '../context.ts';
 import { duration, leaseSpan, parseFlags } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
 import type { Output } from '../output/schemas.ts';
+import { withRoleHint } from '../role-hint.ts';
 import { untilSignal } from '../process/signals.ts';
 import { driftView, iso } from '../output/views.ts';
 import { visible, visibleText } from '../output/visible.ts';
@@ -36,14 +38,17 @@ export const define: Define = (command, context) =>
       const cli = context();
       const services = await cli.services();
       const { workspace, store, monotonic } = services;
+      await refuseUnnamedRole(services, flags.as);
       // Checks the needs of every claim before the claim, because other processes see the claim.
       await store.probe();
       const lease = flags.lease ?? rolePolicy(workspace.config, flags.as).lease;
       const worker = (await cli.author(flags.worker)) ?? `${flags.as}@${cli.system.hostname()}`;
-      const request = { role: flags.as, worker, lease };
+      const { wait = 0 } = flags;
+      const request = { role: flags.as, worker, lease, stays: wait > 0 };
       // A signal ends the wait. It must not end the process between the claim and its output.
       await untilSignal(cli.system, async (signal) => {
-        const task = await claim(services, request, monotonic() + (flags.wait ?? 0), signal);
+        const attempt = () => claim(services, request, monotonic() + wait, signal);
+        const task = await withRoleHint(cli.io, services, [flags.as], attempt);
         if (!task) throw new AgentqError('empty', cli.io.json ? `no task is ready for ${flags.as}` : '');
         await handOver(services, task, async () => {
           await print(cli, services, task, lease);

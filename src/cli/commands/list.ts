@@ -5,6 +5,7 @@ import { name } from '../../core/identifiers.ts';
 import { statuses, type Task } from '../../core/task/task.ts';
 import { limitOf, names, parseFlags } from '../input/flags.ts';
 import type { Io } from '../output/io.ts';
+import { hintAtRoles } from '../role-hint.ts';
 import type { Define } from '../verb.ts';
 import type { Output } from '../output/schemas.ts';
 import { colourOf, headline } from '../output/task-text.ts';
@@ -38,12 +39,13 @@ export const define: Define = (command, context) =>
         ...(before && { before }),
       };
       const tasks = await services.backend.list({ ...filter, limit });
+      const isMisspelt = tasks.length === 0 && role !== undefined && (await hintAtRoles(cli.io, services, [role])) > 0;
       const next = tasks.length === limit ? tasks.at(-1)?.id : undefined;
       if (cli.io.json) {
         const views = tasks.map((task) => taskView(services.store, task));
         cli.io.data({ tasks: views, ...(next && { next }) } satisfies Output<'list'>);
       } else {
-        await printTasks(cli.io, tasks, services.backend.now);
+        if (!isMisspelt) await printTasks(cli.io, tasks, services.backend.now);
         if (next !== undefined && cli.io.delivered) cli.io.talk(`there may be more: agentq list --before ${next}`);
       }
     });

@@ -13,6 +13,7 @@ import { bar } from '../output/line.ts';
 import type { Define } from '../verb.ts';
 import type { Output } from '../output/schemas.ts';
 import { readAll } from '../input/stdin.ts';
+import { withRoleHint } from '../role-hint.ts';
 
 /** Fields that go into the envelope unchanged are checked there. */
 const Flags = z.looseObject({
@@ -64,7 +65,7 @@ async function submitOne(cli: Context, flags: Flags): Promise<void> {
   const context = flags.file === undefined ? undefined : await readContext(cli, flags.file);
   const { allowSecret = false, offlineOk } = flags;
   const draft = { submission, allowSecret, offlineOk, ...(context && { context }) };
-  const submitted = await submit(services, draft);
+  const submitted = await withRoleHint(cli.io, services, [submission.to], () => submit(services, draft));
   const { task } = submitted;
   for (const warning of submitted.warnings) cli.io.talk(`agentq: warning: ${warning}`);
   if (submitted.kept)
@@ -139,6 +140,7 @@ async function submitRows(cli: Context, flags: Flags, batch: string): Promise<vo
     defaults: fieldsOf(cli, flags) as Partial<Submission>,
     allowSecret: flags.allowSecret ?? false,
     from: cli.system,
+    aroundSubmit: <T>(roles: Iterable<string>, act: () => Promise<T>) => withRoleHint(cli.io, services, roles, act),
     onProgress: (done: number, all: number) => cli.io.progress(`${bar((100 * done) / all)} ${done} rows`),
   };
   try {

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { refuseUnnamedRole } from '../../app/role-check.ts';
 import { rolePolicy } from '../../app/workspace/config.ts';
 import type { AttemptReport } from '../../app/worker/attempt-report.ts';
 import { checkProgram } from '../../app/worker/child/program.ts';
@@ -6,6 +7,7 @@ import { Worker } from '../../app/worker/worker.ts';
 import { name } from '../../core/identifiers.ts';
 import { count, duration, leaseSpan, parseFlags, span } from '../input/flags.ts';
 import { giveMemoryBack } from '../process/idle-memory.ts';
+import { withRoleHint } from '../role-hint.ts';
 import type { Define } from '../verb.ts';
 import type { Output } from '../output/schemas.ts';
 
@@ -48,6 +50,7 @@ export const define: Define = (command, context) =>
       await import('../../core/sha256.ts');
       await import('../../core/secrets/search.ts');
       const services = await cli.services();
+      await refuseUnnamedRole(services, flags.as);
       checkProgram(program, system.cwd, system.env['PATH']);
       const policy = rolePolicy(services.workspace.config, flags.as);
       let told = false;
@@ -87,7 +90,7 @@ export const define: Define = (command, context) =>
         if (signals === 1) worker.drain();
         else worker.handBack();
       });
-      await worker.run().finally(release);
+      await withRoleHint(io, services, [flags.as], () => worker.run()).finally(release);
     });
 
 const HELP = `

@@ -95,7 +95,7 @@ export const counts: Theme = (check) => {
       await done(here, submit('a'));
       await claimed(here, { worker: 'worker-1' });
       harness.clock.advance(MINUTE);
-      await nothingToClaim(there, { worker: 'worker-2', role: 'reviewer' });
+      await nothingToClaim(there, { worker: 'worker-2', role: 'reviewer', stays: true });
       expect((await here.counts()).workers).toEqual([
         { worker: 'worker-2', role: 'reviewer', seen_at: start + MINUTE },
         { worker: 'worker-1', role: 'coder', seen_at: start },
@@ -108,6 +108,25 @@ export const counts: Theme = (check) => {
       ]);
     },
   );
+};
+
+/** Which roles a queue knows. */
+export const roles: Theme = (check) => {
+  check('a role is known as soon as a task was sent to it, and stays known', async ({ open }) => {
+    const [here, there] = [await open(), await open()];
+    await done(here, submit('a'), complete('a'), submit('b', { to: 'reviewer' }), cancel('b'));
+    expect(await there.knownRoles()).toEqual(['coder', 'reviewer']);
+    expect(await there.knowsRole('coder')).toBe(true);
+    expect(await there.knowsRole('no-such-role')).toBe(false);
+  });
+
+  check('a worker makes its role known if it waits for tasks', async ({ open }) => {
+    const backend = await open();
+    await nothingToClaim(backend, { stays: true });
+    expect(await backend.knowsRole('coder')).toBe(true);
+    expect(await backend.knownRoles()).toEqual(['coder']);
+    expect((await backend.counts()).workers).toMatchObject([{ role: 'coder', worker: 'worker-1' }]);
+  });
 };
 
 async function role(backend: Backend, name: string): Promise<RoleCount> {

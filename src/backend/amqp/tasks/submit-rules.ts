@@ -48,6 +48,17 @@ export async function checkRole(client: ReconnectingClient, names: Names, role: 
   await client.withConnection((connection) => checkWorkQueue(connection, names, role));
 }
 
+/** Whether the role has a work queue. A user without the permission to check learns that it has one. */
+export async function hasWorkQueue(client: ReconnectingClient, names: Names, role: string): Promise<boolean> {
+  try {
+    await checkRole(client, names, role);
+    return true;
+  } catch (error) {
+    if (error instanceof AgentqError && error.code === 'topology') return false;
+    throw error;
+  }
+}
+
 /** How long a queue that was found is not checked again, in ms: a process may submit many tasks. */
 const FOUND_FOR = 1_000;
 

@@ -4,6 +4,7 @@ import { prunedTasks } from './4-pruned-tasks.ts';
 import { oneWorkIndex } from './5-one-work-index.ts';
 import { refusals } from './6-refusals.ts';
 import { listFilters } from './7-list-filters.ts';
+import { roles } from './8-roles.ts';
 
 /** The step to version 2, to version 3, and so on. A released step is never changed. */
 export const migrations: readonly string[] = [
@@ -13,4 +14,5 @@ export const migrations: readonly string[] = [
   oneWorkIndex,
   refusals,
   listFilters,
+  roles,
 ];
