@@ -29,8 +29,9 @@ import { dueRows, isAnyDue, nextDueOf } from './due.ts';
 import { epochOf } from './epoch.ts';
 import { Mailbox } from './mailbox.ts';
 import { Presence } from './presence.ts';
+import { isAnyReady, nextReady } from './ready-tasks.ts';
 import { record } from './record.ts';
-import { findRow, restore, type Row, type StoredRow, toRow } from '../projection/rows.ts';
+import { findRow, restore, type Row, toRow } from '../projection/rows.ts';
 import { evidenceRemoved, findPruned, prunedEvidence } from '../projection/pruned.ts';
 import { counts } from '../projection/questions/counts.ts';
 import { list } from '../projection/questions/list.ts';
@@ -137,7 +138,7 @@ export class SqliteBackend implements Backend {
       if (!isUnwritable(error)) throw error;
       // A claim that cannot be written cannot be made. If no task is ready, the answer needs no write.
       return this.#askOverlay(() => {
-        if (this.#isAnyReady(request.role)) throw error;
+        if (isAnyReady(this.#db, request.role)) throw error;
         return this.#nothing(request.role);
       });
     }
@@ -148,7 +149,7 @@ export class SqliteBackend implements Backend {
     const isSeen = this.#presence.isDue(request, now) && (request.stays || knowsRole(this.#db, request.role));
     const writes = isSeen || this.#hasClaimed;
     this.#hasClaimed = false;
-    if (!writes && !this.#isAnyReady(request.role) && !isAnyDue(this.#db, now)) return this.#nothing(request.role);
+    if (!writes && !isAnyReady(this.#db, request.role) && !isAnyDue(this.#db, now)) return this.#nothing(request.role);
     const rings = new Rings();
     const { task, keep } = this.#db.transaction(() => {
       let written = this.#sweep(now, rings);
@@ -158,7 +159,7 @@ export class SqliteBackend implements Backend {
         written++;
       }
       const { worker, lease } = request;
-      for (let row = this.#ready(request.role); row; row = this.#ready(request.role)) {
+      for (let row = nextReady(this.#db, request.role); row; row = nextReady(this.#db, request.role)) {
         // The task may prove expired at the moment of the claim: then the next one is tried.
         const { outcome, written: more } = this.#apply(row.task.id, row, { type: 'claim', worker, lease }, rings);
         written += more;
@@ -171,20 +172,6 @@ export class SqliteBackend implements Backend {
     if (keep) rings.ring(this.#doorbell);
     this.#hasClaimed = task !== undefined;
     return task ? { task } : this.#nothing(request.role);
-  }
-
-  #ready(role: string): Row | undefined {
-    const stored = this.#db.get<StoredRow>(
-      `SELECT n, state FROM tasks INDEXED BY task_open
-       WHERE role = ? AND status = 'queued' AND status <> 'completed' ORDER BY rank DESC, n LIMIT 1`,
-      role,
-    );
-    return stored && toRow(stored);
-  }
-
-  #isAnyReady(role: string): boolean {
-    const ready = "role = ? AND status = 'queued' AND status <> 'completed'";
-    return this.#db.get(`SELECT 1 FROM tasks INDEXED BY task_open WHERE ${ready} LIMIT 1`, role) !== undefined;
   }
 
   #nothing(role: string): Claimed {
