@@ -62,6 +62,24 @@ describe('complete', () => {
     expect((await q.task('t')).empty).toBeUndefined();
   });
 
+  test('of a task with a delay is for its submitter, until the delay is over', async ({ q }) => {
+    await q.submit('t', '--at', '2027-03-01T13:00:00Z');
+    expect(await q.refused('complete', 't', '--from', 'r', '--summary', 's')).toMatchObject({
+      exit: 4,
+      message: 't is not due until 2027-03-01T13:00:00.000Z',
+      hint: 'only its submitter may complete it before: --from coordinator',
+    });
+    await q.ok('complete', 't', '--from', 'coordinator', '--summary', 'not needed any more');
+    expect(await q.task('t')).toMatchObject({ status: 'completed', completed_by: 'coordinator' });
+  });
+
+  test('needs no attempt number from the worker that holds the lease and has had it only once', async ({ q }) => {
+    await overtaken(q);
+    expect((await q.refused('complete', 't', '--from', 'one', '--summary', 's')).exit).toBe(4);
+    await q.ok('complete', 't', '--from', 'two', '--summary', 's');
+    expect((await q.task('t')).completed_by).toBe('two');
+  });
+
   test('stores a copy of the result file, which does not change with the original', async ({ q }) => {
     await q.submit('t');
     q.write('out.md', 'the result');

@@ -65,7 +65,17 @@ describe.for(reports)('%s', ([, report]) => {
 
   test('is refused without a number if there was more than one attempt', () => {
     expect(conflict(overtaken, report({}))).toMatch(/none of them is named/);
-    expect(conflict(overtaken, report({ by: 'w2' }))).toMatch(/none of them is named/);
+  });
+
+  test('is accepted without a number from the worker that holds the lease, if it has had no other attempt', () => {
+    expect(when(overtaken, report({ by: 'w2' })).events).toMatchObject([{ attempt: 2 }]);
+    expect(conflict(overtaken, report({ by: 'w1' }))).toMatch(/none of them is named/);
+    const again = story(submit(), claim('w1'), MINUTE, claim('w1'), SECOND);
+    expect(conflict(again, report({ by: 'w1' }))).toMatch(/none of them is named/);
+    const named = story(submit(), claim('w1'), MINUTE, claim(ROLE), SECOND);
+    expect(conflict(named, report({ by: ROLE }))).toMatch(/none of them is named/);
+    const restored = story(submit(), claim('w1'), { type: 'restore', epoch: 1, since: 0 }, claim('w2'));
+    expect(conflict(restored, report({ by: 'w2' }))).toMatch(/none of them is named/);
   });
 
   test('is refused with the number of an attempt that lost its lease', () => {
@@ -208,8 +218,29 @@ describe('without a claim', () => {
     });
   });
 
-  test('the role completes a task before the end of its delay', () => {
-    expect(when(story(submit({ delay_seconds: 5 })), complete()).task?.status).toBe('completed');
+  test('the role cannot complete a task before the end of its delay, and its submitter can', () => {
+    const delayed = story(submit({ delay_seconds: 3600 }));
+    expect(when(delayed, complete())).toMatchObject({
+      refusal: {
+        code: 'conflict',
+        message: 'task-1 is not due until 2027-01-31T10:00:00.000Z',
+        hint: 'only its submitter may complete it before: --from coordinator',
+      },
+      task: { status: 'scheduled' },
+    });
+    expect(conflict(delayed, complete({ by: 'reviewer' }))).toMatch(/was sent to implementer/);
+    expect(when(delayed, complete(), 60 * MINUTE).task?.status).toBe('completed');
+    expect(when(delayed, complete({ by: 'coordinator' })).task).toMatchObject({
+      status: 'completed',
+      completion: { attempt: 1, by: 'coordinator' },
+      attempts: [{ worker: 'coordinator' }],
+    });
+  });
+
+  test('a backoff is no delay: the refusal says why its worker no longer holds the task', () => {
+    const failed = story(submit(), claim('w1'), fail({ backoff }));
+    expect(conflict(failed, complete({ attempt: 1 }))).toMatch(/attempt 1 no longer holds it/);
+    expect(conflict(failed, complete({ by: 'coordinator' }))).toMatch(/was sent to implementer/);
   });
 
   test('a failure can lead to another attempt, and counts', () => {

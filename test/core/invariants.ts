@@ -78,7 +78,7 @@ const ofTurns: Record<string, (turn: Turn) => boolean> = {
   'a stale attempt never changes the status': ({ command, elapsed, log, decision: { events, task } }) => {
     if (!('attempt' in command) || command.type === 'acknowledge-cancel') return true;
     const before = [...log.slice(0, log.length - events.length), ...events.filter(({ type }) => byTime.has(type))];
-    return holdsTask(before, command.attempt) || task?.status === elapsed.task.status;
+    return holdsTask(before, command) || task?.status === elapsed.task.status;
   },
   'an ended attempt does not change': ({ before, decision: { task } }) =>
     before.attempts.every(
@@ -109,8 +109,8 @@ function attemptOf(event: Event): number | undefined {
   return type === 'claimed' || type === 'completed' || type === 'attempt-failed' ? event.attempt : undefined;
 }
 
-/** Whether this attempt holds the task. Without a number: whether no other attempt is possible. */
-function holdsTask(log: readonly Event[], attempt: number | undefined): boolean {
+/** Whether this attempt holds the task. Without a number: whether no other attempt of the caller is possible. */
+function holdsTask(log: readonly Event[], { attempt, by }: { attempt?: number | undefined; by: string }): boolean {
   let holder: number | undefined;
   for (const event of log) {
     if (event.type === 'claimed') holder = event.attempt;
@@ -118,6 +118,8 @@ function holdsTask(log: readonly Event[], attempt: number | undefined): boolean 
   }
   if (attempt !== undefined) return attempt === holder;
   if (log.some(({ type }) => type === 'restored')) return false;
+  const claims = log.filter((event) => event.type === 'claimed').filter(({ worker }) => worker === by);
+  if (claims.length === 1 && claims[0]!.attempt === holder) return true;
   const others = new Set(log.map(attemptOf).filter((number) => number !== undefined && number !== holder));
   return others.size === 0;
 }

@@ -137,7 +137,7 @@ const table: Record<State, Record<TabledCommand, Expected>> = {
     submit: nothing,
     claim: conflict,
     renew: conflict,
-    complete: happens('completed', 'completed'),
+    complete: recorded,
     fail: happens('attempt-failed', 'failed'),
     release: conflict,
     cancel: happens('cancelled', 'cancelled'),

@@ -50,6 +50,7 @@ const restore: Command = { type: 'restore', epoch: 1, since: 0 };
 const commandsOn = (attempt: number | undefined): readonly Command[] => [
   claim(),
   complete({ attempt }),
+  complete({ by: 'coordinator' }),
   fail({ attempt }),
   fail({ attempt, backoff }),
   fail({ attempt, backoff: noWait }),

@@ -1,7 +1,7 @@
 import { costField } from '../../cost.ts';
 import { LONGEST } from '../../duration.ts';
 import { deliversNothing, missingArtifacts, optionFor, promisedArtifacts } from '../../evidence/promise.ts';
-import { holder, mayKnow, wrongCaller } from './fencing.ts';
+import { completer, holder, mayKnow, wrongCaller } from './fencing.ts';
 import {
   backoffDelay,
   failedAttempts,
@@ -60,7 +60,7 @@ export const attemptRules: { readonly [T in AttemptCommand]: Rule<T> } = {
         `the first valid completion counts: agentq result ${task.id}`,
       );
     }
-    const held = holder(task, command);
+    const held = completer(task, command);
     if (typeof held !== 'number') return refused(held);
     const missing = missingArtifacts(promisedArtifacts(task.envelope), command);
     if (missing.length > 0) {

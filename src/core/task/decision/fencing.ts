@@ -5,8 +5,8 @@ import { isFinished, nextAttempt } from '../task.ts';
 
 /**
  * The attempt that the caller may act for, or the reason for a refusal. A command without an attempt number is accepted
- * only if the task has had at most one attempt: after that, the holder and a stale worker look the same. After a
- * restore it is always refused, because the store may have lost attempts.
+ * only if the task has had at most one attempt, or if the worker that holds the lease names itself and has had no other
+ * attempt: otherwise the holder and a stale worker look the same. After a restore it is always refused, because the store may have lost attempts.
  */
 export function holder(task: Task, { by, attempt }: Caller): number | Refusal {
   if (task.status === 'cancelled') {
@@ -33,6 +33,19 @@ export function holder(task: Task, { by, attempt }: Caller): number | Refusal {
   );
 }
 
+/** The same for a completion: before the end of the task's delay, only its submitter may complete it. */
+export function completer(task: Task, caller: Caller): number | Refusal {
+  if (task.status !== 'scheduled' || task.why !== 'delay') return holder(task, caller);
+  const { id, due_at, envelope } = task;
+  if (caller.by === envelope.from) return holder(task, { ...caller, by: envelope.to });
+  if (!mayKnow(task, caller.by)) return wrongCaller(task, caller.by);
+  return refuse(
+    'conflict',
+    `${id} is not due until ${new Date(due_at).toISOString()}`,
+    `only its submitter may complete it before: --from ${envelope.from}`,
+  );
+}
+
 /** Why a task that waits has no holder. */
 function pastOf({ attempts }: Task): string {
   switch (attempts.at(-1)?.outcome) {
@@ -51,7 +64,8 @@ function pastOf({ attempts }: Task): string {
 function leaseHolder(task: TaskIn<'working'>, by: string, attempt: number | undefined): number | Refusal {
   const { lease } = task;
   if (!mayKnow(task, by)) return wrongCaller(task, by);
-  if (attempt === undefined && (task.attempts.length > 1 || task.attempts_above !== undefined)) {
+  const several = task.attempts.length > 1 || task.attempts_above !== undefined;
+  if (attempt === undefined && several && !isSoleHolder(task, by)) {
     const past =
       task.attempts_above === undefined
         ? `has had ${task.attempts.length} attempts`
@@ -70,6 +84,15 @@ function leaseHolder(task: TaskIn<'working'>, by: string, attempt: number | unde
     return refuse('conflict', `${lost}; attempt ${lease.attempt} holds it now`);
   }
   return lease.attempt;
+}
+
+/**
+ * Whether only the lease can be meant: the caller is the worker that holds it, and has had no other attempt. A role and
+ * a store that was restored may have had attempts that are not known by this name.
+ */
+function isSoleHolder({ attempts, attempts_above, envelope, lease }: TaskIn<'working'>, by: string): boolean {
+  const own = attempts.filter(({ worker }) => worker === by);
+  return by === lease.worker && by !== envelope.to && own.length === 1 && attempts_above === undefined;
 }
 
 /** Whether this is the role, or a worker that has had the task before. Such a worker lacks only the lease. */
