@@ -13,7 +13,7 @@ export async function refuseUnnamedRole({ workspace }: Pick<Services, 'workspace
   throw new AgentqError(
     'usage',
     `${role} is not a role of config.json, and roles_only allows no other`,
-    near === undefined ? 'add it to roles in config.json' : `did you mean ${near}?`,
+    near === undefined ? 'add it to roles: docs/config.md' : `did you mean ${near}?`,
   );
 }
 

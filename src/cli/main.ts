@@ -1,8 +1,9 @@
 import { Command } from 'commander';
 import { Context } from './context.ts';
-import { report } from './errors/error-report.ts';
+import { type Advise, report } from './errors/error-report.ts';
+import { withHelp, wordsOf } from './errors/help-hint.ts';
 import { SeveralErrors } from './errors/several-errors.ts';
-import { addGlobalOptions, globalOptions } from './input/global-options.ts';
+import { addGlobalOptions, globalOptions, repeatGlobalOptions } from './input/global-options.ts';
 import { OutputStream } from './output/output-stream.ts';
 import type { System } from './process/system.ts';
 import type { Verb } from './verb.ts';
@@ -47,7 +48,11 @@ export async function main(system: System): Promise<number> {
   const lost = output.failure && report(output.failure, system);
   const told = errors[0] instanceof SeveralErrors ? errors[0].errors : errors.slice(0, 1);
   const { dir } = invocation.called ? globalOptions(invocation.called) : {};
-  const [code = 0] = told.map((error) => report(error, system, (hint) => repeatDir(hint, dir)));
+  const advise: Advise = (hint, code) => {
+    const whole = withHelp(code, hint, wordsOf(program, operandsOf(args)));
+    return whole === undefined ? undefined : repeatDir(whole, dir);
+  };
+  const [code = 0] = told.map((error) => report(error, system, advise));
   return code || (lost ?? 0);
 }
 
@@ -77,6 +82,7 @@ function build(
     .description('The durable task queue that AI agents drive from the shell.')
     .version(VERSION, '-V, --version', 'print the version')
     .helpCommand(false)
+    .addHelpText('after', '\nagentq help COMMAND describes a command. The options above may stand before or after it.')
     .enablePositionalOptions() // so that `fail --reason -V` is a reason
     .exitOverride()
     .configureOutput({
@@ -90,7 +96,7 @@ function build(
       if (!verb) return;
       const { define } = await verb[2]();
       define(command, context);
-      addGlobalOptions(command);
+      repeatGlobalOptions(command);
     })
     .hook('preAction', async (_program, command) => {
       invocation.called = command;
@@ -112,10 +118,14 @@ function build(
 /** The options before a verb that take a value. */
 const withValue = new Set(['--dir', '--url', '--broker-timeout', '--fields']);
 
+const isOperand = (arg: string, i: number, args: readonly string[]) =>
+  !arg.startsWith('-') && !withValue.has(args[i - 1] ?? '');
+
 /** @returns the index of the verb; -1 if there is none */
-function firstOperand(args: readonly string[]): number {
-  return args.findIndex((arg, i) => !arg.startsWith('-') && !withValue.has(args[i - 1] ?? ''));
-}
+const firstOperand = (args: readonly string[]): number => args.findIndex(isOperand);
+
+/** The verb, and the words after it that are no options. Words may be values of the options of the verb. */
+const operandsOf = (args: readonly string[]): string[] => args.filter(isOperand);
 
 /** `help VERB` means `VERB --help`. */
 function withoutHelpCommand(args: readonly string[]): readonly string[] {

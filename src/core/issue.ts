@@ -16,11 +16,10 @@ export function inputError(
 ): AgentqError {
   const problems = error.issues.map((issue) => problemOf(issue, issue.path.length > 0 ? name(issue.path) : whole));
   const [first] = problems;
-  const usual = 'see the --help of the command';
-  if (problems.length === 1) return new AgentqError(first!.code, first!.message, first!.hint ?? usual);
+  if (problems.length === 1) return new AgentqError(first!.code, first!.message, first!.hint);
   const named = problems.slice(0, NAMED).map((problem) => withReason(problem));
   const more = problems.length > NAMED ? `; and ${problems.length - NAMED} more` : '';
-  return new AgentqError(first!.code, `${named.join('; ')}${more}`, usual);
+  return new AgentqError(first!.code, `${named.join('; ')}${more}`);
 }
 
 function problemOf(issue: z.core.$ZodIssue, subject: string | undefined): Refusal {

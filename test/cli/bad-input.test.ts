@@ -169,6 +169,22 @@ describe('the hint', () => {
     );
   });
 
+  test.for<[string, ...string[]]>([
+    ['(see: agentq help submit)', 'submit', '--bogus'],
+    ['(see: agentq help submit)', 'submit', '--to', 'r', '--instructions', 'x', '--priority', 'urgent'],
+    ['(give --to ROLE; see: agentq help submit)', 'submit'],
+    ['(see: agentq help dlq retry)', '--dir', '.', 'dlq', 'retry', '--bogus'],
+    ['(see: agentq help claim)', 'claim'],
+    ['(see: agentq help)', 'sumbit'],
+    ['(did you mean task-1?)', 'status', 'task-2'],
+  ])('points to the help of the command unless it says what to read: %s', async ([hint, ...args], { q }) => {
+    await q.submit('task-1');
+    const { stderr } = await q.run(...args);
+    expect(stderr.trimEnd().endsWith(hint)).toBe(true);
+    q.write('.agentq/config.json', '{');
+    expect((await q.refused('list')).hint).toBe('correct the file: docs/config.md');
+  });
+
   test('for a secret names only options of the command', async ({ q }) => {
     await q.submit('t');
     await q.claim();

@@ -82,14 +82,14 @@ test('a file that is truncated or not a cache is replaced', async ({ run, cacheO
 
 test('another program of the same length in the same place does not run the code of the first', async ({ q, run }) => {
   await run('list');
-  expect((await run('list', '--help')).stdout).toContain('print JSON for programs');
+  expect((await run('list', '--help')).stdout).toContain('Global options');
   const file = q.path('program/dist/agentq.cjs');
   const code = readFileSync(file, 'utf8')
     .replace(/\n\/\/\w{32}\n$/, '')
-    .replace('print JSON for programs', 'print JSON for machines');
+    .replace('Global options', 'Common options');
   const stamp = createHash('sha256').update(code).digest('hex').slice(0, 32);
   writeFileSync(file, `${code}\n//${stamp}\n`);
-  expect((await run('list', '--help')).stdout).toContain('print JSON for machines');
+  expect((await run('list', '--help')).stdout).toContain('Common options');
 });
 
 test('a long command writes its cache before it ends', async ({ q, run, verbs }) => {

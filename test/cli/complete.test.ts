@@ -225,7 +225,7 @@ describe('complete', () => {
     await q.submit('t');
     expect(await q.refused('complete', 't', '--from', 'r', '--artifact', 'patch')).toMatchObject({
       exit: 2,
-      hint: '--artifact NAME=PATH',
+      hint: '--artifact NAME=PATH; see: agentq help complete',
     });
   });
 

@@ -159,7 +159,10 @@ describe('dlq retry', () => {
   for (const [what, ...args] of [['neither ids nor --all'], ['both ids and --all', 't', '--all']] as const) {
     test(`is refused with ${what}`, async ({ q }) => {
       await failed(q, 't');
-      expect(await q.refused('dlq', 'retry', ...args)).toMatchObject({ exit: 2, hint: 'give their ids, or --all' });
+      expect(await q.refused('dlq', 'retry', ...args)).toMatchObject({
+        exit: 2,
+        hint: 'give their ids, or --all; see: agentq help dlq retry',
+      });
       expect(await dead(q)).toEqual(['t']);
     });
   }

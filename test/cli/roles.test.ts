@@ -89,7 +89,7 @@ describe('roles_only', () => {
         hint: 'did you mean docs-worker?',
       });
     }
-    expect(await q.refused(...submitTo('merger'))).toMatchObject({ exit: 2, hint: 'add it to roles in config.json' });
+    expect(await q.refused(...submitTo('merger'))).toMatchObject({ exit: 2, hint: 'add it to roles: docs/config.md' });
     expect(await q.run('submit', '--batch', 'b.jsonl')).toMatchObject({
       code: 14,
       stderr: expect.stringMatching(/^row 1 and 1 more: docs-wroker is not a role of config.json/),

@@ -163,7 +163,10 @@ describe('wait for several tasks', () => {
 
   test('--any and --all cannot be combined', async ({ q }) => {
     await q.submit('t');
-    expect(await q.refused('wait', '--any', '--all', 't')).toMatchObject({ exit: 2, hint: 'give one of them' });
+    expect(await q.refused('wait', '--any', '--all', 't')).toMatchObject({
+      exit: 2,
+      hint: 'give one of them; see: agentq help wait',
+    });
   });
 
   test('--json contains whether it is done, and every task in the order of the ids', async ({ q }) => {

@@ -153,7 +153,11 @@ export async function readConfig(path: string): Promise<Config> {
   try {
     json = JSON.parse(text);
   } catch (error) {
-    throw new AgentqError('usage', `${path} cannot be read as JSON${placeIn(error as Error)}`, 'correct the file');
+    throw new AgentqError(
+      'usage',
+      `${path} cannot be read as JSON${placeIn(error as Error)}`,
+      'correct the file: docs/config.md',
+    );
   }
   const parsed = configSchema(Object(json) as object).safeParse(json);
   if (parsed.success) return parsed.data as Config;

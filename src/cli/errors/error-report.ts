@@ -18,18 +18,21 @@ interface Told {
   readonly hint?: string | undefined;
 }
 
+/** Completes the hint of an error with this code. */
+export type Advise = (hint: string | undefined, code: string) => string | undefined;
+
 /**
  * Reports an error in one line on standard error. This is the only place where an error becomes an exit code. An error
  * that is not an AgentqError is a bug; its details go into a file.
- * @param inWorkspace adds what selects the workspace to the commands in a hint
+ * @param advise completes the hint for an error code
  * @returns the exit code
  */
-export function report(error: unknown, system: System, inWorkspace = (hint: string): string => hint): number {
+export function report(error: unknown, system: System, advise: Advise = (hint) => hint): number {
   const known = error instanceof CommanderError ? fromCommander(error) : fromSystem(error);
   if (known === undefined) return 0;
   const told = known instanceof AgentqError ? { ...refusal(known), exit: exitCodes[known.code] } : bug(known, system);
   const { code, exit, message } = told;
-  const hint = told.hint === undefined ? undefined : inWorkspace(told.hint);
+  const hint = advise(told.hint, code);
   if (message === '') return exit;
   const stderr = new OutputStream(system.stderr);
   const line = asksForJson(system.args)
@@ -72,5 +75,5 @@ const REFUSED: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'ENOTDIR', 'EIS
 /** Help and version are not errors, although commander throws them. */
 function fromCommander({ code, message }: CommanderError): AgentqError | undefined {
   if (code === 'commander.helpDisplayed' || code === 'commander.version' || code === 'commander.help') return undefined;
-  return new AgentqError('usage', message.replace(/^error: /, '').replace(/\n/g, ' '), 'agentq --help');
+  return new AgentqError('usage', message.replace(/^error: /, '').replace(/\n/g, ' '));
 }

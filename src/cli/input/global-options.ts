@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 
 export interface GlobalOptions {
   readonly dir?: string;
@@ -11,17 +11,29 @@ export interface GlobalOptions {
   readonly color?: boolean;
 }
 
-/** Gives a command, and those below it, the options that may stand before a verb and after it. */
-export function addGlobalOptions(command: Command): Command {
-  for (const below of command.commands) addGlobalOptions(below);
-  return command
-    .option('--dir <path>', 'the workspace, or the folder that contains its .agentq (AGENTQ_DIR)')
-    .option('--url <url>', 'the broker of the queue, amqp://… (AGENTQ_URL)')
-    .option('--broker-timeout <duration>', 'how long to wait for the broker (default: 10s)')
-    .option('--json', 'print JSON for programs')
-    .option('--compact', 'print JSON without defaults, repetitions and long texts in lists')
-    .option('--fields <names>', 'print JSON with these fields only: task_id,status,attempts.reason')
-    .option('--no-color', 'print without colours (NO_COLOR)');
+/** Their flags and their descriptions. */
+const options = [
+  ['--dir <path>', 'the workspace, or the folder that contains its .agentq (AGENTQ_DIR)'],
+  ['--url <url>', 'the broker of the queue, amqp://… (AGENTQ_URL)'],
+  ['--broker-timeout <duration>', 'how long to wait for the broker (default: 10s)'],
+  ['--json', 'print JSON for programs'],
+  ['--compact', 'print JSON without defaults, repetitions and long texts in lists'],
+  ['--fields <names>', 'print JSON with these fields only: task_id,status,attempts.reason'],
+  ['--no-color', 'print without colours (NO_COLOR)'],
+] as const;
+
+/** Gives the program the options that may stand before a verb and after it. */
+export function addGlobalOptions(program: Command): Command {
+  for (const [flags, description] of options) program.option(flags, description);
+  return program;
+}
+
+/** Gives the same to a verb, and to those below it. Its help names them in one line. */
+export function repeatGlobalOptions(command: Command): Command {
+  for (const below of command.commands) repeatGlobalOptions(below);
+  for (const [flags, description] of options) command.addOption(new Option(flags, description).hideHelp());
+  const names = options.map(([flags]) => flags.split(' ')[0]).join(' ');
+  return command.addHelpText('after', `\nGlobal options: ${names} (agentq help)`);
 }
 
 /** The options of the command and of its parents. The options of the command override the others. */
