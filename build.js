@@ -16,9 +16,9 @@ const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.
 
 /** Code that not every command needs: the verbs, code of some verbs, and code that creates schemas when it is loaded. */
 const own = [
-  /src\/cli\/(commands\/|each-task\.|input\/(batch-text|schemas)\.|output\/(shape\/|(table|schemas|defaults)\.)|process\/idle-memory\.)/,
+  /src\/cli\/(commands\/|each-task\.|input\/(batch-text|schemas)\.|output\/(shape\/|layout\/(clip|column-widths)\.|(table|schemas|defaults|fold-renewals|how-it-stands|overview|watched-overview)\.)|process\/idle-memory\.)/,
   /src\/app\/(backup|doctor|prune|suggestion|torture|worker)\//,
-  /src\/app\/(apply-to-each|brief|dead-letters|hand-over|inbox|near-names|previous-failures|result|scratch|snapshot-files|wait)\./,
+  /src\/app\/(apply-to-each|brief|dead-letters|hand-over|inbox|near-names|overview|previous-failures|result|scratch|snapshot-files|wait)\./,
   /src\/app\/(workspace\/(additions|config-error|init-workspace)|evidence\/workspace-store|outbox\/(flush-outbox|read-entry|said-reasons)|submit\/(bad-batch|batch|batch-row|kept-batch|submit-later))\./,
   /src\/backend\/(projection\/audit\.|sqlite\/(archive\/|history\.|overlay\.)|amqp\/)/,
   /src\/core\/secrets\/(?!find-secret)/,

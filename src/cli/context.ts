@@ -18,8 +18,8 @@ import { count, duration, parseFlags } from './input/flags.ts';
 import { type GlobalOptions, printsJson } from './input/global-options.ts';
 import { Io } from './output/io.ts';
 import type { Called } from './output/shape/output-of.ts';
-import type { OutputStream } from './output/output-stream.ts';
-import type { System } from './process/system.ts';
+import { OutputStream } from './output/output-stream.ts';
+import type { Sink, System } from './process/system.ts';
 import { queueOptions } from './queue-options.ts';
 
 /**
@@ -40,7 +40,16 @@ export class Context {
     this.system = system;
     this.output = output;
     this.#options = options;
-    this.io = new Io(system, output, { json: printsJson(options), color: options.color !== false });
+    this.io = this.#io(system, output);
+  }
+
+  #io(system: Pick<System, 'stderr' | 'env'>, output: OutputStream): Io {
+    return new Io(system, output, { json: printsJson(this.#options), color: this.#options.color !== false });
+  }
+
+  /** An output that writes data and messages to one sink, in their order. */
+  ioTo(sink: Sink): Io {
+    return this.#io({ stderr: sink, env: this.system.env }, new OutputStream(sink));
   }
 
   #environment<T extends z.ZodMiniType>(variable: string, schema: () => T): z.output<T> | undefined {

@@ -74,6 +74,9 @@ function standard(fd: 1 | 2, stream: () => NodeJS.WriteStream): Sink {
     get columns() {
       return stream().columns;
     },
+    get rows() {
+      return stream().rows;
+    },
   };
 }
 

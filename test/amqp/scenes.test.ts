@@ -53,9 +53,18 @@ describe('a coordinator and two workers on three machines', { timeout: SLOW }, (
     await lead.submit('a');
     const waiting = lead.start('wait', 'a', '--timeout', TIME_LIMIT);
     const asking = lead.start('inbox', '--wait', TIME_LIMIT, '--json');
+    const watching = lead.start('status', '--watch', '--interval', '10ms', '--json');
+    await expect.poll(() => watching.stdout, { timeout: 60_000 }).toContain('"queued":1');
     await one.claim();
     await one.ok('complete', 'a', '--from', 'r', '--summary', 'by hand');
-    expect(await waiting.ended).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(await waiting.ended).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: expect.stringMatching(/^a completed .*by hand/),
+    });
+    await expect.poll(() => watching.stdout, { timeout: 60_000 }).toContain('"completed":1');
+    watching.signal('SIGINT');
+    expect(await watching.ended).toMatchObject({ code: 0, stderr: '' });
     expect(JSON.parse((await asking.ended).stdout)).toMatchObject({ messages: [{ task_id: 'a', summary: 'by hand' }] });
   });
 

@@ -26,6 +26,8 @@ export interface Running {
   readonly listening: Promise<void>;
   /** Sends it a SIGTERM. */
   signal(): void;
+  /** What it has printed to both streams until now. */
+  output(): string;
 }
 
 /** The environment of the program. */
@@ -36,6 +38,7 @@ export interface Environment {
   /** Whether both output streams are a terminal with this many columns. */
   readonly tty?: boolean;
   readonly columns?: number;
+  readonly rows?: number;
 }
 
 /** The time at which every test begins. */
@@ -74,14 +77,17 @@ class Collector implements Sink {
   readonly #pieces: Buffer[] = [];
   readonly isTTY: boolean;
   readonly columns?: number;
+  readonly rows?: number;
 
   readonly #output: string[];
 
   /** @param output receives the text of both streams */
-  constructor({ tty = false, columns = 120 }: Environment, output: string[]) {
+  constructor({ tty = false, columns = 120, rows = 24 }: Environment, output: string[]) {
     this.#output = output;
     this.isTTY = tty;
-    if (tty) this.columns = columns;
+    if (!tty) return;
+    this.columns = columns;
+    this.rows = rows;
   }
 
   write(data: string | Uint8Array): void {
@@ -155,7 +161,12 @@ export class Shell {
         json: () => JSON.parse(bytes.toString('utf8')),
       };
     });
-    return { done, listening: listening.promise, signal: () => listeners.forEach((listener) => listener('SIGTERM')) };
+    return {
+      done,
+      listening: listening.promise,
+      signal: () => listeners.forEach((listener) => listener('SIGTERM')),
+      output: () => output.join(''),
+    };
   }
 
   run(...args: string[]): Promise<Ran> {

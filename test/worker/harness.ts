@@ -107,6 +107,10 @@ export class Program {
     return this.#stderr;
   }
 
+  get stdout(): string {
+    return this.#stdout;
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }

@@ -25,7 +25,11 @@ export class Io {
   readonly #env: NodeJS.ProcessEnv;
   readonly #colours: ReturnType<typeof colourLevel>;
 
-  constructor(system: System, output: OutputStream, options: { readonly json: boolean; readonly color: boolean }) {
+  constructor(
+    system: Pick<System, 'stderr' | 'env'>,
+    output: OutputStream,
+    options: { readonly json: boolean; readonly color: boolean },
+  ) {
     this.json = options.json;
     this.#out = output;
     this.#err = new OutputStream(system.stderr);

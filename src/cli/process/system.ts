@@ -39,4 +39,5 @@ export interface Sink {
   write(data: string | Uint8Array): void;
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
+  readonly rows?: number | undefined;
 }

@@ -1,0 +1,115 @@
+import type { Overview } from '../../app/overview.ts';
+import type { Counts, RoleCount } from '../../backend/backend.ts';
+import { counted } from '../../core/counted.ts';
+import { formatDuration, formatMoment } from '../../core/duration.ts';
+import type { Status } from '../../core/task/task.ts';
+import type { Io } from './io.ts';
+import { bar } from './line.ts';
+import type { Output } from './schemas.ts';
+import { type Column, printTable } from './table.ts';
+import { iso } from './views.ts';
+import { visible } from './visible.ts';
+
+/** The number of running tasks in the overview. */
+const SHOWN = 10;
+
+/** How long a worker is shown after its last request for work, in ms. */
+const SEEN = 3_600_000;
+
+/** A column only for queues that have such tasks, because a terminal is narrow. */
+const EXPIRED: Column<RoleCount> = {
+  title: 'EXPIRED',
+  align: 'right',
+  drop: 4,
+  cell: ({ tasks }) => String(tasks.expired),
+  paint: (_role, style) => style.red,
+};
+
+/** Prints an overview for people. */
+export async function printOverview(io: Io, { counts, running, now }: Overview): Promise<void> {
+  if (counts.roles.length === 0) return io.talk('nothing has been submitted yet: agentq submit --help');
+  const sum = (role: RoleCount, status: Status) => String(role.tasks[status]);
+  await printTable(io, counts.roles, [
+    { title: 'ROLE', content: 'name', cell: ({ role }) => role, paint: (_role, style) => style.bold },
+    { title: 'QUEUED', align: 'right', cell: (role) => sum(role, 'queued') },
+    {
+      title: 'OLDEST',
+      align: 'right',
+      drop: 3,
+      cell: ({ oldest_ready_at: at }) => (at === undefined ? '-' : formatDuration(now - at)),
+    },
+    { title: 'SCHEDULED', align: 'right', drop: 2, cell: (role) => sum(role, 'scheduled') },
+    { title: 'WORKING', align: 'right', cell: (role) => sum(role, 'working'), paint: (_role, style) => style.yellow },
+    {
+      title: 'DONE',
+      align: 'right',
+      drop: 6,
+      cell: (role) => sum(role, 'completed'),
+      paint: (_role, style) => style.green,
+    },
+    {
+      title: 'FAILED',
+      align: 'right',
+      drop: 7,
+      cell: (role) => sum(role, 'failed'),
+      paint: (_role, style) => style.red,
+    },
+    ...(counts.roles.some(({ tasks }) => tasks.expired > 0) ? [EXPIRED] : []),
+    { title: 'CANCELLED', align: 'right', drop: 1, cell: (role) => sum(role, 'cancelled') },
+    { title: 'WORKERS', drop: 5, cell: ({ role }) => workersOf(counts, role, now) },
+  ]);
+  if (running.length > 0) {
+    io.line('');
+    await printRunning(io, running, now);
+    if (running.length > SHOWN) io.talk(`and ${running.length - SHOWN} more: agentq list --status working`);
+  }
+  if (counts.dead > 0) io.talk(`${counted(counts.dead, 'dead letter')}: agentq dlq`);
+}
+
+function workersOf({ workers }: Counts, role: string, now: number): string {
+  const seen = workers.filter((worker) => worker.role === role && now - worker.seen_at < SEEN);
+  return seen.length === 0 ? 'none seen' : `${seen.length}, last ${formatMoment(seen[0]!.seen_at, now)}`;
+}
+
+async function printRunning(io: Io, tasks: Overview['running'], now: number): Promise<void> {
+  // The longest-running tasks come first, because they may be stuck.
+  const working = tasks
+    .toSorted((a, b) => a.attempts.at(-1)!.started_at - b.attempts.at(-1)!.started_at)
+    .slice(0, SHOWN);
+  await printTable(io, working, [
+    { title: 'WORKING', content: 'id', cell: ({ id }) => id, paint: (_task, style) => style.bold },
+    { title: 'BY', content: 'name', drop: 4, cell: (task) => visible(task.lease.worker) },
+    { title: 'FOR', align: 'right', cell: (task) => formatDuration(now - task.attempts.at(-1)!.started_at) },
+    { title: 'LEASE ENDS', drop: 1, cell: (task) => formatMoment(task.lease.expires_at, now) },
+    {
+      title: 'PROGRESS',
+      drop: 3,
+      cell: ({ progress }) => (progress?.percent === undefined ? '' : bar(progress.percent, 10)),
+    },
+    { title: 'NOTE', content: 'text', drop: 2, cell: ({ progress }) => visible(progress?.note ?? '') },
+  ]);
+}
+
+/** An overview in the form of the JSON output. */
+export function overviewView({ counts: { roles, workers, dead }, now }: Overview): Output<'status'> {
+  return {
+    roles: roles.map(({ role, tasks, oldest_ready_at }) => ({
+      role,
+      tasks: { ...tasks },
+      ...(oldest_ready_at !== undefined && { oldest_ready_at: iso(oldest_ready_at) }),
+      workers: workers
+        .filter((worker) => worker.role === role && now - worker.seen_at < SEEN)
+        .map(({ worker, seen_at }) => ({ worker, seen_at: iso(seen_at) })),
+    })),
+    dead,
+  };
+}
+
+/** What an overview tells without its times: it changes only when a person should look again. */
+export function gist(overview: Overview): string {
+  const roles = overviewView(overview).roles.map(({ workers, ...role }) => [role, workers.map(({ worker }) => worker)]);
+  const running = overview.running.map(({ id, lease, progress }) => {
+    return [id, lease.attempt, progress?.percent, progress?.note];
+  });
+  return JSON.stringify([roles, running, overview.counts.dead]);
+}
