@@ -6,8 +6,6 @@ import { patience, type Services } from './workspace/services.ts';
 
 export interface WaitRequest {
   readonly ids: readonly string[];
-  /** Whether one finished task is enough, or all of them must be. */
-  readonly until: 'any' | 'all';
   /** When to give up, by the monotonic clock; Infinity for never. */
   readonly deadline: number;
   readonly signal?: AbortSignal;
@@ -25,7 +23,7 @@ const LONGEST_TIMER = 2 ** 31 - 1;
  * @throws AgentqError `not-found`; `unreachable` if the queue has not answered by the deadline
  */
 export async function waitFor(services: Services, request: WaitRequest): Promise<readonly Task[]> {
-  const { ids, until, deadline, signal } = request;
+  const { ids, deadline, signal } = request;
   using watch = services.backend.watch('finished');
   const known = new Map<string, Task>();
   for (;;) {
@@ -34,14 +32,14 @@ export async function waitFor(services: Services, request: WaitRequest): Promise
       if (!before || !isFinished(before)) known.set(id, await answered(services, findTask(services, id), deadline));
     }
     const tasks = ids.map((id) => known.get(id)!);
-    const done = until === 'any' ? tasks.some(isFinished) : tasks.every(isFinished);
-    if (done || services.monotonic() >= deadline || signal?.aborted) return tasks;
+    if (tasks.every(isFinished) || services.monotonic() >= deadline || signal?.aborted) return tasks;
     const due = tasks.reduce((first, task) => Math.min(first, nextDue(task) ?? Infinity), Infinity);
     await watch.wait(patience(services, due, deadline), signal);
   }
 }
 
-async function answered<T>({ monotonic }: Services, question: Promise<T>, deadline: number): Promise<T> {
+/** The answer to a question, or an error if it has not come by the deadline. @throws AgentqError `unreachable` */
+export async function answered<T>({ monotonic }: Services, question: Promise<T>, deadline: number): Promise<T> {
   if (deadline === Infinity) return question;
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(

@@ -45,6 +45,12 @@ export interface Backend {
   /** Whether commands for a role without a queue are refused: `knowsRole` need not be asked before them. */
   readonly refusesUnknownRoles: boolean;
   /**
+   * The tasks that have ended after a place in the log, in the order of their ends: a task that was taken back and has
+   * ended again is there again. Without a place, those that have ended so far, the last submitted ones at the end.
+   * @throws AgentqError `usage` for a place that is not of this queue
+   */
+  ended(question: EndedQuestion): Promise<Ended>;
+  /**
    * The finished tasks whose result messages wait in a `reply_to` queue, oldest first, except those that a reader has
    * taken. Removes nothing.
    */
@@ -168,6 +174,24 @@ export interface Filter {
   readonly limit: number;
   /** Only tasks submitted before this one: the last of the page before. */
   readonly before?: string;
+}
+
+/** Which tasks: those of a sender, or those with these ids. */
+export interface EndedQuestion {
+  readonly from?: string | undefined;
+  readonly ids?: readonly string[] | undefined;
+  /** A place in the log, from an earlier answer. */
+  readonly after?: string | undefined;
+  /** How many at most. More only if they ended at one place of the log. */
+  readonly limit: number;
+}
+
+export interface Ended {
+  readonly tasks: readonly Task[];
+  /** Up to where in the log the tasks are told: a short text for the next question, on any machine. */
+  readonly place: string;
+  /** Whether there are more: after `place`, or before if the question had no place. */
+  readonly more: boolean;
 }
 
 export interface RoleCount {

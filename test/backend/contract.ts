@@ -4,6 +4,7 @@ import { claims } from './contract/claims.ts';
 import { commands } from './contract/commands.ts';
 import { counts, roles } from './contract/counts.ts';
 import { durability } from './contract/durability.ts';
+import { endings } from './contract/ends.ts';
 import type { Body, MakeHarness, Theme } from './contract/harness.ts';
 import { history } from './contract/history.ts';
 import { inbox } from './contract/inbox.ts';
@@ -27,6 +28,7 @@ const themes = {
   leaving,
   history,
   lists,
+  endings,
   counts,
   roles,
   inbox,

@@ -10,6 +10,8 @@ import type {
   Claimed,
   ClaimRequest,
   Counts,
+  Ended,
+  EndedQuestion,
   Filter,
   Finding,
   Outcome,
@@ -127,6 +129,10 @@ export class AmqpBackend implements Backend {
 
   async list(filter: Filter): Promise<readonly Task[]> {
     return (await this.#reading()).list(filter);
+  }
+
+  async ended(question: EndedQuestion): Promise<Ended> {
+    return (await this.#reading()).ended(question);
   }
 
   async counts(): Promise<Counts> {

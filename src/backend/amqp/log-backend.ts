@@ -11,6 +11,8 @@ import type {
   Claimed,
   ClaimRequest,
   Counts,
+  Ended,
+  EndedQuestion,
   Filter,
   Finding,
   Outcome,
@@ -154,6 +156,14 @@ export class LogBackend implements Omit<
     return this.#mending(async () => {
       await this.#catchUp();
       return list(this.#parts.cache.db, filter, 'task_ready');
+    });
+  }
+
+  ended(question: EndedQuestion): Promise<Ended> {
+    return this.#mending(async () => {
+      await this.#catchUp();
+      const { endedTasks } = await import('./cache/tables/end-places.ts');
+      return endedTasks(this.#parts.cache.db, question);
     });
   }
 

@@ -44,7 +44,9 @@ function mend(db: Connection, n: number): void {
 function* everyRow(db: Connection): Generator<{ n: number; stored?: Columns }> {
   for (const { n, ...stored } of db.each<Columns & { n: number }>('SELECT * FROM tasks WHERE state <> ?', ABSENT))
     yield { n, stored };
-  yield* db.each<{ n: number }>('SELECT DISTINCT task AS n FROM events WHERE task NOT IN (SELECT n FROM tasks)');
+  yield* db.each<{ n: number }>(
+    'SELECT DISTINCT task AS n FROM events WHERE task <> 0 AND task NOT IN (SELECT n FROM tasks)',
+  );
 }
 
 function fold(db: Connection, n: number): Task | string {

@@ -44,7 +44,9 @@ export function prune(db: Connection, n: number | undefined, { id, status, prune
   db.run('INSERT OR REPLACE INTO pruned VALUES (?, ?, ?, ?)', hashOf(id), status, pruned_at, known_until);
   if (n === undefined) return;
   db.run('INSERT OR REPLACE INTO pruned_evidence SELECT id, state FROM tasks WHERE n = ?', n);
-  db.run('DELETE FROM events WHERE task = ?', n);
+  // The number of the last event is kept, so that no later event gets it: a place in the log is told only once.
+  db.run("UPDATE events SET task = 0, body = '' WHERE task = ? AND seq = (SELECT max(seq) FROM events)", n);
+  db.run('DELETE FROM events WHERE task = ? OR (task = 0 AND seq < (SELECT max(seq) FROM events))', n);
   db.run('DELETE FROM tasks WHERE n = ?', n);
 }
 

@@ -13,6 +13,8 @@ import type {
   Claimed,
   ClaimRequest,
   Counts,
+  Ended,
+  EndedQuestion,
   Filter,
   Finding,
   Outcome,
@@ -113,11 +115,8 @@ export class SqliteBackend implements Backend {
     epoch = 0,
   ): { readonly outcome: Outcome; readonly written: number } {
     const { random } = this.#given;
-    const { events, task, ...decided } = decide(row?.task ?? this.#pruned(id, command), command, {
-      now,
-      random,
-      epoch,
-    });
+    const known = row?.task ?? (isFresh(command) ? undefined : findPruned(this.#db, id));
+    const { events, task, ...decided } = decide(known, command, { now, random, epoch });
     if (events.length === 0) return { outcome: { task, ...decided }, written: 0 };
     const applied = record(this.#db, this.#rules, events, new Map([[id, row]]));
     const refusal = refusalOf(applied);
@@ -125,10 +124,6 @@ export class SqliteBackend implements Backend {
     for (const { before, after } of applied.things) rings.add(before, after);
     const after = applied.things.find((thing) => thing.id === id)?.after ?? task;
     return { outcome: { task: presentTask(after), ...decided }, written: applied.events.length };
-  }
-
-  #pruned(id: string, command: Command): Pruned | undefined {
-    return isFresh(command) ? undefined : findPruned(this.#db, id);
   }
 
   async claim(request: ClaimRequest): Promise<Claimed> {
@@ -220,9 +215,7 @@ export class SqliteBackend implements Backend {
     return this.#ask(() => findRow(this.#db, id)?.task);
   }
 
-  lastKnown(id: string): Promise<Task | undefined> {
-    return this.task(id);
-  }
+  readonly lastKnown = (id: string): Promise<Task | undefined> => this.task(id);
 
   async history(id: string): Promise<readonly Event[]> {
     const { history } = await import('./history.ts');
@@ -231,6 +224,11 @@ export class SqliteBackend implements Backend {
 
   async list(filter: Filter): Promise<readonly Task[]> {
     return this.#ask(() => list(this.#db, filter, 'task_open'));
+  }
+
+  async ended(question: EndedQuestion): Promise<Ended> {
+    const { endedTasks } = await import('./ended.ts');
+    return this.#ask(() => endedTasks(this.#db, question));
   }
 
   async counts(): Promise<Counts> {

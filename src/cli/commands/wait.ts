@@ -1,7 +1,12 @@
 import * as z from 'zod/mini';
 import { waitFor } from '../../app/wait.ts';
+import { openTasks, type Scope, waitForAny } from '../../app/wait-any.ts';
+import { cursorOf, placeIn } from '../../app/wait-cursor.ts';
+import type { Services } from '../../app/workspace/services.ts';
 import { AgentqError, type ErrorCode } from '../../core/errors.ts';
+import { name } from '../../core/identifiers.ts';
 import { isFinished, type Status, type Task } from '../../core/task/task.ts';
+import type { Context } from '../context.ts';
 import { duration, parseFlags } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
 import { untilSignal } from '../process/signals.ts';
@@ -13,8 +18,14 @@ import { taskView } from '../output/views.ts';
 const Flags = z.object({
   any: z.optional(z.boolean()),
   all: z.optional(z.boolean()),
+  from: z.optional(name('agent name')),
+  since: z.optional(z.string()),
   timeout: z.optional(duration()),
 });
+type Flags = z.infer<typeof Flags>;
+
+/** How many ended tasks one answer tells: the latest ones at first, and the next ones after a cursor. */
+const TOLD = { first: 20, next: 100 };
 
 /** The exit code for each final status. */
 const codeOf: Partial<Record<Status, ErrorCode>> = {
@@ -25,40 +36,96 @@ const codeOf: Partial<Record<Status, ErrorCode>> = {
 
 export const define: Define = (command, context) =>
   command
-    .argument('<ids...>')
+    .argument('[ids...]')
     .option('--all', 'until all of them have ended (the default)')
-    .option('--any', 'until one of them has ended')
+    .option('--any', 'until one of them has ended; prints only those that have')
+    .option('--since <cursor>', 'with --any: only what has ended since the answer that printed this cursor')
+    .option('--from <agent>', 'instead of ids: the open tasks of this agent; me for AGENTQ_AGENT, else coordinator')
     .option('--timeout <duration>', 'how long to wait at most')
     .action(async (ids: string[], options) => {
       const flags = parseFlags(Flags, options);
-      if (flags.any && flags.all)
-        throw new AgentqError('usage', '--any and --all exclude each other', 'give one of them');
       const cli = context();
+      const scope = scopeOf(cli, ids, flags);
       const services = await cli.services();
       const deadline = flags.timeout === undefined ? Infinity : services.monotonic() + flags.timeout;
-      const until = flags.any ? 'any' : 'all';
-      let interrupted = false;
-      const tasks = await untilSignal(cli.system, async (signal) => {
-        const current = await waitFor(services, { ids, until, deadline, signal });
-        interrupted = signal.aborted;
-        return current;
-      });
-      const ended = tasks.filter(isFinished);
-      const done = flags.any ? ended.length > 0 : ended.length === tasks.length;
-      if (cli.io.json)
-        cli.io.data({
-          done,
-          tasks: tasks.map((task) => taskView(services.store, task)),
-        } satisfies Output<'wait'>);
-      else if (ids.length > 1) for (const task of ended) cli.io.line(`${task.id} ${task.status}`);
-      // A program reads the same from the JSON output.
-      if (!cli.io.json) {
-        const only = ids.length === 1 ? tasks[0] : undefined;
-        if (only && isFinished(only)) cli.io.talk(howItEnded(only, services.backend.now, services.store));
-        if (!done) tellPending(cli.io, tasks, services.backend.now, interrupted ? 'interrupted' : 'timeout');
-      }
-      tell(done, ended);
+      await (flags.any || flags.since !== undefined
+        ? waitAny(cli, services, scope, flags.since, deadline)
+        : waitAll(cli, services, scope, deadline));
     });
+
+function scopeOf(cli: Context, ids: readonly string[], { any, all, since, from }: Flags): Scope {
+  if (all && (any || since !== undefined))
+    throw new AgentqError('usage', '--all excludes --any and --since', 'give one of them');
+  if (ids.length > 0 === (from !== undefined))
+    throw new AgentqError('usage', 'it is not said which tasks', 'give their ids, or --from AGENT');
+  if (from === undefined) return { ids };
+  return { from: from === 'me' ? (cli.identity(undefined) ?? 'coordinator') : from };
+}
+
+async function waitAll(cli: Context, services: Services, scope: Scope, deadline: number): Promise<void> {
+  const ids = scope.from === undefined ? scope.ids : (await openTasks(services, scope)).map(({ id }) => id);
+  let interrupted = false;
+  const tasks = await untilSignal(cli.system, async (signal) => {
+    const current = await waitFor(services, { ids, deadline, signal });
+    interrupted = signal.aborted;
+    return current;
+  });
+  const ended = tasks.filter(isFinished);
+  const done = ended.length === tasks.length;
+  if (cli.io.json)
+    cli.io.data({ done, tasks: tasks.map((task) => taskView(services.store, task)) } satisfies Output<'wait'>);
+  else if (scope.from !== undefined || ids.length > 1)
+    for (const task of ended) cli.io.line(`${task.id} ${task.status}`);
+  // A program reads the same from the JSON output.
+  if (!cli.io.json) {
+    const only = ids.length === 1 ? tasks[0] : undefined;
+    if (only && isFinished(only)) cli.io.talk(howItEnded(only, services.backend.now, services.store));
+    if (!done) tellPending(cli.io, tasks, services.backend.now, interrupted ? 'interrupted' : 'timeout');
+    if (tasks.length === 0) cli.io.talk('no task is open');
+  }
+  tell(done, ended);
+}
+
+async function waitAny(
+  cli: Context,
+  services: Services,
+  scope: Scope,
+  since: string | undefined,
+  deadline: number,
+): Promise<void> {
+  const { io } = cli;
+  const after = since === undefined ? undefined : placeIn(since, scope);
+  const limit = scope.from === undefined ? scope.ids.length : after === undefined ? TOLD.first : TOLD.next;
+  let interrupted = false;
+  const { tasks, open, place, more } = await untilSignal(cli.system, async (signal) => {
+    const current = await waitForAny(services, { scope, after, limit, deadline, signal });
+    interrupted = signal.aborted;
+    return current;
+  });
+  const cursor = cursorOf(scope, place);
+  const done = tasks.length > 0;
+  if (io.json)
+    io.data({
+      done,
+      tasks: tasks.map((task) => taskView(services.store, task)),
+      pending: open.length,
+      cursor,
+      ...(more && { more }),
+    } satisfies Output<'wait'>);
+  else {
+    const only = scope.from === undefined && scope.ids.length === 1 ? tasks[0] : undefined;
+    if (only && isFinished(only)) io.talk(howItEnded(only, services.backend.now, services.store));
+    else for (const task of tasks) io.line(`${task.id} ${task.status}`);
+    if (!done && open.length > 0) tellPending(io, open, services.backend.now, interrupted ? 'interrupted' : 'timeout');
+    if (!only && (open.length > 0 || more)) io.talk(`to go on: ${commandOf(scope)} --since ${cursor}`);
+  }
+  if (!done && open.length === 0) throw new AgentqError('empty', io.json ? 'no task is open' : '');
+  tell(done, tasks);
+}
+
+function commandOf(scope: Scope): string {
+  return `agentq wait --any ${scope.from === undefined ? scope.ids.join(' ') : `--from ${scope.from}`}`;
+}
 
 /** The number of tasks that are named after a timeout. */
 const NAMED = 20;

@@ -131,7 +131,17 @@ export const outputs = {
     kept: z.optional(z.boolean()),
   }),
   'submit --batch': z.object({ task_ids: z.array(z.string()), created: z.number() }),
-  wait: z.object({ done: z.boolean(), tasks: z.array(TaskView) }),
+  wait: z.object({
+    done: z.boolean(),
+    /** With --any only those that have ended. */
+    tasks: z.array(TaskView),
+    /** With --any: how many have not ended. */
+    pending: z.optional(z.number()),
+    /** With --any: for `--since`. */
+    cursor: text,
+    /** With --any: true if more have ended than were printed. */
+    more: z.optional(z.boolean()),
+  }),
   status: z.object({ roles: z.array(RoleView), dead: z.number() }),
   'status ID': z.object({ ...TaskView.shape, drift: z.array(DriftView) }),
   result: z.object({

@@ -217,6 +217,7 @@ export class Cache {
         'result_queue',
       ]);
       this.#empty([
+        'end_place',
         'pruned',
         'pruned_evidence',
         'role_clock',

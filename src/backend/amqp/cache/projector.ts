@@ -194,7 +194,7 @@ export class Projector {
     for (const event of applied.events) this.#things.append(event);
     for (const message of applied.messages) {
       const n = this.#find(message.task.id)?.n;
-      if (n !== undefined) noteMessage(this.#db, n, message, id, this.#at);
+      if (n !== undefined) noteMessage(this.#db, n, message, { entry: id, offset: this.#offset, reached: this.#at });
     }
     const begun = accepted ? events.filter(isTaskEvent).filter(({ type }) => type === 'submitted') : [];
     for (const { task_id } of begun) this.#learn(task_id, author);
@@ -264,10 +264,10 @@ export class Projector {
     return task.envelope.to !== known.envelope.to || this.#hearsay.changedAt(known.id) <= after;
   }
 
-  #noteCarried(n: number, { author, ending }: LogEntry & { kind: 'events' }, { task, at }: EventOf<'carried'>): true {
-    if (ending) adoptEnding(this.#db, n, task, ending, at);
+  #noteCarried(n: number, entry: LogEntry & { kind: 'events' }, { task, at }: EventOf<'carried'>): true {
+    if (entry.ending) adoptEnding(this.#db, n, task, entry.ending, at, entry.after);
     this.#db.run('INSERT OR REPLACE INTO carried (task, at) VALUES (?, ?)', n, at);
-    if (author === 'coordinator') this.#db.run('INSERT OR REPLACE INTO vouched (task, at) VALUES (?, ?)', n, at);
+    if (entry.author === 'coordinator') this.#db.run('INSERT OR REPLACE INTO vouched (task, at) VALUES (?, ?)', n, at);
     return true;
   }
 

@@ -2,12 +2,21 @@ import type { Message } from '../../../../core/task/messages.ts';
 import { isFinished, type Task } from '../../../../core/task/task.ts';
 import type { Connection } from '../../../projection/connection.ts';
 import { type StoredRow, toRow } from '../../../projection/rows.ts';
+import { adoptEndPlace, noteEndPlace } from './end-places.ts';
 import { endingOf, taskOfEnding } from '../../wire/entry-id.ts';
 
 /** A task, and the entry that ended it. */
 export interface Ended {
   readonly task: Task;
   readonly ending: string;
+}
+
+/** The entry that caused a message. */
+export interface Cause {
+  readonly entry: string;
+  readonly offset: number;
+  /** The time that the log has reached, ms since 1970: the event may be dated long before its entry. */
+  readonly reached: number;
 }
 
 /** How long the process that ended a task has to send its messages before another process sends them, in ms. */
@@ -17,17 +26,16 @@ export const OVERDUE = 5_000;
  * Records that the messages of a task that has ended are to be sent, or no longer. The messages of one end are recorded
  * together, under that of its result.
  * @param n the number of the task's row
- * @param entry the entry that caused it
- * @param reached the time that the log has reached, ms since 1970: the event may be dated long before its entry
+ * @param cause the entry that caused it
  */
 export function noteMessage(
   db: Connection,
   n: number,
   { type, state, task, cause }: Message,
-  entry: string,
-  reached: number,
+  { entry, offset, reached }: Cause,
 ): void {
   if (type !== 'result') return;
+  noteEndPlace(db, n, state === 'due' ? offset : undefined);
   if (state === 'withdrawn') {
     db.run('DELETE FROM ending WHERE task = ?', n);
     return;
@@ -88,9 +96,18 @@ export function endingOfTask(db: Connection, id: string): StatedEnding | undefin
 /**
  * Records the end of a task that another machine has repeated. An end that the log itself has shown is kept.
  * @param at when it was repeated, ms since 1970
+ * @param after how far the log was read then: the task has ended at this offset or before
  */
-export function adoptEnding(db: Connection, n: number, task: Task, { id, announced }: StatedEnding, at: number): void {
+export function adoptEnding(
+  db: Connection,
+  n: number,
+  task: Task,
+  { id, announced }: StatedEnding,
+  at: number,
+  after = -1,
+): void {
   if (!isFinished(task) || taskOfEnding(id) !== task.id) return;
+  adoptEndPlace(db, n, after);
   db.run('INSERT OR IGNORE INTO ending VALUES (?, ?, ?, ?)', n, id, task.updated_at, announced ? 1 : 0);
   noteQueue(db, task, at);
 }

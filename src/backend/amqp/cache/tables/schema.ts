@@ -1,3 +1,4 @@
+import { endPlacesSchema } from './end-places.ts';
 import type { Form } from '../../../projection/form.ts';
 import { prunedSchema } from '../../../projection/pruned.ts';
 import { thingsSchema } from '../../../projection/things.ts';
@@ -31,7 +32,7 @@ export const cacheSchema: Form = {
   version: 11,
   synchronous: 'NORMAL',
   pageSize: 4_096,
-  schema: `${projectionSchema}${prunedSchema}${thingsSchema}${thingLogSchema}
+  schema: `${projectionSchema}${prunedSchema}${thingsSchema}${thingLogSchema}${endPlacesSchema}
   CREATE INDEX task_ready ON tasks (role, rank DESC, n, ready_at) WHERE status = 'queued';
   CREATE INDEX task_due  ON tasks (due_at, role) WHERE due_at IS NOT NULL;
   CREATE INDEX task_open ON tasks (status, n, role) WHERE status <> 'completed';

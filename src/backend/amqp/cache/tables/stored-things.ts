@@ -11,7 +11,7 @@ import type { Leases } from './leases.ts';
 import { noteChanged } from './thing-log.ts';
 
 /** The tables besides its own that name a task by the number of its row. */
-const DERIVED = ['ending', 'lease', 'carried', 'vouched'];
+const DERIVED = ['ending', 'end_place', 'lease', 'carried', 'vouched'];
 
 /**
  * The things in the cache, while entries are folded. The rows of tasks are written at the end: most tasks are changed

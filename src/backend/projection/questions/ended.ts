@@ -1,0 +1,67 @@
+import { AgentqError } from '../../../core/errors.ts';
+import { isFinished, type Task } from '../../../core/task/task.ts';
+import type { Ended, EndedQuestion } from '../../backend.ts';
+import type { Connection } from '../connection.ts';
+import { ABSENT, AbsentStates, type StoredRow, toRow } from '../rows.ts';
+
+/** The row of an ended task, and the place in the log where it ended; -1 if it is not known. */
+export interface EndedRow {
+  readonly n: number;
+  readonly end: number;
+}
+
+/** A condition for the tasks in question, without an index by their sender if `plus` is `+`. */
+export function scopeOf(
+  { from, ids }: EndedQuestion,
+  plus: '' | '+',
+): { readonly sql: string; readonly value: string } {
+  const ended = "+status IN ('completed', 'failed', 'cancelled', 'expired')";
+  return from === undefined
+    ? { sql: `${ended} AND id IN (SELECT value FROM json_each(?))`, value: JSON.stringify(ids ?? []) }
+    : { sql: `${ended} AND ${plus}sender = ?`, value: from };
+}
+
+/**
+ * The answer from the rows that match.
+ * @param found the newest tasks first, one more than the limit if there is no `after`
+ * @param place the end of the log when they were found
+ * @throws AbsentStates
+ */
+export function answer(
+  db: Connection,
+  { after, limit }: EndedQuestion,
+  found: readonly EndedRow[],
+  place: number,
+): Omit<Ended, 'place'> & { readonly place: number } {
+  const more = found.length > limit;
+  const inOrder = after === undefined ? found.slice(0, limit).toReversed() : found.toSorted((a, b) => a.end - b.end);
+  // Tasks that have ended at one place are told together.
+  const last = more && after !== undefined ? inOrder[limit - 1]!.end : place;
+  const told = after === undefined ? inOrder : inOrder.filter(({ end }) => end <= last);
+  return { tasks: statesOf(db, told), place: last, more: told.length < found.length };
+}
+
+function statesOf(db: Connection, rows: readonly EndedRow[]): Task[] {
+  const sql = 'SELECT n, state FROM tasks WHERE n IN (SELECT value FROM json_each(?))';
+  const stored = db.all<StoredRow>(sql, JSON.stringify(rows.map(({ n }) => n)));
+  const absent = stored.filter(({ state }) => state === ABSENT).map(({ n }) => n);
+  if (absent.length > 0) throw new AbsentStates(absent);
+  const tasks = new Map(stored.map((one) => [one.n, toRow(one).task]));
+  // A task that was taken back meanwhile is told when it ends again.
+  return rows.map(({ n }) => tasks.get(n)).filter((task) => task !== undefined && isFinished(task));
+}
+
+/** @throws AgentqError `usage` */
+export function wrongPlace(): AgentqError {
+  return new AgentqError('usage', 'the cursor is not of this queue, or is damaged', 'leave --since out to begin again');
+}
+
+/** A place in the log as text, and back. */
+export const textOf = (place: number): string => (place + 1).toString(36);
+
+/** @throws AgentqError `usage` for a place that the log has not reached */
+export function placeOf(text: string, end: number): number {
+  const place = /^[\da-z]{1,11}$/.test(text) ? Number.parseInt(text, 36) - 1 : Infinity;
+  if (place > end) throw wrongPlace();
+  return place;
+}
