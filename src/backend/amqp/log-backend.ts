@@ -1,5 +1,4 @@
 import type { ClockSkew } from '../../core/clock-skew.ts';
-import type { Circumstances } from '../../core/task/decision/verdict.ts';
 import { decide } from '../../core/task/decision/decide.ts';
 import { elapse } from '../../core/task/elapse.ts';
 import { AgentqError } from '../../core/errors.ts';
@@ -25,41 +24,10 @@ import { AbsentStates, findRow, parseStored } from '../projection/rows.ts';
 import { counts } from '../projection/questions/counts.ts';
 import { list } from '../projection/questions/list.ts';
 import { knownRoles, knowsRole } from '../projection/roles.ts';
-import type { Cache } from './cache/cache.ts';
 import { isCorrupt } from './cache/cache-file.ts';
-import type { LogRetention } from './tasks/log-retention.ts';
-import type { TaskCommits } from './tasks/commit.ts';
 import type { Claims } from './tasks/claims.ts';
-import type { MessageRelay } from './tasks/messages/message-relay.ts';
-import type { DueTasks } from './tasks/due-tasks.ts';
-import type { Inbox } from './tasks/messages/inbox.ts';
-import type { ClockCheck } from './log/clock-check.ts';
-import type { Log } from './log/log.ts';
-import type { SnapshotSource } from './log/reader/snapshot-source.ts';
-import type { SnapshotSchedule } from './snapshot/snapshot-schedule.ts';
-import type { SnapshotWriter } from './snapshot/snapshot-writer.ts';
-import type { PassedOverEntries } from './log/passed-over-entries.ts';
+import type { LogBackendParts } from './log-backend-parts.ts';
 import { TOLERANCE } from './cache/tables/role-clocks.ts';
-
-export interface LogBackendParts {
-  readonly given: Circumstances;
-  readonly log: Log;
-  readonly cache: Cache;
-  readonly commits: TaskCommits;
-  readonly dueTasks: DueTasks;
-  readonly logRetention: LogRetention;
-  readonly relay: MessageRelay;
-  readonly clockCheck: ClockCheck;
-  readonly snapshots: SnapshotSource | undefined;
-  readonly schedule: SnapshotSchedule;
-  /** Loads the modules that few commands need, on first use. */
-  readonly load: {
-    readonly claims: (onIdle: () => void) => Promise<Claims>;
-    readonly inbox: () => Promise<Inbox>;
-    readonly snapshotWriter: () => Promise<SnapshotWriter | undefined>;
-    readonly care: () => Promise<PassedOverEntries>;
-  };
-}
 
 /**
  * The log is a stream on the broker; this machine's projection of it is a cache. A change is decided on the cache and
