@@ -6,9 +6,9 @@ const PAGE = 500;
 /** Every task that matches the filter, newest first, page by page. */
 export async function* everyTask(
   backend: Backend,
-  filter: Omit<Filter, 'limit' | 'before'> = {},
+  filter: Omit<Filter, 'limit'> = {},
 ): AsyncGenerator<Task> {
-  for (let before: string | undefined; ;) {
+  for (let { before } = filter; ;) {
     const page = await backend.list({ ...filter, limit: PAGE, ...(before !== undefined && { before }) });
     yield* page;
     before = page.at(-1)?.id;

@@ -5,6 +5,7 @@ import { withHelp, wordsOf } from './errors/help-hint.ts';
 import { SeveralErrors } from './errors/several-errors.ts';
 import { addGlobalOptions, globalOptions, repeatGlobalOptions } from './input/global-options.ts';
 import { OutputStream } from './output/output-stream.ts';
+import { shellWord } from './output/shell-word.ts';
 import type { System } from './process/system.ts';
 import type { Verb } from './verb.ts';
 import { VERSION } from './process/version.ts';
@@ -59,9 +60,8 @@ export async function main(system: System): Promise<number> {
 /** Adds the given --dir to the commands that a hint names, so that they can be run as they are. */
 function repeatDir(hint: string, dir: string | undefined): string {
   if (dir === undefined) return hint;
-  const quoted = /^[\w./@:+-]+$/.test(dir) ? dir : `'${dir.replaceAll("'", "'\\''")}'`;
   const commands = new RegExp(`\\bagentq (?=(?:${verbs.map(([name]) => name).join('|')})\\b)`, 'g');
-  return hint.replace(commands, () => `agentq --dir ${quoted} `);
+  return hint.replace(commands, () => `agentq --dir ${shellWord(dir)} `);
 }
 
 /** The state of one invocation: the called command and its context. */

@@ -25,6 +25,24 @@ export function parseDuration(text: string): number {
   return Math.round(total);
 }
 
+/** A day, or a time with its zone. */
+const moment = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d))?$/;
+
+/**
+ * Reads a moment in the past: a duration before the present, as `1h`, or an ISO 8601 time. A day begins at 00:00 UTC.
+ * @returns the moment for a present, both in ms since 1970
+ * @throws AgentqError `usage` for any other input; the message continues after the name of the field
+ */
+export function parsePast(text: string): (now: number) => number {
+  const at = moment.test(text) ? Date.parse(text) : NaN;
+  if (!Number.isNaN(at)) return () => at;
+  if (!/^\d{4}-/.test(text)) {
+    const span = parseDuration(text);
+    return (now) => now - span;
+  }
+  throw new AgentqError('usage', `is not a time: ${JSON.stringify(text)}`, 'write 1h, 2027-01-31 or 2027-01-31T09:00:00Z');
+}
+
 /** A duration in milliseconds as text with its two largest units: `1h 5m`, `3m 20s`, `0s`. */
 export function formatDuration(ms: number): string {
   if (ms < 1_000) return ms <= 0 ? '0s' : `${Math.round(ms)}ms`;

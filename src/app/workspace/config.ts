@@ -27,6 +27,7 @@ const roleSettings = () =>
     lease: z.optional(span(MIN_LEASE)),
     timeout: z.optional(span()),
     concurrency: z.optional(z.int().check(z.positive())),
+    stuck_after: z.optional(span()),
     backoff: z.optional(
       z.strictObject({
         base: z.optional(span()),
@@ -107,10 +108,13 @@ export interface RolePolicy {
   readonly lease: number;
   readonly timeout?: number | undefined;
   readonly concurrency: number;
+  /** After this time without a sign, a task or a role seems to be stuck. */
+  readonly stuckAfter: number;
   readonly backoff: Backoff;
 }
 
 const DEFAULT_LEASE = 300_000;
+const DEFAULT_STUCK_AFTER = 900_000;
 
 /** The settings of the broker, with all defaults. Durations in milliseconds. */
 export interface BrokerPolicy {
@@ -186,6 +190,7 @@ export function rolePolicy(config: Config, role: string): RolePolicy {
     lease: ms(settings.lease) ?? DEFAULT_LEASE,
     timeout: ms(settings.timeout),
     concurrency: settings.concurrency ?? 1,
+    stuckAfter: ms(settings.stuck_after) ?? DEFAULT_STUCK_AFTER,
     backoff: {
       base: ms(backoff.base) ?? defaultBackoff.base,
       factor: backoff.factor ?? defaultBackoff.factor,

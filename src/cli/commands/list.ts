@@ -1,68 +1,82 @@
-import * as z from 'zod/mini';
 import { findTask } from '../../app/apply-command.ts';
+import type { Services } from '../../app/workspace/services.ts';
+import type { Filter } from '../../backend/backend.ts';
 import { formatMoment } from '../../core/duration.ts';
-import { name } from '../../core/identifiers.ts';
-import { statuses, type Task } from '../../core/task/task.ts';
-import { limitOf, names, parseFlags } from '../input/flags.ts';
+import { describeStuck, type Stuck } from '../../core/task/stuck.ts';
+import type { Task } from '../../core/task/task.ts';
+import { parseFlags } from '../input/flags.ts';
+import { globalOptions } from '../input/global-options.ts';
+import { addListOptions, ListFlags, listFilter, nextPage } from '../input/list-options.ts';
 import type { Io } from '../output/io.ts';
+import type { Output } from '../output/schemas.ts';
+import { shellWord } from '../output/shell-word.ts';
+import { type Column, printTable } from '../output/table.ts';
+import { colourOf, headline } from '../output/task-text.ts';
+import { taskView } from '../output/views.ts';
 import { hintAtRoles } from '../role-hint.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../output/schemas.ts';
-import { colourOf, headline } from '../output/task-text.ts';
-import { printTable } from '../output/table.ts';
-import { taskView } from '../output/views.ts';
 
-const Flags = z.object({
-  from: z.optional(name('agent name')),
-  to: z.optional(name('role')),
-  status: z.optional(z.pipe(names(), z.array(z.enum(statuses, { error: `is not one of ${statuses.join(', ')}` })))),
-  limit: z.optional(limitOf()),
-  before: z.optional(name('task id')),
-});
+/** A task of a list, and why it seems to be stuck, if that was asked. */
+interface Listed {
+  readonly task: Task;
+  readonly stuck?: Stuck;
+}
 
 export const define: Define = (command, context) =>
-  command
-    .option('--from <agent>', 'only those that this agent submitted')
-    .option('--to <role>', 'only those of this role')
-    .option('--status <statuses>', 'only those with these statuses: queued,working')
-    .option('--limit <n>', 'how many at most, newest first (default: 100)')
-    .option('--before <id>', 'only those submitted before this task: the next page')
-    .action(async (options) => {
-      const { from, to: role, status, limit = 100, before } = parseFlags(Flags, options);
-      const cli = context();
-      const services = await cli.services();
-      if (before !== undefined) await findTask(services, before);
-      const filter = {
-        ...(from && { from }),
-        ...(role && { role }),
-        ...(status && { statuses: status }),
-        ...(before && { before }),
-      };
-      const tasks = await services.backend.list({ ...filter, limit });
-      const isMisspelt = tasks.length === 0 && role !== undefined && (await hintAtRoles(cli.io, services, [role])) > 0;
-      const next = tasks.length === limit ? tasks.at(-1)?.id : undefined;
-      if (cli.io.json) {
-        const views = tasks.map((task) => taskView(services.store, task));
-        cli.io.data({ tasks: views, ...(next && { next }) } satisfies Output<'list'>);
-      } else {
-        if (!isMisspelt) await printTasks(cli.io, tasks, services.backend.now);
-        if (next !== undefined && cli.io.delivered) cli.io.talk(`there may be more: agentq list --before ${next}`);
-      }
-    });
+  addListOptions(command).action(async (options) => {
+    const flags = parseFlags(ListFlags, options);
+    const { before, limit = 100, to: role } = flags;
+    const cli = context();
+    const services = await cli.services();
+    if (before !== undefined) await findTask(services, before);
+    const { now } = services.backend;
+    const listed = await tasksOf(services, { ...listFilter(flags, now), limit }, flags.stuck ?? false);
+    const isMisspelt = listed.length === 0 && role !== undefined && (await hintAtRoles(cli.io, services, [role])) > 0;
+    const next = listed.length === limit ? listed.at(-1)?.task.id : undefined;
+    if (cli.io.json) {
+      const { stuckView } = await import('../output/stuck-view.ts');
+      const tasks = listed.map(({ task, stuck }) => ({
+        ...taskView(services.store, task),
+        ...(stuck && { stuck: stuckView(stuck, now) }),
+      }));
+      return cli.io.data({ tasks, ...(next && { next }) } satisfies Output<'list'>);
+    }
+    if (!isMisspelt) await printTasks(cli.io, listed, now);
+    if (next === undefined || !cli.io.delivered) return;
+    const { dir } = globalOptions(command);
+    const words = ['agentq', ...(dir === undefined ? [] : ['--dir', dir]), 'list', ...nextPage(flags, next, now)];
+    cli.io.talk(`there may be more: ${words.map(shellWord).join(' ')}`);
+  });
+
+async function tasksOf(services: Services, filter: Filter, isStuck: boolean): Promise<readonly Listed[]> {
+  if (!isStuck) return (await services.backend.list(filter)).map((task) => ({ task }));
+  const { stuckTasks } = await import('../../app/stuck/stuck-tasks.ts');
+  const found: Listed[] = [];
+  const { limit, ...rest } = filter;
+  for await (const one of stuckTasks(services, rest)) if (found.push(one) === limit) break;
+  return found;
+}
 
 /** The length of a headline for an output that is no terminal, in characters. */
 const HEADLINE = 60;
 
-/** A table of tasks, for people. */
-async function printTasks(io: Io, tasks: readonly Task[], now: number): Promise<void> {
-  if (tasks.length === 0) return io.talk('no tasks');
-  await printTable(io, tasks, [
-    { title: 'ID', content: 'id', cell: ({ id }) => id, paint: (_task, style) => style.bold },
-    { title: 'STATUS', cell: ({ status }) => status, paint: (task, style) => colourOf(style, task) },
-    { title: 'FROM', content: 'name', drop: 1, cell: ({ envelope }) => envelope.from },
-    { title: 'TO', content: 'name', drop: 4, cell: ({ envelope }) => envelope.to },
-    { title: 'TRIES', align: 'right', drop: 2, cell: ({ attempts }) => String(attempts.length) },
-    { title: 'UPDATED', drop: 3, cell: (task) => formatMoment(task.updated_at, now) },
-    { title: 'WHAT', content: 'text', cell: (task) => headline(task, io.width === Infinity ? HEADLINE : io.width) },
+/** A table of tasks, for people. Only a list with scheduled tasks, or with stuck ones, has a column for them. */
+async function printTasks(io: Io, listed: readonly Listed[], now: number): Promise<void> {
+  if (listed.length === 0) return io.talk('no tasks');
+  const startOf = ({ task }: Listed) => (task.status === 'scheduled' ? formatMoment(task.due_at, now) : '');
+  const starts: Column<Listed> = { title: 'STARTS', cell: startOf };
+  const isStuck = listed.some(({ stuck }) => stuck);
+  const headlineOf = ({ task }: Listed) => headline(task, io.width === Infinity ? HEADLINE : io.width);
+  await printTable(io, listed, [
+    { title: 'ID', content: 'id', cell: ({ task }) => task.id, paint: (_task, style) => style.bold },
+    { title: 'STATUS', cell: ({ task }) => task.status, paint: ({ task }, style) => colourOf(style, task) },
+    ...(listed.some((one) => startOf(one) !== '') ? [starts] : []),
+    { title: 'FROM', content: 'name', drop: 1, cell: ({ task }) => task.envelope.from },
+    { title: 'TO', content: 'name', drop: 4, cell: ({ task }) => task.envelope.to },
+    { title: 'TRIES', align: 'right', drop: 2, cell: ({ task }) => String(task.attempts.length) },
+    { title: 'UPDATED', drop: 3, cell: ({ task }) => formatMoment(task.updated_at, now) },
+    isStuck
+      ? { title: 'STUCK', content: 'text', cell: ({ stuck }) => (stuck ? describeStuck(stuck, now) : '') }
+      : { title: 'WHAT', content: 'text', cell: headlineOf },
   ]);
 }

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { formatDuration, parseDuration } from '../../core/duration.ts';
+import { formatDuration, parseDuration, parsePast } from '../../core/duration.ts';
 import type { AgentqError } from '../../core/errors.ts';
 import { inputError } from '../../core/issue.ts';
 import { MAX_LIST, MAX_TEXT, MIN_LEASE, MIN_REMEMBERED } from '../../core/limits.ts';
@@ -55,6 +55,9 @@ const spanOf = (least: number) =>
     if (ms < least) throw new Error(`must be at least ${formatDuration(least)}`);
     return ms;
   });
+
+/** `1h` ago, or an ISO 8601 time. A function of the present, both in ms since 1970. */
+export const pastMoment = () => read((given) => parsePast(given));
 
 /** How long a claim holds a task. */
 export const leaseSpan = () => spanOf(MIN_LEASE);

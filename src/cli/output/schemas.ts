@@ -97,6 +97,16 @@ export const TaskView = z.object({
 });
 export type TaskView = z.infer<typeof TaskView>;
 
+/** Why a task seems to be stuck. */
+export const StuckView = z.object({
+  reason: z.enum(['no-sign', 'only-renewed', 'no-worker']),
+  since: Moment,
+  detail: z.string(),
+  /** only-renewed: how often since then */
+  renewals: z.optional(z.number()),
+});
+export type StuckView = z.infer<typeof StuckView>;
+
 export const RoleView = z.object({
   role: z.string(),
   tasks: z.record(Status, z.number()),
@@ -158,7 +168,16 @@ export const outputs = {
     /** Whether the worker delivered nothing. */
     empty: z.optional(z.boolean()),
   }),
-  list: z.object({ tasks: z.array(TaskView), next: text }),
+  list: z.object({
+    tasks: z.array(
+      z.object({
+        ...TaskView.shape,
+        /** With --stuck. */
+        stuck: z.optional(StuckView),
+      }),
+    ),
+    next: text,
+  }),
   show: z.object({
     task: TaskView,
     envelope: envelopeSchema(),
