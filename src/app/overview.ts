@@ -1,6 +1,7 @@
-import type { Counts } from '../backend/backend.ts';
+import type { Backend, Counts } from '../backend/backend.ts';
 import { isAway } from '../core/errors.ts';
 import type { TaskIn } from '../core/task/task.ts';
+import { everyTask } from './every-task.ts';
 import { patience, type Services } from './workspace/services.ts';
 
 /** The number of running tasks from which an overview selects those that it shows. */
@@ -11,15 +12,27 @@ export interface Overview {
   readonly counts: Counts;
   /** The running tasks, at most 1,000. */
   readonly running: readonly TaskIn<'working'>[];
+  /** The only role that it contains; absent if it contains all. */
+  readonly role?: string;
   /** ms since 1970, by the clock of the backend. */
   readonly now: number;
 }
 
-/** Reads it once. @throws errors of the backend */
-export async function readOverview({ backend }: Services): Promise<Overview> {
-  const counts = await backend.counts();
-  const tasks = await backend.list({ statuses: ['working'], limit: MANY });
-  return { counts, running: tasks.filter((task) => task.status === 'working'), now: backend.now };
+/** Reads it once. @param role the only role; undefined for all @throws errors of the backend */
+export async function readOverview({ backend }: Services, role?: string): Promise<Overview> {
+  const all = await backend.counts();
+  const counts = role === undefined ? all : await countsOf(backend, all, role);
+  const tasks = await backend.list({ statuses: ['working'], limit: MANY, ...(role !== undefined && { role }) });
+  const running = tasks.filter((task) => task.status === 'working');
+  return { counts, running, now: backend.now, ...(role !== undefined && { role }) };
+}
+
+/** What the counts say of one role. */
+async function countsOf(backend: Backend, { roles, workers }: Counts, role: string): Promise<Counts> {
+  let dead = 0;
+  for await (const _ of everyTask(backend, { dead: true, role })) dead++;
+  const isOfRole = (one: { readonly role: string }) => one.role === role;
+  return { roles: roles.filter(isOfRole), workers: workers.filter(isOfRole), dead };
 }
 
 /**
@@ -32,15 +45,16 @@ export async function* watchOverview(
   services: Services,
   interval: number,
   signal: AbortSignal,
+  role?: string,
 ): AsyncGenerator<Overview, void, void> {
   using changes = services.backend.watch('changed');
-  yield await readOverview(services);
+  yield await readOverview(services, role);
   for (;;) {
     await pause(interval, signal);
     if (!signal.aborted) await changes.wait(patience(services, undefined), signal);
     if (signal.aborted) return;
     try {
-      yield await readOverview(services);
+      yield await readOverview(services, role);
     } catch (error) {
       if (!isAway(error)) throw error;
     }

@@ -199,6 +199,8 @@ export interface RoleCount {
   readonly tasks: Readonly<Record<Status, number>>;
   /** When the longest-waiting ready task became ready. */
   readonly oldest_ready_at?: number;
+  /** When the next scheduled task becomes ready. */
+  readonly next_due_at?: number;
 }
 
 export interface WorkerSeen {

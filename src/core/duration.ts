@@ -40,7 +40,11 @@ export function parsePast(text: string): (now: number) => number {
     const span = parseDuration(text);
     return (now) => now - span;
   }
-  throw new AgentqError('usage', `is not a time: ${JSON.stringify(text)}`, 'write 1h, 2027-01-31 or 2027-01-31T09:00:00Z');
+  throw new AgentqError(
+    'usage',
+    `is not a time: ${JSON.stringify(text)}`,
+    'write 1h, 2027-01-31 or 2027-01-31T09:00:00Z',
+  );
 }
 
 /** A duration in milliseconds as text with its two largest units: `1h 5m`, `3m 20s`, `0s`. */

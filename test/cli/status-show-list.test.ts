@@ -33,14 +33,15 @@ describe('status', () => {
       'QUEUED',
       'OLDEST',
       'SCHEDULED',
+      'NEXT',
       'WORKING',
       'DONE',
       'FAILED',
       'CANCELLED',
       'WORKERS',
     ]);
-    expect(rows[0]).toEqual(['r', '2', '1m 5s', '0', '1', '1', '1', '1', '1, last 1m ago']);
-    expect(rows[1]).toEqual(['s', '0', '-', '1', '0', '0', '0', '0', 'none seen']);
+    expect(rows[0]).toEqual(['r', '2', '1m 5s', '0', '-', '1', '1', '1', '1', '1, last 1m ago']);
+    expect(rows[1]).toEqual(['s', '0', '-', '1', 'in 58m', '0', '0', '0', '0', 'none seen']);
     expect(ran.stderr).toContain('1 dead letter: agentq dlq');
   });
 

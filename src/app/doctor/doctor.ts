@@ -1,6 +1,9 @@
 import { chmodSync, statSync } from 'node:fs';
 import { describeClockSkew } from '../../core/clock-skew.ts';
 import { join } from 'node:path';
+import { describeStuck } from '../../core/task/stuck.ts';
+import { lastSeen } from '../stuck/deserted-roles.ts';
+import { stuckTasks } from '../stuck/stuck-tasks.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import { diagnoseEvidence } from './doctor-evidence.ts';
 import { diagnoseOutbox } from './doctor-outbox.ts';
@@ -8,10 +11,8 @@ import { diagnosePruned } from './doctor-pruned.ts';
 import { leftOverScratch } from './left-over-scratch.ts';
 import { unusedCaches } from './unused-caches.ts';
 import { removeFolder } from '../../files/remove-folder.ts';
+import { rolePolicy } from '../workspace/config.ts';
 import type { Services } from '../workspace/services.ts';
-
-/** How long a worker counts as present after its last request for work, in ms. */
-const PRESENT = 900_000;
 
 /**
  * Cross-checks the store's file, the projection against the log, every piece of evidence against its record, and the
@@ -28,6 +29,7 @@ export async function diagnose(services: Services, repair: boolean): Promise<rea
   found.push(...(await diagnosePruned(services, repair)));
   found.push(...(await diagnoseEvidence(services, repair)));
   found.push(...(await deserted(services)));
+  found.push(...(await stuckAttempts(services)));
   found.push(...(await unusedScratch(services, repair)));
   found.push(...diagnoseOutbox(services));
   found.push(...unusedCaches(services));
@@ -43,7 +45,7 @@ async function wrongClock({ backend }: Services): Promise<Diagnosis[]> {
   return [{ subject: skew.machine, problem, severity: 'advice', repaired: false }];
 }
 
-/** The maximum number of unreadable log entries in the report. */
+/** The maximum number of unreadable log entries, and of stuck tasks, in the report. */
 const NAMED = 10;
 
 /** Unreadable entries of the log, with their senders. Readers skip them. */
@@ -59,20 +61,34 @@ async function passedOver({ backend }: Services): Promise<Diagnosis[]> {
   return [...named, { subject: 'log', problem, severity: 'advice', repaired: false }];
 }
 
-/** Roles with waiting tasks and without a worker. */
-async function deserted({ backend }: Services): Promise<Diagnosis[]> {
-  const { roles, workers } = await backend.counts();
-  const present = new Set(
-    workers.filter((worker) => backend.now - worker.seen_at < PRESENT).map((worker) => worker.role),
-  );
-  return roles
-    .filter(({ role, tasks }) => tasks.queued > 0 && !present.has(role))
+/** Roles with waiting tasks, and without a worker for `stuck_after`. */
+async function deserted(services: Services): Promise<Diagnosis[]> {
+  const { backend, workspace } = services;
+  const counts = await backend.counts();
+  const seen = lastSeen(counts);
+  return counts.roles
+    .filter(({ role, tasks }) => tasks.queued > 0 && !isPresent(role))
     .map(({ role, tasks }) => ({
       subject: role,
       problem: `${tasks.queued} queued, and no worker has claimed recently: agentq work --as ${role} -- …`,
       severity: 'advice',
       repaired: false,
     }));
+
+  function isPresent(role: string): boolean {
+    return backend.now - (seen.get(role) ?? -Infinity) < rolePolicy(workspace.config, role).stuckAfter;
+  }
+}
+
+/** Running tasks that seem to be stuck. */
+async function stuckAttempts(services: Services): Promise<Diagnosis[]> {
+  const found: Diagnosis[] = [];
+  for await (const { task, stuck } of stuckTasks(services, { statuses: ['working'] })) {
+    const problem = `seems to be stuck: ${describeStuck(stuck, services.backend.now)}`;
+    found.push({ subject: task.id, problem, severity: 'advice', repaired: false });
+    if (found.length === NAMED) break;
+  }
+  return found;
 }
 
 /** Scratch that no attempt uses. It may belong to another user, who must run doctor to remove it. */

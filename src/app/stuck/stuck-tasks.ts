@@ -22,7 +22,9 @@ export async function* stuckTasks(services: Services, filter: Omit<Filter, 'limi
   const { backend, workspace } = services;
   const counts = await backend.counts();
   const seen = lastSeen(counts);
-  const deserted = desertedRoles(services, counts).filter(({ role }) => filter.role === undefined || role === filter.role);
+  const deserted = desertedRoles(services, counts).filter(
+    ({ role }) => filter.role === undefined || role === filter.role,
+  );
   const possible: readonly Status[] = deserted.length > 0 ? ['working', 'queued'] : ['working'];
   const statuses = possible.filter((status) => (filter.statuses ?? openStatuses).includes(status));
   if (statuses.length === 0) return;

@@ -6,8 +6,7 @@ import { name } from '../../core/identifiers.ts';
 import { openStatuses, statuses, type Status } from '../../core/task/task.ts';
 import { limitOf, names, pastMoment } from './flags.ts';
 
-const statusList = () =>
-  z.pipe(names(), z.array(z.enum(statuses, { error: `is not one of ${statuses.join(', ')}` })));
+const statusList = () => z.pipe(names(), z.array(z.enum(statuses, { error: `is not one of ${statuses.join(', ')}` })));
 
 export const ListFlags = z.object({
   from: z.optional(name('agent name')),

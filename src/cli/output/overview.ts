@@ -25,9 +25,17 @@ const EXPIRED: Column<RoleCount> = {
   paint: (_role, style) => style.red,
 };
 
+/** A column only for queues with scheduled tasks. @param now ms since 1970 */
+const nextStart = (now: number): Column<RoleCount> => ({
+  title: 'NEXT',
+  drop: 2,
+  cell: ({ next_due_at: at }) => (at === undefined ? '-' : formatMoment(at, now)),
+});
+
 /** Prints an overview for people. */
-export async function printOverview(io: Io, { counts, running, now }: Overview): Promise<void> {
-  if (counts.roles.length === 0) return io.talk('nothing has been submitted yet: agentq submit --help');
+export async function printOverview(io: Io, { counts, running, now, role }: Overview): Promise<void> {
+  if (counts.roles.length === 0)
+    return io.talk(role === undefined ? 'nothing has been submitted yet: agentq submit --help' : `${role}: no tasks`);
   const sum = (role: RoleCount, status: Status) => String(role.tasks[status]);
   await printTable(io, counts.roles, [
     { title: 'ROLE', content: 'name', cell: ({ role }) => role, paint: (_role, style) => style.bold },
@@ -39,6 +47,7 @@ export async function printOverview(io: Io, { counts, running, now }: Overview):
       cell: ({ oldest_ready_at: at }) => (at === undefined ? '-' : formatDuration(now - at)),
     },
     { title: 'SCHEDULED', align: 'right', drop: 2, cell: (role) => sum(role, 'scheduled') },
+    ...(counts.roles.some(({ next_due_at }) => next_due_at !== undefined) ? [nextStart(now)] : []),
     { title: 'WORKING', align: 'right', cell: (role) => sum(role, 'working'), paint: (_role, style) => style.yellow },
     {
       title: 'DONE',
@@ -93,10 +102,11 @@ async function printRunning(io: Io, tasks: Overview['running'], now: number): Pr
 /** An overview in the form of the JSON output. */
 export function overviewView({ counts: { roles, workers, dead }, now }: Overview): Output<'status'> {
   return {
-    roles: roles.map(({ role, tasks, oldest_ready_at }) => ({
+    roles: roles.map(({ role, tasks, oldest_ready_at, next_due_at }) => ({
       role,
       tasks: { ...tasks },
       ...(oldest_ready_at !== undefined && { oldest_ready_at: iso(oldest_ready_at) }),
+      ...(next_due_at !== undefined && { next_due_at: iso(next_due_at) }),
       workers: workers
         .filter((worker) => worker.role === role && now - worker.seen_at < SEEN)
         .map(({ worker, seen_at }) => ({ worker, seen_at: iso(seen_at) })),

@@ -111,6 +111,8 @@ export const RoleView = z.object({
   role: z.string(),
   tasks: z.record(Status, z.number()),
   oldest_ready_at: z.optional(Moment),
+  /** When the next scheduled task becomes ready. */
+  next_due_at: z.optional(Moment),
   workers: z.array(z.object({ worker: z.string(), seen_at: Moment })),
 });
 
@@ -153,6 +155,28 @@ export const outputs = {
     more: z.optional(z.boolean()),
   }),
   status: z.object({ roles: z.array(RoleView), dead: z.number() }),
+  'status --stuck': z.object({
+    /** Roles with tasks that have waited for long, and without a worker. */
+    roles: z.array(
+      z.object({
+        role: z.string(),
+        queued: z.number(),
+        oldest_ready_at: Moment,
+        /** When a worker was last seen. Absent if none was. */
+        worker_seen_at: z.optional(Moment),
+      }),
+    ),
+    /** Running tasks. */
+    tasks: z.array(
+      z.object({
+        task_id: z.string(),
+        to: z.string(),
+        attempt: z.number(),
+        worker: z.string(),
+        stuck: StuckView,
+      }),
+    ),
+  }),
   'status ID': z.object({ ...TaskView.shape, drift: z.array(DriftView) }),
   result: z.object({
     task_id: z.string(),

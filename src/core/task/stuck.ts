@@ -53,10 +53,12 @@ export function describeStuck(stuck: Stuck, now: number): string {
     const seen = stuck.seen_at === undefined ? 'was seen' : `for ${formatDuration(now - stuck.seen_at)}`;
     return `ready for ${span}, no worker of its role ${seen}`;
   }
-  const output = stuck.output ? ' or output' : '';
   const elsewhere = stuck.output ? '' : ' (no output on this machine)';
-  if (stuck.reason === 'no-sign') return `no renewal, progress${output} for ${span}${elsewhere}`;
+  if (stuck.reason === 'no-sign') {
+    const missing = stuck.output ? 'renewal, progress or output' : 'renewal or progress';
+    return `no ${missing} for ${span}${elsewhere}`;
+  }
   const { renewals } = stuck;
   const renewed = renewals === undefined ? 'renewed' : `renewed ${counted(renewals, 'time')}`;
-  return `${renewed}, no progress${output} for ${span}${elsewhere}`;
+  return `${renewed}, no ${stuck.output ? 'progress or output' : 'progress'} for ${span}${elsewhere}`;
 }

@@ -10,7 +10,7 @@ const MANY = 10_000;
 export function counts(db: Connection, ready: ReadyIndex): Counts {
   const workers = workersSeen(db, ready);
   const roles = new Map<string, RoleCount>();
-  const add = (role: string, tasks: Partial<RoleCount['tasks']>, more: { oldest_ready_at?: number } = {}) => {
+  const add = (role: string, tasks: Partial<RoleCount['tasks']>, more: Omit<RoleCount, 'role' | 'tasks'> = {}) => {
     const known = roles.get(role) ?? { role, tasks: none };
     roles.set(role, { ...known, ...more, tasks: { ...known.tasks, ...tasks } });
   };
@@ -31,6 +31,12 @@ export function counts(db: Connection, ready: ReadyIndex): Counts {
      WHERE status = 'queued' AND status <> 'completed' GROUP BY role`,
   )) {
     add(role, {}, { oldest_ready_at: oldest });
+  }
+  for (const { role, next } of db.all<{ role: string; next: number }>(
+    `SELECT role, min(due_at) AS next FROM tasks INDEXED BY task_open
+     WHERE status = 'scheduled' AND status <> 'completed' GROUP BY role`,
+  )) {
+    add(role, {}, { next_due_at: next });
   }
   for (const { role } of workers) add(role, {});
   return {
