@@ -18,6 +18,7 @@ const verbs: readonly Verb[] = [
   ['result', 'print the verified result of a task', () => import('./commands/result.ts')],
   ['list', 'list tasks', () => import('./commands/list.ts')],
   ['show', 'print the history of a task', () => import('./commands/show.ts')],
+  ['logs', 'print what the program of a worker prints', () => import('./commands/logs.ts')],
   ['inbox', 'collect the result messages sent to an agent', () => import('./commands/inbox.ts')],
   ['cancel', 'cancel tasks, running ones too', () => import('./commands/cancel.ts')],
   ['work', 'take tasks of a role and run a program for each', () => import('./commands/work.ts')],

@@ -64,10 +64,10 @@ const ids = [
 const BATCH = '{"to":"r","instructions":"one"}\n{"to":"r","instructions":"two"}';
 
 /**
- * The command lines that print each output. `torture` and `snapshot` are checked where they run: end-to-end.test.ts,
- * rights.test.ts.
+ * The command lines that print each output. `torture`, `snapshot` and `logs` are checked where they run: end-to-end.test.ts,
+ * rights.test.ts, logs.test.ts.
  */
-const commands: Record<Exclude<Name, 'torture' | 'error' | 'work' | 'snapshot'>, string[][]> = {
+const commands: Record<Exclude<Name, 'torture' | 'error' | 'work' | 'snapshot' | 'logs'>, string[][]> = {
   init: [['init']],
   submit: [
     ['submit', '--to', 'r', '--instructions', 'x'],
@@ -265,7 +265,7 @@ describe('agentq schema', () => {
 });
 
 test('every output is tested here', () => {
-  const elsewhere = ['error', 'snapshot', 'torture', 'work'];
+  const elsewhere = ['error', 'logs', 'snapshot', 'torture', 'work'];
   expect([...Object.keys(commands), ...elsewhere].toSorted()).toEqual(Object.keys(outputs).toSorted());
 });
 

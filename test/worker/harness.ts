@@ -103,12 +103,12 @@ export class Program {
     return this.#running;
   }
 
-  get stderr(): string {
-    return this.#stderr;
-  }
-
   get stdout(): string {
     return this.#stdout;
+  }
+
+  get stderr(): string {
+    return this.#stderr;
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -227,6 +227,11 @@ export class Sandbox {
   /** Starts a command that the test may kill. */
   start(...args: readonly string[]): Program {
     return this.#start(new Program([...this.#command, ...args], this.folder, this.#env, this.#user));
+  }
+
+  /** Starts the built program, with arguments, through another one. */
+  startBehind(starter: readonly string[], ...args: readonly string[]): Program {
+    return this.#start(new Program([...starter, ...this.#command, ...args], this.folder, this.#env, this.#user));
   }
 
   /** Runs a command that must succeed. @returns its output without the last line end */

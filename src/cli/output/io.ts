@@ -67,6 +67,11 @@ export class Io {
     this.line(wrap(text, proseWidth(this.#out, this.#env), hang));
   }
 
+  /** Text without a line end of its own. */
+  text(text: string): void {
+    this.#out.write(text);
+  }
+
   bytes(data: Uint8Array): void {
     this.#out.write(data);
   }

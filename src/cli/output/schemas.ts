@@ -207,6 +207,8 @@ export const outputs = {
     envelope: envelopeSchema(),
     events: z.array(z.looseObject({ type: z.string(), at: Moment })),
   }),
+  /** One line for each line of the log, or for a part of a long one. The texts together are the log. */
+  logs: z.object({ attempt: z.number(), text: z.string() }),
   inbox: z.object({ messages: z.array(ResultMessage) }),
   cancel: z.object({ tasks: z.array(Changed) }),
   claim: z.looseObject({

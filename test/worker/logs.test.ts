@@ -1,0 +1,41 @@
+import { appendFileSync } from 'node:fs';
+import { describe, expect } from 'vitest';
+import { CONCURRENT, test, until } from './harness.ts';
+
+describe('the log of a child', CONCURRENT, () => {
+  test('can be followed through all attempts, and read while it runs and afterwards', async ({ q }) => {
+    const id = await q.submit('--max-attempts', '2');
+    const follower = q.start('logs', id, '--follow');
+    const worker = q.work(
+      'echo "one of $AGENTQ_ATTEMPT"; until_there "go-$AGENTQ_ATTEMPT"; echo "two of $AGENTQ_ATTEMPT" >&2; exit $((2 - AGENTQ_ATTEMPT))',
+      '--until-empty',
+    );
+    await until('the first line', () => follower.stdout === 'one of 1\n');
+    expect(await q.ok('logs', id)).toBe('one of 1');
+    q.write('go-1');
+    await until('the second attempt', () => follower.stdout === 'one of 1\ntwo of 1\none of 2\n');
+    const second = q.start('logs', id, '--follow', '--tail', '1');
+    await until('the last line', () => second.stdout === 'one of 2\n');
+    q.write('go-2');
+    await worker.finished();
+    expect(await follower.ended).toMatchObject({ code: 0, stdout: 'one of 1\ntwo of 1\none of 2\ntwo of 2\n' });
+    expect(follower.stderr).toBe(`agentq: attempt 2 of ${id}\n`);
+    expect(await second.ended).toMatchObject({ code: 0, stdout: 'one of 2\ntwo of 2\n' });
+    expect(await q.ok('logs', id, '--attempt', '1')).toBe('one of 1\ntwo of 1');
+    appendFileSync(q.path('.agentq/artifacts', id, '2', 'log.txt'), 'three');
+    expect((await q.agentq('logs', id)).code).toBe(16);
+  });
+
+  test('of a cancelled child is followed to its last words; a closed output ends the command', async ({ q }) => {
+    const id = await q.submit();
+    const worker = q.work(`trap 'echo bye; exit 1' TERM; echo up; while :; do sleep 0.1; done`);
+    const follower = q.start('logs', id, '--follow');
+    await until('the first line', () => follower.stdout === 'up\n');
+    const closed = q.startBehind(['/bin/sh', '-c', '"$@" | head -n 1', 'sh'], 'logs', id, '--follow');
+    await until('the first line of the other', () => closed.stdout === 'up\n');
+    await q.ok('cancel', id);
+    expect(await follower.ended).toMatchObject({ code: 0, stdout: expect.stringMatching(/^up\n[^]*bye\n$/) });
+    expect((await closed.ended).code).toBe(0);
+    await worker.reported('cancelled');
+  });
+});
