@@ -1,12 +1,16 @@
 import { type ArtifactStore, describeDrift } from '../artifacts/store.ts';
 import type { Taken } from '../backend/backend.ts';
 import { type ResultMessage, resultMessage } from '../core/result/result-message.ts';
-import type { Task } from '../core/task/task.ts';
+import { finishedAt, isFinished, type Task } from '../core/task/task.ts';
 import { patience, type Services } from './workspace/services.ts';
 import { evidenceOf, findDrift } from './evidence/verify.ts';
+import { deliverables } from './result.ts';
+
+/** A result message with what the queue adds for its reader. */
+export type InboxMessage = ResultMessage & { readonly artifact_count?: number };
 
 export interface Collected {
-  readonly messages: readonly ResultMessage[];
+  readonly messages: readonly InboxMessage[];
   /** Takes the messages out of the queue. Call it after they were delivered. */
   readonly acknowledge: () => Promise<void>;
   /** Makes them available to the next reader at once. */
@@ -48,11 +52,37 @@ async function inHand(store: ArtifactStore, taken: Taken): Promise<Collected> {
   }
 }
 
+/** How many of the last ended tasks are searched for those that a queue has given. */
+const SEARCHED = 10_000;
+
+/**
+ * The messages that a queue has given, the last ended first. They are made again from the tasks: a task that was pruned
+ * is not among them.
+ */
+export async function collected(
+  { backend, store }: Services,
+  queue: string,
+  limit: number,
+): Promise<readonly InboxMessage[]> {
+  const waiting = await backend.inboxIds(queue);
+  const ended = await backend.list({ statuses: ['completed', 'failed', 'cancelled', 'expired'], limit: SEARCHED });
+  const given = ended
+    .filter((task) => isFinished(task))
+    .filter(({ id, envelope }) => envelope.reply_to === queue && !waiting.has(id))
+    .toSorted((a, b) => finishedAt(b) - finishedAt(a))
+    .slice(0, limit);
+  return Promise.all(given.map((task) => messageOf(store, task)));
+}
+
 const looked = (tasks: readonly Task[]): Taken => ({ tasks, async acknowledge() {}, async release() {} });
 
 /** Adds the drift of evidence, if there is any, because the message itself does not show it. */
-async function messageOf(store: ArtifactStore, task: Task): Promise<ResultMessage> {
-  const message = resultMessage(task, (path) => store.refOf(path))!;
+async function messageOf(store: ArtifactStore, task: Task): Promise<InboxMessage> {
+  const artifacts = task.status === 'completed' ? deliverables(task).length : 0;
+  const message = {
+    ...resultMessage(task, (path) => store.refOf(path))!,
+    ...(artifacts > 0 && { artifact_count: artifacts }),
+  };
   const drifts = await findDrift(store, evidenceOf(task));
   return drifts.length === 0 ? message : { ...message, drift: drifts.map(describeDrift) };
 }

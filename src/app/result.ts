@@ -10,18 +10,22 @@ import { fetchEvidence, findDrift } from './evidence/verify.ts';
 
 export interface VerifiedResult {
   readonly task: TaskIn<'completed'>;
-  /** Absent if the worker gave only a summary. */
+  /** Absent if there is no file to print: the worker gave only a summary, or several artifacts. */
   readonly content?: Content;
+  /** The artifact that has this content; absent if it is that of the result. */
+  readonly artifact?: Evidence;
   /** Whether the content has no recorded hash, because it comes from a third-party worker. */
   readonly unverified?: boolean;
 }
 
 /**
- * The result of a completed task, after a check of every file in its completion.
+ * The result of a completed task, after a check of every file in its completion. A task with one artifact and no result
+ * has the content of the artifact.
+ * @param named the artifact whose content to return instead
  * @throws AgentqError `drift`, naming each file that does not match its record; `failed`, `cancelled` or `expired` for
- *   a task with that status; `not-finished`; `not-found`; `storage` if the store is missing
+ *   a task with that status; `not-finished`; `not-found`, also for an unknown artifact; `storage` if the store is missing
  */
-export async function readResult(services: Services, id: string): Promise<VerifiedResult> {
+export async function readResult(services: Services, id: string, named?: string): Promise<VerifiedResult> {
   const { store } = services;
   const task = await findTask(services, id);
   switch (task.status) {
@@ -36,8 +40,15 @@ export async function readResult(services: Services, id: string): Promise<Verifi
         );
       }
       const { result, result_ref } = task.completion;
+      const artifact = named === undefined || named === RESULT ? undefined : namedArtifact(task, named);
+      if (artifact) return { task, content: recordedContent(services, artifact), artifact };
       if (result) return { task, content: recordedContent(services, result) };
-      if (result_ref === undefined) return { task };
+      if (result_ref === undefined) {
+        if (named !== undefined) throw unknownArtifact(task, named);
+        const [only, ...others] = deliverables(task);
+        if (!only || others.length > 0) return { task };
+        return { task, content: recordedContent(services, only), artifact: only };
+      }
       // The file of a third-party worker is read only from the store: the worker could name any file, and the user of
       // this command may have access to files that the worker must not publish.
       const content = await store.unrecorded(result_ref);
@@ -52,6 +63,26 @@ export async function readResult(services: Services, id: string): Promise<Verifi
     default:
       throw new AgentqError('not-finished', `${id} is ${task.status} and has no result yet`, `agentq wait ${id}`);
   }
+}
+
+/** The result file can be named like an artifact. */
+const RESULT = 'result';
+
+/** The artifacts that the worker has delivered: the log of its child is not one of them. */
+export function deliverables({ completion: { artifacts } }: TaskIn<'completed'>): readonly Evidence[] {
+  return artifacts.filter(({ name }) => name !== 'log');
+}
+
+function namedArtifact(task: TaskIn<'completed'>, named: string): Evidence {
+  const artifact = task.completion.artifacts.find(({ name }) => name === named);
+  if (!artifact) throw unknownArtifact(task, named);
+  return artifact;
+}
+
+function unknownArtifact({ id, completion }: TaskIn<'completed'>, named: string): AgentqError {
+  const names = [...(completion.result ? [RESULT] : []), ...completion.artifacts.map(({ name }) => name)];
+  const hint = names.length === 0 ? 'it has none' : `it has ${names.join(', ')}`;
+  return new AgentqError('not-found', `${id} has no artifact ${JSON.stringify(named)}`, hint);
 }
 
 /**

@@ -134,3 +134,34 @@ describe('inbox', () => {
     expect(messages.filter((message: { status: string }) => message.status === 'completed')).toHaveLength(1);
   });
 });
+
+describe('inbox --seen', () => {
+  test('lists again what was given, the last ended first', async ({ q }) => {
+    for (const id of ['a', 'b', 'c']) {
+      await completed(q, id);
+      q.advance(1);
+    }
+    await completed(q, 'elsewhere', '--reply-to', 'results.other');
+    expect((await q.run('inbox', '--seen')).code).toBe(9);
+    expect(ids(await q.json('inbox', '--limit', '2'))).toEqual(['a', 'b']);
+    expect(ids(await q.json('inbox', '--seen'))).toEqual(['b', 'a']);
+    expect(ids(await q.json('inbox', '--seen', '--limit', '1'))).toEqual(['b']);
+    expect(ids(await q.json('inbox'))).toEqual(['c']);
+    expect(await q.ok('inbox', '--seen')).toBe(
+      'c  completed  r  did c\nb  completed  r  did b\na  completed  r  did a',
+    );
+    expect((await q.refused('inbox', '--seen', '--keep')).exit).toBe(2);
+  });
+
+  test('a line says where the result is, or how many artifacts there are', async ({ q }) => {
+    q.write('out.md', 'result');
+    await q.submit('file');
+    await q.ok('complete', 'file', '--from', 'r', '--result-file', 'out.md');
+    await q.submit('files');
+    await q.ok('complete', 'files', '--from', 'r', '--artifact', 'p=out.md', '--artifact', 'q=out.md');
+    expect(await q.ok('inbox')).toBe(
+      `file  completed  r  ${q.path('.agentq/results/file.md')}\nfiles  completed  r  2 artifacts: agentq result files`,
+    );
+    expect((await q.json('inbox', '--seen')).messages).toMatchObject([{}, {}].map(() => ({ status: 'completed' })));
+  });
+});

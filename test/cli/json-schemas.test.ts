@@ -84,7 +84,11 @@ const commands: Record<Exclude<Name, 'torture' | 'error' | 'work' | 'snapshot' |
   status: [['status']],
   'status --stuck': [['status', '--stuck']],
   'status ID': ids.map((id) => ['status', id]),
-  result: [['result', 'completed']],
+  result: [
+    ['result', 'completed'],
+    ['result', 'completed', '--artifact', 'patch'],
+  ],
+  'result ID ID': [['result', 'completed', 'completed']],
   list: [['list'], ['list', '--limit', '3']],
   show: ids.map((id) => ['show', id]),
   inbox: [['inbox', '--keep'], ['inbox']],

@@ -1,4 +1,4 @@
-import { renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { describe, expect, test as base } from 'vitest';
 import { MAX_JSON_RESULT_BYTES } from '../../src/core/limits.ts';
 import { type Shell, type Shells, fixtures } from './harness.ts';
@@ -181,5 +181,66 @@ describe('a task without a result', () => {
   test('that is unknown is not found, and similar ids are named', async ({ q }) => {
     await q.submit('task-123');
     expect(await q.refused('result', 'task-23')).toMatchObject({ exit: 3, hint: 'did you mean task-123?' });
+  });
+});
+
+describe('the result of a task that delivered artifacts', () => {
+  async function delivered(q: Shell, id: string, ...names: string[]): Promise<void> {
+    await q.submit(id);
+    const files = names.map((name) => ['--artifact', `${name}=${q.write(`${name}.txt`, `content of ${name}\n`)}`]);
+    await q.ok('complete', id, '--from', 'r', ...files.flat());
+  }
+
+  test('is their names and paths', async ({ q }) => {
+    await delivered(q, 't', 'report', 'patch');
+    const [report, patch] = (await q.ok('result', 't')).split('\n').map((line) => line.split('  '));
+    expect([report![0], patch![0]]).toEqual(['report', 'patch']);
+    expect(readFileSync(report![1]!, 'utf8')).toBe('content of report\n');
+    expect(await q.json('result', 't')).not.toHaveProperty('content');
+  });
+
+  test('is the content of the only one', async ({ q }) => {
+    await delivered(q, 't', 'report');
+    expect((await q.run('result', 't')).stdout).toBe('content of report\n');
+    expect(await q.json('result', 't')).toMatchObject({ artifact: 'report', content: 'content of report\n' });
+  });
+
+  test('is with --artifact the content of that one', async ({ q }) => {
+    await delivered(q, 't', 'report', 'patch');
+    expect(await q.ok('result', 't', '--artifact', 'patch')).toBe('content of patch');
+    expect(await q.ok('result', 't', '--artifact', 'report')).toBe('content of report');
+  });
+
+  test('names the artifacts that there are', async ({ q }) => {
+    await completed(q);
+    expect(await q.ok('result', 't', '--artifact', 'patch')).toBe('a patch');
+    expect(await q.ok('result', 't', '--artifact', 'result')).toContain('# Result');
+    expect(await q.refused('result', 't', '--artifact', 'pathc')).toMatchObject({
+      exit: 3,
+      hint: 'it has result, patch',
+    });
+  });
+
+  test('is refused if an artifact has drifted', async ({ q }) => {
+    await delivered(q, 't', 'report');
+    writeFileSync((await q.json('result', 't')).artifacts[0].ref.replace('file://', ''), 'forged');
+    expect(await q.refused('result', 't')).toMatchObject({ exit: 16, stdout: '' });
+  });
+});
+
+describe('several results', () => {
+  test('are printed each with a header, and the first refusal is the exit code', async ({ q }) => {
+    for (const id of ['a', 'b', 'open']) await q.submit(id);
+    q.write('out.md', 'no line end');
+    await q.ok('complete', 'a', '--from', 'r', '--result-file', 'out.md');
+    await q.ok('complete', 'b', '--from', 'r', '--summary', 'done');
+    const { code, stdout, stderr } = await q.run('result', 'a', 'open', 'b', 'unknown');
+    expect(code).toBe(23);
+    expect(stdout).toBe('==> a completed by r <==\nno line end\n==> b completed by r <==\ndone\n');
+    expect(stderr.trimEnd().split('\n')).toHaveLength(2);
+    expect(await q.json('result', 'a', 'b')).toMatchObject({
+      results: [{ task_id: 'a', content: 'no line end' }, { task_id: 'b' }],
+    });
+    expect(await q.json('result', 'a', 'b', '--fields', 'summary')).toEqual({ results: [{}, { summary: 'done' }] });
   });
 });

@@ -1,9 +1,10 @@
+import { fileURLToPath } from 'node:url';
 import * as z from 'zod/mini';
-import { collect } from '../../app/inbox.ts';
+import { collect, collected, type InboxMessage } from '../../app/inbox.ts';
+import { counted } from '../../core/counted.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { name } from '../../core/identifiers.ts';
 import { resultsQueue } from '../../core/envelope/reply-to.ts';
-import type { ResultMessage } from '../../core/result/result-message.ts';
 import { duration, limitOf, parseFlags } from '../input/flags.ts';
 import type { Io } from '../output/io.ts';
 import type { Define } from '../verb.ts';
@@ -17,6 +18,7 @@ const Flags = z.object({
   limit: z.optional(limitOf()),
   keep: z.optional(z.boolean()),
   queue: z.optional(name('queue name')),
+  seen: z.optional(z.boolean()),
 });
 
 export const define: Define = (command, context) =>
@@ -25,12 +27,20 @@ export const define: Define = (command, context) =>
     .option('--queue <name>', 'the queue that a submit named with --reply-to')
     .option('--wait <duration>', 'how long to wait for the first one')
     .option('--limit <n>', 'how many at most (default: 100)')
+    .option('--seen', 'list again what the queue has given, the last ended first')
     .option('--keep', 'print them and leave them in the queue')
     .action(async (options) => {
       const { as, wait = 0, limit = 100, keep = false, ...flags } = parseFlags(Flags, options);
       const cli = context();
       const services = await cli.services();
       const queue = flags.queue ?? resultsQueue(cli.identity(as) ?? 'coordinator');
+      if (flags.seen) {
+        if (keep || wait > 0) throw new AgentqError('usage', '--seen excludes --keep and --wait', 'give it alone');
+        const given = await collected(services, queue, limit);
+        if (given.length === 0)
+          throw new AgentqError('empty', cli.io.json ? `${queue} has given nothing that is still known` : '');
+        return print(cli.io, given);
+      }
       const { messages, acknowledge, release } = await untilSignal(cli.system, (signal) =>
         collect(services, { queue, limit, keep, deadline: services.monotonic() + wait, signal }),
       );
@@ -46,12 +56,24 @@ export const define: Define = (command, context) =>
       if (arrived && messages.length === limit && !cli.io.json) cli.io.talk('there may be more: agentq inbox');
     });
 
-function print(io: Io, messages: readonly ResultMessage[]): void {
+function print(io: Io, messages: readonly InboxMessage[]): void {
   if (io.json) return io.data({ messages: [...messages] } satisfies Output<'inbox'>);
-  for (const { task_id, status, from, summary, reason, result_ref, drift } of messages) {
-    const text = [...(drift ?? []).map((line) => `DRIFT: ${line}`), summary ?? reason, result_ref]
+  for (const { task_id, status, from, summary, reason, result_ref, artifact_count, drift } of messages) {
+    const files =
+      artifact_count === undefined ? undefined : `${counted(artifact_count, 'artifact')}: agentq result ${task_id}`;
+    const text = [...(drift ?? []).map((line) => `DRIFT: ${line}`), summary ?? reason, placeOf(result_ref), files]
       .filter((part) => part !== undefined)
       .join('  ');
     io.prose(`${task_id}  ${status}  ${from}  ${visible(text)}`, 2);
+  }
+}
+
+/** The path of a file of this machine; another reference as it is. */
+function placeOf(ref: string | undefined): string | undefined {
+  if (!ref?.startsWith('file:///')) return ref;
+  try {
+    return fileURLToPath(ref);
+  } catch {
+    return ref;
   }
 }

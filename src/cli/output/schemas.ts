@@ -1,101 +1,9 @@
 import * as z from 'zod/mini';
 import { envelopeSchema } from '../../core/envelope/envelope.ts';
 import { ResultMessage } from '../../core/result/result-message.ts';
-import { statuses } from '../../core/task/task.ts';
+import { DriftView, FileView, Moment, Status, TaskView, text } from './task-schemas.ts';
 
-/**
- * The output of every command with --json. It is a contract with the programs that read it: fields may be added, but
- * not renamed or removed. Times are ISO 8601, UTC.
- */
-const Moment = z.iso.datetime();
-const Status = z.enum(statuses);
-const text = z.optional(z.string());
-
-export const FileView = z.object({
-  name: z.string(),
-  ref: z.string(),
-  sha256: z.string(),
-  size: z.number(),
-});
-export type FileView = z.infer<typeof FileView>;
-
-export const DriftView = z.object({
-  name: z.string(),
-  ref: z.string(),
-  kind: z.enum(['missing', 'changed', 'unreadable']),
-});
-export type DriftView = z.infer<typeof DriftView>;
-
-/** The total that was reported. */
-const CostView = z.object({ usd: z.optional(z.number()), tokens: z.optional(z.number()) });
-
-export const AttemptView = z.object({
-  number: z.number(),
-  worker: z.string(),
-  started_at: Moment,
-  ended_at: z.optional(Moment),
-  outcome: text,
-  reason: text,
-  artifacts: z.optional(z.array(FileView)),
-  cost: z.optional(CostView),
-});
-
-export const TaskView = z.object({
-  task_id: z.string(),
-  status: Status,
-  from: z.string(),
-  to: z.string(),
-  type: z.string(),
-  priority: z.string(),
-  instructions: text,
-  submitted_at: Moment,
-  updated_at: Moment,
-  max_attempts: z.number(),
-  attempts: z.array(AttemptView),
-  /** The number of refused completions and failures: too late, or not from the holder of the task. */
-  refused: z.number(),
-  group: text,
-  budget_usd: z.optional(z.number()),
-  /** The sum of its attempts. */
-  cost: z.optional(CostView),
-  context: z.optional(FileView),
-  /** queued */
-  ready_at: z.optional(Moment),
-  /** queued with a TTL, scheduled: the next time at which it changes by itself */
-  due_at: z.optional(Moment),
-  /** scheduled */
-  why: z.optional(z.enum(['delay', 'backoff'])),
-  /** working */
-  lease: z.optional(
-    z.object({
-      attempt: z.number(),
-      worker: z.string(),
-      expires_at: Moment,
-      /** The length that the claim took. */
-      seconds: z.optional(z.number()),
-    }),
-  ),
-  progress: z.optional(z.object({ percent: z.optional(z.number()), note: text, at: Moment })),
-  /** completed */
-  summary: text,
-  completed_by: text,
-  result: z.optional(FileView),
-  /** From a third-party worker: it has no recorded hash. */
-  result_ref: text,
-  artifacts: z.optional(z.array(FileView)),
-  /** completed: whether the worker delivered nothing */
-  empty: z.optional(z.boolean()),
-  /** completed, failed, cancelled, expired */
-  finished_at: z.optional(Moment),
-  /** failed, cancelled */
-  reason: text,
-  cancelled_by: text,
-  /** cancelled: when its worker said that its processes are gone */
-  stopped_at: z.optional(Moment),
-  /** failed, expired: when it was purged from the dead letters */
-  dismissed_at: z.optional(Moment),
-});
-export type TaskView = z.infer<typeof TaskView>;
+export { DriftView, FileView, TaskView } from './task-schemas.ts';
 
 /** Why a task seems to be stuck. */
 export const StuckView = z.object({
@@ -118,6 +26,27 @@ export const RoleView = z.object({
 
 const Changed = z.object({ task_id: z.string(), status: Status, changed: z.boolean() });
 
+const ResultView = z.object({
+  task_id: z.string(),
+  by: z.string(),
+  summary: text,
+  result: z.optional(FileView),
+  /** From a third-party worker: it has no recorded hash, and `content` is the current content of the file. */
+  result_ref: text,
+  /** The artifact that has this content; absent if it is that of the result. */
+  artifact: text,
+  content: text,
+  /** Instead of `content`, if the bytes are not UTF-8 text. */
+  content_base64: text,
+  artifacts: z.array(FileView),
+  /** Whether the worker delivered nothing. */
+  empty: z.optional(z.boolean()),
+});
+
+/**
+ * The output of every command with --json. It is a contract with the programs that read it: fields may be added, but
+ * not renamed or removed. Times are ISO 8601, UTC.
+ */
 export const outputs = {
   init: z.object({
     dir: z.string(),
@@ -178,20 +107,8 @@ export const outputs = {
     ),
   }),
   'status ID': z.object({ ...TaskView.shape, drift: z.array(DriftView) }),
-  result: z.object({
-    task_id: z.string(),
-    by: z.string(),
-    summary: text,
-    result: z.optional(FileView),
-    /** From a third-party worker: it has no recorded hash, and `content` is the current content of the file. */
-    result_ref: text,
-    content: text,
-    /** Instead of `content`, if the bytes are not UTF-8 text. */
-    content_base64: text,
-    artifacts: z.array(FileView),
-    /** Whether the worker delivered nothing. */
-    empty: z.optional(z.boolean()),
-  }),
+  result: ResultView,
+  'result ID ID': z.object({ results: z.array(ResultView) }),
   list: z.object({
     tasks: z.array(
       z.object({
@@ -209,7 +126,15 @@ export const outputs = {
   }),
   /** One line for each line of the log, or for a part of a long one. The texts together are the log. */
   logs: z.object({ attempt: z.number(), text: z.string() }),
-  inbox: z.object({ messages: z.array(ResultMessage) }),
+  inbox: z.object({
+    messages: z.array(
+      z.looseObject({
+        ...ResultMessage.shape,
+        /** completed: the number of its artifacts, without the log of a child */
+        artifact_count: z.optional(z.number()),
+      }),
+    ),
+  }),
   cancel: z.object({ tasks: z.array(Changed) }),
   claim: z.looseObject({
     ...envelopeSchema().shape,
