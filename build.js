@@ -23,6 +23,7 @@ const own = [
   /src\/backend\/(projection\/(audit|questions\/ended)\.|sqlite\/(archive\/|ended\.|history\.|overlay\.)|amqp\/)/,
   /src\/core\/secrets\/(?!find-secret)/,
   /src\/core\/(log\/(forms|read-events)|task\/(event|stuck|task-form)|evidence\/evidence|result\/(foreign-result|result-message)|envelope\/idempotency-key|moment-form|sha256)\./,
+  /src\/(cli\/completion\/|backend\/projection\/glance-at\.)/,
   /node_modules\/(?!commander|zod|nanoid)/,
   /zod\/.*(json-schema|locales|registries)/,
 ];

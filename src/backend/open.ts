@@ -1,5 +1,6 @@
 import type { Archive } from './archive.ts';
 import type { Backend } from './backend.ts';
+import type { Glance } from './glance.ts';
 import type { BackendOptions, BrokerOptions, FileOptions, Given, QueueOptions, Scheme } from './options.ts';
 import type { Topology } from './topology.ts';
 
@@ -10,6 +11,8 @@ interface Adapter<Q extends QueueOptions> {
   create?(options: BackendOptions): Promise<{ readonly created: boolean }>;
   /** Absent if the queue is not a file of the workspace. */
   archive?(options: BackendOptions): Promise<Archive>;
+  /** @returns undefined if this machine knows nothing of the queue */
+  glance(dir: string, queue: Q): Promise<Glance | undefined>;
   /** Absent if nothing has to be declared. */
   topology?(queue: Q, given: Given): Promise<Topology>;
 }
@@ -27,6 +30,11 @@ const sqlite: Adapter<FileOptions> = {
     const { SqliteArchive } = await import('./sqlite/archive/archive.ts');
     return new SqliteArchive(options);
   },
+  async glance(dir) {
+    const { databaseIn } = await import('./sqlite/create.ts');
+    const { glanceAt } = await import('./projection/glance-at.ts');
+    return glanceAt(databaseIn(dir));
+  },
 };
 
 /** The workspace holds only a cache, which is created on first use. */
@@ -34,6 +42,12 @@ const amqp: Adapter<BrokerOptions> = {
   async open(options, queue) {
     const { AmqpBackend } = await import('./amqp/amqp-backend.ts');
     return new AmqpBackend(options, queue);
+  },
+  async glance(dir, { url }) {
+    const { newestCache } = await import('./amqp/cache/newest-cache.ts');
+    const { glanceAt } = await import('./projection/glance-at.ts');
+    const cache = newestCache(dir, url);
+    return cache === undefined ? undefined : glanceAt(cache);
   },
   async topology(queue, given) {
     const { AmqpTopology } = await import('./amqp/topology/set-up.ts');
@@ -63,6 +77,14 @@ export async function createBackend(options: BackendOptions): Promise<{ readonly
 /** The store of a workspace for backup and restore; it may be missing or damaged. Undefined if it is not a file. */
 export async function openArchive(options: BackendOptions): Promise<Archive | undefined> {
   return adapterOf(options.queue).archive?.(options);
+}
+
+/**
+ * What this machine knows of a queue, without any request to it.
+ * @param dir the folder of the workspace
+ */
+export function openGlance(dir: string, queue: QueueOptions): Promise<Glance | undefined> {
+  return adapterOf(queue).glance(dir, queue);
 }
 
 /** What must be declared for a queue before it is used. Undefined if that is nothing. */

@@ -6,7 +6,8 @@ import type { Services } from '../app/workspace/services.ts';
 import { waitingInOutbox } from '../app/outbox/outbox.ts';
 import { findWorkspace, type Workspace } from '../app/workspace/workspace.ts';
 import { FsStore } from '../artifacts/fs/fs-store.ts';
-import { createBackend, openArchive, openBackend, openTopology } from '../backend/open.ts';
+import type { Glance } from '../backend/glance.ts';
+import { createBackend, openArchive, openBackend, openGlance, openTopology } from '../backend/open.ts';
 import type { BackendOptions, QueueOptions } from '../backend/options.ts';
 import type { SnapshotFiles } from '../backend/snapshot-files.ts';
 import type { Topology } from '../backend/topology.ts';
@@ -164,6 +165,12 @@ export class Context {
     const { file, folder } = workspace.modes;
     const storeIn = (dir: string) => new FsStore(dir, file, folder);
     return { workspace, archive, store: storeOf(workspace), storeIn, clock: this.system.clock };
+  }
+
+  /** The config of the workspace, and what this machine knows of its queue. It changes nothing and connects nowhere. */
+  async glance(): Promise<{ readonly config: Config; readonly known: Glance | undefined }> {
+    const { dir, config } = await findWorkspace(this.namedDir, this.system);
+    return { config, known: await openGlance(dir, this.#queue(config)) };
   }
 
   /** Creates the files of the workspace's backend. @returns whether anything was created */

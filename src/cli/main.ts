@@ -7,7 +7,7 @@ import { addGlobalOptions, globalOptions, repeatGlobalOptions } from './input/gl
 import { OutputStream } from './output/output-stream.ts';
 import { shellWord } from './output/shell-word.ts';
 import type { System } from './process/system.ts';
-import type { Verb } from './verb.ts';
+import { COMPLETE, type Verb } from './verb.ts';
 import { VERSION } from './process/version.ts';
 
 const verbs: readonly Verb[] = [
@@ -34,12 +34,18 @@ const verbs: readonly Verb[] = [
   ['restore', 'replace the queue by a backup', () => import('./commands/restore.ts')],
   ['snapshot', 'store what the log of a broker leads to, for new machines', () => import('./commands/snapshot.ts')],
   ['schema', 'print the JSON schema of an output or an input of a command', () => import('./commands/schema.ts')],
+  ['completion', 'print the completion script of a shell', () => import('./commands/completion.ts')],
   ['torture', 'kill workers at random and count errors', () => import('./commands/torture.ts')],
 ];
 
 /** Runs one command line. @returns the exit code; never throws, never exits */
 export async function main(system: System): Promise<number> {
   const output = new OutputStream(system.stdout);
+  if (system.args[0] === COMPLETE) {
+    const { printCandidates } = await import('./completion/print-candidates.ts');
+    await printCandidates(output, system.args.slice(1), verbs, (named) => new Context(system, output, named));
+    return 0;
+  }
   const args = withoutHelpCommand(system.args);
   const { program, invocation } = build(system, output, args);
   const errors: unknown[] = [];

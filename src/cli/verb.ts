@@ -5,3 +5,6 @@ import type { Context } from './context.ts';
 export type Define = (command: Command, context: () => Context) => void;
 
 export type Verb = readonly [name: string, summary: string, load: () => Promise<{ define: Define }>];
+
+/** The hidden command that the completion scripts of the shells call. */
+export const COMPLETE = '__complete';

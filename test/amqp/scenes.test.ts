@@ -126,6 +126,9 @@ describe('a coordinator and two workers on three machines', { timeout: SLOW }, (
     await Promise.all([one, two].map((machine) => machine.workOff('echo "$AGENTQ_TASK_ID" >> "$OUT/ran"')));
     expect(site.read('ran').trim().split('\n').toSorted()).toEqual(rows.map(({ task_id }) => task_id).toSorted());
     expect(await lead.wait(...rows.map(({ task_id }) => task_id))).toBe(0);
+    // Completion reads what this machine knows.
+    expect((await lead.run('__complete', 'show', 't11')).stdout).toBe('t11\tcompleted, to r\n');
+    expect((await lead.run('__complete', 'list', '--to', '')).stdout).toBe('r\n');
   });
 
   test('expected artifacts are required, and verified when they are read', async ({ cast: { site, lead, one } }) => {

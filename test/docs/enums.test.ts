@@ -185,7 +185,7 @@ describe('codes and commands', () => {
         return command;
       }),
     );
-    const verbs = new Set(commands.map((command) => command.name()));
+    const verbs = new Set(['help', ...commands.map((command) => command.name())]);
     const { addGlobalOptions } = await import('../../src/cli/input/global-options.ts');
     const all = [...commands, ...commands.flatMap((command) => command.commands), addGlobalOptions(new Command())];
     const options = new Set(['--help', '--version', ...all.flatMap((one) => one.options.map(({ long }) => long!))]);

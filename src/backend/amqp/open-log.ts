@@ -11,7 +11,7 @@ import { LogRetention } from './tasks/log-retention.ts';
 import { TaskCommits } from './tasks/commit.ts';
 import { MessageRelay } from './tasks/messages/message-relay.ts';
 import { DueTasks } from './tasks/due-tasks.ts';
-import { identityOf } from './connection/broker-url.ts';
+import { logIdentity } from './cache/newest-cache.ts';
 import type { ReconnectingClient } from './connection/reconnecting-client.ts';
 import { Log } from './log/log.ts';
 import type { LogReaders } from './log/log-readers.ts';
@@ -50,7 +50,7 @@ export function openLog(
     tokenGrace = DEFAULT_TOKEN_GRACE,
     outageGrace = DEFAULT_OUTAGE_GRACE,
   } = broker;
-  const cache = new Cache(dir, `${identityOf(client.address)} ${names.prefix}`, fileMode, rules);
+  const cache = new Cache(dir, logIdentity(client.address), fileMode, rules);
   // Uses the time in which the connection is opened.
   setImmediate(() => cache.begin());
   const grace = new OutageGrace(outageGrace, () => cache.db, clock);
