@@ -365,7 +365,7 @@ describe('doctor', () => {
     copyFileSync(q.path('b.db'), q.path('.agentq/agentq.db'));
     expect(await advice(q)).toEqual([
       expect.stringMatching(
-        /^the evidence is newer than the log: 2 files .*another workspace shares this store, or .*docs\/backup/,
+        /^the evidence is newer than the log: the store has 2 files .*another workspace shares this store, or .*docs\/backup/,
       ),
     ]);
   });
@@ -388,7 +388,9 @@ describe('doctor', () => {
     await q.ok('complete', task_id, '--attempt', String(second), '--summary', 's');
     removeDatabase(q);
     copyFileSync(q.path('c.db'), q.path('.agentq/agentq.db'));
-    expect(await advice(q)).toEqual([expect.stringMatching(/^the evidence is newer than the log: 1 files/)]);
+    expect(await advice(q)).toEqual([
+      expect.stringMatching(/^the evidence is newer than the log: the store has 1 file of/),
+    ]);
   });
 
   test('reports that the log is newer if the store is older', async ({ q }) => {
@@ -403,7 +405,7 @@ describe('doctor', () => {
     cpSync(q.path('old'), q.path('.agentq/results'), { recursive: true });
     const { findings } = (await q.run('doctor', '--json')).json();
     expect(findings.map(({ problem }: { problem: string }) => problem)).toContainEqual(
-      expect.stringMatching(/^the log is newer than the evidence: the last 2 files/),
+      expect.stringMatching(/^the log is newer than the evidence: the store lacks the last 2 files/),
     );
   });
 });

@@ -46,7 +46,7 @@ const hinted: readonly Case[] = [
   ['a batch that is missing', 'unreadable-file', ['submit', '--batch', 'missing.jsonl'], /missing\.jsonl/],
   ['a batch that is a folder', 'unreadable-file', ['submit', '--batch', 'folder'], /folder/],
   ['an envelope over 64 KiB', 'too-large', ['submit', '--to', 'r', '--instructions', 'x'.repeat(65_536)], /65536/],
-  ['bad JSON in a batch', 'bad-batch', ['submit', '--batch', 'bad.jsonl'], /1 of 2 rows are invalid/],
+  ['bad JSON in a batch', 'bad-batch', ['submit', '--batch', 'bad.jsonl'], /invalid rows: 1 of 2/],
   ['a TTL of zero', 'usage', submit('--ttl', '0'), /--ttl/],
   ['an unknown option', 'usage', submit('--colour', 'red'), /unknown option '--colour'/],
   ['an option that is nearly right', 'usage', submit('--prioritty', 'low'), /--priority/],

@@ -87,7 +87,7 @@ describe('a batch with bad rows', () => {
     expect(ran).toMatchObject({ code: 14, stdout: '' });
     const lines = ran.stderr.trimEnd().split('\n');
     expect(lines.map((line) => line.split(':')[0])).toEqual(['row 2', 'row 3', 'row 5', 'row 6', 'agentq']);
-    expect(lines.at(-1)).toContain('4 of 5 rows are invalid; nothing was submitted');
+    expect(lines.at(-1)).toContain('invalid rows: 4 of 5; nothing was submitted');
     expect(await ids(q)).toEqual([]);
     expect(q.stored()).toEqual([]);
   });
@@ -101,7 +101,7 @@ describe('a batch with bad rows', () => {
       const lines = stderr.trimEnd().split('\n');
       expect(lines).toHaveLength(21);
       expect(lines[19]).toMatch(/^(row |\{"line":)20\b/);
-      expect(lines[20]).toContain('300 of 301 rows are invalid, and 280 of them are not listed; nothing was submitted');
+      expect(lines[20]).toContain('invalid rows: 300 of 301, 280 of them not listed; nothing was submitted');
     });
   }
 
@@ -159,7 +159,7 @@ describe('a batch with bad rows', () => {
       `row 14: ${['zzz', 'yyy', 'xxx', 'www', 'vvv'].map((name) => `${name} is not a field of a row`).join('; ')}; ` +
         '2 more unknown fields',
     ]);
-    expect(stderr).toContain('14 of 14 rows are invalid; nothing was submitted');
+    expect(stderr).toContain('invalid rows: 14 of 14; nothing was submitted');
     expect(await ids(q)).toEqual([]);
   });
 

@@ -126,7 +126,8 @@ describe('docs/brokers.md', () => {
 });
 
 describe('environment variables', () => {
-  const variable = /\b(?:AGENTQ_[A-Z_]+|NO_COLOR|XDG_CACHE_HOME|NODE_COMPILE_CACHE)\b/g;
+  const variable =
+    /\b(?:AGENTQ_[A-Z_]+|CLICOLOR_FORCE|COLUMNS|FORCE_COLOR|NO_COLOR|TERM|XDG_CACHE_HOME|NODE_COMPILE_CACHE)\b/g;
   const documented = firstCells(section(config, 'Environment variables')).flatMap(quoted);
 
   test('docs/config.md lists exactly the variables that the program knows', () => {

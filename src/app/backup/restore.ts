@@ -1,3 +1,4 @@
+import { counted } from '../../core/counted.ts';
 import { existsSync } from 'node:fs';
 import type { ArtifactStore } from '../../artifacts/store.ts';
 import { describeDrift } from '../../artifacts/store.ts';
@@ -79,7 +80,7 @@ async function verified(
   if (first && !accept) {
     throw new AgentqError(
       'drift',
-      `${drift.length} pieces of evidence beside the backup differ from its list: ${describeDrift(first)}`,
+      `the evidence beside the backup differs from its list in ${counted(drift.length, 'file')}: ${describeDrift(first)}`,
       '--force restores the queue anyway',
     );
   }

@@ -1,3 +1,4 @@
+import { counted } from '../../core/counted.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import { ownEvidence, removeEvidence } from '../prune/remove-evidence.ts';
 import type { Services } from '../workspace/services.ts';
@@ -16,7 +17,7 @@ export async function diagnosePruned(services: Services, repair: boolean): Promi
     const evidence = ownEvidence(task);
     const gone = (await findDrift(store, evidence)).filter(({ kind }) => kind === 'missing').length;
     if (gone === evidence.length) continue;
-    const problem = `was pruned, and ${evidence.length - gone} files of it are still in the store`;
+    const problem = `was pruned, and the store still has ${counted(evidence.length - gone, 'file')} of it`;
     found.push({ subject: task.id, problem, severity: 'problem', repairable: true, repaired: repair });
   }
   if (repair) await removeEvidence(services);

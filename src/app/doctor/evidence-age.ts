@@ -1,3 +1,4 @@
+import { counted } from '../../core/counted.ts';
 import type { Listing } from '../../artifacts/store.ts';
 import { nextAttempt, type Task } from '../../core/task/task.ts';
 import type { Diagnosis } from './diagnosis.ts';
@@ -41,14 +42,14 @@ export class EvidenceAge {
       ...(unknown.length > 0
         ? [
             advise(
-              `the evidence is newer than the log: ${unknown.length} files are of tasks or attempts that the log does not know, such as ${unknown[0]}; another workspace shares this store, or an older database was put in place by hand and must begin a new epoch: docs/backup.md`,
+              `the evidence is newer than the log: the store has ${counted(unknown.length, 'file')} of tasks or attempts that the log does not know, such as ${unknown[0]}; another workspace shares this store, or an older database was put in place by hand and must begin a new epoch: docs/backup.md`,
             ),
           ]
         : []),
       ...(missing > 0
         ? [
             advise(
-              `the log is newer than the evidence: the last ${missing} files that it names are missing, and earlier ones are there; is the store an older copy?`,
+              `the log is newer than the evidence: the store lacks the last ${counted(missing, 'file')} that it names, and has earlier ones; is the store an older copy?`,
             ),
           ]
         : []),

@@ -29,7 +29,7 @@ export class BadBatch extends AgentqError {
     const more = rows.length - listed.size;
     super(
       'bad-batch',
-      `${rows.length} of ${total} rows are invalid${more > 0 ? `, and ${more} of them are not listed` : ''}; nothing was submitted`,
+      `invalid rows: ${rows.length} of ${total}${more > 0 ? `, ${more} of them not listed` : ''}; nothing was submitted`,
       'correct these rows and submit the file again; agentq schema submit --batch row prints the fields',
     );
     this.problems = groups

@@ -1,3 +1,4 @@
+import { counted } from '../../core/counted.ts';
 import { fileURLToPath } from 'node:url';
 import { envelopeFields } from '../../core/envelope/envelope.ts';
 import { parseSubmission, type Submission } from '../../core/envelope/submission.ts';
@@ -105,7 +106,7 @@ async function unknownFields(json: object): Promise<string[]> {
     const hint = meant === undefined ? '' : `: did you mean ${above}${meant}?`;
     problems.push(`${above}${await printable(field)} is not a field of a row${hint}`);
   }
-  if (unknown.length > NAMED) problems.push(`${unknown.length - NAMED} more unknown fields`);
+  if (unknown.length > NAMED) problems.push(counted(unknown.length - NAMED, 'more unknown field'));
   return problems;
 }
 

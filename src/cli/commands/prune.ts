@@ -39,7 +39,7 @@ export const define: Define = (command, context) =>
       const most = dryRun ? (cli.io.json ? MAX_LIST : PRINTED) : 0;
       const listed: string[] = [];
       const sum = await prune(services, request, ({ tasks }, ids) => {
-        cli.io.progress(`${dryRun ? 'found' : 'pruned'} ${tasks} tasks`);
+        cli.io.progress(`${dryRun ? 'found' : 'pruned'} ${counted(tasks, 'task')}`);
         listed.push(...ids.slice(0, most - listed.length));
       });
       cli.io.progress('');
@@ -60,7 +60,7 @@ function describe(sum: Pruning, dryRun: boolean): string {
   const what = `${counted(tasks, 'task')} (${of}), ${counted(files, 'file')}, ${counted(bytes, 'byte')}`;
   const stay = referred === 0 ? '' : `; kept for open tasks that refer to their evidence: ${counted(referred, 'task')}`;
   const replaced =
-    snapshots === 0 ? '' : `; ${dryRun ? 'would replace' : 'replaced'} ${snapshots} snapshots of the log`;
+    snapshots === 0 ? '' : `; ${dryRun ? 'would replace' : 'replaced'} ${counted(snapshots, 'snapshot')} of the log`;
   return `${dryRun ? 'would prune' : 'pruned'} ${what}${stay}${replaced}`;
 }
 

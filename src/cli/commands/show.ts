@@ -72,7 +72,7 @@ function details(event: ReturnType<typeof foldRenewals>[number]): string {
       if (event.times === 1)
         return `attempt ${event.attempt} until ${iso(event.expires_at)}${percent} ${event.note ?? ''}`;
       const note = event.note === undefined ? '' : `, last note: ${event.note}`;
-      return `attempt ${event.attempt}, ${event.times} times until ${iso(event.expires_at)}${percent}${note}`;
+      return `attempt ${event.attempt}, ${counted(event.times, 'time')} until ${iso(event.expires_at)}${percent}${note}`;
     }
     case 'lease-expired':
       return `attempt ${event.attempt}${event.final ? ', the last' : ''}`;

@@ -1,3 +1,4 @@
+import { counted } from '../../core/counted.ts';
 import * as z from 'zod/mini';
 import { locate } from '../../app/workspace/current-folder.ts';
 import { submit } from '../../app/submit/submit.ts';
@@ -141,7 +142,7 @@ async function submitRows(cli: Context, flags: Flags, batch: string): Promise<vo
     allowSecret: flags.allowSecret ?? false,
     from: cli.system,
     aroundSubmit: <T>(roles: Iterable<string>, act: () => Promise<T>) => withRoleHint(cli.io, services, roles, act),
-    onProgress: (done: number, all: number) => cli.io.progress(`${bar((100 * done) / all)} ${done} rows`),
+    onProgress: (done: number, all: number) => cli.io.progress(`${bar((100 * done) / all)} ${counted(done, 'row')}`),
   };
   try {
     const { ids, created, warnings } = await submitBatch(services, text, options);

@@ -1,3 +1,4 @@
+import { counted } from '../../core/counted.ts';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -81,7 +82,7 @@ export const define: Define = (command, context) =>
         if (wrong.length > 0) {
           throw new AgentqError(
             'unhealthy',
-            `${wrong.length} faults: ${wrong.slice(0, 5).join('; ')}`,
+            `${counted(wrong.length, 'fault')}: ${wrong.slice(0, 5).join('; ')}`,
             `the store is kept: ${dir}${url === undefined ? '' : `, and what lies on the broker under ${prefix}`}`,
           );
         }
@@ -128,11 +129,11 @@ export function reportLines(report: TortureReport): string[] {
   return [
     `tasks            ${report.tasks}, ${report.completed} completed`,
     ...(report.pruned === undefined ? [] : [`pruned           ${report.pruned} of them`]),
-    `killed           ${report.kills} processes`,
+    `killed           ${counted(report.kills, 'process', 'processes')}`,
     `lost             ${report.lost.length}`,
     `completed twice  ${report.completedTwice.length}`,
     `stale accepted   ${report.staleAccepted.length}`,
-    `odd children     in ${report.odd} tasks`,
+    `odd children     in ${counted(report.odd, 'task')}`,
     `findings         ${report.findings.length}`,
   ];
 }

@@ -60,7 +60,7 @@ export function taskLines(task: Task, now: number, style: Style, historyFollows 
   const [group, budget] = [groupOf(envelope), budgetOf(envelope)];
   if (group !== undefined) lines.push(fact('group', group));
   if (budget !== undefined) lines.push(fact('budget', formatUsd(budget)));
-  if (task.context) lines.push(fact('context', `${task.context.path}, ${task.context.size} bytes`));
+  if (task.context) lines.push(fact('context', `${task.context.path}, ${counted(task.context.size, 'byte')}`));
   lines.push(...statusLines(task, now).map(([name, value]) => fact(name, value)));
   if (task.refused > 0) {
     const what = counted(task.refused, 'completion or failure', 'completions or failures');
@@ -96,9 +96,12 @@ function statusLines(task: Task, now: number): [name: string, value: string][] {
         ['completed', `${formatMoment(at, now)} by ${by}${empty ? `, ${EMPTY}` : ''}`],
       ];
       if (summary !== undefined) lines.push(['summary', summary]);
-      if (result) lines.push(['result', `${result.path}, ${result.size} bytes`]);
+      if (result) lines.push(['result', `${result.path}, ${counted(result.size, 'byte')}`]);
       if (result_ref !== undefined) lines.push(['result', `${result_ref}, without a recorded hash`]);
-      return [...lines, ...artifacts.map(({ path, size }): [string, string] => ['artifact', `${path}, ${size} bytes`])];
+      return [
+        ...lines,
+        ...artifacts.map(({ path, size }): [string, string] => ['artifact', `${path}, ${counted(size, 'byte')}`]),
+      ];
     }
     case 'failed':
       return [['failed', `${formatMoment(task.failed_at, now)}: ${task.reason}`]];

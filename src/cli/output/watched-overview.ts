@@ -1,3 +1,4 @@
+import { counted } from '../../core/counted.ts';
 import type { Overview } from '../../app/overview.ts';
 import type { Context } from '../context.ts';
 import type { Sink } from '../process/system.ts';
@@ -48,6 +49,7 @@ async function textOf(cli: Context, overview: Overview): Promise<string> {
 function screen(text: string, rows: number | undefined, first: boolean): string {
   const lines = text.trimEnd().split('\n');
   const room = rows === undefined || rows < 2 ? lines.length : rows - 1;
-  const shown = lines.length <= room ? lines : [...lines.slice(0, room - 1), `… ${lines.length - room + 1} more lines`];
+  const shown =
+    lines.length <= room ? lines : [...lines.slice(0, room - 1), `… ${counted(lines.length - room + 1, 'more line')}`];
   return `${first ? CLEAR : ''}${HOME}${shown.map((line) => `${line}${CLEAR_LINE}\n`).join('')}${CLEAR_BELOW}`;
 }

@@ -1,3 +1,4 @@
+import { counted } from '../counted.ts';
 import * as z from 'zod/mini';
 import { usdForm } from '../cost.ts';
 import { LONGEST } from '../duration.ts';
@@ -91,7 +92,7 @@ export function checkEnvelopeSize(envelope: Envelope): void {
   if (size <= MAX_ENVELOPE_BYTES) return;
   throw new AgentqError(
     'too-large',
-    `the envelope has ${size} bytes, the limit is ${MAX_ENVELOPE_BYTES}`,
+    `the envelope has ${counted(size, 'byte')}, the limit is ${MAX_ENVELOPE_BYTES}`,
     'put the long text into a file and submit it with --file',
   );
 }

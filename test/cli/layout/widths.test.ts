@@ -79,7 +79,7 @@ for (const columns of [60, 80, 120]) {
 describe('a table', () => {
   test('is whole in a pipe', async ({ q }) => {
     const [titles] = (await q.ok('list')).split('\n');
-    expect(titles!.trim().split(/ {2,}/)).toEqual(['ID', 'STATUS', 'FROM', 'TO', 'TRIES', 'UPDATED', 'WHAT']);
+    expect(titles!.trim().split(/ {2,}/)).toEqual(['ID', 'STATUS', 'STARTS', 'FROM', 'TO', 'TRIES', 'UPDATED', 'WHAT']);
     expect(await q.ok('list')).toContain(role);
     expect(await q.ok('dlq')).toContain(reason);
     expect(await q.ok('status', 'task-failed471123')).toContain(reason);

@@ -1,3 +1,4 @@
+import { counted } from '../../../core/counted.ts';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Circumstances } from '../../../core/task/decision/verdict.ts';
 import { decide } from '../../../core/task/decision/decide.ts';
@@ -207,7 +208,7 @@ export class TaskCommits {
       if (!isDenied(error)) throw error;
       throw new AgentqError(
         'too-large',
-        `a batch of ${events.length} events needs the permissions of a coordinator; the limit for workers is ${most}`,
+        `a batch of ${counted(events.length, 'event')} needs the permissions of a coordinator; the limit for workers is ${most}`,
         'split the batch',
       );
     }

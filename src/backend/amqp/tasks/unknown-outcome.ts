@@ -1,3 +1,4 @@
+import { counted } from '../../../core/counted.ts';
 import type { Command } from '../../../core/task/decision/command.ts';
 import { AgentqError } from '../../../core/errors.ts';
 
@@ -22,7 +23,7 @@ export function changeOf(id: string, command: Command): Change {
 
 /** Several commands, which take effect together or not at all. */
 export function changeOfAll(ids: readonly string[]): Change {
-  return { name: `batch of ${ids.length} tasks from ${ids[0]} to ${ids.at(-1)}`, hint: AGAIN };
+  return { name: `batch of ${counted(ids.length, 'task')} from ${ids[0]} to ${ids.at(-1)}`, hint: AGAIN };
 }
 
 /**

@@ -1,3 +1,4 @@
+import { counted } from '../../../core/counted.ts';
 import type { Channel } from 'amqplib';
 import { AgentqError } from '../../../core/errors.ts';
 import { argumentDifferences, namesArgument } from './argument-differences.ts';
@@ -166,7 +167,7 @@ export function refuseDifferences(differences: readonly Difference[], place: str
   const named = differences.map(({ name, problem }) => `${name}: ${problem}`);
   throw new AgentqError(
     'topology',
-    `the broker at ${place} has ${differences.length === 1 ? 'one thing' : `${differences.length} things`} otherwise; nothing was changed: ${named.join('; ')}`,
+    `the broker at ${place} has ${counted(differences.length, 'thing')} otherwise; nothing was changed: ${named.join('; ')}`,
     'delete what is not needed any more, or use another virtual host, or ?prefix=NAME in the URL',
   );
 }

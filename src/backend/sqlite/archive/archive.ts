@@ -1,3 +1,4 @@
+import { counted } from '../../../core/counted.ts';
 import { existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { AgentqError } from '../../../core/errors.ts';
@@ -123,7 +124,7 @@ function whole(copy: SqliteCopy, source: string): SqliteCopy {
   const [{ subject, problem } = { subject: '', problem: '' }] = wrong;
   throw new AgentqError(
     'corrupt',
-    `${source} is damaged in ${wrong.length} places: ${subject}: ${problem}`,
+    `${source} is damaged in ${counted(wrong.length, 'place')}: ${subject}: ${problem}`,
     'keep it as it is, and look for another backup',
   );
 }

@@ -1,3 +1,4 @@
+import { counted } from '../../counted.ts';
 import type { Caller } from './command.ts';
 import type { Refusal } from '../../errors.ts';
 import type { Task, TaskIn } from '../task.ts';
@@ -68,7 +69,7 @@ function leaseHolder(task: TaskIn<'working'>, by: string, attempt: number | unde
   if (attempt === undefined && several && !isSoleHolder(task, by)) {
     const past =
       task.attempts_above === undefined
-        ? `has had ${task.attempts.length} attempts`
+        ? `has had ${counted(task.attempts.length, 'attempt')}`
         : 'may have had other attempts before the restore';
     return refuse(
       'conflict',

@@ -1,3 +1,4 @@
+import { counted } from '../../counted.ts';
 import type { Event } from '../event.ts';
 import type { Envelope } from '../../envelope/envelope.ts';
 import { resultsQueue } from '../../envelope/reply-to.ts';
@@ -37,5 +38,5 @@ function visibleBytes(content: Buffer): string {
         : `\\x${byte.toString(16).padStart(2, '0')}`,
     )
     .join('');
-  return content.length > SHOWN ? `${shown}… (${content.length} bytes)` : shown;
+  return content.length > SHOWN ? `${shown}… (${counted(content.length, 'byte')})` : shown;
 }

@@ -1,3 +1,4 @@
+import { counted } from '../../../../core/counted.ts';
 import { AgentqError } from '../../../../core/errors.ts';
 import type { EventOf } from '../../../../core/task/event.ts';
 import { rankOf } from '../../../../core/envelope/priority.ts';
@@ -98,7 +99,7 @@ export function noteMessage(names: Names, id: string, at: number, note: Note, un
   if (whole.length > bytes) {
     throw new AgentqError(
       'too-large',
-      `an entry of ${whole.length} bytes is more than readers of the log take`,
+      `an entry of ${counted(whole.length, 'byte')} is more than readers of the log take`,
       'split the batch, or bring fewer artifacts',
     );
   }
@@ -106,7 +107,7 @@ export function noteMessage(names: Names, id: string, at: number, note: Note, un
   if (content.length > LONGEST_MESSAGE) {
     throw new AgentqError(
       'too-large',
-      `${events.length} tasks are more than a broker takes at once`,
+      `more than a broker takes at once: ${counted(events.length, 'task')}`,
       'split the batch',
     );
   }
