@@ -3,7 +3,7 @@ import type { Taken } from '../backend/backend.ts';
 import { type ResultMessage, resultMessage } from '../core/result/result-message.ts';
 import { finishedAt, isFinished, type Task } from '../core/task/task.ts';
 import { patience, type Services } from './workspace/services.ts';
-import { evidenceOf, findDrift } from './evidence/verify.ts';
+import { countingEvidence, findDrift } from './evidence/verify.ts';
 import { deliverables } from './result.ts';
 
 /** A result message with what the queue adds for its reader. */
@@ -83,6 +83,6 @@ async function messageOf(store: ArtifactStore, task: Task): Promise<InboxMessage
     ...resultMessage(task, (path) => store.refOf(path))!,
     ...(artifacts > 0 && { artifact_count: artifacts }),
   };
-  const drifts = await findDrift(store, evidenceOf(task));
+  const drifts = await findDrift(store, countingEvidence(task));
   return drifts.length === 0 ? message : { ...message, drift: drifts.map(describeDrift) };
 }

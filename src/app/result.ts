@@ -36,7 +36,9 @@ export async function readResult(services: Services, id: string, named?: string)
         throw new AgentqError(
           'drift',
           `${id}: ${drifts.map(describeDrift).join('; ')}`,
-          'do not trust it: agentq doctor',
+          drifts.some(({ evidence }) => evidence === task.context)
+            ? 'do not trust it: agentq doctor'
+            : `do not trust it; to have it done again: agentq redo ${id} --reason TEXT`,
         );
       }
       const { result, result_ref } = task.completion;

@@ -21,6 +21,7 @@ const verbs: readonly Verb[] = [
   ['logs', 'print what the program of a worker prints', () => import('./commands/logs.ts')],
   ['inbox', 'collect the result messages sent to an agent', () => import('./commands/inbox.ts')],
   ['cancel', 'cancel tasks, running ones too', () => import('./commands/cancel.ts')],
+  ['redo', 'have completed tasks done again', () => import('./commands/redo.ts')],
   ['work', 'take tasks of a role and run a program for each', () => import('./commands/work.ts')],
   ['claim', 'take the next task of a role', () => import('./commands/claim.ts')],
   ['progress', 'report progress, renew the lease, learn of a cancel', () => import('./commands/progress.ts')],

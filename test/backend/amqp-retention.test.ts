@@ -11,6 +11,7 @@ import {
   MINUTE,
   nothingToClaim,
   QUEUE,
+  redo,
   refused,
   ROLE,
   submit,
@@ -152,6 +153,10 @@ describe('a task whose entries the log has dropped', () => {
     const fresh = await elsewhere(made);
     expect(await fresh.task('over')).toBeUndefined();
     expect(await old.task('over')).toMatchObject({ status: 'completed' });
+    // It is repeated before it is done again, so that the machine which does not know it follows.
+    await done(old, redo('over', 'its result was lost'));
+    expect(await claimed(fresh)).toMatchObject({ id: 'over', lease: { attempt: 2 } });
+    expect(await fresh.task('over')).toEqual(await old.task('over'));
   });
 
   test('keeps its unread result message in the queue if no machine has looked at it in time', async () => {

@@ -14,6 +14,7 @@ import { lists } from './contract/lists.ts';
 import { pruning } from './contract/pruning.ts';
 import { races } from './contract/races.ts';
 import { reachability } from './contract/reachability.ts';
+import { redoing } from './contract/redoing.ts';
 import { time } from './contract/time.ts';
 import { watches } from './contract/watches.ts';
 
@@ -35,6 +36,7 @@ const themes = {
   watches,
   durability,
   pruning,
+  redoing,
 } satisfies Readonly<Record<string, Theme>>;
 
 export type ThemeName = keyof typeof themes;

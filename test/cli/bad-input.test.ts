@@ -192,6 +192,7 @@ describe('the hint', () => {
     for (const [verb, ...args] of [
       ['progress', '--note'],
       ['cancel', '--reason'],
+      ['redo', '--reason'],
       ['release', '--from', 'r', '--reason'],
     ] as const) {
       const { hint = '' } = await q.refused(verb, 't', ...args, ['AKIA', 'ABCDEFGHIJKLMNOP'].join(''));

@@ -68,25 +68,28 @@ describe('doctor', () => {
     expect(await q.json('doctor')).toEqual({ healthy: true, findings: [] });
   });
 
-  const todo = 'put the recorded file back, or it counts until the task is pruned';
-  for (const [path, name] of [
-    ['.agentq/tasks/t.md', 'context (tasks/t.md)'],
-    ['.agentq/results/t.md', 'result (results/t.md)'],
-    ['.agentq/artifacts/t/1/patch.md', 'patch (artifacts/t/1/patch.md)'],
+  const todo = 'put the recorded file back, or have the work done again:';
+  const redo = 'agentq redo t --reason TEXT';
+  for (const [path, name, way] of [
+    ['.agentq/tasks/t.md', 'context (tasks/t.md)', 'submit the task again'],
+    ['.agentq/results/t.md', 'result (results/t.md)', redo],
+    ['.agentq/artifacts/t/1/patch.md', 'patch (artifacts/t/1/patch.md)', redo],
   ] as const) {
     test(`names the drift of ${path}, which it cannot repair`, async ({ q }) => {
       await completed(q);
       q.write(path, 'forged');
       const ran = await q.run('doctor');
       expect(ran.code).toBe(24);
-      expect(ran.stdout).toBe(`problem   t: ${name} was changed since it was recorded: ${todo}\n`);
+      expect(ran.stdout).toBe(`problem   t: ${name} was changed since it was recorded: ${todo} ${way}\n`);
       expect(ran.stderr).toMatch(/^agentq: problems found: 1 \(.*\)\n$/);
       rmSync(q.path(path));
       const repaired = await q.run('doctor', '--repair', '--json');
       expect(repaired.code).toBe(24);
       expect(repaired.json()).toEqual({
         healthy: false,
-        findings: [{ subject: 't', problem: `${name} is missing: ${todo}`, severity: 'problem', repaired: false }],
+        findings: [
+          { subject: 't', problem: `${name} is missing: ${todo} ${way}`, severity: 'problem', repaired: false },
+        ],
       });
     });
   }

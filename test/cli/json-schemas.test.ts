@@ -32,6 +32,10 @@ async function prepare(q: Shell): Promise<void> {
   const done = ['complete', 'completed', '--attempt', '3', '--summary', 's', '--result-file', 'out.md'];
   await q.ok(...done, '--artifact', 'patch=p.diff');
   await q.run('complete', 'completed', '--attempt', '2', '--summary', 'late');
+  await q.submit('redone', '--priority', 'high');
+  await q.ok('complete', 'redone', '--from', 'r', '--result-file', 'out.md');
+  await q.ok('redo', 'redone', '--reason', 'it lacks a part');
+  await q.ok('complete', 'redone', '--attempt', (await q.claim()).attempt + '', '--empty');
   await q.submit('failed');
   await q.ok('fail', 'failed', '--from', 'r', '--reason', 'broken');
   await q.submit('purged');
@@ -53,6 +57,7 @@ const ids = [
   'scheduled',
   'working',
   'completed',
+  'redone',
   'failed',
   'cancelled',
   'expired',
@@ -97,6 +102,7 @@ const commands: Record<Exclude<Name, 'torture' | 'error' | 'work' | 'snapshot' |
     ['prune', '--older-than', '0'],
   ],
   cancel: [['cancel', 'queued', 'working', 'cancelled']],
+  redo: [['redo', 'completed', 'completed', '--reason', 'lost']],
   claim: [['claim', '--as', 'r']],
   progress: [
     ['progress', 'working'],

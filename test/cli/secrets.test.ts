@@ -92,6 +92,7 @@ describe('a secret as the name of an agent is refused', () => {
     ['complete --from', ['complete', 't', '--from', secret, '--summary', 'x']],
     ['fail --from', ['fail', 't', '--from', secret, '--reason', 'x']],
     ['cancel --from', ['cancel', 't', '--from', secret]],
+    ['redo --from', ['redo', 't', '--from', secret, '--reason', 'x']],
     ['progress --from', ['progress', 't', '--from', secret, '--note', 'x']],
     ['release --from', ['release', 't', '--from', secret]],
   ])('by %s', async ([, args], { q }) => {
@@ -187,6 +188,7 @@ describe('a secret', () => {
     ['progress', '--note'],
     ['release', '--reason'],
     ['cancel', '--reason'],
+    ['redo', '--reason'],
   ] as const) {
     test(`in the ${option} of ${verb} is refused, and changes nothing`, async ({ q }) => {
       await q.submit('t');

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Command } from '../../src/core/task/decision/command.ts';
+import { decide } from '../../src/core/task/decision/decide.ts';
 import { MAX_STARTS } from '../../src/core/task/retry.ts';
 import type { Task, TaskIn } from '../../src/core/task/task.ts';
 import {
@@ -14,6 +15,7 @@ import {
   fail,
   handBacks,
   MINUTE,
+  redo,
   release,
   renew,
   retry,
@@ -593,6 +595,41 @@ describe(`a task is started at most ${MAX_STARTS} times without a retry by a per
   test('after a retry by a person it can be started as often again', () => {
     const retried = story(submit(), ...handBacks(attempt), retry, claim());
     expect(when(retried, release({ attempt: attempt + 1 })).task?.status).toBe('queued');
+  });
+});
+
+describe('a redo of a completed task', () => {
+  const result = evidence('result');
+  const completed = story(submit({ max_attempts: 1 }), claim(), complete({ result }), SECOND);
+
+  test('queues it, keeps its outcome, and forgives the attempts before it', () => {
+    expect(when(completed, redo).task).toMatchObject({
+      status: 'queued',
+      redone: [{ by: 'coordinator', reason: 'its result was lost', completion: { summary: 'done', result } }],
+    });
+    const again = story(submit({ max_attempts: 1 }), claim(), complete({ result }), redo, claim());
+    expect(again.task).toMatchObject({ lease: { attempt: 2 }, forgiven: 1 });
+    const twice = when(again, complete({ attempt: 2, summary: 'second' }));
+    expect(twice.task).toMatchObject({ status: 'completed', completion: { summary: 'second' }, redone: [{}] });
+  });
+
+  test('is refused for every other status, and says what to do instead', () => {
+    const hint = (given: Story) => when(given, redo).refusal?.hint;
+    expect(hint(story(submit()))).toMatch(/agentq show task-1/);
+    expect(hint(begun)).toMatch(/agentq wait task-1/);
+    expect(hint(story(submit(), claim(), fail()))).toBe('agentq dlq retry task-1');
+    expect(hint(story(submit(), cancel()))).toMatch(/submit it again/);
+  });
+
+  test('the worker of the former attempt holds nothing', () => {
+    const redone = story(submit(), claim('w1'), complete(), redo);
+    expect(conflict(redone, complete({ attempt: 1 }))).toMatch(/attempt 1 no longer holds it/);
+    expect(conflict(redone, complete())).toMatch(/its outcome no longer counts/);
+  });
+
+  test('of a restored store gives attempt numbers that no lost attempt has', () => {
+    const { task } = decide(completed.task, redo, { now: completed.now, random: () => 0.5, epoch: 2 });
+    expect(task).toMatchObject({ attempts_above: 2_000 });
   });
 });
 

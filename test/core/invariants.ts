@@ -22,8 +22,9 @@ const ofTasks: Record<string, (task: Task) => boolean> = {
     (task.attempts.at(-1)?.outcome === undefined && task.attempts.at(-1)?.number === task.lease.attempt),
   'no other attempt is open': (task) =>
     task.attempts.slice(0, task.status === 'working' ? -1 : undefined).every(({ outcome }) => outcome !== undefined),
-  'one attempt of a completed task has completed, and none of another task': ({ attempts, status }) =>
-    attempts.filter(({ outcome }) => outcome === 'completed').length === (status === 'completed' ? 1 : 0),
+  'one attempt of a completed task has completed, none of another task, and one for each redo': (task) =>
+    task.attempts.filter(({ outcome }) => outcome === 'completed').length ===
+    (task.status === 'completed' ? 1 : 0) + (task.redone?.length ?? 0),
   'the counted attempts do not exceed the maximum': ({ attempts, forgiven, envelope, max_attempts }) =>
     attempts.filter(({ outcome }, index) => index >= forgiven && (outcome === 'failed' || outcome === 'lease-expired'))
       .length <= (envelope.max_attempts ?? max_attempts ?? DEFAULT_ATTEMPTS),
@@ -61,9 +62,10 @@ const ofTurns: Record<string, (turn: Turn) => boolean> = {
   },
   'no event has an earlier time than the event before it': ({ log }) =>
     log.every(({ at }, index) => at >= (log[index - 1]?.at ?? 0)),
-  'the log completes a task at most once': ({ log }) => log.filter(({ type }) => type === 'completed').length <= 1,
-  'a completed task does not change': ({ before, decision: { task } }) =>
-    before.status !== 'completed' || isDeepStrictEqual(untouched(task), untouched(before)),
+  'the log completes a task at most once, and once more for each redo': ({ log }) =>
+    log.filter(({ type }) => type === 'completed').length <= 1 + log.filter(({ type }) => type === 'redone').length,
+  'a completed task changes only by a redo': ({ before, command, decision: { task } }) =>
+    before.status !== 'completed' || command.type === 'redo' || isDeepStrictEqual(untouched(task), untouched(before)),
   'a cancelled task stays cancelled': ({ before, decision: { task } }) =>
     before.status !== 'cancelled' || task?.status === 'cancelled',
   'a refusal changes only the count of refusals': ({ elapsed, decision: { refusal, events, task } }) =>
@@ -89,9 +91,11 @@ const ofTurns: Record<string, (turn: Turn) => boolean> = {
 /** The events that only time causes. */
 const byTime: ReadonlySet<EventType> = new Set(['became-due', 'expired', 'lease-expired']);
 
-/** Whether the task was claimed since its submit or its last retry. */
+/** Whether the task was claimed since its submit, its last retry or its last redo. */
 const wasBegun = (log: readonly Event[]) =>
-  log.slice(log.findLastIndex(({ type }) => type === 'retried') + 1).some((event) => attemptOf(event) !== undefined);
+  log
+    .slice(log.findLastIndex(({ type }) => type === 'retried' || type === 'redone') + 1)
+    .some((event) => attemptOf(event) !== undefined);
 
 /** The events that end a lease. */
 const endings: ReadonlySet<EventType> = new Set([

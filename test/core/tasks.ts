@@ -81,6 +81,7 @@ export const acknowledge = (attempt: number): CommandOf<'acknowledge-cancel'> =>
   attempt,
 });
 export const retry: CommandOf<'retry'> = { type: 'retry', by: 'operator' };
+export const redo: CommandOf<'redo'> = { type: 'redo', by: 'coordinator', reason: 'its result was lost' };
 export const dismiss: CommandOf<'dismiss'> = { type: 'dismiss', by: 'operator' };
 export const elapse: CommandOf<'elapse'> = { type: 'elapse' };
 

@@ -68,6 +68,7 @@ const verbs: { readonly [T in CommandType]: (step: Step, sender: Sender, task: T
     ...sender,
   }),
   retry: () => ({ type: 'retry', by: 'operator' }),
+  redo: ({ word }: Step) => ({ type: 'redo', by: 'operator', reason: word }),
   dismiss: () => ({ type: 'dismiss', by: 'operator' }),
   restore: (_step: Step, _sender: Sender, { attempts_above = 0 }: Task) => ({
     type: 'restore',
@@ -90,6 +91,7 @@ const weights: Record<CommandType, number> = {
   'acknowledge-cancel': 2,
   'note-refusal': 1,
   retry: 4,
+  redo: 3,
   dismiss: 1,
   restore: 1,
   // After `prune` there is no task to continue with.

@@ -15,6 +15,7 @@ import {
   fail,
   handBacks,
   MINUTE,
+  redo,
   release,
   retry,
   story,
@@ -58,6 +59,7 @@ const commandsOn = (attempt: number | undefined): readonly Command[] => [
   release({ attempt, backoff }),
   cancel(),
   retry,
+  redo,
   dismiss,
   restore,
 ];

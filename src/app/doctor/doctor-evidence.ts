@@ -6,7 +6,7 @@ import { everyTask } from '../every-task.ts';
 import { EvidenceAge } from './evidence-age.ts';
 import { placeOf } from '../evidence/evidence-paths.ts';
 import type { Services } from '../workspace/services.ts';
-import { awayStore, evidenceOf } from '../evidence/verify.ts';
+import { awayStore, evidenceOf, formerEvidence } from '../evidence/verify.ts';
 
 /** The age from which a temporary file counts as left over, in ms. */
 const ABANDONED = 3_600_000;
@@ -28,12 +28,13 @@ export async function diagnoseEvidence(services: Services, repair: boolean): Pro
   for await (const task of everyTask(services.backend)) {
     if (!isFinished(task)) open.add(task.id);
     age.add(task);
+    const former = new Set(formerEvidence(task));
     for (const evidence of evidenceOf(task)) {
       if (recorded.has(evidence.path)) continue;
       recorded.add(evidence.path);
       const drift = await store.check(evidence);
       if (!drift) continue;
-      const finding = findingOf(task, drift);
+      const finding = findingOf(task, drift, former.has(evidence));
       if (drift.kind === 'missing') missing++;
       needed ||= finding.severity === 'problem';
       found.push(finding);
@@ -56,13 +57,17 @@ export async function diagnoseEvidence(services: Services, repair: boolean): Pro
 }
 
 /**
- * What a drift means for its task. A task that ended without a result needs its evidence only for a retry: a missing
+ * What a drift means for its task, and what to do about it. A task that ended without a result needs its evidence only for a retry: a missing
  * file is then advice and not a problem.
  */
-function findingOf(task: Task, drift: Drift): Diagnosis {
+function findingOf(task: Task, drift: Drift, isFormer: boolean): Diagnosis {
   const what = describeDrift(drift);
-  if (task.status === 'completed')
-    return problem(task.id, `${what}: put the recorded file back, or it counts until the task is pruned`);
+  if (isFormer) return advice(task.id, `${what}; it belongs to an outcome that no longer counts`);
+  if (task.status === 'completed') {
+    const isContext = drift.evidence === task.context;
+    const again = isContext ? 'submit the task again' : `agentq redo ${task.id} --reason TEXT`;
+    return problem(task.id, `${what}: put the recorded file back, or have the work done again: ${again}`);
+  }
   if (!isFinished(task))
     return problem(task.id, `${what}: put the recorded file back, or cancel the task and submit it again`);
   if (drift.kind !== 'missing') return problem(task.id, `${what}: put the recorded file back, or remove this one`);

@@ -1,21 +1,33 @@
 import { type ArtifactStore, describeDrift } from '../../artifacts/store.ts';
 import { AgentqError } from '../../core/errors.ts';
 import type { Drift, Evidence } from '../../core/evidence/evidence.ts';
-import type { Task } from '../../core/task/task.ts';
+import type { Completion, Task } from '../../core/task/task.ts';
 import type { Services } from '../workspace/services.ts';
 
 /** Every file that is recorded in the task's history. */
 export function evidenceOf(task: Task): readonly Evidence[] {
+  return [...countingEvidence(task), ...formerEvidence(task)];
+}
+
+/** The files of completions that no longer count, because the task is done again. */
+export function formerEvidence(task: Task): readonly Evidence[] {
+  return (task.redone ?? []).flatMap(({ completion }) => filesOf(completion));
+}
+
+/** The context, and the files of the failed attempts and of the completion that counts. */
+export function countingEvidence(task: Task): readonly Evidence[] {
   const ofAttempts = task.attempts.flatMap((attempt) =>
     attempt.outcome === undefined ? [] : (attempt.artifacts ?? []),
   );
-  const completion = task.status === 'completed' ? task.completion : undefined;
   return [
     ...(task.context ? [task.context] : []),
     ...ofAttempts,
-    ...(completion?.result ? [completion.result] : []),
-    ...(completion?.artifacts ?? []),
+    ...(task.status === 'completed' ? filesOf(task.completion) : []),
   ];
+}
+
+function filesOf({ result, artifacts }: Completion): readonly Evidence[] {
+  return [...(result ? [result] : []), ...artifacts];
 }
 
 /** The error of a store that is missing or is not the store of the workspace; undefined if it is there. */

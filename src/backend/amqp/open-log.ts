@@ -88,9 +88,10 @@ export function openLog(
     },
     random,
   };
-  const commits = new TaskCommits({ client, names, log, cache, relay, outageGrace: grace, leaseEnds }, given);
-  const dueTasks = new DueTasks({ cache, commits, clock });
   const logRetention = new LogRetention({ client, names, log, cache, retention, clock });
+  const parts = { client, names, log, cache, relay, outageGrace: grace, leaseEnds, logRetention };
+  const commits = new TaskCommits(parts, given);
+  const dueTasks = new DueTasks({ cache, commits, clock });
   const snapshotWriter = async () => {
     if (!files) return undefined;
     const { SnapshotWriter } = await import('./snapshot/snapshot-writer.ts');

@@ -91,7 +91,7 @@ export class SqliteBackend implements Backend {
       let writes = 0;
       for (const { task_id, command, at } of requests) {
         const row = isFresh(command) ? undefined : findRow(this.#db, task_id);
-        if (!row) epoch ??= epochOf(this.#db);
+        if (!row || command.type === 'redo') epoch ??= epochOf(this.#db);
         const now = countsFrom(row?.task, at, this.#given.now);
         const { outcome, written } = this.#apply(task_id, row, command, rings, now, epoch);
         outcomes.push(outcome);

@@ -88,6 +88,8 @@ function details(event: ReturnType<typeof foldRenewals>[number]): string {
       return `by ${event.by}: ${event.reason ?? 'no reason given'}`;
     case 'stopped':
       return `attempt ${event.attempt}: its processes are gone`;
+    case 'redone':
+      return `by ${event.by}: ${event.reason}; the outcome before no longer counts`;
     case 'retried':
     case 'dismissed':
       return `by ${event.by}`;

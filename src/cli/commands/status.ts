@@ -3,7 +3,7 @@ import { describeDrift } from '../../artifacts/store.ts';
 import { findTask } from '../../app/apply-command.ts';
 import { readOverview, watchOverview } from '../../app/overview.ts';
 import type { Services } from '../../app/workspace/services.ts';
-import { awayStore, evidenceOf, findDrift } from '../../app/evidence/verify.ts';
+import { awayStore, countingEvidence, findDrift } from '../../app/evidence/verify.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { name } from '../../core/identifiers.ts';
 import { duration, parseFlags } from '../input/flags.ts';
@@ -68,7 +68,7 @@ async function overview(services: Services, io: Io, role: string | undefined): P
 async function oneTask(services: Services, io: Io, id: string): Promise<void> {
   const { store, backend } = services;
   const task = await findTask(services, id);
-  const differing = await findDrift(store, evidenceOf(task));
+  const differing = await findDrift(store, countingEvidence(task));
   const away = differing.length > 0 ? await awayStore(store) : undefined;
   const drifts = away ? [] : differing;
   if (io.json) {

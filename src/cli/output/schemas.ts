@@ -136,6 +136,7 @@ export const outputs = {
     ),
   }),
   cancel: z.object({ tasks: z.array(Changed) }),
+  redo: z.object({ tasks: z.array(Changed) }),
   claim: z.looseObject({
     ...envelopeSchema().shape,
     attempt: z.number(),

@@ -36,6 +36,22 @@ export const AttemptView = z.object({
   cost: z.optional(CostView),
 });
 
+/** An outcome that no longer counts, and who has wanted a new one. */
+export const RedoView = z.object({
+  at: Moment,
+  by: z.string(),
+  reason: z.string(),
+  attempt: z.number(),
+  finished_at: Moment,
+  completed_by: z.string(),
+  summary: text,
+  result: z.optional(FileView),
+  result_ref: text,
+  artifacts: z.array(FileView),
+  empty: z.optional(z.boolean()),
+});
+export type RedoView = z.infer<typeof RedoView>;
+
 export const TaskView = z.object({
   task_id: z.string(),
   status: Status,
@@ -48,6 +64,8 @@ export const TaskView = z.object({
   updated_at: Moment,
   max_attempts: z.number(),
   attempts: z.array(AttemptView),
+  /** Its former outcomes, the oldest first. Absent if it was never redone. */
+  redone: z.optional(z.array(RedoView)),
   /** The number of refused completions and failures: too late, or not from the holder of the task. */
   refused: z.number(),
   group: text,

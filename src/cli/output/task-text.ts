@@ -4,7 +4,7 @@ import { formatDuration, formatMoment } from '../../core/duration.ts';
 import { budgetOf } from '../../core/envelope/budget.ts';
 import { groupOf } from '../../core/envelope/group.ts';
 import { maxAttempts } from '../../core/task/retry.ts';
-import { type Attempt, costOf, type Task } from '../../core/task/task.ts';
+import { type Attempt, costOf, type Redo, type Task } from '../../core/task/task.ts';
 import type { Style } from './io.ts';
 import { bar, shorten } from './line.ts';
 import { visible } from './visible.ts';
@@ -62,6 +62,7 @@ export function taskLines(task: Task, now: number, style: Style, historyFollows 
   if (budget !== undefined) lines.push(fact('budget', formatUsd(budget)));
   if (task.context) lines.push(fact('context', `${task.context.path}, ${counted(task.context.size, 'byte')}`));
   lines.push(...statusLines(task, now).map(([name, value]) => fact(name, value)));
+  for (const redo of task.redone ?? []) lines.push(fact('redone', redoLine(redo, now)));
   if (task.refused > 0) {
     const what = counted(task.refused, 'completion or failure', 'completions or failures');
     lines.push(fact('refused', historyFollows ? what : `${what} (agentq show ${task.id})`));
@@ -124,6 +125,15 @@ function statusLines(task: Task, now: number): [name: string, value: string][] {
     default:
       return task satisfies never;
   }
+}
+
+/** Who has wanted a new outcome, why, and what the former one was. */
+function redoLine({ at, by, reason, completion }: Redo, now: number): string {
+  const { attempt, summary, result, result_ref, artifacts } = completion;
+  const files = [...(result ? [result.path] : []), ...(result_ref === undefined ? [] : [result_ref])];
+  const former = [...(summary === undefined ? [] : [summary]), ...files, ...artifacts.map(({ path }) => path)];
+  const before = former.length === 0 ? EMPTY : former.join(', ');
+  return `${formatMoment(at, now)} by ${by}: ${reason}; the outcome of attempt ${attempt} no longer counts: ${before}`;
 }
 
 function attemptLine(attempt: Attempt, now: number): string {

@@ -4,8 +4,8 @@ import type { Drift, Evidence } from '../../core/evidence/evidence.ts';
 import { groupOf } from '../../core/envelope/group.ts';
 import { budgetOf } from '../../core/envelope/budget.ts';
 import { maxAttempts } from '../../core/task/retry.ts';
-import { type Attempt, costOf, type Task } from '../../core/task/task.ts';
-import type { DriftView, FileView, TaskView } from './schemas.ts';
+import { type Attempt, type Completion, costOf, type Redo, type Task } from '../../core/task/task.ts';
+import type { DriftView, FileView, RedoView, TaskView } from './task-schemas.ts';
 
 /** A time in ms as ISO 8601, UTC. */
 export function iso(at: number): string {
@@ -39,6 +39,7 @@ export function taskView(store: ArtifactStore, task: Task): TaskView {
     updated_at: iso(task.updated_at),
     max_attempts: maxAttempts(task),
     attempts: task.attempts.map((attempt) => attemptView(store, attempt)),
+    ...(task.redone && { redone: task.redone.map((redo) => redoView(store, redo)) }),
     refused: task.refused,
     ...(group !== undefined && { group }),
     ...(budget_usd !== undefined && { budget_usd }),
@@ -63,6 +64,26 @@ function attemptView(store: ArtifactStore, attempt: Attempt): TaskView['attempts
   };
 }
 
+function redoView(store: ArtifactStore, { at, by, reason, completion }: Redo): RedoView {
+  return { at: iso(at), by, reason, attempt: completion.attempt, ...completionView(store, completion) };
+}
+
+function completionView(
+  store: ArtifactStore,
+  completion: Completion,
+): Omit<RedoView, 'at' | 'by' | 'reason' | 'attempt'> {
+  const { at, by, summary, result, result_ref, artifacts, empty } = completion;
+  return {
+    finished_at: iso(at),
+    completed_by: by,
+    summary,
+    ...(result && { result: fileView(store, result) }),
+    ...(result_ref !== undefined && { result_ref }),
+    artifacts: artifacts.map((one) => fileView(store, one)),
+    ...(empty && { empty }),
+  };
+}
+
 function statusView(store: ArtifactStore, task: Task): Partial<TaskView> {
   switch (task.status) {
     case 'queued':
@@ -76,18 +97,8 @@ function statusView(store: ArtifactStore, task: Task): Partial<TaskView> {
         ...(progress && { progress: { ...progress, at: iso(progress.at) } }),
       };
     }
-    case 'completed': {
-      const { at, by, summary, result, result_ref, artifacts, empty } = task.completion;
-      return {
-        finished_at: iso(at),
-        completed_by: by,
-        summary,
-        ...(result && { result: fileView(store, result) }),
-        ...(result_ref !== undefined && { result_ref }),
-        artifacts: artifacts.map((one) => fileView(store, one)),
-        ...(empty && { empty }),
-      };
-    }
+    case 'completed':
+      return completionView(store, task.completion);
     case 'failed':
       return { finished_at: iso(task.failed_at), reason: task.reason, ...dismissed(task) };
     case 'expired':

@@ -73,6 +73,13 @@ export const Event = z.discriminatedUnion('type', [
   event('stopped', { attempt, by, cost }),
   event('retried', { by }),
   event('dismissed', { by }),
+  /** The outcome of a completed task no longer counts. The task is queued for a new attempt. */
+  eventOfVersion2('redone', {
+    by,
+    reason: z.string(),
+    /** Set in a restored store: later attempts have higher numbers than this. */
+    attempts_above: z.optional(z.int()),
+  }),
   /**
    * The store was restored from a backup. The lease ends without counting an attempt. Later attempts have higher
    * numbers than `attempts_above`.

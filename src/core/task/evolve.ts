@@ -154,6 +154,24 @@ const folds: { readonly [T in Exclude<EventType, 'submitted' | 'carried' | 'prun
       ? become(task, event, { status: 'queued', ready_at: event.at }, { forgiven: task.attempts.length })
       : `it is ${task.status}`,
 
+  redone(task, event) {
+    if (task.status !== 'completed') return `it is ${task.status}`;
+    const { at, by, reason, attempts_above } = event;
+    if (attempts_above !== undefined && attempts_above < nextAttempt(task) - 1)
+      return `attempt ${attempts_above + 1} was given out before`;
+    const redo = { at, by, reason, completion: task.completion };
+    return become(
+      task,
+      event,
+      { status: 'queued', ready_at: at },
+      {
+        forgiven: task.attempts.length,
+        redone: [...(task.redone ?? []), redo],
+        ...(attempts_above !== undefined && { attempts_above }),
+      },
+    );
+  },
+
   dismissed: (task, event) =>
     (task.status === 'failed' || task.status === 'expired') && task.dismissed_at === undefined
       ? { ...task, dismissed_at: event.at, updated_at: event.at }
@@ -196,7 +214,8 @@ function submitted(event: EventOf<'submitted'>): Task {
 
 /** The task in its next status, without the fields of its previous status. */
 function become(task: Task, event: { at: number }, next: StatusPart, facts: Partial<TaskFacts> = {}): Task {
-  const { id, envelope, context, max_attempts, submitted_at, attempts, forgiven, attempts_above, refused } = task;
+  const { id, envelope, context, max_attempts, submitted_at, attempts, forgiven, redone, attempts_above, refused } =
+    task;
   const kept: TaskFacts = {
     id,
     envelope,
@@ -206,6 +225,7 @@ function become(task: Task, event: { at: number }, next: StatusPart, facts: Part
     updated_at: event.at,
     attempts,
     forgiven,
+    ...(redone && { redone }),
     ...(attempts_above !== undefined && { attempts_above }),
     refused,
   };

@@ -44,6 +44,9 @@ function taskForm(): z.ZodMiniType {
     updated_at: moment(),
     attempts: z.array(attemptForm()),
     forgiven: count,
+    redone: z.optional(
+      z.array(z.object({ at: moment(), by: z.string(), reason: z.string(), completion: completionForm() })),
+    ),
     refused: count,
   };
   const status = <T extends string, S extends z.core.$ZodLooseShape>(name: T, shape: S) =>
@@ -61,16 +64,7 @@ function taskForm(): z.ZodMiniType {
       progress: z.optional(z.object({ percent: z.optional(z.number()), note: text, at: moment() })),
     }),
     status('completed', {
-      completion: z.object({
-        attempt: z.int(),
-        by: z.string(),
-        at: moment(),
-        summary: text,
-        result: z.optional(Evidence),
-        result_ref: text,
-        artifacts: z.array(Evidence),
-        empty: z.optional(z.boolean()),
-      }),
+      completion: completionForm(),
     }),
     status('failed', { failed_at: moment(), reason: z.string(), dismissed_at: z.optional(moment()) }),
     status('expired', {
@@ -80,6 +74,20 @@ function taskForm(): z.ZodMiniType {
     }),
     status('cancelled', { cancelled_at: moment(), by: z.string(), reason: text, stopped_at: z.optional(moment()) }),
   ]);
+}
+
+function completionForm() {
+  const text = z.optional(z.string());
+  return z.object({
+    attempt: z.int(),
+    by: z.string(),
+    at: moment(),
+    summary: text,
+    result: z.optional(Evidence),
+    result_ref: text,
+    artifacts: z.array(Evidence),
+    empty: z.optional(z.boolean()),
+  });
 }
 
 function attemptForm() {

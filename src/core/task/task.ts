@@ -55,6 +55,15 @@ export interface Completion {
   readonly empty?: boolean | undefined;
 }
 
+/** A completion that no longer counts, because a person or a coordinator wants the task to be done again. */
+export interface Redo {
+  readonly at: number;
+  readonly by: string;
+  readonly reason: string;
+  /** The outcome until then. */
+  readonly completion: Completion;
+}
+
 /** The data that a task has in every status. */
 export interface TaskFacts {
   readonly id: string;
@@ -66,8 +75,10 @@ export interface TaskFacts {
   /** The time of its latest event. A refusal changes nothing, so it does not count. */
   readonly updated_at: number;
   readonly attempts: readonly Attempt[];
-  /** The number of attempts before the last retry from the dead letters. They no longer count. */
+  /** The number of attempts before the last retry from the dead letters, or the last redo. They no longer count. */
   readonly forgiven: number;
+  /** Its former outcomes, the oldest first; absent if it was never redone. */
+  readonly redone?: readonly Redo[];
   /** Set if the store was restored from a backup. Later attempts have higher numbers than this. */
   readonly attempts_above?: number;
   /**
@@ -174,7 +185,7 @@ export function nextAttempt(task: Task): number {
   return Math.max(task.attempts.at(-1)?.number ?? 0, task.attempts_above ?? 0) + 1;
 }
 
-/** Whether no worker has started it since the submit or the last retry from the dead letters. */
+/** Whether no worker has started it since the submit, the last retry from the dead letters or the last redo. */
 export function isUnstarted(task: Task): boolean {
   return task.attempts.length === task.forgiven;
 }

@@ -1,4 +1,4 @@
-import type { Attempt, Task } from './task.ts';
+import type { Attempt, Completion, Redo, Task } from './task.ts';
 
 /**
  * A finished task without what people and agents wrote: only what is needed to find its evidence. The names of files
@@ -9,11 +9,11 @@ export function withoutText(task: Task): Task {
   const bare = {
     envelope: { task_id, from, to, reply_to, type, priority },
     attempts: task.attempts.map(withoutReason),
+    ...(task.redone && { redone: task.redone.map(withoutWords) }),
   };
   switch (task.status) {
     case 'completed': {
-      const { summary: _summary, result_ref: _ref, ...completion } = task.completion;
-      return { ...task, ...bare, completion };
+      return { ...task, ...bare, completion: filesOf(task.completion) };
     }
     case 'failed':
       return { ...task, ...bare, reason: '' };
@@ -24,6 +24,14 @@ export function withoutText(task: Task): Task {
     default:
       return { ...task, ...bare };
   }
+}
+
+function filesOf({ summary: _summary, result_ref: _ref, ...files }: Completion): Completion {
+  return files;
+}
+
+function withoutWords({ completion, ...redo }: Redo): Redo {
+  return { ...redo, reason: '', completion: filesOf(completion) };
 }
 
 function withoutReason(attempt: Attempt): Attempt {

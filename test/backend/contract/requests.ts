@@ -53,4 +53,6 @@ export const cancel = (id: string, reason?: string): Request =>
 
 export const retry = (id: string): Request => requestOf(id, { type: 'retry', by: 'lead' });
 
+export const redo = (id: string, reason: string): Request => requestOf(id, { type: 'redo', by: 'lead', reason });
+
 export const dismiss = (id: string): Request => requestOf(id, { type: 'dismiss', by: 'lead' });

@@ -9,6 +9,7 @@ import {
   fail,
   LEASE,
   MINUTE,
+  redo,
   release,
   renew,
   retry,
@@ -29,6 +30,7 @@ export const watches: Theme = (check) => {
     ['a task is released', ['claim'], (id, attempt) => [release(id, attempt)]],
     ['a running task is cancelled', ['claim'], (id) => [cancel(id)]],
     ['a dead letter is retried', ['claim', 'fail'], (id) => [retry(id)]],
+    ['a completed task is redone', ['claim', 'complete'], (id) => [redo(id, 'again')]],
   ] as const satisfies readonly [
     string,
     readonly string[],
@@ -44,7 +46,8 @@ export const watches: Theme = (check) => {
         await done(here, submit(fresh));
         // After a missed wake-up, this claims a task that an earlier round made ready.
         const { id, lease } = await claimed(here);
-        if (prepare.length > 1) await done(here, fail(id, lease.attempt));
+        const [, end] = prepare;
+        if (end) await done(here, end === 'fail' ? fail(id, lease.attempt) : complete(id, lease.attempt));
         await settle(watch);
         return await done(here, ...act(id, lease.attempt));
       });

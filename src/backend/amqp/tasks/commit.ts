@@ -9,6 +9,7 @@ import type { LogKinds } from '../../../core/log/rules.ts';
 import { isTask } from '../../../core/log/subject.ts';
 import { worldOf } from '../../../core/log/world.ts';
 import type { Event } from '../../../core/task/event.ts';
+import { carries } from '../../../core/task/carries.ts';
 import { countsFrom } from '../../../core/task/decision/moment.ts';
 import { evolveKnown, type KnownTask, presentTask } from '../../../core/task/decision/pruned.ts';
 import type { Task } from '../../../core/task/task.ts';
@@ -19,6 +20,7 @@ import { findThing } from '../../projection/things.ts';
 import type { LeaseEnds } from './lease-ends.ts';
 import type { OutageGrace } from '../cache/tables/outages.ts';
 import type { Cache } from '../cache/cache.ts';
+import type { LogRetention } from './log-retention.ts';
 import type { MessageRelay } from './messages/message-relay.ts';
 import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
 import type { Log, Publishing } from '../log/log.ts';
@@ -46,6 +48,7 @@ export interface CommitParts {
   readonly relay: MessageRelay;
   readonly outageGrace: OutageGrace;
   readonly leaseEnds: LeaseEnds;
+  readonly logRetention: LogRetention;
 }
 
 /**
@@ -134,6 +137,7 @@ export class TaskCommits {
     const id = log.newId();
     const [first] = events;
     const { ended } = foreseen;
+    await this.#republishRevived(foreseen);
     // A plain envelope has no place for what its author has seen.
     const plain = events.length === 1 && first?.type === 'submitted' && !isTooLong(first) && ended.length === 0;
     if (plain) {
@@ -148,6 +152,15 @@ export class TaskCommits {
     const accepted = await log.happen(events, roles, id, { onSent, ended });
     if (accepted) await relay.after(foreseen, id, false);
     return accepted;
+  }
+
+  /** For an entry that opens ended tasks again: every machine must know them when it reads the entry. */
+  async #republishRevived({ things }: Applied<LogKinds>): Promise<void> {
+    for (const thing of things) {
+      if (!isTask(thing)) continue;
+      const [before, after] = [presentTask(thing.before), presentTask(thing.after)];
+      if (before && after && !carries(before) && carries(after)) await this.#parts.logRetention.republishEnded(before);
+    }
   }
 
   /**
@@ -182,6 +195,7 @@ export class TaskCommits {
       if (refusal) return outcomes.map(({ task }) => ({ task, changed: false, refusal }));
       const roles = new Set(rolesOf(foreseen));
       for (const role of roles) await checkRole(this.#parts.client, this.#parts.names, role);
+      await this.#republishRevived(foreseen);
       const id = log.newId();
       const change = changeOfAll(requests.map(({ task_id }) => task_id));
       const { ended } = foreseen;

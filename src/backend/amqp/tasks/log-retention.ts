@@ -79,6 +79,15 @@ export class LogRetention {
     for (const event of this.#tasks(isDue, before, now, role)) await this.#tell(event, {});
   }
 
+  /**
+   * Republishes an ended task that is about to be open again, if the log may have dropped it. Otherwise a machine whose
+   * log begins later would take its token for an unknown task.
+   */
+  async republishEnded(task: Task): Promise<void> {
+    const now = this.#parts.clock();
+    if (this.#isToBeRepeated(task, this.#due(now), now)) await this.#tell(carriedTask(task, now), { role: null });
+  }
+
   /** What was last republished before this time is to be republished: ms since 1970. */
   #due(now: number): number {
     const { cache, retention } = this.#parts;

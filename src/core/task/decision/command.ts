@@ -50,6 +50,8 @@ export type Command =
   /** A worker reports that the process group of a cancelled attempt is gone. */
   | ({ readonly type: 'acknowledge-cancel'; readonly attempt: number } & Reporter)
   | { readonly type: 'retry'; readonly by: string }
+  /** The outcome of a completed task no longer counts: it is queued for a new attempt. */
+  | { readonly type: 'redo'; readonly by: string; readonly reason: string }
   | { readonly type: 'dismiss'; readonly by: string }
   /** The store was restored from a backup that was made in the epoch `since`. */
   | { readonly type: 'restore'; readonly epoch: number; readonly since: number }

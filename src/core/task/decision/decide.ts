@@ -9,8 +9,7 @@ import { evolve } from '../evolve.ts';
 import { isPrunable } from './prunable.ts';
 import { type KnownTask, presentTask, prunedAt, refusalOfPruned } from './pruned.ts';
 import { otherContent } from './sameness.ts';
-import type { Task } from '../task.ts';
-import { isFinished } from '../task.ts';
+import { isFinished, nextAttempt, type Status, type Task } from '../task.ts';
 import { UNREADABLE } from './unreadable.ts';
 import { type Circumstances, happened, nothing, refuse, type Rule, type Verdict } from './verdict.ts';
 
@@ -52,7 +51,7 @@ export function decide(known: KnownTask | undefined, command: Command, given: Ci
 function dated(event: BareEvent, task: Task | undefined, command: Command, given: Circumstances): Event {
   const id = command.type === 'submit' ? command.envelope.task_id : task!.id;
   const base = { task_id: id, at: given.now };
-  return event.type === 'pruned' ? { v: 2, ...base, ...event } : { v: 1, ...base, ...event };
+  return event.type === 'pruned' || event.type === 'redone' ? { v: 2, ...base, ...event } : { v: 1, ...base, ...event };
 }
 
 function judge(task: Task | undefined, command: Command, given: Circumstances): Verdict {
@@ -139,6 +138,26 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
     return refuse('conflict', `${task.id} is ${task.status}: only failed and expired tasks can be retried`);
   },
 
+  redo(task, { by, reason }, given) {
+    const last = task.redone?.at(-1);
+    // The answer may have been lost: a repetition is no second redo.
+    if (!isFinished(task) && last?.by === by && last.reason === reason) return nothing;
+    if (task.status !== 'completed') {
+      return refuse(
+        'conflict',
+        `${task.id} is ${task.status}: only a completed task can be done again`,
+        redoInstead[task.status](task.id),
+      );
+    }
+    return happened({
+      type: 'redone',
+      by,
+      reason,
+      // A restore leaves a completed task as it is. Its attempts of lost changes have smaller numbers than this.
+      ...(given.epoch && { attempts_above: Math.max(nextAttempt(task) - 1, given.epoch * ATTEMPTS_PER_EPOCH) }),
+    });
+  },
+
   restore: (task, command) => ({ events: beginEpoch(task, command) }),
 
   prune(task, command, given) {
@@ -152,4 +171,14 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
     }
     return task.dismissed_at === undefined ? happened({ type: 'dismissed', by: command.by }) : nothing;
   },
+};
+
+/** What to do with a task that has no outcome to replace. */
+const redoInstead: { readonly [S in Exclude<Status, 'completed'>]: (id: string) => string } = {
+  queued: (id) => `it waits for a worker: agentq show ${id}`,
+  scheduled: (id) => `it waits for its time: agentq show ${id}`,
+  working: (id) => `wait for its outcome: agentq wait ${id}`,
+  failed: (id) => `agentq dlq retry ${id}`,
+  expired: (id) => `agentq dlq retry ${id}`,
+  cancelled: () => 'submit it again under another id',
 };

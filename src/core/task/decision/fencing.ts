@@ -52,6 +52,8 @@ function pastOf({ attempts }: Task): string {
   switch (attempts.at(-1)?.outcome) {
     case undefined:
       return 'no worker has claimed it since the store was restored';
+    case 'completed':
+      return 'its outcome no longer counts, and it is to be done again';
     case 'failed':
       return 'its last attempt has failed';
     case 'released':

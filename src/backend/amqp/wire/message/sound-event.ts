@@ -27,6 +27,8 @@ export function isSound(event: Event, author: Author): boolean {
       return (author === 'coordinator' || carries(event.task)) && isSoundTask(event.task_id, event.task);
     case 'completed':
       return evidenceOf(event).every(isInStore);
+    case 'redone':
+      return event.attempts_above === undefined;
     case 'attempt-failed':
       return event.artifacts.every(isInStore);
     default:
@@ -51,6 +53,7 @@ function isSoundTask(id: string, task: Task): boolean {
   const evidence: readonly Evidence[] = [
     ...(context ? [context] : []),
     ...(task.status === 'completed' ? evidenceOf(task.completion) : []),
+    ...(task.redone ?? []).flatMap(({ completion }) => evidenceOf(completion)),
     ...attempts.flatMap((attempt) => (attempt.outcome ? (attempt.artifacts ?? []) : [])),
   ];
   return (
