@@ -16,9 +16,9 @@ const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.
 
 /** Code that not every command needs: the verbs, code of some verbs, and code that creates schemas when it is loaded. */
 const own = [
-  /src\/cli\/(commands\/|each-task\.|input\/(batch-text|list-options|schemas)\.|output\/(shape\/|layout\/(clip|column-widths)\.|(table|schemas|task-schemas|defaults|fold-renewals|how-it-stands|log-printer|overview|stuck-report|stuck-view|watched-overview)\.)|process\/idle-memory\.)/,
-  /src\/app\/(backup|doctor|logs|prune|stats|stuck|suggestion|torture|worker)\//,
-  /src\/app\/(apply-to-each|brief|dead-letters|hand-over|inbox|near-names|overview|previous-failures|result|scratch|snapshot-files|wait|wait-any|wait-cursor)\./,
+  /src\/cli\/((commands|top)\/|each-task\.|input\/(batch-text|list-options|schemas)\.|output\/(shape\/|layout\/(clip|column-widths)\.|(table|schemas|task-schemas|defaults|fold-renewals|how-it-stands|log-printer|overview|story|stuck-report|stuck-view|watched-overview)\.)|process\/idle-memory\.)/,
+  /src\/app\/(backup|doctor|logs|prune|stats|stuck|suggestion|top|torture|worker)\//,
+  /src\/app\/(apply-to-each|brief|dead-letters|hand-over|inbox|near-names|overview|pause|previous-failures|result|scratch|snapshot-files|wait|wait-any|wait-cursor)\./,
   /src\/app\/(workspace\/(additions|config-error|init-workspace)|evidence\/workspace-store|outbox\/(flush-outbox|read-entry|said-reasons)|submit\/(bad-batch|batch|batch-row|kept-batch|submit-later))\./,
   /src\/backend\/(projection\/(audit|questions\/ended)\.|sqlite\/(archive\/|ended\.|history\.|overlay\.)|amqp\/)/,
   /src\/core\/secrets\/(?!find-secret)/,
@@ -58,6 +58,44 @@ const driverBuiltins = {
     module.exports.equal = (...args) => { if (args[0] !== args[1]) ${late('node:assert')}.equal(...args); };`,
 };
 
+/**
+ * terminal-kit loads its parts by computed names, which a bundle cannot contain. Only `agentq top` uses it, and only its
+ * screen buffer: the parts for menus, images and the clipboard are left out.
+ */
+const lightTerminal = {
+  name: 'light-terminal',
+  load(id) {
+    const [, part] = /terminal-kit\/lib\/(\w+)\.js$/.exec(id) ?? [];
+    if (part === 'termkit') return terminalParts;
+    return terminalUnused.has(part) ? 'module.exports = {};' : null;
+  },
+  transform(code, id) {
+    if (!id.endsWith('terminal-kit/lib/Terminal.js')) return null;
+    const config = /require\( '\.\/termconfig\/' \+ (term\.termconfigFile) \)/g;
+    const others = /require\( '\.\/colorScheme\/' \+ palette \+ '\.json' \)/g;
+    return code.replace(config, 'termkit.termconfig( $1 )').replace(others, 'undefined');
+  },
+};
+const terminalUnused = new Set(
+  `yesOrNo inputField fileInput singleLineMenu singleColumnMenu gridMenu progressBar bar slowTyping extClipboard gpm`.split(
+    ' ',
+  ),
+);
+const terminalParts = `const termkit = module.exports = {};
+  Object.assign(termkit, require('./misc.js'));
+  const late = (name, load) => Object.defineProperty(termkit, name, { get: load });
+  late('Rect', () => require('./Rect.js'));
+  late('Palette', () => require('./Palette.js'));
+  late('ScreenBuffer', () => require('./ScreenBuffer.js'));
+  termkit.image = { load() {} };
+  termkit.TextBuffer = class {};
+  termkit.Terminal = require('./Terminal.js');
+  const configs = {
+    'xterm.generic.js': () => require('./termconfig/xterm.generic.js'),
+    'xterm-256color.generic.js': () => require('./termconfig/xterm-256color.generic.js'),
+  };
+  termkit.termconfig = (file) => configs[file]();`;
+
 const { rolldown } = await import('rolldown');
 rmSync('dist', { recursive: true, force: true });
 const bundle = await rolldown({
@@ -65,7 +103,7 @@ const bundle = await rolldown({
   platform: 'node',
   preserveEntrySignatures: 'allow-extension', // so that the entry contains the shared code
   transform: { define: { AGENTQ_VERSION: JSON.stringify(version) } },
-  plugins: [lightBuiltins, lightDriver],
+  plugins: [lightBuiltins, lightDriver, lightTerminal],
 });
 await bundle.write({
   dir: 'dist',

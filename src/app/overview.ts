@@ -2,6 +2,7 @@ import type { Backend, Counts } from '../backend/backend.ts';
 import { isAway } from '../core/errors.ts';
 import type { TaskIn } from '../core/task/task.ts';
 import { everyTask } from './every-task.ts';
+import { pause } from './pause.ts';
 import { patience, type Services } from './workspace/services.ts';
 
 /** The number of running tasks from which an overview selects those that it shows. */
@@ -59,18 +60,4 @@ export async function* watchOverview(
       if (!isAway(error)) throw error;
     }
   }
-}
-
-/** Also ends when the signal aborts. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done);
-    if (signal.aborted) done();
-  });
 }

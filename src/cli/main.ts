@@ -15,6 +15,7 @@ const verbs: readonly Verb[] = [
   ['submit', 'put a task, or a batch of them, into the queue', () => import('./commands/submit.ts')],
   ['wait', 'wait until tasks have ended', () => import('./commands/wait.ts')],
   ['status', 'print the overview, or one task', () => import('./commands/status.ts')],
+  ['top', 'watch the queue live, on the whole terminal', () => import('./commands/top.ts')],
   ['result', 'print the verified result of a task', () => import('./commands/result.ts')],
   ['list', 'list tasks', () => import('./commands/list.ts')],
   ['show', 'print the history of a task', () => import('./commands/show.ts')],

@@ -10,7 +10,7 @@ import { wrap } from './layout/wrap.ts';
 export type Style = Pick<ChalkInstance, 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan'>;
 
 const same = ((text: string) => text) as unknown as ChalkInstance;
-const plain: Style = { bold: same, dim: same, red: same, green: same, yellow: same, cyan: same };
+export const plainStyle: Style = { bold: same, dim: same, red: same, green: same, yellow: same, cyan: same };
 
 /**
  * Data goes to standard output, messages to standard error. In JSON mode, messages that would disturb a program are
@@ -24,6 +24,7 @@ export class Io {
   readonly #err: OutputStream;
   readonly #env: NodeJS.ProcessEnv;
   readonly #colours: ReturnType<typeof colourLevel>;
+  #listener: ((message: string) => void) | undefined;
 
   constructor(
     system: Pick<System, 'stderr' | 'env'>,
@@ -97,7 +98,13 @@ export class Io {
    * be written.
    */
   talk(text: string): void {
+    if (this.#listener) return this.#listener(text);
     this.#err.record(`${wrap(visible(text), this.json ? Infinity : messageWidth(this.#err, this.#env), 2)}\n`);
+  }
+
+  /** From now on, messages go to the listener: a program that draws the whole screen shows them itself. */
+  divert(listener: ((message: string) => void) | undefined): void {
+    this.#listener = listener;
   }
 
   /** Overwrites its last state; printed only on a terminal. */
@@ -107,7 +114,7 @@ export class Io {
 
   /** Colours for standard output. */
   async style(): Promise<Style> {
-    if (this.#colours === 0) return plain;
+    if (this.#colours === 0) return plainStyle;
     const { Chalk } = await import('chalk');
     return new Chalk({ level: this.#colours });
   }

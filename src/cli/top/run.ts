@@ -1,0 +1,64 @@
+import type { ReadStream, WriteStream } from 'node:tty';
+import type { Services } from '../../app/workspace/services.ts';
+import { measureFor } from '../output/layout/display-width.ts';
+import { type Io, plainStyle } from '../output/io.ts';
+import { type Authors, Controller } from './controller.ts';
+import { listenToKeys } from './keyboard.ts';
+import { Screen } from './screen.ts';
+
+export interface Terminal {
+  readonly input: ReadStream;
+  readonly output: WriteStream;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** Takes over the terminal until the user quits or the signal aborts, and then restores it. */
+export async function runTop(
+  services: Services,
+  io: Io,
+  authors: Authors,
+  { input, output, env }: Terminal,
+  signal: AbortSignal,
+): Promise<void> {
+  // A text with a wide character gives the measure that is exact for all texts.
+  const measure = await measureFor(['\u3042']);
+  const colours = (await io.style()) !== plainStyle;
+  const screen = new Screen(output, measure, colours, env);
+  let release = () => {};
+  const enter = () => {
+    screen.enter();
+    release = listenToKeys(input, (key) => controller.send({ type: 'key', key }));
+  };
+  const leave = () => {
+    release();
+    screen.leave();
+  };
+  const resized = () => {
+    screen.resized();
+    controller.send({ type: 'resized', size: screen.size });
+  };
+  const suspend = () => {
+    leave();
+    process.once('SIGCONT', () => {
+      enter();
+      resized();
+    });
+    process.kill(process.pid, 'SIGTSTP');
+  };
+  const controller = new Controller(
+    services,
+    { size: screen.size, draw: (lines) => screen.draw(lines), suspend },
+    measure,
+    authors,
+  );
+  output.on('resize', resized);
+  io.divert((text) => controller.say(text, false));
+  enter();
+  try {
+    await controller.run(signal);
+  } finally {
+    leave();
+    io.divert(undefined);
+    output.off('resize', resized);
+  }
+}

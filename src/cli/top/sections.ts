@@ -1,0 +1,129 @@
+import { startOf } from '../../app/top/live-queue.ts';
+import { formatCost } from '../../core/cost.ts';
+import { formatDuration, formatMoment } from '../../core/duration.ts';
+import { finishedAt, type Status } from '../../core/task/task.ts';
+import type { Measure } from '../output/layout/display-width.ts';
+import { bar } from '../output/line.ts';
+import { headline } from '../output/task-text.ts';
+import { visible } from '../output/visible.ts';
+import { type Column, grid } from './grid.ts';
+import { type Line, line } from './line.ts';
+import type { Row, RowOf } from './rows.ts';
+
+/** A line of the list. Lines with a row can be selected. */
+export interface ListLine {
+  readonly line: Line;
+  readonly row?: Row;
+}
+
+/** Longer texts are cut before they are measured. */
+const LONGEST = 300;
+
+/** All lines of the list: a table for each kind of row that there is. */
+export function sections(rows: readonly Row[], width: number, now: number, measure: Measure): readonly ListLine[] {
+  const of = <K extends Row['kind']>(kind: K) => rows.filter((row): row is RowOf<K> => row.kind === kind);
+  const blocks = [
+    block(of('role'), roleColumns(now), width, measure),
+    block(of('working'), workingColumns(now), width, measure, detailOf),
+    block(of('dead'), deadColumns(now), width, measure),
+    block(of('waiting'), waitingColumns(now), width, measure),
+  ].filter((lines) => lines.length > 0);
+  return blocks.flatMap((lines, i) => (i === 0 ? lines : [{ line: line('') }, ...lines]));
+}
+
+function block<R extends Row>(
+  rows: readonly R[],
+  columns: readonly Column<R>[],
+  width: number,
+  measure: Measure,
+  below?: (row: R) => string,
+): ListLine[] {
+  if (rows.length === 0) return [];
+  const { titles, lines } = grid(rows, columns, width, measure);
+  return [
+    { line: titles },
+    ...rows.flatMap((row, i): ListLine[] => {
+      const more = below?.(row) ?? '';
+      return [{ line: lines[i]!, row }, ...(more === '' ? [] : [{ line: line(`  ${more}`, 'dim') }])];
+    }),
+  ];
+}
+
+function roleColumns(now: number): readonly Column<RowOf<'role'>>[] {
+  const count = (title: string, status: Status, more: Partial<Column<RowOf<'role'>>> = {}): Column<RowOf<'role'>> => ({
+    title,
+    align: 'right',
+    cell: ({ role }) => String(role.tasks[status]),
+    ...more,
+  });
+  return [
+    { title: 'ROLE', content: 'id', look: 'bold', cell: ({ role }) => visible(role.role) },
+    count('QUEUED', 'queued'),
+    {
+      title: 'OLDEST',
+      align: 'right',
+      cell: ({ role: { oldest_ready_at: at } }) => (at === undefined ? '' : formatDuration(now - at)),
+    },
+    count('SCHEDULED', 'scheduled', { drop: 2 }),
+    count('WORKING', 'working', { look: 'yellow' }),
+    count('DONE', 'completed', { look: 'green', drop: 3 }),
+    count('FAILED', 'failed', { look: 'red', drop: 4 }),
+    count('CANCELLED', 'cancelled', { drop: 1 }),
+    {
+      title: 'WORKERS',
+      align: 'right',
+      cell: ({ workers }) => (workers.length === 0 ? 'none' : String(workers.length)),
+    },
+  ];
+}
+
+function workingColumns(now: number): readonly Column<RowOf<'working'>>[] {
+  return [
+    { title: 'WORKING', content: 'id', look: 'bold', cell: ({ task }) => visible(task.id) },
+    { title: 'ROLE', content: 'name', drop: 1, cell: ({ task }) => visible(task.envelope.to) },
+    { title: 'BY', content: 'name', cell: ({ task }) => visible(task.lease.worker) },
+    { title: 'FOR', align: 'right', cell: ({ task }) => formatDuration(now - startOf(task)) },
+    {
+      title: 'PROGRESS',
+      look: 'yellow',
+      cell: ({ task: { progress } }) => (progress?.percent === undefined ? '' : bar(progress.percent, 10)),
+    },
+    { title: 'COST', align: 'right', look: 'cyan', cell: ({ task }) => formatCost(task.attempts.at(-1)?.cost ?? {}) },
+  ];
+}
+
+/** The note of a running task, and the last line that it printed. */
+function detailOf({ task, output = '' }: RowOf<'working'>): string {
+  const parts = [task.progress?.note ?? '', output].filter((text) => text !== '');
+  return parts.map((text) => visible(text.slice(0, LONGEST))).join(' │ ');
+}
+
+function deadColumns(now: number): readonly Column<RowOf<'dead'>>[] {
+  return [
+    { title: 'DEAD LETTER', content: 'id', look: 'bold', cell: ({ task }) => visible(task.id) },
+    { title: 'ROLE', content: 'name', drop: 2, cell: ({ task }) => visible(task.envelope.to) },
+    { title: 'STATUS', look: 'red', cell: ({ task }) => task.status },
+    { title: 'TRIES', align: 'right', drop: 1, cell: ({ task }) => String(task.attempts.length) },
+    { title: 'SINCE', cell: ({ task }) => formatMoment(finishedAt(task), now) },
+    {
+      title: 'REASON',
+      content: 'text',
+      cell: ({ task }) =>
+        task.status === 'failed' ? visible(task.reason.slice(0, LONGEST)) : 'its TTL passed before it was started',
+    },
+  ];
+}
+
+function waitingColumns(now: number): readonly Column<RowOf<'waiting'>>[] {
+  return [
+    { title: 'WAITING', content: 'id', look: 'bold', cell: ({ task }) => visible(task.id) },
+    { title: 'ROLE', content: 'name', drop: 2, cell: ({ task }) => visible(task.envelope.to) },
+    { title: 'STATUS', look: 'cyan', cell: ({ task }) => task.status },
+    { title: 'PRIORITY', drop: 1, cell: ({ task }) => task.envelope.priority },
+    {
+      title: 'SINCE',
+      cell: ({ task }) => formatMoment(task.status === 'queued' ? task.ready_at : task.due_at, now),
+    },
+    { title: 'WHAT', content: 'text', cell: ({ task }) => headline(task, LONGEST) },
+  ];
+}
