@@ -1,6 +1,6 @@
 import type { Ended } from '../backend/backend.ts';
 import { nextDue } from '../core/task/due.ts';
-import { isFinished, statuses, type Task } from '../core/task/task.ts';
+import { isFinished, openStatuses, type Task } from '../core/task/task.ts';
 import { findTask } from './apply-command.ts';
 import { everyTask } from './every-task.ts';
 import { answered } from './wait.ts';
@@ -46,13 +46,12 @@ export async function waitForAny(services: Services, request: WaitAnyRequest): P
   }
 }
 
-const open = statuses.filter((status) => !['completed', 'failed', 'cancelled', 'expired'].includes(status));
-
 /** The tasks of the scope that have not ended. @throws AgentqError `not-found` */
 export async function openTasks(services: Services, scope: Scope): Promise<readonly Task[]> {
   const tasks: Task[] = [];
   if (scope.from !== undefined) {
-    for await (const task of everyTask(services.backend, { from: scope.from, statuses: open })) tasks.push(task);
+    for await (const task of everyTask(services.backend, { from: scope.from, statuses: openStatuses }))
+      tasks.push(task);
     return tasks;
   }
   for (const id of scope.ids) tasks.push(await findTask(services, id));

@@ -21,6 +21,7 @@ const verbs: readonly Verb[] = [
   ['show', 'print the history of a task', () => import('./commands/show.ts')],
   ['logs', 'print what the program of a worker prints', () => import('./commands/logs.ts')],
   ['inbox', 'collect the result messages sent to an agent', () => import('./commands/inbox.ts')],
+  ['brief', 'say in few words what an agent has begun and what comes next', () => import('./commands/brief.ts')],
   ['cancel', 'cancel tasks, running ones too', () => import('./commands/cancel.ts')],
   ['redo', 'have completed tasks done again', () => import('./commands/redo.ts')],
   ['work', 'take tasks of a role and run a program for each', () => import('./commands/work.ts')],

@@ -26,6 +26,39 @@ export const RoleView = z.object({
 
 const Changed = z.object({ task_id: z.string(), status: Status, changed: z.boolean() });
 
+/** The tasks of one kind in a brief. */
+const BriefTasks = z.object({
+  /** How many more there are, and the command that lists them. */
+  left_out: z.optional(z.number()),
+  see: text,
+  tasks: z.array(
+    z.object({
+      task_id: z.string(),
+      status: Status,
+      to: z.string(),
+      worker: text,
+      attempt: z.optional(z.number()),
+      lease_expires_at: z.optional(Moment),
+      percent: z.optional(z.number()),
+      due_at: z.optional(Moment),
+      /** The summary, the reason or the instructions, cut at 60 characters. */
+      text,
+    }),
+  ),
+});
+
+/** One field for each part of a brief. */
+const ofParts = <T>(form: T) => ({
+  /** The tasks that the agent works on. */
+  holds: form,
+  /** The results that wait in its inbox. */
+  results: form,
+  dead: form,
+  working: form,
+  queued: form,
+  scheduled: form,
+});
+
 const ResultView = z.object({
   task_id: z.string(),
   by: z.string(),
@@ -134,6 +167,14 @@ export const outputs = {
         artifact_count: z.optional(z.number()),
       }),
     ),
+  }),
+  brief: z.object({
+    as: z.string(),
+    group: text,
+    counts: z.object(ofParts(z.number())),
+    /** Commands that continue the work. */
+    next: z.array(z.string()),
+    ...ofParts(z.optional(BriefTasks)),
   }),
   cancel: z.object({ tasks: z.array(Changed) }),
   redo: z.object({ tasks: z.array(Changed) }),

@@ -1,0 +1,93 @@
+import { resultsQueue } from '../../core/envelope/reply-to.ts';
+import { groupOf } from '../../core/envelope/group.ts';
+import { openStatuses, type Task } from '../../core/task/task.ts';
+import { everyTask } from '../every-task.ts';
+import type { Services } from '../workspace/services.ts';
+
+/** What a brief has, the most urgent first. */
+export const briefParts = ['holds', 'results', 'dead', 'working', 'queued', 'scheduled'] as const;
+export type BriefPart = (typeof briefParts)[number];
+
+/** Tasks of one kind: the first of them, and how many there are. */
+export interface BriefTasks {
+  readonly total: number;
+  readonly tasks: readonly Task[];
+  /** The command that lists all of them. */
+  readonly see: string;
+}
+
+/** What an agent has begun in the queue, and what has come back. */
+export interface AgentBrief {
+  readonly as: string;
+  readonly group: string | undefined;
+  readonly parts: Readonly<Record<BriefPart, BriefTasks>>;
+  /** Commands that continue the work. */
+  readonly next: readonly string[];
+}
+
+/** The tasks of one kind from which a brief is made. */
+const FIRST = 50;
+
+/** The messages of an inbox that are searched for those of a group. */
+const SEARCHED = 10_000;
+
+/** @param group only tasks of this group; undefined for all */
+export async function agentBrief(services: Services, as: string, group: string | undefined): Promise<AgentBrief> {
+  const { backend } = services;
+  const ofGroup = group === undefined ? {} : { group };
+  const by = { from: as, ...ofGroup };
+  const option = group === undefined ? '' : ` --group ${group}`;
+  const list = `agentq list --from ${as}${option} --status`;
+  const held = await backend.list({ worker: as, statuses: ['working'], limit: SEARCHED, ...ofGroup });
+  const open = { working: [] as Task[], queued: [] as Task[], scheduled: [] as Task[] };
+  for await (const task of everyTask(backend, { ...by, statuses: openStatuses }))
+    if (task.status in open) open[task.status as keyof typeof open].push(task);
+  const dead: Task[] = [];
+  for await (const task of everyTask(backend, { ...by, dead: true })) dead.push(task);
+  const parts = {
+    holds: first(
+      held.filter((task) => task.status === 'working' && task.lease.worker === as),
+      `agentq list --worker ${as}${option} --status working`,
+    ),
+    results: await newResults(services, as, group),
+    dead: first(dead, `${list} failed,expired`),
+    working: first(open.working, `${list} working`),
+    queued: first(open.queued, `${list} queued`),
+    scheduled: first(open.scheduled, `${list} scheduled`),
+  };
+  return { as, group, parts, next: nextCommands(as, parts) };
+}
+
+const first = (tasks: readonly Task[], see: string): BriefTasks => ({
+  total: tasks.length,
+  tasks: tasks.slice(0, FIRST),
+  see,
+});
+
+/** The tasks whose result messages wait in the queue of the agent, the oldest first. */
+async function newResults({ backend }: Services, as: string, group: string | undefined): Promise<BriefTasks> {
+  const queue = resultsQueue(as);
+  const see = `agentq inbox --as ${as} --keep`;
+  if (group !== undefined) {
+    const waiting = await backend.inbox(queue, SEARCHED);
+    return first(
+      waiting.filter(({ envelope }) => groupOf(envelope) === group),
+      see,
+    );
+  }
+  const tasks = await backend.inbox(queue, FIRST);
+  return { total: tasks.length < FIRST ? tasks.length : (await backend.inboxIds(queue)).size, tasks, see };
+}
+
+function nextCommands(as: string, { holds, results, dead, working, queued, scheduled }: AgentBrief['parts']): string[] {
+  const [held] = holds.tasks;
+  const [letter] = dead.tasks;
+  const isOpen = working.total + queued.total + scheduled.total > 0;
+  return [
+    ...(held ? [`agentq show ${held.id}`] : []),
+    ...(held ? [`agentq complete ${held.id} --attempt ${held.attempts.at(-1)!.number} --summary TEXT`] : []),
+    ...(results.total > 0 ? [`agentq inbox --as ${as}`] : []),
+    ...(letter ? [`agentq dlq show ${letter.id}`] : []),
+    ...(isOpen ? [`agentq wait --any --from ${as} --compact --timeout 30m`] : []),
+  ];
+}
