@@ -16,6 +16,7 @@ const verbs: readonly Verb[] = [
   ['wait', 'wait until tasks have ended', () => import('./commands/wait.ts')],
   ['status', 'print the overview, or one task', () => import('./commands/status.ts')],
   ['top', 'watch the queue live, on the whole terminal', () => import('./commands/top.ts')],
+  ['stats', 'print counts, waits, runs and cost of a period', () => import('./commands/stats.ts')],
   ['result', 'print the verified result of a task', () => import('./commands/result.ts')],
   ['list', 'list tasks', () => import('./commands/list.ts')],
   ['show', 'print the history of a task', () => import('./commands/show.ts')],

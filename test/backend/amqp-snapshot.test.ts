@@ -110,6 +110,17 @@ describe('a machine that begins with a snapshot', () => {
     expect(await answers((await newMachine(withSnapshots())).backend)).toEqual(await answers(whole.backend));
   });
 
+  test('fetches no chunk for a list of what has changed since a moment', async () => {
+    const options = withSnapshots();
+    const { backend, absent } = await newMachine(options);
+    harness.clock.advance(1_000);
+    const since = harness.clock.now();
+    await done(backend, submit('recent', { type: 'review', group: 'g' }), complete('recent'));
+    for (const filter of [{ since }, { type: 'review' }, { group: 'g' }, { since, worker: ROLE }])
+      expect(await idsOf(backend.list({ limit: 10, ...filter }))).toEqual(['recent']);
+    expect(absentIn(options)).toBe(absent);
+  });
+
   test('prunes tasks whose content is in a chunk, and the next snapshot knows them', async () => {
     const whole = await newMachine(harness.options());
     const filled = await newMachine(withSnapshots());

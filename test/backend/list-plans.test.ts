@@ -111,4 +111,20 @@ describe.for<[string, Form, ReadyIndex]>([
       if (!sql.includes('task_finished')) expect(steps, sql).not.toContainEqual(expect.stringMatching(/TEMP B-TREE/));
     }
   });
+
+  test('is found without sorting many tasks that have changed since a moment', () => {
+    const completed = inEveryStatus.find((task) => task.status === 'completed');
+    const since = completed!.updated_at + 10 * MINUTE;
+    const many = Array.from({ length: 10_001 }, (_, n) => ({ ...completed!, id: `many-${n}`, updated_at: since }));
+    db.transaction(() => {
+      for (const task of many) insert(db, task);
+      insert(db, { ...completed!, id: 'before' });
+      return { keep: true };
+    });
+    expect(list(db, { since, limit: 2 }, ready).map(({ id }) => id)).toEqual(['many-10000', 'many-9999']);
+    expect(list(db, { since, limit: 9, before: 'many-1' }, ready).map(({ id }) => id)).toEqual(['many-0']);
+    expect(list(db, { since: since + 1, limit: 9 }, ready)).toEqual([]);
+    const paged = [...plansOf(db, { since }, ready)].filter(([sql]) => sql.includes('ORDER BY n DESC'));
+    for (const [sql, steps] of paged) expect(steps, sql).not.toContainEqual(expect.stringMatching(/TEMP B-TREE/));
+  });
 });

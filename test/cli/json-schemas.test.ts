@@ -88,6 +88,7 @@ const commands: Record<Exclude<Name, 'torture' | 'error' | 'work' | 'snapshot' |
   ],
   status: [['status']],
   'status --stuck': [['status', '--stuck']],
+  stats: [['stats'], ['stats', '--by', 'worker']],
   'status ID': ids.map((id) => ['status', id]),
   result: [
     ['result', 'completed'],

@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 import { envelopeSchema } from '../../core/envelope/envelope.ts';
 import { ResultMessage } from '../../core/result/result-message.ts';
 import { DriftView, FileView, Moment, Status, TaskView, text } from './task-schemas.ts';
+import { StatsView } from './stats-schema.ts';
 
 export { DriftView, FileView, TaskView } from './task-schemas.ts';
 
@@ -139,6 +140,7 @@ export const outputs = {
       }),
     ),
   }),
+  stats: StatsView,
   'status ID': z.object({ ...TaskView.shape, drift: z.array(DriftView) }),
   result: ResultView,
   'result ID ID': z.object({ results: z.array(ResultView) }),

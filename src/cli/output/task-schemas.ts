@@ -23,7 +23,7 @@ export const DriftView = z.object({
 export type DriftView = z.infer<typeof DriftView>;
 
 /** The total that was reported. */
-const CostView = z.object({ usd: z.optional(z.number()), tokens: z.optional(z.number()) });
+export const CostView = z.object({ usd: z.optional(z.number()), tokens: z.optional(z.number()) });
 
 export const AttemptView = z.object({
   number: z.number(),

@@ -55,6 +55,17 @@ export const counts: Theme = (check) => {
     expect((await backend.counts()).roles).toHaveLength(2);
   });
 
+  check('the counts of a role contain the time at which its next scheduled task is due', async ({ open, clock }) => {
+    const backend = await open();
+    const start = clock.now();
+    await done(backend, submit('late', { delay_seconds: 600 }), submit('soon', { delay_seconds: 60 }), submit('ready'));
+    expect((await role(backend, 'coder')).next_due_at).toBe(start + MINUTE);
+    clock.advance(MINUTE);
+    expect((await role(backend, 'coder')).next_due_at).toBe(start + 10 * MINUTE);
+    clock.advance(10 * MINUTE);
+    expect((await role(backend, 'coder')).next_due_at).toBeUndefined();
+  });
+
   check('the counts of a role contain the time since which its oldest ready task waits', async ({ open, clock }) => {
     const backend = await open();
     const start = clock.now();

@@ -45,10 +45,22 @@ export function partsOf(db: Connection, filter: Filter, ready: ReadyIndex): Part
   return [...open, ...finishedParts(db, filter).map((part) => ({ ...part, statuses: finished }))];
 }
 
-/** The finished tasks that have changed since a moment, or else those of a worker. */
+/** How many changed tasks are sorted for each page. */
+const FEW = 10_000;
+
+/**
+ * The finished tasks that have changed since a moment, or else those of a worker. If many have changed, a page is not
+ * found by sorting all of them, but in the order of the numbers, from the least of them on.
+ */
 function finishedParts(db: Connection, { since, worker }: Filter): Part[] {
-  if (since !== undefined)
-    return [{ index: 'task_finished', sql: `${FINISHED} AND updated_at >= ?`, values: [since], covers: ['since'] }];
+  if (since !== undefined) {
+    const changed = `FROM tasks INDEXED BY task_finished WHERE ${FINISHED} AND updated_at >= ?`;
+    const part = { index: 'task_finished', sql: `${FINISHED} AND updated_at >= ?`, values: [since], covers: ['since'] };
+    const isMany = db.get(`SELECT 1 ${changed} LIMIT 1 OFFSET ${FEW}`, since) !== undefined;
+    if (!isMany) return [part as Part];
+    const least = db.get<{ n: number }>(`SELECT min(n) AS n ${changed}`, since)!.n;
+    return [{ sql: `n >= ? AND +${FINISHED}`, values: [least], covers: [] }];
+  }
   const sql = `${FINISHED} AND workers IS NOT NULL AND workers = ?`;
   return [...columnsWith(db, worker!)].map((value) => ({
     index: 'task_of_worker',
