@@ -4,6 +4,8 @@ import { type Advise, report } from './errors/error-report.ts';
 import { withHelp, wordsOf } from './errors/help-hint.ts';
 import { SeveralErrors } from './errors/several-errors.ts';
 import { addGlobalOptions, globalOptions, repeatGlobalOptions } from './input/global-options.ts';
+import { PROSE, proseWidth } from './output/layout/terminal-width.ts';
+import { wrapParagraphs } from './output/layout/wrap.ts';
 import { OutputStream } from './output/output-stream.ts';
 import { shellWord } from './output/shell-word.ts';
 import type { System } from './process/system.ts';
@@ -93,13 +95,14 @@ function build(
     .description('The durable task queue that AI agents drive from the shell.')
     .version(VERSION, '-V, --version', 'print the version')
     .helpCommand(false)
+    .configureHelp({ minWidthToWrap: 20 })
     .addHelpText('after', '\nagentq help COMMAND describes a command. The options above may stand before or after it.')
     .enablePositionalOptions() // so that `fail --reason -V` is a reason
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => output.write(text),
+      writeOut: (text) => output.write(wrapParagraphs(text, proseWidth(output, system.env))),
       writeErr: () => {},
-      getOutHelpWidth: () => output.columns ?? 100,
+      getOutHelpWidth: () => Math.min(proseWidth(output, system.env), PROSE),
       getOutHasColors: () => false,
     })
     .hook('preSubcommand', async (_program, command) => {

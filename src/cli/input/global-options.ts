@@ -18,7 +18,7 @@ const options = [
   ['--broker-timeout <duration>', 'how long to wait for the broker (default: 10s)'],
   ['--json', 'print JSON for programs'],
   ['--compact', 'print JSON without defaults, repetitions and long texts in lists'],
-  ['--fields <names>', 'print JSON with these fields only: task_id,status,attempts.reason'],
+  ['--fields <names>', 'print JSON with these fields only: task_id,attempts.reason'],
   ['--no-color', 'print without colours (NO_COLOR)'],
 ] as const;
 

@@ -67,6 +67,17 @@ for (const columns of [60, 80, 120]) {
       });
     }
 
+    test('no line of a help text is wider', async ({ q }) => {
+      const narrow = q.with({ tty: true, columns, env: { NO_COLOR: '1' } });
+      const verbs = (await q.ok('--help')).match(/(?<=^  )[a-z]+(?= .*  )/gm)!;
+      expect(verbs.length).toBeGreaterThan(20);
+      for (const verb of ['', ...verbs]) {
+        const ran = await narrow.run('help', ...(verb ? [verb] : []));
+        expect(ran.code).toBe(0);
+        expect(tooWide(ran, columns)).toEqual([]);
+      }
+    });
+
     test('ids and states are whole, and tables use the width', async ({ q }) => {
       const shown = await q.with({ tty: true, columns, env: { NO_COLOR: '1' } }).ok('list');
       for (const task of (await q.json('list')).tasks)

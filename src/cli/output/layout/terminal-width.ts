@@ -4,7 +4,7 @@ import type { Sink } from '../../process/system.ts';
 const USUAL = 80;
 
 /** Text is not printed wider than this on a terminal, because long lines are hard to read. */
-const PROSE = 100;
+export const PROSE = 100;
 
 /**
  * The columns that a line may have: COLUMNS if it is set, else the width of the terminal.

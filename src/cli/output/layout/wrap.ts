@@ -4,6 +4,20 @@ import { widthAtMost } from './display-width.ts';
 const word = /( *)([\u3000-\u9fff\uac00-\ud7af\uff00-\uffef]|[^ \u3000-\u9fff\uac00-\ud7af\uff00-\uffef]+)/g;
 
 /**
+ * Breaks the paragraphs of a help text anew. A paragraph is lines without indentation that follow each other; indented
+ * lines stay as they are. In a paragraph with columns, each line remains one.
+ * @param width Infinity for no change
+ */
+export function wrapParagraphs(text: string, width: number): string {
+  if (width === Infinity) return text;
+  return text.replace(/^\S.*(?:\n\S.*)*$/gm, (paragraph) =>
+    / {2}/.test(paragraph)
+      ? paragraph.replace(/.+/g, (line) => wrap(line, width, 2))
+      : wrap(paragraph.replaceAll('\n', ' '), width),
+  );
+}
+
+/**
  * Breaks a line at blanks, so that it fits into `width` columns. A word that is longer stays whole: it may be a path or
  * an id that a person copies.
  * @param hang the indentation of the further lines, in columns; the first line has no break before this column
