@@ -10,12 +10,18 @@ export interface PreviousFailure {
   readonly log?: string;
 }
 
-/** The attempts before the present one, oldest first. All of them ended without a result that counts. */
+/**
+ * The attempts before the present one, oldest first. All of them ended without a result that counts: a completed one was
+ * redone.
+ */
 export function previousFailures(store: ArtifactStore, task: Task): readonly PreviousFailure[] {
   return task.attempts.flatMap((attempt) => {
     if (attempt.outcome === undefined) return [];
-    const { number, outcome, reason, artifacts = [] } = attempt;
-    const log = artifacts.find(({ name }) => name === 'log');
+    const { number, outcome } = attempt;
+    const redo = task.redone?.find(({ completion }) => completion.attempt === number);
+    const reason = redo ? `redone by ${redo.by}: ${redo.reason}` : attempt.reason;
+    const artifacts = redo?.completion.artifacts ?? attempt.artifacts;
+    const log = artifacts?.find(({ name }) => name === 'log');
     return {
       attempt: number,
       outcome,

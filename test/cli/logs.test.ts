@@ -1,4 +1,4 @@
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { describe, expect, test as base } from 'vitest';
 import * as z from 'zod/mini';
 import { outputs } from '../../src/cli/output/schemas.ts';
@@ -98,5 +98,44 @@ describe('logs', () => {
     const last = await q.run('logs', 't', '--follow');
     expect([last.code, last.stdout]).toEqual([0, '']);
     expect(last.stderr).toMatch(/attempt 2 of t has no log/);
+  });
+
+  test('of a killed worker is named by show and doctor, recorded by doctor --repair, and removed by prune', async ({
+    q,
+  }) => {
+    await q.submit('t');
+    await q.claim('--lease', '60s');
+    print(q, 1, 'last words\n');
+    const file = q.path('.agentq/run/t~1/log.txt');
+    utimesSync(file, 0, 0);
+    utimesSync(q.path('.agentq/run/t~1'), 0, 0);
+    q.advance(3_600);
+    expect(await q.json('show', 't')).toMatchObject({ unrecorded_logs: [{ attempt: 1, file }] });
+    expect(await q.ok('show', 't')).toContain(`log 1      ${file}, not recorded`);
+    const problem = `the log of attempt 1 is not recorded: ${file}`;
+    expect((await q.run('doctor', '--json')).json().findings).toContainEqual({
+      subject: 't',
+      problem,
+      severity: 'advice',
+      repaired: false,
+    });
+    expect((await q.run('doctor', '--repair', '--json')).json().findings).toContainEqual({
+      subject: 't',
+      problem,
+      severity: 'advice',
+      repaired: true,
+    });
+    expect(q.stored()).toContain('artifacts/t/1/log.txt');
+    expect(existsSync(file)).toBe(false);
+    expect(await q.ok('logs', 't')).toBe('last words');
+    expect((await q.task('t')).attempts[0].artifacts).toMatchObject([{ name: 'log', size: 11 }]);
+    expect(await q.ok('show', 't')).toContain('log 1      artifacts/t/1/log.txt, 11 bytes');
+    expect((await q.run('doctor', '--json')).json().findings.map((one: any) => one.subject)).not.toContain('t');
+    writeFileSync(q.path('.agentq/artifacts/t/1/log.txt'), 'first words');
+    expect((await q.run('doctor', '--json')).stdout).toMatch(/log.*artifacts\/t\/1\/log\.txt.* was changed/);
+    await q.ok('cancel', 't');
+    q.advance(7_200);
+    await q.ok('prune', '--older-than', '1h');
+    expect(q.stored()).toEqual([]);
   });
 });

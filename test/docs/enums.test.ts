@@ -3,7 +3,6 @@ import { parse } from 'node:path';
 import { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod/mini';
-import type { TaskIn } from '../../src/core/task/task.ts';
 import { assignment } from '../../src/app/worker/child/assignment.ts';
 import { childEnvironment } from '../../src/app/worker/child/child-environment.ts';
 import { outcomes } from '../../src/app/worker/attempt-report.ts';
@@ -150,7 +149,7 @@ describe('environment variables', () => {
     const { task } = story(submit(), claim());
     const places = { scratch: '/s', resultFile: '/s/result.md', artifactsDir: '/a', costFile: '/s/cost.json' };
     const services = { workspace: { dir: '/w' }, store: {} } as Parameters<typeof childEnvironment>[0];
-    const { variables } = assignment(services, task as TaskIn<'working'>, places);
+    const { variables } = assignment(services, task, 1, places);
     const given = Object.keys(childEnvironment(services, task, 1, { file: '/c' }, places, variables));
     const rows = section(readme, 'A worker').match(variable) ?? [];
     // The first two are for the commands that the program calls.

@@ -85,4 +85,18 @@ describe('what a child is told', CONCURRENT, () => {
       { attempt: 2, outcome: 'released', reason: expect.any(String) },
     ]);
   });
+
+  test('a redone attempt names its reason and its log', async ({ q }) => {
+    const id = await q.submit();
+    await q.workOff('echo first');
+    await q.ok('redo', id, '--reason', 'it is in the wrong language');
+    await q.workOff('cp "$AGENTQ_PREVIOUS_FAILURES" "$OUT/failures"; echo second');
+    expect(JSON.parse(q.read('failures'))).toMatchObject({
+      attempt: 1,
+      outcome: 'completed',
+      reason: expect.stringMatching(/^redone by .*: it is in the wrong language$/),
+      log: q.path('.agentq/artifacts', id, '1', 'log.txt'),
+    });
+    expect(await q.ok('logs', id, '--attempt', '1')).toBe('first');
+  });
 });

@@ -1,6 +1,6 @@
 import { appendFileSync } from 'node:fs';
 import { describe, expect } from 'vitest';
-import { CONCURRENT, test, until } from './harness.ts';
+import { CONCURRENT, LEASE, test, until } from './harness.ts';
 
 describe('the log of a child', CONCURRENT, () => {
   test('can be followed through all attempts, and read while it runs and afterwards', async ({ q }) => {
@@ -37,5 +37,35 @@ describe('the log of a child', CONCURRENT, () => {
     expect(await follower.ended).toMatchObject({ code: 0, stdout: expect.stringMatching(/^up\n[^]*bye\n$/) });
     expect((await closed.ended).code).toBe(0);
     await worker.reported('cancelled');
+    const [attempt] = (await q.task(id)).attempts;
+    expect(attempt).toMatchObject({ outcome: 'cancelled', artifacts: [{ name: 'log' }] });
+    expect(await q.ok('logs', id)).toMatch(/^up\n[^]*bye$/);
+  });
+
+  test('of a killed worker is recorded by the next worker of this machine, which tells its child', async ({ q }) => {
+    const id = await q.submit();
+    const first = q.work('echo "one of $AGENTQ_ATTEMPT"; touch "$OUT/up"; sleep 600', '--lease', LEASE);
+    await until('the child', () => q.has('up'));
+    await until('its output', async () => (await q.agentq('logs', id)).stdout === 'one of 1\n');
+    first.signal('SIGKILL');
+    await first.ended;
+    const second = q.work('cat > "$OUT/brief"; echo "two of $AGENTQ_ATTEMPT"; [ "$AGENTQ_ATTEMPT" != 2 ] || exit 75');
+    const { attempts } = await q.ended(id);
+    second.signal('SIGTERM');
+    await second.finished();
+    const logs = attempts.map(({ number, outcome, artifacts = [] }) => [
+      number,
+      outcome,
+      artifacts.map(({ name }) => name),
+    ]);
+    expect(logs).toEqual([
+      [1, 'lease-expired', ['log']],
+      [2, 'deferred', ['log']],
+      [3, 'completed', []],
+    ]);
+    const log = (attempt: number) => q.path('.agentq/artifacts', id, String(attempt), 'log.txt');
+    expect(q.read('brief')).toMatch(`(log: ${log(1)})\n- attempt 2 deferred: exit 75: two of 2 (log: ${log(2)})\n`);
+    expect(await q.ok('logs', id, '--attempt', '1')).toBe('one of 1');
+    expect((await q.agentq('doctor')).stdout).not.toContain(id);
   });
 });

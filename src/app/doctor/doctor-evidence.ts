@@ -3,6 +3,7 @@ import type { Drift } from '../../core/evidence/evidence.ts';
 import { isFinished, type Task } from '../../core/task/task.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import { everyTask } from '../every-task.ts';
+import { diagnoseLogs } from './doctor-logs.ts';
 import { EvidenceAge } from './evidence-age.ts';
 import { placeOf } from '../evidence/evidence-paths.ts';
 import type { Services } from '../workspace/services.ts';
@@ -50,6 +51,8 @@ export async function diagnoseEvidence(services: Services, repair: boolean): Pro
   const listing = await listAll(store);
   found.push(...(await age.diagnose(services, listing)));
   found.push(...(await unrecordedResults(services, listing, recorded, open)));
+  const unrecorded = listing.paths.filter((path) => !recorded.has(path));
+  found.push(...(await diagnoseLogs(services, unrecorded, repair)));
   // Folders of the store that are not readable for this user, or are not folders.
   found.push(...listing.closed.map((folder) => problem(folder.path, folder.problem)));
   found.push(...(await halfWritten(services, repair)));

@@ -2,13 +2,14 @@ import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Evidence } from '../../core/evidence/evidence.ts';
 import type { Attempt, Task } from '../../core/task/task.ts';
-import { attemptFolder } from '../evidence/evidence-paths.ts';
+import { attemptFolder, placeOf } from '../evidence/evidence-paths.ts';
 import { evidenceOf } from '../evidence/verify.ts';
 import { scratchFolder } from '../scratch.ts';
 import type { Services } from '../workspace/services.ts';
 
 /** The log of an attempt: recorded in the store, or a file of this machine that is not recorded. */
-export type AttemptLog = { readonly evidence: Evidence } | { readonly evidence?: undefined; readonly file: string };
+export type AttemptLog =
+  { readonly evidence: Evidence; readonly file?: undefined } | { readonly evidence?: undefined; readonly file: string };
 
 /** The path of the log in the store. */
 export function logPath(id: string, attempt: number): string {
@@ -22,8 +23,10 @@ export function liveLog({ workspace }: Pick<Services, 'workspace'>, id: string, 
 
 /** @returns undefined if there is no log, or it is on another machine */
 export function logOf(services: Services, task: Task, attempt: number): AttemptLog | undefined {
-  const path = logPath(task.id, attempt);
-  const evidence = evidenceOf(task).find((one) => one.path === path);
+  const evidence = evidenceOf(task).find(({ name, path }) => {
+    const place = placeOf(path);
+    return name === 'log' && place?.kind === 'artifact' && place.id === task.id && place.attempt === attempt;
+  });
   if (evidence) return { evidence };
   const file = unrecordedLog(services, task.id, attempt);
   return file === undefined ? undefined : { file };

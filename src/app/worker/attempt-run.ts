@@ -7,6 +7,7 @@ import type { Task, TaskIn } from '../../core/task/task.ts';
 import { type Brief, brief } from '../brief.ts';
 import { attemptFolder, prepareAttempt } from '../evidence/evidence-paths.ts';
 import { removeFolder } from '../../files/remove-folder.ts';
+import { keepLogs } from '../logs/keep-log.ts';
 import { scratchFolder, scratchResult } from '../scratch.ts';
 import type { Services } from '../workspace/services.ts';
 import { AttemptProcesses } from './processes/attempt-processes.ts';
@@ -150,7 +151,9 @@ export class AttemptRun {
       artifactsDir,
       costFile: this.#costs.path,
     };
-    const { text, variables } = assignment(this.#services, this.#task, places);
+    // Nothing else writes the logs of earlier attempts any more.
+    const known = this.#attempt === 1 ? this.#task : await keepLogs(this.#services, this.#task, warn);
+    const { text, variables } = assignment(this.#services, known, this.#attempt, places);
     const input = await brief(this.#services, this.#task, contextFile(scratch), briefOnly ? '' : text);
     prepareAttempt(store.staging, this.#task);
     const capture = new Capture(scratch, workspace.modes.file, (problem) =>

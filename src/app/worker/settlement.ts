@@ -1,4 +1,4 @@
-import { isBrokers } from '../../core/errors.ts';
+import { AgentqError, isBrokers } from '../../core/errors.ts';
 import { type Cost, costField } from '../../core/cost.ts';
 import type { Evidence } from '../../core/evidence/evidence.ts';
 import type { Task, TaskIn } from '../../core/task/task.ts';
@@ -24,6 +24,11 @@ export interface EndFacts {
   readonly log: readonly Evidence[];
   /** What the attempt has cost. */
   readonly cost: Cost | undefined;
+}
+
+/** What a release and the end of a cancelled attempt add. */
+function ofFacts({ log, cost }: EndFacts): { readonly artifacts?: readonly Evidence[]; readonly cost?: Cost } {
+  return { ...(log.length > 0 && { artifacts: log }), ...(cost && { cost }) };
 }
 
 /** Tells the queue the end of an attempt. It carries out what `attempt-end.ts` decides. */
@@ -107,14 +112,16 @@ export class Settlement {
       case 'release': {
         const { reason, backoff } = end;
         const wait = backoff && { backoff: this.#options.policy.backoff };
-        await applyCommand(this.#services, id, { type: 'release', reason, ...wait, cost: facts.cost, ...caller });
+        await applyCommand(this.#services, id, { type: 'release', reason, ...wait, ...ofFacts(facts), ...caller });
         return { outcome: backoff ? 'deferred' : 'handed-back', reason };
       }
       case 'acknowledge-cancel':
         return await this.#acknowledge(facts);
       case 'nothing':
         return (
-          end.known ?? (await this.#recordedIn((one) => this.#services.backend.task(one))) ?? { outcome: 'lease-lost' }
+          end.known ??
+          (await this.#recordedIn((one) => this.#services.backend.task(one))) ??
+          (await this.#loseLease(facts))
         );
       case 'later':
         break;
@@ -149,15 +156,37 @@ export class Settlement {
   }
 
   /** Reports that the processes of a cancelled attempt are gone, as soon as they are. */
-  async #acknowledge({ cost }: EndFacts): Promise<Outcome> {
+  async #acknowledge(facts: EndFacts): Promise<Outcome> {
     if (!(await this.#stopProcesses())) return { outcome: 'cancelled', reason: 'a process that it started still runs' };
     const { attempt, worker } = this.#task.lease;
     try {
-      await applyCommand(this.#services, this.#task.id, { type: 'acknowledge-cancel', by: worker, attempt, cost });
+      await applyCommand(this.#services, this.#task.id, {
+        type: 'acknowledge-cancel',
+        by: worker,
+        attempt,
+        ...ofFacts(facts),
+      });
     } catch (error) {
       if (!isBrokers(error)) throw error;
     }
     return { outcome: 'cancelled' };
+  }
+
+  /** The attempt has ended for the queue. Its log is added, if the queue takes it. */
+  async #loseLease(facts: EndFacts): Promise<Outcome> {
+    const { id, lease, envelope } = this.#task;
+    try {
+      if (facts.log.length > 0 && !this.#services.backend.away && (await this.#stopProcesses()))
+        await applyCommand(this.#services, id, {
+          type: 'acknowledge-cancel',
+          by: envelope.to,
+          attempt: lease.attempt,
+          ...ofFacts(facts),
+        });
+    } catch (error) {
+      if (!(error instanceof AgentqError)) throw error;
+    }
+    return { outcome: 'lease-lost' };
   }
 
   /** Saves a change in the outbox. */

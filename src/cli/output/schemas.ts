@@ -158,6 +158,8 @@ export const outputs = {
     task: TaskView,
     envelope: envelopeSchema(),
     events: z.array(z.looseObject({ type: z.string(), at: Moment })),
+    /** Logs on this machine that no event has recorded: of a running attempt, or of a worker that was killed. */
+    unrecorded_logs: z.optional(z.array(z.object({ attempt: z.number(), file: z.string() }))),
   }),
   /** One line for each line of the log, or for a part of a long one. The texts together are the log. */
   logs: z.object({ attempt: z.number(), text: z.string() }),

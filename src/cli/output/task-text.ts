@@ -47,7 +47,7 @@ export const FACT = 11;
  */
 export function taskLines(task: Task, now: number, style: Style, historyFollows = false): string[] {
   const { envelope } = task;
-  const fact = (name: string, value: string) => `${style.dim(name.padEnd(10))} ${visible(value)}`;
+  const fact = (name: string, value: string) => factLine(style, name, value);
   const lines = [
     `${style.bold(task.id)}  ${colourOf(style, task)(task.status)}`,
     fact('from', `${envelope.from} to ${envelope.to}, ${envelope.type}, ${envelope.priority}`),
@@ -71,6 +71,11 @@ export function taskLines(task: Task, now: number, style: Style, historyFollows 
   const cost = costOf(task);
   if (cost && task.attempts.length > 1) lines.push(fact('cost', formatCost(cost)));
   return lines;
+}
+
+/** One item of a task. */
+export function factLine(style: Style, name: string, value: string): string {
+  return `${style.dim(name.padEnd(FACT - 1))} ${visible(value)}`;
 }
 
 function statusLines(task: Task, now: number): [name: string, value: string][] {

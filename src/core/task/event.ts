@@ -21,6 +21,8 @@ const text = z.optional(z.string());
 const attempt = z.int();
 /** What the attempt has cost so far. It replaces what earlier events have reported. */
 const cost = z.optional(costForm());
+/** The log of the attempt, which 0.1 did not record. */
+const log = z.optional(z.array(Evidence));
 const by = z.string();
 
 export const Event = z.discriminatedUnion('type', [
@@ -47,7 +49,7 @@ export const Event = z.discriminatedUnion('type', [
   }),
   event('renewed', { attempt, expires_at: moment(), percent: z.optional(z.number()), note: text, cost }),
   event('lease-expired', { attempt, final: z.boolean() }),
-  event('released', { attempt, by, reason: z.string(), retry_at: z.optional(moment()), cost }),
+  event('released', { attempt, by, reason: z.string(), retry_at: z.optional(moment()), cost, artifacts: log }),
   event('attempt-failed', {
     attempt,
     by,
@@ -70,7 +72,8 @@ export const Event = z.discriminatedUnion('type', [
     empty: z.optional(z.boolean()),
   }),
   event('cancelled', { by, reason: text }),
-  event('stopped', { attempt, by, cost }),
+  /** No process of the attempt is left. `artifacts`: its log, if it was not recorded before. */
+  event('stopped', { attempt, by, cost, artifacts: log }),
   event('retried', { by }),
   event('dismissed', { by }),
   /** The outcome of a completed task no longer counts. The task is queued for a new attempt. */

@@ -2,6 +2,7 @@ import { type Cost, reportedCost } from '../cost.ts';
 import { nextDue } from './due.ts';
 import type { Event, EventOf, EventType } from './event.ts';
 import { startsUsedUp } from './retry.ts';
+import { stopping } from './stopping.ts';
 import type { Attempt, AttemptOutcome, Completion, StatusPart, Task, TaskFacts, TaskIn } from './task.ts';
 import { isFinished, isUnstarted, nextAttempt } from './task.ts';
 
@@ -95,6 +96,7 @@ const folds: { readonly [T in Exclude<EventType, 'submitted' | 'carried' | 'prun
     if (!holds(task, event)) return lostLease(task, event);
     const attempts = close(task, event, event.retry_at === undefined ? 'released' : 'deferred', {
       reason: event.reason,
+      ...(event.artifacts?.length && { artifacts: event.artifacts }),
     });
     return become(task, event, waiting(event.at, event.retry_at), { attempts });
   },
@@ -141,13 +143,16 @@ const folds: { readonly [T in Exclude<EventType, 'submitted' | 'carried' | 'prun
     );
   },
 
-  stopped: (task, event) =>
-    task.status === 'cancelled' &&
-    task.attempts.at(-1)?.number === event.attempt &&
-    task.attempts.at(-1)?.outcome === 'cancelled' &&
-    task.stopped_at === undefined
-      ? { ...task, attempts: charged(task, event), stopped_at: event.at, updated_at: event.at }
-      : 'no cancelled attempt waits to be stopped',
+  stopped(task, event) {
+    const what = stopping(task, event);
+    if (!what) return 'no cancelled attempt waits to be stopped';
+    const { attempt, at, artifacts = [] } = event;
+    const attempts = charged(task, event).map((one) =>
+      one.number === attempt && one.outcome !== undefined && artifacts.length > 0 ? { ...one, artifacts } : one,
+    );
+    const stopped = { ...task, attempts, updated_at: at };
+    return stopped.status === 'cancelled' && what === 'cancel' ? { ...stopped, stopped_at: at } : stopped;
+  },
 
   retried: (task, event) =>
     task.status === 'failed' || task.status === 'expired'

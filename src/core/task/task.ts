@@ -23,7 +23,7 @@ export type ClosedAttempt = AttemptBase & {
   readonly outcome: AttemptOutcome;
   readonly ended_at: number;
   readonly reason?: string;
-  /** The files of a failed attempt, mainly its log. */
+  /** The files of an attempt that was not completed, mainly its log. */
   readonly artifacts?: readonly Evidence[];
 };
 export type Attempt = OpenAttempt | ClosedAttempt;

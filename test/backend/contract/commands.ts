@@ -305,6 +305,31 @@ export const commands: Theme = (check) => {
     },
   );
 
+  check('the log of an attempt that was cancelled, released or lost is recorded once', async ({ open, clock }) => {
+    const backend = await open();
+    const log = (name: string) => ({ artifacts: [evidence(name)] });
+    const bring = (attempt: number, name: string) =>
+      requestOf('a', { type: 'acknowledge-cancel', by: ROLE, attempt, ...log(name) });
+    await done(backend, submit('a'));
+    await claimed(backend);
+    clock.advance(LEASE + SECOND);
+    await claimed(backend);
+    await refused(backend, requestOf('a', { type: 'acknowledge-cancel', by: ROLE, attempt: 1 }), 'conflict');
+    await refused(backend, bring(2, 'log-2'), 'conflict');
+    expect(await done(backend, bring(1, 'log-1'))).toMatchObject({ status: 'working', lease: { attempt: 2 } });
+    expect((await commitOne(backend, bring(1, 'log-9'))).changed).toBe(false);
+    await done(backend, release('a', 2, log('log-2')));
+    await claimed(backend);
+    await done(backend, cancel('a'));
+    const task = await done(backend, bring(3, 'log-3'));
+    expect(task.attempts.map((attempt) => attempt.outcome && [attempt.outcome, attempt.artifacts])).toEqual([
+      ['lease-expired', [evidence('log-1')]],
+      ['released', [evidence('log-2')]],
+      ['cancelled', [evidence('log-3')]],
+    ]);
+    expect(task).toMatchObject({ stopped_at: clock.now() });
+  });
+
   check(
     'a retried task is queued again; its attempts no longer count, and their numbers are not used again',
     async ({ open }) => {

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { promisedArtifacts } from '../../../core/evidence/promise.ts';
 import { isLastAttempt } from '../../../core/task/retry.ts';
-import type { TaskIn } from '../../../core/task/task.ts';
+import type { Task } from '../../../core/task/task.ts';
 import { type PreviousFailure, previousFailures } from '../../previous-failures.ts';
 import type { Services } from '../../workspace/services.ts';
 import type { Places } from './child-environment.ts';
@@ -29,7 +29,8 @@ export interface Assignment {
  */
 export function assignment(
   { store, workspace }: Pick<Services, 'store' | 'workspace'>,
-  task: TaskIn<'working'>,
+  task: Task,
+  attempt: number,
   places: Places,
 ): Assignment {
   const { envelope, context } = task;
@@ -50,7 +51,7 @@ export function assignment(
   const isData = envelope.instructions === undefined && context && !TEXTS.has(extname(context.path));
   if (isData || (promised.length === 0 && format === undefined && file === undefined)) return { text: '', variables };
   const lines = [
-    `agentq: this is attempt ${task.lease.attempt} at ${task.id}${isLastAttempt(task) ? ', the last one' : ''}.`,
+    `agentq: this is attempt ${attempt} at ${task.id}${isLastAttempt(task) ? ', the last one' : ''}.`,
     ...(promised.length > 0 ? ['Deliver all of these before you end with exit code 0, or the attempt fails:'] : []),
     ...promised.map((name) => `- ${name}: ${placeOf(name, places)}`),
     ...(format === undefined ? [] : [`Format: ${oneLine(format)}`]),

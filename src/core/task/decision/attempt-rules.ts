@@ -113,7 +113,7 @@ export const attemptRules: { readonly [T in AttemptCommand]: Rule<T> } = {
     const held = holder(task, command);
     if (typeof held !== 'number') return refused(held);
     if (task.status !== 'working') return refuse('conflict', `no worker has claimed ${task.id}`);
-    const { by, reason, backoff } = command;
+    const { by, reason, backoff, artifacts = [] } = command;
     if (startsUsedUp(task)) {
       const gone = `${reason}; it was started ${MAX_STARTS} times and is not started again`;
       return happened({
@@ -121,7 +121,7 @@ export const attemptRules: { readonly [T in AttemptCommand]: Rule<T> } = {
         attempt: held,
         by,
         reason: gone,
-        artifacts: [],
+        artifacts: [...artifacts],
         retry_at: null,
         ...costField(command),
       });
@@ -135,6 +135,7 @@ export const attemptRules: { readonly [T in AttemptCommand]: Rule<T> } = {
       by,
       reason,
       ...(wait && { retry_at: given.now + wait }),
+      ...(artifacts.length > 0 && { artifacts: [...artifacts] }),
       ...costField(command),
     });
   },

@@ -43,12 +43,23 @@ export type Command =
       readonly backoff?: Backoff;
     } & Reporter)
   /** Returns the task to the queue: at once, or with `backoff` after a wait. Neither counts as a failure. */
-  | ({ readonly type: 'release'; readonly reason: string; readonly backoff?: Backoff } & Reporter)
+  | ({
+      readonly type: 'release';
+      readonly reason: string;
+      readonly backoff?: Backoff;
+      readonly artifacts?: readonly Evidence[];
+    } & Reporter)
   /** Only records the refusal of a command that was refused before it reached the backend. */
   | ({ readonly type: 'note-refusal'; readonly of: 'complete' | 'fail'; readonly reason: string } & Caller)
   | { readonly type: 'cancel'; readonly by: string; readonly reason?: string }
-  /** A worker reports that the process group of a cancelled attempt is gone. */
-  | ({ readonly type: 'acknowledge-cancel'; readonly attempt: number } & Reporter)
+  /**
+   * Reports that the processes of a cancelled attempt are gone, or brings the log of an attempt that ended without it.
+   */
+  | ({
+      readonly type: 'acknowledge-cancel';
+      readonly attempt: number;
+      readonly artifacts?: readonly Evidence[];
+    } & Reporter)
   | { readonly type: 'retry'; readonly by: string }
   /** The outcome of a completed task no longer counts: it is queued for a new attempt. */
   | { readonly type: 'redo'; readonly by: string; readonly reason: string }

@@ -9,6 +9,7 @@ import { evolve } from '../evolve.ts';
 import { isPrunable } from './prunable.ts';
 import { type KnownTask, presentTask, prunedAt, refusalOfPruned } from './pruned.ts';
 import { otherContent } from './sameness.ts';
+import { stopping } from '../stopping.ts';
 import { isFinished, nextAttempt, type Status, type Task } from '../task.ts';
 import { UNREADABLE } from './unreadable.ts';
 import { type Circumstances, happened, nothing, refuse, type Rule, type Verdict } from './verdict.ts';
@@ -117,13 +118,14 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
   },
 
   'acknowledge-cancel'(task, command) {
-    const last = task.attempts.at(-1);
-    if (task.status !== 'cancelled' || last?.number !== command.attempt || last.outcome !== 'cancelled') {
-      return refuse('conflict', `attempt ${command.attempt} of ${task.id} was not cancelled`);
+    const { attempt: number, by, artifacts = [] } = command;
+    if (stopping(task, command)) {
+      const log = artifacts.length > 0 && { artifacts: [...artifacts] };
+      return happened({ type: 'stopped', attempt: number, by, ...log, ...costField(command) });
     }
-    return task.stopped_at === undefined
-      ? happened({ type: 'stopped', attempt: command.attempt, by: command.by, ...costField(command) })
-      : nothing;
+    const attempt = task.attempts.find((one) => one.number === number);
+    const isKnown = attempt?.outcome === 'cancelled' || (artifacts.length > 0 && attempt?.outcome !== undefined);
+    return isKnown ? nothing : refuse('conflict', `attempt ${number} of ${task.id} was not cancelled`);
   },
 
   retry(task, command) {

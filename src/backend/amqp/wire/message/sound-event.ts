@@ -30,7 +30,9 @@ export function isSound(event: Event, author: Author): boolean {
     case 'redone':
       return event.attempts_above === undefined;
     case 'attempt-failed':
-      return event.artifacts.every(isInStore);
+    case 'released':
+    case 'stopped':
+      return (event.artifacts ?? []).every(isInStore);
     default:
       return true;
   }

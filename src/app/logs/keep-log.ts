@@ -1,0 +1,52 @@
+import { lstatSync } from 'node:fs';
+import { isBrokers } from '../../core/errors.ts';
+import { stopping } from '../../core/task/stopping.ts';
+import type { Task } from '../../core/task/task.ts';
+import { applyCommand } from '../apply-command.ts';
+import type { Services } from '../workspace/services.ts';
+import { liveLog, logPath, unrecordedLog } from './attempt-log.ts';
+
+/** The path of a log that can be recorded as evidence of an attempt that has ended without it. */
+export function missingLog(services: Services, task: Task, attempt: number): string | undefined {
+  const evidence = { name: 'log', path: logPath(task.id, attempt), sha256: '', size: 1 };
+  const isEnded = task.attempts.some(({ number, outcome }) => number === attempt && outcome !== undefined);
+  if (!isEnded || !stopping(task, { attempt, artifacts: [evidence] })) return undefined;
+  const file = unrecordedLog(services, task.id, attempt);
+  return file !== undefined && lstatSync(file).size > 0 ? file : undefined;
+}
+
+/**
+ * Records the log of an attempt that has ended without it: its worker was killed, or had lost the lease. No process of
+ * the attempt may be left.
+ * @returns the task, with the log if there is one
+ * @throws AgentqError `storage`, `unreadable-file`, and errors of the queue
+ */
+export async function keepLog(services: Services, task: Task, attempt: number): Promise<Task> {
+  const file = missingLog(services, task, attempt);
+  if (file === undefined) return task;
+  const path = logPath(task.id, attempt);
+  const isLive = file === liveLog(services, task.id, attempt);
+  const source = isLive ? { file, own: true } : { staged: path };
+  const stored = await services.store.put([{ path, name: 'log', source }]);
+  const artifacts = stored.map(({ evidence }) => evidence);
+  const by = task.envelope.to;
+  return (await applyCommand(services, task.id, { type: 'acknowledge-cancel', by, attempt, artifacts })).task;
+}
+
+/**
+ * Does the same for all attempts of a task that have ended. It is not an error if a log cannot be recorded.
+ * @param warn receives the reason
+ */
+export async function keepLogs(services: Services, task: Task, warn: (line: string) => void): Promise<Task> {
+  let known = task;
+  for (const { number } of task.attempts) {
+    try {
+      known = await keepLog(services, known, number);
+    } catch (error) {
+      const { message } = error as Error;
+      warn(`${task.id}: the log of attempt ${number} could not be recorded: ${message}`);
+      if (isBrokers(error)) return known;
+    }
+  }
+  return known;
+}
