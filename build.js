@@ -23,7 +23,7 @@ const own = [
   /src\/backend\/(projection\/(audit|questions\/ended)\.|sqlite\/(archive\/|ended\.|history\.|overlay\.)|amqp\/)/,
   /src\/core\/secrets\/(?!find-secret)/,
   /src\/core\/(stats\/\w+|log\/(forms|read-events)|task\/(event|stuck|task-form)|evidence\/evidence|result\/(foreign-result|result-message)|envelope\/idempotency-key|moment-form|sha256)\./,
-  /src\/(cli\/completion\/|backend\/projection\/glance-at\.)/,
+  /src\/(cli\/completion\/|backend\/(projection\/glance-at|sqlite\/glance)\.)/,
   /node_modules\/(?!commander|zod|nanoid)/,
   /zod\/.*(json-schema|locales|registries)/,
 ];
@@ -122,3 +122,8 @@ for (const name of readdirSync('dist')) {
     .slice(0, 32);
   writeFileSync(`dist/${name}`, `\n//${stamp}\n`, { flag: 'a' });
 }
+
+// The manual page has the descriptions that --help prints.
+const { DESCRIPTION, verbs } = await import('./src/cli/main.ts');
+const { manualPage } = await import('./src/cli/manual/manual-page.ts');
+writeFileSync('dist/agentq.1', await manualPage(DESCRIPTION, verbs, version));

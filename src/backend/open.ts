@@ -31,9 +31,8 @@ const sqlite: Adapter<FileOptions> = {
     return new SqliteArchive(options);
   },
   async glance(dir) {
-    const { databaseIn } = await import('./sqlite/create.ts');
-    const { glanceAt } = await import('./projection/glance-at.ts');
-    return glanceAt(databaseIn(dir));
+    const { glanceAtStore } = await import('./sqlite/glance.ts');
+    return glanceAtStore(dir);
   },
 };
 
@@ -44,10 +43,8 @@ const amqp: Adapter<BrokerOptions> = {
     return new AmqpBackend(options, queue);
   },
   async glance(dir, { url }) {
-    const { newestCache } = await import('./amqp/cache/newest-cache.ts');
-    const { glanceAt } = await import('./projection/glance-at.ts');
-    const cache = newestCache(dir, url);
-    return cache === undefined ? undefined : glanceAt(cache);
+    const { glanceAtCache } = await import('./amqp/glance.ts');
+    return glanceAtCache(dir, url);
   },
   async topology(queue, given) {
     const { AmqpTopology } = await import('./amqp/topology/set-up.ts');

@@ -12,7 +12,9 @@ import type { System } from './process/system.ts';
 import { COMPLETE, type Verb } from './verb.ts';
 import { VERSION } from './process/version.ts';
 
-const verbs: readonly Verb[] = [
+export const DESCRIPTION = 'The durable task queue that AI agents drive from the shell.';
+
+export const verbs: readonly Verb[] = [
   ['init', 'create a workspace here', () => import('./commands/init.ts')],
   ['submit', 'put a task, or a batch of them, into the queue', () => import('./commands/submit.ts')],
   ['wait', 'wait until tasks have ended', () => import('./commands/wait.ts')],
@@ -92,7 +94,7 @@ function build(
   const context = () =>
     (invocation.context ??= new Context(system, output, globalOptions(invocation.called ?? program)));
   const program = addGlobalOptions(new Command('agentq'))
-    .description('The durable task queue that AI agents drive from the shell.')
+    .description(DESCRIPTION)
     .version(VERSION, '-V, --version', 'print the version')
     .helpCommand(false)
     .configureHelp({ minWidthToWrap: 20 })

@@ -1,4 +1,5 @@
-import { chmodSync, readdirSync, statSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test as base } from 'vitest';
 import { missing } from '../terminal/shells.ts';
@@ -123,32 +124,45 @@ test('completion refuses another shell', async ({ bare }) => {
   });
 });
 
+/** How each shell starts with a prompt that a test can wait for, as a command of sh and its start file. */
 const shells = {
-  bash: { start: 'exec bash --norc', load: 'eval "$(agentq completion bash)"' },
-  zsh: { start: 'exec zsh -f', load: 'eval "$(agentq completion zsh)"' },
-  fish: { start: 'exec fish --no-config', load: 'agentq completion fish | source' },
+  bash: {
+    start: 'bash --rcfile "$HOME/start"',
+    file: `PS1='ready> '\neval "$(agentq completion bash)"`,
+  },
+  zsh: {
+    start: 'cp "$HOME/start" "$HOME/.zshrc"; ZDOTDIR="$HOME" zsh',
+    file: `PROMPT='ready> '\neval "$(agentq completion zsh)"`,
+  },
+  fish: {
+    start: 'fish --no-config --init-command \'source "$HOME/start"\'',
+    file: `function fish_prompt; printf 'ready> '; end\nagentq completion fish | source`,
+  },
 } as const;
 
 const absent = missing(...Object.keys(shells));
 
-for (const [name, { start, load }] of Object.entries(shells)) {
+for (const [name, { start, file }] of Object.entries(shells)) {
   const reason = noTmux ?? absent.get(name);
   describe.skipIf(reason !== undefined)(`completion in ${name}${reason === undefined ? '' : ` (${reason})`}`, () => {
-    test('completes commands, options, values, roles, ids and paths', async ({ q }) => {
+    test('completes commands, options, values, roles, ids and paths', async ({ q, onTestFinished }) => {
       await prepare(q);
       q.write('notes-of-today.md', 'notes');
       q.write('agentq', `#!/bin/sh\nexec "${process.execPath}" "${PROGRAM}" "$@"\n`);
       chmodSync(q.path('agentq'), 0o755);
+      // A shell that ends may still write there.
+      const home = mkdtempSync(join(tmpdir(), 'agentq-home-'));
+      onTestFinished(() => rmSync(home, { recursive: true, force: true, maxRetries: 50, retryDelay: 100 }));
       using terminal = new Terminal({
         columns: 120,
         rows: 50,
         cwd: q.cwd,
-        env: { HOME: q.cwd, LC_ALL: 'C.UTF-8', TERM: 'xterm' },
+        env: { HOME: home, HISTFILE: '/dev/null', fish_history: '', LC_ALL: 'C.UTF-8', TERM: 'xterm' },
       });
       // tmux gives its windows the PATH of its own.
+      writeFileSync(join(home, 'start'), `${file}\n`);
       terminal.enter(`PATH="$PWD:$PATH"; export PATH; ${start}`);
-      terminal.enter(`${load}; echo load''ed`);
-      await terminal.shows('loaded');
+      await terminal.shows(/^ready>/m);
       for (const [typed, completed] of [
         ['agentq canc', 'agentq cancel '],
         ['agentq submit --prio', 'agentq submit --priority '],
