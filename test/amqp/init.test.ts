@@ -155,7 +155,13 @@ describe('init on a broker', { timeout: SLOW }, () => {
     for (const name of [names.log, names.work('r'), names.work('s')])
       expect(text).toMatch(new RegExp(`^queue +${name.replaceAll('.', String.raw`\.`)} `, 'm'));
     expect(text).toMatch(/^exchange /m);
-    expect(text).toMatch(/^binding /m);
+    expect(text).toMatch(/^queue .*\.delay\.00 to .*\.delay\.22 \(23\)  classic, a delay of 1 s to a delay of /m);
+    expect(text.length).toBeLessThan(2_000);
+    const all = await machine.ok(...INIT, '--dry-run', '--verbose');
+    expect(text).toContain(`${all.match(/^exchange /gm)!.length} exchanges, ${all.match(/^queue /gm)!.length} queues`);
+    expect(text).toContain(`${all.match(/^binding /gm)!.length} bindings: --verbose lists each`);
+    expect(all).toMatch(/^queue .*\{"x-queue-type":"stream"/m);
+    expect(await machine.code(...INIT, '--verbose')).toBe(2);
     expect(existsSync(machine.path('.agentq'))).toBe(false);
     const { hasQueue, hasExchange } = await operator(site);
     expect(await hasQueue(names.log)).toBe(false);
@@ -165,8 +171,8 @@ describe('init on a broker', { timeout: SLOW }, () => {
       '--dry-run',
     );
     const { broker } = await machine.json<Output<'init'>>(...INIT);
-    const all = [...planned.queues, ...planned.exchanges].map(({ name }) => name);
-    expect([...new Set(broker!.declared)].toSorted()).toEqual([...new Set(all)].toSorted());
+    const wanted = [...planned.queues, ...planned.exchanges].map(({ name }) => name);
+    expect([...new Set(broker!.declared)].toSorted()).toEqual([...new Set(wanted)].toSorted());
   });
 
   test('the output of --json matches the schema', async ({ site }) => {

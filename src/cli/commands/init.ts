@@ -14,6 +14,7 @@ import type { Context } from '../context.ts';
 import { names, parseFlags } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
 import type { Output } from '../output/schemas.ts';
+import { type PlannedTopology, printTopology } from '../output/planned-topology.ts';
 import { visible } from '../output/visible.ts';
 
 const Flags = z.object({
@@ -24,6 +25,7 @@ const Flags = z.object({
   replicated: z.optional(z.boolean()),
   dryRun: z.optional(z.boolean()),
   definitions: z.optional(z.boolean()),
+  verbose: z.optional(z.boolean()),
 });
 type Flags = z.infer<typeof Flags>;
 
@@ -36,9 +38,12 @@ export const define: Define = (command, context) =>
     .option('--replicated', 'on a broker: quorum queues, which survive the loss of a node (default with several hosts)')
     .option('--no-replicated', 'on a broker: classic queues, each on one node')
     .option('--dry-run', 'print what init would declare on the broker')
+    .option('--verbose', 'with --dry-run: print each part, with its arguments')
     .option('--definitions', 'print it as RabbitMQ definitions, with users and permissions')
     .action(async (options) => {
       const flags = parseFlags(Flags, options);
+      if (flags.verbose && !flags.dryRun)
+        throw new AgentqError('usage', '--verbose is only for --dry-run', 'add --dry-run, or leave --verbose out');
       const cli = context();
       if (flags.dryRun || flags.definitions) return plan(cli, flags);
       const wanted = { ...flags, url: cli.urlOption };
@@ -110,15 +115,5 @@ async function plan(cli: Context, flags: Flags): Promise<void> {
   if (!topology) throw new AgentqError('usage', 'no broker is named', 'give --url amqp://…');
   const planned = topology.planned({ ...wishOf(cli, flags), anyType: isAnyType(flags) }, as);
   if (flags.definitions || cli.io.json) return cli.io.line(JSON.stringify(planned, null, 2));
-  const { exchanges, queues, bindings } = planned as PlannedTopology;
-  for (const { name, type } of exchanges) cli.io.line(`exchange  ${name}  ${type}`);
-  for (const { name, what, arguments: args } of queues)
-    cli.io.line(`queue     ${name}  ${what}  ${JSON.stringify(args)}`);
-  for (const { source, destination, key } of bindings) cli.io.line(`binding   ${source} → ${destination}  ${key}`);
-}
-
-interface PlannedTopology {
-  readonly exchanges: readonly { readonly name: string; readonly type: string }[];
-  readonly queues: readonly { readonly name: string; readonly what: string; readonly arguments: object }[];
-  readonly bindings: readonly { readonly source: string; readonly destination: string; readonly key: string }[];
+  printTopology(cli.io, planned as PlannedTopology, flags.verbose ?? false);
 }
