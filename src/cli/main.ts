@@ -41,6 +41,7 @@ export const verbs: readonly Verb[] = [
   ['backup', 'copy the queue into one file, while work continues', () => import('./commands/backup.ts')],
   ['restore', 'replace the queue by a backup', () => import('./commands/restore.ts')],
   ['snapshot', 'store what the log of a broker leads to, for new machines', () => import('./commands/snapshot.ts')],
+  ['guide', 'say to an agent what it must know', () => import('./commands/guide.ts')],
   ['schema', 'print the JSON schema of an output or an input of a command', () => import('./commands/schema.ts')],
   ['completion', 'print the completion script of a shell', () => import('./commands/completion.ts')],
   ['torture', 'kill workers at random and count errors', () => import('./commands/torture.ts')],

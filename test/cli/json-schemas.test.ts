@@ -97,6 +97,10 @@ const commands: Record<Exclude<Name, 'torture' | 'error' | 'work' | 'snapshot' |
   'result ID ID': [['result', 'completed', 'completed']],
   list: [['list'], ['list', '--limit', '3']],
   show: ids.map((id) => ['show', id]),
+  guide: [
+    ['guide', 'coordinator'],
+    ['guide', 'worker'],
+  ],
   brief: [['brief'], ['brief', '--as', 'four', '--max-tokens', '300']],
   inbox: [['inbox', '--keep'], ['inbox']],
   prune: [

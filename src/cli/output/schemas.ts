@@ -248,6 +248,7 @@ export const outputs = {
     drift: z.array(DriftView),
   }),
   snapshot: z.object({ written: z.boolean() }),
+  guide: z.object({ for: z.string(), text: z.string() }),
   torture: z.object({
     seed: z.number(),
     seconds: z.number(),

@@ -26,7 +26,7 @@ export function shapeOf({ compact, fields, output, store }: ShapeOptions): Shape
   return (value) => {
     const kept = picked ? pick(value, picked) : value;
     if (!compact || !isObject(kept)) return kept;
-    const short = cutTexts(leaveOut(kept) as Readonly<Record<string, unknown>>);
+    const short = cutTexts({ ...emptyLists(kept), ...(leaveOut(kept) as Readonly<Record<string, unknown>>) });
     return relativeRefs(shareFields(short), store());
   };
 }
@@ -36,4 +36,10 @@ function pickedFrom(fields: string | undefined, compact: boolean, output: string
   if (names === undefined) return undefined;
   if (output === undefined) throw new AgentqError('usage', 'the output of this command has no fields to pick');
   return readFields(names, output, fieldsOf(outputs[output as keyof typeof outputs]));
+}
+
+/** An output that is a list stays one if it is empty, so that a program can go through it. */
+function emptyLists(value: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  if ('task_id' in value) return {};
+  return Object.fromEntries(Object.entries(value).filter(([, inner]) => Array.isArray(inner) && inner.length === 0));
 }
