@@ -143,7 +143,7 @@ describe('init on a broker', { timeout: SLOW }, () => {
     await queue(late, {});
     expect(await machine.refused('init', '--workers', 'late')).toMatchObject({
       exit: 27,
-      message: expect.stringContaining(`one thing otherwise; nothing was changed: ${late}: `),
+      message: expect.stringContaining(`1 thing otherwise; nothing was changed: ${late}: `),
     });
     expect(await machine.claim()).toMatchObject({ task_id: 'a' });
   });
