@@ -17,6 +17,7 @@ import { cycles } from './cycles.ts';
 import type { Measure, Row } from './figure.ts';
 import { memory } from './memory.ts';
 import { startUp } from './start-up.ts';
+import { top } from './top.ts';
 import { wake } from './wake.ts';
 
 const TMPFS = 0x01021994;
@@ -28,6 +29,7 @@ const figures: Readonly<Record<string, Measure>> = {
   batch,
   wake,
   memory,
+  top,
   'amqp-start-up': amqpStartUp,
   'amqp-fold': amqpFold,
   'amqp-snapshot': amqpSnapshot,

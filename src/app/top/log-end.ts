@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, lstatSync, readSync } from 'node:fs';
 import { openRegular } from '../../files/regular-file.ts';
 import type { Task } from '../../core/task/task.ts';
 import { liveLog, logPath } from '../logs/attempt-log.ts';
@@ -28,7 +28,9 @@ export function readLogEnd(services: Services, task: Task, most: number, known?:
   ];
   for (const place of places) {
     try {
-      return readEnd(place(), most, known);
+      const path = place();
+      // An attempt without a log is usual, and an exception costs more than this question.
+      if (lstatSync(path, { throwIfNoEntry: false })) return readEnd(path, most, known);
     } catch {
       // The child may have removed or replaced it, or it lies elsewhere.
     }

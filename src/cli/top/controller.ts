@@ -107,8 +107,9 @@ export class Controller {
     let longest = SLOW_POLL;
     try {
       const overview = await readLiveQueue(this.#services, roleOf(this.#state));
+      const isFirst = this.#state.overview === undefined;
       this.send({ type: 'read', overview });
-      this.#readOutput();
+      if (isFirst) this.#readOutput();
       const due = nextChange(overview);
       if (due !== undefined) longest = Math.min(SLOW_POLL, Math.max(TICK, due - backend.now));
     } catch (error) {

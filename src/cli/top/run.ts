@@ -1,6 +1,6 @@
 import type { ReadStream, WriteStream } from 'node:tty';
 import type { Services } from '../../app/workspace/services.ts';
-import { measureFor } from '../output/layout/display-width.ts';
+import { isPlain, measureFor } from '../output/layout/display-width.ts';
 import { type Io, plainStyle } from '../output/io.ts';
 import { type Authors, Controller } from './controller.ts';
 import { listenToKeys } from './keyboard.ts';
@@ -21,7 +21,8 @@ export async function runTop(
   signal: AbortSignal,
 ): Promise<void> {
   // A text with a wide character gives the measure that is exact for all texts.
-  const measure = await measureFor(['\u3042']);
+  const exact = await measureFor(['\u3042']);
+  const measure = (text: string) => (isPlain(text) ? text.length : exact(text));
   const colours = (await io.style()) !== plainStyle;
   const screen = new Screen(output, measure, colours, env);
   let release = () => {};

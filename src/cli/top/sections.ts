@@ -19,34 +19,60 @@ export interface ListLine {
 /** Longer texts are cut before they are measured. */
 const LONGEST = 300;
 
-/** All lines of the list: a table for each kind of row that there is. */
-export function sections(rows: readonly Row[], width: number, now: number, measure: Measure): readonly ListLine[] {
-  const of = <K extends Row['kind']>(kind: K) => rows.filter((row): row is RowOf<K> => row.kind === kind);
-  const blocks = [
-    block(of('role'), roleColumns(now), width, measure),
-    block(of('working'), workingColumns(now), width, measure, detailOf),
-    block(of('dead'), deadColumns(now), width, measure),
-    block(of('waiting'), waitingColumns(now), width, measure),
-  ].filter((lines) => lines.length > 0);
-  return blocks.flatMap((lines, i) => (i === 0 ? lines : [{ line: line('') }, ...lines]));
+/** What stands on a line of the list, before it is laid out. */
+type Slot = { readonly kind: 'gap' } | { readonly kind: 'titles' | 'row' | 'detail'; readonly row: Row };
+
+/** The list without its layout: a table for each kind of row that there is. */
+function slotsOf(rows: readonly Row[]): readonly Slot[] {
+  return rows.flatMap((row, i): Slot[] => {
+    const isFirst = rows[i - 1]?.kind !== row.kind;
+    return [
+      ...(isFirst && i > 0 ? [{ kind: 'gap' } as const] : []),
+      ...(isFirst ? [{ kind: 'titles', row } as const] : []),
+      { kind: 'row', row },
+      ...(row.kind === 'working' && detailOf(row) !== '' ? [{ kind: 'detail', row } as const] : []),
+    ];
+  });
 }
 
-function block<R extends Row>(
-  rows: readonly R[],
-  columns: readonly Column<R>[],
-  width: number,
+/** The room for the list. */
+export interface Room {
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * The lines of the list that are visible. The selected row is kept near the middle, so that the rows around it are
+ * visible. Only these are laid out, because a queue may have hundreds of rows.
+ */
+export function visibleLines(
+  rows: readonly Row[],
+  selected: Row | undefined,
+  { width, height }: Room,
+  now: number,
   measure: Measure,
-  below?: (row: R) => string,
-): ListLine[] {
-  if (rows.length === 0) return [];
-  const { titles, lines } = grid(rows, columns, width, measure);
-  return [
-    { line: titles },
-    ...rows.flatMap((row, i): ListLine[] => {
-      const more = below?.(row) ?? '';
-      return [{ line: lines[i]!, row }, ...(more === '' ? [] : [{ line: line(`  ${more}`, 'dim') }])];
-    }),
-  ];
+): readonly ListLine[] {
+  const all = slotsOf(rows);
+  const focus = all.findIndex((slot) => slot.kind === 'row' && slot.row === selected);
+  const top = Math.max(0, Math.min(focus - Math.floor(height / 2), all.length - height));
+  const slots = all.slice(top, top + height);
+  const shown = (kind: Row['kind']) =>
+    slots.flatMap((slot) => (slot.kind === 'row' && slot.row.kind === kind ? [slot.row] : []));
+  const of = <K extends Row['kind']>(kind: K) => shown(kind) as RowOf<K>[];
+  const tables = {
+    role: grid(of('role'), roleColumns(now), width, measure),
+    working: grid(of('working'), workingColumns(now), width, measure),
+    dead: grid(of('dead'), deadColumns(now), width, measure),
+    waiting: grid(of('waiting'), waitingColumns(now), width, measure),
+  };
+  const next = { role: 0, working: 0, dead: 0, waiting: 0 };
+  return slots.map((slot): ListLine => {
+    if (slot.kind === 'gap') return { line: line('') };
+    const { row } = slot;
+    if (slot.kind === 'titles') return { line: tables[row.kind].titles };
+    if (slot.kind === 'row') return { line: tables[row.kind].lines[next[row.kind]++]!, row };
+    return { line: line(`  ${row.kind === 'working' ? detailOf(row) : ''}`, 'dim') };
+  });
 }
 
 function roleColumns(now: number): readonly Column<RowOf<'role'>>[] {

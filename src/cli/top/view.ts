@@ -5,8 +5,8 @@ import { visible } from '../output/visible.ts';
 import { fit, line, type Line } from './line.ts';
 import { bodyHeight, roleOf, type Size, type State } from './model.ts';
 import { firstVisible, lastTop, pageLines, pageTitle } from './pages.ts';
-import { type Row, rowsOf, selectedRow } from './rows.ts';
-import { type ListLine, sections } from './sections.ts';
+import { rowsOf, selectedRow } from './rows.ts';
+import { type Room, visibleLines } from './sections.ts';
 
 /**
  * The lines of the screen: exactly as many as it has, none wider than it is. Pure.
@@ -49,24 +49,13 @@ function listBody(state: State, now: number, measure: Measure): readonly Line[] 
   if (rows.length === 0)
     return [line(filter === '' ? 'nothing has been submitted yet' : `nothing contains ${visible(filter)}`)];
   const { row } = selectedRow(state, rows);
-  return visibleLines(rows, row, size, now, measure).map((one) =>
+  return visibleLines(rows, row, roomOf(size), now, measure).map((one) =>
     one.row !== undefined && one.row === row ? { ...one.line, isMarked: true } : one.line,
   );
 }
 
-/** The selected row is kept near the middle, so that the rows around it are visible. */
-function visibleLines(
-  rows: readonly Row[],
-  selected: Row | undefined,
-  size: Size,
-  now: number,
-  measure: Measure,
-): readonly ListLine[] {
-  const lines = sections(rows, size.columns, now, measure);
-  const height = bodyHeight(size);
-  const focus = lines.findIndex(({ row }) => row === selected);
-  const top = Math.max(0, Math.min(focus - Math.floor(height / 2), lines.length - height));
-  return lines.slice(top, top + height);
+function roomOf(size: Size): Room {
+  return { width: size.columns, height: bodyHeight(size) };
 }
 
 /** The running tasks that are visible. */
@@ -74,7 +63,7 @@ export function visibleTasks(state: State, now: number, measure: Measure): reado
   if (state.pages.length > 0) return [];
   const rows = rowsOf(state);
   const { row } = selectedRow(state, rows);
-  return visibleLines(rows, row, state.size, now, measure).flatMap(({ row }) =>
+  return visibleLines(rows, row, roomOf(state.size), now, measure).flatMap(({ row }) =>
     row?.kind === 'working' ? [row.task] : [],
   );
 }
