@@ -43,7 +43,7 @@ const draft = {
 export async function runTask(services: Services): Promise<void> {
   const { task } = await submit(services, draft);
   const request = { role: 'bench', worker: 'bench@host', lease: 300_000 };
-  const claimed = await claim(services, request, services.clock());
+  const { task: claimed } = await claim(services, request, services.clock());
   if (claimed?.id !== task.id) throw new Error(`claimed another task than ${task.id}`);
   const { attempt } = claimed.lease;
   await complete(services, {

@@ -1,6 +1,8 @@
 import type { Backend, Counts } from '../backend/backend.ts';
+import type { Cost } from '../core/cost.ts';
 import { isAway } from '../core/errors.ts';
 import type { TaskIn } from '../core/task/task.ts';
+import { readCosts } from './budget/costs.ts';
 import { everyTask } from './every-task.ts';
 import { pause } from './pause.ts';
 import { patience, type Services } from './workspace/services.ts';
@@ -11,6 +13,8 @@ const MANY = 1_000;
 /** The state of a queue: its roles, and who works on what. */
 export interface Overview {
   readonly counts: Counts;
+  /** What the tasks of each role, and of each group, have cost. */
+  readonly costs: ReadonlyMap<string, Cost>;
   /** The running tasks, at most 1,000. */
   readonly running: readonly TaskIn<'working'>[];
   /** The only role that it contains; absent if it contains all. */
@@ -25,7 +29,8 @@ export async function readOverview({ backend }: Services, role?: string): Promis
   const counts = role === undefined ? all : await countsOf(backend, all, role);
   const tasks = await backend.list({ statuses: ['working'], limit: MANY, ...(role !== undefined && { role }) });
   const running = tasks.filter((task) => task.status === 'working');
-  return { counts, running, now: backend.now, ...(role !== undefined && { role }) };
+  const costs = await readCosts(backend);
+  return { counts, costs, running, now: backend.now, ...(role !== undefined && { role }) };
 }
 
 /** What the counts say of one role. */

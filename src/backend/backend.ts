@@ -1,5 +1,7 @@
 import type { ClockSkew } from '../core/clock-skew.ts';
 import type { Command } from '../core/task/decision/command.ts';
+import type { CommandOf, KindName, StateOf } from '../core/log/kind.ts';
+import type { LogKinds } from '../core/log/kinds.ts';
 import type { Refusal } from '../core/errors.ts';
 import type { Event } from '../core/task/event.ts';
 import type { Pruned } from '../core/task/decision/pruned.ts';
@@ -14,7 +16,7 @@ import type { Status, Task } from '../core/task/task.ts';
  */
 export interface Backend {
   /**
-   * Decides each command on its task's present state and makes the events durable. Resolves only when they are durable
+   * Decides each command on the present state of its task or thing, and makes the events durable. Resolves only when they are durable
    * and this process knows whether they were accepted. Several requests are one batch: if any is refused, the whole
    * batch is undone. A refusal is an outcome, not an error.
    */
@@ -22,6 +24,10 @@ export interface Backend {
   /** Gives the next ready task of the role to the worker under a lease, the highest priority and the oldest first. */
   claim(request: ClaimRequest): Promise<Claimed>;
   task(id: string): Promise<Task | undefined>;
+  /** The state of a thing of another kind; undefined if it does not exist. */
+  thing<N extends OtherKind>(kind: N, id: string): Promise<StateOf<LogKinds, N> | undefined>;
+  /** All things of a kind, in the order of their ids. */
+  things<N extends OtherKind>(kind: N): Promise<readonly KnownThing<StateOf<LogKinds, N>>[]>;
   /**
    * The task as this machine has last seen it, without a question to a far backend: changes that other machines have
    * made, or that only time has made, may be missing. A change that rang a watch of this process is included.
@@ -121,7 +127,10 @@ export interface Backend {
  */
 export type QueuePlace = Readonly<Record<string, string>>;
 
-export interface Request {
+/** A command on a task, or on a thing of another kind. */
+export type Request = TaskRequest | ThingRequest;
+
+export interface TaskRequest {
   readonly task_id: string;
   readonly command: Command;
   /**
@@ -131,9 +140,31 @@ export interface Request {
   readonly at?: number | undefined;
 }
 
+/** The kinds of things besides tasks. */
+export type OtherKind = Exclude<KindName<LogKinds>, 'task'>;
+
+/** The kinds of things that take commands, besides tasks. */
+export type ThingKind = 'note' | 'policy';
+
+export type ThingRequest = {
+  [N in ThingKind]: {
+    readonly about: { readonly kind: N; readonly id: string };
+    readonly command: CommandOf<LogKinds, N>;
+  };
+}[ThingKind];
+
+export const isThingRequest = (request: Request): request is ThingRequest => 'about' in request;
+
+/** A thing of a kind other than the task, with its state. */
+export interface KnownThing<S> {
+  readonly id: string;
+  readonly state: S;
+}
+
 export interface Outcome {
   /**
-   * The task after the command, or as it would have been if its batch is undone; undefined if there is no such task.
+   * The task after the command, or as it would have been if its batch is undone; undefined if there is no such task, or
+   * the command was about another thing.
    */
   readonly task: Task | undefined;
   /** Whether the command changed anything: a repeated submit or completion does not, nor does an undone batch. */
@@ -154,8 +185,11 @@ export interface ClaimRequest {
 
 export type Claimed =
   | { readonly task: Task & { readonly status: 'working' } }
-  /** `next_due`: when time alone may make a task of the role ready, by `now`; absent if no task waits. */
-  | { readonly task: undefined; readonly next_due?: number };
+  /**
+   * `next_due`: when time alone may make a task of the role ready, by `now`; absent if no task waits. `held`: why a
+   * ready task was left out, if it waits for a budget.
+   */
+  | { readonly task: undefined; readonly next_due?: number; readonly held?: string };
 
 export interface Filter {
   readonly id_prefix?: string;

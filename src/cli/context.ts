@@ -71,6 +71,10 @@ export class Context {
     return named ?? this.#environment('AGENTQ_AGENT', () => name('agent name'));
   }
 
+  newNoteId(): string {
+    return `note-${freshId(6)}`;
+  }
+
   /**
    * The same for a name that is recorded in the log.
    * @throws AgentqError `secret` if it seems to contain a credential

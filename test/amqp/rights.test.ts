@@ -1,7 +1,7 @@
 import amqplib, { type ChannelModel } from 'amqplib';
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import type { Request } from '../../src/backend/backend.ts';
+import type { TaskRequest } from '../../src/backend/backend.ts';
 import { openBackend } from '../../src/backend/open.ts';
 import type { BackendOptions } from '../../src/backend/options.ts';
 import { FORMAT } from '../../src/backend/amqp/wire/message/format.ts';
@@ -263,7 +263,7 @@ describe('a worker', { timeout: SLOW }, () => {
     const backend = await openBackend(optionsOf('r'));
     onTestFinished(() => backend.close());
     const complete = (task_id: string) =>
-      ({ task_id, command: { type: 'complete', by: 'r', summary: 'x', artifacts: [] } }) satisfies Request;
+      ({ task_id, command: { type: 'complete', by: 'r', summary: 'x', artifacts: [] } }) satisfies TaskRequest;
     const refused = { code: 'too-large', message: expect.stringContaining('the limit for workers is 100') as string };
     await expect(backend.commit(ids.map(complete))).rejects.toMatchObject(refused);
     expect(await backend.task(ids[0]!)).toMatchObject({ status: 'queued' });

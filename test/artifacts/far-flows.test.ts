@@ -57,7 +57,7 @@ async function submitted({ lead }: Site, context = BACKGROUND): Promise<string> 
 }
 
 async function claimed({ worker }: Site): Promise<TaskIn<'working'>> {
-  const task = await claim(worker, { role: 'r', worker: 'w', lease: 60_000 }, worker.monotonic());
+  const { task } = await claim(worker, { role: 'r', worker: 'w', lease: 60_000 }, worker.monotonic());
   return task!;
 }
 

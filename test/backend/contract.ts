@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { batches } from './contract/batches.ts';
+import { budgets } from './contract/budgets.ts';
 import { claims } from './contract/claims.ts';
 import { commands } from './contract/commands.ts';
 import { counts, roles } from './contract/counts.ts';
@@ -15,6 +16,7 @@ import { pruning } from './contract/pruning.ts';
 import { races } from './contract/races.ts';
 import { reachability } from './contract/reachability.ts';
 import { redoing } from './contract/redoing.ts';
+import { things } from './contract/things.ts';
 import { time } from './contract/time.ts';
 import { watches } from './contract/watches.ts';
 
@@ -37,6 +39,8 @@ const themes = {
   durability,
   pruning,
   redoing,
+  things,
+  budgets,
 } satisfies Readonly<Record<string, Theme>>;
 
 export type ThemeName = keyof typeof themes;

@@ -111,7 +111,7 @@ describe('reactions on things of another kind', () => {
   test('are stored in the transaction of their cause', async () => {
     const { backend, db } = await store(countingLogRules);
     await done(backend, ...['a', 'b', 'c', 'd'].map((id) => submit(id)));
-    expect(() => thingsIn(db)).toThrow('no such table');
+    expect(thingsIn(db)).toEqual({ things: [], events: [] });
     await done(backend, complete('a'), fail('b'), retry('b'), complete('c'));
     expect(thingsIn(db)).toMatchObject({ things: [{ kind: 'counter', id: ROLE, state: '{"ids":["a","c"]}' }] });
     await backend.commit([complete('d'), cancel('missing')]);

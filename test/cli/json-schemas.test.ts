@@ -14,6 +14,7 @@ type Name = keyof typeof outputs;
 async function prepare(q: Shell): Promise<void> {
   q.write('context.md', 'background');
   q.write('p.diff', 'patch');
+  q.write('policy.json', '{"budgets":[{"role":"r","usd":1,"per":"day"},{"usd":5}]}');
   q.write('out.md', 'result');
   await q.submit('queued', '--ttl', '1h', '--priority', 'low');
   await q.submit('scheduled', '--delay', '1h');
@@ -49,7 +50,9 @@ async function prepare(q: Shell): Promise<void> {
   await q.ok('dlq', 'retry', 'again');
   await q.submit('working', '--priority', 'high');
   await q.claim('--worker', 'four');
-  await q.ok('progress', 'working', '--percent', '10', '--note', 'begun');
+  await q.ok('progress', 'working', '--percent', '10', '--note', 'begun', '--cost-usd', '0.5');
+  await q.ok('note', 'plan: two', '--as', 'lead');
+  await q.ok('policy', 'apply', 'policy.json');
 }
 
 const ids = [
@@ -69,10 +72,13 @@ const ids = [
 const BATCH = '{"to":"r","instructions":"one"}\n{"to":"r","instructions":"two"}';
 
 /**
- * The command lines that print each output. `torture`, `snapshot` and `logs` are checked where they run: end-to-end.test.ts,
- * rights.test.ts, logs.test.ts.
+ * The command lines that print each output. `torture`, `snapshot`, `logs` and `note --remove` are checked where they run:
+ * end-to-end.test.ts, rights.test.ts, logs.test.ts, note.test.ts.
  */
-const commands: Record<Exclude<Name, 'torture' | 'error' | 'work' | 'snapshot' | 'logs'>, string[][]> = {
+const commands: Record<
+  Exclude<Name, 'torture' | 'error' | 'work' | 'snapshot' | 'logs' | 'note --remove'>,
+  string[][]
+> = {
   init: [['init']],
   submit: [
     ['submit', '--to', 'r', '--instructions', 'x'],
@@ -120,6 +126,10 @@ const commands: Record<Exclude<Name, 'torture' | 'error' | 'work' | 'snapshot' |
     ['fail', 'working', '--from', 'r', '--reason', 'x', '--retry'],
   ],
   release: [['release', 'working', '--from', 'r']],
+  'note TEXT': [['note', 'plan: one', '--group', 'g', '--as', 'lead']],
+  note: [['note'], ['note', '--from', 'lead']],
+  'policy apply': [['policy', 'apply', 'policy.json']],
+  'policy show': [['policy', 'show']],
   dlq: [['dlq'], ['dlq', 'list']],
   'dlq show': [
     ['dlq', 'show', 'failed'],
@@ -281,7 +291,7 @@ describe('agentq schema', () => {
 });
 
 test('every output is tested here', () => {
-  const elsewhere = ['error', 'logs', 'snapshot', 'torture', 'work'];
+  const elsewhere = ['error', 'logs', 'note --remove', 'snapshot', 'torture', 'work'];
   expect([...Object.keys(commands), ...elsewhere].toSorted()).toEqual(Object.keys(outputs).toSorted());
 });
 

@@ -101,6 +101,9 @@ export const countingRules: Rules<CounterKinds> = {
         return { events: [{ v: 2, type: 'awarded', about: { kind: 'badge', id }, at: event.at }] };
       }
       case 'badge':
+      case 'note':
+      case 'policy':
+      case 'spending':
         return {};
       default:
         return change satisfies never;

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { MAX_RECORDED_REFUSALS } from '../../src/core/task/decision/decide.ts';
 import type { Event } from '../../src/core/task/event.ts';
 import { applyEntry } from '../../src/core/log/apply-entry.ts';
-import { type LogKinds, rules } from '../../src/core/log/rules.ts';
+import { isTaskThing, type LogKinds, rules } from '../../src/core/log/rules.ts';
 import { isTaskEvent } from '../../src/core/log/subject.ts';
 import { worldOf } from '../../src/core/log/world.ts';
 import { presentTask } from '../../src/core/task/decision/pruned.ts';
@@ -42,7 +42,7 @@ function applied(events: readonly Event[], ...known: readonly Task[]): Applied {
   return {
     accepted,
     events: kept.filter(isTaskEvent),
-    tasks: new Map(things.map(({ id, after }) => [id, presentTask(after)!])),
+    tasks: new Map(things.filter(isTaskThing).map(({ id, after }) => [id, presentTask(after)!])),
   };
 }
 

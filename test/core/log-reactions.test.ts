@@ -159,7 +159,7 @@ describe('the messages of a task', () => {
     applyEntry(
       rules,
       events,
-      worldOf(() => base?.task),
+      worldOf(({ kind }) => (kind === 'task' ? base?.task : undefined)),
     ).messages.map(({ type, state }) => `${type} ${state}`);
   const failed = story(submit(), claim('w1'), SECOND, fail());
 

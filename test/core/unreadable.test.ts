@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { decide } from '../../src/core/task/decision/decide.ts';
 import { Event } from '../../src/core/task/event.ts';
 import { applyEntry } from '../../src/core/log/apply-entry.ts';
-import { rules } from '../../src/core/log/rules.ts';
+import { isTaskThing, rules } from '../../src/core/log/rules.ts';
 import { worldOf } from '../../src/core/log/world.ts';
 import { isDead, type Task } from '../../src/core/task/task.ts';
 import { UNREADABLE, unreadableEvents } from '../../src/core/task/decision/unreadable.ts';
@@ -21,7 +21,7 @@ function taskOf(content: string | Buffer): Task {
     worldOf(() => undefined),
   );
   expect(accepted).toBe(true);
-  return presentTask(things.find(({ id }) => id === 'unreadable-1')!.after)!;
+  return presentTask(things.filter(isTaskThing).find(({ id }) => id === 'unreadable-1')!.after)!;
 }
 
 const shown = (content: string | Buffer) => taskOf(content).envelope.instructions;
@@ -62,7 +62,7 @@ describe('an unreadable message', () => {
     const { accepted, events } = applyEntry(
       rules,
       eventsOf('hello'),
-      worldOf(() => task),
+      worldOf(({ kind }) => (kind === 'task' ? task : undefined)),
     );
     expect(accepted).toBe(false);
     expect(events.filter(({ type }) => type !== 'refused')).toEqual([]);

@@ -1,7 +1,7 @@
 import { extname } from 'node:path';
 import type { ArtifactStore, Piece, Stored } from '../../artifacts/store.ts';
 import type { CommandOf } from '../../core/task/decision/command.ts';
-import type { Request } from '../../backend/backend.ts';
+import type { TaskRequest } from '../../backend/backend.ts';
 import { checkEnvelopeSize, type Envelope } from '../../core/envelope/envelope.ts';
 import { AgentqError, type ErrorCode, isAway, MayTakeEffect } from '../../core/errors.ts';
 import { checkName } from '../../core/identifiers.ts';
@@ -90,7 +90,7 @@ export async function prepare(services: Services, { submission, context, allowSe
 }
 
 /** The request to the backend, and the file that was stored for it. */
-export interface StagedSubmit extends Request {
+export interface StagedSubmit extends TaskRequest {
   readonly command: CommandOf<'submit'>;
   readonly stored?: Stored | undefined;
   readonly warnings: readonly string[];

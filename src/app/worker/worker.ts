@@ -1,7 +1,9 @@
 import type { Claimed, ClaimRequest, Watch } from '../../backend/backend.ts';
+import { usedUpFor } from '../../core/budget/used-up.ts';
 import { AgentqError, isAway, isBrokers } from '../../core/errors.ts';
 import { everyTask } from '../every-task.ts';
 import { Retention } from '../prune/retention.ts';
+import { readBooks } from '../budget/books.ts';
 import { flushOutbox } from '../outbox/flush-outbox.ts';
 import { patience, type Services } from '../workspace/services.ts';
 import type { AttemptReport } from './attempt-report.ts';
@@ -39,6 +41,8 @@ export class Worker {
   readonly #ground: Ground;
   readonly #retention: Retention;
   readonly #running = new Set<AttemptRun>();
+  /** Why ready tasks are not begun, as it was last told. */
+  #held: string | undefined;
   #draining = false;
   #worked = false;
   #fault: Error | undefined;
@@ -120,6 +124,7 @@ export class Worker {
         break;
       }
       const claimed = await this.#claim({ role, worker, lease: policy.lease, stays: !this.#options.untilEmpty });
+      this.#tellHeld(claimed.task ? undefined : claimed.held);
       if (!claimed.task) return claimed.next_due;
       const run = new AttemptRun(this.#services, claimed.task, {
         ...this.#options,
@@ -129,6 +134,12 @@ export class Worker {
       this.#start(run, claimed.task.lease.attempt);
     }
     return undefined;
+  }
+
+  /** Says once why ready tasks are not begun. */
+  #tellHeld(held: string | undefined): void {
+    if (held !== undefined && held !== this.#held) this.#options.warn(`no task can begin: ${held}`);
+    this.#held = held;
   }
 
   /** Waits for a queue that existed and was deleted. A queue that never existed is an error. */
@@ -190,11 +201,15 @@ export class Worker {
     return patience(this.#services, nextDue, idleEnd);
   }
 
+  /** A task that waits for a budget is not ready. */
   async #mayEnd(): Promise<boolean> {
     const { untilEmpty, idleExit, role } = this.#options;
     if (idleExit !== undefined && this.#services.monotonic() >= this.#lastBusy + idleExit) return true;
     if (!untilEmpty) return false;
-    for await (const task of everyTask(this.#services.backend, { role, statuses: ['queued', 'scheduled'] })) {
+    const { backend } = this.#services;
+    const books = await readBooks(this.#services);
+    for await (const task of everyTask(backend, { role, statuses: ['queued', 'scheduled'] })) {
+      if (usedUpFor(books, task, backend.now)) continue;
       if (task.status === 'queued' || (task.status === 'scheduled' && task.why === 'backoff')) return false;
     }
     return true;

@@ -8,35 +8,47 @@ import { nearest } from '../near-names.ts';
  * @param schema the schema with all its settings
  */
 export function configError(file: string, issue: z.core.$ZodIssue, schema: z.core.$ZodType): AgentqError {
+  return documentError(file, issue, schema, 'see docs/config.md');
+}
+
+/** The same for any JSON document with a strict schema. */
+export function documentError(
+  file: string,
+  issue: z.core.$ZodIssue,
+  schema: z.core.$ZodType,
+  hint: string,
+): AgentqError {
   const path = issue.path.map(String);
   const problem =
     issue.code === 'unrecognized_keys'
       ? unknownSetting([...path, issue.keys[0]!], schema)
       : `${path.join('.') || 'its content'} ${demandOf(issue)}`;
-  return new AgentqError('usage', `${file}: ${problem}`, 'see docs/config.md');
+  return new AgentqError('usage', `${file}: ${problem}`, hint);
 }
 
 function unknownSetting(path: readonly string[], schema: z.core.$ZodType): string {
   const name = path.at(-1)!;
   const parent = path.slice(0, -1).join('.');
-  const role = path[0] === 'roles' ? path[1] : undefined;
   const isBeside = (known: readonly string[]) => known.slice(0, -1).join('.') === parent;
-  const known = settingsIn(schema, [], role).toSorted((a, b) => Number(isBeside(b)) - Number(isBeside(a)));
+  const known = settingsIn(schema, [], path).toSorted((a, b) => Number(isBeside(b)) - Number(isBeside(a)));
   const [near] = nearest(name, known, (one) => one.at(-1)!);
   return `there is no setting ${path.join('.')}${near ? `; did you mean ${near.join('.')}?` : ''}`;
 }
 
 /**
  * The paths of all settings.
- * @param role stands for each role; undefined leaves the settings of roles out
+ * @param named the path of the unknown setting: of a record and a list, only the member that it names has settings
  */
-function settingsIn(schema: z.core.$ZodType, above: readonly string[], role: string | undefined): string[][] {
-  if (schema instanceof z.ZodMiniOptional) return settingsIn(schema._zod.def.innerType, above, role);
-  if (schema instanceof z.ZodMiniRecord)
-    return role === undefined ? [] : settingsIn(schema._zod.def.valueType, [...above, role], role);
+function settingsIn(schema: z.core.$ZodType, above: readonly string[], named: readonly string[]): string[][] {
+  if (schema instanceof z.ZodMiniOptional) return settingsIn(schema._zod.def.innerType, above, named);
+  const member = above.every((one, i) => one === named[i]) ? named[above.length] : undefined;
+  const inMember = (inner: z.core.$ZodType) =>
+    member === undefined ? [] : settingsIn(inner, [...above, member], named);
+  if (schema instanceof z.ZodMiniRecord) return inMember(schema._zod.def.valueType);
+  if (schema instanceof z.ZodMiniArray) return inMember(schema._zod.def.element);
   if (!(schema instanceof z.ZodMiniObject)) return [];
   return Object.entries(schema.shape).flatMap(([name, inner]) => {
     const path = [...above, name];
-    return [path, ...settingsIn(inner, path, role)];
+    return [path, ...settingsIn(inner, path, named)];
   });
 }

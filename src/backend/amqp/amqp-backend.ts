@@ -1,26 +1,30 @@
 import type { ClockSkew } from '../../core/clock-skew.ts';
 import type { CommandOf } from '../../core/task/decision/command.ts';
-import type { LogRules } from '../../core/log/rules.ts';
+import type { StateOf } from '../../core/log/kind.ts';
+import type { LogKinds, LogRules } from '../../core/log/rules.ts';
 import { decide } from '../../core/task/decision/decide.ts';
 import type { Event } from '../../core/task/event.ts';
 import type { Pruned } from '../../core/task/decision/pruned.ts';
 import type { Task } from '../../core/task/task.ts';
-import type {
-  Backend,
-  Claimed,
-  ClaimRequest,
-  Counts,
-  Ended,
-  EndedQuestion,
-  Filter,
-  Finding,
-  Outcome,
-  PassedOver,
-  QueuePlace,
-  Request,
-  Taken,
-  Topic,
-  Watch,
+import {
+  isThingRequest,
+  type Backend,
+  type Claimed,
+  type ClaimRequest,
+  type Counts,
+  type Ended,
+  type EndedQuestion,
+  type Filter,
+  type Finding,
+  type KnownThing,
+  type OtherKind,
+  type Outcome,
+  type PassedOver,
+  type QueuePlace,
+  type Request,
+  type Taken,
+  type Topic,
+  type Watch,
 } from '../backend.ts';
 import type { BackendOptions, BrokerOptions } from '../options.ts';
 import { Listeners, nameOf } from '../projection/listeners.ts';
@@ -76,7 +80,14 @@ export class AmqpBackend implements Backend {
   async commit(requests: Iterable<Request>): Promise<readonly Outcome[]> {
     const all = [...requests];
     const [only] = all;
-    if (all.length === 1 && only?.command.type === 'submit' && only.command.fresh && !this.#log) {
+    if (
+      all.length === 1 &&
+      only &&
+      !isThingRequest(only) &&
+      only.command.type === 'submit' &&
+      only.command.fresh &&
+      !this.#log
+    ) {
       const outcome = await this.#submitFresh(only.command, only.at ?? this.#options.clock());
       if (outcome) return [outcome];
     }
@@ -117,6 +128,14 @@ export class AmqpBackend implements Backend {
 
   async task(id: string): Promise<Task | undefined> {
     return (await this.#reading()).task(id);
+  }
+
+  async thing<N extends OtherKind>(kind: N, id: string): Promise<StateOf<LogKinds, N> | undefined> {
+    return (await this.#reading()).thing(kind, id);
+  }
+
+  async things<N extends OtherKind>(kind: N): Promise<readonly KnownThing<StateOf<LogKinds, N>>[]> {
+    return (await this.#reading()).things(kind);
   }
 
   async lastKnown(id: string): Promise<Task | undefined> {

@@ -4,6 +4,8 @@ import { elapse } from '../../core/task/elapse.ts';
 import { AgentqError } from '../../core/errors.ts';
 import type { Event } from '../../core/task/event.ts';
 import { type Pruned, prunedAt } from '../../core/task/decision/pruned.ts';
+import type { StateOf } from '../../core/log/kind.ts';
+import type { LogKinds } from '../../core/log/kinds.ts';
 import type { Task } from '../../core/task/task.ts';
 import type {
   Backend,
@@ -14,6 +16,8 @@ import type {
   EndedQuestion,
   Filter,
   Finding,
+  KnownThing,
+  OtherKind,
   Outcome,
   PassedOver,
   Request,
@@ -24,9 +28,10 @@ import { AbsentStates, findRow, parseStored } from '../projection/rows.ts';
 import { counts } from '../projection/questions/counts.ts';
 import { list } from '../projection/questions/list.ts';
 import { knownRoles, knowsRole } from '../projection/roles.ts';
+import { findThing, listThings } from '../projection/things.ts';
+import type { LogBackendParts } from './log-backend-parts.ts';
 import { isCorrupt } from './cache/cache-file.ts';
 import type { Claims } from './tasks/claims.ts';
-import type { LogBackendParts } from './log-backend-parts.ts';
 import { TOLERANCE } from './cache/tables/role-clocks.ts';
 
 /**
@@ -102,6 +107,20 @@ export class LogBackend implements Omit<
       if (error instanceof AgentqError && error.code === 'denied') return elapse(task, this.#parts.given.now).task;
       throw error;
     }
+  }
+
+  thing<N extends OtherKind>(kind: N, id: string): Promise<StateOf<LogKinds, N> | undefined> {
+    return this.#mending(async () => {
+      await this.#parts.log.catchUp();
+      return findThing(this.#parts.cache.db, { kind, id }) as StateOf<LogKinds, N> | undefined;
+    });
+  }
+
+  things<N extends OtherKind>(kind: N): Promise<readonly KnownThing<StateOf<LogKinds, N>>[]> {
+    return this.#mending(async () => {
+      await this.#parts.log.catchUp();
+      return listThings(this.#parts.cache.db, kind);
+    });
   }
 
   lastKnown(id: string): Promise<Task | undefined> {

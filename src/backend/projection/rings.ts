@@ -13,6 +13,11 @@ export class Rings {
     this.#changed = true;
   }
 
+  /** A change of a role that does not show in its tasks. */
+  addRole(role: string): void {
+    this.#roles.add(role);
+  }
+
   add(before: KnownTask | undefined, after: KnownTask): void {
     this.#changed = true;
     if (isPruned(after)) return;

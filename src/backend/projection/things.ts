@@ -1,11 +1,12 @@
+import type { Kinds } from '../../core/log/kind.ts';
 import type { LogEvent } from '../../core/log/rules.ts';
 import type { Subject } from '../../core/log/subject.ts';
+import type { KnownThing } from '../backend.ts';
 import type { Connection } from './connection.ts';
 import { parseStored } from './rows.ts';
 
 /**
- * Things of any kind, with their events. A kind that needs its own columns has its own table, as tasks have. A store
- * creates the tables for the first thing: no kind of this version is in them.
+ * Things of any kind, with their events. A kind that needs its own columns has its own table, as tasks have.
  */
 export const thingsSchema = `
   CREATE TABLE IF NOT EXISTS things (
@@ -24,22 +25,26 @@ export const thingsSchema = `
   ) STRICT, WITHOUT ROWID;
 `;
 
-/** Within the caller's write transaction. */
-export function createThings(db: Connection): void {
-  db.execute(thingsSchema);
-}
-
 /** The state of a thing; undefined if it does not exist. */
 export function findThing(db: Connection, { kind, id }: Subject): unknown {
   const stored = db.get<{ state: string }>('SELECT state FROM things WHERE kind = ? AND id = ?', kind, id);
   return stored && parseStored(stored.state);
 }
 
+/** All things of a kind, by id. */
+export function listThings<S>(db: Connection, kind: string): readonly KnownThing<S>[] {
+  return db
+    .all<{ id: string; state: string }>('SELECT id, state FROM things WHERE kind = ? ORDER BY id', kind)
+    .map(({ id, state }) => ({ id, state: parseStored(state) as S }));
+}
+
 export function writeThing(db: Connection, { kind, id }: Subject, state: unknown): void {
   db.run('INSERT OR REPLACE INTO things (kind, id, state) VALUES (?, ?, ?)', kind, id, JSON.stringify(state));
 }
 
-export function appendThingEvent(db: Connection, { kind, id }: Subject, event: LogEvent): void {
+/** Appends to the history of a thing, if things of its kind have one. */
+export function appendThingEvent(db: Connection, kinds: Kinds, { kind, id }: Subject, event: LogEvent): void {
+  if (kinds[kind]?.keepsEvents === false) return;
   db.run(
     `INSERT INTO thing_events (kind, id, seq, body)
      SELECT ?1, ?2, coalesce(max(seq), 0) + 1, ?3 FROM thing_events WHERE kind = ?1 AND id = ?2`,

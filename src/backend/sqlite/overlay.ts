@@ -1,12 +1,13 @@
 import { elapse } from '../../core/task/elapse.ts';
 import { applyEntry } from '../../core/log/apply-entry.ts';
-import { type LogEvent, type LogKinds, rules } from '../../core/log/rules.ts';
+import { isTaskThing, type LogEvent, type LogKinds, rules } from '../../core/log/rules.ts';
 import { isTask, isTaskEvent } from '../../core/log/subject.ts';
 import { worldOf } from '../../core/log/world.ts';
 import { presentTask } from '../../core/task/decision/pruned.ts';
 import type { Task } from '../../core/task/task.ts';
 import type { Connection } from '../projection/connection.ts';
 import { findRow, toRow, write } from '../projection/rows.ts';
+import { findThing } from '../projection/things.ts';
 import { dueRows } from './due.ts';
 
 /** Temporary tables of this connection, in memory, and views that shadow the tables of the file. */
@@ -32,9 +33,9 @@ export function askOverlay<T>(db: Connection, now: number, ask: () => T): T {
     db.execute(LAYER);
     for (const { task } of due) {
       // The views show what the events of the tasks before this one have changed.
-      const world = worldOf<LogKinds>(({ id }) => findRow(db, id)?.task);
+      const world = worldOf<LogKinds>((thing) => (isTask(thing) ? findRow(db, thing.id)?.task : findThing(db, thing)));
       const { events, things, messages } = applyEntry(rules, elapse(task, now).events, world);
-      const tasks = things.filter(isTask);
+      const tasks = things.filter(isTaskThing);
       const numbers = new Map(tasks.map(({ id, after }) => [id, layTask(db, presentTask(after)!)]));
       const places = new Map<LogEvent, number>();
       for (const event of events.filter(isTaskEvent)) {

@@ -1,12 +1,12 @@
 import { type Applied, applyEntry, refusalOf } from '../../core/log/apply-entry.ts';
-import type { LogEvent, LogKinds, LogRules } from '../../core/log/rules.ts';
+import { isTaskThing, type LogEvent, type LogKinds, type LogRules } from '../../core/log/rules.ts';
 import { isTask, subjectOf } from '../../core/log/subject.ts';
 import { worldOf } from '../../core/log/world.ts';
 import { isPruned } from '../../core/task/decision/pruned.ts';
 import type { Connection } from '../projection/connection.ts';
 import { findPruned, prune } from '../projection/pruned.ts';
 import { change, findRow, insert, type Row } from '../projection/rows.ts';
-import { appendThingEvent, createThings, findThing, writeThing } from '../projection/things.ts';
+import { appendThingEvent, findThing, writeThing } from '../projection/things.ts';
 
 /** Found by the events of the task, because a queue may hold many messages. */
 const WITHDRAW = 'DELETE FROM messages WHERE queue = ? AND event IN (SELECT seq FROM events WHERE task = ?)';
@@ -33,21 +33,18 @@ export function record(
     rules,
     events,
     worldOf<LogKinds>((thing) => {
-      if (!isTask(thing)) {
-        createThings(db);
-        return findThing(db, thing);
-      }
+      if (!isTask(thing)) return findThing(db, thing);
       return find(thing.id)?.task ?? (known.has(thing.id) ? undefined : findPruned(db, thing.id));
     }),
   );
   if (refusalOf(applied)) return applied;
   const numbers = new Map<string, number>();
   for (const thing of applied.things) {
-    const { id, after } = thing;
-    if (!isTask(thing)) {
-      writeThing(db, thing, after);
+    if (!isTaskThing(thing)) {
+      writeThing(db, thing, thing.after);
       continue;
     }
+    const { id, after } = thing;
     const n = find(id)?.n;
     if (!isPruned(after)) numbers.set(id, n === undefined ? insert(db, after) : change(db, n, after));
   }
@@ -55,7 +52,7 @@ export function record(
   for (const event of applied.events) {
     const subject = subjectOf(event);
     const n = numbers.get(subject.id);
-    if (!isTask(subject)) appendThingEvent(db, subject, event);
+    if (!isTask(subject)) appendThingEvent(db, rules.kinds, subject, event);
     else if (n !== undefined)
       places.set(event, db.run('INSERT INTO events (task, body) VALUES (?, ?)', n, JSON.stringify(event)));
   }
@@ -68,7 +65,7 @@ export function record(
     else db.run(WITHDRAW, queue, n);
   }
   for (const thing of applied.things) {
-    if (isTask(thing) && isPruned(thing.after)) prune(db, find(thing.id)?.n, thing.after);
+    if (isTaskThing(thing) && isPruned(thing.after)) prune(db, find(thing.id)?.n, thing.after);
   }
   return applied;
 }

@@ -1,6 +1,7 @@
 import type { Form } from '../projection/form.ts';
 import { prunedSchema } from '../projection/pruned.ts';
 import { projectionSchema } from '../projection/schema.ts';
+import { thingsSchema } from '../projection/things.ts';
 import { migrations } from './migrations/index.ts';
 
 /**
@@ -17,7 +18,7 @@ export const storeSchema: Form = {
   synchronous: 'FULL',
   // A commit changes few rows on many pages, and syncs all of these pages.
   pageSize: 2_048,
-  schema: `${projectionSchema}${prunedSchema}
+  schema: `${projectionSchema}${prunedSchema}${thingsSchema}
   CREATE INDEX task_due  ON tasks (due_at, role) WHERE due_at IS NOT NULL AND status <> 'working';
   CREATE INDEX task_open ON tasks (status, role, rank DESC, n, ready_at, due_at) WHERE status <> 'completed';
 

@@ -1,12 +1,9 @@
-import type { Command } from '../../core/task/decision/command.ts';
 import type { Circumstances } from '../../core/task/decision/verdict.ts';
-import { decide } from '../../core/task/decision/decide.ts';
 import { AgentqError } from '../../core/errors.ts';
 import type { Event } from '../../core/task/event.ts';
-import { type LogRules, rules as logRules } from '../../core/log/rules.ts';
-import { refusalOf } from '../../core/log/apply-entry.ts';
-import { countsFrom } from '../../core/task/decision/moment.ts';
-import { type Pruned, presentTask, prunedAt } from '../../core/task/decision/pruned.ts';
+import type { StateOf } from '../../core/log/kind.ts';
+import { type LogKinds, type LogRules, rules as logRules } from '../../core/log/rules.ts';
+import { type Pruned, prunedAt } from '../../core/task/decision/pruned.ts';
 import type { Task } from '../../core/task/task.ts';
 import type {
   Backend,
@@ -17,6 +14,8 @@ import type {
   EndedQuestion,
   Filter,
   Finding,
+  KnownThing,
+  OtherKind,
   Outcome,
   Request,
   Taken,
@@ -27,20 +26,19 @@ import type { Connection } from '../projection/connection.ts';
 import { isUnwritable } from '../projection/sqlite-error.ts';
 import { Rings } from '../projection/rings.ts';
 import type { Doorbell } from '../projection/doorbell.ts';
-import { dueRows, isAnyDue, nextDueOf } from './due.ts';
+import type { UsedUp } from '../../core/budget/used-up.ts';
+import { Changes } from './changes.ts';
+import { isAnyDue, nextDueOf } from './due.ts';
 import { epochOf } from './epoch.ts';
 import { Mailbox } from './mailbox.ts';
 import { Presence } from './presence.ts';
-import { isAnyReady, nextReady } from './ready-tasks.ts';
-import { record } from './record.ts';
-import { findRow, restore, type Row, toRow } from '../projection/rows.ts';
+import { isAnyReady, nextReadyOf } from './ready-tasks.ts';
+import { findRow } from '../projection/rows.ts';
+import { findThing, listThings } from '../projection/things.ts';
 import { evidenceRemoved, findPruned, prunedEvidence } from '../projection/pruned.ts';
 import { counts } from '../projection/questions/counts.ts';
 import { list } from '../projection/questions/list.ts';
 import { knownRoles, knowsRole } from '../projection/roles.ts';
-
-/** How many tasks one transaction changes because of time alone; the next transaction continues. */
-const SWEEP = 500;
 
 /**
  * Log, projection and queue in one SQLite file. One IMMEDIATE transaction reads, decides, appends and folds. SQLite
@@ -54,7 +52,7 @@ export class SqliteBackend implements Backend {
   readonly #doorbell: Doorbell;
   readonly #mailbox: Mailbox;
   readonly #given: Circumstances;
-  readonly #rules: LogRules;
+  readonly #changes: Changes;
   readonly #presence: Presence;
   /** Whether the last claim found a task: then the next one looks for a task only in its transaction. */
   #hasClaimed = false;
@@ -70,7 +68,6 @@ export class SqliteBackend implements Backend {
     random: () => number,
     rules: LogRules = logRules,
   ) {
-    this.#rules = rules;
     this.#db = db;
     this.#doorbell = doorbell;
     this.#mailbox = new Mailbox(db, clock);
@@ -81,49 +78,22 @@ export class SqliteBackend implements Backend {
       },
       random,
     };
+    this.#changes = new Changes(db, rules, this.#given);
   }
 
   async commit(requests: Iterable<Request>): Promise<readonly Outcome[]> {
     const rings = new Rings();
-    let epoch: number | undefined;
+    let known: number | undefined;
+    const epoch = () => (known ??= epochOf(this.#db));
     const { outcomes, keep } = this.#db.transaction(() => {
-      const outcomes: Outcome[] = [];
-      let writes = 0;
-      for (const { task_id, command, at } of requests) {
-        const row = isFresh(command) ? undefined : findRow(this.#db, task_id);
-        if (!row || command.type === 'redo') epoch ??= epochOf(this.#db);
-        const now = countsFrom(row?.task, at, this.#given.now);
-        const { outcome, written } = this.#apply(task_id, row, command, rings, now, epoch);
-        outcomes.push(outcome);
-        writes += written;
-      }
+      const changes = Array.from(requests, (request) => this.#changes.request(request, rings, epoch));
+      const outcomes = changes.map(({ outcome }) => outcome);
       const undone = outcomes.length > 1 && outcomes.some((outcome) => outcome.refusal);
-      return { outcomes, keep: writes > 0 && !undone };
+      return { outcomes, keep: !undone && changes.some(({ written }) => written > 0) };
     });
     if (keep) rings.ring(this.#doorbell);
     // Nothing has changed in a batch that is undone.
     return keep ? outcomes : outcomes.map((outcome) => ({ ...outcome, changed: false }));
-  }
-
-  /** Within the caller's transaction. @returns the outcome, and how many events were written */
-  #apply(
-    id: string,
-    row: Row | undefined,
-    command: Command,
-    rings: Rings,
-    now = this.#given.now,
-    epoch = 0,
-  ): { readonly outcome: Outcome; readonly written: number } {
-    const { random } = this.#given;
-    const known = row?.task ?? (isFresh(command) ? undefined : findPruned(this.#db, id));
-    const { events, task, ...decided } = decide(known, command, { now, random, epoch });
-    if (events.length === 0) return { outcome: { task, ...decided }, written: 0 };
-    const applied = record(this.#db, this.#rules, events, new Map([[id, row]]));
-    const refusal = refusalOf(applied);
-    if (refusal) return { outcome: { task: row?.task, changed: false, refusal }, written: 0 };
-    for (const { before, after } of applied.things) rings.add(before, after);
-    const after = applied.things.find((thing) => thing.id === id)?.after ?? task;
-    return { outcome: { task: presentTask(after), ...decided }, written: applied.events.length };
   }
 
   async claim(request: ClaimRequest): Promise<Claimed> {
@@ -146,44 +116,39 @@ export class SqliteBackend implements Backend {
     this.#hasClaimed = false;
     if (!writes && !isAnyReady(this.#db, request.role) && !isAnyDue(this.#db, now)) return this.#nothing(request.role);
     const rings = new Rings();
-    const { task, keep } = this.#db.transaction(() => {
-      let written = this.#sweep(now, rings);
+    const { task, held, keep } = this.#db.transaction(() => {
+      let written = this.#changes.sweep(now, rings);
       if (isSeen) {
         if (this.#presence.isFirst(request)) rings.addOther();
         this.#presence.write(request, now);
         written++;
       }
       const { worker, lease } = request;
-      for (let row = nextReady(this.#db, request.role); row; row = nextReady(this.#db, request.role)) {
+      const books = this.#changes.books();
+      for (;;) {
+        const { row, held } = nextReadyOf(this.#db, request.role, books, now);
+        if (!row) return { task: undefined, held, keep: written > 0 };
         // The task may prove expired at the moment of the claim: then the next one is tried.
-        const { outcome, written: more } = this.#apply(row.task.id, row, { type: 'claim', worker, lease }, rings);
+        const { outcome, written: more } = this.#changes.apply(
+          row.task.id,
+          row,
+          { type: 'claim', worker, lease },
+          rings,
+        );
         written += more;
-        if (outcome.task?.status === 'working') return { task: outcome.task, keep: true };
+        if (outcome.task?.status === 'working') return { task: outcome.task, held, keep: true };
         if (more === 0)
           throw new AgentqError('corrupt', `${row.task.id} differs from its row`, 'agentq doctor --repair');
       }
-      return { task: undefined, keep: written > 0 };
     });
     if (keep) rings.ring(this.#doorbell);
     this.#hasClaimed = task !== undefined;
-    return task ? { task } : this.#nothing(request.role);
+    return task ? { task } : this.#nothing(request.role, held);
   }
 
-  #nothing(role: string): Claimed {
-    const next_due = nextDueOf(this.#db, role);
-    return { task: undefined, ...(next_due !== undefined && { next_due }) };
-  }
-
-  /** Appends the events that result from time alone. Within the caller's transaction. */
-  #sweep(now: number, rings: Rings): number {
-    if (!isAnyDue(this.#db, now)) return 0;
-    const due = dueRows(this.#db, now, SWEEP);
-    for (const row of due.map(toRow)) {
-      const { written } = this.#apply(row.task.id, row, { type: 'elapse' }, rings, now);
-      // A row that is due by its columns but not by its state would be found again and again.
-      if (written === 0) restore(this.#db, row.n, row.task);
-    }
-    return due.length;
+  #nothing(role: string, held?: UsedUp): Claimed {
+    const next_due = Math.min(nextDueOf(this.#db, role) ?? Infinity, held?.until ?? Infinity);
+    return { task: undefined, ...(next_due < Infinity && { next_due }), ...(held && { held: held.reason }) };
   }
 
   /** Every query runs on a store with the events that are due: in the file, or in memory if it cannot be written. */
@@ -206,13 +171,21 @@ export class SqliteBackend implements Backend {
     const now = this.#given.now;
     const rings = new Rings();
     while (isAnyDue(this.#db, now)) {
-      this.#db.transaction(() => ({ keep: this.#sweep(now, rings) > 0 }));
+      this.#db.transaction(() => ({ keep: this.#changes.sweep(now, rings) > 0 }));
     }
     rings.ring(this.#doorbell);
   }
 
   async task(id: string): Promise<Task | undefined> {
     return this.#ask(() => findRow(this.#db, id)?.task);
+  }
+
+  async thing<N extends OtherKind>(kind: N, id: string): Promise<StateOf<LogKinds, N> | undefined> {
+    return this.#ask(() => findThing(this.#db, { kind, id }) as StateOf<LogKinds, N> | undefined);
+  }
+
+  async things<N extends OtherKind>(kind: N): Promise<readonly KnownThing<StateOf<LogKinds, N>>[]> {
+    return this.#ask(() => listThings(this.#db, kind));
   }
 
   readonly lastKnown = (id: string): Promise<Task | undefined> => this.task(id);
@@ -288,6 +261,3 @@ export class SqliteBackend implements Backend {
 
   async leave(): Promise<void> {}
 }
-
-/** Whether no task can have the id: then it is not looked up. */
-const isFresh = (command: Command): boolean => command.type === 'submit' && command.fresh === true;

@@ -48,14 +48,22 @@ export const define: Define = (command, context) =>
       // A signal ends the wait. It must not end the process between the claim and its output.
       await untilSignal(cli.system, async (signal) => {
         const attempt = () => claim(services, request, monotonic() + wait, signal);
-        const task = await withRoleHint(cli.io, services, [flags.as], attempt);
-        if (!task) throw new AgentqError('empty', cli.io.json ? `no task is ready for ${flags.as}` : '');
+        const claimed = await withRoleHint(cli.io, services, [flags.as], attempt);
+        if (!claimed.task) throw nothingReady(flags.as, claimed.held, cli.io.json);
+        const { task } = claimed;
         await handOver(services, task, async () => {
           await print(cli, services, task, lease);
           return cli.io.delivered;
         });
       });
     });
+
+/** Without --json, an empty queue is an answer and not an error. */
+function nothingReady(role: string, held: string | undefined, json: boolean): AgentqError {
+  if (held !== undefined)
+    return new AgentqError('empty', `no task can begin for ${role}: ${held}`, 'agentq policy show');
+  return new AgentqError('empty', json ? `no task is ready for ${role}` : '');
+}
 
 async function print(cli: Context, services: Services, task: TaskIn<'working'>, lease: number): Promise<void> {
   const { store } = services;

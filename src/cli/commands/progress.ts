@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { rolePolicy } from '../../app/workspace/config.ts';
 import { findTask, applyCommand } from '../../app/apply-command.ts';
+import { AgentqError } from '../../core/errors.ts';
 import { refuseSecret } from '../../core/secrets/find-secret.ts';
 import { leaseSpan, parseFlags, percent } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
@@ -40,6 +41,9 @@ export const define: Define = (command, context) =>
         ...(note && { note }),
         ...costGiven(flags),
       });
+      // The report itself was too much: the caller stops, as after any cancel.
+      if (task.status === 'cancelled')
+        throw new AgentqError('cancelled', `${id} was cancelled by ${task.by}: ${task.reason}`, 'stop working on it');
       if (!cli.io.json || task.status !== 'working') return;
       const view = { task_id: id, attempt: task.lease.attempt, lease_expires_at: iso(task.lease.expires_at) };
       cli.io.data(view satisfies Output<'progress'>);

@@ -1,3 +1,4 @@
+import { waitsForBudget } from '../../app/budget/books.ts';
 import { findTask } from '../../app/apply-command.ts';
 import { logOf } from '../../app/logs/attempt-log.ts';
 import type { Services } from '../../app/workspace/services.ts';
@@ -15,12 +16,13 @@ export const define: Define = (command, context) =>
     const { io } = cli;
     const services = await cli.services();
     const task = await findTask(services, id);
+    const held = await waitsForBudget(services, task);
     const events = await services.backend.history(id);
     const logs = logsOf(services, task);
     const unrecorded = logs.flatMap(({ attempt, file }) => (file === undefined ? [] : [{ attempt, file }]));
     if (io.json) {
       const view = {
-        task: taskView(services.store, task),
+        task: { ...taskView(services.store, task), ...(held !== undefined && { waits_for_budget: held }) },
         envelope: task.envelope,
         events: events.map(eventView),
         ...(unrecorded.length > 0 && { unrecorded_logs: unrecorded }),
@@ -28,7 +30,8 @@ export const define: Define = (command, context) =>
       return io.data(view satisfies Output<'show'>);
     }
     const style = await io.style();
-    for (const line of taskLines(task, services.backend.now, style, true)) io.prose(line, FACT);
+    for (const line of taskLines(task, services.backend.now, style, { historyFollows: true, held }))
+      io.prose(line, FACT);
     for (const { attempt, file, evidence } of logs) {
       const where = evidence ? `${evidence.path}, ${evidence.size} bytes` : `${file}, not recorded`;
       io.prose(factLine(style, `log ${attempt}`, where), FACT);

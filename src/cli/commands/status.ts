@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { describeDrift } from '../../artifacts/store.ts';
+import { waitsForBudget } from '../../app/budget/books.ts';
 import { findTask } from '../../app/apply-command.ts';
 import { readOverview, watchOverview } from '../../app/overview.ts';
 import type { Services } from '../../app/workspace/services.ts';
@@ -68,17 +69,19 @@ async function overview(services: Services, io: Io, role: string | undefined): P
 async function oneTask(services: Services, io: Io, id: string): Promise<void> {
   const { store, backend } = services;
   const task = await findTask(services, id);
+  const held = await waitsForBudget(services, task);
   const differing = await findDrift(store, countingEvidence(task));
   const away = differing.length > 0 ? await awayStore(store) : undefined;
   const drifts = away ? [] : differing;
   if (io.json) {
     io.data({
       ...taskView(store, task),
+      ...(held !== undefined && { waits_for_budget: held }),
       drift: drifts.map((drift) => driftView(store, drift)),
     } satisfies Output<'status ID'>);
   } else {
     const style = await io.style();
-    for (const line of taskLines(task, backend.now, style)) io.prose(line, FACT);
+    for (const line of taskLines(task, backend.now, style, { held })) io.prose(line, FACT);
     for (const drift of drifts) io.prose(style.red(`drift      ${visible(describeDrift(drift))}`), FACT);
   }
   if (away) throw away;

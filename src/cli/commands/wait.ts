@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { waitingForBudgets } from '../../app/budget/books.ts';
 import { waitFor } from '../../app/wait.ts';
 import { openTasks, type Scope, waitForAny } from '../../app/wait-any.ts';
 import { cursorOf, placeIn } from '../../app/wait-cursor.ts';
@@ -72,15 +73,17 @@ async function waitAll(cli: Context, services: Services, scope: Scope, deadline:
   });
   const ended = tasks.filter(isFinished);
   const done = ended.length === tasks.length;
-  if (cli.io.json)
-    cli.io.data({ done, tasks: tasks.map((task) => taskView(services.store, task)) } satisfies Output<'wait'>);
-  else if (scope.from !== undefined || ids.length > 1)
+  if (cli.io.json) {
+    const held = await waitingForBudgets(services, tasks);
+    const view = (task: Task) => ({ ...taskView(services.store, task), waits_for_budget: held.get(task.id) });
+    cli.io.data({ done, tasks: tasks.map(view) } satisfies Output<'wait'>);
+  } else if (scope.from !== undefined || ids.length > 1)
     for (const task of ended) cli.io.line(`${task.id} ${task.status}`);
   // A program reads the same from the JSON output.
   if (!cli.io.json) {
     const only = ids.length === 1 ? tasks[0] : undefined;
     if (only && isFinished(only)) cli.io.talk(howItEnded(only, services.backend.now, services.store));
-    if (!done) tellPending(cli.io, tasks, services.backend.now, interrupted ? 'interrupted' : 'timeout');
+    if (!done) await tellPending(cli.io, services, tasks, interrupted ? 'interrupted' : 'timeout');
     if (tasks.length === 0) cli.io.talk('no task is open');
   }
   tell(done, ended);
@@ -116,7 +119,7 @@ async function waitAny(
     const only = scope.from === undefined && scope.ids.length === 1 ? tasks[0] : undefined;
     if (only && isFinished(only)) io.talk(howItEnded(only, services.backend.now, services.store));
     else for (const task of tasks) io.line(`${task.id} ${task.status}`);
-    if (!done && open.length > 0) tellPending(io, open, services.backend.now, interrupted ? 'interrupted' : 'timeout');
+    if (!done && open.length > 0) await tellPending(io, services, open, interrupted ? 'interrupted' : 'timeout');
     if (!only && (open.length > 0 || more)) io.talk(`to go on: ${commandOf(scope)} --since ${cursor}`);
   }
   if (!done && open.length === 0) throw new AgentqError('empty', io.json ? 'no task is open' : '');
@@ -131,9 +134,13 @@ function commandOf(scope: Scope): string {
 const NAMED = 20;
 
 /** Says which tasks have not ended, and what they wait for. */
-function tellPending(io: Io, tasks: readonly Task[], now: number, why: string): void {
+async function tellPending(io: Io, services: Services, tasks: readonly Task[], why: string): Promise<void> {
   const open = tasks.filter((task) => !isFinished(task));
-  if (tasks.length === 1) return io.talk(`${why}: ${howItStands(open[0]!, now)}`);
+  const [only] = open;
+  if (only && tasks.length === 1) {
+    const held = (await waitingForBudgets(services, [only])).get(only.id);
+    return io.talk(`${why}: ${howItStands(only, services.backend.now)}${held === undefined ? '' : `: ${held}`}`);
+  }
   const named = open.slice(0, NAMED).map(({ id, status }) => `${id} (${status})`);
   const more = open.length > NAMED ? `, and ${open.length - NAMED} more` : '';
   io.talk(`${why}: not ended: ${open.length} of ${tasks.length}: ${named.join(', ')}${more}`);

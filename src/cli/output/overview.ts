@@ -1,5 +1,6 @@
 import type { Overview } from '../../app/overview.ts';
 import type { Counts, RoleCount } from '../../backend/backend.ts';
+import { type Cost, formatCost } from '../../core/cost.ts';
 import { counted } from '../../core/counted.ts';
 import { formatDuration, formatMoment } from '../../core/duration.ts';
 import type { Status } from '../../core/task/task.ts';
@@ -32,8 +33,24 @@ const nextStart = (now: number): Column<RoleCount> => ({
   cell: ({ next_due_at: at }) => (at === undefined ? '-' : formatMoment(at, now)),
 });
 
+/** A column only for queues whose tasks have reported a cost. */
+const costColumn = (costs: Overview['costs']): Column<RoleCount> => ({
+  title: 'COST',
+  drop: 4,
+  cell: ({ role }) => formatCost(costs.get(`role.${role}`) ?? {}) || '-',
+});
+
+const GROUP = 'group.';
+
+/** The groups whose tasks have reported a cost. */
+function groupsIn(costs: Overview['costs']): readonly { readonly group: string; readonly cost: Cost }[] {
+  return [...costs].flatMap(([scope, cost]) =>
+    scope.startsWith(GROUP) ? [{ group: scope.slice(GROUP.length), cost }] : [],
+  );
+}
+
 /** Prints an overview for people. */
-export async function printOverview(io: Io, { counts, running, now, role }: Overview): Promise<void> {
+export async function printOverview(io: Io, { counts, costs, running, now, role }: Overview): Promise<void> {
   if (counts.roles.length === 0)
     return io.talk(role === undefined ? 'nothing has been submitted yet: agentq submit --help' : `${role}: no tasks`);
   const sum = (role: RoleCount, status: Status) => String(role.tasks[status]);
@@ -65,8 +82,17 @@ export async function printOverview(io: Io, { counts, running, now, role }: Over
     },
     ...(counts.roles.some(({ tasks }) => tasks.expired > 0) ? [EXPIRED] : []),
     { title: 'CANCELLED', align: 'right', drop: 1, cell: (role) => sum(role, 'cancelled') },
+    ...(counts.roles.some(({ role }) => costs.has(`role.${role}`)) ? [costColumn(costs)] : []),
     { title: 'WORKERS', drop: 5, cell: ({ role }) => workersOf(counts, role, now) },
   ]);
+  const groups = role === undefined ? groupsIn(costs) : [];
+  if (groups.length > 0) {
+    io.line('');
+    await printTable(io, groups, [
+      { title: 'GROUP', content: 'name', cell: ({ group }) => group, paint: (_group, style) => style.bold },
+      { title: 'COST', cell: ({ cost }) => formatCost(cost) },
+    ]);
+  }
   if (running.length > 0) {
     io.line('');
     await printRunning(io, running, now);
@@ -100,18 +126,21 @@ async function printRunning(io: Io, tasks: Overview['running'], now: number): Pr
 }
 
 /** An overview in the form of the JSON output. */
-export function overviewView({ counts: { roles, workers, dead }, now }: Overview): Output<'status'> {
+export function overviewView({ counts: { roles, workers, dead }, costs, now, role: only }: Overview): Output<'status'> {
+  const groups = only === undefined ? groupsIn(costs) : [];
   return {
     roles: roles.map(({ role, tasks, oldest_ready_at, next_due_at }) => ({
       role,
       tasks: { ...tasks },
       ...(oldest_ready_at !== undefined && { oldest_ready_at: iso(oldest_ready_at) }),
       ...(next_due_at !== undefined && { next_due_at: iso(next_due_at) }),
+      ...(costs.has(`role.${role}`) && { cost: { ...costs.get(`role.${role}`) } }),
       workers: workers
         .filter((worker) => worker.role === role && now - worker.seen_at < SEEN)
         .map(({ worker, seen_at }) => ({ worker, seen_at: iso(seen_at) })),
     })),
     dead,
+    ...(groups.length > 0 && { groups: groups.map(({ group, cost }) => ({ group, cost: { ...cost } })) }),
   };
 }
 

@@ -1,7 +1,8 @@
 import * as z from 'zod/mini';
 import { envelopeSchema } from '../../core/envelope/envelope.ts';
 import { ResultMessage } from '../../core/result/result-message.ts';
-import { DriftView, FileView, Moment, Status, TaskView, text } from './task-schemas.ts';
+import { CostView, DriftView, FileView, Moment, Status, TaskView, text } from './task-schemas.ts';
+import { thingOutputs } from './thing-schemas.ts';
 import { StatsView } from './stats-schema.ts';
 
 export { DriftView, FileView, TaskView } from './task-schemas.ts';
@@ -23,6 +24,8 @@ export const RoleView = z.object({
   /** When the next scheduled task becomes ready. */
   next_due_at: z.optional(Moment),
   workers: z.array(z.object({ worker: z.string(), seen_at: Moment })),
+  /** What its tasks have cost, as reported. */
+  cost: z.optional(CostView),
 });
 
 const Changed = z.object({ task_id: z.string(), status: Status, changed: z.boolean() });
@@ -117,7 +120,12 @@ export const outputs = {
     /** With --any: true if more have ended than were printed. */
     more: z.optional(z.boolean()),
   }),
-  status: z.object({ roles: z.array(RoleView), dead: z.number() }),
+  status: z.object({
+    roles: z.array(RoleView),
+    dead: z.number(),
+    /** The groups whose tasks have reported a cost. */
+    groups: z.optional(z.array(z.object({ group: z.string(), cost: CostView }))),
+  }),
   'status --stuck': z.object({
     /** Roles with tasks that have waited for long, and without a worker. */
     roles: z.array(
@@ -197,6 +205,7 @@ export const outputs = {
   complete: Changed,
   fail: z.object({ ...Changed.shape, retry_at: z.optional(Moment) }),
   release: Changed,
+  ...thingOutputs,
   dlq: z.object({ tasks: z.array(TaskView) }),
   'dlq show': TaskView,
   'dlq retry': z.object({ tasks: z.array(Changed) }),

@@ -41,11 +41,22 @@ export function headline(task: Task, most: number): string {
 /** The columns of the name of an item and the blank after it. */
 export const FACT = 11;
 
+interface More {
+  /** Whether the history is printed too, so that no line need refer to it. */
+  readonly historyFollows?: boolean;
+  /** Why no attempt begins although the task is ready. */
+  readonly held?: string | undefined;
+}
+
 /**
  * All data of a task, one item per line.
- * @param historyFollows whether the history is printed too, so that no line need refer to it
  */
-export function taskLines(task: Task, now: number, style: Style, historyFollows = false): string[] {
+export function taskLines(
+  task: Task,
+  now: number,
+  style: Style,
+  { historyFollows = false, held }: More = {},
+): string[] {
   const { envelope } = task;
   const fact = (name: string, value: string) => factLine(style, name, value);
   const lines = [
@@ -63,6 +74,7 @@ export function taskLines(task: Task, now: number, style: Style, historyFollows 
   if (task.context) lines.push(fact('context', `${task.context.path}, ${counted(task.context.size, 'byte')}`));
   lines.push(...statusLines(task, now).map(([name, value]) => fact(name, value)));
   for (const redo of task.redone ?? []) lines.push(fact('redone', redoLine(redo, now)));
+  if (held !== undefined) lines.push(fact('waits', held));
   if (task.refused > 0) {
     const what = counted(task.refused, 'completion or failure', 'completions or failures');
     lines.push(fact('refused', historyFollows ? what : `${what} (agentq show ${task.id})`));

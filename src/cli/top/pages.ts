@@ -33,7 +33,7 @@ export function lastTop(lines: number, size: Size): number {
 
 function detailLines(task: Task, events: readonly Event[], columns: number, now: number): string[] {
   const lines = [
-    ...taskLines(task, now, plainStyle, true).map((text) => ({ text, hang: FACT })),
+    ...taskLines(task, now, plainStyle, { historyFollows: true }).map((text) => ({ text, hang: FACT })),
     { text: '', hang: 0 },
     ...story(task, events, plainStyle, columns),
   ];

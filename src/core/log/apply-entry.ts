@@ -52,7 +52,10 @@ export function applyEntry<K extends Kinds>(
   for (const event of events) {
     const result = draft.apply(event);
     if (result.refused !== undefined) return rejected(rules, events, result.refused, world);
-    if (event.type !== 'carried') changes.push(result.change);
+    if (event.type === 'carried') continue;
+    const forbidden = rules.forbid?.(result.change, draft);
+    if (forbidden !== undefined) return rejected(rules, events, forbidden, world);
+    changes.push(result.change);
   }
   const derived: EventOf<K>[] = [];
   const messages: Message[] = [];

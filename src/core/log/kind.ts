@@ -1,17 +1,17 @@
 import type { Message } from '../task/messages.ts';
+import type { Evolved, Given, ThingDecision } from '../thing.ts';
 import type { AnyEvent, Carried } from './subject.ts';
 
-/** The result of one event: the new state, or the unchanged state and the reason why the event had no effect. */
-export interface Evolved<S> {
-  readonly state: S | undefined;
-  readonly refused?: string;
-}
-
 /**
- * What the log needs of one kind of thing, such as the task. `S` is the state of a thing, `E` the union of its events.
- * All functions are pure, so that all machines fold the same.
+ * What the log needs of one kind of thing, such as the task. `S` is the state of a thing, `E` the union of its events,
+ * `C` the union of the commands that a backend takes for it. All functions are pure, so that all machines fold the same.
  */
-export interface Kind<S, E extends AnyEvent> {
+export interface Kind<S, E extends AnyEvent, C = never> {
+  /**
+   * Decides a command on the present state. Absent for tasks, whose commands the backends decide by `decide`, and for
+   * things that only reactions change.
+   */
+  decide?(state: S | undefined, command: C, given: Given): ThingDecision<E>;
   /** Folds one event. It is total: an event that lost a race is refused and changes nothing. */
   evolve(state: S | undefined, event: E): Evolved<S>;
   /** The record of an event that lost a race, for the history of the thing; undefined if it leaves no trace. */
@@ -20,14 +20,18 @@ export interface Kind<S, E extends AnyEvent> {
   carries(state: S): boolean;
   /** The outcome of a thing that has ended, so that the log may drop it; undefined for any other. */
   outcome(state: S): string | undefined;
+  /** Whether a store keeps the events of each thing. False for what can be derived from the events of others. */
+  readonly keepsEvents?: false;
 }
 
 /** Kinds by name. */
-export type Kinds = Readonly<Record<string, Kind<unknown, AnyEvent>>>;
+export type Kinds = Readonly<Record<string, Kind<unknown, AnyEvent, unknown>>>;
 
 export type KindName<K> = keyof K & string;
-export type StateOf<K, N extends KindName<K>> = K[N] extends Kind<infer S, infer _> ? S : never;
-export type EventOf<K> = { [N in KindName<K>]: K[N] extends Kind<infer _, infer E> ? E : never }[KindName<K>] | Carried;
+export type StateOf<K, N extends KindName<K>> = K[N] extends Kind<infer S, infer _E, infer _C> ? S : never;
+export type EventOf<K> =
+  { [N in KindName<K>]: K[N] extends Kind<infer _S, infer E, infer _C> ? E : never }[KindName<K>] | Carried;
+export type CommandOf<K, N extends KindName<K>> = K[N] extends Kind<infer _S, infer _E, infer C> ? C : never;
 
 /** The state of all things, as far as the log has been folded. */
 export interface World<K> {
@@ -48,7 +52,7 @@ export type Change<K> = {
   [N in KindName<K>]: {
     readonly kind: N;
     readonly id: string;
-    readonly event: K[N] extends Kind<infer _, infer E> ? E : never;
+    readonly event: K[N] extends Kind<infer _S, infer E, infer _C> ? E : never;
     readonly before: StateOf<K, N> | undefined;
     readonly after: StateOf<K, N>;
   };
@@ -70,6 +74,12 @@ export interface Rules<K> {
    * derives the same. An event that it derives and that is refused has no effect.
    */
   react(change: Change<K>, view: View<K>): Reaction<EventOf<K>>;
+  /**
+   * Why an event of an entry may not take effect as the world is, although the thing itself would accept it; undefined
+   * if it may. The entry is then rejected, as if the event had lost a race. Pure, like `react`. Events that follow from
+   * others are not asked about.
+   */
+  forbid?(change: Change<K>, view: View<K>): string | undefined;
   /** Loads how events are read that come from outside. Few commands need it. */
   forms(): Promise<Forms>;
 }

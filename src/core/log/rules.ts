@@ -1,24 +1,21 @@
-import { carries } from '../task/carries.ts';
-import type { Event as TaskEvent } from '../task/event.ts';
-import { lostEvent } from '../task/decision/lost-event.ts';
-import { evolveKnown, isPruned, type KnownTask } from '../task/decision/pruned.ts';
-import type { EventOf, Kind, Rules } from './kind.ts';
-import { react } from './react.ts';
+import type { Thing } from './draft.ts';
+import type { EventOf, Rules } from './kind.ts';
+import { kinds, type LogKinds } from './kinds.ts';
+import { forbid, react } from './react.ts';
+import { isTask } from './subject.ts';
 
-const task: Kind<KnownTask, TaskEvent> = {
-  evolve: evolveKnown,
-  lost: (task, event, reason) => (isPruned(task) ? undefined : lostEvent(task, event, reason)),
-  carries: (task) => !isPruned(task) && carries(task),
-  outcome: (task) => (isPruned(task) || !carries(task) ? task.status : undefined),
-};
-
-/** The kinds of things that the log contains. */
-export const rules: Rules<{ task: typeof task }> = {
-  kinds: { task },
+/** The kinds of things in the log, and what follows from their changes. */
+export const rules: Rules<LogKinds> = {
+  kinds,
   react,
+  forbid,
   forms: async () => (await import('./forms.ts')).forms,
 };
 
-export type LogKinds = (typeof rules)['kinds'];
+export type { LogKinds };
 export type LogRules = Rules<LogKinds>;
 export type LogEvent = EventOf<LogKinds>;
+
+type LogThing = Thing<LogKinds>;
+
+export const isTaskThing = (thing: LogThing): thing is Extract<LogThing, { kind: 'task' }> => isTask(thing);

@@ -1,10 +1,7 @@
 import type { Event as TaskEvent } from '../task/event.ts';
+import type { Subject } from '../thing.ts';
 
-/** What an event is about: a thing of some kind. */
-export interface Subject {
-  readonly kind: string;
-  readonly id: string;
-}
+export type { Subject };
 
 /** The kind of tasks. */
 export const TASK = 'task';

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { Request } from '../../../src/backend/backend.ts';
+import type { TaskRequest } from '../../../src/backend/backend.ts';
 import type { Theme } from './harness.ts';
 import {
   claimed,
@@ -56,7 +56,7 @@ export const batches: Theme = (check) => {
       const backend = await open();
       await done(backend, submit('taken'), submit('b'));
       const before = await everything(backend);
-      const batch: Request[] = [submit('c'), complete('b'), submit('d'), submit('e')];
+      const batch: TaskRequest[] = [submit('c'), complete('b'), submit('d'), submit('e')];
       batch.splice(at, 0, submit('taken', { instructions: 'something else' }));
       const outcomes = await backend.commit(batch);
       expect(outcomes).toHaveLength(5);

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { Backend, ClaimRequest, Outcome, Request } from '../../../src/backend/backend.ts';
+import type { Backend, ClaimRequest, Outcome, Request, TaskRequest } from '../../../src/backend/backend.ts';
 import type { ErrorCode, Refusal } from '../../../src/core/errors.ts';
 import type { Event } from '../../../src/core/task/event.ts';
 import { evolve } from '../../../src/core/task/evolve.ts';
@@ -22,7 +22,7 @@ export async function untilSent(backend: Backend): Promise<void> {
 }
 
 /** Commits the requests one by one; each must change its task. @returns the task of the last one */
-export async function done(backend: Backend, ...requests: readonly Request[]): Promise<Task> {
+export async function done(backend: Backend, ...requests: readonly TaskRequest[]): Promise<Task> {
   let task: Task | undefined;
   for (const request of requests) {
     const outcome = await commitOne(backend, request);
@@ -34,7 +34,7 @@ export async function done(backend: Backend, ...requests: readonly Request[]): P
 }
 
 /** Commits one request that must be refused with this code. */
-export async function refused(backend: Backend, request: Request, code: ErrorCode): Promise<Outcome> {
+export async function refused(backend: Backend, request: TaskRequest, code: ErrorCode): Promise<Outcome> {
   const outcome = await commitOne(backend, request);
   expect(outcome).toMatchObject({ changed: false, refusal: { code } satisfies Partial<Refusal> });
   expect(outcome.refusal!.message).not.toBe('');
@@ -55,14 +55,16 @@ export async function claimed(backend: Backend, more: Partial<ClaimRequest> = {}
   return task!;
 }
 
+interface Idle {
+  readonly next_due?: number;
+  readonly held?: string;
+}
+
 /** Claims. The backend must return no task. @returns when to claim again */
-export async function nothingToClaim(
-  backend: Backend,
-  more: Partial<ClaimRequest> = {},
-): Promise<{ readonly next_due?: number }> {
+export async function nothingToClaim(backend: Backend, more: Partial<ClaimRequest> = {}): Promise<Idle> {
   const answer = await backend.claim(claimRequest(more));
   expect(answer.task).toBeUndefined();
-  return answer as { next_due?: number };
+  return answer as Idle;
 }
 
 export async function idsOf(tasks: Promise<readonly Task[]>): Promise<string[]> {

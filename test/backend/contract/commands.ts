@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { Request } from '../../../src/backend/backend.ts';
+import type { TaskRequest } from '../../../src/backend/backend.ts';
 import type { Theme } from './harness.ts';
 import {
   claimRequest,
@@ -59,7 +59,7 @@ export const commands: Theme = (check) => {
 
   check('every command on an unknown task is refused as not found and creates no task', async ({ open }) => {
     const backend = await open();
-    const requests: Request[] = [
+    const requests: TaskRequest[] = [
       requestOf('a', { type: 'claim', worker: 'w', lease: LEASE }),
       renew('a', 1),
       complete('a', 1),

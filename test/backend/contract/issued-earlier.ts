@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { Request } from '../../../src/backend/backend.ts';
+import type { TaskRequest } from '../../../src/backend/backend.ts';
 import type { Theme } from './harness.ts';
 import {
   cancel,
@@ -15,7 +15,7 @@ import {
   commitOne,
 } from './checked-requests.ts';
 
-const issued = (request: Request, at: number): Request => ({ ...request, at });
+const issued = (request: TaskRequest, at: number): TaskRequest => ({ ...request, at });
 
 /** A command that was issued earlier than the backend received it (`at`). */
 export const issuedEarlier: Theme = (check) => {

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { Backend, Request } from '../../../src/backend/backend.ts';
+import type { Backend, TaskRequest } from '../../../src/backend/backend.ts';
 import type { Theme } from './harness.ts';
 import {
   claimRequest,
@@ -22,7 +22,7 @@ import {
 const DAY = 86_400_000;
 const YEAR = 365 * DAY;
 
-const prune = (id: string, before: number, keep_dead = false): Request =>
+const prune = (id: string, before: number, keep_dead = false): TaskRequest =>
   requestOf(id, { type: 'prune', before, keep_dead, remember: YEAR });
 
 /** Prunes these tasks in one batch. @returns the ids of the tasks that were pruned */

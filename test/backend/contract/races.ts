@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { Backend, Outcome, Request } from '../../../src/backend/backend.ts';
+import type { Backend, Outcome, TaskRequest } from '../../../src/backend/backend.ts';
 import type { Harness, Theme } from './harness.ts';
 import {
   claimRequest,
@@ -120,7 +120,7 @@ export const races: Theme = (check) => {
 
   check('of conflicting batches at once, one is recorded completely and the others not at all', async ({ open }) => {
     const connections = await several(open, 3);
-    const rows = (n: number): Request[] => [
+    const rows = (n: number): TaskRequest[] => [
       submit(`own-${n}-1`),
       submit('shared', { instructions: `version ${n}` }),
       submit(`own-${n}-2`),
@@ -156,7 +156,7 @@ async function several(open: Harness['open'], n: number): Promise<Backend[]> {
 }
 
 /** Each connection commits its request at the same time. */
-function together(connections: readonly Backend[], request: (n: number) => Request): Promise<Outcome[]> {
+function together(connections: readonly Backend[], request: (n: number) => TaskRequest): Promise<Outcome[]> {
   return Promise.all(connections.map((one, n) => commitOne(one, request(n))));
 }
 

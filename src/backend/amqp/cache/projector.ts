@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { EventOf } from '../../../core/task/event.ts';
 import { foreignEvent } from '../../../core/result/foreign-result.ts';
 import { type Applied, applyEntry, NOTHING } from '../../../core/log/apply-entry.ts';
-import type { LogEvent, LogKinds, LogRules } from '../../../core/log/rules.ts';
+import { isTaskThing, type LogEvent, type LogKinds, type LogRules } from '../../../core/log/rules.ts';
 import {
   type Carried,
   type EndedThing,
@@ -187,7 +187,7 @@ export class Projector {
     if (accepted) for (const task of displaced) this.#forget(task);
     this.#db.run('INSERT INTO entry (id, accepted) VALUES (?, ?)', id, accepted ? 1 : 0);
     for (const thing of applied.things) {
-      if (isTask(thing)) this.#set(thing.id, thing.after);
+      if (isTaskThing(thing)) this.#set(thing.id, thing.after);
       else this.#things.set(thing, thing.after, this.#offset, this.#at);
     }
     this.#mention(rightful ? applied.missing : events.map(subjectOf), author);

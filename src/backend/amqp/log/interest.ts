@@ -1,10 +1,13 @@
 import type { Event } from '../../../core/task/event.ts';
-import { isTaskEvent } from '../../../core/log/subject.ts';
+import { POLICY } from '../../../core/policy/policy.ts';
+import { isTaskEvent, subjectOf } from '../../../core/log/subject.ts';
 import type { Topic } from '../../backend.ts';
 import type { LogEntry } from '../wire/message/decode.ts';
 
-/** The topics to wake when an entry has appeared. It may have had no effect: a ring guarantees no change. */
-export function topicsOf(entry: LogEntry): readonly Topic[] {
+/**
+ * The topics to wake when an entry has appeared, or every topic. It may have had no effect: a ring guarantees no change.
+ */
+export function topicsOf(entry: LogEntry): readonly Topic[] | 'every' {
   switch (entry.kind) {
     case 'due':
       return [{ role: entry.role }, 'changed'];
@@ -17,12 +20,14 @@ export function topicsOf(entry: LogEntry): readonly Topic[] {
       return [];
     case 'events': {
       const { events, roles, seen } = entry;
+      // Another budget may allow what has waited.
+      if (events.some((event) => subjectOf(event).kind === POLICY.kind)) return 'every';
       const tasks = events.filter(isTaskEvent);
       // A note without events that names a role states that a token is in the queue.
-      const ready = events.length === 0 || tasks.some(makesReady);
+      const ready = events.length === 0 || tasks.some(makesReady) || tasks.some(mayStop);
       return [
         ...(ready ? roles.map((role) => ({ role })) : []),
-        ...(tasks.some(ends) ? (['finished'] as const) : []),
+        ...(tasks.some(ends) || tasks.some(mayStop) ? (['finished'] as const) : []),
         // A marker changes nothing: a caller that reads at each ring would read for ever.
         ...(events.length > 0 || seen ? (['changed'] as const) : []),
       ];
@@ -31,6 +36,9 @@ export function topicsOf(entry: LogEntry): readonly Topic[] {
       return entry satisfies never;
   }
 }
+
+/** A reported cost may be more than a budget: then the task is cancelled. */
+const mayStop = (event: Event): boolean => event.type === 'renewed' && event.cost !== undefined;
 
 function makesReady(event: Event): boolean {
   switch (event.type) {

@@ -136,6 +136,10 @@ export class LogFollower {
     if (this.#live && !this.#resting) this.#parts.doorbell.ring(topic);
   }
 
+  ringAll(): void {
+    if (this.#live && !this.#resting) this.#parts.doorbell.ringAll();
+  }
+
   /**
    * Publishes an entry and waits until the elected process has folded it.
    * @returns undefined if this process has to read the log itself

@@ -1,5 +1,5 @@
 import type { EndedThing } from '../../../core/log/subject.ts';
-import type { Event } from '../../../core/task/event.ts';
+import type { LogEvent } from '../../../core/log/rules.ts';
 import { type Listeners, nameOf } from '../../projection/listeners.ts';
 import { confirmedAndSeen, notShown, RESEND } from './confirmed-and-seen.ts';
 import { type OutageGrace, outageNotes } from '../cache/tables/outages.ts';
@@ -176,7 +176,7 @@ export class Log {
 
   /** Appends events. @returns whether they took effect */
   async happen(
-    events: readonly Event[],
+    events: readonly LogEvent[],
     roles: readonly string[],
     id: string,
     { ended = [], ...more }: Publishing = {},
@@ -261,7 +261,13 @@ export class Log {
   #ring(entry: LogEntry): void {
     if (this.#own.has(entry.id)) this.#outageGrace.published(entry.at);
     if (this.#listeners.none) return;
-    for (const topic of topicsOf(entry)) {
+    const topics = topicsOf(entry);
+    if (topics === 'every') {
+      this.#listeners.ringAll();
+      this.#follower?.ringAll();
+      return;
+    }
+    for (const topic of topics) {
       this.#listeners.ring(nameOf(topic));
       this.#follower?.ring(topic);
     }

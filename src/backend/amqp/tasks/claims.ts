@@ -1,8 +1,9 @@
+import { type UsedUp, usedUpFor, usedUpOf } from '../../../core/budget/used-up.ts';
 import type { EventOf } from '../../../core/task/event.ts';
 import type { Task } from '../../../core/task/task.ts';
 import { unreadableEvents } from '../../../core/task/decision/unreadable.ts';
 import type { Claimed, ClaimRequest } from '../../backend.ts';
-import { type StoredRow, toRow } from '../../projection/rows.ts';
+import { nextReady } from '../../projection/next-ready.ts';
 import type { Cache } from '../cache/cache.ts';
 import { overdue } from '../cache/tables/endings.ts';
 import { monotonic } from '../connection/monotonic.ts';
@@ -28,6 +29,9 @@ const PRESENCE_EVERY = 60_000;
 /** The maximum length of the content that a dead letter keeps of a message that is not a task, in bytes. */
 const LONGEST_DEAD_LETTER = 1024 * 1024;
 
+/** The ready tasks of a role that have waited for their token for so long that they need none. */
+const READY = "FROM tasks INDEXED BY task_ready WHERE role = ? AND status = 'queued' AND ready_at <= ?";
+
 export interface ClaimParts extends WorkQueueParts {
   readonly log: Log;
   readonly cache: Cache;
@@ -52,6 +56,8 @@ export class Claims {
   readonly #present = new Map<string, number>();
   /** When the end of the log was last looked at and there was no work, by role and the monotonic clock. */
   readonly #lookedAt = new Map<string, number>();
+  /** Why a ready task was left out, if one waits for a budget. */
+  #held: UsedUp | undefined;
   /** The ready tasks when a claim last found no token, and since when they are the same: by role. */
   readonly #tokenless = new Map<string, { readonly tasks: string; readonly since: number }>();
 
@@ -61,6 +67,7 @@ export class Claims {
   }
 
   async claim(request: ClaimRequest): Promise<Claimed> {
+    this.#held = undefined;
     const byToken = await this.#byToken(request);
     if (byToken) return { task: byToken };
     if (this.#isCurrent(request.role)) return this.#nothing(request.role);
@@ -78,6 +85,8 @@ export class Claims {
 
   async #byToken(request: ClaimRequest): Promise<Working | undefined> {
     for (;;) {
+      // Its tokens stay where they are.
+      if (this.#isRoleHeld(request.role)) return undefined;
       const token = await this.#workQueues.next(request.role);
       if (!token) return undefined;
       const task = await this.#use(request, token);
@@ -120,10 +129,10 @@ export class Claims {
 
   /** @returns the task in `got` if this call got it, else its state */
   async #claim({ worker, lease }: ClaimRequest, id: string): Promise<{ got?: Working; task: Task | undefined }> {
-    const { task, changed } = await this.#parts.commits.commitOne({
-      task_id: id,
-      command: { type: 'claim', worker, lease },
-    });
+    const { commits, clock } = this.#parts;
+    const { task, changed } = await commits.commitOne({ task_id: id, command: { type: 'claim', worker, lease } });
+    // Its token is dropped. Who raises the budget sends another one.
+    if (!changed && task?.status === 'queued') this.#held ??= usedUpFor(commits.books(), task, clock());
     return changed && task?.status === 'working' ? { got: task, task } : { task };
   }
 
@@ -141,19 +150,26 @@ export class Claims {
   }
 
   async #withoutToken(request: ClaimRequest): Promise<Working | undefined> {
-    const { cache, clock, tokenGrace } = this.#parts;
+    const { cache, clock, commits, tokenGrace } = this.#parts;
     for (;;) {
-      const stored = cache.db.get<StoredRow>(
-        `SELECT n, state FROM tasks INDEXED BY task_ready
-         WHERE role = ? AND status = 'queued' AND ready_at <= ? ORDER BY rank DESC, n LIMIT 1`,
-        request.role,
-        clock() - tokenGrace,
-      );
-      if (!stored) return undefined;
-      const { task } = toRow(stored);
-      const { got } = await this.#claim(request, task.id);
+      const now = clock();
+      const ready = { role: request.role, from: READY, values: [request.role, now - tokenGrace] };
+      const { row, held } = nextReady(cache.db, ready, commits.books(), now);
+      this.#held ??= held;
+      if (!row) return undefined;
+      const { got } = await this.#claim(request, row.task.id);
       if (got) return got;
     }
+  }
+
+  /** Whether a budget holds all tasks of a role, as far as the log was read. */
+  #isRoleHeld(role: string): boolean {
+    const { commits, clock } = this.#parts;
+    const books = commits.books();
+    const now = clock();
+    const held = usedUpOf(books, `role.${role}`, now) ?? usedUpOf(books, 'all', now);
+    this.#held ??= held;
+    return held !== undefined;
   }
 
   /**
@@ -183,8 +199,12 @@ export class Claims {
        FROM tasks INDEXED BY task_ready WHERE role = ? AND status = 'queued'`,
       role,
     )!;
-    const next = Math.min(due ?? Infinity, (ready.first ?? Infinity) + tokenGrace, this.#onItsWay(role, ready));
-    return { task: undefined, ...(next < Infinity && { next_due: next }) };
+    const held = this.#held;
+    const token = Math.min((ready.first ?? Infinity) + tokenGrace, this.#onItsWay(role, ready));
+    // A task that waits for a budget needs no token.
+    const look = held ? Math.max(token, this.#parts.clock() + LOOK_EVERY) : token;
+    const next = Math.min(due ?? Infinity, look, held?.until ?? Infinity);
+    return { task: undefined, ...(next < Infinity && { next_due: next }), ...(held && { held: held.reason }) };
   }
 
   /**

@@ -5,15 +5,17 @@ import { decide } from '../../../core/task/decision/decide.ts';
 import type { Command } from '../../../core/task/decision/command.ts';
 import { AgentqError } from '../../../core/errors.ts';
 import { type Applied, applyEntry, refusalOf } from '../../../core/log/apply-entry.ts';
-import type { LogKinds } from '../../../core/log/rules.ts';
-import { isTask } from '../../../core/log/subject.ts';
+import { booksOf } from '../../../core/log/books.ts';
+import { isTaskThing, type LogEvent, type LogKinds } from '../../../core/log/rules.ts';
+import { type Books, usedUpFor } from '../../../core/budget/used-up.ts';
+import { isTask, isTaskEvent } from '../../../core/log/subject.ts';
 import { worldOf } from '../../../core/log/world.ts';
 import type { Event } from '../../../core/task/event.ts';
 import { carries } from '../../../core/task/carries.ts';
 import { countsFrom } from '../../../core/task/decision/moment.ts';
 import { evolveKnown, type KnownTask, presentTask } from '../../../core/task/decision/pruned.ts';
 import type { Task } from '../../../core/task/task.ts';
-import type { Outcome, Request } from '../../backend.ts';
+import { isThingRequest, type Outcome, type Request, type TaskRequest } from '../../backend.ts';
 import { findPruned } from '../../projection/pruned.ts';
 import { findRow } from '../../projection/rows.ts';
 import { findThing } from '../../projection/things.ts';
@@ -24,6 +26,7 @@ import type { LogRetention } from './log-retention.ts';
 import type { MessageRelay } from './messages/message-relay.ts';
 import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
 import type { Log, Publishing } from '../log/log.ts';
+import { ThingCommits } from './thing-commits.ts';
 import type { Names } from '../wire/names.ts';
 import { changeOf, changeOfAll, reportingUnknownOutcome } from './unknown-outcome.ts';
 import { isDenied } from '../connection/broker-error.ts';
@@ -33,7 +36,11 @@ import { checkRole, refuseReserved, routed } from './submit-rules.ts';
 
 /** The roles of the tasks that an entry changes. A pruned task has no work queue. */
 const rolesOf = ({ things }: Applied<LogKinds>): string[] =>
-  things.flatMap((thing) => (isTask(thing) ? (presentTask(thing.after)?.envelope.to ?? []) : []));
+  things.flatMap((thing) => (isTaskThing(thing) ? (presentTask(thing.after)?.envelope.to ?? []) : []));
+
+/** The task after an entry and all that follows from it; undefined if the entry has not changed it. */
+const taskIn = ({ things }: Applied<LogKinds>, id: string): Task | undefined =>
+  presentTask(things.filter(isTaskThing).find((thing) => thing.id === id)?.after);
 
 const folded = (known: KnownTask | undefined, event: Event) => evolveKnown(known, event).state;
 
@@ -58,10 +65,12 @@ export interface CommitParts {
 export class TaskCommits {
   readonly #parts: CommitParts;
   readonly #given: Circumstances;
+  readonly #things: ThingCommits;
 
   constructor(parts: CommitParts, given: Circumstances) {
     this.#parts = parts;
     this.#given = given;
+    this.#things = new ThingCommits(parts, given);
   }
 
   /** Several requests are committed together, or none of them. */
@@ -69,11 +78,16 @@ export class TaskCommits {
     for (const { command } of requests) if (command.type === 'submit') refuseReserved(command);
     const [only] = requests;
     if (!only) return [];
-    return requests.length === 1 ? [await this.commitOne(only)] : this.#commitAll(requests);
+    if (requests.length > 1) return this.#commitAll(requests);
+    return [
+      await (isThingRequest(only)
+        ? this.#things.commit(only, (events) => this.#foresee(events, new Map()))
+        : this.commitOne(only)),
+    ];
   }
 
   /** @param current whether the cache has just caught up with the log */
-  async commitOne({ task_id, command, at }: Request, current = false): Promise<Outcome> {
+  async commitOne({ task_id, command, at }: TaskRequest, current = false): Promise<Outcome> {
     let remembered = false;
     for (let tries = 0; tries < TRIES; tries++) {
       const known = this.#base(task_id, command);
@@ -97,7 +111,7 @@ export class TaskCommits {
       // An event that results from time has no command: a later call reports it as well.
       const accepted =
         command.type === 'elapse' ? append() : reportingUnknownOutcome(changeOf(task_id, command), append);
-      if (await accepted) return decided;
+      if (await accepted) return { ...decided, task: taskIn(foreseen, task_id) ?? decided.task };
       current = true;
       remembered ||= effective.some(({ type }) => type === 'completed' || type === 'attempt-failed');
     }
@@ -157,7 +171,7 @@ export class TaskCommits {
   /** For an entry that opens ended tasks again: every machine must know them when it reads the entry. */
   async #republishRevived({ things }: Applied<LogKinds>): Promise<void> {
     for (const thing of things) {
-      if (!isTask(thing)) continue;
+      if (!isTaskThing(thing)) continue;
       const [before, after] = [presentTask(thing.before), presentTask(thing.after)];
       if (before && after && !carries(before) && carries(after)) await this.#parts.logRetention.republishEnded(before);
     }
@@ -167,7 +181,7 @@ export class TaskCommits {
    * What will follow from an entry if it is accepted.
    * @param bases the states that its events were decided on
    */
-  #foresee(events: readonly Event[], bases: ReadonlyMap<string, KnownTask | undefined>): Applied<LogKinds> {
+  #foresee(events: readonly LogEvent[], bases: ReadonlyMap<string, KnownTask | undefined>): Applied<LogKinds> {
     const { cache } = this.#parts;
     const world = worldOf<LogKinds>((thing) => {
       if (!isTask(thing)) return findThing(cache.db, thing);
@@ -187,6 +201,7 @@ export class TaskCommits {
         return outcomes.map((outcome) => ({ ...outcome, changed: false }));
       }
       const overdue = events
+        .filter(isTaskEvent)
         .filter(({ type }) => type === 'lease-expired')
         .flatMap(({ task_id }) => presentTask(before.get(task_id)) ?? []);
       if (overdue.length > 0 && (await this.judged(overdue))) continue;
@@ -197,7 +212,9 @@ export class TaskCommits {
       for (const role of roles) await checkRole(this.#parts.client, this.#parts.names, role);
       await this.#republishRevived(foreseen);
       const id = log.newId();
-      const change = changeOfAll(requests.map(({ task_id }) => task_id));
+      const change = changeOfAll(
+        requests.map((request) => (isThingRequest(request) ? request.about.id : request.task_id)),
+      );
       const { ended } = foreseen;
       const append = (onSent: () => void) => this.#appendBatch(events, [...roles], id, { onSent, ended });
       if (!(await reportingUnknownOutcome(change, append))) continue;
@@ -209,7 +226,7 @@ export class TaskCommits {
 
   /** Readers accept a long entry only under a key that names no role: workers may not use such a key. */
   async #appendBatch(
-    events: readonly Event[],
+    events: readonly LogEvent[],
     roles: readonly string[],
     id: string,
     publishing: Publishing,
@@ -231,8 +248,15 @@ export class TaskCommits {
   #decideAll(requests: readonly Request[]) {
     const before = new Map<string, KnownTask | undefined>();
     const after = new Map<string, KnownTask | undefined>();
-    const events: Event[] = [];
-    const outcomes = requests.map(({ task_id, command, at }): Outcome => {
+    const things = new Map<string, unknown>();
+    const events: LogEvent[] = [];
+    const outcomes = requests.map((request): Outcome => {
+      if (isThingRequest(request)) {
+        const decided = this.#things.decideIn(things, request);
+        events.push(...decided.events);
+        return decided.outcome;
+      }
+      const { task_id, command, at } = request;
       const base = after.has(task_id) ? after.get(task_id) : this.#base(task_id, command);
       if (!before.has(task_id)) before.set(task_id, base);
       const { events: more, ...outcome } = decide(base, command, this.#circumstances(presentTask(base), at));
@@ -253,6 +277,11 @@ export class TaskCommits {
     return claimed && this.#parts.cache.hearsayOf(id) !== undefined ? undefined : known;
   }
 
+  /** What the cache says about budgets. */
+  books(): Books {
+    return booksOf(worldOf<LogKinds>((thing) => findThing(this.#parts.cache.db, thing)));
+  }
+
   #find(id: string): KnownTask | undefined {
     const { db } = this.#parts.cache;
     return findRow(db, id)?.task ?? findPruned(db, id);
@@ -263,6 +292,7 @@ export class TaskCommits {
     const counted = countsFrom(task, at, now);
     const over = task?.status === 'working' && task.lease.expires_at <= counted;
     // A lease that is live by another clock must not end: for its task, the time is set to just before the end.
-    return { now: over && this.isLive(task) ? task.lease.expires_at - 1 : counted, random };
+    const usedUp: Circumstances['usedUp'] = (one) => usedUpFor(this.books(), one, counted);
+    return { now: over && this.isLive(task) ? task.lease.expires_at - 1 : counted, random, usedUp };
   }
 }

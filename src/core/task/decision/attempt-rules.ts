@@ -21,6 +21,8 @@ type AttemptCommand = 'claim' | 'renew' | 'complete' | 'fail' | 'release';
 export const attemptRules: { readonly [T in AttemptCommand]: Rule<T> } = {
   claim(task, command, given) {
     if (task.status !== 'queued') return refuse('conflict', `${task.id} is ${task.status}, not queued`);
+    const usedUp = given.usedUp?.(task);
+    if (usedUp) return refuse('conflict', `${task.id} cannot begin: ${usedUp.reason}`, 'raise it: agentq policy apply');
     return happened({
       type: 'claimed',
       attempt: nextAttempt(task),

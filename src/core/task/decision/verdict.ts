@@ -11,6 +11,8 @@ export interface Circumstances {
   readonly random: () => number;
   /** How often the store was restored from a backup. Absent means never. */
   readonly epoch?: number;
+  /** Why a budget allows no further attempt of a task; undefined if it does. Absent means no budget. */
+  readonly usedUp?: (task: Task) => { readonly reason: string } | undefined;
 }
 
 /** The decision on one command: the events that it causes, or why it is refused. */

@@ -29,7 +29,7 @@ import { projectionSchema } from '../../../projection/schema.ts';
  */
 export const cacheSchema: Form = {
   application: 0x61677463, // "agtc" in ASCII
-  version: 11,
+  version: 12,
   synchronous: 'NORMAL',
   pageSize: 4_096,
   schema: `${projectionSchema}${prunedSchema}${thingsSchema}${thingLogSchema}${endPlacesSchema}

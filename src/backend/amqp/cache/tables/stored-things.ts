@@ -90,7 +90,7 @@ export class StoredThings {
 
   append(event: LogEvent): void {
     const thing = subjectOf(event);
-    if (!isTask(thing)) return appendThingEvent(this.#db, thing, event);
+    if (!isTask(thing)) return appendThingEvent(this.#db, this.#kinds, thing, event);
     const n = this.task(thing.id)?.n;
     // A pruned task has no history.
     if (n === undefined) return;

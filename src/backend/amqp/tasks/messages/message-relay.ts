@@ -3,8 +3,8 @@ import { AgentqError } from '../../../../core/errors.ts';
 import { nextDue } from '../../../../core/task/due.ts';
 import type { Applied } from '../../../../core/log/apply-entry.ts';
 import type { Thing } from '../../../../core/log/draft.ts';
-import { isTask } from '../../../../core/log/subject.ts';
-import type { LogKinds } from '../../../../core/log/rules.ts';
+import { freedTasks } from './freed-tasks.ts';
+import { isTaskThing, type LogKinds } from '../../../../core/log/rules.ts';
 import { presentTask } from '../../../../core/task/decision/pruned.ts';
 import { isDead, type Task } from '../../../../core/task/task.ts';
 import { findPruned } from '../../../projection/pruned.ts';
@@ -85,7 +85,9 @@ export class MessageRelay {
   async #sendTokens(things: readonly Thing<LogKinds>[]): Promise<void> {
     const ready: Task[] = [];
     for (const thing of things) {
-      if (!isTask(thing)) continue;
+      if (thing.kind === 'policy')
+        ready.push(...freedTasks(this.#cache.db, thing.before, thing.after, this.#options.clock()));
+      if (!isTaskThing(thing)) continue;
       const { before: known, after } = thing;
       const [before, task] = [presentTask(known), presentTask(after)];
       if (!task) continue;
