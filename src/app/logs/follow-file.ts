@@ -7,7 +7,7 @@ import type { LogOutput } from './log-output.ts';
 import { LogReader } from './log-reader.ts';
 
 /** How long the program of an attempt that has ended may go on printing, in ms. */
-const LAST_WORDS = 15_000;
+export const LAST_WORDS = 15_000;
 
 export interface Followed {
   readonly id: string;

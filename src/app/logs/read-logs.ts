@@ -4,7 +4,7 @@ import { findTask } from '../apply-command.ts';
 import { fetchEvidence } from '../evidence/verify.ts';
 import { patience, type Services } from '../workspace/services.ts';
 import { type AttemptLog, liveLog, logOf, whyNoLog } from './attempt-log.ts';
-import { type Followed, followFile } from './follow-file.ts';
+import { type Followed, followFile, LAST_WORDS } from './follow-file.ts';
 import type { LogOutput } from './log-output.ts';
 import { LogReader } from './log-reader.ts';
 
@@ -64,11 +64,13 @@ export async function followLogs(
       began = attempt && { attempt: attempt.number, at: monotonic(), isSaid: false };
     const log = attempt && logOf(services, task, attempt.number);
     const isNew = began !== undefined && monotonic() < began.at + BEGINNING;
-    if (attempt && began && !log && !began.isSaid && (attempt.outcome !== undefined || !isNew)) {
+    const stopsAt = attempt && stopsBy(task, attempt);
+    const isOver = attempt?.outcome !== undefined && !(stopsAt !== undefined && backend.now < stopsAt);
+    if (attempt && began && !log && !began.isSaid && (isOver || !isNew)) {
       began.isSaid = true;
       output.say(whyNoLog(services, task, attempt));
     }
-    if (attempt && (log || attempt.outcome !== undefined)) {
+    if (attempt && (log || isOver)) {
       const part = { id: task.id, attempt: attempt.number, tail, watch, signal };
       try {
         if (log && !(await printAll(services, log, part, output))) return;
@@ -79,9 +81,23 @@ export async function followLogs(
         // The attempt has just ended, and its log has moved into the store.
         if (!isMissing(error)) throw error;
       }
-    } else await watch.wait(isNew ? OFTEN : patience(services, undefined), signal);
-    task = await findTask(services, request.id);
+      task = await findTask(services, request.id);
+      continue;
+    }
+    const rung = await watch.wait(isNew ? OFTEN : patience(services, stopsAt), signal);
+    // The log of a new attempt appears without a ring. Only the file is looked for that often.
+    if (rung) task = (await backend.lastKnown(request.id)) ?? task;
+    else if (!isNew) task = await findTask(services, request.id);
   }
+}
+
+/**
+ * Until when a cancelled attempt may still bring its log from another machine, by the clock of the backend. Undefined for
+ * all others.
+ */
+function stopsBy(task: Task, { outcome }: Attempt): number | undefined {
+  if (task.status !== 'cancelled' || outcome !== 'cancelled' || task.stopped_at !== undefined) return undefined;
+  return task.cancelled_at + LAST_WORDS;
 }
 
 /** @returns false if the reader has gone away */
