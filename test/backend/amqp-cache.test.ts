@@ -48,18 +48,34 @@ async function someWork(backend: Backend, prefix = ''): Promise<void> {
   await done(backend, fail(`${prefix}e`));
 }
 
+/** The place before the first entry of a log. */
+const BEGINNING = '0';
+
 describe('the cache of a machine', () => {
   test('is rebuilt from the log after it was deleted', async () => {
     const harness = await setUp();
     const options = harness.options();
     const first = await harness.openWith(options);
     await someWork(first);
-    const before = await everything(first);
+    const { place } = await first.ended({ from: 'lead', limit: 10 });
+    await done(first, complete('c'));
+    const ends = async (backend: Backend) => {
+      const [all, news] = await Promise.all(
+        [BEGINNING, place].map((after) =>
+          idsOf(backend.ended({ from: 'lead', after, limit: 10 }).then((e) => e.tasks)),
+        ),
+      );
+      return { all, news };
+    };
+    const told = await ends(first);
+    expect(told).toMatchObject({ all: ['a', 'e', 'c'], news: ['c'] });
+    const after = await everything(first);
     await first.close();
     rmSync(cacheOf(options));
     expect(readdirSync(options.dir)).toEqual([]);
     const second = await harness.openWith(options);
-    expect(await everything(second)).toEqual(before);
+    expect(await everything(second)).toEqual(after);
+    expect(await ends(second)).toEqual(told);
     expect(await second.audit(false)).toEqual([]);
   });
 

@@ -94,7 +94,8 @@ async function answers(backend: Backend): Promise<unknown> {
   const histories = await Promise.all(['t0', 't1', 't2', OLD, 't1999', 't2050'].map((id) => backend.history(id)));
   const open = await backend.list({ statuses: ['queued', 'working', 'failed'], limit: 100 });
   const page = await idsOf(backend.list({ limit: 10, before: 't100' }));
-  return { counts, histories, open, page, all: await backend.list({ limit: 10_000 }) };
+  const ended = await idsOf(backend.ended({ from: 'lead', after: '0', limit: 10_000 }).then(({ tasks }) => tasks));
+  return { counts, histories, open, page, ended, all: await backend.list({ limit: 10_000 }) };
 }
 
 describe('a machine that begins with a snapshot', () => {

@@ -10,6 +10,7 @@ import {
   fail,
   MINUTE,
   requestOf,
+  redo,
   retry,
   submit,
   untilSent,
@@ -57,12 +58,15 @@ export const endings: Theme = (check) => {
 
   check('a task that was taken back and ends again is told again', async ({ open }) => {
     const backend = await open();
-    await done(backend, submit('a'), submit('b'), fail('a'), fail('b'));
+    await done(backend, submit('a'), submit('b'), submit('c'), fail('a'), fail('b'));
     const { place } = await ends(backend);
     await done(backend, dismiss('b'), retry('a'));
     expect((await ends(backend, { from: 'lead', after: place })).ids).toEqual([]);
-    await done(backend, cancel('a'));
+    await done(backend, cancel('a'), complete('c'), redo('c', 'not good'));
     expect((await ends(backend, { from: 'lead', after: place })).ids).toEqual(['a']);
+    await claimed(backend);
+    await done(backend, complete('c', 2));
+    expect((await ends(backend, { from: 'lead', after: place })).ids).toEqual(['a', 'c']);
   });
 
   check('ends of one batch are all told, in portions too', async ({ open }) => {
