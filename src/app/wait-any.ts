@@ -34,15 +34,19 @@ export async function waitForAny(services: Services, request: WaitAnyRequest): P
   const { scope, after, limit, deadline, signal } = request;
   const { backend, monotonic } = services;
   using watch = backend.watch('finished');
+  // A ring may be for a task of another agent: the open tasks are read again only for an answer, and now and then.
+  let known: readonly Task[] | undefined;
   for (;;) {
-    const open = await answered(services, openTasks(services, scope), deadline);
+    known ??= await answered(services, openTasks(services, scope), deadline);
     const ended = await answered(services, backend.ended({ ...scope, after, limit }), deadline);
     const told = new Set(ended.tasks.map(({ id }) => id));
-    const left = open.filter(({ id }) => !told.has(id));
-    if (told.size > 0 || left.length === 0 || monotonic() >= deadline || signal?.aborted)
-      return { ...ended, open: left };
-    const due = left.reduce((first, task) => Math.min(first, nextDue(task) ?? Infinity), Infinity);
-    await watch.wait(patience(services, due, deadline), signal);
+    if (told.size > 0 || known.length === 0 || monotonic() >= deadline || signal?.aborted) {
+      const open = await answered(services, openTasks(services, scope), deadline);
+      return { ...ended, open: open.filter(({ id }) => !told.has(id)) };
+    }
+    const due = known.reduce((first, task) => Math.min(first, nextDue(task) ?? Infinity), Infinity);
+    const isRung = await watch.wait(patience(services, due, deadline), signal);
+    if (!isRung) known = undefined;
   }
 }
 

@@ -67,6 +67,18 @@ describe('wait --any', () => {
     expect((await q.refused('wait')).exit).toBe(2);
   });
 
+  test('refuses a cursor from before a restore', async ({ q }) => {
+    for (const id of ['a', 'b']) await q.submit(id);
+    await q.ok('backup', 'b.db');
+    await complete(q, 'a');
+    const { cursor } = await any(q, '--from', 'me');
+    await q.ok('restore', 'b.db', '--force');
+    expect(await q.refused('wait', '--from', 'me', '--since', cursor)).toMatchObject({
+      exit: 2,
+      message: expect.stringContaining('restored'),
+    });
+  });
+
   test('prints few bytes for 50 tasks of which one has ended', async ({ q }) => {
     q.write('out.md', 'result');
     const ids: string[] = [];

@@ -121,13 +121,18 @@ async function waitAny(
     else for (const task of tasks) io.line(`${task.id} ${task.status}`);
     if (!done && open.length > 0) await tellPending(io, services, open, interrupted ? 'interrupted' : 'timeout');
     if (!only && (open.length > 0 || more)) io.talk(`to go on: ${commandOf(scope)} --since ${cursor}`);
+    if (!done && open.length === 0) io.talk('no task is open');
   }
   if (!done && open.length === 0) throw new AgentqError('empty', io.json ? 'no task is open' : '');
   tell(done, tasks);
 }
 
+/** The number of ids that are repeated in a command. */
+const REPEATED = 5;
+
 function commandOf(scope: Scope): string {
-  return `agentq wait --any ${scope.from === undefined ? scope.ids.join(' ') : `--from ${scope.from}`}`;
+  if (scope.from !== undefined) return `agentq wait --any --from ${scope.from}`;
+  return scope.ids.length > REPEATED ? 'the same command with' : `agentq wait --any ${scope.ids.join(' ')}`;
 }
 
 /** The number of tasks that are named after a timeout. */
