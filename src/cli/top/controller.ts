@@ -143,10 +143,10 @@ export class Controller {
 
   /** An error of an action is shown, and ends nothing. */
   #attempt(action: () => Promise<void>): void {
-    action().catch((error: unknown) => this.say(problemOf(error), true));
+    action().catch((error: unknown) => this.#say(problemOf(error), true));
   }
 
-  say(text: string, isBad: boolean): void {
+  #say(text: string, isBad: boolean): void {
     this.send({ type: 'notice', notice: { text, isBad } });
   }
 
@@ -163,7 +163,7 @@ export class Controller {
 
   async #act(id: string, command: CommandOf<'cancel' | 'retry'>): Promise<void> {
     const { task, changed } = await applyCommand(this.#services, id, command);
-    this.say(`${id} is ${changed ? '' : 'already '}${task.status}`, !changed);
+    this.#say(`${id} is ${changed ? '' : 'already '}${task.status}`, !changed);
   }
 
   /** Reads what the tasks on the screen have printed: files of this machine, and nothing of the queue. */

@@ -41,7 +41,7 @@ export interface State {
   readonly size: Size;
   /** Undefined until the queue is read for the first time. */
   readonly overview: LiveQueue | undefined;
-  /** Why the last read of the queue failed. */
+  /** Why the queue cannot be read at present. */
   readonly trouble: string | undefined;
   /** The last line of output of running tasks, by their ids. */
   readonly output: ReadonlyMap<string, string>;

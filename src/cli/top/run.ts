@@ -53,7 +53,8 @@ export async function runTop(
     authors,
   );
   output.on('resize', resized);
-  io.divert((text) => controller.say(text, false));
+  // What the connection to a broker says: it is shown until the queue is read again.
+  io.divert((text) => controller.send({ type: 'unreadable', problem: text.replace(/^agentq: /, '') }));
   enter();
   try {
     await controller.run(signal);
