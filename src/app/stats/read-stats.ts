@@ -3,6 +3,9 @@ import type { Figures } from '../../core/stats/tally.ts';
 import { everyTask } from '../every-task.ts';
 import type { Services } from '../workspace/services.ts';
 
+/** The tasks of a page. A page of a large period costs a look at the times of all its tasks: so pages are large. */
+const PAGE = 5_000;
+
 export interface StatsOfPeriod {
   readonly since: number;
   readonly until: number;
@@ -18,6 +21,6 @@ export interface StatsOfPeriod {
 export async function readStats({ backend }: Services, since: number, by: Dimension): Promise<StatsOfPeriod> {
   const until = backend.now;
   const stats = new Stats(since, by);
-  for await (const task of everyTask(backend, { since })) stats.add(task);
+  for await (const task of everyTask(backend, { since }, PAGE)) stats.add(task);
   return { since, until, total: stats.total(), parts: stats.parts() };
 }
