@@ -20,6 +20,15 @@ describe('a coordinator and two workers on three machines', { timeout: SLOW }, (
     expect(shown.map(({ completed_by }) => completed_by)).toEqual(['r', 'r']);
     expect((await lead.json<Output<'list'>>('list', '--from', 'coordinator')).tasks).toHaveLength(2);
     expect(await two.json('status', 'a')).toMatchObject({ status: 'completed', drift: [] });
+    const stats = await lead.json<Output<'stats'>>('stats', '--by', 'worker');
+    expect(stats.total).toMatchObject({ submitted: 2, completed: 2, wait: { count: 2 }, run: { count: 2 } });
+    expect(stats.parts.map(({ key, completed }) => [key, completed])).toEqual([
+      ['w1', 1],
+      ['w2', 1],
+    ]);
+    const ofOne = await lead.json<Output<'list'>>('list', '--worker', 'w1', '--since', '1h');
+    expect(ofOne.tasks.map(({ attempts: [attempt] }) => attempt!.worker)).toEqual(['w1']);
+    expect(await lead.json('status', '--stuck')).toEqual({ roles: [], tasks: [] });
     const { roles } = await lead.json<Output<'status'>>('status');
     expect(roles).toMatchObject([{ role: 'r', tasks: { completed: 2 } }]);
     expect(roles[0]!.workers.map(({ worker }) => worker).toSorted()).toEqual(['w1', 'w2']);
@@ -78,7 +87,7 @@ describe('a coordinator and two workers on three machines', { timeout: SLOW }, (
     const { done, tasks } = JSON.parse(stdout) as Output<'wait'>;
     expect({ done, states: tasks.map(({ status }) => status) }).toEqual({
       done: true,
-      states: ['queued', 'completed'],
+      states: ['completed'],
     });
     expect(await lead.code('wait', 'a', '--timeout', '10ms')).toBe(8);
   });

@@ -1,10 +1,9 @@
-import { lstatSync } from 'node:fs';
-import { join } from 'node:path';
+import { statSync } from 'node:fs';
 import type { Filter } from '../../backend/backend.ts';
 import { openStatuses, type Status, type Task } from '../../core/task/task.ts';
 import { type Signs, type Stuck, stuckBy } from '../../core/task/stuck.ts';
 import { everyTask } from '../every-task.ts';
-import { scratchFolder } from '../scratch.ts';
+import { liveLog } from '../logs/attempt-log.ts';
 import { rolePolicy } from '../workspace/config.ts';
 import type { Services } from '../workspace/services.ts';
 import { desertedRoles, lastSeen } from './deserted-roles.ts';
@@ -37,13 +36,10 @@ export async function* stuckTasks(services: Services, filter: Omit<Filter, 'limi
 }
 
 /** When the child of a running attempt last printed something, in ms since 1970; undefined if it is not known here. */
-function outputAt({ workspace }: Services, task: Task): number | undefined {
+function outputAt(services: Services, task: Task): number | undefined {
   if (task.status !== 'working') return undefined;
-  try {
-    return lstatSync(join(scratchFolder(workspace, task.id, task.lease.attempt), 'log.txt')).mtimeMs;
-  } catch {
-    return undefined;
-  }
+  const log = liveLog(services, task.id, task.lease.attempt);
+  return statSync(log, { throwIfNoEntry: false })?.mtimeMs;
 }
 
 async function withRenewals({ backend }: Services, task: Task, stuck: Stuck): Promise<Stuck> {
