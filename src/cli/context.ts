@@ -35,17 +35,27 @@ export class Context {
   readonly output: OutputStream;
   readonly io: Io;
   readonly #options: GlobalOptions;
+  readonly #runnable: (text: string) => string;
   #services: Services | undefined;
 
-  constructor(system: System, output: OutputStream, options: GlobalOptions) {
+  /** @param repeatDir adds a given --dir to the commands in a text */
+  constructor(
+    system: System,
+    output: OutputStream,
+    options: GlobalOptions,
+    repeatDir = (text: string, _dir: string | undefined): string => text,
+  ) {
     this.system = system;
     this.output = output;
     this.#options = options;
+    this.#runnable = (text) => repeatDir(text, options.dir);
     this.io = this.#io(system, output);
   }
 
   #io(system: Pick<System, 'stderr' | 'env'>, output: OutputStream): Io {
-    return new Io(system, output, { json: printsJson(this.#options), color: this.#options.color !== false });
+    const { color } = this.#options;
+    const runnable = this.#runnable;
+    return new Io(system, output, { json: printsJson(this.#options), color: color !== false, runnable });
   }
 
   /** An output that writes data and messages to one sink, in their order. */

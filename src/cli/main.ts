@@ -95,7 +95,7 @@ function build(
 ): { program: Command; invocation: Invocation } {
   const invocation: Invocation = {};
   const context = () =>
-    (invocation.context ??= new Context(system, output, globalOptions(invocation.called ?? program)));
+    (invocation.context ??= new Context(system, output, globalOptions(invocation.called ?? program), repeatDir));
   const program = addGlobalOptions(new Command('agentq'))
     .description(DESCRIPTION)
     .version(VERSION, '-V, --version', 'print the version')

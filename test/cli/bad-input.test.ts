@@ -167,6 +167,19 @@ describe('the hint', () => {
     expect((await q.refused('prune', '--dir', folder)).hint).toBe(
       `agentq --dir ${quoted} prune --older-than 30d --dry-run`,
     );
+    const there = (...args: string[]) => q.run(...args, '--dir', folder);
+    expect((await there('status')).stderr).toBe(
+      `nothing has been submitted yet: agentq --dir ${quoted} submit --help\n`,
+    );
+    await there('submit', '--to', 'r', '--id', 't', '--instructions', 'see agentq list');
+    await there('complete', 't', '--from', 'r', '--summary', 'agentq list', '--artifact', `a=${q.write('a', 'x')}`);
+    expect((await there('wait', 't')).stderr).toMatch(/agentq list; 1 artifact: agentq --dir .* result t\n$/);
+    await there('submit', '--to', 's', '--id', 'u', '--instructions', 'x');
+    const work = `agentq --dir ${quoted} work --as s`;
+    expect((await there('doctor')).stdout).toContain(work);
+    expect((await there('doctor', '--json')).json().findings).toContainEqual(
+      expect.objectContaining({ problem: expect.stringContaining(work) }),
+    );
   });
 
   test.for<[string, ...string[]]>([

@@ -5,6 +5,7 @@ import type { Backend } from '../../backend/backend.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { parseFlags } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
+import type { Io } from '../output/io.ts';
 import type { Output } from '../output/schemas.ts';
 import { visible } from '../output/visible.ts';
 
@@ -25,12 +26,16 @@ export const define: Define = (command, context) =>
       const findings = await diagnose(services, repair);
       const left = findings.filter(({ severity, repaired }) => severity === 'problem' && !repaired);
       if (cli.io.json)
-        cli.io.data({ healthy: left.length === 0, findings: findings.map(findingView) } satisfies Output<'doctor'>);
+        cli.io.data({
+          healthy: left.length === 0,
+          findings: findings.map((one) => findingView(cli.io, one)),
+        } satisfies Output<'doctor'>);
       else {
         const style = await cli.io.style();
         const mark = ({ severity, repaired }: Diagnosis) =>
           repaired ? style.green('repaired') : severity === 'advice' ? style.yellow('advice  ') : style.red('problem ');
-        for (const one of findings) cli.io.prose(`${mark(one)}  ${visible(one.subject)}: ${visible(one.problem)}`, 10);
+        for (const one of findings)
+          cli.io.prose(`${mark(one)}  ${visible(one.subject)}: ${visible(cli.io.runnable(one.problem))}`, 10);
         if (left.length === 0) cli.io.line(style.green('healthy'));
       }
       if (left.length > 0) {
@@ -42,8 +47,11 @@ export const define: Define = (command, context) =>
       }
     });
 
-function findingView({ subject, problem, severity, repaired }: Diagnosis): Output<'doctor'>['findings'][number] {
-  return { subject, problem, severity, repaired };
+function findingView(
+  io: Io,
+  { subject, problem, severity, repaired }: Diagnosis,
+): Output<'doctor'>['findings'][number] {
+  return { subject, problem: io.runnable(problem), severity, repaired };
 }
 
 async function passOver(backend: Backend, offset: number): Promise<void> {

@@ -53,7 +53,7 @@ export const define: Define = (command, context) =>
         // Messages that could not be printed are available again.
         await (arrived ? acknowledge() : release());
       }
-      if (arrived && messages.length === limit && !cli.io.json) cli.io.talk('there may be more: agentq inbox');
+      if (arrived && messages.length === limit && !cli.io.json) cli.io.hint('there may be more: agentq inbox');
     });
 
 function print(io: Io, messages: readonly InboxMessage[]): void {

@@ -5,7 +5,6 @@ import { formatMoment } from '../../core/duration.ts';
 import { describeStuck, type Stuck } from '../../core/task/stuck.ts';
 import type { Task } from '../../core/task/task.ts';
 import { parseFlags } from '../input/flags.ts';
-import { globalOptions } from '../input/global-options.ts';
 import { addListOptions, ListFlags, listFilter, nextPage } from '../input/list-options.ts';
 import type { Io } from '../output/io.ts';
 import type { Output } from '../output/schemas.ts';
@@ -43,9 +42,8 @@ export const define: Define = (command, context) =>
     }
     if (!isMisspelt) await printTasks(cli.io, listed, now);
     if (next === undefined || !cli.io.delivered) return;
-    const { dir } = globalOptions(command);
-    const words = ['agentq', ...(dir === undefined ? [] : ['--dir', dir]), 'list', ...nextPage(flags, next, now)];
-    cli.io.talk(`there may be more: ${words.map(shellWord).join(' ')}`);
+    const words = ['agentq', 'list', ...nextPage(flags, next, now)];
+    cli.io.hint(`there may be more: ${words.map(shellWord).join(' ')}`);
   });
 
 async function tasksOf(services: Services, filter: Filter, isStuck: boolean): Promise<readonly Listed[]> {

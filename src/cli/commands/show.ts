@@ -2,6 +2,7 @@ import { waitsForBudget } from '../../app/budget/books.ts';
 import { findTask } from '../../app/apply-command.ts';
 import { logOf } from '../../app/logs/attempt-log.ts';
 import type { Services } from '../../app/workspace/services.ts';
+import { counted } from '../../core/counted.ts';
 import type { Event } from '../../core/task/event.ts';
 import type { Task } from '../../core/task/task.ts';
 import type { Define } from '../verb.ts';
@@ -33,7 +34,7 @@ export const define: Define = (command, context) =>
     for (const line of taskLines(task, services.backend.now, style, { historyFollows: true, held }))
       io.prose(line, FACT);
     for (const { attempt, file, evidence } of logs) {
-      const where = evidence ? `${evidence.path}, ${evidence.size} bytes` : `${file}, not recorded`;
+      const where = evidence ? `${evidence.path}, ${counted(evidence.size, 'byte')}` : `${file}, not recorded`;
       io.prose(factLine(style, `log ${attempt}`, where), FACT);
     }
     io.line('');

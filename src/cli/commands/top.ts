@@ -25,7 +25,8 @@ export const define: Define = (command, context) =>
 const HELP = `
 It shows the roles, who works on what, dead letters and waiting tasks, and
 changes with the queue. Keys:
-  up, down, j, k, PgUp, PgDn, g, G   move       Enter   open
-  l   follow the output              c   cancel, after a question
-  r   retry a dead letter            /   filter by role or text
-  ?   help                           q   quit`;
+  up, down, j, k, PgUp, PgDn, g, G   move
+  Enter   open          l   follow the output
+  r   retry             c   cancel, after a question
+  ?   help              /   filter by role or text
+  q   quit`;

@@ -82,7 +82,7 @@ async function waitAll(cli: Context, services: Services, scope: Scope, deadline:
   // A program reads the same from the JSON output.
   if (!cli.io.json) {
     const only = ids.length === 1 ? tasks[0] : undefined;
-    if (only && isFinished(only)) cli.io.talk(howItEnded(only, services.backend.now, services.store));
+    if (only && isFinished(only)) cli.io.talk(howItEnded(only, services.backend.now, services.store, cli.io));
     if (!done) await tellPending(cli.io, services, tasks, interrupted ? 'interrupted' : 'timeout');
     if (tasks.length === 0) cli.io.talk('no task is open');
   }
@@ -117,10 +117,10 @@ async function waitAny(
     } satisfies Output<'wait'>);
   else {
     const only = scope.from === undefined && scope.ids.length === 1 ? tasks[0] : undefined;
-    if (only && isFinished(only)) io.talk(howItEnded(only, services.backend.now, services.store));
+    if (only && isFinished(only)) io.talk(howItEnded(only, services.backend.now, services.store, io));
     else for (const task of tasks) io.line(`${task.id} ${task.status}`);
     if (!done && open.length > 0) await tellPending(io, services, open, interrupted ? 'interrupted' : 'timeout');
-    if (!only && (open.length > 0 || more)) io.talk(`to go on: ${commandOf(scope)} --since ${cursor}`);
+    if (!only && (open.length > 0 || more)) io.hint(`to go on: ${commandOf(scope)} --since ${cursor}`);
     if (!done && open.length === 0) io.talk('no task is open');
   }
   if (!done && open.length === 0) throw new AgentqError('empty', io.json ? 'no task is open' : '');

@@ -2,17 +2,18 @@ import type { ArtifactStore } from '../../artifacts/store.ts';
 import { counted } from '../../core/counted.ts';
 import { formatDuration, formatMoment } from '../../core/duration.ts';
 import type { Completion, Finished, Task } from '../../core/task/task.ts';
+import type { Io } from './io.ts';
 import { shorten } from './line.ts';
 
 /** The length of a summary, a reason or a note in such a line, in characters. */
 const MOST = 300;
 
 /** How a task ended, by whom, why, and where its result is, in one line. Control characters are not escaped. */
-export function howItEnded(task: Finished, now: number, store: ArtifactStore): string {
+export function howItEnded(task: Finished, now: number, store: ArtifactStore, io: Pick<Io, 'runnable'>): string {
   switch (task.status) {
     case 'completed': {
       const { by, at, summary } = task.completion;
-      const what = [summary && shorten(summary, MOST), ...whereItIs(task.id, task.completion, store)];
+      const what = [summary && shorten(summary, MOST), ...whereItIs(task.id, task.completion, store).map(io.runnable)];
       return `${task.id} completed ${formatMoment(at, now)} by ${by}${rest(what)}`;
     }
     case 'failed': {

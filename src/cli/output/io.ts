@@ -12,12 +12,20 @@ export type Style = Pick<ChalkInstance, 'bold' | 'dim' | 'red' | 'green' | 'yell
 const same = ((text: string) => text) as unknown as ChalkInstance;
 export const plainStyle: Style = { bold: same, dim: same, red: same, green: same, yellow: same, cyan: same };
 
+interface IoOptions {
+  readonly json: boolean;
+  readonly color: boolean;
+  readonly runnable: (text: string) => string;
+}
+
 /**
  * Data goes to standard output, messages to standard error. In JSON mode, messages that would disturb a program are
  * left out.
  */
 export class Io {
   readonly json: boolean;
+  /** Adds the given --dir to the commands in a text of agentq, so that they can be run as they are. */
+  readonly runnable: (text: string) => string;
   /** What --compact and --fields do to the data. */
   shape: ((value: unknown) => unknown) | undefined;
   readonly #out: OutputStream;
@@ -26,11 +34,8 @@ export class Io {
   readonly #colours: ReturnType<typeof colourLevel>;
   #listener: ((message: string) => void) | undefined;
 
-  constructor(
-    system: Pick<System, 'stderr' | 'env'>,
-    output: OutputStream,
-    options: { readonly json: boolean; readonly color: boolean },
-  ) {
+  constructor(system: Pick<System, 'stderr' | 'env'>, output: OutputStream, options: IoOptions) {
+    this.runnable = options.runnable;
     this.json = options.json;
     this.#out = output;
     this.#err = new OutputStream(system.stderr);
@@ -105,6 +110,11 @@ export class Io {
   /** From now on, messages go to the listener: a program that draws the whole screen shows them itself. */
   divert(listener: ((message: string) => void) | undefined): void {
     this.#listener = listener;
+  }
+
+  /** A message that names commands. It must not contain text of a task. */
+  hint(text: string): void {
+    this.talk(this.runnable(text));
   }
 
   /** Overwrites its last state; printed only on a terminal. */

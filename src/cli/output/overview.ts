@@ -52,7 +52,7 @@ function groupsIn(costs: Overview['costs']): readonly { readonly group: string; 
 /** Prints an overview for people. */
 export async function printOverview(io: Io, { counts, costs, running, now, role }: Overview): Promise<void> {
   if (counts.roles.length === 0)
-    return io.talk(role === undefined ? 'nothing has been submitted yet: agentq submit --help' : `${role}: no tasks`);
+    return io.hint(role === undefined ? 'nothing has been submitted yet: agentq submit --help' : `${role}: no tasks`);
   const sum = (role: RoleCount, status: Status) => String(role.tasks[status]);
   await printTable(io, counts.roles, [
     { title: 'ROLE', content: 'name', cell: ({ role }) => role, paint: (_role, style) => style.bold },
@@ -96,9 +96,9 @@ export async function printOverview(io: Io, { counts, costs, running, now, role 
   if (running.length > 0) {
     io.line('');
     await printRunning(io, running, now);
-    if (running.length > SHOWN) io.talk(`and ${running.length - SHOWN} more: agentq list --status working`);
+    if (running.length > SHOWN) io.hint(`and ${running.length - SHOWN} more: agentq list --status working`);
   }
-  if (counts.dead > 0) io.talk(`${counted(counts.dead, 'dead letter')}: agentq dlq`);
+  if (counts.dead > 0) io.hint(`${counted(counts.dead, 'dead letter')}: agentq dlq`);
 }
 
 function workersOf({ workers }: Counts, role: string, now: number): string {

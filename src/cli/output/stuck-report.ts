@@ -50,7 +50,7 @@ export async function printStuck(services: Services, io: Io, role: string | unde
       { title: 'BY', content: 'name', drop: 1, cell: ({ task }) => visible(task.lease.worker) },
       { title: 'STUCK', content: 'text', cell: ({ stuck }) => describeStuck(stuck, now) },
     ]);
-  if (running.length > SHOWN) io.talk('there are more: agentq list --stuck --status working');
+  if (running.length > SHOWN) io.hint('there are more: agentq list --stuck --status working');
 }
 
 function report(roles: readonly DesertedRole[], running: readonly Running[], now: number): Output<'status --stuck'> {
