@@ -21,6 +21,23 @@ async function prepare(q: Shell): Promise<void> {
 }
 
 describe('brief', () => {
+  test('begins with the notes: the plan', async ({ q }) => {
+    const id = await q.ok('note', 'plan: first the parser,\nthen the tests', '--group', 'g');
+    await q.ok('note', 'of another', '--as', 'other', '--group', 'g');
+    expect(await q.ok('brief')).toBe(
+      [
+        'brief of coordinator: 1 note, nothing is open, and nothing has come back',
+        'notes: 1',
+        `  ${id} g: plan: first the parser,\u240athen the tests`,
+      ].join('\n'),
+    );
+    const { counts, notes } = await q.json('brief', '--group', 'g');
+    expect({ counts: counts.notes, texts: notes.notes.map(({ text }: { text: string }) => text) }).toEqual({
+      counts: 2,
+      texts: ['plan: first the parser,\nthen the tests', 'of another'],
+    });
+  });
+
   test('says to a coordinator what is open, what has come back and what is next, each with its id', async ({ q }) => {
     await prepare(q);
     expect(await q.ok('brief', '--as', 'coordinator')).toBe(
@@ -44,7 +61,7 @@ describe('brief', () => {
       ].join('\n'),
     );
     const grouped = await q.json('brief', '--group', 'g');
-    expect(grouped.counts).toEqual({ holds: 0, results: 1, dead: 0, working: 0, queued: 0, scheduled: 1 });
+    expect(grouped.counts).toEqual({ notes: 0, holds: 0, results: 1, dead: 0, working: 0, queued: 0, scheduled: 1 });
     // What was collected is no longer new.
     await q.ok('inbox');
     expect((await q.json('brief')).counts).toMatchObject({ results: 0, dead: 1 });

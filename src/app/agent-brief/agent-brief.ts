@@ -1,17 +1,18 @@
 import { resultsQueue } from '../../core/envelope/reply-to.ts';
 import { groupOf } from '../../core/envelope/group.ts';
 import { openStatuses, type Task } from '../../core/task/task.ts';
+import { type KnownNote, listNotes } from '../notes.ts';
 import { everyTask } from '../every-task.ts';
 import type { Services } from '../workspace/services.ts';
 
 /** What a brief has, the most urgent first. */
-export const briefParts = ['holds', 'results', 'dead', 'working', 'queued', 'scheduled'] as const;
+export const briefParts = ['notes', 'holds', 'results', 'dead', 'working', 'queued', 'scheduled'] as const;
 export type BriefPart = (typeof briefParts)[number];
 
-/** Tasks of one kind: the first of them, and how many there are. */
-export interface BriefTasks {
+/** Tasks of one kind, or notes: the first of them, and how many there are. */
+export interface BriefList<T> {
   readonly total: number;
-  readonly tasks: readonly Task[];
+  readonly first: readonly T[];
   /** The command that lists all of them. */
   readonly see: string;
 }
@@ -20,12 +21,14 @@ export interface BriefTasks {
 export interface AgentBrief {
   readonly as: string;
   readonly group: string | undefined;
-  readonly parts: Readonly<Record<BriefPart, BriefTasks>>;
+  readonly parts: Readonly<Record<Exclude<BriefPart, 'notes'>, BriefList<Task>>> & {
+    readonly notes: BriefList<KnownNote>;
+  };
   /** Commands that continue the work. */
   readonly next: readonly string[];
 }
 
-/** The tasks of one kind from which a brief is made. */
+/** The tasks of one kind, or notes, from which a brief is made. */
 const FIRST = 50;
 
 /** The messages of an inbox that are searched for those of a group. */
@@ -44,7 +47,9 @@ export async function agentBrief(services: Services, as: string, group: string |
     if (task.status in open) open[task.status as keyof typeof open].push(task);
   const dead: Task[] = [];
   for await (const task of everyTask(backend, { ...by, dead: true })) dead.push(task);
+  const notes = await listNotes(services, group === undefined ? { by: as } : { group });
   const parts = {
+    notes: first(notes, group === undefined ? `agentq note --from ${as}` : `agentq note${option}`),
     holds: first(
       held.filter((task) => task.status === 'working' && task.lease.worker === as),
       `agentq list --worker ${as}${option} --status working`,
@@ -58,14 +63,14 @@ export async function agentBrief(services: Services, as: string, group: string |
   return { as, group, parts, next: nextCommands(as, parts) };
 }
 
-const first = (tasks: readonly Task[], see: string): BriefTasks => ({
-  total: tasks.length,
-  tasks: tasks.slice(0, FIRST),
+const first = <T>(all: readonly T[], see: string): BriefList<T> => ({
+  total: all.length,
+  first: all.slice(0, FIRST),
   see,
 });
 
 /** The tasks whose result messages wait in the queue of the agent, the oldest first. */
-async function newResults({ backend }: Services, as: string, group: string | undefined): Promise<BriefTasks> {
+async function newResults({ backend }: Services, as: string, group: string | undefined): Promise<BriefList<Task>> {
   const queue = resultsQueue(as);
   const see = `agentq inbox --as ${as} --keep`;
   if (group !== undefined) {
@@ -76,12 +81,12 @@ async function newResults({ backend }: Services, as: string, group: string | und
     );
   }
   const tasks = await backend.inbox(queue, FIRST);
-  return { total: tasks.length < FIRST ? tasks.length : (await backend.inboxIds(queue)).size, tasks, see };
+  return { total: tasks.length < FIRST ? tasks.length : (await backend.inboxIds(queue)).size, first: tasks, see };
 }
 
 function nextCommands(as: string, { holds, results, dead, working, queued, scheduled }: AgentBrief['parts']): string[] {
-  const [held] = holds.tasks;
-  const [letter] = dead.tasks;
+  const [held] = holds.first;
+  const [letter] = dead.first;
   const isOpen = working.total + queued.total + scheduled.total > 0;
   return [
     ...(held ? [`agentq show ${held.id}`] : []),

@@ -1,5 +1,6 @@
 import type { AgentBrief, BriefPart } from '../../app/agent-brief/agent-brief.ts';
 import { briefParts } from '../../app/agent-brief/agent-brief.ts';
+import type { KnownNote } from '../../app/notes.ts';
 import { counted } from '../../core/counted.ts';
 import { formatMoment } from '../../core/duration.ts';
 import type { Task } from '../../core/task/task.ts';
@@ -18,7 +19,11 @@ export type Render = (shown: Shown, next: number) => string;
 /** The longest text of a task, in characters. */
 const MOST = 60;
 
+/** The longest note, in characters: it may be the plan. */
+const LONGEST_NOTE = 300;
+
 const TITLES: Readonly<Record<BriefPart, string>> = {
+  notes: 'notes',
   holds: 'you work on',
   results: 'new results',
   dead: 'dead letters',
@@ -43,7 +48,7 @@ export function fit({ parts, next }: AgentBrief, render: Render, most: number): 
   while (growing.length > 0) {
     growing = growing.filter((part) => {
       const more = { ...shown, [part]: shown[part]! + 1 };
-      if (more[part]! > parts[part].tasks.length || !fits(more, commands)) return false;
+      if (more[part]! > parts[part].first.length || !fits(more, commands)) return false;
       shown = more;
       return true;
     });
@@ -62,17 +67,20 @@ export function briefJson({ as, group, parts, next }: AgentBrief): Render {
     for (const part of briefParts) {
       const count = shown[part];
       if (count === undefined) continue;
-      const { total, tasks, see } = parts[part];
-      view[part] = {
-        ...(total > count && { left_out: total - count, see }),
-        tasks: tasks.slice(0, count).map(itemView),
-      };
+      const { total, see } = parts[part];
+      const left = total > count && { left_out: total - count, see };
+      if (part === 'notes') view.notes = { ...left, notes: parts.notes.first.slice(0, count).map(noteView) };
+      else view[part] = { ...left, tasks: parts[part].first.slice(0, count).map(taskItem) };
     }
     return `${visibleJson(JSON.stringify(view))}\n`;
   };
 }
 
-function itemView(task: Task): NonNullable<Output<'brief'>['results']>['tasks'][number] {
+function noteView({ id, text, group }: KnownNote): NonNullable<Output<'brief'>['notes']>['notes'][number] {
+  return { note_id: id, ...(group !== undefined && { group }), text: shorten(text, LONGEST_NOTE) };
+}
+
+function taskItem(task: Task): NonNullable<Output<'brief'>['results']>['tasks'][number] {
   const text = headline(task, MOST);
   return {
     task_id: task.id,
@@ -100,9 +108,13 @@ export function briefText({ as, group, parts, next }: AgentBrief, now: number): 
     for (const part of briefParts) {
       const count = shown[part];
       if (count === undefined) continue;
-      const { total, tasks, see } = parts[part];
+      const { total, see } = parts[part];
       lines.push(total > count ? `${TITLES[part]}: ${count} of ${total}, all: ${see}` : `${TITLES[part]}: ${total}`);
-      lines.push(...tasks.slice(0, count).map((task) => `  ${itemLine(task, part, now)}`));
+      const items =
+        part === 'notes'
+          ? parts.notes.first.slice(0, count).map(noteLine)
+          : parts[part].first.slice(0, count).map((task) => itemLine(task, part, now));
+      lines.push(...items.map((line) => `  ${line}`));
     }
     return `${lines.map((line) => visible(line)).join('\n')}\n`;
   };
@@ -110,6 +122,8 @@ export function briefText({ as, group, parts, next }: AgentBrief, now: number): 
 
 function countOf(part: BriefPart, total: number): string {
   switch (part) {
+    case 'notes':
+      return counted(total, 'note');
     case 'holds':
       return `${total} held`;
     case 'results':
@@ -119,6 +133,10 @@ function countOf(part: BriefPart, total: number): string {
     default:
       return `${total} ${part}`;
   }
+}
+
+function noteLine({ id, text, group }: KnownNote): string {
+  return `${id}${group === undefined ? '' : ` ${group}`}: ${shorten(text, LONGEST_NOTE)}`;
 }
 
 function itemLine(task: Task, part: BriefPart, now: number): string {

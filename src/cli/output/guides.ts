@@ -7,6 +7,8 @@ export const guides = {
 You split work into tasks, wait, and check results. The queue remembers all of it; you need not.
 Set AGENTQ_AGENT=NAME, your own name, for every command. If you have forgotten what you were doing:
   agentq brief
+Keep your plan where brief finds it:
+  agentq note TEXT
 Submit; with --id a repeat is harmless. A FILE has one JSON object per line: {"to":"ROLE","task_id":"ID","instructions":"TEXT"}
   agentq submit --to ROLE --id ID --instructions TEXT --expect report
   agentq submit --batch FILE

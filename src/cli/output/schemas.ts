@@ -183,9 +183,17 @@ export const outputs = {
   brief: z.object({
     as: z.string(),
     group: text,
-    counts: z.object(ofParts(z.number())),
+    counts: z.object({ notes: z.number(), ...ofParts(z.number()) }),
     /** Commands that continue the work. */
     next: z.array(z.string()),
+    /** Its notes; with --group, those of the group. `text` is cut at 300 characters. */
+    notes: z.optional(
+      z.object({
+        left_out: z.optional(z.number()),
+        see: text,
+        notes: z.array(z.object({ note_id: z.string(), group: text, text: z.string() })),
+      }),
+    ),
     ...ofParts(z.optional(BriefTasks)),
   }),
   cancel: z.object({ tasks: z.array(Changed) }),

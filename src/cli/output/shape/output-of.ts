@@ -22,7 +22,9 @@ export function outputOf(command: Called): string | undefined {
 function nameOf(path: string, command: Called): string | undefined {
   const rest = (name: string) => name.slice(path.length).split(' ').filter(Boolean);
   const applies = (word: string, i: number) =>
-    word.startsWith('--') ? command.opts()[word.slice(2)] !== undefined : word === 'ID' && command.args.length > i;
+    word.startsWith('--')
+      ? command.opts()[word.slice(2)] !== undefined
+      : /^[A-Z]+$/.test(word) && command.args.length > i;
   return Object.keys(outputs)
     .filter((name) => (name === path || name.startsWith(`${path} `)) && rest(name).every(applies))
     .toSorted((a, b) => b.length - a.length)[0];
