@@ -102,7 +102,7 @@ describe('a result that has drifted', () => {
       expect(await q.refused('result', 't')).toMatchObject({
         code: 'drift',
         stdout: '',
-        hint: expect.stringContaining('doctor'),
+        hint: expect.stringContaining('agentq redo t'),
       });
     });
   }

@@ -32,5 +32,5 @@ export const define: Define = (command, context) =>
       const render = cli.io.json ? briefJson(brief) : briefText(brief, services.backend.now);
       const text = fit(brief, render, maxTokens * TOKEN).slice(0, -1);
       if (cli.io.json) cli.io.data(JSON.parse(text));
-      else cli.io.line(text);
+      else cli.io.prose(text, 4);
     });

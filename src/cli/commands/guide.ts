@@ -12,5 +12,5 @@ export const define: Define = (command, context) =>
       const { io } = context();
       const text = guides[reader];
       if (io.json) io.data({ for: reader, text } satisfies Output<'guide'>);
-      else io.line(text.trimEnd());
+      else io.prose(text.trimEnd(), 4);
     });

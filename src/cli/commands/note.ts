@@ -75,9 +75,9 @@ async function list(cli: Context, { group, from, limit = 100 }: Flags): Promise<
   for (const note of notes) {
     const where = note.group === undefined ? '' : `, group ${note.group}`;
     const head = `${style.bold(note.id)}  ${visible(note.by)}${where}, ${formatMoment(note.at, services.backend.now)}`;
-    cli.io.line(`${head}\n${visibleText(note.text).replace(/^/gm, '  ')}`);
+    cli.io.prose(`${head}\n${visibleText(note.text).replace(/^/gm, '  ')}`, 2);
   }
-  if (all.length > limit) cli.io.talk(`and ${all.length - limit} more: agentq note --limit ${all.length}`);
+  if (all.length > limit) cli.io.hint(`and ${all.length - limit} more: agentq note --limit ${all.length}`);
 }
 
 function noteView({ id, text, group, by, at }: KnownNote): Output<'note'>['notes'][number] {

@@ -57,7 +57,7 @@ async function show(cli: Context): Promise<void> {
   const policy = await backend.thing('policy', POLICY.id);
   if (!policy) {
     if (cli.io.json) return cli.io.data({ version: 0, budgets: [] } satisfies Output<'policy show'>);
-    return cli.io.talk('no policy was applied: agentq policy apply --help');
+    return cli.io.hint('no policy was applied: agentq policy apply --help');
   }
   const { version, by, at, document } = policy;
   const budgets = await budgetStates(services);

@@ -66,11 +66,12 @@ export class Io {
   }
 
   /**
-   * Free text. On a terminal it is broken at blanks, and never inside a word.
+   * Free text of one or more lines. On a terminal they are broken at blanks, and never inside a word.
    * @param hang the indentation of its further lines, in columns
    */
   prose(text: string, hang = 0): void {
-    this.line(wrap(text, proseWidth(this.#out, this.#env), hang));
+    const width = proseWidth(this.#out, this.#env);
+    this.line(width === Infinity ? text : text.replace(/.+/g, (line) => wrap(line, width, hang)));
   }
 
   /** Text without a line end of its own. */

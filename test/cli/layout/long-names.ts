@@ -26,4 +26,7 @@ export async function prepare(q: Shell): Promise<void> {
   await submit('task-expired47111', '--ttl', '1s');
   q.advance(100);
   await q.ok('submit', '--to', 'r', '--id', 'short', '--instructions', 'x');
+  await q.ok('note', `plan: ${wide} ${reason}`, '--group', role);
+  q.write('policy.json', JSON.stringify({ budgets: [{ role, usd: 1_000_000, per: 'day' }, { usd: 5 }] }));
+  await q.ok('policy', 'apply', 'policy.json');
 }
