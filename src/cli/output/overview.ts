@@ -96,7 +96,8 @@ export async function printOverview(io: Io, { counts, costs, running, now, role 
   if (running.length > 0) {
     io.line('');
     await printRunning(io, running, now);
-    if (running.length > SHOWN) io.hint(`and ${running.length - SHOWN} more: agentq list --status working`);
+    const ofRole = role === undefined ? '' : ` --to ${role}`;
+    if (running.length > SHOWN) io.hint(`and ${running.length - SHOWN} more: agentq list --status working${ofRole}`);
   }
   if (counts.dead > 0) io.hint(`${counted(counts.dead, 'dead letter')}: agentq dlq`);
 }
