@@ -131,4 +131,21 @@ describe('the cost of a child', CONCURRENT, () => {
       new RegExp(`^the disk failed\\nagentq: ${said.source}.*\\n$`),
     );
   });
+
+  test('above the budget of its task stops it while it runs', async ({ q }) => {
+    const id = await q.submit('--budget-usd', '0.3');
+    const worker = q.work(
+      `echo '{"usd":0.2}' > "$AGENTQ_COST_FILE"; until_there go; echo '{"usd":0.5}' > "$AGENTQ_COST_FILE"; sleep 600`,
+      '--lease',
+      LEASE,
+    );
+    await until('the first report', async () => (await q.task(id)).attempts[0]?.cost?.usd === 0.2);
+    q.write('go');
+    await worker.reported('cancelled', { task_id: id });
+    expect(await q.task(id)).toMatchObject({
+      status: 'cancelled',
+      cancelled_by: 'budget',
+      attempts: [{ outcome: 'cancelled', cost: { usd: 0.5 } }],
+    });
+  });
 });
