@@ -68,4 +68,15 @@ describe('the log of a child', CONCURRENT, () => {
     expect(await q.ok('logs', id, '--attempt', '1')).toBe('one of 1');
     expect((await q.agentq('doctor')).stdout).not.toContain(id);
   });
+
+  test('and the cost of a child that completes its task itself are added when it has ended', async ({ q }) => {
+    const id = await q.submit();
+    await q.workOff('echo working; agentq complete --summary s; echo bye; echo \'{"usd":0.5}\' > "$AGENTQ_COST_FILE"');
+    const task = await q.task(id);
+    expect(task).toMatchObject({ status: 'completed', summary: 's', artifacts: [] });
+    expect(task.attempts).toMatchObject([{ outcome: 'completed', cost: { usd: 0.5 }, artifacts: [{ name: 'log' }] }]);
+    expect(await q.ok('logs', id)).toMatch(/^working\n[^]*bye$/);
+    expect(await q.result(id)).toMatchObject({ summary: 's', artifacts: [] });
+    expect(await q.ok('show', id)).toMatch(/log 1 +artifacts.*log\.txt, \d+ bytes\n/);
+  });
 });

@@ -1,6 +1,6 @@
 import { lstatSync } from 'node:fs';
 import { isBrokers } from '../../core/errors.ts';
-import { stopping } from '../../core/task/stopping.ts';
+import { takesLog } from '../../core/task/stopping.ts';
 import type { Task } from '../../core/task/task.ts';
 import { applyCommand } from '../apply-command.ts';
 import type { Services } from '../workspace/services.ts';
@@ -8,9 +8,9 @@ import { liveLog, logPath, unrecordedLog } from './attempt-log.ts';
 
 /** The path of a log that can be recorded as evidence of an attempt that has ended without it. */
 export function missingLog(services: Services, task: Task, attempt: number): string | undefined {
+  const ended = task.attempts.find(({ number }) => number === attempt);
   const evidence = { name: 'log', path: logPath(task.id, attempt), sha256: '', size: 1 };
-  const isEnded = task.attempts.some(({ number, outcome }) => number === attempt && outcome !== undefined);
-  if (!isEnded || !stopping(task, { attempt, artifacts: [evidence] })) return undefined;
+  if (!ended || !takesLog(task, ended, { attempt, artifacts: [evidence] })) return undefined;
   const file = unrecordedLog(services, task.id, attempt);
   return file !== undefined && lstatSync(file).size > 0 ? file : undefined;
 }

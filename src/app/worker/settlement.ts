@@ -118,11 +118,7 @@ export class Settlement {
       case 'acknowledge-cancel':
         return await this.#acknowledge(facts);
       case 'nothing':
-        return (
-          end.known ??
-          (await this.#recordedIn((one) => this.#services.backend.task(one))) ??
-          (await this.#loseLease(facts))
-        );
+        return await this.#bringRest(end.known, facts);
       case 'later':
         break;
     }
@@ -172,21 +168,28 @@ export class Settlement {
     return { outcome: 'cancelled' };
   }
 
-  /** The attempt has ended for the queue. Its log is added, if the queue takes it. */
-  async #loseLease(facts: EndFacts): Promise<Outcome> {
+  /**
+   * The attempt has ended for the queue. Its log and its cost are added, if the queue takes it.
+   * @param known the outcome, if the child has ended the attempt itself
+   */
+  async #bringRest(known: Outcome | undefined, facts: EndFacts): Promise<Outcome> {
+    const { backend } = this.#services;
     const { id, lease, envelope } = this.#task;
+    const outcome = known ?? (await this.#recordedIn((one) => backend.task(one)));
+    if ((facts.log.length === 0 && !facts.cost) || backend.away) return outcome ?? { outcome: 'lease-lost' };
     try {
-      if (facts.log.length > 0 && !this.#services.backend.away && (await this.#stopProcesses()))
-        await applyCommand(this.#services, id, {
-          type: 'acknowledge-cancel',
-          by: envelope.to,
-          attempt: lease.attempt,
-          ...ofFacts(facts),
-        });
+      const { attempt } = lease;
+      await applyCommand(this.#services, id, {
+        type: 'acknowledge-cancel',
+        by: envelope.to,
+        attempt,
+        ...ofFacts(facts),
+      });
     } catch (error) {
+      // The log stays where doctor and the next attempt find it.
       if (!(error instanceof AgentqError)) throw error;
     }
-    return { outcome: 'lease-lost' };
+    return outcome ?? { outcome: 'lease-lost' };
   }
 
   /** Saves a change in the outbox. */

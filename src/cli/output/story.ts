@@ -68,7 +68,9 @@ function details(event: ReturnType<typeof foldRenewals>[number]): string {
     case 'cancelled':
       return `by ${event.by}: ${event.reason ?? 'no reason given'}`;
     case 'stopped':
-      return `attempt ${event.attempt}: its processes are gone`;
+      return event.artifacts
+        ? `attempt ${event.attempt} is over, and its log is recorded`
+        : `attempt ${event.attempt}: its processes are gone`;
     case 'redone':
       return `by ${event.by}: ${event.reason}; the outcome before no longer counts`;
     case 'retried':

@@ -72,7 +72,7 @@ export const Event = z.discriminatedUnion('type', [
     empty: z.optional(z.boolean()),
   }),
   event('cancelled', { by, reason: text }),
-  /** No process of the attempt is left. `artifacts`: its log, if it was not recorded before. */
+  /** An attempt is over: no process of a cancelled one is left, or it ended without its log or cost. */
   event('stopped', { attempt, by, cost, artifacts: log }),
   event('retried', { by }),
   event('dismissed', { by }),

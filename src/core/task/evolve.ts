@@ -2,7 +2,7 @@ import { type Cost, reportedCost } from '../cost.ts';
 import { nextDue } from './due.ts';
 import type { Event, EventOf, EventType } from './event.ts';
 import { startsUsedUp } from './retry.ts';
-import { stopping } from './stopping.ts';
+import { stopping, takesLog } from './stopping.ts';
 import type { Attempt, AttemptOutcome, Completion, StatusPart, Task, TaskFacts, TaskIn } from './task.ts';
 import { isFinished, isUnstarted, nextAttempt } from './task.ts';
 
@@ -146,9 +146,11 @@ const folds: { readonly [T in Exclude<EventType, 'submitted' | 'carried' | 'prun
   stopped(task, event) {
     const what = stopping(task, event);
     if (!what) return 'no cancelled attempt waits to be stopped';
-    const { attempt, at, artifacts = [] } = event;
+    const { attempt, at, artifacts } = event;
     const attempts = charged(task, event).map((one) =>
-      one.number === attempt && one.outcome !== undefined && artifacts.length > 0 ? { ...one, artifacts } : one,
+      one.number === attempt && one.outcome !== undefined && artifacts && takesLog(task, one, event)
+        ? { ...one, artifacts }
+        : one,
     );
     const stopped = { ...task, attempts, updated_at: at };
     return stopped.status === 'cancelled' && what === 'cancel' ? { ...stopped, stopped_at: at } : stopped;

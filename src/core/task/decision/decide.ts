@@ -118,13 +118,14 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
   },
 
   'acknowledge-cancel'(task, command) {
-    const { attempt: number, by, artifacts = [] } = command;
+    const { attempt: number, by, artifacts = [], cost } = command;
     if (stopping(task, command)) {
       const log = artifacts.length > 0 && { artifacts: [...artifacts] };
       return happened({ type: 'stopped', attempt: number, by, ...log, ...costField(command) });
     }
     const attempt = task.attempts.find((one) => one.number === number);
-    const isKnown = attempt?.outcome === 'cancelled' || (artifacts.length > 0 && attempt?.outcome !== undefined);
+    const isKnown =
+      attempt?.outcome === 'cancelled' || (attempt?.outcome !== undefined && (artifacts.length > 0 || cost));
     return isKnown ? nothing : refuse('conflict', `attempt ${number} of ${task.id} was not cancelled`);
   },
 
