@@ -271,3 +271,108 @@ describe('the outcome that an entry states', () => {
     expect(read(log)).toEqual([]);
   });
 });
+
+describe('a machine whose log begins after a policy', () => {
+  const policy = {
+    v: 2,
+    type: 'applied',
+    about: { kind: 'policy', id: 'policy' },
+    at: START,
+    by: 'lead',
+    version: 1,
+    document: { budgets: [{ usd: 1 }] },
+  } as const satisfies LogEvent;
+  const claimOf = (task_id: string): Event => ({
+    v: 1,
+    type: 'claimed',
+    task_id,
+    at: START,
+    attempt: 1,
+    worker: 'w1',
+    expires_at: START + 900_000,
+  });
+  const costing = (task_id: string, usd: number): Event => ({
+    v: 1,
+    type: 'renewed',
+    task_id,
+    at: START,
+    attempt: 1,
+    expires_at: START + 900_000,
+    cost: { usd },
+  });
+  /** The state of a thing or of a task, as a coordinator repeats it that has read the whole log. */
+  function repeat(log: MemoryLog, ...ids: readonly string[]): void {
+    const known = new Machine().read(log);
+    const after = log.length - 1;
+    for (const { kind, id, state } of known.cache.db.all<{ kind: string; id: string; state: string }>(
+      'SELECT kind, id, state FROM things ORDER BY kind',
+    )) {
+      const event = {
+        v: 2,
+        type: 'carried',
+        about: { kind, id },
+        at: START,
+        state: JSON.parse(state) as unknown,
+      } as const;
+      log.note({ events: [event], after }, { role: null });
+    }
+    for (const id of ids) {
+      const event = { v: 1, type: 'carried', task_id: id, at: START, task: known.task(id)! } as const;
+      log.note({ events: [event], after: log.length - 1, roles: [ROLE] }, { role: null });
+    }
+  }
+  const statesIn = ({ cache }: Machine) =>
+    cache.db
+      .all<{ id: string; state: string }>('SELECT id, state FROM things ORDER BY id')
+      .map(({ id, state }) => [id, JSON.parse(state) as unknown]);
+  /** Task a costs more than the budget allows, so that it is cancelled and b does not begin. */
+  function overspent(): MemoryLog {
+    const log = new MemoryLog();
+    log.note({ events: [policy] }, { role: null });
+    for (const id of ['a', 'b', 'c']) log.submit(id, ROLE);
+    log.append(ROLE, claimOf('a'));
+    log.append(ROLE, costing('a', 2));
+    log.append(ROLE, completed('a'));
+    log.append(ROLE, claimOf('b'));
+    return log;
+  }
+
+  test('derives wrong states, and corrects them by those that a coordinator repeats', () => {
+    const log = overspent();
+    const whole = new Machine().read(log);
+    expect(whole.tasks().map(({ id, status }) => [id, status])).toEqual([
+      ['c', 'queued'],
+      ['b', 'queued'],
+      ['a', 'cancelled'],
+    ]);
+    const late = new Machine().read(log, 1);
+    expect([late.task('a')?.status, late.task('b')?.status]).toEqual(['completed', 'working']);
+    repeat(log, 'a', 'b');
+    expect(
+      late
+        .read(log)
+        .tasks()
+        .toSorted((x, y) => (x.id > y.id ? -1 : 1)),
+    ).toEqual(whole.read(log).tasks());
+    expect(statesIn(late)).toEqual(statesIn(whole));
+    expect(late.cache.db.all('SELECT id FROM doubtful')).toEqual([]);
+    // What follows is the same on both.
+    log.append(ROLE, claimOf('c'));
+    expect(late.read(log).task('c')).toEqual(whole.read(log).task('c'));
+    expect(late.task('c')?.status).toBe('queued');
+  });
+
+  test('takes no state that is older than what the log has said of the task since', () => {
+    const log = overspent();
+    const late = new Machine().read(log, 1);
+    repeat(log);
+    const stale = new Machine().read(log).task('b')!;
+    const after = log.length - 1;
+    log.note({ events: [{ v: 1, type: 'cancelled', task_id: 'b', at: START, by: 'lead' }], roles: [ROLE] });
+    log.note(
+      { events: [{ v: 1, type: 'carried', task_id: 'b', at: START, task: stale }], after, roles: [ROLE] },
+      { role: null },
+    );
+    expect(late.read(log).task('b')?.status).toBe('cancelled');
+  });
+});

@@ -80,6 +80,11 @@ export interface Rules<K> {
    * others are not asked about.
    */
   forbid?(change: Change<K>, view: View<K>): string | undefined;
+  /**
+   * Whether things of a kind decide about tasks, by `react` or `forbid`. A reader that learns the state of such a thing
+   * late doubts the tasks that it has derived without it.
+   */
+  decidesOnTasks?(kind: string, world: World<K>): boolean;
   /** Loads how events are read that come from outside. Few commands need it. */
   forms(): Promise<Forms>;
 }

@@ -3,8 +3,9 @@ import { usedUpFor } from '../budget/used-up.ts';
 import type { Scope } from '../spending/scope.ts';
 import { messagesOf } from '../task/messages.ts';
 import { presentTask } from '../task/decision/pruned.ts';
+import { POLICY } from '../policy/policy.ts';
 import { booksOf } from './books.ts';
-import type { Change, EventOf, Reaction, View } from './kind.ts';
+import type { Change, EventOf, Reaction, View, World } from './kind.ts';
 import type { LogKinds } from './kinds.ts';
 
 /** What follows from a change of a thing in the log. The only place that decides it, for all backends. */
@@ -33,4 +34,9 @@ export function forbid(change: Change<LogKinds>, view: View<LogKinds>): string |
   if (change.kind !== 'task' || change.event.type !== 'claimed') return undefined;
   const task = presentTask(change.before);
   return task && usedUpFor(booksOf(view), task, change.event.at)?.reason;
+}
+
+/** What was spent decides only while a policy applies. */
+export function decidesOnTasks(kind: string, world: World<LogKinds>): boolean {
+  return kind === POLICY.kind || (kind === 'spending' && world.find('policy', POLICY.id) !== undefined);
 }

@@ -1,7 +1,7 @@
 import type { Thing } from './draft.ts';
 import type { EventOf, Rules } from './kind.ts';
 import { kinds, type LogKinds } from './kinds.ts';
-import { forbid, react } from './react.ts';
+import { decidesOnTasks, forbid, react } from './react.ts';
 import { isTask } from './subject.ts';
 
 /** The kinds of things in the log, and what follows from their changes. */
@@ -9,6 +9,7 @@ export const rules: Rules<LogKinds> = {
   kinds,
   react,
   forbid,
+  decidesOnTasks,
   forms: async () => (await import('./forms.ts')).forms,
 };
 

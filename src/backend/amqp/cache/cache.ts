@@ -208,6 +208,7 @@ export class Cache {
         'lease',
         'carried',
         'orphan',
+        'doubtful',
         'silence',
         'milestone',
         'chunk',

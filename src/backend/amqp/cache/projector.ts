@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { EventOf } from '../../../core/task/event.ts';
 import { foreignEvent } from '../../../core/result/foreign-result.ts';
+import type { World } from '../../../core/log/kind.ts';
 import { type Applied, applyEntry, NOTHING } from '../../../core/log/apply-entry.ts';
 import { isTaskThing, type LogEvent, type LogKinds, type LogRules } from '../../../core/log/rules.ts';
 import {
@@ -14,11 +15,11 @@ import {
 } from '../../../core/log/subject.ts';
 import { worldOf } from '../../../core/log/world.ts';
 import { isPruned, type KnownTask } from '../../../core/task/decision/pruned.ts';
-import type { Task } from '../../../core/task/task.ts';
 import type { Connection } from '../../projection/connection.ts';
 import type { Row } from '../../projection/rows.ts';
 import { type Author, mayWrite } from '../wire/author.ts';
 import { digestMark, foreignEntryId, isForeignEnding, noteMark, taskOfEnding } from '../wire/entry-id.ts';
+import { Doubts } from './tables/doubts.ts';
 import { adoptEnding, noteMessage, noteSent } from './tables/endings.ts';
 import { Hearsay, type EntrySource } from './tables/hearsay.ts';
 import type { LogEntry } from '../wire/message/decode.ts';
@@ -38,7 +39,9 @@ export class Projector {
   readonly #things: StoredThings;
   readonly #clocks: RoleClocks;
   readonly #outages: Outages;
+  readonly #world: World<LogKinds>;
   readonly #hearsay: Hearsay;
+  readonly #doubts: Doubts;
   readonly #leases: Leases;
   #at: number;
   /** The offset of the message that is being folded. */
@@ -54,7 +57,9 @@ export class Projector {
     this.#outages = new Outages(db, this.#clocks, (id, event, span) => {
       if (this.#apply(id, 'coordinator', [event])) this.#leases.extend(this.#find(event.task_id)!.n, span);
     });
+    this.#world = worldOf<LogKinds>((thing) => this.#things.find(thing));
     this.#hearsay = new Hearsay(db);
+    this.#doubts = new Doubts(db);
   }
 
   /** The time that the log has reached, ms since 1970. */
@@ -74,18 +79,11 @@ export class Projector {
     const { at, author } = entry;
     this.#outages.notice(this.#at, at);
     this.#clocks.advance(author, at);
-    if (entry.kind === 'events') this.#noteSigned(entry);
+    if (entry.kind === 'events') this.#clocks.noteSigned(entry);
     // Only a coordinator can correct a time of others that is in the future.
     const ahead = author === 'coordinator' && this.#at > at + TOLERANCE;
     if (ahead) this.#db.run('DELETE FROM silence WHERE ended > ?', at + TOLERANCE);
     this.#at = ahead ? at : Math.max(this.#at, at);
-  }
-
-  /** Only programs that sign their notes republish an open task under the key of coordinators. */
-  #noteSigned({ signed, role, author, events: [first] }: LogEntry & { kind: 'events' }): void {
-    if (signed && typeof author !== 'string') this.#clocks.sign(author.role);
-    const isCarriedTask = first && isTaskEvent(first) && first.type === 'carried';
-    if (author === 'coordinator' && role === undefined && isCarriedTask) this.#clocks.sign(first.task.envelope.to);
   }
 
   #add(entry: LogEntry): boolean | undefined {
@@ -140,10 +138,8 @@ export class Projector {
     const [first] = entry.events;
     if (!first) return void this.#db.run('INSERT OR IGNORE INTO entry VALUES (?, 0)', noteMark(entry.id));
     if (isCarried(first)) return this.#adoptThing(entry, first);
-    if (isTaskEvent(first) && first.type === 'carried') {
-      const rightful = role === undefined || first.task.envelope.to === role;
-      return rightful && this.#adopt(entry, first);
-    }
+    if (isTaskEvent(first) && first.type === 'carried')
+      return (role === undefined || first.task.envelope.to === role) && this.#adopt(entry, first);
     const isDuplicate = this.#outcomeOf(entry.id) !== undefined;
     const accepted = this.#apply(entry.id, author, entry.events, role, entry.ended);
     if (accepted && !isDuplicate) this.#leases.grant(entry.events.filter(isTaskEvent), this.#offset, entry.clock);
@@ -192,6 +188,7 @@ export class Projector {
     }
     this.#mention(rightful ? applied.missing : events.map(subjectOf), author);
     for (const event of applied.events) this.#things.append(event);
+    this.#doubts.mentioned(events, this.#offset);
     for (const message of applied.messages) {
       const n = this.#find(message.task.id)?.n;
       if (n !== undefined) noteMessage(this.#db, n, message, { entry: id, offset: this.#offset, reached: this.#at });
@@ -217,9 +214,9 @@ export class Projector {
   }
 
   /**
-   * Folds an open task that was republished before the log drops its beginning. A cache that knows the task records
-   * when it was republished, if its state is still the same. A cache that does not know it, because its log begins
-   * later, takes the state from this entry, unless the log has mentioned the task since the state was taken.
+   * Folds an open task that was republished before the log drops its beginning. A cache that knows the same state
+   * records when it was republished. A cache that does not know the task, because its log begins later, or that doubts
+   * its state, takes it from this entry, unless the log has mentioned the task since it was taken.
    * `after` is how far the log was read when the state was taken.
    */
   #adopt(entry: LogEntry & { kind: 'events' }, event: EventOf<'carried'>): boolean {
@@ -228,10 +225,12 @@ export class Projector {
     const { task, task_id } = event;
     const known = this.#find(task_id);
     if (known && !isRepeatOf(known.task, task)) {
-      if (!this.#isCorrected(known.task, author, task, after)) return false;
+      const isCorrected =
+        this.#doubts.isCorrectedBy(task_id, after) || this.#hearsay.isCorrectedBy(known.task, task, after);
+      if (author !== 'coordinator' || !isCorrected) return false;
       this.#forget(task_id);
     } else if (known) {
-      if (author === 'coordinator') this.#hearsay.confirmed(task_id);
+      if (author === 'coordinator') for (const one of [this.#hearsay, this.#doubts]) one.confirmed(task_id);
       return this.#noteCarried(known.n, entry, event);
     } else if (this.#hearsay.isOutdated(task, after)) {
       return false;
@@ -252,16 +251,15 @@ export class Projector {
     const { about } = event;
     const changed = changedAt(this.#db, about) ?? this.#hearsay.lastMention(about);
     if (author !== 'coordinator' || after >= this.#offset || changed > after) return false;
-    if (!isDeepStrictEqual(this.#things.find(about), event.state) && !this.#apply(id, author, [event])) return false;
+    const isNews = !isDeepStrictEqual(this.#things.find(about), event.state);
+    if (isNews && !this.#apply(id, author, [event])) return false;
+    if (isNews && this.#rules.decidesOnTasks?.(about.kind, this.#world)) {
+      this.write();
+      this.#doubts.begin(this.#offset, this.#at);
+    }
     this.#hearsay.adoptedThing(about);
     noteRepeated(this.#db, about, this.#at);
     return true;
-  }
-
-  /** Whether a coordinator corrects the state of a task that only a role's workers have mentioned. */
-  #isCorrected(known: Task, author: Author, task: Task, after: number): boolean {
-    if (author !== 'coordinator' || this.#hearsay.roleOf(known.id) === undefined) return false;
-    return task.envelope.to !== known.envelope.to || this.#hearsay.changedAt(known.id) <= after;
   }
 
   #noteCarried(n: number, entry: LogEntry & { kind: 'events' }, { task, at }: EventOf<'carried'>): true {
@@ -275,6 +273,7 @@ export class Projector {
   #forget(id: string): void {
     this.#things.removeTask(id);
     this.#hearsay.confirmed(id);
+    this.#doubts.confirmed(id);
   }
 
   #find(id: string): Row | undefined {

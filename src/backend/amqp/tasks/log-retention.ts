@@ -7,6 +7,7 @@ import { isDenied, isRefused } from '../connection/broker-error.ts';
 import type { ReconnectingClient } from '../connection/reconnecting-client.ts';
 import type { Cache } from '../cache/cache.ts';
 import { endingOfTask, noteLook, queueToLookAt } from '../cache/tables/endings.ts';
+import { isDoubtful } from '../cache/tables/doubts.ts';
 import { thingsToCarry } from '../cache/tables/thing-log.ts';
 import type { Log } from '../log/log.ts';
 import type { Under } from '../wire/message/encode.ts';
@@ -18,6 +19,12 @@ const DAY = 86_400_000;
 
 /** How many tasks of one status, and how many other things, one process republishes at a time. */
 const MOST = 20;
+
+/**
+ * A state that may be wrong is left to the machines that know better. If none has repeated it in the meantime, there is
+ * none.
+ */
+const CERTAIN = 'id NOT IN (SELECT id FROM doubtful WHERE since > ?3)';
 
 /** How many entries are published without waiting for each other. */
 const AT_ONCE = 100;
@@ -65,17 +72,18 @@ export class LogRetention {
     const now = clock();
     const before = this.#due(now);
     if (!this.#denied) {
-      const known =
-        'n NOT IN (SELECT task FROM vouched WHERE at > ?3 AND at <= ?4) AND id NOT IN (SELECT id FROM hearsay)';
+      const known = `n NOT IN (SELECT task FROM vouched WHERE at > ?3 AND at <= ?4) AND id NOT IN (SELECT id FROM hearsay)
+         AND ${CERTAIN}`;
       const limits = { before, future: now + TOLERANCE, now, limit: MOST };
       const things = thingsToCarry(cache.db, limits);
-      for (const event of [...this.#tasks(known, before, now, role), ...things]) {
+      // A reader corrects tasks only after it knows what decides about them.
+      for (const event of [...things, ...this.#tasks(known, before, now, role)]) {
         if (await this.#tell(event, { role: null })) continue;
         this.#denied = true;
         break;
       }
     }
-    const isDue = 'n NOT IN (SELECT task FROM carried WHERE at > ?3 AND at <= ?4)';
+    const isDue = `n NOT IN (SELECT task FROM carried WHERE at > ?3 AND at <= ?4) AND ${CERTAIN}`;
     for (const event of this.#tasks(isDue, before, now, role)) await this.#tell(event, {});
   }
 
@@ -155,7 +163,9 @@ export class LogRetention {
       id,
     );
     const at = Math.max(vouched?.at ?? -Infinity, updated_at);
-    return (at <= before || at > now + TOLERANCE) && this.#parts.cache.hearsayOf(id) === undefined;
+    return (
+      (at <= before || at > now + TOLERANCE) && this.#parts.cache.hearsayOf(id) === undefined && !isDoubtful(db, id)
+    );
   }
 
   /** @returns whether the user may write it */

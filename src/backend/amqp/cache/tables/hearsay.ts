@@ -33,9 +33,10 @@ export class Hearsay {
     return new Set(displaced);
   }
 
-  /** The offset at which the log last changed such a task; -1 for other tasks. */
-  changedAt(id: string): number {
-    return this.#row(id)?.last ?? -1;
+  /** Whether a coordinator's statement corrects what only a role's workers have mentioned. @param after where it was read */
+  isCorrectedBy(known: Task, task: Task, after: number): boolean {
+    const row = this.#row(known.id);
+    return row !== undefined && (task.envelope.to !== known.envelope.to || row.last <= after);
   }
 
   #row(id: string): { role: string; last: number } | undefined {

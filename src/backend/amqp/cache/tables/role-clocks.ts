@@ -1,4 +1,6 @@
 import type { Connection } from '../../../projection/connection.ts';
+import { isTaskEvent } from '../../../../core/log/subject.ts';
+import type { LogEntry } from '../../wire/message/decode.ts';
 import type { Author } from '../../wire/author.ts';
 
 /**
@@ -59,6 +61,13 @@ export class RoleClocks {
   /** Records that programs which name their role in their notes work for this role. */
   sign(role: string): void {
     if (!this.isSigned(role)) this.#set(role, { ...this.#of(role), signed: true });
+  }
+
+  /** Only programs that sign their notes republish an open task under the key of coordinators. */
+  noteSigned({ signed, role, author, events: [first] }: LogEntry & { kind: 'events' }): void {
+    if (signed && typeof author !== 'string') this.sign(author.role);
+    const isCarriedTask = first && isTaskEvent(first) && first.type === 'carried';
+    if (author === 'coordinator' && role === undefined && isCarriedTask) this.sign(first.task.envelope.to);
   }
 
   /** Whether the role's workers name their role in their notes: then no other note counts for it. */

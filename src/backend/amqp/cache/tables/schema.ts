@@ -2,6 +2,7 @@ import { endPlacesSchema } from './end-places.ts';
 import type { Form } from '../../../projection/form.ts';
 import { prunedSchema } from '../../../projection/pruned.ts';
 import { thingsSchema } from '../../../projection/things.ts';
+import { doubtsSchema } from './doubts.ts';
 import { thingLogSchema } from './thing-log.ts';
 import { projectionSchema } from '../../../projection/schema.ts';
 
@@ -25,14 +26,14 @@ import { projectionSchema } from '../../../projection/schema.ts';
  * unreadable entries. `chunk` names the files of a snapshot that contain the ended tasks whose rows have the number
  * `first` to `last`, unless they were loaded. `snapshot` names the latest snapshots that the log has announced, by the
  * entry with which their writing began; one without a file is being written. `reader` names the process that reads the
- * log for the others on this machine.
+ * log for the others on this machine. `doubtful`: `doubts.ts`.
  */
 export const cacheSchema: Form = {
   application: 0x61677463, // "agtc" in ASCII
-  version: 12,
+  version: 13,
   synchronous: 'NORMAL',
   pageSize: 4_096,
-  schema: `${projectionSchema}${prunedSchema}${thingsSchema}${thingLogSchema}${endPlacesSchema}
+  schema: `${projectionSchema}${prunedSchema}${thingsSchema}${thingLogSchema}${doubtsSchema}${endPlacesSchema}
   CREATE INDEX task_ready ON tasks (role, rank DESC, n, ready_at) WHERE status = 'queued';
   CREATE INDEX task_due  ON tasks (due_at, role) WHERE due_at IS NOT NULL;
   CREATE INDEX task_open ON tasks (status, n, role) WHERE status <> 'completed';
