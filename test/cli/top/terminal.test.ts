@@ -101,7 +101,7 @@ describe.skipIf(noTmux)('agentq top in a terminal', () => {
       // It is no dead letter any more, so the queue refuses.
       await terminal.shows('0 dead letters');
       terminal.press('r');
-      await terminal.shows(/doomed is .*queued/);
+      await terminal.shows('doomed is queued: only failed');
       terminal.press('Escape');
       await terminal.shows(/^waiting-\d/m);
 
@@ -154,9 +154,13 @@ describe.skipIf(noTmux)('agentq top in a terminal', () => {
     process.kill(Number(q.read('pid')), 'SIGTERM');
     await restored(terminal);
 
-    const crash = q.write('crash.cjs', `setTimeout(() => { throw new Error('by a test'); }, 2_000);`);
+    const crash = q.write(
+      'crash.cjs',
+      `setInterval(() => { if (require('fs').existsSync('crash')) throw new Error('by a test'); }, 50);`,
+    );
     terminal.enter(`clear; "$NODE" --require ${crash} "$AGENTQ" top; echo ended with $?`);
     await terminal.shows('1 queued');
+    q.write('crash', '');
     expect(await restored(terminal)).toContain('internal error: Error: by a test');
   });
 });
