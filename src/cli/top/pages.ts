@@ -11,7 +11,7 @@ import { bodyHeight, type Page, type Size } from './model.ts';
 export function pageLines(page: Page, columns: number, now: number): readonly string[] {
   switch (page.kind) {
     case 'help':
-      return HELP.split('\n');
+      return HELP.split('\n').flatMap((text) => wrap(text, columns, text.startsWith(' ') ? KEYS : 0).split('\n'));
     case 'task':
       return page.found ? detailLines(page.found.task, page.found.events, columns, now) : ['reading …'];
     case 'log':
@@ -73,10 +73,16 @@ export function pageTitle(page: Page): string {
   }
 }
 
+/** The columns of a key and the blanks around it. */
+const KEYS = 13;
+
 const HELP = `In the list
-  up, k      down, j       the row before, the next row
-  PgUp       PgDn, space   a page up, a page down
-  Home, g    End, G        the first row, the last row
+  up, k      the row before
+  down, j    the next row
+  PgUp       a page up
+  PgDn       a page down, as space
+  Home, g    the first row
+  End, G     the last row
   Enter      open the task, as agentq show; for a role: only its tasks
   l          follow the output of the task
   c          cancel the task, after a question
@@ -88,6 +94,4 @@ On a page
   the same keys scroll; l, c and r are about its task
   Esc, q     back
 
-A role's OLDEST is how long its oldest task has been ready. The line
-below a running task is its last note and the last line of its output,
-if the task runs on this machine.`;
+A role's OLDEST is how long its oldest task has been ready. The line below a running task is its last note, and the last line of its output if it runs on this machine.`;

@@ -52,7 +52,9 @@ async function open(q: Shell) {
 
 /** Waits until no call was made for longer than the controller puts off a read. */
 async function quiet(calls: readonly string[]): Promise<void> {
+  const deadline = Date.now() + 30_000;
   for (let before = -1; before !== calls.length;) {
+    if (Date.now() > deadline) throw new Error(`it goes on reading: ${calls.slice(-10).join(' ')}`);
     before = calls.length;
     await pause(1_000);
   }
