@@ -226,6 +226,10 @@ export interface Ended {
   readonly place: string;
   /** Whether there are more: after `place`, or before if the question had no place. */
   readonly more: boolean;
+  /** The number of these tasks that have not ended. */
+  readonly open: number;
+  /** When time alone changes the first of them, by `now`; absent if it changes none. */
+  readonly next_due?: number;
 }
 
 export interface RoleCount {

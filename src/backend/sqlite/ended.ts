@@ -4,7 +4,7 @@ import { evolve } from '../../core/task/evolve.ts';
 import { isFinished, type Task } from '../../core/task/task.ts';
 import type { Ended, EndedQuestion } from '../backend.ts';
 import type { Connection } from '../projection/connection.ts';
-import { answer, type EndedRow, placeOf, scopeOf, textOf, wrongPlace } from '../projection/questions/ended.ts';
+import { answer, ENDED, type EndedRow, placeOf, scopeOf, textOf, wrongPlace } from '../projection/questions/ended.ts';
 import { parseStored } from '../projection/rows.ts';
 import { epochOf } from './epoch.ts';
 
@@ -20,7 +20,7 @@ export function endedTasks(db: Connection, question: EndedQuestion): Ended {
   // One statement sees one state of the file.
   const rows = db.all<{ place: number; n: number | null }>(
     `SELECT place, n FROM (SELECT coalesce(max(seq), 0) AS place FROM main.events)
-     LEFT JOIN (SELECT n FROM tasks WHERE ${sql} ${changed} ORDER BY n DESC ${first})`,
+     LEFT JOIN (SELECT n FROM tasks WHERE ${sql} AND ${ENDED} ${changed} ORDER BY n DESC ${first})`,
     ...bound,
   );
   const { place } = rows[0]!;

@@ -83,7 +83,11 @@ async function waitAll(cli: Context, services: Services, scope: Scope, deadline:
   if (!cli.io.json) {
     const only = ids.length === 1 ? tasks[0] : undefined;
     if (only && isFinished(only)) cli.io.talk(howItEnded(only, services.backend.now, services.store, cli.io));
-    if (!done) await tellPending(cli.io, services, tasks, interrupted ? 'interrupted' : 'timeout');
+    if (!done) {
+      const open = tasks.filter((task) => !isFinished(task));
+      const why = interrupted ? 'interrupted' : 'timeout';
+      await tellPending(cli.io, services, open, { open: open.length, total: tasks.length, why });
+    }
     if (tasks.length === 0) cli.io.talk('no task is open');
   }
   tell(done, ended);
@@ -111,7 +115,7 @@ async function waitAny(
     io.data({
       done,
       tasks: tasks.map((task) => taskView(services.store, task)),
-      pending: open.length,
+      pending: open,
       cursor,
       ...(more && { more }),
     } satisfies Output<'wait'>);
@@ -119,11 +123,15 @@ async function waitAny(
     const only = scope.from === undefined && scope.ids.length === 1 ? tasks[0] : undefined;
     if (only && isFinished(only)) io.talk(howItEnded(only, services.backend.now, services.store, io));
     else for (const task of tasks) io.line(`${task.id} ${task.status}`);
-    if (!done && open.length > 0) await tellPending(io, services, open, interrupted ? 'interrupted' : 'timeout');
-    if (!only && (open.length > 0 || more)) io.hint(`to go on: ${commandOf(scope)} --since ${cursor}`);
-    if (!done && open.length === 0) io.talk('no task is open');
+    if (!done && open > 0) {
+      const named = await openTasks(services, scope, NAMED);
+      const total = scope.from === undefined ? scope.ids.length : open;
+      await tellPending(io, services, named, { open, total, why: interrupted ? 'interrupted' : 'timeout' });
+    }
+    if (!only && (open > 0 || more)) io.hint(`to go on: ${commandOf(scope)} --since ${cursor}`);
+    if (!done && open === 0) io.talk('no task is open');
   }
-  if (!done && open.length === 0) throw new AgentqError('empty', io.json ? 'no task is open' : '');
+  if (!done && open === 0) throw new AgentqError('empty', io.json ? 'no task is open' : '');
   tell(done, tasks);
 }
 
@@ -138,17 +146,24 @@ function commandOf(scope: Scope): string {
 /** The number of tasks that are named after a timeout. */
 const NAMED = 20;
 
-/** Says which tasks have not ended, and what they wait for. */
-async function tellPending(io: Io, services: Services, tasks: readonly Task[], why: string): Promise<void> {
-  const open = tasks.filter((task) => !isFinished(task));
-  const [only] = open;
-  if (only && tasks.length === 1) {
+/** The numbers of a wait that has not succeeded. */
+interface Unfinished {
+  readonly open: number;
+  readonly total: number;
+  readonly why: 'interrupted' | 'timeout';
+}
+
+/** Says which tasks have not ended, and what they wait for. @param tasks the first of them */
+async function tellPending(io: Io, services: Services, tasks: readonly Task[], pending: Unfinished): Promise<void> {
+  const { open, total, why } = pending;
+  const [only] = tasks;
+  if (only && total === 1) {
     const held = (await waitingForBudgets(services, [only])).get(only.id);
     return io.talk(`${why}: ${howItStands(only, services.backend.now)}${held === undefined ? '' : `: ${held}`}`);
   }
-  const named = open.slice(0, NAMED).map(({ id, status }) => `${id} (${status})`);
-  const more = open.length > NAMED ? `, and ${open.length - NAMED} more` : '';
-  io.talk(`${why}: not ended: ${open.length} of ${tasks.length}: ${named.join(', ')}${more}`);
+  const named = tasks.slice(0, NAMED).map(({ id, status }) => `${id} (${status})`);
+  const more = open > named.length ? `, and ${open - named.length} more` : '';
+  io.talk(`${why}: not ended: ${open} of ${total}: ${named.join(', ')}${more}`);
 }
 
 /** Sets only the exit code. */

@@ -81,8 +81,9 @@ export const endings: Theme = (check) => {
 
   check('an end by time alone is told', async ({ open, clock }) => {
     const backend = await open();
-    await done(backend, submit('a', { ttl_seconds: 60 }));
-    const { place } = await ends(backend);
+    await done(backend, submit('a', { ttl_seconds: 60 }), submit('b'));
+    const { place, open: pending, next_due } = await backend.ended({ from: 'lead', limit: 1 });
+    expect({ pending, next_due }).toEqual({ pending: 2, next_due: clock.now() + MINUTE });
     clock.advance(2 * MINUTE);
     expect((await ends(backend, { from: 'lead', after: place })).ids).toEqual(['a']);
   });

@@ -2,6 +2,7 @@ import { AgentqError } from '../../../core/errors.ts';
 import { isFinished, type Task } from '../../../core/task/task.ts';
 import type { Ended, EndedQuestion } from '../../backend.ts';
 import type { Connection } from '../connection.ts';
+import { FINISHED } from '../schema.ts';
 import { ABSENT, AbsentStates, type StoredRow, toRow } from '../rows.ts';
 
 /** The row of an ended task, and the place in the log where it ended; -1 if it is not known. */
@@ -10,15 +11,17 @@ export interface EndedRow {
   readonly end: number;
 }
 
+/** A condition for ended tasks. The tasks are not found by their status. */
+export const ENDED = `+${FINISHED}`;
+
 /** A condition for the tasks in question, without an index by their sender if `plus` is `+`. */
 export function scopeOf(
   { from, ids }: EndedQuestion,
   plus: '' | '+',
 ): { readonly sql: string; readonly value: string } {
-  const ended = "+status IN ('completed', 'failed', 'cancelled', 'expired')";
   return from === undefined
-    ? { sql: `${ended} AND id IN (SELECT value FROM json_each(?))`, value: JSON.stringify(ids ?? []) }
-    : { sql: `${ended} AND ${plus}sender = ?`, value: from };
+    ? { sql: 'id IN (SELECT value FROM json_each(?))', value: JSON.stringify(ids ?? []) }
+    : { sql: `${plus}sender = ?`, value: from };
 }
 
 /**
@@ -29,16 +32,27 @@ export function scopeOf(
  */
 export function answer(
   db: Connection,
-  { after, limit }: EndedQuestion,
+  question: EndedQuestion,
   found: readonly EndedRow[],
   place: number,
 ): Omit<Ended, 'place'> & { readonly place: number } {
+  const { after, limit } = question;
   const more = found.length > limit;
   const inOrder = after === undefined ? found.slice(0, limit).toReversed() : found.toSorted((a, b) => a.end - b.end);
   // Tasks that have ended at one place are told together.
   const last = more && after !== undefined ? inOrder[limit - 1]!.end : place;
   const told = after === undefined ? inOrder : inOrder.filter(({ end }) => end <= last);
-  return { tasks: statesOf(db, told), place: last, more: told.length < found.length };
+  return { tasks: statesOf(db, told), place: last, more: told.length < found.length, ...openTasks(db, question) };
+}
+
+/** How many of the tasks are open, and when time changes the first of them. */
+function openTasks(db: Connection, question: EndedQuestion): Pick<Ended, 'open' | 'next_due'> {
+  const { sql, value } = scopeOf(question, '');
+  const row = db.get<{ open: number; due: number | null }>(
+    `SELECT count(*) AS open, min(due_at) AS due FROM tasks WHERE ${sql} AND NOT (${ENDED})`,
+    value,
+  )!;
+  return { open: row.open, ...(row.due !== null && { next_due: row.due }) };
 }
 
 function statesOf(db: Connection, rows: readonly EndedRow[]): Task[] {
