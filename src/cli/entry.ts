@@ -1,5 +1,6 @@
 import { fstatSync, writeSync } from 'node:fs';
 import { AgentqError } from '../core/errors.ts';
+import { processAndAbove } from '../files/running-process.ts';
 import { main } from './main.ts';
 import { report } from './errors/error-report.ts';
 import { clockId } from './process/clock-id.ts';
@@ -36,6 +37,7 @@ export function run(cacheFolder?: string): Promise<number> {
     hostname: () => process.getBuiltinModule('node:os').hostname(),
     clockId,
     pid: process.pid,
+    above: () => processAndAbove(process.ppid),
     clock: Date.now,
     // It does not use performance.now(), whose first call costs a one-shot command 0.7 ms.
     monotonic: () => process.uptime() * 1_000,

@@ -23,6 +23,7 @@ export function statField(pid: number, field: number): string | undefined {
   }
 }
 
+const PARENT = 4;
 const START_TIME = 22;
 
 /**
@@ -43,5 +44,32 @@ export function bootId(): string | undefined {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
   } catch {
     return undefined;
+  }
+}
+
+export interface RunningProcess {
+  readonly pid: number;
+  /** The name of its program, at most 15 characters. */
+  readonly name: string;
+  /** Clock ticks from the boot to its start. It distinguishes the process from a later one with the same id. */
+  readonly start: string;
+}
+
+/**
+ * The process and those above it, without the first one of the machine or the container. Empty on systems other than
+ * Linux.
+ */
+export function* processAndAbove(pid: number): Generator<RunningProcess> {
+  for (let next = pid; next > 1;) {
+    let stat: string;
+    try {
+      stat = readFileSync(`/proc/${next}/stat`, 'latin1');
+    } catch {
+      return;
+    }
+    const [open, close] = [stat.indexOf('('), stat.lastIndexOf(')')];
+    const fields = stat.slice(close + 2).split(' ');
+    yield { pid: next, name: stat.slice(open + 1, close), start: fields[START_TIME - 3]! };
+    next = Number(fields[PARENT - 3]);
   }
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { DEFAULT_AGENT } from '../../app/default-name.ts';
 import { agentBrief } from '../../app/agent-brief/agent-brief.ts';
 import { name } from '../../core/identifiers.ts';
 import { AgentqError } from '../../core/errors.ts';
@@ -28,7 +29,7 @@ export const define: Define = (command, context) =>
       if (maxTokens < LEAST) throw new AgentqError('usage', `--max-tokens must be at least ${LEAST}`);
       const cli = context();
       const services = await cli.services();
-      const brief = await agentBrief(services, cli.identity(as) ?? 'coordinator', group);
+      const brief = await agentBrief(services, cli.identity(as) ?? DEFAULT_AGENT, group);
       const render = cli.io.json ? briefJson(brief) : briefText(brief, services.backend.now);
       const text = fit(brief, render, maxTokens * TOKEN).slice(0, -1);
       if (cli.io.json) cli.io.data(JSON.parse(text));

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod/mini';
+import { DEFAULT_AGENT } from '../../app/default-name.ts';
 import { collect, collected, type InboxMessage } from '../../app/inbox.ts';
 import { counted } from '../../core/counted.ts';
 import { AgentqError } from '../../core/errors.ts';
@@ -9,6 +10,7 @@ import { duration, limitOf, parseFlags } from '../input/flags.ts';
 import type { Io } from '../output/io.ts';
 import type { Define } from '../verb.ts';
 import type { Output } from '../output/schemas.ts';
+import { warnOfSharedName } from '../shared-name.ts';
 import { untilSignal } from '../process/signals.ts';
 import { visible } from '../output/visible.ts';
 
@@ -33,7 +35,8 @@ export const define: Define = (command, context) =>
       const { as, wait = 0, limit = 100, keep = false, ...flags } = parseFlags(Flags, options);
       const cli = context();
       const services = await cli.services();
-      const queue = flags.queue ?? resultsQueue(cli.identity(as) ?? 'coordinator');
+      const queue = flags.queue ?? resultsQueue(cli.identity(as) ?? DEFAULT_AGENT);
+      const isUnnamed = flags.queue === undefined && cli.identity(as) === undefined;
       if (flags.seen) {
         if (keep || wait > 0) throw new AgentqError('usage', '--seen excludes --keep and --wait', 'give it alone');
         const given = await collected(services, queue, limit);
@@ -49,6 +52,7 @@ export const define: Define = (command, context) =>
       try {
         print(cli.io, messages);
         arrived = cli.io.delivered;
+        if (isUnnamed) warnOfSharedName(cli, services);
       } finally {
         // Messages that could not be printed are available again.
         await (arrived ? acknowledge() : release());

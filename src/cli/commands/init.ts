@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { DEFAULT_AGENT } from '../../app/default-name.ts';
 import {
   existingWorkspace,
   initWorkspace,
@@ -103,7 +104,7 @@ const isAnyType = ({ replicated }: Flags) => replicated === undefined;
 
 function wishOf(cli: Context, { workers = [], coordinators }: Flags): TopologyWish {
   for (const role of workers) checkName('role', role);
-  const agents = coordinators ?? [cli.identity(undefined) ?? 'coordinator'];
+  const agents = coordinators ?? [cli.identity(undefined) ?? DEFAULT_AGENT];
   for (const agent of agents) checkName('agent name', agent);
   return { roles: workers, coordinators: agents };
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { DEFAULT_AGENT } from '../../app/default-name.ts';
 import { applyToEach } from '../../app/apply-to-each.ts';
 import { refuseSecret } from '../../core/secrets/find-secret.ts';
 import { name } from '../../core/identifiers.ts';
@@ -18,7 +19,7 @@ export const define: Define = (command, context) =>
       await refuseSecret(reason, 'the reason');
       const cli = context();
       const services = await cli.services();
-      const by = (await cli.author(from)) ?? 'coordinator';
+      const by = (await cli.author(from)) ?? DEFAULT_AGENT;
       const outcomes = applyToEach(services, ids, { type: 'redo', by, reason });
       await printEach(cli.io, outcomes, ({ status }) => status);
     });

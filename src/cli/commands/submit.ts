@@ -1,5 +1,6 @@
 import { counted } from '../../core/counted.ts';
 import * as z from 'zod/mini';
+import { DEFAULT_AGENT } from '../../app/default-name.ts';
 import { locate } from '../../app/workspace/current-folder.ts';
 import { submit } from '../../app/submit/submit.ts';
 import { AgentqError } from '../../core/errors.ts';
@@ -15,6 +16,7 @@ import type { Define } from '../verb.ts';
 import type { Output } from '../output/schemas.ts';
 import { readAll } from '../input/stdin.ts';
 import { withRoleHint } from '../role-hint.ts';
+import { warnOfSharedName } from '../shared-name.ts';
 
 /** Fields that go into the envelope unchanged are checked there. */
 const Flags = z.looseObject({
@@ -68,6 +70,7 @@ async function submitOne(cli: Context, flags: Flags): Promise<void> {
   const draft = { submission, allowSecret, offlineOk, ...(context && { context }) };
   const submitted = await withRoleHint(cli.io, services, [submission.to], () => submit(services, draft));
   const { task } = submitted;
+  if (isUnnamed(cli, flags)) warnOfSharedName(cli, services);
   for (const warning of submitted.warnings) cli.io.talk(`agentq: warning: ${warning}`);
   if (submitted.kept)
     cli.io.talk(`agentq: no connection to the broker: ${task.id} is in the outbox, and a later command submits it`);
@@ -92,12 +95,15 @@ const optionOf: ReadonlyMap<PropertyKey | undefined, string> = new Map([
 
 const nameOf = ([field]: readonly PropertyKey[]) => optionOf.get(field) ?? `--${String(field).replaceAll('_', '-')}`;
 
+/** Whether the submitter has the default name. */
+const isUnnamed = (cli: Context, flags: Flags) => cli.identity(flags['from'] as string | undefined) === undefined;
+
 function fieldsOf(cli: Context, flags: Flags): Record<string, unknown> {
   const { ttl, delay, expect, format } = flags;
   const fields = {
     to: flags['to'],
     type: flags['type'],
-    from: cli.identity(flags['from'] as string | undefined) ?? 'coordinator',
+    from: cli.identity(flags['from'] as string | undefined) ?? DEFAULT_AGENT,
     task_id: flags['id'],
     idempotency_key: flags['idempotencyKey'],
     instructions: flags['instructions'],
@@ -147,6 +153,7 @@ async function submitRows(cli: Context, flags: Flags, batch: string): Promise<vo
   try {
     const { ids, created, warnings } = await submitBatch(services, text, options);
     cli.io.progress('');
+    if (isUnnamed(cli, flags)) warnOfSharedName(cli, services);
     for (const warning of warnings) cli.io.talk(`agentq: warning: ${warning}`);
     if (cli.io.json) cli.io.data({ task_ids: [...ids], created } satisfies Output<'submit --batch'>);
     else cli.io.line(ids.join('\n'));

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { waitingForBudgets } from '../../app/budget/books.ts';
+import { DEFAULT_AGENT } from '../../app/default-name.ts';
 import { waitFor } from '../../app/wait.ts';
 import { openTasks, type Scope, waitForAny } from '../../app/wait-any.ts';
 import { cursorOf, placeIn } from '../../app/wait-cursor.ts';
@@ -60,7 +61,7 @@ function scopeOf(cli: Context, ids: readonly string[], { any, all, since, from }
   if (ids.length > 0 === (from !== undefined))
     throw new AgentqError('usage', 'it is not said which tasks', 'give their ids, or --from AGENT');
   if (from === undefined) return { ids };
-  return { from: from === 'me' ? (cli.identity(undefined) ?? 'coordinator') : from };
+  return { from: from === 'me' ? (cli.identity(undefined) ?? DEFAULT_AGENT) : from };
 }
 
 async function waitAll(cli: Context, services: Services, scope: Scope, deadline: number): Promise<void> {

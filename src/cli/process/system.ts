@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { RunningProcess } from '../../files/running-process.ts';
 
 /** Everything that the program takes from its process, so that a test can replace it. */
 export interface System {
@@ -14,6 +15,8 @@ export interface System {
   /** Identifies the clock of this machine: the same in all processes that share the clock. */
   readonly clockId: () => string;
   readonly pid: number;
+  /** The processes above this one, the parent first. Absent if they are unknown. */
+  readonly above?: () => Iterable<RunningProcess>;
   /** ms since 1970. */
   readonly clock: () => number;
   /**
