@@ -28,6 +28,7 @@ export const verbs: readonly Verb[] = [
   ['inbox', 'collect the result messages sent to an agent', () => import('./commands/inbox.ts')],
   ['brief', 'say in few words what an agent has begun and what comes next', () => import('./commands/brief.ts')],
   ['cancel', 'cancel tasks, running ones too', () => import('./commands/cancel.ts')],
+  ['edit', 'change a task that no worker has begun', () => import('./commands/edit.ts')],
   ['redo', 'have completed tasks done again', () => import('./commands/redo.ts')],
   ['work', 'take tasks of a role and run a program for each', () => import('./commands/work.ts')],
   ['claim', 'take the next task of a role', () => import('./commands/claim.ts')],

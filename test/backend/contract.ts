@@ -7,6 +7,7 @@ import { counts, roles } from './contract/counts.ts';
 import { durability } from './contract/durability.ts';
 import { endings } from './contract/ends.ts';
 import type { Body, MakeHarness, Theme } from './contract/harness.ts';
+import { editing } from './contract/editing.ts';
 import { history } from './contract/history.ts';
 import { inbox } from './contract/inbox.ts';
 import { issuedEarlier } from './contract/issued-earlier.ts';
@@ -41,6 +42,7 @@ const themes = {
   redoing,
   things,
   budgets,
+  editing,
 } satisfies Readonly<Record<string, Theme>>;
 
 export type ThemeName = keyof typeof themes;

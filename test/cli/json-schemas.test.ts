@@ -114,6 +114,7 @@ const commands: Record<
     ['prune', '--older-than', '0'],
   ],
   cancel: [['cancel', 'queued', 'working', 'cancelled']],
+  edit: [['edit', 'queued', '--priority', 'high']],
   redo: [['redo', 'completed', 'completed', '--reason', 'lost']],
   claim: [['claim', '--as', 'r']],
   progress: [

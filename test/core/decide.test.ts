@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Command } from '../../src/core/task/decision/command.ts';
 import { decide } from '../../src/core/task/decision/decide.ts';
+import { evolve } from '../../src/core/task/evolve.ts';
 import { MAX_STARTS } from '../../src/core/task/retry.ts';
 import type { Task, TaskIn } from '../../src/core/task/task.ts';
 import {
@@ -10,6 +11,7 @@ import {
   claim,
   complete,
   dismiss,
+  edit,
   elapse,
   evidence,
   fail,
@@ -595,6 +597,65 @@ describe(`a task is started at most ${MAX_STARTS} times without a retry by a per
   test('after a retry by a person it can be started as often again', () => {
     const retried = story(submit(), ...handBacks(attempt), retry, claim());
     expect(when(retried, release({ attempt: attempt + 1 })).task?.status).toBe('queued');
+  });
+});
+
+describe('an edit', () => {
+  const delayed = story(submit({ delay_seconds: 60 }));
+
+  test('changes the envelope of a task that no worker has had, and keeps the original', () => {
+    const { task, events } = when(delayed, edit({ set: { to: 'reviewer', priority: 'high' }, max_attempts: 9 }));
+    expect(task).toMatchObject({
+      status: 'scheduled',
+      envelope: { to: 'reviewer', priority: 'high' },
+      original: delayed.task.envelope,
+      max_attempts: 9,
+    });
+    expect(events).toMatchObject([{ v: 2, type: 'edited', was: { to: ROLE, priority: 'normal' } }]);
+  });
+
+  test('records only what it changes', () => {
+    const { events } = when(delayed, edit({ set: { priority: 'normal', instructions: 'do it well' } }));
+    expect(events).toMatchObject([{ set: { instructions: 'do it well' }, was: { instructions: 'do it' } }]);
+    expect(Object.keys((events[0] as { set: object }).set)).toEqual(['instructions']);
+    expect(when(delayed, edit({ set: { priority: 'normal' } }))).toMatchObject({ changed: false, events: [] });
+  });
+
+  test('is refused when a worker has had it, also if it waits again', () => {
+    expect(conflict(begun, edit())).toBe('task-1 is in work by w1: it can no longer be edited');
+    expect(conflict(story(submit(), claim(), release()), edit())).toMatch(/has had a worker/);
+    expect(conflict(story(submit(), claim(), fail({ backoff })), edit())).toMatch(/has had a worker/);
+    expect(conflict(story(submit(), claim(), complete()), edit())).toMatch(/is completed/);
+  });
+
+  test('cannot let a task expire: its TTL counts from when it was ready', () => {
+    const ready = story(submit(), MINUTE);
+    expect(conflict(ready, edit({ set: { ttl_seconds: 60 } }))).toMatch(/would have expired already/);
+    expect(when(ready, edit({ set: { ttl_seconds: 61 } })).task).toMatchObject({ status: 'queued' });
+    const edited = story(submit(), MINUTE, edit({ set: { ttl_seconds: 61 } }));
+    expect(when(edited, elapse, SECOND).task).toMatchObject({ status: 'expired' });
+  });
+
+  test('that was decided before another one of the same value is refused by the fold', () => {
+    const [first] = when(delayed, edit({ set: { priority: 'high' } })).events;
+    const [second] = when(delayed, edit({ set: { priority: 'low' } })).events;
+    const { task } = evolve(delayed.task, first!);
+    expect(evolve(task, second!).refused).toBe('it was edited meanwhile');
+  });
+
+  test('of the priority makes a claim by the former priority fail, also in the fold', () => {
+    const claims = { ...claim(), priority: 'normal' } as const;
+    const [claimed] = when(story(submit()), claims).events;
+    const edited = story(submit(), edit());
+    expect(conflict(edited, claims)).toBe('the priority of task-1 was changed to high');
+    expect(evolve(edited.task, claimed!).refused).toBe('it was edited');
+    expect(when(edited, { ...claims, priority: 'high' }).task?.status).toBe('working');
+  });
+
+  test('of the role makes a claim of the former role fail', () => {
+    const moved = story(submit(), edit({ set: { to: 'reviewer' } }));
+    expect(conflict(moved, { ...claim(), role: ROLE })).toBe('task-1 is for reviewer, not for implementer');
+    expect(when(moved, { ...claim(), role: 'reviewer' }).task?.status).toBe('working');
   });
 });
 

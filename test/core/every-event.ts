@@ -6,6 +6,7 @@ import {
   claim,
   complete,
   dismiss,
+  edit,
   elapse,
   evidence,
   fail,
@@ -44,6 +45,15 @@ export const everyEvent: { readonly [T in Exclude<EventType, 'pruned'>]: Story }
   stopped: story(...begun, cancel(), SECOND, { ...acknowledge(1), cost, artifacts: [evidence('log')] }),
   retried: story(...begun, fail(), SECOND, retry),
   dismissed: story(withTtl, MINUTE, elapse, SECOND, dismiss),
+  edited: story(
+    submit({}, evidence('context')),
+    SECOND,
+    edit({
+      reason: 'it is urgent',
+      set: { to: 'other', priority: 'high', instructions: 'do it well', ttl_seconds: 60 },
+      max_attempts: 5,
+    }),
+  ),
   redone: story(...begun, complete({ result: evidence('result'), artifacts: [evidence('patch')] }), SECOND, redo),
   restored: story(...begun, { type: 'restore', epoch: 1, since: 0 }),
   carried: carried(story(submit())),

@@ -206,6 +206,7 @@ describe('the time of an event is the time of its effects:', () => {
     stopped: (at) => ({ status: 'cancelled', stopped_at: at, cancelled_at: at - SECOND }),
     retried: (at) => ({ status: 'queued', ready_at: at }),
     dismissed: (at) => ({ status: 'expired', dismissed_at: at }),
+    edited: (at) => ({ status: 'queued', ready_at: at - SECOND }),
     redone: (at) => ({ status: 'queued', ready_at: at, redone: [{ at, completion: { at: at - SECOND } }] }),
     restored: (at) => ({ status: 'queued', ready_at: at, attempts: [{ outcome: 'released', ended_at: at }] }),
     carried: (at) => ({ status: 'queued', ready_at: at }),

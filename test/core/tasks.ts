@@ -81,6 +81,12 @@ export const acknowledge = (attempt: number): CommandOf<'acknowledge-cancel'> =>
   attempt,
 });
 export const retry: CommandOf<'retry'> = { type: 'retry', by: 'operator' };
+export const edit = (more: More<'edit'> = {}): CommandOf<'edit'> => ({
+  type: 'edit',
+  by: 'coordinator',
+  set: { priority: 'high' },
+  ...more,
+});
 export const redo: CommandOf<'redo'> = { type: 'redo', by: 'coordinator', reason: 'its result was lost' };
 export const dismiss: CommandOf<'dismiss'> = { type: 'dismiss', by: 'operator' };
 export const elapse: CommandOf<'elapse'> = { type: 'elapse' };

@@ -68,6 +68,11 @@ const verbs: { readonly [T in CommandType]: (step: Step, sender: Sender, task: T
     ...sender,
   }),
   retry: () => ({ type: 'retry', by: 'operator' }),
+  edit: ({ word, again }: Step) => ({
+    type: 'edit',
+    by: 'operator',
+    set: { instructions: word, ...(again && { ttl_seconds: 600 }) },
+  }),
   redo: ({ word }: Step) => ({ type: 'redo', by: 'operator', reason: word }),
   dismiss: () => ({ type: 'dismiss', by: 'operator' }),
   restore: (_step: Step, _sender: Sender, { attempts_above = 0 }: Task) => ({
@@ -91,6 +96,7 @@ const weights: Record<CommandType, number> = {
   'acknowledge-cancel': 2,
   'note-refusal': 1,
   retry: 4,
+  edit: 2,
   redo: 3,
   dismiss: 1,
   restore: 1,

@@ -21,7 +21,9 @@ export class Rings {
   add(before: KnownTask | undefined, after: KnownTask): void {
     this.#changed = true;
     if (isPruned(after)) return;
-    if (after.status === presentTask(before)?.status) return;
+    const task = presentTask(before);
+    // An edit may have given the task to another role.
+    if (after.status === task?.status && after.envelope === task.envelope) return;
     if (isFinished(after)) this.#finished = true;
     if (after.status === 'queued' || after.status === 'scheduled' || after.status === 'cancelled') {
       this.#roles.add(after.envelope.to);

@@ -113,6 +113,11 @@ export function insert(db: Connection, task: Task, n: number | null = null): num
 
 /** Writes the columns that can change during the life of a task. */
 export function change(db: Connection, n: number, task: Task): number {
+  // An edit has changed columns of the submit.
+  if (task.original) {
+    restore(db, n, task);
+    return n;
+  }
   const { status, dead, ready_at, due_at, updated_at, workers, state } = columns(task);
   db.run(
     `UPDATE tasks SET status = ?, dead = ?, ready_at = ?, due_at = ?, updated_at = ?, workers = ?, state = ?

@@ -123,16 +123,16 @@ export class SqliteBackend implements Backend {
         this.#presence.write(request, now);
         written++;
       }
-      const { worker, lease } = request;
+      const { worker, lease, role } = request;
       const books = this.#changes.books();
       for (;;) {
-        const { row, held } = nextReadyOf(this.#db, request.role, books, now);
+        const { row, held } = nextReadyOf(this.#db, role, books, now);
         if (!row) return { task: undefined, held, keep: written > 0 };
         // The task may prove expired at the moment of the claim: then the next one is tried.
         const { outcome, written: more } = this.#changes.apply(
           row.task.id,
           row,
-          { type: 'claim', worker, lease },
+          { type: 'claim', worker, lease, role },
           rings,
         );
         written += more;

@@ -197,6 +197,7 @@ export const outputs = {
     ...ofParts(z.optional(BriefTasks)),
   }),
   cancel: z.object({ tasks: z.array(Changed) }),
+  edit: Changed,
   redo: z.object({ tasks: z.array(Changed) }),
   claim: z.looseObject({
     ...envelopeSchema().shape,

@@ -1,12 +1,13 @@
 import { formatCost } from '../../core/cost.ts';
 import { counted } from '../../core/counted.ts';
 import { formatDuration } from '../../core/duration.ts';
-import type { Event } from '../../core/task/event.ts';
+import type { Edits, Event, EventOf } from '../../core/task/event.ts';
 import type { Task } from '../../core/task/task.ts';
 import { foldRenewals } from './fold-renewals.ts';
 import type { Style } from './io.ts';
 import { widthAtMost } from './layout/display-width.ts';
 import { EMPTY } from './task-text.ts';
+import { shorten } from './line.ts';
 import { iso } from './views.ts';
 import { visible } from './visible.ts';
 
@@ -71,6 +72,8 @@ function details(event: ReturnType<typeof foldRenewals>[number]): string {
       return event.artifacts
         ? `attempt ${event.attempt} is over, and its log is recorded`
         : `attempt ${event.attempt}: its processes are gone`;
+    case 'edited':
+      return `by ${event.by}: ${editsOf(event)}${event.reason === undefined ? '' : `; ${event.reason}`}`;
     case 'redone':
       return `by ${event.by}: ${event.reason}; the outcome before no longer counts`;
     case 'retried':
@@ -89,4 +92,11 @@ function details(event: ReturnType<typeof foldRenewals>[number]): string {
     default:
       return event satisfies never;
   }
+}
+
+/** Each changed field, before and after. */
+function editsOf({ set, was }: EventOf<'edited'>): string {
+  const value = (one: string | number | undefined) => (one === undefined ? 'none' : shorten(String(one), 60));
+  const fields = Object.keys(set) as (keyof Edits)[];
+  return fields.map((field) => `${field} ${value(was[field])} -> ${value(set[field])}`).join(', ');
 }

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { costForm } from '../cost.ts';
 import { loggedEnvelope } from '../envelope/envelope.ts';
+import { priorities } from '../envelope/priority.ts';
 import { Evidence } from '../evidence/evidence.ts';
 import { moment } from '../moment-form.ts';
 import type { Task } from './task.ts';
@@ -25,6 +26,16 @@ const cost = z.optional(costForm());
 const log = z.optional(z.array(Evidence));
 const by = z.string();
 
+/** The fields of an envelope that can be edited. */
+const edits = () =>
+  z.object({
+    to: z.optional(z.string()),
+    priority: z.optional(z.enum(priorities)),
+    instructions: text,
+    ttl_seconds: z.optional(z.number()),
+  });
+export type Edits = z.infer<ReturnType<typeof edits>>;
+
 export const Event = z.discriminatedUnion('type', [
   event('submitted', {
     envelope: loggedEnvelope(),
@@ -46,6 +57,8 @@ export const Event = z.discriminatedUnion('type', [
     expires_at: moment(),
     /** The length of the lease. A renewal without a length has the same one. Version 0.1 did not write it. */
     lease_seconds: z.optional(z.number()),
+    /** The priority by which it was found, if an edit may have changed it meanwhile. */
+    priority: z.optional(z.enum(priorities)),
   }),
   event('renewed', { attempt, expires_at: moment(), percent: z.optional(z.number()), note: text, cost }),
   event('lease-expired', { attempt, final: z.boolean() }),
@@ -76,6 +89,15 @@ export const Event = z.discriminatedUnion('type', [
   event('stopped', { attempt, by, cost, artifacts: log }),
   event('retried', { by }),
   event('dismissed', { by }),
+  /** The submitter's values of a task that no worker has begun were changed. `was` contains those before. */
+  eventOfVersion2('edited', {
+    by,
+    reason: text,
+    set: edits(),
+    was: edits(),
+    /** The setting of the new role, used if the envelope has none. */
+    max_attempts: z.optional(z.int()),
+  }),
   /** The outcome of a completed task no longer counts. The task is queued for a new attempt. */
   eventOfVersion2('redone', {
     by,

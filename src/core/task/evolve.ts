@@ -1,6 +1,8 @@
 import { type Cost, reportedCost } from '../cost.ts';
 import { nextDue } from './due.ts';
 import type { Event, EventOf, EventType } from './event.ts';
+import { foldEdit } from './fold-edit.ts';
+import { newTask } from './new-task.ts';
 import { startsUsedUp } from './retry.ts';
 import { stopping, takesLog } from './stopping.ts';
 import type { Attempt, AttemptOutcome, Completion, StatusPart, Task, TaskFacts, TaskIn } from './task.ts';
@@ -18,7 +20,7 @@ export interface Evolution {
  */
 export function evolve(task: Task | undefined, event: Event): Evolution {
   if (event.type === 'submitted') {
-    return task ? { task, refused: 'it was submitted before' } : { task: submitted(event) };
+    return task ? { task, refused: 'it was submitted before' } : { task: newTask(event) };
   }
   if (event.type === 'carried') return task ? { task, refused: 'it is known' } : { task: event.task };
   if (event.type === 'pruned') {
@@ -52,7 +54,8 @@ const folds: { readonly [T in Exclude<EventType, 'submitted' | 'carried' | 'prun
   claimed(task, event) {
     if (task.status !== 'queued') return `it is ${task.status}`;
     if (event.attempt !== nextAttempt(task)) return `attempt ${event.attempt} was given out before`;
-    const { attempt, worker, expires_at, lease_seconds } = event;
+    const { attempt, worker, expires_at, lease_seconds, priority } = event;
+    if (task.original && priority !== undefined && priority !== task.envelope.priority) return 'it was edited';
     const lease = { attempt, worker, expires_at, ...(lease_seconds !== undefined && { seconds: lease_seconds }) };
     return become(
       task,
@@ -161,6 +164,8 @@ const folds: { readonly [T in Exclude<EventType, 'submitted' | 'carried' | 'prun
       ? become(task, event, { status: 'queued', ready_at: event.at }, { forgiven: task.attempts.length })
       : `it is ${task.status}`,
 
+  edited: foldEdit,
+
   redone(task, event) {
     if (task.status !== 'completed') return `it is ${task.status}`;
     const { at, by, reason, attempts_above } = event;
@@ -200,32 +205,25 @@ const folds: { readonly [T in Exclude<EventType, 'submitted' | 'carried' | 'prun
   refused: (task) => ({ ...task, refused: task.refused + 1 }),
 };
 
-function submitted(event: EventOf<'submitted'>): Task {
-  const { envelope, context, due_at, max_attempts, attempts_above } = event;
-  const facts: TaskFacts = {
-    id: event.task_id,
-    envelope,
-    ...(context && { context }),
-    ...(max_attempts !== undefined && { max_attempts }),
-    submitted_at: event.at,
-    updated_at: event.at,
-    attempts: [],
-    forgiven: 0,
-    ...(attempts_above !== undefined && { attempts_above }),
-    refused: 0,
-  };
-  return due_at !== undefined && due_at > event.at
-    ? { ...facts, status: 'scheduled', due_at, why: 'delay' }
-    : { ...facts, status: 'queued', ready_at: event.at };
-}
-
 /** The task in its next status, without the fields of its previous status. */
 function become(task: Task, event: { at: number }, next: StatusPart, facts: Partial<TaskFacts> = {}): Task {
-  const { id, envelope, context, max_attempts, submitted_at, attempts, forgiven, redone, attempts_above, refused } =
-    task;
+  const {
+    id,
+    envelope,
+    original,
+    context,
+    max_attempts,
+    submitted_at,
+    attempts,
+    forgiven,
+    redone,
+    attempts_above,
+    refused,
+  } = task;
   const kept: TaskFacts = {
     id,
     envelope,
+    ...(original && { original }),
     ...(context && { context }),
     ...(max_attempts !== undefined && { max_attempts }),
     submitted_at,

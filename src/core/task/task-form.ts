@@ -38,6 +38,7 @@ function taskForm(): z.ZodMiniType {
   const facts = {
     id: z.string(),
     envelope: loggedEnvelope(),
+    original: z.optional(loggedEnvelope()),
     context: z.optional(Evidence),
     submitted_at: moment(),
     max_attempts: z.optional(z.number()),

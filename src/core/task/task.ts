@@ -68,6 +68,8 @@ export interface Redo {
 export interface TaskFacts {
   readonly id: string;
   readonly envelope: Envelope;
+  /** The envelope as it was submitted, if it was edited since. A repeated submit may have either content. */
+  readonly original?: Envelope;
   readonly context?: Evidence;
   readonly submitted_at: number;
   /** The setting of the role at the time of the submit. The value in the envelope overrides it. */
@@ -183,6 +185,11 @@ export function spentAttempts(task: Task): number {
 /** The number that the next attempt gets. */
 export function nextAttempt(task: Task): number {
   return Math.max(task.attempts.at(-1)?.number ?? 0, task.attempts_above ?? 0) + 1;
+}
+
+/** Whether no worker has ever had it, and it has not ended. */
+export function isEditable(task: Task): task is TaskIn<'queued' | 'scheduled'> {
+  return (task.status === 'queued' || task.status === 'scheduled') && task.attempts.length === 0;
 }
 
 /** Whether no worker has started it since the submit, the last retry from the dead letters or the last redo. */

@@ -4,7 +4,8 @@ import type { Attempt, Completion, Redo, Task } from './task.ts';
  * A finished task without what people and agents wrote: only what is needed to find its evidence. The names of files
  * stay.
  */
-export function withoutText(task: Task): Task {
+export function withoutText(given: Task): Task {
+  const { original: _original, ...task } = given;
   const { task_id, from, to, reply_to, type, priority } = task.envelope;
   const bare = {
     envelope: { task_id, from, to, reply_to, type, priority },

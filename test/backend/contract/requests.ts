@@ -53,6 +53,9 @@ export const cancel = (id: string, reason?: string): TaskRequest =>
 
 export const retry = (id: string): TaskRequest => requestOf(id, { type: 'retry', by: 'lead' });
 
+export const edit = (id: string, set: Fields<'edit'>['set'] & object, more: Fields<'edit'> = {}): TaskRequest =>
+  requestOf(id, { type: 'edit', by: 'lead', set, ...more });
+
 export const redo = (id: string, reason: string): TaskRequest => requestOf(id, { type: 'redo', by: 'lead', reason });
 
 export const dismiss = (id: string): TaskRequest => requestOf(id, { type: 'dismiss', by: 'lead' });

@@ -1,4 +1,5 @@
 import { type UsedUp, usedUpFor, usedUpOf } from '../../../core/budget/used-up.ts';
+import type { Priority } from '../../../core/envelope/priority.ts';
 import type { EventOf } from '../../../core/task/event.ts';
 import type { Task } from '../../../core/task/task.ts';
 import { unreadableEvents } from '../../../core/task/decision/unreadable.ts';
@@ -115,7 +116,8 @@ export class Claims {
   ): Promise<Working | undefined> {
     const { log, relay } = this.#parts;
     const id = submitted.task_id;
-    const { got, task } = await this.#claim(request, id);
+    const { priority } = submitted.envelope;
+    const { got, task } = await this.#claim(request, id, priority);
     if (got) return got;
     if (task) {
       await relay.postpone(task);
@@ -124,13 +126,23 @@ export class Claims {
     // The log does not contain it: the submitter published only to the queue, or the log lost it. It is added under the
     // id that it has. Its submitter may be publishing it again, and then finds that the submit has happened.
     const accepted = await log.happen([submitted], [request.role], entry ?? log.newId(), { keyWord: FOUND });
-    return accepted ? (await this.#claim(request, id)).got : undefined;
+    return accepted ? (await this.#claim(request, id, priority)).got : undefined;
   }
 
-  /** @returns the task in `got` if this call got it, else its state */
-  async #claim({ worker, lease }: ClaimRequest, id: string): Promise<{ got?: Working; task: Task | undefined }> {
+  /**
+   * @param priority that of the token: the author of an edit sends another one
+   * @returns the task in `got` if this call got it, else its state
+   */
+  async #claim(
+    { worker, lease, role }: ClaimRequest,
+    id: string,
+    priority?: Priority,
+  ): Promise<{ got?: Working; task: Task | undefined }> {
     const { commits, clock } = this.#parts;
-    const { task, changed } = await commits.commitOne({ task_id: id, command: { type: 'claim', worker, lease } });
+    const { task, changed } = await commits.commitOne({
+      task_id: id,
+      command: { type: 'claim', worker, lease, role, ...(priority && { priority }) },
+    });
     // Its token is dropped. Who raises the budget sends another one.
     if (!changed && task?.status === 'queued') this.#held ??= usedUpFor(commits.books(), task, clock());
     return changed && task?.status === 'working' ? { got: task, task } : { task };

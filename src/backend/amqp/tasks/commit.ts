@@ -32,11 +32,8 @@ import { changeOf, changeOfAll, reportingUnknownOutcome } from './unknown-outcom
 import { isDenied } from '../connection/broker-error.ts';
 import { COMMON_LIMITS } from '../wire/message/bounded-json.ts';
 import { isTooLong, submitMessage } from '../wire/message/encode.ts';
+import { newRolesOf, rolesOf } from './entry-roles.ts';
 import { checkRole, refuseReserved, routed } from './submit-rules.ts';
-
-/** The roles of the tasks that an entry changes. A pruned task has no work queue. */
-const rolesOf = ({ things }: Applied<LogKinds>): string[] =>
-  things.flatMap((thing) => (isTaskThing(thing) ? (presentTask(thing.after)?.envelope.to ?? []) : []));
 
 /** The task after an entry and all that follows from it; undefined if the entry has not changed it. */
 const taskIn = ({ things }: Applied<LogKinds>, id: string): Task | undefined =>
@@ -162,6 +159,7 @@ export class TaskCommits {
       if (accepted) await relay.after(foreseen, id, true);
       return accepted === true;
     }
+    for (const role of newRolesOf(events)) await checkRole(client, names, role);
     const roles = rolesOf(foreseen).slice(0, 1);
     const accepted = await log.happen(events, roles, id, { onSent, ended });
     if (accepted) await relay.after(foreseen, id, false);
@@ -209,7 +207,8 @@ export class TaskCommits {
       const refusal = refusalOf(foreseen);
       if (refusal) return outcomes.map(({ task }) => ({ task, changed: false, refusal }));
       const roles = new Set(rolesOf(foreseen));
-      for (const role of roles) await checkRole(this.#parts.client, this.#parts.names, role);
+      for (const role of new Set([...roles, ...newRolesOf(events)]))
+        await checkRole(this.#parts.client, this.#parts.names, role);
       await this.#republishRevived(foreseen);
       const id = log.newId();
       const change = changeOfAll(

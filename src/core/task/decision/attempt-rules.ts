@@ -21,6 +21,10 @@ type AttemptCommand = 'claim' | 'renew' | 'complete' | 'fail' | 'release';
 export const attemptRules: { readonly [T in AttemptCommand]: Rule<T> } = {
   claim(task, command, given) {
     if (task.status !== 'queued') return refuse('conflict', `${task.id} is ${task.status}, not queued`);
+    const { to, priority } = task.envelope;
+    if ((command.role ?? to) !== to) return refuse('conflict', `${task.id} is for ${to}, not for ${command.role}`);
+    if (task.original && (command.priority ?? priority) !== priority)
+      return refuse('conflict', `the priority of ${task.id} was changed to ${priority}`);
     const usedUp = given.usedUp?.(task);
     if (usedUp) return refuse('conflict', `${task.id} cannot begin: ${usedUp.reason}`, 'raise it: agentq policy apply');
     return happened({
@@ -29,6 +33,7 @@ export const attemptRules: { readonly [T in AttemptCommand]: Rule<T> } = {
       worker: command.worker,
       expires_at: given.now + command.lease,
       lease_seconds: command.lease / 1_000,
+      ...(command.priority && { priority: command.priority }),
     });
   },
 

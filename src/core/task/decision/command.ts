@@ -1,6 +1,8 @@
 import type { Cost } from '../../cost.ts';
+import type { Priority } from '../../envelope/priority.ts';
 import type { Envelope } from '../../envelope/envelope.ts';
 import type { Evidence } from '../../evidence/evidence.ts';
+import type { Edits } from '../event.ts';
 import type { PruneLimit } from './prunable.ts';
 import type { Backoff } from '../retry.ts';
 
@@ -18,7 +20,15 @@ export type Command =
       /** Whether the id was created at random for this submit, so that no other task can have it. */
       readonly fresh?: boolean;
     }
-  | { readonly type: 'claim'; readonly worker: string; readonly lease: number }
+  | {
+      readonly type: 'claim';
+      readonly worker: string;
+      readonly lease: number;
+      /** The role whose tasks are claimed: an edit may have given the task to another one. */
+      readonly role?: string;
+      /** The priority by which the task was found: an edit may have changed it. */
+      readonly priority?: Priority;
+    }
   | ({
       readonly type: 'renew';
       readonly lease: number;
@@ -61,6 +71,15 @@ export type Command =
       readonly artifacts?: readonly Evidence[];
     } & Reporter)
   | { readonly type: 'retry'; readonly by: string }
+  /** Gives a task that no worker has begun other values. */
+  | {
+      readonly type: 'edit';
+      readonly by: string;
+      readonly reason?: string;
+      readonly set: Edits;
+      /** The setting of the new role, if the role changes. */
+      readonly max_attempts?: number | undefined;
+    }
   /** The outcome of a completed task no longer counts: it is queued for a new attempt. */
   | { readonly type: 'redo'; readonly by: string; readonly reason: string }
   | { readonly type: 'dismiss'; readonly by: string }

@@ -1,6 +1,7 @@
 import { attemptRules } from './attempt-rules.ts';
 import type { Command, CommandOf, CommandType } from './command.ts';
 import { costField } from '../../cost.ts';
+import { edit } from './edit-rule.ts';
 import { elapse } from '../elapse.ts';
 import type { Refusal } from '../../errors.ts';
 import { ATTEMPTS_PER_EPOCH, beginEpoch } from '../epoch.ts';
@@ -52,7 +53,9 @@ export function decide(known: KnownTask | undefined, command: Command, given: Ci
 function dated(event: BareEvent, task: Task | undefined, command: Command, given: Circumstances): Event {
   const id = command.type === 'submit' ? command.envelope.task_id : task!.id;
   const base = { task_id: id, at: given.now };
-  return event.type === 'pruned' || event.type === 'redone' ? { v: 2, ...base, ...event } : { v: 1, ...base, ...event };
+  return event.type === 'pruned' || event.type === 'redone' || event.type === 'edited'
+    ? { v: 2, ...base, ...event }
+    : { v: 1, ...base, ...event };
 }
 
 function judge(task: Task | undefined, command: Command, given: Circumstances): Verdict {
@@ -140,6 +143,8 @@ const rules: { readonly [T in Exclude<CommandType, 'submit'>]: Rule<T> } = {
     if (task.status === 'failed' || task.status === 'expired') return happened({ type: 'retried', by: command.by });
     return refuse('conflict', `${task.id} is ${task.status}: only failed and expired tasks can be retried`);
   },
+
+  edit,
 
   redo(task, { by, reason }, given) {
     const last = task.redone?.at(-1);

@@ -21,19 +21,29 @@ export interface ComparedSubmit {
 /** How many fields a message names. */
 const NAMED = 5;
 
+/** A task as it was submitted, and as it was edited since. */
+export interface ComparedTask extends ComparedSubmit {
+  readonly original?: Envelope | undefined;
+}
+
 /**
  * Compares a submit with the task that has its id: all fields from the submitter and the content of the context file.
- * The path of that file is not compared, and times are compared as moments.
+ * The path of that file is not compared, and times are compared as moments. If the task was edited, both contents are
+ * the same: a coordinator may repeat its submit after an edit.
  * @returns the difference as a sentence with the names of the fields; undefined if both are equal
  */
-export function otherContent(task: ComparedSubmit, submit: ComparedSubmit): string | undefined {
-  const [before, now] = [comparable(task), comparable(submit)];
-  const fields = Object.keys({ ...before, ...now }).filter(
-    (field) => canonical(before[field]) !== canonical(now[field]),
-  );
+export function otherContent(task: ComparedTask, submit: ComparedSubmit): string | undefined {
+  const { envelope, original, context } = task;
+  if (original && differences(task, submit).length === 0) return undefined;
+  const fields = differences({ envelope: original ?? envelope, context }, submit);
   if (fields.length === 0) return undefined;
   const more = fields.length > NAMED ? ` and ${fields.length - NAMED} more` : '';
   return `${task.envelope.task_id} exists with other content: ${fields.slice(0, NAMED).join(', ')}${more}`;
+}
+
+function differences(task: ComparedSubmit, submit: ComparedSubmit): readonly string[] {
+  const [before, now] = [comparable(task), comparable(submit)];
+  return Object.keys({ ...before, ...now }).filter((field) => canonical(before[field]) !== canonical(now[field]));
 }
 
 function comparable({ envelope, context }: ComparedSubmit): Readonly<Record<string, unknown>> {

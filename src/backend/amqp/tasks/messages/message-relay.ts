@@ -91,11 +91,12 @@ export class MessageRelay {
       const { before: known, after } = thing;
       const [before, task] = [presentTask(known), presentTask(after)];
       if (!task) continue;
+      const edited = before !== undefined && before.envelope !== task.envelope;
       const moved = before?.status !== task.status || before.attempts.length !== task.attempts.length;
-      if (!moved) continue;
+      if (!moved && !edited) continue;
       // The broker moves the token of a delay that is over out of the delay.
       const kept = before?.status === 'scheduled' && before.due_at - before.updated_at <= LONGEST_DELAY * 1_000;
-      if (task.status === 'queued' && !kept) ready.push(task);
+      if (task.status === 'queued' && (edited || !kept)) ready.push(task);
       if (task.status === 'scheduled') await this.#queue.sendNow({ name: task.id, send: () => this.#delay(task) });
     }
     const [first, second] = ready;

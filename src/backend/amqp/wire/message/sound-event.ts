@@ -1,6 +1,6 @@
 import { LONGEST } from '../../../../core/duration.ts';
 import type { Envelope } from '../../../../core/envelope/envelope.ts';
-import type { Event } from '../../../../core/task/event.ts';
+import type { Edits, Event } from '../../../../core/task/event.ts';
 import { type Evidence, isInStore } from '../../../../core/evidence/evidence.ts';
 import { isName } from '../../../../core/identifiers.ts';
 import { isMaxAttempts } from '../../../../core/task/retry.ts';
@@ -27,6 +27,11 @@ export function isSound(event: Event, author: Author): boolean {
       return (author === 'coordinator' || carries(event.task)) && isSoundTask(event.task_id, event.task);
     case 'completed':
       return evidenceOf(event).every(isInStore);
+    case 'edited': {
+      const { set, was, max_attempts } = event;
+      const attempts = max_attempts === undefined || isMaxAttempts(max_attempts);
+      return [set, was].every(isSoundEdit) && attempts;
+    }
     case 'redone':
       return event.attempts_above === undefined;
     case 'attempt-failed':
@@ -42,10 +47,16 @@ function evidenceOf({ artifacts, result }: Pick<Completion, 'artifacts' | 'resul
   return [...artifacts, ...(result ? [result] : [])];
 }
 
+function isSoundEdit({ to, ttl_seconds }: Edits): boolean {
+  return (to === undefined || isName('role', to)) && (ttl_seconds === undefined || isSoundTtl(ttl_seconds));
+}
+
+const isSoundTtl = (seconds: number): boolean => seconds >= 0 && seconds <= LONGEST / 1_000;
+
 function isSoundEnvelope(id: string, envelope: Envelope): boolean {
   const { task_id, to, from, reply_to, ttl_seconds, max_attempts } = envelope;
   const named = isName('role', to) && isName('agent name', from) && isName('queue name', reply_to);
-  const lives = ttl_seconds === undefined || (ttl_seconds >= 0 && ttl_seconds <= LONGEST / 1_000);
+  const lives = ttl_seconds === undefined || isSoundTtl(ttl_seconds);
   const tries = max_attempts === undefined || (Number.isSafeInteger(max_attempts) && max_attempts >= 1);
   return task_id === id && named && !isReserved(reply_to) && lives && tries;
 }
@@ -62,6 +73,7 @@ function isSoundTask(id: string, task: Task): boolean {
     task.id === id &&
     task.attempts_above === undefined &&
     isSoundEnvelope(id, task.envelope) &&
+    (!task.original || isSoundEnvelope(id, task.original)) &&
     evidence.every(isInStore)
   );
 }
