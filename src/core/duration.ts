@@ -36,15 +36,12 @@ const moment = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\
 export function parsePast(text: string): (now: number) => number {
   const at = moment.test(text) ? Date.parse(text) : NaN;
   if (!Number.isNaN(at)) return () => at;
-  if (!/^\d{4}-/.test(text)) {
+  if (/^\d[\d.]*[a-z\d.]*$/.test(text)) {
     const span = parseDuration(text);
     return (now) => now - span;
   }
-  throw new AgentqError(
-    'usage',
-    `is not a time: ${JSON.stringify(text)}`,
-    'write 1h, 2027-01-31 or 2027-01-31T09:00:00Z',
-  );
+  const hint = 'write 1h, 2027-01-31 or 2027-01-31T09:00:00Z';
+  throw new AgentqError('usage', `is not a time: ${JSON.stringify(text)}`, hint);
 }
 
 /** A duration in milliseconds as text with its two largest units: `1h 5m`, `3m 20s`, `0s`. */

@@ -29,7 +29,9 @@ describe('list', () => {
     expect(await ids(q, '--open', '--group', 'release', '--type', 'review')).toEqual([]);
     expect(await q.ok('list', '--status', 'scheduled')).toMatch(/STARTS[^]* in 10m /);
     expect(await q.refused('list', '--open', '--status', 'failed')).toMatchObject({ code: 'usage' });
-    expect((await q.refused('list', '--since', '2027-13-01')).message).toContain('--since is not a time');
+    for (const wrong of ['2027-13-01', 'yesterday', '2027-03-01T12:00:00', '-1h', ''])
+      expect((await q.refused('list', `--since=${wrong}`)).message).toContain('--since is not a time');
+    expect((await q.refused('list', '--since', '1x')).message).toContain('--since is not a duration');
   });
 
   test('names the next page with all of its filters', async ({ q }) => {

@@ -50,7 +50,8 @@ export async function printStuck(services: Services, io: Io, role: string | unde
       { title: 'BY', content: 'name', drop: 1, cell: ({ task }) => visible(task.lease.worker) },
       { title: 'STUCK', content: 'text', cell: ({ stuck }) => describeStuck(stuck, now) },
     ]);
-  if (running.length > SHOWN) io.hint('there are more: agentq list --stuck --status working');
+  const ofRole = role === undefined ? '' : ` --to ${role}`;
+  if (running.length > SHOWN) io.hint(`there are more: agentq list --stuck --status working${ofRole}`);
 }
 
 function report(roles: readonly DesertedRole[], running: readonly Running[], now: number): Output<'status --stuck'> {
