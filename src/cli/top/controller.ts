@@ -11,10 +11,10 @@ import { OutputWatch } from './output-watch.ts';
 import { update } from './update.ts';
 import { ages, view, visibleTasks } from './view.ts';
 
-/** The shortest time between two reads of the queue, in ms. */
+/** The shortest time from one read of the queue to the next, in ms. */
 const PACE = 100;
 
-/** A read that took long is repeated only after this many times as long, so that reading takes a tenth of the time. */
+/** The next read begins only after this many times as long as the last one took, so that reading takes a tenth of the time. */
 const REST = 9;
 
 /** The longest time between two reads, in ms, in case a doorbell ring is lost. */
@@ -116,7 +116,8 @@ export class Controller {
       this.send({ type: 'unreadable', problem: problemOf(error) });
       longest = AGAIN;
     }
-    await pause(Math.max(PACE, REST * (monotonic() - before)), this.#end.signal);
+    const took = monotonic() - before;
+    await pause(Math.max(PACE - took, REST * took), this.#end.signal);
     if (!this.#waiting.signal.aborted) await watch.wait(longest, this.#waiting.signal);
   }
 
