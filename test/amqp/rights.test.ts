@@ -229,7 +229,10 @@ describe('a worker', { timeout: SLOW }, () => {
     const id = await submitted();
     const failed = await submitted();
     await as('r').ok('fail', failed, '--from', 'r', '--reason', 'no');
+    const policy = site.write('policy.json', '{"budgets":[{"role":"s","usd":0}]}');
     for (const command of [
+      ['policy', 'apply', policy],
+      ['note', 'plan: x'],
       ['submit', '--to', 'r', '--instructions', 'x'],
       ['submit', '--to', 's', '--instructions', 'x'],
       ['submit', '--to', 'r', '--instructions', 'x', '--delay', '1h'],

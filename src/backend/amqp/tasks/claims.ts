@@ -211,12 +211,19 @@ export class Claims {
        FROM tasks INDEXED BY task_ready WHERE role = ? AND status = 'queued'`,
       role,
     )!;
-    const held = this.#held;
+    const held = ready.tasks > 0 ? (this.#held ?? this.#heldOf(role)) : undefined;
     const token = Math.min((ready.first ?? Infinity) + tokenGrace, this.#onItsWay(role, ready));
     // A task that waits for a budget needs no token.
     const look = held ? Math.max(token, this.#parts.clock() + LOOK_EVERY) : token;
     const next = Math.min(due ?? Infinity, look, held?.until ?? Infinity);
     return { task: undefined, ...(next < Infinity && { next_due: next }), ...(held && { held: held.reason }) };
+  }
+
+  /** Why the first of the ready tasks waits for a budget, if it does. Its token was dropped. */
+  #heldOf(role: string): UsedUp | undefined {
+    const { cache, commits, clock } = this.#parts;
+    const now = clock();
+    return nextReady(cache.db, { role, from: READY, values: [role, now] }, commits.books(), now).held;
   }
 
   /**
