@@ -11,9 +11,13 @@ export function clip(text: string, columns: number, at: 'end' | 'middle', measur
   return `${at === 'end' ? front.trimEnd() : front}…${back}`;
 }
 
+let segmenter: Intl.Segmenter | undefined;
+
 /** Characters as a reader sees them: an emoji of several code points is one. */
 function lettersOf(text: string): string[] {
-  return isPlain(text) ? text.split('') : [...new Intl.Segmenter().segment(text)].map(({ segment }) => segment);
+  if (isPlain(text)) return text.split('');
+  segmenter ??= new Intl.Segmenter();
+  return [...segmenter.segment(text)].map(({ segment }) => segment);
 }
 
 function take(letters: readonly string[], columns: number, measure: Measure): string[] {
