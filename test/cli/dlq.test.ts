@@ -113,6 +113,28 @@ describe('dlq retry', () => {
     expect((await q.task('t')).attempts).toMatchObject([{ outcome: 'failed' }, { outcome: 'completed' }]);
   });
 
+  test('records who has done it, and counts failures and not attempts', async ({ q }) => {
+    await q.submit('t');
+    await q.claim();
+    await q.ok('release', 't', '--from', 'r');
+    for (const attempt of ['2', '3']) {
+      await q.claim();
+      await q.ok('fail', 't', '--attempt', attempt, '--reason', 'broken', '--retry');
+      q.advance(3_600);
+    }
+    expect(await q.ok('claim', '--as', 'r')).toMatch(/^t {2}attempt 4 \(2 of 3 failures used\), leased until/);
+    expect(await q.ok('status', 't')).toContain('attempt 4 (2 of 3 failures used) by r@host');
+    await q.ok('fail', 't', '--attempt', '4', '--reason', 'broken', '--retry');
+    await q.ok('dlq', 'retry', 't', '--from', 'boss');
+    expect((await q.json('show', 't')).events.at(-1)).toMatchObject({ type: 'retried', by: 'boss' });
+    expect(await q.ok('show', 't')).toMatch(/retried +by boss/);
+    await q.claim();
+    expect(await q.ok('show', 't')).toContain('attempt 5 (0 of 3 failures used)');
+    await q.ok('fail', 't', '--attempt', '5', '--reason', 'no');
+    await q.with({ env: { AGENTQ_AGENT: 'lead' } }).ok('dlq', 'purge', 't');
+    expect((await q.json('show', 't')).events.at(-1)).toMatchObject({ type: 'dismissed', by: 'lead' });
+  });
+
   test('begins the TTL of an expired task again', async ({ q }) => {
     await q.submit('t', '--ttl', '1m');
     q.advance(3_600);

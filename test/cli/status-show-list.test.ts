@@ -109,7 +109,7 @@ describe('status ID', () => {
     await q.submit('t');
     await q.claim('--worker', 'one');
     const shown = await q.ok('status', 't');
-    expect(shown).toContain('lease      attempt 1 of 3 by one, ends in 5m');
+    expect(shown).toContain('lease      attempt 1 (0 of 3 failures used) by one, ends in 5m');
     expect(shown).toContain('attempt 1  one, began now');
   });
 

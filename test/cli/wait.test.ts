@@ -148,7 +148,11 @@ describe('wait for several tasks', () => {
     for (const id of ['a', 'b']) await q.submit(id);
     await q.ok('complete', 'a', '--from', 'r', '--summary', 'done');
     await q.ok('cancel', 'b');
-    expect(await q.run('wait', '--all', 'a', 'b')).toMatchObject({ code: 5, stdout: 'a completed\nb cancelled\n' });
+    expect(await q.run('wait', '--all', 'a', 'b')).toMatchObject({
+      code: 5,
+      stdout: 'a completed\nb cancelled\n',
+      stderr: expect.stringMatching(/^b cancelled now by coordinator: /),
+    });
   });
 
   test('names the tasks that have ended before its timeout', async ({ q }) => {

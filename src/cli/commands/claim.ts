@@ -10,6 +10,7 @@ import type { Services } from '../../app/workspace/services.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { name } from '../../core/identifiers.ts';
 import { optionFor, promisedArtifacts } from '../../core/evidence/promise.ts';
+import { describeAttempt } from '../../core/task/retry.ts';
 import type { TaskIn } from '../../core/task/task.ts';
 import type { Context } from '../context.ts';
 import { duration, leaseSpan, parseFlags } from '../input/flags.ts';
@@ -88,7 +89,7 @@ async function print(cli: Context, services: Services, task: TaskIn<'working'>, 
   // In one write, so that a reader that takes only the first line (head -1) has received its claim.
   cli.io.line(
     [
-      `${task.id}  attempt ${attempt}, leased until ${view.lease.expires_at} unless renewed`,
+      `${task.id}  ${describeAttempt(task)}, leased until ${view.lease.expires_at} unless renewed`,
       ...(context ? [`context    ${visible(context.file ?? `do not use it: ${describeDrift(context.drift)}`)}`] : []),
       `result     ${visible(view.result_file)}`,
       `artifacts  ${visible(view.artifacts_dir)}`,

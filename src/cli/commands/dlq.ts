@@ -18,7 +18,7 @@ import { taskView } from '../output/views.ts';
 import { visible } from '../output/visible.ts';
 
 const ListFlags = z.object({ to: z.optional(name('role')), limit: z.optional(limitOf()) });
-const Which = z.object({ all: z.optional(z.boolean()) });
+const Which = z.object({ all: z.optional(z.boolean()), from: z.optional(name('agent name')) });
 
 export const define: Define = (command, context) => {
   for (const lister of [command, command.command('list', { hidden: true })]) {
@@ -39,6 +39,7 @@ export const define: Define = (command, context) => {
       .command(`${verb} [ids...]`)
       .description(what)
       .option('--all', 'all of them')
+      .option('--from <agent>', 'who does it, for the history (AGENTQ_AGENT, else person)')
       .action((ids: string[], options) => change(context(), type, ids, options));
   }
 };
@@ -91,10 +92,10 @@ async function change(
   ids: readonly string[],
   options: unknown,
 ): Promise<void> {
-  const { all = false } = parseFlags(Which, options);
+  const { all = false, from } = parseFlags(Which, options);
   if (all === ids.length > 0) throw new AgentqError('usage', 'it is not said which', 'give their ids, or --all');
   const services = await cli.services();
-  const by = (await cli.author(undefined)) ?? 'person';
+  const by = (await cli.author(from)) ?? 'person';
   const outcomes = all ? applyToDead(services, { type, by }) : applyToEach(services, ids, { type, by });
   await printEach(cli.io, outcomes, ({ status }) => (type === 'retry' ? status : 'purged'));
 }

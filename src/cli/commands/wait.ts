@@ -82,8 +82,11 @@ async function waitAll(cli: Context, services: Services, scope: Scope, deadline:
     for (const task of ended) cli.io.line(`${task.id} ${task.status}`);
   // A program reads the same from the JSON output.
   if (!cli.io.json) {
-    const only = ids.length === 1 ? tasks[0] : undefined;
-    if (only && isFinished(only)) cli.io.talk(howItEnded(only, services.backend.now, services.store, cli.io));
+    // Of several tasks, only who has cancelled one is worth a line: the coordinator itself, or another one.
+    for (const task of ended) {
+      if (ids.length === 1 || task.status === 'cancelled')
+        cli.io.talk(howItEnded(task, services.backend.now, services.store, cli.io));
+    }
     if (!done) {
       const open = tasks.filter((task) => !isFinished(task));
       const why = interrupted ? 'interrupted' : 'timeout';

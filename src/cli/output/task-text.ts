@@ -3,7 +3,7 @@ import { formatCost, formatUsd } from '../../core/cost.ts';
 import { formatDuration, formatMoment } from '../../core/duration.ts';
 import { budgetOf } from '../../core/envelope/budget.ts';
 import { groupOf } from '../../core/envelope/group.ts';
-import { maxAttempts } from '../../core/task/retry.ts';
+import { describeAttempt } from '../../core/task/retry.ts';
 import { type Attempt, costOf, type Redo, type Task } from '../../core/task/task.ts';
 import type { Style } from './io.ts';
 import { bar, shorten } from './line.ts';
@@ -99,10 +99,7 @@ function statusLines(task: Task, now: number): [name: string, value: string][] {
     case 'working': {
       const { lease, progress } = task;
       const lines: [string, string][] = [
-        [
-          'lease',
-          `attempt ${lease.attempt}${task.attempts_above === undefined ? ` of ${maxAttempts(task)}` : ''} by ${lease.worker}, ends ${formatMoment(lease.expires_at, now)}`,
-        ],
+        ['lease', `${describeAttempt(task)} by ${lease.worker}, ends ${formatMoment(lease.expires_at, now)}`],
       ];
       if (progress?.percent !== undefined) lines.push(['progress', bar(progress.percent)]);
       if (progress?.note !== undefined) lines.push(['note', `${progress.note} (${formatMoment(progress.at, now)})`]);

@@ -1,4 +1,4 @@
-import type { AttemptOutcome, Task } from './task.ts';
+import type { AttemptOutcome, Task, TaskIn } from './task.ts';
 import { spentAttempts } from './task.ts';
 
 /** Exponential backoff. All durations in milliseconds. */
@@ -53,6 +53,14 @@ export function backoffDelay(policy: Backoff, n: number, random: number): number
 
 export function maxAttempts(task: Task): number {
   return task.envelope.max_attempts ?? task.max_attempts ?? DEFAULT_MAX_ATTEMPTS;
+}
+
+/**
+ * The attempt that holds the task, and how many attempts have counted so far, for people and agents. The number of an
+ * attempt can be above the maximum: released, deferred and forgiven attempts have numbers too.
+ */
+export function describeAttempt(task: TaskIn<'working'>): string {
+  return `attempt ${task.lease.attempt} (${spentAttempts(task)} of ${maxAttempts(task)} failures used)`;
 }
 
 /** Whether an attempt that counts and ends now is the last one. */
