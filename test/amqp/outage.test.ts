@@ -231,9 +231,11 @@ describe('while the broker is away for longer than a lease', OUTAGE, () => {
     },
   );
 
-  together.concurrent('`wait` continues', async ({ cast: { site, lead, one }, outage, expect }) => {
+  together.concurrent('`wait` and `status --watch` continue', async ({ cast: { site, lead, one }, outage, expect }) => {
     await lead.submit('a');
     const waiting = lead.start('wait', 'a');
+    const watching = lead.start('status', '--watch', '--interval', '50ms', '--json');
+    await expect.poll(() => watching.stdout, UNTIL_BACK).toContain('"roles":');
     const worker = await running(one, 'echo done');
     await outage.begin();
     await expect.poll(() => waiting.stderr, UNTIL_BACK).toContain('no broker at');
@@ -246,6 +248,9 @@ describe('while the broker is away for longer than a lease', OUTAGE, () => {
       expect.stringContaining('is back'),
       expect.stringMatching(/^a completed /),
     ]);
+    await expect.poll(() => watching.stdout, UNTIL_BACK).toContain('"completed":1');
+    watching.signal('SIGINT');
+    expect((await watching.ended).code).toBe(0);
     worker.signal('SIGTERM');
     await worker.finished();
   });
