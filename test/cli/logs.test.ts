@@ -110,6 +110,8 @@ describe('logs', () => {
     utimesSync(file, 0, 0);
     utimesSync(q.path('.agentq/run/t~1'), 0, 0);
     q.advance(3_600);
+    expect((await q.claim()).previous_failures).toMatchObject([{ attempt: 1, outcome: 'lease-expired', log: file }]);
+    await q.ok('release', 't', '--attempt', '2', '--from', 'r');
     expect(await q.json('show', 't')).toMatchObject({ unrecorded_logs: [{ attempt: 1, file }] });
     expect(await q.ok('show', 't')).toContain(`log 1      ${file}, not recorded`);
     const problem = `the log of attempt 1 is not recorded: ${file}`;
@@ -127,7 +129,7 @@ describe('logs', () => {
     });
     expect(q.stored()).toContain('artifacts/t/1/log.txt');
     expect(existsSync(file)).toBe(false);
-    expect(await q.ok('logs', 't')).toBe('last words');
+    expect(await q.ok('logs', 't', '--attempt', '1')).toBe('last words');
     expect((await q.task('t')).attempts[0].artifacts).toMatchObject([{ name: 'log', size: 11 }]);
     expect(await q.ok('show', 't')).toContain('log 1      artifacts/t/1/log.txt, 11 bytes');
     expect((await q.run('doctor', '--json')).json().findings.map((one: any) => one.subject)).not.toContain('t');

@@ -11,6 +11,8 @@ import type { Services } from '../workspace/services.ts';
 export type AttemptLog =
   { readonly evidence: Evidence; readonly file?: undefined } | { readonly evidence?: undefined; readonly file: string };
 
+type Local = Pick<Services, 'store' | 'workspace'>;
+
 /** The path of the log in the store. */
 export function logPath(id: string, attempt: number): string {
   return `${attemptFolder(id, attempt)}/log.txt`;
@@ -22,7 +24,7 @@ export function liveLog({ workspace }: Pick<Services, 'workspace'>, id: string, 
 }
 
 /** @returns undefined if there is no log, or it is on another machine */
-export function logOf(services: Services, task: Task, attempt: number): AttemptLog | undefined {
+export function logOf(services: Local, task: Task, attempt: number): AttemptLog | undefined {
   const evidence = evidenceOf(task).find(({ name, path }) => {
     const place = placeOf(path);
     return name === 'log' && place?.kind === 'artifact' && place.id === task.id && place.attempt === attempt;
@@ -36,7 +38,7 @@ export function logOf(services: Services, task: Task, attempt: number): AttemptL
  * A log that no event has recorded: of a running attempt, of a worker that was killed, or of a version of agentq that
  * did not record the logs of cancelled attempts.
  */
-export function unrecordedLog(services: Services, id: string, attempt: number): string | undefined {
+export function unrecordedLog(services: Local, id: string, attempt: number): string | undefined {
   const live = liveLog(services, id, attempt);
   if (lstatSync(live, { throwIfNoEntry: false })?.isFile()) return live;
   const { staging } = services.store;

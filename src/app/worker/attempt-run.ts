@@ -7,6 +7,7 @@ import type { Task, TaskIn } from '../../core/task/task.ts';
 import { type Brief, brief } from '../brief.ts';
 import { attemptFolder, prepareAttempt } from '../evidence/evidence-paths.ts';
 import { removeFolder } from '../../files/remove-folder.ts';
+import { logPath } from '../logs/attempt-log.ts';
 import { keepLogs } from '../logs/keep-log.ts';
 import { scratchFolder, scratchResult } from '../scratch.ts';
 import type { Services } from '../workspace/services.ts';
@@ -165,7 +166,7 @@ export class AttemptRun {
       // Checked before anything is written to the old path of the workspace.
       const broken = await ground.fault();
       if (broken) throw broken;
-      this.#log = await capture.keepLog(store, `${attemptFolder(this.id, this.#attempt)}/log.txt`, (problem) =>
+      this.#log = await capture.keepLog(store, logPath(this.id, this.#attempt), (problem) =>
         warn(`${this.id}: its log is lost: ${problem}`),
       );
       return endOfChild(await this.#whatItDid(end, capture));

@@ -80,7 +80,7 @@ async function print(cli: Context, services: Services, task: TaskIn<'working'>, 
     ...(context?.file !== undefined && { context_file: context.file }),
     result_file: staging.locate(resultPath(task.id, attempt)),
     artifacts_dir,
-    previous_failures: [...previousFailures(store, task)],
+    previous_failures: [...previousFailures(services, task)],
     drift: context?.drift ? [driftView(store, context.drift)] : [],
   };
   for (const { name, kind } of view.drift)

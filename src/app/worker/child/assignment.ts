@@ -28,7 +28,7 @@ export interface Assignment {
  * into the scratch folder: one line of JSON for each, as in the output of `claim`.
  */
 export function assignment(
-  { store, workspace }: Pick<Services, 'store' | 'workspace'>,
+  services: Pick<Services, 'store' | 'workspace'>,
   task: Task,
   attempt: number,
   places: Places,
@@ -36,11 +36,11 @@ export function assignment(
   const { envelope, context } = task;
   const promised = promisedArtifacts(envelope);
   const format = envelope.expected_output?.format;
-  const failures = previousFailures(store, task);
+  const failures = previousFailures(services, task);
   const file = failures.length === 0 ? undefined : join(places.scratch, 'previous-failures.jsonl');
   if (file !== undefined) {
     const lines = failures.map((failure) => `${JSON.stringify(failure)}\n`).join('');
-    writeFileSync(file, lines, { mode: workspace.modes.file });
+    writeFileSync(file, lines, { mode: services.workspace.modes.file });
   }
   const variables = {
     // A variable that does not apply is removed: the worker itself may be the child of another worker.
