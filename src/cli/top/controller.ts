@@ -171,8 +171,8 @@ export class Controller {
   #readOutput(): void {
     const page = this.#state.pages.at(-1);
     if (page?.kind === 'log') {
-      const log = this.#output.log();
-      if (log) this.send({ type: 'log', ...log });
+      const log = this.#output.log(page.text !== undefined);
+      if (log && (!page.isRead || log.text !== page.text)) this.send({ type: 'log', ...log });
       return;
     }
     const tasks = visibleTasks(this.#state, this.#services.backend.now, this.#measure);
@@ -184,15 +184,21 @@ export class Controller {
     this.#isDrawing = false;
     if (this.#end.signal.aborted) return;
     this.#display.draw(view(this.#state, this.#services.backend.now, this.#measure));
-    clearTimeout(this.#timer);
-    const page = this.#state.pages.at(-1);
-    const next = page?.kind === 'log' ? FOLLOW : ages(this.#state) ? TICK : undefined;
-    if (next !== undefined) this.#timer = setTimeout(() => this.#tick(), next);
+    this.#lookLater();
   }
 
-  #tick(): void {
-    this.#readOutput();
-    this.#draw();
+  /** Ages and output are looked at again as long as the screen shows any. */
+  #lookLater(): void {
+    clearTimeout(this.#timer);
+    const followsLog = this.#state.pages.at(-1)?.kind === 'log';
+    if (!followsLog && !ages(this.#state)) return;
+    const look = () => {
+      this.#readOutput();
+      // A log is drawn when it has grown.
+      if (followsLog) this.#lookLater();
+      else this.#draw();
+    };
+    this.#timer = setTimeout(look, followsLog ? FOLLOW : TICK);
   }
 }
 

@@ -111,7 +111,8 @@ function onTask(state: State, task: { readonly id: string } | undefined, key: st
   if (key !== 'l' && key !== 'c' && key !== 'r') return only(state);
   if (!task) return only({ ...state, notice: said('select a task first', true) });
   const { id } = task;
-  if (key === 'l') return then(opened(state, { kind: 'log', id, text: undefined, top: 'end' }), { type: 'follow', id });
+  if (key === 'l')
+    return then(opened(state, { kind: 'log', id, isRead: false, text: undefined, top: 'end' }), { type: 'follow', id });
   if (key === 'c') return only({ ...state, prompt: { kind: 'confirm-cancel', id } });
   return then(state, { type: 'retry', id });
 }

@@ -22,7 +22,8 @@ export type Page =
   | {
       readonly kind: 'log';
       readonly id: string;
-      /** The end of the log; undefined if there is none on this machine, or it is not read yet. */
+      readonly isRead: boolean;
+      /** The end of the log; undefined if there is none on this machine. */
       readonly text: string | undefined;
       /** The first line that is visible; `end` follows the log. */
       readonly top: number | 'end';

@@ -21,7 +21,7 @@ export class OutputWatch {
   lastLines(tasks: readonly Task[]): ReadonlyMap<string, string> | undefined {
     const lines = new Map<string, string>();
     const sizes = new Map<string, number>();
-    let changed = tasks.length !== this.#lines.size;
+    let changed = false;
     for (const task of tasks) {
       const key = `${task.id}~${task.attempts.at(-1)?.number}`;
       const known = this.#sizes.get(key);
@@ -31,6 +31,7 @@ export class OutputWatch {
       sizes.set(key, log === 'same' ? known! : log.size);
       lines.set(task.id, log === 'same' ? (this.#lines.get(task.id) ?? '') : lastLineOf(log.text));
     }
+    changed ||= lines.size !== this.#lines.size;
     this.#lines = lines;
     this.#sizes = sizes;
     return changed ? lines : undefined;
@@ -42,11 +43,14 @@ export class OutputWatch {
     this.#followed = isSame ? { ...this.#followed, task } : { task };
   }
 
-  /** @returns the end of the log that is followed, without text if there is none; undefined if it has not changed */
-  log(): { readonly id: string; readonly text: string | undefined } | undefined {
+  /**
+   * @param isShown whether the caller has the text of the last call
+   * @returns the end of the log that is followed, without text if there is none; undefined if it has not changed
+   */
+  log(isShown: boolean): { readonly id: string; readonly text: string | undefined } | undefined {
     const followed = this.#followed;
     if (!followed) return undefined;
-    const log = readLogEnd(this.#services, followed.task, LOG, followed.size);
+    const log = readLogEnd(this.#services, followed.task, LOG, isShown ? followed.size : undefined);
     if (log === 'same') return undefined;
     if (log) followed.size = log.size;
     return { id: followed.task.id, text: log?.text };

@@ -15,6 +15,7 @@ export function pageLines(page: Page, columns: number, now: number): readonly st
     case 'task':
       return page.found ? detailLines(page.found.task, page.found.events, columns, now) : ['reading …'];
     case 'log':
+      if (!page.isRead) return ['reading …'];
       return page.text === undefined ? NO_LOG : logLines(page.text, columns);
     default:
       return page satisfies never;

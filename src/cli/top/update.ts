@@ -30,7 +30,7 @@ function received(state: State, message: Exclude<Message, { type: 'key' }>): Sta
       );
     case 'log':
       return withPages(state, (page) =>
-        page.kind === 'log' && page.id === message.id ? { ...page, text: message.text } : page,
+        page.kind === 'log' && page.id === message.id ? { ...page, isRead: true, text: message.text } : page,
       );
     case 'notice':
       return { ...state, notice: message.notice };

@@ -133,6 +133,11 @@ describe.skipIf(noTmux)('agentq top in a terminal', () => {
     await terminal.shows(/output of talker *\nfirst/);
     q.write('go', '');
     await terminal.shows('second ␛[31mred');
+    // The log is shown again, also if nothing was added to it.
+    terminal.press('q');
+    await terminal.shows('1 working');
+    terminal.press('l');
+    await terminal.shows(/output of talker *\nfirst/);
     q.write('end', '');
     await terminal.shows(/^last/m);
     terminal.press('q');

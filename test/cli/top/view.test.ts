@@ -45,7 +45,8 @@ const screens: Readonly<Record<string, readonly (Message | string)[]>> = {
   'a task': [read, 'down', 'down', 'return', task],
   'a task that is not read yet': [read, 'down', 'down', 'return'],
   'a log': [read, 'down', 'down', 'l', log],
-  'no log': [read, 'down', 'down', 'l'],
+  'no log': [read, 'down', 'down', 'l', { type: 'log', id: 'w1', text: undefined }],
+  'a log that is not read yet': [read, 'down', 'down', 'l'],
   help: [read, '?'],
 };
 
