@@ -106,7 +106,7 @@ describe('the definitions', { timeout: SLOW }, () => {
 });
 
 describe('a coordinator', { timeout: SLOW }, () => {
-  test('may submit, query, cancel and retry tasks', async () => {
+  test('may submit, query, cancel, edit, redo and retry tasks', async () => {
     const lead = as('coordinator');
     const ids = [await submitted(), await submitted('s', '--delay', '1h'), await submitted('s', '--priority', 'high')];
     await lead.ok(
@@ -121,6 +121,12 @@ describe('a coordinator', { timeout: SLOW }, () => {
     expect((await lead.json<Output<'dlq'>>('dlq')).tasks.map(({ task_id }) => task_id)).toContain(failed);
     await lead.ok('dlq', 'retry', failed);
     await lead.ok('cancel', failed);
+    const done = await submitted();
+    await lead.ok('edit', done, '--to', 's');
+    expect(await as('s').ok('claim', '--as', 's')).toContain(done);
+    await as('s').ok('complete', done, '--from', 's', '--summary', 'x');
+    await lead.ok('redo', done, '--reason', 'it lacks a part');
+    await lead.ok('cancel', done);
     const { messages } = await lead.json<Output<'inbox'>>('inbox');
     expect(messages.map(({ task_id }) => task_id)).toEqual(expect.arrayContaining(ids));
     await lead.ok('status');
@@ -225,10 +231,12 @@ describe('a worker', { timeout: SLOW }, () => {
     expect(await as('coordinator').wait(id)).toBe(7);
   });
 
-  test('may not submit, cancel or retry', async () => {
+  test('may not submit, cancel, edit, redo or retry', async () => {
     const id = await submitted();
     const failed = await submitted();
     await as('r').ok('fail', failed, '--from', 'r', '--reason', 'no');
+    const done = await submitted();
+    await as('r').ok('complete', done, '--from', 'r', '--summary', 'x');
     const policy = site.write('policy.json', '{"budgets":[{"role":"s","usd":0}]}');
     for (const command of [
       ['policy', 'apply', policy],
@@ -238,6 +246,8 @@ describe('a worker', { timeout: SLOW }, () => {
       ['submit', '--to', 'r', '--instructions', 'x', '--delay', '1h'],
       ['submit', '--to', 'r', '--id', fresh(), '--instructions', 'x'],
       ['cancel', id],
+      ['edit', id, '--priority', 'high'],
+      ['redo', done, '--reason', 'x'],
       ['dlq', 'retry', failed],
       ['dlq', 'purge', failed],
     ]) {

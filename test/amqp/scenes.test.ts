@@ -196,4 +196,29 @@ describe('a coordinator and two workers on three machines', { timeout: SLOW }, (
     expect(await one.refused('complete', 'a', '--from', 's', '--summary', 'x')).toMatchObject({ exit: 4 });
     expect(await one.claim()).toMatchObject({ task_id: 'a' });
   });
+
+  test('a coordinator edits a task, and has it done again by another machine', async ({ cast: { lead, one, two } }) => {
+    await lead.submit('a', '--priority', 'low');
+    await lead.ok('edit', 'a', '--to', 's', '--instructions', 'do it well', '--reason', 'it is for s');
+    expect(await one.code('claim', '--as', 'r')).toBe(9);
+    const claim = ['claim', '--as', 's'];
+    expect(await one.json(...claim)).toMatchObject({ task_id: 'a', instructions: 'do it well' });
+    expect(await lead.refused('edit', 'a', '--priority', 'high')).toMatchObject({ exit: 4 });
+    await one.ok('complete', 'a', '--from', 's', '--summary', 'first');
+    await lead.ok('redo', 'a', '--reason', 'it lacks a part');
+    expect(await lead.code('inbox')).toBe(9);
+    expect(await two.json(...claim)).toMatchObject({ task_id: 'a', attempt: 2 });
+    await two.ok('complete', 'a', '--attempt', '2', '--summary', 'second');
+    expect(await lead.json('inbox')).toMatchObject({ messages: [{ task_id: 'a', summary: 'second' }] });
+    expect(await one.task('a')).toMatchObject({ redone: [{ reason: 'it lacks a part', summary: 'first' }] });
+    expect((await one.events('a')).map(({ type }) => type)).toEqual([
+      'submitted',
+      'edited',
+      'claimed',
+      'completed',
+      'redone',
+      'claimed',
+      'completed',
+    ]);
+  });
 });
