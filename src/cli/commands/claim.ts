@@ -87,7 +87,7 @@ async function print(cli: Context, services: Services, task: TaskIn<'working'>, 
     cli.io.talk(`agentq: warning: its ${name} is ${kind} since it was submitted`);
   if (cli.io.json) return cli.io.data(view);
   // In one write, so that a reader that takes only the first line (head -1) has received its claim.
-  cli.io.line(
+  cli.io.prose(
     [
       `${task.id}  ${describeAttempt(task)}, leased until ${view.lease.expires_at} unless renewed`,
       ...(context ? [`context    ${visible(context.file ?? `do not use it: ${describeDrift(context.drift)}`)}`] : []),
@@ -97,6 +97,7 @@ async function print(cli: Context, services: Services, task: TaskIn<'working'>, 
       ...view.previous_failures.map(formerAttempt),
       ...(task.envelope.instructions === undefined ? [] : [`\n${visibleText(task.envelope.instructions)}`]),
     ].join('\n'),
+    2,
   );
 }
 

@@ -52,6 +52,7 @@ const views = [
   ['guide', 'worker'],
   ['note'],
   ['result', 'task-cancelled471'],
+  ['claim', '--as', 'r'],
   ['prune', '--older-than', '0s', '--dry-run'],
   ['status', 'task-9ppjrd2ysy5f'],
   ['show', 'task-9ppjrd2ysy5f'],
