@@ -15,6 +15,8 @@ export async function manualPage(description: string, verbs: readonly Verb[], ve
   const codes = [['ok', 0] as const, ['internal error', INTERNAL_ERROR] as const, ...Object.entries(exitCodes)];
   const lines = [
     `.TH AGENTQ 1 "" "agentq ${version}" "User Commands"`,
+    // Left-adjusted: a line with one long word cannot be adjusted.
+    '.ad l',
     section('Name'),
     escaped(`agentq - ${description.replace(/\.$/, '').replace(/^The/, 'the')}`),
     section('Synopsis'),
