@@ -34,7 +34,7 @@ async function restored(terminal: Terminal, said = /ended with \d+/): Promise<st
   return screen;
 }
 
-describe.skipIf(noTmux)('agentq top in a terminal', () => {
+describe.skipIf(noTmux)(`agentq top in a terminal${noTmux ? ` (${noTmux})` : ''}`, () => {
   for (const [columns, rows] of [
     [60, 20],
     [80, 24],
