@@ -96,6 +96,7 @@ function nameOf({ role, group }: BudgetState): string {
 }
 
 const HELP = `
-The file replaces the whole policy: {"budgets":[{"role":"docs-worker","usd":5,"per":"day"},{"group":"release","usd":20},
-{"usd":50,"per":"day"}]}. A budget is for a role, a group, or all tasks; in total, or for each day in UTC. A task whose
-reported cost takes it above a budget is cancelled, and no task begins that a used-up budget covers: docs/policy.md.`;
+The file replaces the whole policy: {"budgets": [{"role": "docs-worker", "usd": 5, "per": "day"}, {"group": "release",
+"usd": 20}, {"usd": 50, "per": "day"}]}. A budget is for a role, a group, or all tasks; in total, or for each day in
+UTC. A task whose reported cost takes it above a budget is cancelled, and no task begins that a used-up budget covers:
+docs/policy.md.`;
