@@ -278,6 +278,10 @@ describe('agentq schema', () => {
     expect(envelope).toMatchObject({ required: ['task_id', 'to'], additionalProperties: {} });
     const message = await bare.json('schema', 'result message');
     expect(message).toMatchObject({ required: ['task_id', 'from', 'to', 'status'], additionalProperties: {} });
+    const policy = await bare.json('schema', 'policy', 'apply', 'FILE');
+    expect(policy).toMatchObject({ additionalProperties: false, properties: { budgets: { type: 'array' } } });
+    const cost = await bare.json('schema', 'AGENTQ_COST_FILE');
+    expect(cost.properties).toMatchObject({ usd: { type: 'number' }, tokens: { type: 'integer' } });
   });
 
   test('without a name lists all schemas', async ({ bare }) => {

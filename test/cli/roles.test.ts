@@ -24,6 +24,8 @@ describe('a role that seems to be misspelt', () => {
       expect(await q.run(...work)).toMatchObject({ code: 0, stderr: HINT });
       expect((await q.run('claim', '--as', 'docs-wroker', ...flags)).stderr.startsWith(HINT)).toBe(true);
       expect(await q.run('list', '--to', 'docs-wroker', ...flags)).toMatchObject({ code: 0, stderr: HINT });
+      for (const verb of ['status', 'dlq'])
+        expect(await q.run(verb, '--to', 'docs-wroker', ...flags)).toMatchObject({ code: 0, stderr: HINT });
       expect(await q.run(...submitTo('docs-wroker'), ...flags)).toMatchObject({ code: 0, stderr: HINT });
       expect(await q.run(...submitTo('docs-wroker'), ...flags)).toMatchObject({ code: 0, stderr: '' });
     });

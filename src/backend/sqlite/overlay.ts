@@ -57,5 +57,7 @@ export function askOverlay<T>(db: Connection, now: number, ask: () => T): T {
 function layTask(db: Connection, task: Task): number {
   const n = findRow(db, task.id)?.n ?? db.get<{ n: number }>('SELECT max(n) + 1 AS n FROM tasks')!.n;
   db.run('DELETE FROM elapsed_task WHERE n = ?', n);
-  return write(db, task, n, 'INSERT INTO elapsed_task');
+  // The table has no primary key, so SQLite numbers its rows otherwise.
+  write(db, task, n, 'INSERT INTO elapsed_task');
+  return n;
 }

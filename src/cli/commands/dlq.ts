@@ -12,6 +12,7 @@ import type { Io } from '../output/io.ts';
 import type { Define } from '../verb.ts';
 import type { Output } from '../output/schemas.ts';
 import { printEach } from '../each-task.ts';
+import { hintAtRoles } from '../role-hint.ts';
 import { printTable } from '../output/table.ts';
 import { colourOf, FACT, taskLines } from '../output/task-text.ts';
 import { taskView } from '../output/views.ts';
@@ -46,10 +47,12 @@ export const define: Define = (command, context) => {
 
 async function list(cli: Context, options: unknown): Promise<void> {
   const { to: role, limit = 100 } = parseFlags(ListFlags, options);
-  const { backend, store } = await cli.services();
+  const services = await cli.services();
+  const { backend, store } = services;
   const tasks = await backend.list({ dead: true, limit, ...(role && { role }) });
+  const isMisspelt = tasks.length === 0 && role !== undefined && (await hintAtRoles(cli.io, services, [role])) > 0;
   if (cli.io.json) return cli.io.data({ tasks: tasks.map((task) => taskView(store, task)) } satisfies Output<'dlq'>);
-  if (tasks.length === 0) return cli.io.talk('no dead letters');
+  if (tasks.length === 0) return isMisspelt ? undefined : cli.io.talk('no dead letters');
   await printDead(cli.io, tasks, backend.now);
 }
 

@@ -1,7 +1,9 @@
 import * as z from 'zod/mini';
 import { configSchema } from '../../app/workspace/config.ts';
+import { costForm } from '../../core/cost.ts';
 import { envelopeFields, envelopeSchema } from '../../core/envelope/envelope.ts';
 import { Evidence } from '../../core/evidence/evidence.ts';
+import { policyDocument } from '../../core/policy/document.ts';
 import { ResultMessage } from '../../core/result/result-message.ts';
 
 const f = envelopeFields;
@@ -46,4 +48,8 @@ export const inputs = {
     attempt: z.optional(z.number()),
     artifacts: z.optional(z.array(Evidence)),
   }),
+  /** The file of `agentq policy apply`. */
+  'policy apply FILE': policyDocument(),
+  /** The file AGENTQ_COST_FILE of a child of `agentq work`: the cost of the attempt so far. */
+  AGENTQ_COST_FILE: costForm(),
 } as const;
