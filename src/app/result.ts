@@ -1,4 +1,4 @@
-import { type Content, describeDrift } from '../artifacts/store.ts';
+import type { Content } from '../artifacts/store.ts';
 import { AgentqError } from '../core/errors.ts';
 import type { Evidence } from '../core/evidence/evidence.ts';
 import type { TaskIn } from '../core/task/task.ts';
@@ -6,7 +6,7 @@ import { MAX_JSON_RESULT_BYTES } from '../core/limits.ts';
 import { findTask } from './apply-command.ts';
 import type { Services } from './workspace/services.ts';
 import { refuseLarger } from './workspace/text-file.ts';
-import { fetchEvidence, findDrift } from './evidence/verify.ts';
+import { driftError, fetchEvidence, findDrift } from './evidence/verify.ts';
 
 export interface VerifiedResult {
   readonly task: TaskIn<'completed'>;
@@ -33,13 +33,7 @@ export async function readResult(services: Services, id: string, named?: string)
       const drifts = await findDrift(store, vouchedFor(task));
       if (drifts.length > 0) {
         await store.attend();
-        throw new AgentqError(
-          'drift',
-          `${id}: ${drifts.map(describeDrift).join('; ')}`,
-          drifts.some(({ evidence }) => evidence === task.context)
-            ? 'do not trust it: agentq doctor'
-            : `do not trust it; to have it done again: agentq redo ${id} --reason TEXT`,
-        );
+        throw driftError(task, drifts);
       }
       const { result, result_ref } = task.completion;
       const artifact = named === undefined || named === RESULT ? undefined : namedArtifact(task, named);

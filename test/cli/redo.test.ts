@@ -9,7 +9,7 @@ test('a completed task whose result has drifted is done again, and shows its for
   await q.submit('t');
   await q.ok('complete', 't', '--from', 'r', '--result-file', 'out.md', '--summary', 'all done');
   rmSync(q.path('.agentq/results/t.md'));
-  expect((await q.refused('result', 't')).hint).toMatch(/agentq redo t --reason/);
+  for (const verb of ['result', 'status']) expect((await q.refused(verb, 't')).hint).toMatch(/agentq redo t --reason/);
   const doctor = await q.run('doctor', '--json');
   expect(doctor.json().findings).toMatchObject([{ subject: 't', severity: 'problem' }]);
   expect(doctor.stdout).toMatch(/agentq redo t --reason/);

@@ -51,6 +51,17 @@ export async function findDrift(store: ArtifactStore, evidence: readonly Evidenc
   return drifts;
 }
 
+/** The error for evidence of a task that differs from its record, and the way out. */
+export function driftError(task: Task, drifts: readonly Drift[]): AgentqError {
+  const { id, status, context } = task;
+  // With another context, the next attempt would do another task.
+  const canBeRedone = status === 'completed' && drifts.every(({ evidence }) => evidence !== context);
+  const hint = canBeRedone
+    ? `do not trust it; to have it done again: agentq redo ${id} --reason TEXT`
+    : 'do not trust it: agentq doctor';
+  return new AgentqError('drift', `${id}: ${drifts.map(describeDrift).join('; ')}`, hint);
+}
+
 /**
  * Brings evidence to the local disk and checks it.
  * @param take receives the content piece by piece; what it received counts only if this function returns

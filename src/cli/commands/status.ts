@@ -4,7 +4,7 @@ import { waitsForBudget } from '../../app/budget/books.ts';
 import { findTask } from '../../app/apply-command.ts';
 import { readOverview, watchOverview } from '../../app/overview.ts';
 import type { Services } from '../../app/workspace/services.ts';
-import { awayStore, countingEvidence, findDrift } from '../../app/evidence/verify.ts';
+import { awayStore, countingEvidence, driftError, findDrift } from '../../app/evidence/verify.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { name } from '../../core/identifiers.ts';
 import { duration, parseFlags } from '../input/flags.ts';
@@ -86,6 +86,6 @@ async function oneTask(services: Services, io: Io, id: string): Promise<void> {
   }
   if (away) throw away;
   if (drifts.length > 0) {
-    throw new AgentqError('drift', `${id}: ${drifts.map(describeDrift).join('; ')}`, 'do not trust it: agentq doctor');
+    throw driftError(task, drifts);
   }
 }
