@@ -102,7 +102,7 @@ describe('brief', () => {
     );
     await boss.with({ stdin: rows.join('\n') }).ok('submit', '--batch', '-');
     await boss.run('cancel', ...rows.slice(0, 30).map((_, i) => `${i}-`.padEnd(128, 't')));
-    for (const tokens of [150, 200, 333, 800, 3_000]) {
+    for (const tokens of [150, 800, 3_000]) {
       for (const form of [[], ['--json'], ['--compact']]) {
         const { code, bytes } = await boss.run('brief', '--max-tokens', String(tokens), ...form);
         expect({ tokens, form, code, fits: bytes.length <= tokens * 3 }).toEqual({ tokens, form, code: 0, fits: true });

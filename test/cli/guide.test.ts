@@ -39,7 +39,6 @@ describe('guide', () => {
   for (const reader of ['coordinator', 'worker'] as const) {
     test(`${reader} is short, and the same as JSON`, async ({ bare }) => {
       const { bytes } = await bare.run('guide', reader);
-      console.log(`guide ${reader}: ${bytes.length} bytes`);
       expect(bytes.length).toBeLessThanOrEqual(1_800);
       expect(bytes.toString()).toBe(guides[reader]);
       expect((await bare.json('guide', reader)).text).toBe(guides[reader]);
