@@ -23,6 +23,14 @@ function open(shell: Shell, columns: number, rows: number): Terminal {
   return terminal;
 }
 
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 /** Waits until the shell is back, with the screen that was there before. */
 async function restored(terminal: Terminal, said = /ended with \d+/): Promise<string> {
   const screen = await terminal.shows(said);
@@ -126,7 +134,14 @@ describe.skipIf(noTmux)(`agentq top in a terminal${noTmux ? ` (${noTmux})` : ''}
     const terminal = open(q, 80, 24);
     const script =
       'echo first; while [ ! -e go ]; do sleep 0.1; done; printf "second \\033[31mred\\n"; while [ ! -e end ]; do sleep 0.1; done; echo last';
-    terminal.enter(`agentq work --as r --until-empty -- sh -c '${script}' </dev/null >work.log 2>&1 &`);
+    terminal.enter(
+      `"$NODE" "$AGENTQ" work --as r --until-empty -- sh -c '${script}' </dev/null >work.log 2>&1 & echo $! >worker`,
+    );
+    // A test that fails leaves no worker behind.
+    onTestFinished(() => {
+      const pid = Number(q.read('worker'));
+      if (pid > 0 && isRunning(pid)) process.kill(pid, 'SIGKILL');
+    });
     terminal.enter('clear; agentq top; echo ended with $?');
     await terminal.shows(/^talker[^]*\n {2}first/m);
     terminal.press('Down', 'l');
