@@ -96,7 +96,7 @@ describe('brief', () => {
   test('is never longer than asked, and says how much it leaves out', async ({ q }) => {
     const me = 'coordinator-'.padEnd(128, 'x');
     const boss = q.with({ env: { AGENTQ_AGENT: me } });
-    const wide = '\u{1f469}\u200d\u{1f680} 査読して\u0007 報告する '.repeat(20);
+    const wide = '\u{1f469}\u200d\u{1f680} 査読して\u0007 報告する '.repeat(4);
     const rows = Array.from({ length: 10_000 }, (_, i) =>
       JSON.stringify({ task_id: `${i}-`.padEnd(128, 't'), to: 'r'.repeat(64), instructions: wide }),
     );
@@ -106,9 +106,10 @@ describe('brief', () => {
       for (const form of [[], ['--json'], ['--compact']]) {
         const { code, bytes } = await boss.run('brief', '--max-tokens', String(tokens), ...form);
         expect({ tokens, form, code, fits: bytes.length <= tokens * 3 }).toEqual({ tokens, form, code: 0, fits: true });
+        // Long names leave little room: most of it is used.
+        if (tokens >= 800 && form.length === 0) expect(bytes.length).toBeGreaterThan(tokens * 2);
       }
     }
-    expect((await boss.run('brief')).bytes.length).toBeGreaterThan(1_700);
     const { counts, queued } = await boss.json('brief');
     expect(counts).toMatchObject({ queued: 9_970, results: 30 });
     expect(queued.left_out + queued.tasks.length).toBe(9_970);
