@@ -16,7 +16,7 @@ import type { Rings } from '../projection/rings.ts';
 import { findRow, restore, type Row, toRow } from '../projection/rows.ts';
 import { findThing } from '../projection/things.ts';
 import { dueRows, isAnyDue } from './due.ts';
-import { record } from './record.ts';
+import { type Others, record } from './record.ts';
 
 /** How many tasks one transaction changes because of time alone; the next transaction continues. */
 const SWEEP = 500;
@@ -39,9 +39,14 @@ export class Changes {
     this.#given = given;
   }
 
-  /** What the store says about budgets. */
-  books() {
-    return booksOf(worldOf<LogKinds>((thing) => findThing(this.#db, thing)));
+  /** The things of other kinds than tasks, each read once. Valid within one transaction, until one is changed. */
+  others(): Others {
+    const known = new Map<string, unknown>();
+    return ({ kind, id }) => {
+      const key = `${kind} ${id}`;
+      if (!known.has(key)) known.set(key, findThing(this.#db, { kind, id }));
+      return known.get(key);
+    };
   }
 
   /** @param epoch returns the epoch of the store */
@@ -75,13 +80,21 @@ export class Changes {
   }
 
   /** @param row the task, if it exists. @param now ms since 1970 */
-  apply(id: string, row: Row | undefined, command: Command, rings: Rings, now = this.#given.now, epoch = 0): Change {
+  apply(
+    id: string,
+    row: Row | undefined,
+    command: Command,
+    rings: Rings,
+    now = this.#given.now,
+    epoch = 0,
+    others = this.others(),
+  ): Change {
     const { random } = this.#given;
-    const usedUp: Circumstances['usedUp'] = (task) => usedUpFor(this.books(), task, now);
+    const usedUp: Circumstances['usedUp'] = (task) => usedUpFor(booksOf(worldOf<LogKinds>(others)), task, now);
     const given = { now, random, epoch, usedUp };
     const { events, task, ...decided } = decide(row?.task ?? this.#pruned(id, command), command, given);
     if (events.length === 0) return { outcome: { task, ...decided }, written: 0 };
-    const applied = record(this.#db, this.#rules, events, new Map([[id, row]]));
+    const applied = record(this.#db, this.#rules, events, new Map([[id, row]]), others);
     const refusal = refusalOf(applied);
     if (refusal) return { outcome: { task: row?.task, changed: false, refusal }, written: 0 };
     this.#note(applied, rings);

@@ -1,6 +1,6 @@
 import { type Applied, applyEntry, refusalOf } from '../../core/log/apply-entry.ts';
 import { isTaskThing, type LogEvent, type LogKinds, type LogRules } from '../../core/log/rules.ts';
-import { isTask, subjectOf } from '../../core/log/subject.ts';
+import { isTask, type Subject, subjectOf } from '../../core/log/subject.ts';
 import { worldOf } from '../../core/log/world.ts';
 import { isPruned } from '../../core/task/decision/pruned.ts';
 import type { Connection } from '../projection/connection.ts';
@@ -11,11 +11,15 @@ import { appendThingEvent, findThing, writeThing } from '../projection/things.ts
 /** Found by the events of the task, because a queue may hold many messages. */
 const WITHDRAW = 'DELETE FROM messages WHERE queue = ? AND event IN (SELECT seq FROM events WHERE task = ?)';
 
+/** Finds the state of a thing that is not a task. */
+export type Others = (thing: Subject) => unknown;
+
 /**
  * Folds the events of one decision, appends them and what follows from them to the log, and writes the state that
  * results. A result message that is due is added to its mailbox; one that no longer holds, and was not read yet, is
  * removed from it. A pruned task leaves only the record that it was pruned. Writes nothing if the author of the events
  * must not append them. Runs within the caller's transaction.
+ * @param others returns the state of a thing that is not a task
  * @param known the rows that the caller has read: by id, undefined for a task whose id is free
  */
 export function record(
@@ -23,6 +27,7 @@ export function record(
   rules: LogRules,
   events: readonly LogEvent[],
   known: ReadonlyMap<string, Row | undefined>,
+  others: Others = (thing) => findThing(db, thing),
 ): Applied<LogKinds> {
   const rows = new Map(known);
   const find = (id: string) => {
@@ -33,7 +38,7 @@ export function record(
     rules,
     events,
     worldOf<LogKinds>((thing) => {
-      if (!isTask(thing)) return findThing(db, thing);
+      if (!isTask(thing)) return others(thing);
       return find(thing.id)?.task ?? (known.has(thing.id) ? undefined : findPruned(db, thing.id));
     }),
   );

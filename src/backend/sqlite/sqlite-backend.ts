@@ -1,8 +1,10 @@
 import type { Circumstances } from '../../core/task/decision/verdict.ts';
 import { AgentqError } from '../../core/errors.ts';
 import type { Event } from '../../core/task/event.ts';
+import { booksOf } from '../../core/log/books.ts';
 import type { StateOf } from '../../core/log/kind.ts';
 import { type LogKinds, type LogRules, rules as logRules } from '../../core/log/rules.ts';
+import { worldOf } from '../../core/log/world.ts';
 import { type Pruned, prunedAt } from '../../core/task/decision/pruned.ts';
 import type { Task } from '../../core/task/task.ts';
 import type {
@@ -124,8 +126,9 @@ export class SqliteBackend implements Backend {
         written++;
       }
       const { worker, lease, role } = request;
-      const books = this.#changes.books();
       for (;;) {
+        const others = this.#changes.others();
+        const books = booksOf(worldOf<LogKinds>(others));
         const { row, held } = nextReadyOf(this.#db, role, books, now);
         if (!row) return { task: undefined, held, keep: written > 0 };
         // The task may prove expired at the moment of the claim: then the next one is tried.
@@ -134,6 +137,9 @@ export class SqliteBackend implements Backend {
           row,
           { type: 'claim', worker, lease, role },
           rings,
+          this.#given.now,
+          0,
+          others,
         );
         written += more;
         if (outcome.task?.status === 'working') return { task: outcome.task, held, keep: true };
