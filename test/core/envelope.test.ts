@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { checkEnvelopeSize, envelopeSchema } from '../../src/core/envelope/envelope.ts';
+import { budgetOf } from '../../src/core/envelope/budget.ts';
+import { groupOf } from '../../src/core/envelope/group.ts';
 import { MAX_ENVELOPE_BYTES } from '../../src/core/limits.ts';
 import { envelope } from './tasks.ts';
 
@@ -102,4 +104,12 @@ describe('the size of an envelope', () => {
   test('is 64 KiB at most', () => {
     expect(MAX_ENVELOPE_BYTES).toBe(65_536);
   });
+});
+
+test('version 0.1 kept any value under the names of later fields: such a value is no group and no budget', () => {
+  const old = schema.parse({ ...least, group: { name: 'a' }, budget_usd: '5' });
+  expect([groupOf(old), budgetOf(old)]).toEqual([undefined, undefined]);
+  expect(old).toMatchObject({ group: { name: 'a' }, budget_usd: '5' });
+  expect([groupOf({ ...old, group: 'a/b' }), budgetOf({ ...old, budget_usd: -1 })]).toEqual([undefined, undefined]);
+  expect([groupOf({ ...old, group: 'a' }), budgetOf({ ...old, budget_usd: 5 })]).toEqual(['a', 5]);
 });
