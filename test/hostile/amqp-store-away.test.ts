@@ -35,7 +35,7 @@ describe('a second machine', { timeout: SLOW }, () => {
       'storage',
     );
     await one.ok('init');
-    await one.workOff('cat');
+    await one.workOff('cat', '--brief-only');
     expect(await lead.ok('result', 'a')).toBe('context of a');
   });
 });
