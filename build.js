@@ -16,9 +16,9 @@ const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.
 
 /** Code that not every command needs: the verbs, code of some verbs, and code that creates schemas when it is loaded. */
 const own = [
-  /src\/cli\/((commands|top)\/|each-task\.|input\/(batch-text|list-options|schemas)\.|output\/(shape\/|layout\/(clip|column-widths)\.|(table|schemas|task-schemas|brief-view|guides|defaults|fold-renewals|how-it-stands|log-printer|overview|story|stats-report|stats-schema|stuck-report|stuck-view|watched-overview)\.)|process\/idle-memory\.)/,
-  /src\/app\/(agent-brief|backup|doctor|logs|prune|stats|stuck|suggestion|top|torture|worker)\//,
-  /src\/app\/(apply-to-each|brief|dead-letters|hand-over|inbox|near-names|overview|pause|previous-failures|result|scratch|snapshot-files|wait|wait-any|wait-cursor)\./,
+  /src\/cli\/((commands|top)\/|each-task\.|input\/(batch-text|list-options|schemas)\.|output\/(shape\/|schemas\/(?!thing)|layout\/(clip|column-widths)\.|report\/(?!planned-topology|task-text)|(table|defaults|log-printer)\.)|process\/idle-memory\.)/,
+  /src\/app\/(agent-brief|backup|doctor|logs|prune|stats|stuck|top|torture|wait|worker)\//,
+  /src\/app\/(assignment\/(?!claim)|change\/(apply-to-each|dead-letters)|names\/near-|(inbox|near-names|overview|pause|result|scratch|snapshot-files)\.)/,
   /src\/app\/(workspace\/(additions|config-error|init-workspace)|evidence\/workspace-store|outbox\/(flush-outbox|read-entry|said-reasons)|submit\/(bad-batch|batch|batch-row|kept-batch|submit-later))\./,
   /src\/backend\/(projection\/(audit|questions\/ended)\.|sqlite\/(archive\/|ended\.|history\.|overlay\.)|amqp\/)/,
   /src\/core\/secrets\/(?!find-secret)/,

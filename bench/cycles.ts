@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { claim } from '../src/app/claim.ts';
-import { complete } from '../src/app/complete.ts';
+import { claim } from '../src/app/assignment/claim.ts';
+import { complete } from '../src/app/change/complete.ts';
 import type { Services } from '../src/app/workspace/services.ts';
 import { submit } from '../src/app/submit/submit.ts';
 import { parseSubmission } from '../src/core/envelope/submission.ts';

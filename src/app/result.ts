@@ -3,7 +3,7 @@ import { AgentqError } from '../core/errors.ts';
 import type { Evidence } from '../core/evidence/evidence.ts';
 import type { TaskIn } from '../core/task/task.ts';
 import { MAX_JSON_RESULT_BYTES } from '../core/limits.ts';
-import { findTask } from './apply-command.ts';
+import { findTask } from './change/apply-command.ts';
 import type { Services } from './workspace/services.ts';
 import { refuseLarger } from './workspace/text-file.ts';
 import { driftError, fetchEvidence, findDrift } from './evidence/verify.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import * as z from 'zod/mini';
-import { findTask } from '../app/apply-command.ts';
+import { findTask } from '../app/change/apply-command.ts';
 import { AgentqError } from '../core/errors.ts';
 import { name } from '../core/identifiers.ts';
 import type { Context } from './context.ts';

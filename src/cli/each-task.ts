@@ -1,9 +1,9 @@
-import type { EachOutcome } from '../app/apply-to-each.ts';
+import type { EachOutcome } from '../app/change/apply-to-each.ts';
 import type { AgentqError } from '../core/errors.ts';
 import type { Task } from '../core/task/task.ts';
 import { SeveralErrors } from './errors/several-errors.ts';
 import type { Io } from './output/io.ts';
-import type { Output } from './output/schemas.ts';
+import type { Output } from './output/schemas/outputs.ts';
 
 /**
  * Prints what a command has done to each of several tasks: each change when it is made, or all of them at the end with

@@ -1,4 +1,4 @@
-import { likelyRole } from '../app/role-check.ts';
+import { likelyRole } from '../app/names/role-check.ts';
 import type { Services } from '../app/workspace/services.ts';
 import { AgentqError } from '../core/errors.ts';
 import type { Io } from './output/io.ts';

@@ -1,4 +1,4 @@
-import { DEFAULT_AGENT, otherOfDefaultName } from '../app/default-name.ts';
+import { DEFAULT_AGENT, otherOfDefaultName } from '../app/names/default-name.ts';
 import type { Services } from '../app/workspace/services.ts';
 import type { Context } from './context.ts';
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import type { Output } from '../../src/cli/output/schemas.ts';
+import type { Output } from '../../src/cli/output/schemas/outputs.ts';
 import { type RabbitMq, startRabbitMqCluster } from '../broker/private-rabbitmq.ts';
 import { until } from '../worker/harness.ts';
 import { WITH_RESTARTS, withPorts } from './private.ts';

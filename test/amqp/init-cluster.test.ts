@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, onTestFinished } from 'vitest';
 import { queuesExist, remove } from '../../src/backend/amqp/topology/declare.ts';
 import { topologyOf } from '../../src/backend/amqp/topology/topology.ts';
-import type { Output } from '../../src/cli/output/schemas.ts';
+import type { Output } from '../../src/cli/output/schemas/outputs.ts';
 import { onClient } from '../backend/support/on-client.ts';
 import { freePort } from '../broker/free-port.ts';
 import { startRabbitMq } from '../broker/private-rabbitmq.ts';

@@ -2,7 +2,7 @@ import amqplib from 'amqplib';
 import { existsSync } from 'node:fs';
 import { describe, expect, onTestFinished } from 'vitest';
 import { guarantees } from '../../src/backend/amqp/topology/guarantees.ts';
-import { type Output, outputs } from '../../src/cli/output/schemas.ts';
+import { type Output, outputs } from '../../src/cli/output/schemas/outputs.ts';
 import { strict } from '../cli/strict.ts';
 import * as z from 'zod/mini';
 import { PlainClient } from '../backend/support/plain-client.ts';

@@ -5,7 +5,7 @@ import type { TaskRequest } from '../../src/backend/backend.ts';
 import { openBackend } from '../../src/backend/open.ts';
 import type { BackendOptions } from '../../src/backend/options.ts';
 import { FORMAT } from '../../src/backend/amqp/wire/message/format.ts';
-import type { Output } from '../../src/cli/output/schemas.ts';
+import type { Output } from '../../src/cli/output/schemas/outputs.ts';
 import { type RabbitMq, startRabbitMq } from '../broker/private-rabbitmq.ts';
 import { repeatedTasks } from '../backend/support/repeated-tasks.ts';
 import { scratchFolder } from '../backend/support/scratch.ts';

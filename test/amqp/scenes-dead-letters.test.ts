@@ -1,5 +1,5 @@
 import { describe, expect } from 'vitest';
-import type { Output } from '../../src/cli/output/schemas.ts';
+import type { Output } from '../../src/cli/output/schemas/outputs.ts';
 import { PlainClient } from '../backend/support/plain-client.ts';
 import { test } from './fixture.ts';
 import { SLOW } from './site.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect } from 'vitest';
-import type { Output } from '../../src/cli/output/schemas.ts';
+import type { Output } from '../../src/cli/output/schemas/outputs.ts';
 import { gone, hasProc } from '../worker/harness.ts';
 import { test } from './fixture.ts';
 import { TIME_LIMIT, ROLES, SHORT_LEASE, SLOW } from './site.ts';

@@ -16,7 +16,7 @@ import { fileURLToPath } from 'node:url';
 import { remove } from '../../src/backend/amqp/topology/declare.ts';
 import { Names } from '../../src/backend/amqp/wire/names.ts';
 import { topologyOf } from '../../src/backend/amqp/topology/topology.ts';
-import type { Output, TaskView } from '../../src/cli/output/schemas.ts';
+import type { Output, TaskView } from '../../src/cli/output/schemas/outputs.ts';
 import { withPrefix } from '../backend/support/amqp-harness.ts';
 import { onClient } from '../backend/support/on-client.ts';
 import { otherBroker } from '../broker/shared-broker.ts';

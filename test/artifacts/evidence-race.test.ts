@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { complete, type CompleteRequest } from '../../src/app/complete.ts';
+import { complete, type CompleteRequest } from '../../src/app/change/complete.ts';
 import type { Services } from '../../src/app/workspace/services.ts';
 import { FsStore } from '../../src/artifacts/fs/fs-store.ts';
 import { createBackend, openBackend } from '../../src/backend/open.ts';

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { claim } from '../../src/app/claim.ts';
-import { complete } from '../../src/app/complete.ts';
+import { claim } from '../../src/app/assignment/claim.ts';
+import { complete } from '../../src/app/change/complete.ts';
 import { collect } from '../../src/app/inbox.ts';
 import { diagnose } from '../../src/app/doctor/doctor.ts';
 import { prepareAttempt, resultPath } from '../../src/app/evidence/evidence-paths.ts';

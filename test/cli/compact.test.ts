@@ -1,6 +1,6 @@
 import { describe, expect, test as base } from 'vitest';
 import * as z from 'zod/mini';
-import { outputs } from '../../src/cli/output/schemas.ts';
+import { outputs } from '../../src/cli/output/schemas/outputs.ts';
 import { fixtures, type Shell, type Shells } from './harness.ts';
 import { strict } from './strict.ts';
 

@@ -4,7 +4,7 @@ import { type Config, configSchema, rolePolicy } from '../../src/app/workspace/c
 import { exitCodes, INTERNAL_ERROR } from '../../src/cli/errors/exit-codes.ts';
 import { inputs } from '../../src/cli/input/schemas.ts';
 import { digests } from '../../src/cli/output/defaults.ts';
-import { outputs } from '../../src/cli/output/schemas.ts';
+import { outputs } from '../../src/cli/output/schemas/outputs.ts';
 import { envelopeFields } from '../../src/core/envelope/envelope.ts';
 import { LONGEST, parseDuration } from '../../src/core/duration.ts';
 import * as limits from '../../src/core/limits.ts';

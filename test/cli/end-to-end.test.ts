@@ -6,7 +6,7 @@ import { buffer, text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test as base, vi } from 'vitest';
 import * as z from 'zod/mini';
-import { outputs } from '../../src/cli/output/schemas.ts';
+import { outputs } from '../../src/cli/output/schemas/outputs.ts';
 import { fixtures, type Shell, type Shells } from './harness.ts';
 import { strict } from './strict.ts';
 

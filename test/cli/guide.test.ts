@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test as base } from 'vitest';
-import { guides } from '../../src/cli/output/guides.ts';
+import { guides } from '../../src/cli/output/report/guides.ts';
 import { type Ran, type Shell, type Shells, fixtures } from './harness.ts';
 
 const test = base.extend<Shells>(fixtures);

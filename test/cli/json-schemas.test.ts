@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { describe, expect, test as base } from 'vitest';
 import * as z from 'zod/mini';
 import { inputs } from '../../src/cli/input/schemas.ts';
-import { outputs } from '../../src/cli/output/schemas.ts';
+import { outputs } from '../../src/cli/output/schemas/outputs.ts';
 import { fixtures, type Ran, type Shell, type Shells } from './harness.ts';
 import { badTimes, strict } from './strict.ts';
 

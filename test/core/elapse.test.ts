@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { nextDue } from '../../src/core/task/due.ts';
-import { elapse } from '../../src/core/task/elapse.ts';
+import { nextDue } from '../../src/core/task/fold/due.ts';
+import { elapse } from '../../src/core/task/fold/elapse.ts';
 import type { Task } from '../../src/core/task/task.ts';
 import {
   backoff,

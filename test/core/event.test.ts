@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Event } from '../../src/core/task/event.ts';
-import { evolve } from '../../src/core/task/evolve.ts';
+import { evolve } from '../../src/core/task/fold/evolve.ts';
 import type { Task } from '../../src/core/task/task.ts';
 import { everyEvent } from './every-event.ts';
 import { cancel, claim, complete, elapse, fail, MINUTE, release, renew, story, submit } from './tasks.ts';

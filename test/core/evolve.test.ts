@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import type { Event, EventOf } from '../../src/core/task/event.ts';
-import { evolve } from '../../src/core/task/evolve.ts';
+import { evolve } from '../../src/core/task/fold/evolve.ts';
 import type { Task } from '../../src/core/task/task.ts';
 import { everyEvent } from './every-event.ts';
 import { deepFreeze } from './freeze.ts';

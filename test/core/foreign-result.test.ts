@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Event } from '../../src/core/task/event.ts';
-import { evolve } from '../../src/core/task/evolve.ts';
+import { evolve } from '../../src/core/task/fold/evolve.ts';
 import { foreignEvent } from '../../src/core/result/foreign-result.ts';
 import type { ResultMessage } from '../../src/core/result/result-message.ts';
 import type { Task } from '../../src/core/task/task.ts';

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Event, EventType } from '../../src/core/task/event.ts';
-import { evolve } from '../../src/core/task/evolve.ts';
+import { evolve } from '../../src/core/task/fold/evolve.ts';
 import type { Task } from '../../src/core/task/task.ts';
 import { untouched } from './tasks.ts';
 import type { Turn } from './world.ts';

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { decide } from '../../src/core/task/decision/decide.ts';
 import { Event } from '../../src/core/task/event.ts';
-import { evolve } from '../../src/core/task/evolve.ts';
+import { evolve } from '../../src/core/task/fold/evolve.ts';
 import { type Status, statuses, type Task } from '../../src/core/task/task.ts';
 import { everyEvent } from './every-event.ts';
 import { brokenBy, brokenIn } from './invariants.ts';

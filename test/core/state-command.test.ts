@@ -3,7 +3,7 @@ import type { Command, CommandType } from '../../src/core/task/decision/command.
 import { decide } from '../../src/core/task/decision/decide.ts';
 import type { ErrorCode } from '../../src/core/errors.ts';
 import type { EventType } from '../../src/core/task/event.ts';
-import { evolve } from '../../src/core/task/evolve.ts';
+import { evolve } from '../../src/core/task/fold/evolve.ts';
 import type { Status, Task } from '../../src/core/task/task.ts';
 import {
   acknowledge,

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import type { Command, CommandType } from '../../src/core/task/decision/command.ts';
 import { type Decision, decide } from '../../src/core/task/decision/decide.ts';
-import { elapse } from '../../src/core/task/elapse.ts';
+import { elapse } from '../../src/core/task/fold/elapse.ts';
 import { ATTEMPTS_PER_EPOCH } from '../../src/core/task/epoch.ts';
 import type { Event } from '../../src/core/task/event.ts';
 import { MAX_STARTS } from '../../src/core/task/retry.ts';

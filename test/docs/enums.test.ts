@@ -11,7 +11,7 @@ import { topologyOf } from '../../src/backend/amqp/topology/topology.ts';
 import { COMMON_LIMITS, COORDINATOR_LIMITS } from '../../src/backend/amqp/wire/message/bounded-json.ts';
 import { DELAY_LEVELS, Names } from '../../src/backend/amqp/wire/names.ts';
 import { exitCodes } from '../../src/cli/errors/exit-codes.ts';
-import { DriftView, outputs, TaskView } from '../../src/cli/output/schemas.ts';
+import { DriftView, outputs, TaskView } from '../../src/cli/output/schemas/outputs.ts';
 import type { Define } from '../../src/cli/verb.ts';
 import { priorities } from '../../src/core/envelope/priority.ts';
 import { ResultMessage } from '../../src/core/result/result-message.ts';

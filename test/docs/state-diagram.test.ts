@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { Command } from '../../src/core/task/decision/command.ts';
 import { decide } from '../../src/core/task/decision/decide.ts';
-import { evolve } from '../../src/core/task/evolve.ts';
+import { evolve } from '../../src/core/task/fold/evolve.ts';
 import { MAX_STARTS } from '../../src/core/task/retry.ts';
 import { type Status, statuses, type Task } from '../../src/core/task/task.ts';
 import {

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { describe, expect, onTestFinished } from 'vitest';
-import type { Output } from '../../src/cli/output/schemas.ts';
+import type { Output } from '../../src/cli/output/schemas/outputs.ts';
 import { amqpUrl } from '../broker/shared-broker.ts';
 import { freePort } from '../broker/free-port.ts';
 import { ownTest, test } from '../amqp/fixture.ts';

@@ -1,7 +1,7 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect } from 'vitest';
-import type { Output } from '../../src/cli/output/schemas.ts';
+import type { Output } from '../../src/cli/output/schemas/outputs.ts';
 import { Child } from '../backend/support/child.ts';
 import { hasProc, CONCURRENT, type Sandbox, test, until, wait } from '../worker/harness.ts';
 

@@ -1,6 +1,6 @@
 import { chmodSync, readdirSync, renameSync } from 'node:fs';
 import { describe, expect } from 'vitest';
-import type { TaskView } from '../../src/cli/output/schemas.ts';
+import type { TaskView } from '../../src/cli/output/schemas/outputs.ts';
 import { CONCURRENT } from '../worker/harness.ts';
 import { test } from './support/unprivileged.ts';
 

@@ -1,6 +1,6 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, test as base } from 'vitest';
-import type { Output } from '../../src/cli/output/schemas.ts';
+import type { Output } from '../../src/cli/output/schemas/outputs.ts';
 import { fixtures, type Shells } from '../cli/harness.ts';
 import { diskOfInodes } from './support/mounts.ts';
 import { ended, runOnFullDisk, runProgram, runUnread, startScript } from './support/program.ts';

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { complete } from '../../src/app/complete.ts';
+import { complete } from '../../src/app/change/complete.ts';
 import { diagnose } from '../../src/app/doctor/doctor.ts';
 import { flushOutbox } from '../../src/app/outbox/flush-outbox.ts';
 import { keepInOutbox } from '../../src/app/outbox/outbox.ts';

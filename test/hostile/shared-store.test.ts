@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, test, type TestContext } from 'vitest';
-import type { Output } from '../../src/cli/output/schemas.ts';
+import type { Output } from '../../src/cli/output/schemas/outputs.ts';
 import { CONCURRENT, type User } from '../worker/harness.ts';
 import type { Ended } from './support/program.ts';
 import { colleague, reachable, unprivileged } from './support/unprivileged.ts';

@@ -1,7 +1,7 @@
 import { mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, expect } from 'vitest';
-import type { Output } from '../../src/cli/output/schemas.ts';
+import type { Output } from '../../src/cli/output/schemas/outputs.ts';
 import { CONCURRENT, type Sandbox, test } from '../worker/harness.ts';
 
 /** Creates files in the places of the first attempt of the task `t`, as a task `t` of an older database leaves them. */

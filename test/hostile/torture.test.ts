@@ -1,7 +1,7 @@
 import { chownSync, mkdirSync, readdirSync } from 'node:fs';
 import { expect } from 'vitest';
 import { childScript, idOf, type OddChild, oddKinds } from '../../src/app/torture/odd-children.ts';
-import type { Output } from '../../src/cli/output/schemas.ts';
+import type { Output } from '../../src/cli/output/schemas/outputs.ts';
 import { CONCURRENT } from '../worker/harness.ts';
 import { test, unprivileged } from './support/unprivileged.ts';
 

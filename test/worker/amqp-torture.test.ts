@@ -1,5 +1,5 @@
 import { expect, onTestFinished } from 'vitest';
-import type { Output } from '../../src/cli/output/schemas.ts';
+import type { Output } from '../../src/cli/output/schemas/outputs.ts';
 import { foregroundRabbitMq } from '../broker/foreground-rabbitmq.ts';
 import { otherBroker } from '../broker/shared-broker.ts';
 import { test } from './harness.ts';

@@ -1,5 +1,5 @@
 import { describe, expect } from 'vitest';
-import type { Output } from '../../src/cli/output/schemas.ts';
+import type { Output } from '../../src/cli/output/schemas/outputs.ts';
 import { CONCURRENT, ROLE, test } from './harness.ts';
 
 describe('what a child is told', CONCURRENT, () => {

@@ -16,7 +16,7 @@ import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { test as base } from 'vitest';
-import type { Output, TaskView } from '../../src/cli/output/schemas.ts';
+import type { Output, TaskView } from '../../src/cli/output/schemas/outputs.ts';
 import { type Ended, outputOf, runInProcess } from './in-process.ts';
 
 /** The built program; AGENTQ_TEST_BIN names another. */

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, expect } from 'vitest';
-import type { TaskView } from '../../src/cli/output/schemas.ts';
+import type { TaskView } from '../../src/cli/output/schemas/outputs.ts';
 import { gone, isAlive, CONCURRENT, ROLE, type Sandbox, test } from './harness.ts';
 
 const outcomes = ({ attempts }: TaskView) => attempts.map(({ outcome }) => outcome);

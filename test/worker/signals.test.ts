@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { describe, expect } from 'vitest';
-import type { TaskView } from '../../src/cli/output/schemas.ts';
+import type { TaskView } from '../../src/cli/output/schemas/outputs.ts';
 import { gone, hasProc, isAlive, LEASE, CONCURRENT, type Sandbox, test, until } from './harness.ts';
 
 const outcomes = ({ attempts }: TaskView) => attempts.map(({ outcome }) => outcome);

@@ -1,6 +1,6 @@
 import { type FSWatcher, watch as watchFile } from 'node:fs';
 import type { Watch } from '../../backend/backend.ts';
-import { nextDue } from '../../core/task/due.ts';
+import { nextDue } from '../../core/task/fold/due.ts';
 import type { Task } from '../../core/task/task.ts';
 import { patience, type Services } from '../workspace/services.ts';
 import type { LogOutput } from './log-output.ts';

@@ -1,8 +1,8 @@
 import { lstatSync } from 'node:fs';
 import { isBrokers } from '../../core/errors.ts';
-import { takesLog } from '../../core/task/stopping.ts';
+import { takesLog } from '../../core/task/fold/stopping.ts';
 import type { Task } from '../../core/task/task.ts';
-import { applyCommand } from '../apply-command.ts';
+import { applyCommand } from '../change/apply-command.ts';
 import type { Services } from '../workspace/services.ts';
 import { liveLog, logPath, unrecordedLog } from './attempt-log.ts';
 

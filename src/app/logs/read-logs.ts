@@ -1,6 +1,6 @@
 import { AgentqError } from '../../core/errors.ts';
 import { type Attempt, isFinished, type Task } from '../../core/task/task.ts';
-import { findTask } from '../apply-command.ts';
+import { findTask } from '../change/apply-command.ts';
 import { fetchEvidence } from '../evidence/verify.ts';
 import { patience, type Services } from '../workspace/services.ts';
 import { type AttemptLog, liveLog, logOf, whyNoLog } from './attempt-log.ts';

@@ -1,5 +1,5 @@
 import type { Counts } from '../../backend/backend.ts';
-import { nextDue } from '../../core/task/due.ts';
+import { nextDue } from '../../core/task/fold/due.ts';
 import { isDead, type Task, type TaskIn } from '../../core/task/task.ts';
 import type { Services } from '../workspace/services.ts';
 

@@ -1,5 +1,5 @@
 import { AgentqError, isBrokers } from '../../core/errors.ts';
-import type { CompleteRequest } from '../complete.ts';
+import type { CompleteRequest } from '../change/complete.ts';
 import type { Outcome } from './attempt-report.ts';
 import type { Blame } from './blame.ts';
 import type { Exit } from './processes/process-group.ts';

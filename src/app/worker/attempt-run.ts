@@ -4,7 +4,7 @@ import { isAway } from '../../core/errors.ts';
 import type { Evidence } from '../../core/evidence/evidence.ts';
 import { findSecret } from '../../core/secrets/find-secret.ts';
 import type { Task, TaskIn } from '../../core/task/task.ts';
-import { type Brief, brief } from '../brief.ts';
+import { type Brief, brief } from '../assignment/brief.ts';
 import { attemptFolder, prepareAttempt } from '../evidence/evidence-paths.ts';
 import { removeFolder } from '../../files/remove-folder.ts';
 import { logPath } from '../logs/attempt-log.ts';

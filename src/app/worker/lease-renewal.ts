@@ -2,7 +2,7 @@ import { type AgentqError, isAway } from '../../core/errors.ts';
 import type { Cost } from '../../core/cost.ts';
 import type { Caller } from '../../core/task/decision/command.ts';
 import type { Task } from '../../core/task/task.ts';
-import { applyCommand } from '../apply-command.ts';
+import { applyCommand } from '../change/apply-command.ts';
 import type { Services } from '../workspace/services.ts';
 import type { CostFile } from './child/cost-file.ts';
 

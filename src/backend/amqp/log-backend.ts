@@ -1,6 +1,6 @@
 import type { ClockSkew } from '../../core/clock-skew.ts';
 import { decide } from '../../core/task/decision/decide.ts';
-import { elapse } from '../../core/task/elapse.ts';
+import { elapse } from '../../core/task/fold/elapse.ts';
 import { AgentqError } from '../../core/errors.ts';
 import type { Event } from '../../core/task/event.ts';
 import { type Pruned, prunedAt } from '../../core/task/decision/pruned.ts';

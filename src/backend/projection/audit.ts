@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Event, isNewerEvent } from '../../core/task/event.ts';
-import { evolve } from '../../core/task/evolve.ts';
+import { evolve } from '../../core/task/fold/evolve.ts';
 import type { Task } from '../../core/task/task.ts';
 import type { Finding } from '../backend.ts';
 import type { Connection } from './connection.ts';

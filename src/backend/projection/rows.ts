@@ -1,4 +1,4 @@
-import { nextDue } from '../../core/task/due.ts';
+import { nextDue } from '../../core/task/fold/due.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { rankOf } from '../../core/envelope/priority.ts';
 import { groupOf } from '../../core/envelope/group.ts';

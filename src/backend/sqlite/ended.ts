@@ -1,6 +1,6 @@
 import { AgentqError } from '../../core/errors.ts';
 import type { Event } from '../../core/task/event.ts';
-import { evolve } from '../../core/task/evolve.ts';
+import { evolve } from '../../core/task/fold/evolve.ts';
 import { isFinished, type Task } from '../../core/task/task.ts';
 import type { Ended, EndedQuestion } from '../backend.ts';
 import type { Connection } from '../projection/connection.ts';

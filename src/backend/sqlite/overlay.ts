@@ -1,4 +1,4 @@
-import { elapse } from '../../core/task/elapse.ts';
+import { elapse } from '../../core/task/fold/elapse.ts';
 import { applyEntry } from '../../core/log/apply-entry.ts';
 import { isTaskThing, type LogEvent, type LogKinds, rules } from '../../core/log/rules.ts';
 import { isTask, isTaskEvent } from '../../core/log/subject.ts';

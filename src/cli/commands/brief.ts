@@ -1,11 +1,11 @@
 import * as z from 'zod/mini';
-import { DEFAULT_AGENT } from '../../app/default-name.ts';
+import { DEFAULT_AGENT } from '../../app/names/default-name.ts';
 import { agentBrief } from '../../app/agent-brief/agent-brief.ts';
 import { name } from '../../core/identifiers.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { count, parseFlags } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
-import { briefJson, briefText, fit } from '../output/brief-view.ts';
+import { briefJson, briefText, fit } from '../output/report/brief-view.ts';
 
 const Flags = z.object({
   as: z.optional(name('agent name')),

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
-import { DEFAULT_AGENT } from '../../app/default-name.ts';
-import { applyToEach } from '../../app/apply-to-each.ts';
+import { DEFAULT_AGENT } from '../../app/names/default-name.ts';
+import { applyToEach } from '../../app/change/apply-to-each.ts';
 import { refuseSecret } from '../../core/secrets/find-secret.ts';
 import { name } from '../../core/identifiers.ts';
 import { parseFlags, text } from '../input/flags.ts';

@@ -1,13 +1,13 @@
 import * as z from 'zod/mini';
 import { describeDrift } from '../../artifacts/store.ts';
 import type { NamedFile } from '../../app/evidence/pending-evidence.ts';
-import { complete } from '../../app/complete.ts';
+import { complete } from '../../app/change/complete.ts';
 import { type CurrentFolder, locate } from '../../app/workspace/current-folder.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { checkName } from '../../core/identifiers.ts';
 import { parseFlags, text } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../output/schemas.ts';
+import type { Output } from '../output/schemas/outputs.ts';
 import { addCallerOptions, callerFlags, callerOf } from '../caller.ts';
 import { addCostOptions, costFlags, costGiven } from '../input/cost-options.ts';
 

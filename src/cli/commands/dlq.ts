@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
-import { applyToEach } from '../../app/apply-to-each.ts';
-import { applyToDead } from '../../app/dead-letters.ts';
-import { findTask } from '../../app/apply-command.ts';
+import { applyToEach } from '../../app/change/apply-to-each.ts';
+import { applyToDead } from '../../app/change/dead-letters.ts';
+import { findTask } from '../../app/change/apply-command.ts';
 import { formatMoment } from '../../core/duration.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { name } from '../../core/identifiers.ts';
@@ -10,11 +10,11 @@ import type { Context } from '../context.ts';
 import { limitOf, parseFlags } from '../input/flags.ts';
 import type { Io } from '../output/io.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../output/schemas.ts';
+import type { Output } from '../output/schemas/outputs.ts';
 import { printEach } from '../each-task.ts';
 import { hintAtRoles } from '../role-hint.ts';
 import { printTable } from '../output/table.ts';
-import { colourOf, FACT, taskLines } from '../output/task-text.ts';
+import { colourOf, FACT, taskLines } from '../output/report/task-text.ts';
 import { taskView } from '../output/views.ts';
 import { visible } from '../output/visible.ts';
 

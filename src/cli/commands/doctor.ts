@@ -6,7 +6,7 @@ import { AgentqError } from '../../core/errors.ts';
 import { parseFlags } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
 import type { Io } from '../output/io.ts';
-import type { Output } from '../output/schemas.ts';
+import type { Output } from '../output/schemas/outputs.ts';
 import { visible } from '../output/visible.ts';
 
 const Flags = z.object({

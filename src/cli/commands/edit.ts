@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { edit } from '../../app/edit.ts';
+import { edit } from '../../app/change/edit.ts';
 import { parseSubmission } from '../../core/envelope/submission.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { name } from '../../core/identifiers.ts';
@@ -8,7 +8,7 @@ import type { Edits } from '../../core/task/event.ts';
 import type { Context } from '../context.ts';
 import { parseFlags, span, text } from '../input/flags.ts';
 import { readAll } from '../input/stdin.ts';
-import type { Output } from '../output/schemas.ts';
+import type { Output } from '../output/schemas/outputs.ts';
 import { withRoleHint } from '../role-hint.ts';
 import type { Define } from '../verb.ts';
 

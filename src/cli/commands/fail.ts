@@ -1,8 +1,8 @@
 import * as z from 'zod/mini';
-import { fail } from '../../app/fail.ts';
+import { fail } from '../../app/change/fail.ts';
 import { parseFlags, text } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../output/schemas.ts';
+import type { Output } from '../output/schemas/outputs.ts';
 import { addCallerOptions, callerFlags, callerOf } from '../caller.ts';
 import { addCostOptions, costFlags, costGiven } from '../input/cost-options.ts';
 import { iso } from '../output/views.ts';

@@ -1,6 +1,6 @@
 import { Argument } from 'commander';
-import { guides } from '../output/guides.ts';
-import type { Output } from '../output/schemas.ts';
+import { guides } from '../output/report/guides.ts';
+import type { Output } from '../output/schemas/outputs.ts';
 import type { Define } from '../verb.ts';
 
 const readers = Object.keys(guides) as (keyof typeof guides)[];

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod/mini';
-import { DEFAULT_AGENT } from '../../app/default-name.ts';
+import { DEFAULT_AGENT } from '../../app/names/default-name.ts';
 import { collect, collected, type InboxMessage } from '../../app/inbox.ts';
 import { counted } from '../../core/counted.ts';
 import { AgentqError } from '../../core/errors.ts';
@@ -9,7 +9,7 @@ import { resultsQueue } from '../../core/envelope/reply-to.ts';
 import { duration, limitOf, parseFlags } from '../input/flags.ts';
 import type { Io } from '../output/io.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../output/schemas.ts';
+import type { Output } from '../output/schemas/outputs.ts';
 import { warnOfSharedName } from '../shared-name.ts';
 import { untilSignal } from '../process/signals.ts';
 import { visible } from '../output/visible.ts';

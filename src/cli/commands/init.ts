@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { DEFAULT_AGENT } from '../../app/default-name.ts';
+import { DEFAULT_AGENT } from '../../app/names/default-name.ts';
 import {
   existingWorkspace,
   initWorkspace,
@@ -14,8 +14,8 @@ import { checkName } from '../../core/identifiers.ts';
 import type { Context } from '../context.ts';
 import { names, parseFlags } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../output/schemas.ts';
-import { type PlannedTopology, printTopology } from '../output/planned-topology.ts';
+import type { Output } from '../output/schemas/outputs.ts';
+import { type PlannedTopology, printTopology } from '../output/report/planned-topology.ts';
 import { visible } from '../output/visible.ts';
 
 const Flags = z.object({

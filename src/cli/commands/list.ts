@@ -1,4 +1,4 @@
-import { findTask } from '../../app/apply-command.ts';
+import { findTask } from '../../app/change/apply-command.ts';
 import type { Services } from '../../app/workspace/services.ts';
 import type { Filter } from '../../backend/backend.ts';
 import { formatMoment } from '../../core/duration.ts';
@@ -7,10 +7,10 @@ import type { Task } from '../../core/task/task.ts';
 import { parseFlags } from '../input/flags.ts';
 import { addListOptions, ListFlags, listFilter, nextPage } from '../input/list-options.ts';
 import type { Io } from '../output/io.ts';
-import type { Output } from '../output/schemas.ts';
+import type { Output } from '../output/schemas/outputs.ts';
 import { shellWord } from '../output/shell-word.ts';
 import { type Column, printTable } from '../output/table.ts';
-import { colourOf, headline } from '../output/task-text.ts';
+import { colourOf, headline } from '../output/report/task-text.ts';
 import { taskView } from '../output/views.ts';
 import { hintAtRoles } from '../role-hint.ts';
 import type { Define } from '../verb.ts';
@@ -33,7 +33,7 @@ export const define: Define = (command, context) =>
     const isMisspelt = listed.length === 0 && role !== undefined && (await hintAtRoles(cli.io, services, [role])) > 0;
     const next = listed.length === limit ? listed.at(-1)?.task.id : undefined;
     if (cli.io.json) {
-      const { stuckView } = await import('../output/stuck-view.ts');
+      const { stuckView } = await import('../output/report/stuck-view.ts');
       const tasks = listed.map(({ task, stuck }) => ({
         ...taskView(services.store, task),
         ...(stuck && { stuck: stuckView(stuck, now) }),

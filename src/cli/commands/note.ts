@@ -6,7 +6,7 @@ import { name } from '../../core/identifiers.ts';
 import type { Context } from '../context.ts';
 import { limitOf, parseFlags, text } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../output/schemas.ts';
+import type { Output } from '../output/schemas/outputs.ts';
 import { iso } from '../output/views.ts';
 import { visible, visibleText } from '../output/visible.ts';
 

@@ -14,7 +14,7 @@ import type { Context } from '../context.ts';
 import { parseFlags } from '../input/flags.ts';
 import { readAll } from '../input/stdin.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../output/schemas.ts';
+import type { Output } from '../output/schemas/outputs.ts';
 import { printTable } from '../output/table.ts';
 import { iso } from '../output/views.ts';
 

@@ -1,11 +1,11 @@
 import * as z from 'zod/mini';
 import { rolePolicy } from '../../app/workspace/config.ts';
-import { findTask, applyCommand } from '../../app/apply-command.ts';
+import { findTask, applyCommand } from '../../app/change/apply-command.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { refuseSecret } from '../../core/secrets/find-secret.ts';
 import { leaseSpan, parseFlags, percent } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../output/schemas.ts';
+import type { Output } from '../output/schemas/outputs.ts';
 import { addCallerOptions, callerFlags, callerOf } from '../caller.ts';
 import { addCostOptions, costFlags, costGiven } from '../input/cost-options.ts';
 import { iso } from '../output/views.ts';

@@ -5,7 +5,7 @@ import { counted } from '../../core/counted.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { MAX_LIST } from '../../core/limits.ts';
 import { duration, parseFlags, rememberedSpan } from '../input/flags.ts';
-import type { Output } from '../output/schemas.ts';
+import type { Output } from '../output/schemas/outputs.ts';
 import type { Define } from '../verb.ts';
 
 const Flags = z.object({

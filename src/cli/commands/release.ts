@@ -1,9 +1,9 @@
 import * as z from 'zod/mini';
-import { applyCommand } from '../../app/apply-command.ts';
+import { applyCommand } from '../../app/change/apply-command.ts';
 import { refuseSecret } from '../../core/secrets/find-secret.ts';
 import { parseFlags, text } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../output/schemas.ts';
+import type { Output } from '../output/schemas/outputs.ts';
 import { addCallerOptions, callerFlags, callerOf } from '../caller.ts';
 import { addCostOptions, costFlags, costGiven } from '../input/cost-options.ts';
 

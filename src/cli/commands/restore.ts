@@ -4,7 +4,7 @@ import { locate } from '../../app/workspace/current-folder.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { parseFlags } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../output/schemas.ts';
+import type { Output } from '../output/schemas/outputs.ts';
 import { driftView, iso } from '../output/views.ts';
 import { visible } from '../output/visible.ts';
 

@@ -9,8 +9,8 @@ import { SeveralErrors } from '../errors/several-errors.ts';
 import { parseFlags } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
 import type { Io } from '../output/io.ts';
-import type { Output } from '../output/schemas.ts';
-import { EMPTY } from '../output/task-text.ts';
+import type { Output } from '../output/schemas/outputs.ts';
+import { EMPTY } from '../output/report/task-text.ts';
 import { fileView } from '../output/views.ts';
 import { visible, visibleText } from '../output/visible.ts';
 

@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 import { AgentqError } from '../../core/errors.ts';
 import type { Define } from '../verb.ts';
 import { inputs } from '../input/schemas.ts';
-import { outputs } from '../output/schemas.ts';
+import { outputs } from '../output/schemas/outputs.ts';
 
 export const define: Define = (command, context) =>
   command

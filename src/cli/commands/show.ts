@@ -1,14 +1,14 @@
 import { waitsForBudget } from '../../app/budget/books.ts';
-import { findTask } from '../../app/apply-command.ts';
+import { findTask } from '../../app/change/apply-command.ts';
 import { logOf } from '../../app/logs/attempt-log.ts';
 import type { Services } from '../../app/workspace/services.ts';
 import { counted } from '../../core/counted.ts';
 import type { Event } from '../../core/task/event.ts';
 import type { Task } from '../../core/task/task.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../output/schemas.ts';
-import { story } from '../output/story.ts';
-import { FACT, factLine, taskLines } from '../output/task-text.ts';
+import type { Output } from '../output/schemas/outputs.ts';
+import { story } from '../output/report/story.ts';
+import { FACT, factLine, taskLines } from '../output/report/task-text.ts';
 import { iso, taskView } from '../output/views.ts';
 
 export const define: Define = (command, context) =>

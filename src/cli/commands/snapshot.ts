@@ -1,6 +1,6 @@
 import { AgentqError } from '../../core/errors.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../output/schemas.ts';
+import type { Output } from '../output/schemas/outputs.ts';
 
 export const define: Define = (command, context) =>
   command.action(async () => {

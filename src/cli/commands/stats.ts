@@ -3,7 +3,7 @@ import { readStats } from '../../app/stats/read-stats.ts';
 import { parsePast } from '../../core/duration.ts';
 import { dimensions } from '../../core/stats/stats.ts';
 import { parseFlags, pastMoment } from '../input/flags.ts';
-import { printStats, statsView } from '../output/stats-report.ts';
+import { printStats, statsView } from '../output/report/stats-report.ts';
 import type { Define } from '../verb.ts';
 
 const Flags = z.object({

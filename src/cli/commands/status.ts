@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { describeDrift } from '../../artifacts/store.ts';
 import { waitsForBudget } from '../../app/budget/books.ts';
-import { findTask } from '../../app/apply-command.ts';
+import { findTask } from '../../app/change/apply-command.ts';
 import { readOverview, watchOverview } from '../../app/overview.ts';
 import type { Services } from '../../app/workspace/services.ts';
 import { awayStore, countingEvidence, driftError, findDrift } from '../../app/evidence/verify.ts';
@@ -11,9 +11,9 @@ import { duration, parseFlags } from '../input/flags.ts';
 import type { Io } from '../output/io.ts';
 import { hintAtRoles } from '../role-hint.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../output/schemas.ts';
-import { overviewView, printOverview } from '../output/overview.ts';
-import { FACT, taskLines } from '../output/task-text.ts';
+import type { Output } from '../output/schemas/outputs.ts';
+import { overviewView, printOverview } from '../output/report/overview.ts';
+import { FACT, taskLines } from '../output/report/task-text.ts';
 import { driftView, taskView } from '../output/views.ts';
 import { untilSignal } from '../process/signals.ts';
 import { visible } from '../output/visible.ts';
@@ -48,11 +48,11 @@ export const define: Define = (command, context) =>
       const services = await cli.services();
       if (id !== undefined) return oneTask(services, cli.io, id);
       if (stuck) {
-        const { printStuck } = await import('../output/stuck-report.ts');
+        const { printStuck } = await import('../output/report/stuck-report.ts');
         return printStuck(services, cli.io, role);
       }
       if (!watch) return overview(services, cli.io, role);
-      const { showChanges } = await import('../output/watched-overview.ts');
+      const { showChanges } = await import('../output/report/watched-overview.ts');
       await untilSignal(cli.system, (signal) => {
         return showChanges(cli, watchOverview(services, interval ?? INTERVAL, signal, role));
       });

@@ -1,6 +1,6 @@
 import { counted } from '../../core/counted.ts';
 import * as z from 'zod/mini';
-import { DEFAULT_AGENT } from '../../app/default-name.ts';
+import { DEFAULT_AGENT } from '../../app/names/default-name.ts';
 import { locate } from '../../app/workspace/current-folder.ts';
 import { submit } from '../../app/submit/submit.ts';
 import { AgentqError } from '../../core/errors.ts';
@@ -13,7 +13,7 @@ import { number } from '../input/cost-options.ts';
 import { count, duration, names, parseFlags, span } from '../input/flags.ts';
 import { bar } from '../output/line.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../output/schemas.ts';
+import type { Output } from '../output/schemas/outputs.ts';
 import { readAll } from '../input/stdin.ts';
 import { withRoleHint } from '../role-hint.ts';
 import { warnOfSharedName } from '../shared-name.ts';

@@ -14,7 +14,7 @@ import { AgentqError } from '../../core/errors.ts';
 import { Context } from '../context.ts';
 import { count, duration, parseFlags } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../output/schemas.ts';
+import type { Output } from '../output/schemas/outputs.ts';
 
 const Flags = z.object({
   seconds: z.optional(count()),

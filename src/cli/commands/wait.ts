@@ -1,9 +1,9 @@
 import * as z from 'zod/mini';
 import { waitingForBudgets } from '../../app/budget/books.ts';
-import { DEFAULT_AGENT } from '../../app/default-name.ts';
-import { waitFor } from '../../app/wait.ts';
-import { openTasks, type Scope, waitForAny } from '../../app/wait-any.ts';
-import { cursorOf, placeIn } from '../../app/wait-cursor.ts';
+import { DEFAULT_AGENT } from '../../app/names/default-name.ts';
+import { waitFor } from '../../app/wait/wait.ts';
+import { openTasks, type Scope, waitForAny } from '../../app/wait/wait-any.ts';
+import { cursorOf, placeIn } from '../../app/wait/wait-cursor.ts';
 import type { Services } from '../../app/workspace/services.ts';
 import { AgentqError, type ErrorCode } from '../../core/errors.ts';
 import { name } from '../../core/identifiers.ts';
@@ -12,9 +12,9 @@ import type { Context } from '../context.ts';
 import { duration, parseFlags } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
 import { untilSignal } from '../process/signals.ts';
-import type { Output } from '../output/schemas.ts';
+import type { Output } from '../output/schemas/outputs.ts';
 import type { Io } from '../output/io.ts';
-import { howItEnded, howItStands } from '../output/how-it-stands.ts';
+import { howItEnded, howItStands } from '../output/report/how-it-stands.ts';
 import { taskView } from '../output/views.ts';
 
 const Flags = z.object({

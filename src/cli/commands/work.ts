@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { refuseUnnamedRole } from '../../app/role-check.ts';
+import { refuseUnnamedRole } from '../../app/names/role-check.ts';
 import { rolePolicy } from '../../app/workspace/config.ts';
 import type { AttemptReport } from '../../app/worker/attempt-report.ts';
 import { checkProgram } from '../../app/worker/child/program.ts';
@@ -9,7 +9,7 @@ import { count, duration, leaseSpan, parseFlags, span } from '../input/flags.ts'
 import { giveMemoryBack } from '../process/idle-memory.ts';
 import { withRoleHint } from '../role-hint.ts';
 import type { Define } from '../verb.ts';
-import type { Output } from '../output/schemas.ts';
+import type { Output } from '../output/schemas/outputs.ts';
 
 const Flags = z.object({
   as: name('role'),

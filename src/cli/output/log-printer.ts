@@ -1,6 +1,6 @@
 import type { LogOutput } from '../../app/logs/log-output.ts';
 import type { Io } from './io.ts';
-import type { Output } from './schemas.ts';
+import type { Output } from './schemas/outputs.ts';
 import { visibleText } from './visible.ts';
 
 /** The length at which a line is printed as several objects, in characters. */

@@ -1,11 +1,11 @@
 import type { ArtifactStore } from '../../artifacts/store.ts';
-import { nextDue } from '../../core/task/due.ts';
+import { nextDue } from '../../core/task/fold/due.ts';
 import type { Drift, Evidence } from '../../core/evidence/evidence.ts';
 import { groupOf } from '../../core/envelope/group.ts';
 import { budgetOf } from '../../core/envelope/budget.ts';
 import { maxAttempts } from '../../core/task/retry.ts';
 import { type Attempt, type Completion, costOf, type Redo, type Task } from '../../core/task/task.ts';
-import type { DriftView, FileView, RedoView, TaskView } from './task-schemas.ts';
+import type { DriftView, FileView, RedoView, TaskView } from './schemas/task-schemas.ts';
 
 /** A time in ms as ISO 8601, UTC. */
 export function iso(at: number): string {

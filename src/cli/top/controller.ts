@@ -1,4 +1,4 @@
-import { applyCommand, findTask } from '../../app/apply-command.ts';
+import { applyCommand, findTask } from '../../app/change/apply-command.ts';
 import { pause } from '../../app/pause.ts';
 import { nextChange, readLiveQueue } from '../../app/top/live-queue.ts';
 import type { Services } from '../../app/workspace/services.ts';

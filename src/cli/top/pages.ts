@@ -1,10 +1,10 @@
 import type { Event } from '../../core/task/event.ts';
 import type { Task } from '../../core/task/task.ts';
 import { wrap } from '../output/layout/wrap.ts';
-import { FACT, taskLines } from '../output/task-text.ts';
+import { FACT, taskLines } from '../output/report/task-text.ts';
 import { visible, visibleText } from '../output/visible.ts';
 import { plainStyle } from '../output/io.ts';
-import { story } from '../output/story.ts';
+import { story } from '../output/report/story.ts';
 import { bodyHeight, type Page, type Size } from './model.ts';
 
 /** The lines of a page. Words that are wider than the screen are cut when they are drawn. */

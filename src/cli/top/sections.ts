@@ -4,7 +4,7 @@ import { formatDuration, formatMoment } from '../../core/duration.ts';
 import { finishedAt, type Status } from '../../core/task/task.ts';
 import type { Measure } from '../output/layout/display-width.ts';
 import { bar } from '../output/line.ts';
-import { headline } from '../output/task-text.ts';
+import { headline } from '../output/report/task-text.ts';
 import { visible } from '../output/visible.ts';
 import { type Column, grid } from './grid.ts';
 import { type Line, line } from './line.ts';

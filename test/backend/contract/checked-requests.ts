@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import type { Backend, ClaimRequest, Outcome, Request, TaskRequest } from '../../../src/backend/backend.ts';
 import type { ErrorCode, Refusal } from '../../../src/core/errors.ts';
 import type { Event } from '../../../src/core/task/event.ts';
-import { evolve } from '../../../src/core/task/evolve.ts';
+import { evolve } from '../../../src/core/task/fold/evolve.ts';
 import type { Task, TaskIn } from '../../../src/core/task/task.ts';
 import { LEASE, QUEUE, ROLE } from './requests.ts';
 

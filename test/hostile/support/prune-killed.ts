@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { expect } from 'vitest';
-import { complete } from '../../../src/app/complete.ts';
+import { complete } from '../../../src/app/change/complete.ts';
 import { diagnose } from '../../../src/app/doctor/doctor.ts';
 import { prune } from '../../../src/app/prune/prune.ts';
 import { submit } from '../../../src/app/submit/submit.ts';

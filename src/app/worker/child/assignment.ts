@@ -3,7 +3,7 @@ import { extname, join } from 'node:path';
 import { promisedArtifacts } from '../../../core/evidence/promise.ts';
 import { isLastAttempt } from '../../../core/task/retry.ts';
 import type { Task } from '../../../core/task/task.ts';
-import { type PreviousFailure, previousFailures } from '../../previous-failures.ts';
+import { type PreviousFailure, previousFailures } from '../../assignment/previous-failures.ts';
 import type { Services } from '../../workspace/services.ts';
 import type { Places } from './child-environment.ts';
 

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Task } from '../../../core/task/task.ts';
-import type { Brief } from '../../brief.ts';
+import type { Brief } from '../../assignment/brief.ts';
 import type { Services } from '../../workspace/services.ts';
 
 export interface Places {

@@ -1,4 +1,4 @@
-import { outputs } from '../schemas.ts';
+import { outputs } from '../schemas/outputs.ts';
 
 /** A command as it was called. */
 export interface Called {

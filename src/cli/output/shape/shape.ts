@@ -1,6 +1,6 @@
 import { AgentqError } from '../../../core/errors.ts';
 import { digests } from '../defaults.ts';
-import { outputs } from '../schemas.ts';
+import { outputs } from '../schemas/outputs.ts';
 import { fieldsOf } from './fields-of.ts';
 import { leaveOut } from './leave-out.ts';
 import { isObject, pick, type Picked, readFields } from './pick.ts';

@@ -1,7 +1,7 @@
 import type { Refusal } from '../../errors.ts';
 import type { Command } from './command.ts';
 import type { Event, EventOf } from '../event.ts';
-import { evolve } from '../evolve.ts';
+import { evolve } from '../fold/evolve.ts';
 import type { Task } from '../task.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { AgentqError } from '../../../../core/errors.ts';
-import { nextDue } from '../../../../core/task/due.ts';
+import { nextDue } from '../../../../core/task/fold/due.ts';
 import type { Applied } from '../../../../core/log/apply-entry.ts';
 import type { Thing } from '../../../../core/log/draft.ts';
 import { freedTasks } from './freed-tasks.ts';
