@@ -16,11 +16,11 @@ const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.
 
 /** Code that not every command needs: the verbs, code of some verbs, and code that creates schemas when it is loaded. */
 const own = [
-  /src\/cli\/((commands|top)\/|each-task\.|input\/(batch-text|list-options|schemas)\.|output\/(shape\/|schemas\/(?!thing)|layout\/(clip|column-widths)\.|report\/(?!planned-topology|task-text)|(table|defaults|log-printer)\.)|process\/idle-memory\.)/,
+  /src\/cli\/((commands|top)\/|each-task\.|input\/(batch-text|list-options|schemas)\.|output\/(shape\/|schemas\/|layout\/(clip|column-widths)\.|report\/(?!task-text)|(table|defaults|log-printer)\.)|process\/idle-memory\.)/,
   /src\/app\/(agent-brief|backup|doctor|logs|prune|stats|stuck|top|torture|wait|worker)\//,
-  /src\/app\/(assignment\/(?!claim)|change\/(apply-to-each|dead-letters)|names\/near-|(inbox|near-names|overview|pause|result|scratch|snapshot-files)\.)/,
-  /src\/app\/(workspace\/(additions|config-error|init-workspace)|evidence\/workspace-store|outbox\/(flush-outbox|read-entry|said-reasons)|submit\/(bad-batch|batch|batch-row|kept-batch|submit-later))\./,
-  /src\/backend\/(projection\/(audit|questions\/ended)\.|sqlite\/(archive\/|ended\.|history\.|overlay\.)|amqp\/)/,
+  /src\/app\/(assignment\/(?!claim)|change\/(apply-to-each|dead-letters|edit)|names\/near-|(inbox|near-names|notes|overview|pause|result|scratch|snapshot-files)\.)/,
+  /src\/app\/(budget\/(budget-states|policy-file)|workspace\/(additions|config-error|init-workspace)|evidence\/workspace-store|outbox\/(flush-outbox|read-entry|said-reasons)|submit\/(bad-batch|batch|batch-row|kept-batch|submit-later))\./,
+  /src\/backend\/(projection\/(audit\.|questions\/)|sqlite\/(archive\/|ended\.|history\.|overlay\.)|amqp\/)/,
   /src\/core\/secrets\/(?!find-secret)/,
   /src\/core\/(stats\/\w+|log\/(forms|read-events)|task\/(event|stuck|task-form)|evidence\/evidence|result\/(foreign-result|result-message)|envelope\/idempotency-key|moment-form|sha256)\./,
   /src\/(cli\/completion\/|backend\/(projection\/glance-at|sqlite\/glance)\.)/,

@@ -1,5 +1,6 @@
 import { AgentqError } from '../../core/errors.ts';
 import { describePruned } from '../../core/task/decision/pruned.ts';
+import { nearest } from '../near-names.ts';
 import type { Services } from '../workspace/services.ts';
 
 const CANDIDATES = 200;
@@ -13,7 +14,6 @@ export async function unknownTask({ backend }: Services, id: string): Promise<Ag
   if (pruned) {
     return new AgentqError('not-found', describePruned(pruned), 'its content and its evidence are removed');
   }
-  const { nearest } = await import('../near-names.ts');
   const beginning = id.slice(0, Math.max(SHORTEST, Math.ceil(id.length / 2)));
   const pages = await Promise.all([
     backend.list({ limit: CANDIDATES }),

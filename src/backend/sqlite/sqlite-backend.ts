@@ -38,8 +38,6 @@ import { isAnyReady, nextReadyOf } from './ready-tasks.ts';
 import { findRow } from '../projection/rows.ts';
 import { findThing, listThings } from '../projection/things.ts';
 import { evidenceRemoved, findPruned, prunedEvidence } from '../projection/pruned.ts';
-import { counts } from '../projection/questions/counts.ts';
-import { list } from '../projection/questions/list.ts';
 import { knownRoles, knowsRole } from '../projection/roles.ts';
 
 /**
@@ -202,6 +200,7 @@ export class SqliteBackend implements Backend {
   }
 
   async list(filter: Filter): Promise<readonly Task[]> {
+    const { list } = await import('../projection/questions/list.ts');
     return this.#ask(() => list(this.#db, filter, 'task_open'));
   }
 
@@ -211,6 +210,7 @@ export class SqliteBackend implements Backend {
   }
 
   async counts(): Promise<Counts> {
+    const { counts } = await import('../projection/questions/counts.ts');
     return this.#ask(() => counts(this.#db, 'task_open'));
   }
 
