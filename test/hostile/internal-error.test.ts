@@ -22,7 +22,7 @@ const test = base.extend<Damaged>({
     use((code, ...more) => {
       const folder = copy(q);
       if (code === undefined) rmSync(join(folder, 'dist/list.cjs'));
-      else writeFileSync(join(folder, 'dist/list.cjs'), code);
+      else writeFileSync(join(folder, 'dist/list.cjs'), `(function (exports, require) {${code}})`);
       const program = join(folder, 'bin/agentq.cjs');
       return runProgram({ cwd: q.cwd, program, env: { HOME: q.cwd } }, 'list', ...more);
     }),

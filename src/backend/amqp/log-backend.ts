@@ -25,8 +25,6 @@ import type {
 } from '../backend.ts';
 import { evidenceRemoved, findPruned, prunedEvidence } from '../projection/pruned.ts';
 import { AbsentStates, findRow, parseStored } from '../projection/rows.ts';
-import { counts } from '../projection/questions/counts.ts';
-import { list } from '../projection/questions/list.ts';
 import { knownRoles, knowsRole } from '../projection/roles.ts';
 import { findThing, listThings } from '../projection/things.ts';
 import type { LogBackendParts } from './log-backend-parts.ts';
@@ -142,6 +140,7 @@ export class LogBackend implements Omit<
   list(filter: Filter): Promise<readonly Task[]> {
     return this.#mending(async () => {
       await this.#catchUp();
+      const { list } = await import('../projection/questions/list.ts');
       return list(this.#parts.cache.db, filter, 'task_ready');
     });
   }
@@ -157,6 +156,7 @@ export class LogBackend implements Omit<
   counts(): Promise<Counts> {
     return this.#mending(async () => {
       await this.#catchUp();
+      const { counts } = await import('../projection/questions/counts.ts');
       const { cache, given } = this.#parts;
       const { workers, ...others } = counts(cache.db, 'task_ready');
       // A presence in the future has a wrong time.
