@@ -90,11 +90,7 @@ const terminalParts = `const termkit = module.exports = {};
   termkit.image = { load() {} };
   termkit.TextBuffer = class {};
   termkit.Terminal = require('./Terminal.js');
-  const configs = {
-    'xterm.generic.js': () => require('./termconfig/xterm.generic.js'),
-    'xterm-256color.generic.js': () => require('./termconfig/xterm-256color.generic.js'),
-  };
-  termkit.termconfig = (file) => configs[file]();`;
+  termkit.termconfig = () => require('./termconfig/xterm-256color.generic.js');`;
 
 const { rolldown } = await import('rolldown');
 rmSync('dist', { recursive: true, force: true });

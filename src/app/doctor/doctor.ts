@@ -86,7 +86,15 @@ async function stuckAttempts(services: Services): Promise<Diagnosis[]> {
   for await (const { task, stuck } of stuckTasks(services, { statuses: ['working'] })) {
     const problem = `seems to be stuck: ${describeStuck(stuck, services.backend.now)}`;
     found.push({ subject: task.id, problem, severity: 'advice', repaired: false });
-    if (found.length === NAMED) break;
+    if (found.length <= NAMED) continue;
+    found.pop();
+    found.push({
+      subject: 'queue',
+      problem: 'more tasks seem to be stuck: agentq list --stuck',
+      severity: 'advice',
+      repaired: false,
+    });
+    break;
   }
   return found;
 }

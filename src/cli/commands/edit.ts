@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { DEFAULT_AGENT } from '../../app/names/default-name.ts';
 import { edit } from '../../app/change/edit.ts';
 import { parseSubmission } from '../../core/envelope/submission.ts';
 import { AgentqError } from '../../core/errors.ts';
@@ -38,7 +39,7 @@ export const define: Define = (command, context) =>
       const cli = context();
       const set = await editsOf(cli, fields);
       const services = await cli.services();
-      const by = (await cli.author(from)) ?? 'coordinator';
+      const by = (await cli.author(from)) ?? DEFAULT_AGENT;
       const roles = set.to === undefined ? [] : [set.to];
       const act = () => edit(services, { id, by, reason, set, allowSecret });
       const { task, changed } = await withRoleHint(cli.io, services, roles, act);

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { DEFAULT_AGENT } from '../../app/names/default-name.ts';
 import { addNote, type KnownNote, listNotes, removeNote } from '../../app/notes.ts';
 import { formatMoment } from '../../core/duration.ts';
 import { AgentqError } from '../../core/errors.ts';
@@ -41,7 +42,7 @@ export const define: Define = (command, context) =>
       return list(cli, flags);
     });
 
-const authorOf = async (cli: Context, { as }: Flags): Promise<string> => (await cli.author(as)) ?? 'coordinator';
+const authorOf = async (cli: Context, { as }: Flags): Promise<string> => (await cli.author(as)) ?? DEFAULT_AGENT;
 
 async function add(cli: Context, note: string, flags: Flags): Promise<void> {
   refuseFilters(flags);

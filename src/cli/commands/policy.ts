@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { DEFAULT_AGENT } from '../../app/names/default-name.ts';
 import { budgetStates, type BudgetState } from '../../app/budget/budget-states.ts';
 import { parsePolicy } from '../../app/budget/policy-file.ts';
 import { locate } from '../../app/workspace/current-folder.ts';
@@ -36,7 +37,7 @@ export const define: Define = (command, context) => {
 async function apply(cli: Context, file: string, options: unknown): Promise<void> {
   const flags = parseFlags(Flags, options);
   const document = parsePolicy(await readDocument(cli, file), file === '-' ? 'standard input' : file);
-  const by = (await cli.author(flags.by)) ?? 'coordinator';
+  const by = (await cli.author(flags.by)) ?? DEFAULT_AGENT;
   const { backend } = await cli.services();
   const [outcome] = await backend.commit([{ about: POLICY, command: { type: 'apply', document, by } }]);
   const { changed, refusal } = outcome!;

@@ -1,4 +1,5 @@
 import type { ReadStream } from 'node:tty';
+import { DEFAULT_AGENT } from '../../app/names/default-name.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { untilSignal } from '../process/signals.ts';
 import type { Define } from '../verb.ts';
@@ -17,8 +18,8 @@ export const define: Define = (command, context) =>
       const by = await cli.author(from);
       const services = await cli.services();
       const { runTop } = await import('../top/run.ts');
-      const authors = { cancel: by ?? 'coordinator', retry: by ?? 'person' };
-      const terminal = { input: input as ReadStream, output: process.stdout, env: system.env };
+      const authors = { cancel: by ?? DEFAULT_AGENT, retry: by ?? 'person' };
+      const terminal = { input: input as ReadStream, output: process.stdout };
       await untilSignal(system, (signal) => runTop(services, io, authors, terminal, signal));
     });
 

@@ -9,7 +9,6 @@ import { Screen } from './screen.ts';
 export interface Terminal {
   readonly input: ReadStream;
   readonly output: WriteStream;
-  readonly env: NodeJS.ProcessEnv;
 }
 
 /** Takes over the terminal until the user quits or the signal aborts, and then restores it. */
@@ -17,14 +16,14 @@ export async function runTop(
   services: Services,
   io: Io,
   authors: Authors,
-  { input, output, env }: Terminal,
+  { input, output }: Terminal,
   signal: AbortSignal,
 ): Promise<void> {
   // A text with a wide character gives the measure that is exact for all texts.
   const exact = await measureFor(['\u3042']);
   const measure = (text: string) => (isPlain(text) ? text.length : exact(text));
   const colours = (await io.style()) !== plainStyle;
-  const screen = new Screen(output, measure, colours, env);
+  const screen = new Screen(output, measure, colours);
   let release = () => {};
   const enter = () => {
     screen.enter();
@@ -44,7 +43,8 @@ export async function runTop(
       enter();
       resized();
     });
-    process.kill(process.pid, 'SIGTSTP');
+    // The whole process group: npx or a script may have started this process.
+    process.kill(0, 'SIGTSTP');
   };
   const controller = new Controller(
     services,

@@ -22,12 +22,12 @@ export class Screen {
   #shown: string[] = [];
   #entered = false;
 
-  constructor(output: WriteStream, measure: Measure, colours: boolean, env: NodeJS.ProcessEnv) {
+  constructor(output: WriteStream, measure: Measure, colours: boolean) {
     this.#output = output;
     this.#measure = measure;
     this.#colours = colours;
-    const generic = env['TERM']?.includes('256') ? 'xterm-256color' : 'xterm';
-    const terminal = termkit.Terminal.create({ generic, stdin: process.stdin, stdout: output });
+    // The codes of its eight colours and its styles are those of all common terminals, whatever TERM is.
+    const terminal = termkit.Terminal.create({ generic: 'xterm-256color', stdin: process.stdin, stdout: output });
     terminal.shutdown = true;
     this.#terminal = terminal;
   }

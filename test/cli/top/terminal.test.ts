@@ -69,7 +69,8 @@ describe.skipIf(noTmux)(`agentq top in a terminal${noTmux ? ` (${noTmux})` : ''}
       for (let i = 0; i < 30; i++) await q.submit(`waiting-${i}`);
 
       const terminal = open(q, columns, rows);
-      terminal.enter('agentq top; echo ended with $?');
+      // Programs of terminals know more or fewer codes than tmux.
+      terminal.enter(`TERM=${columns === 80 ? 'xterm' : 'xterm-256color'} agentq top; echo ended with $?`);
       const first = await terminal.shows('半分 done ␛[2J');
       expect(terminal.isAlternate).toBe(true);
       expect(terminal.cursorIsVisible).toBe(false);
@@ -165,7 +166,16 @@ describe.skipIf(noTmux)(`agentq top in a terminal${noTmux ? ` (${noTmux})` : ''}
     const q = await workspace();
     await q.submit('t');
     const terminal = open(q, 80, 24);
-    terminal.enter(`sh -c 'echo $$ >pid; exec "$NODE" "$AGENTQ" top'; echo ended with $?`);
+    // npx and scripts start it as a child: all of them stop.
+    terminal.enter(`sh -c '"$NODE" "$AGENTQ" top; true'`);
+    await terminal.shows('1 queued');
+    terminal.press('C-z');
+    await terminal.until((screen) => !screen.includes('1 queued'), 'the shell');
+    terminal.enter('fg >/dev/null; echo back');
+    await terminal.shows('1 queued');
+    terminal.press('q');
+    await terminal.shows(/^back$/m);
+    terminal.enter(`clear; sh -c 'echo $$ >pid; exec "$NODE" "$AGENTQ" top'; echo ended with $?`);
     await terminal.shows('1 queued');
     terminal.press('C-z');
     await terminal.until((screen) => !screen.includes('1 queued'), 'the shell');
