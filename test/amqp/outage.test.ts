@@ -234,7 +234,7 @@ describe('while the broker is away for longer than a lease', OUTAGE, () => {
   together.concurrent('`wait` and `status --watch` continue', async ({ cast: { site, lead, one }, outage, expect }) => {
     await lead.submit('a');
     const waiting = lead.start('wait', 'a');
-    const watching = lead.start('status', '--watch', '--interval', '50ms', '--json');
+    const watching = lead.start('status', '--watch', '--interval', '500ms', '--json');
     await expect.poll(() => watching.stdout, UNTIL_BACK).toContain('"roles":');
     const worker = await running(one, 'echo done');
     await outage.begin();
@@ -267,7 +267,7 @@ describe('while the broker is away or accepts no messages', OUTAGE, () => {
     await broker.ctl('set_vm_memory_high_watermark', '0.000001');
     onTestFinished(async () => void (await broker.ctl('set_vm_memory_high_watermark', '0.4')));
     // The limit includes the start of the program and the connection.
-    const submit = ['submit', '--to', 'r', '--instructions', 'x', '--broker-timeout', '2s'];
+    const submit = ['submit', '--to', 'r', '--instructions', 'x', '--broker-timeout', '5s'];
     expect(await lead.refused(...submit)).toMatchObject({
       exit: 28,
       message: expect.stringContaining('accepts no messages'),

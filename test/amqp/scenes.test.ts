@@ -62,7 +62,7 @@ describe('a coordinator and two workers on three machines', { timeout: SLOW }, (
     await lead.submit('a');
     const waiting = lead.start('wait', 'a', '--timeout', TIME_LIMIT);
     const asking = lead.start('inbox', '--wait', TIME_LIMIT, '--json');
-    const watching = lead.start('status', '--watch', '--interval', '10ms', '--json');
+    const watching = lead.start('status', '--watch', '--interval', '500ms', '--json');
     await expect.poll(() => watching.stdout, { timeout: 60_000 }).toContain('"queued":1');
     await one.claim();
     await one.ok('complete', 'a', '--from', 'r', '--summary', 'by hand');

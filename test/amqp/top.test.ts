@@ -22,7 +22,7 @@ describe.skipIf(noTmux)(`agentq top on a broker${noTmux ? ` (${noTmux})` : ''}`,
       cwd: lead.folder,
       env: { NODE: process.execPath, AGENTQ: PROGRAM, AGENTQ_URL: url.href },
     });
-    terminal.enter('"$NODE" "$AGENTQ" --broker-timeout 5s top; echo ended with $?');
+    terminal.enter('"$NODE" "$AGENTQ" --broker-timeout 30s top; echo ended with $?');
     await terminal.shows('1 queued, 0 working');
     await one.ok('claim', '--as', 'r', '--worker', 'far');
     await one.ok('progress', 'first', '--from', 'r', '--percent', '50', '--note', 'half');

@@ -1,4 +1,6 @@
 import { spawnSync } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 const runs = (command: string, ...args: readonly string[]): boolean =>
   spawnSync(command, args, {
@@ -7,6 +9,11 @@ const runs = (command: string, ...args: readonly string[]): boolean =>
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
   }).status === 0;
 
+/** Installs the packages `$@` unless another process has done so. Test files run at the same time: one waits for another. */
+const INSTALL = `for one; do
+  command -v "$one" || { apt-get update; apt-get install -y --no-install-recommends "$@"; break; }
+done`;
+
 /**
  * Installs those of the programs that are missing, if the user may. Each program has the name of its package.
  * @returns why a program cannot be used on this machine; programs that are there are left out
@@ -14,10 +21,8 @@ const runs = (command: string, ...args: readonly string[]): boolean =>
 export function missing(...programs: readonly string[]): ReadonlyMap<string, string> {
   const isThere = (program: string) => runs('sh', '-c', `command -v ${program}`);
   const wanted = programs.filter((program) => !isThere(program));
-  if (wanted.length > 0 && process.getuid?.() === 0 && runs('apt-get', '--version')) {
-    runs('apt-get', 'update');
-    runs('apt-get', 'install', '-y', '--no-install-recommends', ...wanted);
-  }
+  if (wanted.length > 0 && process.getuid?.() === 0 && runs('apt-get', '--version'))
+    runs('flock', join(tmpdir(), 'agentq-apt.lock'), 'sh', '-c', INSTALL, 'sh', ...wanted);
   const left = wanted.filter((program) => !isThere(program));
   return new Map(left.map((program) => [program, `${program} is not on this machine (apt-get install ${program})`]));
 }

@@ -3,10 +3,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { missing } from './shells.ts';
 
 /** How long a text may take to appear, in ms: a bound for a busy machine. */
 const PATIENCE = 60_000;
+
+/** The time to the second look at the screen, in ms. Each look starts a program, so the others come later and later. */
 const LOOK = 50;
+const LATEST_LOOK = 500;
 
 export interface TerminalOptions {
   readonly columns: number;
@@ -16,20 +20,10 @@ export interface TerminalOptions {
 }
 
 /** Why no test can use tmux on this machine; undefined if it is there. Installs it if the user may. */
-export const noTmux: string | undefined = whyMissing();
-
-function whyMissing(): string | undefined {
-  if (run('tmux', '-V').ok) return undefined;
-  if (process.getuid?.() === 0 && run('apt-get', '--version').ok) {
-    run('apt-get', 'update');
-    run('apt-get', 'install', '-y', '--no-install-recommends', 'tmux');
-  }
-  return run('tmux', '-V').ok ? undefined : 'tmux is not on this machine (Debian: apt-get install tmux)';
-}
+export const noTmux: string | undefined = missing('tmux').get('tmux');
 
 function run(command: string, ...args: readonly string[]): { readonly ok: boolean; readonly output: string } {
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', env, timeout: 600_000 });
+  const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', timeout: PATIENCE });
   return { ok: status === 0, output: `${stdout ?? ''}${stderr ?? ''}` };
 }
 
@@ -102,11 +96,12 @@ export class Terminal implements Disposable {
   }
 
   async until(holds: (screen: string) => boolean, what: string): Promise<string> {
-    for (const deadline = Date.now() + PATIENCE; ;) {
+    const deadline = Date.now() + PATIENCE;
+    for (let look = LOOK; ; look = Math.min(look * 1.2, LATEST_LOOK)) {
       const screen = this.screen;
       if (holds(screen)) return screen;
       if (Date.now() >= deadline) throw new Error(`the screen does not show ${what}:\n${screen}`);
-      await pause(LOOK);
+      await pause(look);
     }
   }
 

@@ -31,13 +31,14 @@ describe.skipIf(noTmux)(`on a real terminal${noTmux ? ` (${noTmux})` : ''}`, () 
         });
         terminal.enter('clear; sh scenes.sh');
         const screen = await terminal.shows(/^== end$/m);
-        const broken = terminal.joinedLines().filter((line) => !terminal.lines().includes(line));
+        const lines = terminal.lines();
+        const broken = terminal.joinedLines().filter((line) => !lines.includes(line));
         expect(broken.filter((line) => !isPath(line))).toEqual([]);
         // The tables are there, and use the width.
         expect(screen).toMatch(/^task-failed471123 +failed /m);
         expect(screen).toContain('設計');
         expect(screen.replaceAll(/\s+/g, ' ')).toContain(reason);
-        expect(Math.max(...terminal.lines().map((line) => line.length))).toBeGreaterThan(columns - 12);
+        expect(Math.max(...lines.map((line) => line.length))).toBeGreaterThan(columns - 12);
       } finally {
         rmSync(folder, { recursive: true, force: true });
       }
@@ -57,7 +58,7 @@ describe.skipIf(noTmux)(`on a real terminal${noTmux ? ` (${noTmux})` : ''}`, () 
         cwd: folder,
         env: { AGENTQ: PROGRAM, NODE: process.execPath, LC_ALL: 'C.UTF-8' },
       });
-      terminal.enter('"$NODE" "$AGENTQ" status --watch --interval 50ms; echo "code $?"');
+      terminal.enter('"$NODE" "$AGENTQ" status --watch --interval 200ms; echo "code $?"');
       await terminal.shows(/^ROLE[^]*^r +1 /m);
       await q.submit('second');
       const screen = await terminal.shows(/^r +2 /m);
