@@ -97,7 +97,7 @@ describe('brief', () => {
     const me = 'coordinator-'.padEnd(128, 'x');
     const boss = q.with({ env: { AGENTQ_AGENT: me } });
     const wide = '\u{1f469}\u200d\u{1f680} 査読して\u0007 報告する '.repeat(4);
-    const rows = Array.from({ length: 10_000 }, (_, i) =>
+    const rows = Array.from({ length: 1_030 }, (_, i) =>
       JSON.stringify({ task_id: `${i}-`.padEnd(128, 't'), to: 'r'.repeat(64), instructions: wide }),
     );
     await boss.with({ stdin: rows.join('\n') }).ok('submit', '--batch', '-');
@@ -111,8 +111,8 @@ describe('brief', () => {
       }
     }
     const { counts, queued } = await boss.json('brief');
-    expect(counts).toMatchObject({ queued: 9_970, results: 30 });
-    expect(queued.left_out + queued.tasks.length).toBe(9_970);
+    expect(counts).toMatchObject({ queued: 1_000, results: 30 });
+    expect(queued.left_out + queued.tasks.length).toBe(1_000);
     expect((await boss.refused('brief', '--max-tokens', '10')).exit).toBe(2);
   });
 });
