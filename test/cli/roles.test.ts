@@ -69,7 +69,8 @@ describe('a role that seems to be misspelt', () => {
     await knowing(q);
     const waiting = q.with({}).start('work', '--as', 'docs-walker', '--', '/bin/true');
     await waiting.listening;
-    await expect.poll(async () => (await q.json('status')).roles).toMatchObject([{ role: 'docs-walker' }]);
+    const roles = async () => (await q.json('status')).roles;
+    await expect.poll(roles, { timeout: 60_000 }).toMatchObject([{ role: 'docs-walker' }]);
     expect(await q.run(...submitTo('docs-walker'))).toMatchObject({ code: 0, stderr: '' });
     waiting.signal();
     expect(await waiting.done).toMatchObject({ code: 0 });

@@ -30,6 +30,8 @@ class Agent {
       env: { ...inherited, NODE: process.execPath, PROGRAM, ...env },
       stdio: ['pipe', 'pipe', 'inherit'],
     });
+    // An agent that has ended gives no answer: the test fails there.
+    this.#child.stdin!.on('error', () => {});
     this.#answers = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
   }
 
@@ -77,7 +79,9 @@ describe.skipIf(!existsSync('/proc/self/stat'))('two agents of the default name'
     await two.end();
     const next = new Agent(q);
     expect(await next.run(SUBMIT)).toBe('');
-    expect(readdirSync(q.path('.agentq/sessions'))).toEqual([String(next.pid)]);
+    // The command behind nohup may have lost its shell. Its agent is then the process that takes in orphans.
+    const noted = new Set(readdirSync(q.path('.agentq/sessions')).map(Number));
+    expect([one, two, named, next].filter(({ pid }) => noted.has(pid))).toEqual([next]);
     await next.end();
   });
 });
