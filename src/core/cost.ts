@@ -51,6 +51,12 @@ export function reportedCost(before: Cost | undefined, report: Cost | undefined)
   return report ? roundedCost({ ...before, ...report }) : before;
 }
 
+/** The cost of an attempt that is over, after a late report: no field becomes less. */
+export function raisedCost(before: Cost | undefined, report: Cost | undefined): Cost | undefined {
+  const higher = (a?: number, b?: number) => (a === undefined || b === undefined ? (a ?? b) : Math.max(a, b));
+  return roundedCost({ usd: higher(before?.usd, report?.usd), tokens: higher(before?.tokens, report?.tokens) });
+}
+
 /** The sum of several costs; undefined if there is none. */
 export function sumOf(costs: Iterable<Cost | undefined>): Cost | undefined {
   let millionths: number | undefined;

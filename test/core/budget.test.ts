@@ -50,13 +50,15 @@ describe('what was spent', () => {
     queue.now += DAY;
     queue.spend('b', 0.2, { group: 'g' });
     queue.spend('c', 1, { to: 'other' });
-    const day = { date: '2027-02-01', tokens: 0 };
     expect(queue.log.spending('group.g')).toEqual({
       micro_usd: 300_000,
       tokens: 0,
-      day: { ...day, micro_usd: 200_000 },
+      days: [
+        { date: '2027-01-31', micro_usd: 100_000 },
+        { date: '2027-02-01', micro_usd: 200_000 },
+      ],
     });
-    expect(queue.log.spending('all')).toMatchObject({ micro_usd: 1_300_000, day: { micro_usd: 1_200_000 } });
+    expect(queue.log.spending('all')).toMatchObject({ micro_usd: 1_300_000, days: [{}, { micro_usd: 1_200_000 }] });
     expect(queue.log.spending('role.other')).toMatchObject({ micro_usd: 1_000_000 });
   });
 
@@ -66,6 +68,20 @@ describe('what was spent', () => {
     queue.do('a', claim());
     for (const usd of [1, 3, 3, 2.5]) queue.do('a', renew({ cost: { usd, tokens: 10 } }));
     expect(queue.log.spending('all')).toMatchObject({ micro_usd: 2_500_000, tokens: 10 });
+  });
+
+  test('of a day is not less than nothing after a correction of what was spent the day before', () => {
+    const queue = new Queue();
+    queue.apply({ usd: 5, per: 'day' });
+    queue.submit('a');
+    queue.do('a', claim('w1', 2 * DAY));
+    queue.do('a', renew({ cost: { usd: 4 } }));
+    queue.now += DAY;
+    queue.do('a', complete({ cost: { usd: 1 } }));
+    expect(queue.log.spending('all')).toMatchObject({ micro_usd: 1_000_000, days: [{}, { micro_usd: 0 }] });
+    queue.spend('b', 5);
+    queue.submit('c');
+    expect(queue.do('c', claim()).changed).toBe(false);
   });
 });
 
@@ -96,6 +112,24 @@ describe('a task with its own budget', () => {
       status: 'cancelled',
       reason: 'the budget of the task is used up: $1 of $1',
     });
+  });
+
+  test.for<[string, Command, number]>([
+    ['repeats the cost', fail({ backoff, cost: { usd: 5 } }), 0],
+    ['reports no cost', fail({ backoff }), 0],
+    ['gives it back', release(), 0],
+    ['loses its lease', { type: 'elapse' }, MINUTE],
+  ])('that was used exactly is cancelled if the end of the attempt %s', ([, end, wait]) => {
+    const queue = new Queue();
+    queue.submit('a', { budget_usd: 5 });
+    queue.do('a', claim());
+    queue.do('a', renew({ cost: { usd: 5 } }));
+    queue.now += wait;
+    const { task, applied } = queue.do('a', end);
+    expect(task).toMatchObject({ status: 'cancelled', by: 'budget', attempts: [{ cost: { usd: 5 } }] });
+    expect(task).toMatchObject({ reason: 'the budget of the task is used up: $5 of $5' });
+    expect(applied?.messages).toMatchObject([{ type: 'result', state: 'due' }]);
+    expect(queue.log.spending('all')).toMatchObject({ micro_usd: 5_000_000 });
   });
 
   test('stays completed, and a retried dead letter gets a new budget', () => {
@@ -148,6 +182,25 @@ describe('a budget of the policy', () => {
     expect(queue.do('c', claim()).refusal?.message).toContain('2027-01-31');
     queue.now = Date.UTC(2027, 1, 1);
     expect(queue.do('c', claim()).task.status).toBe('working');
+  });
+
+  test('of a day ends at midnight also after reports with a wrong date', () => {
+    const queue = new Queue();
+    queue.apply({ usd: 2, per: 'day' });
+    const days = Array.from({ length: 20 }, (_none, day) => T0 + day * DAY);
+    for (const [n, day] of days.entries()) {
+      queue.now = Date.UTC(2099, 0, 1);
+      if (n === 0) queue.spend('wrong', 2);
+      for (const id of ['x', 'y']) {
+        queue.now = day;
+        queue.spend(`${id}${n}`, 1);
+      }
+      queue.submit(`z${n}`);
+      expect(queue.do(`z${n}`, claim())).toMatchObject({ changed: false });
+      queue.now = day - DAY;
+      expect(queue.do(`z${n}`, claim()).changed).toBe(n === 0);
+    }
+    expect(queue.log.spending('all')!.days.length).toBeLessThan(10);
   });
 
   test('lets a task that has failed wait for its next attempt', () => {

@@ -76,6 +76,15 @@ describe('the cost of an attempt', () => {
     expect(costOf(task)).toEqual({ usd: 3 });
   });
 
+  test('of an attempt that is over is not lowered by a later report', () => {
+    const report = { ...acknowledge(1), cost: { usd: 1, tokens: 9 } };
+    const completed = story(submit(), claim(), complete({ cost: { usd: 3, tokens: 7 } }));
+    expect(costOf(when(completed, report).task!)).toEqual({ usd: 3, tokens: 9 });
+    expect(when(completed, { ...report, cost: { usd: 1 } })).toMatchObject({ changed: false, events: [] });
+    const cancelled = story(submit(), claim(), renew({ cost: { usd: 3 } }), cancel(), report);
+    expect(costOf(cancelled.task)).toEqual({ usd: 3, tokens: 9 });
+  });
+
   test('is rounded to millionths', () => {
     expect(costOf(story(submit(), complete({ cost: { usd: 0.12345678 } })).task)).toEqual({ usd: 0.123457 });
     expect(reportedCost({ usd: 1 }, {})).toEqual({ usd: 1 });

@@ -2,33 +2,37 @@ import { toMillionths } from '../cost.ts';
 import { type Scope, scopesOf, spendingOn } from '../spending/scope.ts';
 import type { Spent } from '../spending/spending.ts';
 import type { Event, EventOf } from '../task/event.ts';
-import { costOf, type Task } from '../task/task.ts';
+import { costOf, isFinished, type Task } from '../task/task.ts';
 import { type Books, ownUsedUp, type UsedUp, usedUpOf } from './used-up.ts';
 
 /** By whom a task is cancelled that has cost too much. */
 export const BUDGET = 'budget';
 
-/** What follows from a change of a task whose event reports a cost: it was spent, and may be more than its own budget. */
+/**
+ * What follows from a change of a task: what its event reports was spent. The task is stopped if it has cost more than
+ * its own budget, or if it waits and has nothing left: it could never begin again.
+ */
 export function consequencesOfCost(before: Task | undefined, after: Task, event: Event): readonly (Spent | Event)[] {
+  const own = isFinished(after) ? undefined : ownUsedUp(after, after.status === 'working');
+  return [...spentBy(before, after, event), ...(own ? [stopped(after, own, event.at)] : [])];
+}
+
+/** How the totals grow by the report in an event. */
+function spentBy(before: Task | undefined, after: Task, event: Event): readonly Spent[] {
   if (!('cost' in event) || !event.cost) return [];
   const [was, is] = [before && costOf(before), costOf(after)];
   const micro_usd = toMillionths(is?.usd ?? 0) - toMillionths(was?.usd ?? 0);
   const tokens = (is?.tokens ?? 0) - (was?.tokens ?? 0);
   if (micro_usd === 0 && tokens === 0) return [];
-  const { at } = event;
-  const spent = scopesOf(after.envelope).map((scope): Spent => ({
+  return scopesOf(after.envelope).map((scope) => ({
     v: 2,
     type: 'spent',
     about: spendingOn(scope),
-    at,
+    at: event.at,
     task: after.id,
     micro_usd,
     tokens,
   }));
-  const isOpen = after.status === 'working' || after.status === 'queued' || after.status === 'scheduled';
-  // A waiting task could never begin again with nothing left.
-  const own = isOpen && micro_usd > 0 ? ownUsedUp(after, after.status === 'working') : undefined;
-  return own ? [...spent, stopped(after, own, at)] : spent;
 }
 
 /**

@@ -3,7 +3,7 @@ import { budgetOf } from '../envelope/budget.ts';
 import type { Budget } from '../policy/document.ts';
 import type { Policy } from '../policy/policy.ts';
 import { type Scope, scopeOf, scopesOf } from '../spending/scope.ts';
-import { dateOf, type Spending } from '../spending/spending.ts';
+import { dateOf, type Spending, spentOn } from '../spending/spending.ts';
 import { costOf, type Task } from '../task/task.ts';
 
 /** What a decision about budgets reads. */
@@ -67,9 +67,7 @@ export function usedUpOf(books: Books, scope: Scope, at: number, beyond = false)
 
 /** What counts towards a budget, in millionths of a dollar. @param at ms since 1970 */
 export function spentOf(spending: Spending | undefined, { per }: Budget, at: number): number {
-  if (!spending) return 0;
-  if (per !== 'day') return spending.micro_usd;
-  return spending.day.date >= dateOf(at) ? spending.day.micro_usd : 0;
+  return per === 'day' ? spentOn(spending, dateOf(at)) : (spending?.micro_usd ?? 0);
 }
 
 const exceeds = (spent: number, usd: number, beyond: boolean): boolean =>

@@ -28,7 +28,7 @@ const date = z.string().check(z.regex(/^\d{4}-\d{2}-\d{2}$/));
 const spending = thingForm(
   'spending',
   { spent: { ...amount, task: z.string() } },
-  z.object({ ...amount, day: z.object({ ...amount, date }) }),
+  z.object({ ...amount, days: z.array(z.object({ date, micro_usd: amount.micro_usd })) }),
 );
 
 /** How the events of each kind are read. */

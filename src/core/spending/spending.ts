@@ -6,9 +6,16 @@ export interface Amount {
   readonly tokens: number;
 }
 
-/** What the attempts of a scope have cost: in total, and on its last day, a date in UTC such as `2027-03-01`. */
+/** What the reports of a day add up to, in millionths of a US dollar. The date is in UTC, such as `2027-03-01`. */
+export interface Day {
+  readonly date: string;
+  readonly micro_usd: number;
+}
+
+/** What the attempts of a scope have cost: in total, and by day. */
 export interface Spending extends Amount {
-  readonly day: Amount & { readonly date: string };
+  /** The days of the latest reports, that of the last report at the end. */
+  readonly days: readonly Day[];
 }
 
 /** The reported cost of a task has grown. Negative after a report that corrects an earlier one to less. */
@@ -24,15 +31,29 @@ export interface Spent extends Amount {
 /** The date of a moment in UTC. @param at ms since 1970 */
 export const dateOf = (at: number): string => new Date(at).toISOString().slice(0, 10);
 
-/** A report with an earlier date than the last one, by a clock that is behind, counts for the later day. */
+/**
+ * How many days are kept. Only the present day counts, but clocks may differ, and a wrong date must not replace it.
+ */
+const DAYS = 7;
+
+/**
+ * A report counts for its own date, so a wrong date affects no other day. A day is not reduced below 0: a correction
+ * may be about what was reported the day before.
+ */
 export function evolveSpending(state: Spending | undefined, { at, micro_usd, tokens }: Spent): Evolved<Spending> {
-  const more = { micro_usd, tokens };
+  const { days, ...total } = state ?? { micro_usd: 0, tokens: 0, days: [] };
   const date = dateOf(at);
-  const day = state && state.day.date >= date ? { ...sum(state.day, more), date: state.day.date } : { ...more, date };
-  return { state: { ...sum(state ?? { micro_usd: 0, tokens: 0 }, more), day } };
+  const day = { date, micro_usd: Math.max(0, spentOn(state, date) + micro_usd) };
+  return {
+    state: {
+      micro_usd: total.micro_usd + micro_usd,
+      tokens: total.tokens + tokens,
+      days: [...days.filter((one) => one.date !== date), day].slice(-DAYS),
+    },
+  };
 }
 
-const sum = (a: Amount, b: Amount): Amount => ({
-  micro_usd: a.micro_usd + b.micro_usd,
-  tokens: a.tokens + b.tokens,
-});
+/** What was spent on a date, in millionths of a US dollar. */
+export function spentOn(spending: Spending | undefined, date: string): number {
+  return spending?.days.find((day) => day.date === date)?.micro_usd ?? 0;
+}

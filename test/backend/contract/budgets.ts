@@ -10,6 +10,7 @@ import {
   done,
   nothingToClaim,
   refused,
+  release,
   renew,
   ROLE,
   SECOND,
@@ -47,7 +48,12 @@ export const budgets: Theme = (check) => {
       'cancelled',
       'refused',
     ]);
-    expect((await lead.inbox('results.lead', 10)).map(({ id }) => id)).toEqual(['a']);
+    // One that has used exactly its budget cannot begin again.
+    await done(lead, submit('b', { budget_usd: 1 }));
+    await claimed(worker);
+    expect(await done(worker, renew('b', 1, { cost: { usd: 1 } }))).toMatchObject({ status: 'working' });
+    expect(await done(worker, release('b', 1))).toMatchObject({ status: 'cancelled', by: 'budget' });
+    expect((await lead.inbox('results.lead', 10)).map(({ id }) => id)).toEqual(['a', 'b']);
     expect(await worker.audit(false)).toEqual([]);
   });
 

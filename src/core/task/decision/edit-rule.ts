@@ -1,6 +1,6 @@
 import type { Envelope } from '../../envelope/envelope.ts';
 import type { Edits } from '../event.ts';
-import { isEditable, type Task } from '../task.ts';
+import { isEditable, isFinished, type Task } from '../task.ts';
 import { happened, nothing, refuse, type Rule } from './verdict.ts';
 
 /** Changes the envelope of a task that no worker has begun. */
@@ -35,9 +35,8 @@ function progressOf(task: Task): string {
   return task.status === 'queued' || task.status === 'scheduled' ? 'has had a worker' : `is ${task.status}`;
 }
 
-function otherWay({ id, status }: Task): string {
-  const isOpen = status === 'queued' || status === 'scheduled' || status === 'working';
-  return isOpen ? `cancel it and submit another: agentq cancel ${id}` : 'submit another task';
+function otherWay(task: Task): string {
+  return isFinished(task) ? 'submit another task' : `cancel it and submit another: agentq cancel ${task.id}`;
 }
 
 function pick(from: Edits | Envelope, fields: readonly (keyof Edits)[]): Edits {

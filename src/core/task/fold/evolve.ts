@@ -1,4 +1,4 @@
-import { type Cost, reportedCost } from '../../cost.ts';
+import { type Cost, raisedCost, reportedCost } from '../../cost.ts';
 import { nextDue } from './due.ts';
 import type { Event, EventOf, EventType } from '../event.ts';
 import { foldEdit } from './fold-edit.ts';
@@ -270,14 +270,15 @@ function close(
   );
 }
 
-/** The attempts with the cost that the event reports. */
+/** The attempts with the cost that the event reports. A late report does not lower it. */
 function charged(
   task: Task,
   { attempt, cost: report }: { attempt: number; cost?: Cost | undefined },
 ): readonly Attempt[] {
   if (!report) return task.attempts;
   return task.attempts.map((a) => {
-    const cost = a.number === attempt ? reportedCost(a.cost, report) : undefined;
+    if (a.number !== attempt) return a;
+    const cost = a.outcome === undefined ? reportedCost(a.cost, report) : raisedCost(a.cost, report);
     return cost ? { ...a, cost } : a;
   });
 }

@@ -1,4 +1,4 @@
-import { type Cost, reportedCost } from '../../cost.ts';
+import { type Cost, raisedCost } from '../../cost.ts';
 import type { Evidence } from '../../evidence/evidence.ts';
 import type { Attempt, Completion, Task } from '../task.ts';
 
@@ -13,7 +13,7 @@ interface Report {
 /**
  * What such a report changes. `cancel`: the attempt was cancelled, and is now known to have stopped. `late`: the attempt
  * ended without its log or its last cost, because its worker was killed or its program ended it by itself, and gets
- * them. Undefined if it changes nothing.
+ * them; a cost that is lower than the recorded one is ignored. Undefined if it changes nothing.
  */
 export function stopping(task: Task, report: Report): 'cancel' | 'late' | undefined {
   const attempt = task.attempts.find(({ number }) => number === report.attempt);
@@ -21,7 +21,7 @@ export function stopping(task: Task, report: Report): 'cancel' | 'late' | undefi
   if (task.status === 'cancelled' && isLast && attempt.outcome === 'cancelled' && task.stopped_at === undefined)
     return 'cancel';
   if (attempt?.outcome === undefined) return undefined;
-  const cost = reportedCost(attempt.cost, report.cost);
+  const cost = raisedCost(attempt.cost, report.cost);
   const isDearer = cost?.usd !== attempt.cost?.usd || cost?.tokens !== attempt.cost?.tokens;
   return isDearer || takesLog(task, attempt, report) ? 'late' : undefined;
 }
