@@ -37,16 +37,17 @@ export function otherOfDefaultName(
   { workspace, clock }: Services,
   above: Iterable<RunningProcess>,
 ): RunningProcess | undefined {
-  const chain = [...above].filter(({ name }) => !BETWEEN.test(name));
-  const [agent] = chain;
+  const agents = agentsIn(above);
+  const agent = agents.next().value;
   if (!agent) return undefined;
   const folder = join(workspace.dir, 'sessions');
   try {
     const { file, folder: folderMode } = workspace.modes;
-    mkdirSync(folder, { recursive: true, mode: folderMode });
     const now = clock();
     const last = noteIn(folder, agent.pid);
     const own = last && isSame(last.chain[0]!, agent) ? last : undefined;
+    if (!own) mkdirSync(folder, { recursive: true, mode: folderMode });
+    const chain = own?.chain ?? [agent, ...agents];
     const other = own?.told ? undefined : otherIn(folder, chain, now);
     if (!own || other || now - own.at > NOTED_EVERY) {
       const note: Note = { chain, at: now, told: (own?.told ?? false) || other !== undefined };
@@ -59,10 +60,15 @@ export function otherOfDefaultName(
   }
 }
 
+function* agentsIn(above: Iterable<RunningProcess>): Generator<RunningProcess, undefined> {
+  for (const process of above) if (!BETWEEN.test(process.name)) yield process;
+}
+
 /** The agent of a note that is neither above this one nor below it. Removes the notes of processes that have ended. */
 function otherIn(folder: string, chain: readonly RunningProcess[], now: number): RunningProcess | undefined {
   let found: RunningProcess | undefined;
   for (const name of readdirSync(folder)) {
+    if (name === String(chain[0]!.pid)) continue;
     const note = noteIn(folder, Number(name));
     const agent = note?.chain[0];
     if (!agent || !runs(agent)) rmSync(join(folder, name), { force: true });

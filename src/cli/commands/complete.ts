@@ -33,6 +33,7 @@ export const define: Define = (command, context) =>
     .option('--allow-secret', 'accept a summary that seems to contain a credential')
     .action(async (named: string | undefined, options) => {
       const flags = parseFlags(Flags, options);
+      const reported = costGiven(flags);
       const cli = context();
       const artifacts = (flags.artifact ?? []).map((given) => readArtifact(given, cli.system));
       const caller = await callerOf(cli, { id: named, ...flags });
@@ -40,7 +41,7 @@ export const define: Define = (command, context) =>
       const warn = (line: string) => cli.io.talk(`agentq: warning: ${line}`);
       const { task, changed } = await complete(services, {
         ...caller,
-        ...costGiven(flags),
+        ...reported,
         artifacts,
         summary: flags.summary,
         resultFile: flags.resultFile === undefined ? undefined : { file: locate(cli.system, flags.resultFile) },

@@ -22,11 +22,12 @@ export const define: Define = (command, context) =>
     .option('--allow-secret', 'accept a reason that seems to contain a credential')
     .action(async (named: string | undefined, options) => {
       const { reason, retry = false, allowSecret = false, ...flags } = parseFlags(Flags, options);
+      const reported = costGiven(flags);
       const cli = context();
       const caller = await callerOf(cli, { id: named, ...flags });
       const { task, changed } = await fail(await cli.services(), {
         ...caller,
-        ...costGiven(flags),
+        ...reported,
         reason,
         retry,
         allowSecret,

@@ -25,6 +25,7 @@ export const define: Define = (command, context) =>
     .option('--lease <duration>', 'the length of the lease from now (default: as claimed)')
     .action(async (named: string | undefined, options) => {
       const flags = parseFlags(Flags, options);
+      const reported = costGiven(flags);
       await refuseSecret(flags.note, 'the note');
       const cli = context();
       const { id, by, attempt } = await callerOf(cli, { id: named, ...flags }, true);
@@ -39,7 +40,7 @@ export const define: Define = (command, context) =>
         as_claimed: given === undefined,
         ...(percent !== undefined && { percent }),
         ...(note && { note }),
-        ...costGiven(flags),
+        ...reported,
       });
       // The report itself was too much: the caller stops, as after any cancel.
       if (task.status === 'cancelled')

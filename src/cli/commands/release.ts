@@ -14,6 +14,7 @@ export const define: Define = (command, context) =>
     .option('--reason <text>', 'why')
     .action(async (named: string | undefined, options) => {
       const { reason = 'given back', ...flags } = parseFlags(Flags, options);
+      const reported = costGiven(flags);
       await refuseSecret(reason, 'the reason');
       const cli = context();
       const { id, by, attempt } = await callerOf(cli, { id: named, ...flags });
@@ -22,7 +23,7 @@ export const define: Define = (command, context) =>
         by,
         attempt,
         reason,
-        ...costGiven(flags),
+        ...reported,
       });
       if (cli.io.json) cli.io.data({ task_id: id, status: task.status, changed } satisfies Output<'release'>);
     });

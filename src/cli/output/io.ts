@@ -31,7 +31,7 @@ export class Io {
   readonly #out: OutputStream;
   readonly #err: OutputStream;
   readonly #env: NodeJS.ProcessEnv;
-  readonly #colours: ReturnType<typeof colourLevel>;
+  readonly #color: boolean;
   #listener: ((message: string) => void) | undefined;
 
   constructor(system: Pick<System, 'stderr' | 'env'>, output: OutputStream, options: IoOptions) {
@@ -40,7 +40,7 @@ export class Io {
     this.#out = output;
     this.#err = new OutputStream(system.stderr);
     this.#env = system.env;
-    this.#colours = options.color ? colourLevel(system.env, output.isTTY) : 0;
+    this.#color = options.color;
   }
 
   /** Whether standard output is a terminal. */
@@ -125,8 +125,9 @@ export class Io {
 
   /** Colours for standard output. */
   async style(): Promise<Style> {
-    if (this.#colours === 0) return plainStyle;
+    const level = this.#color ? colourLevel(this.#env, this.#out.isTTY) : 0;
+    if (level === 0) return plainStyle;
     const { Chalk } = await import('chalk');
-    return new Chalk({ level: this.#colours });
+    return new Chalk({ level });
   }
 }
