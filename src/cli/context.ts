@@ -12,7 +12,7 @@ import type { BackendOptions, QueueOptions } from '../backend/options.ts';
 import type { SnapshotFiles } from '../backend/snapshot-files.ts';
 import type { Topology } from '../backend/topology.ts';
 import { AgentqError, isAway } from '../core/errors.ts';
-import { name } from '../core/identifiers.ts';
+import { ME, name } from '../core/identifiers.ts';
 import { inputError } from '../core/issue.ts';
 import { refuseSecret } from '../core/secrets/find-secret.ts';
 import { count, duration, parseFlags } from './input/flags.ts';
@@ -76,9 +76,14 @@ export class Context {
     return this.#options.dir ?? this.#environment('AGENTQ_DIR', z.string);
   }
 
-  /** `--from`, else AGENTQ_AGENT. */
+  /**
+   * `--from`, else AGENTQ_AGENT.
+   * @throws AgentqError `usage` if AGENTQ_AGENT is `me`
+   */
   identity(named: string | undefined): string | undefined {
-    return named ?? this.#environment('AGENTQ_AGENT', () => name('agent name'));
+    const known = named ?? this.#environment('AGENTQ_AGENT', () => name('agent name'));
+    if (known === ME) throw new AgentqError('usage', 'AGENTQ_AGENT=me is no name', 'me stands for the name in it');
+    return known;
   }
 
   newNoteId(): string {

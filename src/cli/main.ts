@@ -1,9 +1,11 @@
 import { Command } from 'commander';
+import { ME } from '../core/identifiers.ts';
 import { Context } from './context.ts';
 import { type Advise, report } from './errors/error-report.ts';
 import { withHelp, wordsOf } from './errors/help-hint.ts';
 import { SeveralErrors } from './errors/several-errors.ts';
 import { addGlobalOptions, globalOptions, repeatGlobalOptions } from './input/global-options.ts';
+import { guardRepetitions } from './input/repeated-options.ts';
 import { PROSE, proseWidth } from './output/layout/terminal-width.ts';
 import { wrapParagraphs } from './output/layout/wrap.ts';
 import { OutputStream } from './output/output-stream.ts';
@@ -117,12 +119,18 @@ function build(
       const { define } = await verb[2]();
       define(command, context);
       repeatGlobalOptions(command);
+      for (const one of [command, ...command.commands]) guardRepetitions(one);
     })
     .hook('preAction', async (_program, command) => {
       invocation.called = command;
+      if (Object.values(command.opts()).includes(ME)) {
+        const { resolveMe } = await import('./input/own-name.ts');
+        resolveMe(command, () => context().identity(undefined));
+      }
       const { compact = false, fields } = globalOptions(command);
       if (compact || fields !== undefined) await context().shapeOutput(command, { compact, fields });
     });
+  guardRepetitions(program);
   // Only the called verb is created. All verbs are created if the output may list them.
   const operand = args[firstOperand(args)];
   const called = verbs.filter(([name]) => name === operand);

@@ -34,6 +34,9 @@ const patterns = {
   },
 } as const;
 
+/** Stands for the name of the caller where an agent is named. No agent may have it as its name. */
+export const ME = 'me';
+
 export type NameKind = keyof typeof patterns;
 
 /** A schema for such a name. It is created where it is used, because every schema costs a one-shot command time. */

@@ -241,3 +241,29 @@ test('every error code has its own exit code', () => {
   expect(new AgentqError('usage', 'x').code in exitCodes).toBe(true);
   for (const code of codes) expect(code).toBeGreaterThan(1);
 });
+
+test('an option with one value is refused the second time, and lists collect', async ({ q }) => {
+  const twice = [
+    submit('--to', 'r2'),
+    submit('--instructions', 'y'),
+    submit('--file', 'a', '--file', 'b'),
+    ['list', '--from', 'a', '--from', 'b'],
+    ['status', '--to', 'a', '--to', 'b'],
+    ['complete', 't', '--summary', 'a', '--summary', 'b'],
+    ['dlq', 'retry', '--all', '--from', 'a', '--from', 'b'],
+    ['--dir', 'a', '--dir', 'b', 'list'],
+  ];
+  for (const args of twice)
+    expect(await q.refused(...args)).toMatchObject({
+      exit: 2,
+      message: expect.stringMatching(/^--\S+ is given more than once$/),
+    });
+  expect((await q.json('list')).tasks).toEqual([]);
+  await q.submit('t', '--expect', 'a', '--expect', 'b,c');
+  expect((await q.json('show', 't')).envelope.expected_output.artifacts).toEqual(['a', 'b', 'c']);
+  expect((await q.json('list', '--status', 'failed', '--status', 'queued')).tasks).toHaveLength(1);
+  expect(Object.keys((await q.json('list', '--fields', 'task_id', '--fields', 'to')).tasks[0])).toEqual([
+    'task_id',
+    'to',
+  ]);
+});

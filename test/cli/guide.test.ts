@@ -47,15 +47,15 @@ describe('guide', () => {
 
   test('has all that a coordinator and a worker need for their work', async ({ q }) => {
     const boss = new Agent(q.with({ env: { AGENTQ_AGENT: 'boss' } }), guides.coordinator);
-    const worker = new Agent(q, guides.worker);
+    const worker = new Agent(q.with({ env: { AGENTQ_AGENT: 'agent-7' } }), guides.worker);
     const ok = async (ran: Promise<Ran>, expected = 0) => {
       const { code, stdout, stderr } = await ran;
       expect({ code, stderr: code === expected ? '' : stderr }).toEqual({ code: expected, stderr: '' });
       return stdout;
     };
     const json = async (ran: Promise<Ran>, expected = 0) => JSON.parse(await ok(ran, expected));
-    const CLAIM = 'claim --as ROLE --worker NAME --wait 30s --compact';
-    const me = { ROLE: 'r', NAME: 'agent-7' };
+    const CLAIM = 'claim --as ROLE --wait 30s --compact';
+    const me = { ROLE: 'r' };
     /** @returns its words for the task that it has claimed */
     const claim = async () => {
       const claimed = await json(worker.run(CLAIM, me));
@@ -83,7 +83,7 @@ describe('guide', () => {
     const first = await claim();
     expect(first.claimed).toMatchObject({ task_id: 'report-1', expected_output: { artifacts: ['report'] } });
     await ok(worker.run('progress ID --attempt N --percent 40 --note TEXT', first.words));
-    expect(await ok(worker.run('brief --as NAME', me))).toContain('report-1');
+    expect(await ok(worker.run('brief'))).toContain('report-1');
     const COMPLETE = 'complete ID --attempt N --summary TEXT';
     expect((await worker.run(COMPLETE, first.words)).code).toBe(15);
     mkdirSync(first.claimed.artifacts_dir, { recursive: true });

@@ -60,6 +60,46 @@ describe('AGENTQ_AGENT', () => {
     expect((await other.refused('complete', 't', '--summary', 'done')).exit).toBe(4);
   });
 
+  test('of another agent, with the attempt that holds the lease, is a wrong command and no lost lease', async ({
+    q,
+  }) => {
+    await q.submit('t');
+    await q.claim('--worker', 'gw');
+    const lead = q.with({ env: { AGENTQ_AGENT: 'lead' } });
+    for (const args of [['progress'], ['complete', '--summary', 's'], ['fail', '--reason', 'no'], ['release']]) {
+      const [verb, ...rest] = args as [string, ...string[]];
+      expect(await lead.refused(verb, 't', '--attempt', '1', ...rest)).toMatchObject({
+        exit: 2,
+        message: 't is held by gw, not by lead',
+        hint: expect.stringContaining('--from gw'),
+      });
+    }
+    await lead.ok('complete', 't', '--attempt', '1', '--summary', 'done', '--from', 'gw');
+  });
+
+  test('is what me stands for, in every command, and it is no name', async ({ q }) => {
+    const boss = q.with({ env: { AGENTQ_AGENT: 'boss' } });
+    await boss.submit('t', '--from', 'me');
+    expect((await boss.json('list', '--from', 'me')).tasks).toMatchObject([{ task_id: 't', from: 'boss' }]);
+    await boss.ok('note', 'plan', '--as', 'me');
+    expect((await boss.json('note', '--from', 'me')).notes).toMatchObject([{ by: 'boss' }]);
+    expect((await boss.json('brief', '--as', 'me')).as).toBe('boss');
+    await boss.ok('claim', '--as', 'r', '--worker', 'me');
+    expect((await boss.json('list', '--worker', 'me')).tasks).toHaveLength(1);
+    await boss.ok('release', 't', '--from', 'me', '--attempt', '1');
+    await boss.ok('cancel', 't', '--from', 'me');
+    expect((await q.task('t')).cancelled_by).toBe('boss');
+    expect((await boss.json('inbox', '--as', 'me')).messages).toHaveLength(1);
+    await q.submit('u', '--from', 'me');
+    expect((await q.task('u')).from).toBe('coordinator');
+    expect(await q.refused('claim', '--as', 'r', '--worker', 'me')).toMatchObject({ exit: 2 });
+    expect(await q.with({ env: { AGENTQ_AGENT: 'me' } }).refused('submit', '--to', 'r')).toMatchObject({ exit: 2 });
+    const row = { to: 'r', instructions: 'x', from: 'me' };
+    expect((await q.run('submit', '--batch', q.write('rows', JSON.stringify(row)))).stderr).toMatch(
+      /from: me is no name/,
+    );
+  });
+
   for (const value of ['a b', '../x', '-x', 'a/b']) {
     test(`with the value ${JSON.stringify(value)} is refused and named`, async ({ q }) => {
       expect(

@@ -97,9 +97,14 @@ describe.for(reports)('%s', ([, report]) => {
     expect(conflict(ended, report({ attempt: 7 }))).toMatch(/there is no attempt 7/);
   });
 
+  test('is a wrong command, not a conflict, under another name with the attempt that holds the lease', () => {
+    const { events, refusal } = when(begun, report({ by: 'w2', attempt: 1 }));
+    expect({ events, code: refusal?.code }).toEqual({ events: [], code: 'usage' });
+    expect(refusal).toMatchObject({ message: 'task-1 is held by w1, not by w2' });
+  });
+
   test('is refused from other workers and roles', () => {
     expect(conflict(begun, report({ by: 'reviewer' }))).toMatch(/was sent to implementer, not to reviewer/);
-    expect(conflict(begun, report({ by: 'w2', attempt: 1 }))).toMatch(/was sent to implementer, not to w2/);
     expect(conflict(story(submit()), report({ by: 'reviewer' }))).toMatch(/was sent to implementer, not to reviewer/);
   });
 

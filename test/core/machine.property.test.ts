@@ -81,5 +81,5 @@ test('the interleavings reach every status, every event and every refusal', () =
   // No command causes `carried`: a log with a limited retention does.
   const decided = Object.keys(everyEvent).filter((type) => type !== 'carried');
   expect([...reached.events].toSorted()).toEqual(decided.toSorted());
-  expect([...reached.refusals].toSorted()).toEqual(['cancelled', 'conflict', 'missing-artifacts']);
+  expect([...reached.refusals].toSorted()).toEqual(['cancelled', 'conflict', 'missing-artifacts', 'usage']);
 });

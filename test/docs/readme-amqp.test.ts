@@ -19,7 +19,7 @@ const blocks = [...readFileSync(join(repo, 'README.md'), 'utf8').matchAll(/^```s
  * without the steps that run this test; an agent that reads its task and writes the expected artifacts.
  */
 const shims = ({ url, ctl }: ForegroundRabbitMq) => ({
-  agentq: `case "$1" in torture) set -- "$@" --seconds 2 --workers 2;; esac
+  agentq: `case "$1" in torture) set -- torture --seconds 2 --workers 2;; esac
 [ -z "\${AGENTQ_URL:-}" ] || export AGENTQ_URL='${url}'
 exec "${process.execPath}" "${join(repo, 'bin/agentq.cjs')}" "$@"`,
   rabbitmqctl: `exec ${ctl} "$@"`,

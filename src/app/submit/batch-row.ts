@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { envelopeFields } from '../../core/envelope/envelope.ts';
 import { parseSubmission, type Submission } from '../../core/envelope/submission.ts';
 import { AgentqError } from '../../core/errors.ts';
+import { ME } from '../../core/identifiers.ts';
 import { withReason } from '../../core/issue.ts';
 import { MAX_ROW } from '../../core/limits.ts';
 import { findSecret } from '../../core/secrets/find-secret.ts';
@@ -61,6 +62,7 @@ export async function readRow(
   const { file, ...fields } = { ...defaults, ...Object.fromEntries(known) } as Record<string, unknown>;
   try {
     const submission = parseSubmission(fields);
+    if (submission.from === ME) throw new AgentqError('usage', 'from: me is no name; leave it out for your own');
     const context = contextOf(file, submission, from);
     return { submission, context, fields: file === undefined ? fields : { ...fields, ...context } };
   } catch (error) {

@@ -1,6 +1,5 @@
 import * as z from 'zod/mini';
 import { waitingForBudgets } from '../../app/budget/books.ts';
-import { DEFAULT_AGENT } from '../../app/names/default-name.ts';
 import { waitFor } from '../../app/wait/wait.ts';
 import { openTasks, type Scope, waitForAny } from '../../app/wait/wait-any.ts';
 import { cursorOf, placeIn } from '../../app/wait/wait-cursor.ts';
@@ -42,12 +41,12 @@ export const define: Define = (command, context) =>
     .option('--all', 'until all of them have ended (the default)')
     .option('--any', 'until one of them has ended; prints only those that have')
     .option('--since <cursor>', 'with --any: only what has ended since the answer that printed this cursor')
-    .option('--from <agent>', 'instead of ids: the open tasks of this agent; me for AGENTQ_AGENT, else coordinator')
+    .option('--from <agent>', 'instead of ids: the open tasks of this agent; me for your own')
     .option('--timeout <duration>', 'how long to wait at most')
     .action(async (ids: string[], options) => {
       const flags = parseFlags(Flags, options);
       const cli = context();
-      const scope = scopeOf(cli, ids, flags);
+      const scope = scopeOf(ids, flags);
       const services = await cli.services();
       const deadline = flags.timeout === undefined ? Infinity : services.monotonic() + flags.timeout;
       await (flags.any || flags.since !== undefined
@@ -55,13 +54,13 @@ export const define: Define = (command, context) =>
         : waitAll(cli, services, scope, deadline));
     });
 
-function scopeOf(cli: Context, ids: readonly string[], { any, all, since, from }: Flags): Scope {
+function scopeOf(ids: readonly string[], { any, all, since, from }: Flags): Scope {
   if (all && (any || since !== undefined))
     throw new AgentqError('usage', '--all excludes --any and --since', 'give one of them');
   if (ids.length > 0 === (from !== undefined))
     throw new AgentqError('usage', 'it is not said which tasks', 'give their ids, or --from AGENT');
   if (from === undefined) return { ids };
-  return { from: from === 'me' ? (cli.identity(undefined) ?? DEFAULT_AGENT) : from };
+  return { from };
 }
 
 async function waitAll(cli: Context, services: Services, scope: Scope, deadline: number): Promise<void> {

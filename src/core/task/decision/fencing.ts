@@ -66,7 +66,7 @@ function pastOf({ attempts }: Task): string {
 
 function leaseHolder(task: TaskIn<'working'>, by: string, attempt: number | undefined): number | Refusal {
   const { lease } = task;
-  if (!mayKnow(task, by)) return wrongCaller(task, by);
+  if (!mayKnow(task, by)) return attempt === lease.attempt ? otherName(task, by) : wrongCaller(task, by);
   const several = task.attempts.length > 1 || task.attempts_above !== undefined;
   if (attempt === undefined && several && !isSoleHolder(task, by)) {
     const past =
@@ -105,6 +105,18 @@ export function mayKnow(task: Task, by: string): boolean {
 
 export function wrongCaller(task: Task, by: string): Refusal {
   return refuse('conflict', `${task.id} was sent to ${task.envelope.to}, not to ${by}`, `--from ${task.envelope.to}`);
+}
+
+/**
+ * For a caller that knows the attempt which holds the lease: its agent name is wrong, such as an inherited AGENTQ_AGENT.
+ * This is no conflict, because a worker takes a conflict for the loss of its lease.
+ */
+function otherName({ id, lease }: TaskIn<'working'>, by: string): Refusal {
+  return refuse(
+    'usage',
+    `${id} is held by ${lease.worker}, not by ${by}`,
+    `if you are ${lease.worker}: --from ${lease.worker}`,
+  );
 }
 
 function refuse(code: Refusal['code'], message: string, hint?: string): Refusal {
