@@ -100,6 +100,19 @@ describe('logs', () => {
     expect(last.stderr).toMatch(/attempt 2 of t has no log/);
   });
 
+  test('of a claim by hand is not recorded before its worker says so', async ({ q }) => {
+    await q.submit('t');
+    await q.claim('--lease', '60s');
+    writeFileSync(q.path('.agentq/artifacts/t/1/log.txt'), 'begun\n');
+    await q.ok('cancel', 't');
+    q.advance(7_200);
+    expect((await q.run('doctor', '--repair')).stdout).not.toContain('log of attempt');
+    const task = await q.task('t');
+    expect(task).not.toHaveProperty('stopped_at');
+    expect(task.attempts[0]).not.toHaveProperty('artifacts');
+    expect(await q.ok('logs', 't')).toBe('begun');
+  });
+
   test('of a killed worker is named by show and doctor, recorded by doctor --repair, and removed by prune', async ({
     q,
   }) => {

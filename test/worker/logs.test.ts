@@ -1,4 +1,5 @@
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { CONCURRENT, LEASE, test, until } from './harness.ts';
 
@@ -66,6 +67,16 @@ describe('the log of a child', CONCURRENT, () => {
     const log = (attempt: number) => q.path('.agentq/artifacts', id, String(attempt), 'log.txt');
     expect(q.read('brief')).toMatch(`(log: ${log(1)})\n- attempt 2 deferred: exit 75: two of 2 (log: ${log(2)})\n`);
     expect(await q.ok('logs', id, '--attempt', '1')).toBe('one of 1');
+    expect((await q.agentq('doctor')).stdout).not.toContain(id);
+  });
+
+  test('of a claim by hand may grow while the next attempt runs', async ({ q }) => {
+    const id = await q.submit();
+    const { artifacts_dir } = JSON.parse(await q.ok('claim', '--as', 'r', '--json'));
+    writeFileSync(join(artifacts_dir, 'log.txt'), 'begun\n');
+    await q.ok('release', id, '--from', 'r', '--attempt', '1');
+    await q.workOff(`echo more >> '${artifacts_dir}/log.txt'; echo done`);
+    expect(await q.result(id)).toMatchObject({ content: 'done\n' });
     expect((await q.agentq('doctor')).stdout).not.toContain(id);
   });
 

@@ -51,8 +51,7 @@ export async function diagnoseEvidence(services: Services, repair: boolean): Pro
   const listing = await listAll(store);
   found.push(...(await age.diagnose(services, listing)));
   found.push(...(await unrecordedResults(services, listing, recorded, open)));
-  const unrecorded = listing.paths.filter((path) => !recorded.has(path));
-  found.push(...(await diagnoseLogs(services, unrecorded, repair)));
+  found.push(...(await diagnoseLogs(services, repair)));
   // Folders of the store that are not readable for this user, or are not folders.
   found.push(...listing.closed.map((folder) => problem(folder.path, folder.problem)));
   found.push(...(await halfWritten(services, repair)));

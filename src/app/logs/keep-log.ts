@@ -4,15 +4,20 @@ import { takesLog } from '../../core/task/fold/stopping.ts';
 import type { Task } from '../../core/task/task.ts';
 import { applyCommand } from '../change/apply-command.ts';
 import type { Services } from '../workspace/services.ts';
-import { liveLog, logPath, unrecordedLog } from './attempt-log.ts';
+import { liveLog, logPath } from './attempt-log.ts';
 
-/** The path of a log that can be recorded as evidence of an attempt that has ended without it. */
+/**
+ * The path of a log that can be recorded as evidence of an attempt that has ended without it: only one that a worker of
+ * this machine has written. A `log.txt` among the artifacts may belong to a process that still writes it: of a claim by
+ * hand, or of another machine.
+ */
 export function missingLog(services: Services, task: Task, attempt: number): string | undefined {
   const ended = task.attempts.find(({ number }) => number === attempt);
   const evidence = { name: 'log', path: logPath(task.id, attempt), sha256: '', size: 1 };
   if (!ended || !takesLog(task, ended, { attempt, artifacts: [evidence] })) return undefined;
-  const file = unrecordedLog(services, task.id, attempt);
-  return file !== undefined && lstatSync(file).size > 0 ? file : undefined;
+  const file = liveLog(services, task.id, attempt);
+  const found = lstatSync(file, { throwIfNoEntry: false });
+  return found?.isFile() && found.size > 0 ? file : undefined;
 }
 
 /**
@@ -25,9 +30,7 @@ export async function keepLog(services: Services, task: Task, attempt: number): 
   const file = missingLog(services, task, attempt);
   if (file === undefined) return task;
   const path = logPath(task.id, attempt);
-  const isLive = file === liveLog(services, task.id, attempt);
-  const source = isLive ? { file, own: true } : { staged: path };
-  const stored = await services.store.put([{ path, name: 'log', source }]);
+  const stored = await services.store.put([{ path, name: 'log', source: { file, own: true } }]);
   const artifacts = stored.map(({ evidence }) => evidence);
   const by = task.envelope.to;
   return (await applyCommand(services, task.id, { type: 'acknowledge-cancel', by, attempt, artifacts })).task;

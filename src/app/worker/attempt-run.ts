@@ -152,7 +152,7 @@ export class AttemptRun {
       artifactsDir,
       costFile: this.#costs.path,
     };
-    // Nothing else writes the logs of earlier attempts any more.
+    // No child of this machine writes the logs of earlier attempts any more.
     const known = this.#attempt === 1 ? this.#task : await keepLogs(this.#services, this.#task, warn);
     const { text, variables } = assignment(this.#services, known, this.#attempt, places);
     const input = await brief(this.#services, this.#task, contextFile(scratch), briefOnly ? '' : text);
