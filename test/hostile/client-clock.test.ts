@@ -54,7 +54,8 @@ describe.each([
 
   test('knows that a worker has claimed recently', async () => {
     const services = await clientWithClock(skew);
-    await services.backend.claim(claimRequest());
+    // A worker that stays is seen, also if its role is new.
+    await services.backend.claim(claimRequest({ stays: true }));
     await services.backend.commit([submit('t')]);
     expect((await diagnose(services, false)).map(({ problem }) => problem)).not.toContainEqual(
       expect.stringMatching(/no worker has claimed/),

@@ -61,8 +61,8 @@ test('workers are listed also after the clock was set back', async () => {
   const { open, close, clock } = await makeSqliteHarness();
   onTestFinished(close);
   const backend = await open();
-  await nothingToClaim(backend, { worker: 'worker-1' });
+  await nothingToClaim(backend, { worker: 'worker-1', stays: true });
   clock.advance(-10 * MINUTE);
-  await nothingToClaim(backend, { worker: 'worker-1' });
+  await nothingToClaim(backend, { worker: 'worker-1', stays: true });
   expect((await backend.counts()).workers).toMatchObject([{ worker: 'worker-1', seen_at: clock.now() }]);
 });

@@ -44,7 +44,8 @@ describe('files from before the attempt', CONCURRENT, () => {
     const { code, stderr } = await q.agentq('complete', 't', '--from', 'r', '--summary', 'new');
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('results/t.md is left out') });
     expect(await q.task('t')).toMatchObject({ status: 'completed', artifacts: [{ name: 'patch', size: 22 }] });
-    expect(await q.result('t')).not.toHaveProperty('content');
+    // The only artifact is printed, not the old result file.
+    expect(await q.result('t')).toMatchObject({ content: 'written by the attempt' });
     expect(result_file).toBe(q.path('.agentq/results/t.md'));
   });
 
