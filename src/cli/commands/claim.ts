@@ -5,13 +5,13 @@ import { rolePolicy } from '../../app/workspace/config.ts';
 import { prepareAttempt, resultPath } from '../../app/evidence/evidence-paths.ts';
 import { describeDrift } from '../../artifacts/store.ts';
 import { handOver } from '../../app/assignment/hand-over.ts';
-import { previousFailures } from '../../app/assignment/previous-failures.ts';
+import type { PreviousFailure } from '../../app/assignment/previous-failures.ts';
 import type { Services } from '../../app/workspace/services.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { name } from '../../core/identifiers.ts';
 import { optionFor, promisedArtifacts } from '../../core/evidence/promise.ts';
 import { describeAttempt } from '../../core/task/retry.ts';
-import type { TaskIn } from '../../core/task/task.ts';
+import type { Task, TaskIn } from '../../core/task/task.ts';
 import type { Context } from '../context.ts';
 import { duration, leaseSpan, parseFlags } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
@@ -80,7 +80,7 @@ async function print(cli: Context, services: Services, task: TaskIn<'working'>, 
     ...(context?.file !== undefined && { context_file: context.file }),
     result_file: staging.locate(resultPath(task.id, attempt)),
     artifacts_dir,
-    previous_failures: [...previousFailures(services, task)],
+    previous_failures: await formerAttempts(services, task),
     drift: context?.drift ? [driftView(store, context.drift)] : [],
   };
   for (const { name, kind } of view.drift)
@@ -99,6 +99,12 @@ async function print(cli: Context, services: Services, task: TaskIn<'working'>, 
     ].join('\n'),
     2,
   );
+}
+
+async function formerAttempts(services: Services, task: Task): Promise<PreviousFailure[]> {
+  if (task.attempts.length < 2) return [];
+  const { previousFailures } = await import('../../app/assignment/previous-failures.ts');
+  return [...previousFailures(services, task)];
 }
 
 /** What the task must deliver, and how to complete it. */

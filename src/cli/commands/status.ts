@@ -2,7 +2,6 @@ import * as z from 'zod/mini';
 import { describeDrift } from '../../artifacts/store.ts';
 import { waitsForBudget } from '../../app/budget/books.ts';
 import { findTask } from '../../app/change/apply-command.ts';
-import { readOverview, watchOverview } from '../../app/overview.ts';
 import type { Services } from '../../app/workspace/services.ts';
 import { awayStore, countingEvidence, driftError, findDrift } from '../../app/evidence/verify.ts';
 import { AgentqError } from '../../core/errors.ts';
@@ -12,7 +11,6 @@ import type { Io } from '../output/io.ts';
 import { hintAtRoles } from '../role-hint.ts';
 import type { Define } from '../verb.ts';
 import type { Output } from '../output/schemas/outputs.ts';
-import { overviewView, printOverview } from '../output/report/overview.ts';
 import { FACT, taskLines } from '../output/report/task-text.ts';
 import { driftView, taskView } from '../output/views.ts';
 import { untilSignal } from '../process/signals.ts';
@@ -52,6 +50,7 @@ export const define: Define = (command, context) =>
         return printStuck(services, cli.io, role);
       }
       if (!watch) return overview(services, cli.io, role);
+      const { watchOverview } = await import('../../app/overview.ts');
       const { showChanges } = await import('../output/report/watched-overview.ts');
       await untilSignal(cli.system, (signal) => {
         return showChanges(cli, watchOverview(services, interval ?? INTERVAL, signal, role));
@@ -59,6 +58,8 @@ export const define: Define = (command, context) =>
     });
 
 async function overview(services: Services, io: Io, role: string | undefined): Promise<void> {
+  const { readOverview } = await import('../../app/overview.ts');
+  const { overviewView, printOverview } = await import('../output/report/overview.ts');
   const current = await readOverview(services, role);
   const isUnknown = role !== undefined && current.counts.roles.length === 0;
   const isMisspelt = isUnknown && (await hintAtRoles(io, services, [role])) > 0;
