@@ -177,8 +177,8 @@ export interface ClaimRequest {
   readonly worker: string;
   readonly lease: number;
   /**
-   * Whether the worker waits for tasks if there is none. Then its presence makes an unknown role known; without it, an
-   * unknown role stays unknown.
+   * Whether the worker waits for tasks if there is none, or the config names the role. Then its presence makes an
+   * unknown role known; without it, an unknown role stays unknown.
    */
   readonly stays?: boolean;
 }

@@ -77,6 +77,14 @@ describe('a role that seems to be misspelt', () => {
   });
 });
 
+test('a look for tasks is seen if the config names the role', async ({ q }) => {
+  q.write('.agentq/config.json', JSON.stringify({ version: 1, roles: { looker: {}, ender: {} } }));
+  expect(await q.run('claim', '--as', 'looker')).toMatchObject({ code: 9 });
+  expect(await q.run('claim', '--as', 'unnamed')).toMatchObject({ code: 9 });
+  await q.ok('work', '--as', 'ender', '--until-empty', '--', '/bin/true');
+  expect((await q.json('status')).roles).toMatchObject([{ role: 'ender' }, { role: 'looker' }]);
+});
+
 describe('roles_only', () => {
   test('refuses a role that the config does not name, with the nearest one', async ({ q }) => {
     q.write('.agentq/config.json', JSON.stringify({ version: 1, roles_only: true, roles: { 'docs-worker': {} } }));

@@ -116,6 +116,7 @@ export class Worker {
   async #fill(): Promise<number | undefined> {
     const { role, worker, concurrency, policy, warn } = this.#options;
     await flushOutbox(this.#services, warn);
+    const isNamed = Object.hasOwn(this.#services.workspace.config.roles ?? {}, role);
     while (!this.#draining && this.#running.size < concurrency) {
       const fault = await this.#ground.fault();
       if (fault) {
@@ -123,7 +124,12 @@ export class Worker {
         this.#draining = true;
         break;
       }
-      const claimed = await this.#claim({ role, worker, lease: policy.lease, stays: !this.#options.untilEmpty });
+      const claimed = await this.#claim({
+        role,
+        worker,
+        lease: policy.lease,
+        stays: !this.#options.untilEmpty || isNamed,
+      });
       this.#tellHeld(claimed.task ? undefined : claimed.held);
       if (!claimed.task) return claimed.next_due;
       const run = new AttemptRun(this.#services, claimed.task, {

@@ -45,7 +45,8 @@ export const define: Define = (command, context) =>
       const lease = flags.lease ?? rolePolicy(workspace.config, flags.as).lease;
       const worker = (await cli.author(flags.worker)) ?? `${flags.as}@${cli.system.hostname()}`;
       const { wait = 0 } = flags;
-      const request = { role: flags.as, worker, lease, stays: wait > 0 };
+      const isNamed = Object.hasOwn(workspace.config.roles ?? {}, flags.as);
+      const request = { role: flags.as, worker, lease, stays: wait > 0 || isNamed };
       // A signal ends the wait. It must not end the process between the claim and its output.
       await untilSignal(cli.system, async (signal) => {
         const attempt = () => claim(services, request, monotonic() + wait, signal);
