@@ -2,6 +2,7 @@ import type { Backend, Counts } from '../backend/backend.ts';
 import type { Cost } from '../core/cost.ts';
 import { isAway } from '../core/errors.ts';
 import type { TaskIn } from '../core/task/task.ts';
+import { blockingBudgets } from './budget/blocking-budgets.ts';
 import { readCosts } from './budget/costs.ts';
 import { everyTask } from './every-task.ts';
 import { pause } from './pause.ts';
@@ -17,6 +18,8 @@ export interface Overview {
   readonly costs: ReadonlyMap<string, Cost>;
   /** The running tasks, at most 1,000. */
   readonly running: readonly TaskIn<'working'>[];
+  /** The used-up budgets for which ready tasks wait: one line each. */
+  readonly usedUp: readonly string[];
   /** The only role that it contains; absent if it contains all. */
   readonly role?: string;
   /** ms since 1970, by the clock of the backend. */
@@ -24,13 +27,15 @@ export interface Overview {
 }
 
 /** Reads it once. @param role the only role; undefined for all @throws errors of the backend */
-export async function readOverview({ backend }: Services, role?: string): Promise<Overview> {
+export async function readOverview(services: Services, role?: string): Promise<Overview> {
+  const { backend } = services;
   const all = await backend.counts();
   const counts = role === undefined ? all : await countsOf(backend, all, role);
   const tasks = await backend.list({ statuses: ['working'], limit: MANY, ...(role !== undefined && { role }) });
   const running = tasks.filter((task) => task.status === 'working');
   const costs = await readCosts(backend);
-  return { counts, costs, running, now: backend.now, ...(role !== undefined && { role }) };
+  const usedUp = await blockingBudgets(services, { role });
+  return { counts, costs, running, usedUp, now: backend.now, ...(role !== undefined && { role }) };
 }
 
 /** What the counts say of one role. */

@@ -32,9 +32,9 @@ describe('brief', () => {
       ].join('\n'),
     );
     const { counts, notes } = await q.json('brief', '--group', 'g');
-    expect({ counts: counts.notes, texts: notes.notes.map(({ text }: { text: string }) => text) }).toEqual({
+    expect({ counts: counts.notes, texts: notes.notes.map(({ text }: { text: string }) => text).toSorted() }).toEqual({
       counts: 2,
-      texts: ['plan: first the parser,\nthen the tests', 'of another'],
+      texts: ['of another', 'plan: first the parser,\nthen the tests'],
     });
   });
 

@@ -74,7 +74,25 @@ describe('a used-up budget', () => {
       ['show', 'b'],
     ])
       expect(await q.ok(...command)).toContain(`waits      ${REASON}`);
-    expect((await q.run('wait', 'b', '--timeout', '0s')).stderr).toContain(REASON);
+    await q.submit('c');
+    const sees = async (...command: string[]) => {
+      const { stdout, stderr } = await q.run(...command);
+      return stdout + stderr;
+    };
+    const { cursor } = JSON.parse((await q.run('wait', '--any', '--from', 'me', '--json')).stdout);
+    const waits = [['b'], ['b', 'c'], ['--any', 'b', 'c'], ['--any', '--from', 'me', '--since', cursor]];
+    for (const wait of waits.map((words) => ['wait', ...words, '--timeout', '0s'])) {
+      expect(await sees(...wait)).toContain(REASON);
+      expect(await sees(...wait, '--compact')).toContain(REASON);
+    }
+    for (const command of ['status', 'status --stuck', 'status --to r', 'brief']) {
+      expect(await sees(...command.split(' '))).toContain(REASON);
+      expect(await sees(...command.split(' '), '--compact')).toContain(`"budgets_used_up":["${REASON}"]`);
+    }
+    expect(await q.ok('brief')).toContain('next:\n  agentq policy show\n');
+    await q.ok('submit', '--to', 's', '--id', 'd', '--instructions', 'x');
+    expect(await sees('status', '--to', 's')).not.toContain('budget');
+    await q.ok('cancel', 'c', 'd');
     expect((await q.run('work', '--as', 'r', '--until-empty', '--', '/bin/sh', '-c', 'true')).stderr).toBe(
       `agentq: warning: no task can begin: ${REASON}\n`,
     );

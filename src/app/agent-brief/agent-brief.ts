@@ -2,6 +2,7 @@ import { resultsQueue } from '../../core/envelope/reply-to.ts';
 import { groupOf } from '../../core/envelope/group.ts';
 import { openStatuses, type Task } from '../../core/task/task.ts';
 import { type KnownNote, listNotes } from '../notes.ts';
+import { blockingBudgets } from '../budget/blocking-budgets.ts';
 import { everyTask } from '../every-task.ts';
 import type { Services } from '../workspace/services.ts';
 
@@ -24,6 +25,8 @@ export interface AgentBrief {
   readonly parts: Readonly<Record<Exclude<BriefPart, 'notes'>, BriefList<Task>>> & {
     readonly notes: BriefList<KnownNote>;
   };
+  /** The used-up budgets for which its ready tasks wait: one line each. */
+  readonly usedUp: readonly string[];
   /** Commands that continue the work. */
   readonly next: readonly string[];
 }
@@ -60,7 +63,9 @@ export async function agentBrief(services: Services, as: string, group: string |
     queued: first(open.queued, `${list} queued`),
     scheduled: first(open.scheduled, `${list} scheduled`),
   };
-  return { as, group, parts, next: nextCommands(as, parts) };
+  const usedUp = open.queued.length === 0 ? [] : await blockingBudgets(services, by);
+  const policy = usedUp.length > 0 ? ['agentq policy show'] : [];
+  return { as, group, parts, usedUp, next: [...policy, ...nextCommands(as, parts)] };
 }
 
 const first = <T>(all: readonly T[], see: string): BriefList<T> => ({

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { blockingBudgets } from '../../app/budget/blocking-budgets.ts';
 import { waitingForBudgets } from '../../app/budget/books.ts';
 import { waitFor } from '../../app/wait/wait.ts';
 import { openTasks, type Scope, waitForAny } from '../../app/wait/wait-any.ts';
@@ -89,7 +90,8 @@ async function waitAll(cli: Context, services: Services, scope: Scope, deadline:
     if (!done) {
       const open = tasks.filter((task) => !isFinished(task));
       const why = interrupted ? 'interrupted' : 'timeout';
-      await tellPending(cli.io, services, open, { open: open.length, total: tasks.length, why });
+      const usedUp = await budgetsOf(services, { ids: open.map(({ id }) => id) });
+      tellPending(cli.io, services, open, { open: open.length, total: tasks.length, why, usedUp });
     }
     if (tasks.length === 0) cli.io.talk('no task is open');
   }
@@ -114,6 +116,7 @@ async function waitAny(
   });
   const cursor = cursorOf(scope, place);
   const done = tasks.length > 0;
+  const usedUp = done || open === 0 ? [] : await budgetsOf(services, scope);
   if (io.json)
     io.data({
       done,
@@ -121,6 +124,7 @@ async function waitAny(
       pending: open,
       cursor,
       ...(more && { more }),
+      ...(usedUp.length > 0 && { budgets_used_up: [...usedUp] }),
     } satisfies Output<'wait'>);
   else {
     const only = scope.from === undefined && scope.ids.length === 1 ? tasks[0] : undefined;
@@ -129,7 +133,7 @@ async function waitAny(
     if (!done && open > 0) {
       const named = await openTasks(services, scope, NAMED);
       const total = scope.from === undefined ? scope.ids.length : open;
-      await tellPending(io, services, named, { open, total, why: interrupted ? 'interrupted' : 'timeout' });
+      tellPending(io, services, named, { open, total, why: interrupted ? 'interrupted' : 'timeout', usedUp });
     }
     if (!only && (open > 0 || more)) io.hint(`to go on: ${commandOf(scope)} --since ${cursor}`);
     if (!done && open === 0) io.talk('no task is open');
@@ -154,19 +158,25 @@ interface Unfinished {
   readonly open: number;
   readonly total: number;
   readonly why: 'interrupted' | 'timeout';
+  /** The used-up budgets for which they wait. */
+  readonly usedUp: readonly string[];
+}
+
+/** The used-up budgets for which tasks of the scope wait. */
+async function budgetsOf(services: Services, scope: Scope): Promise<readonly string[]> {
+  if (scope.from !== undefined) return blockingBudgets(services, scope);
+  return [...new Set((await waitingForBudgets(services, await openTasks(services, scope))).values())];
 }
 
 /** Says which tasks have not ended, and what they wait for. @param tasks the first of them */
-async function tellPending(io: Io, services: Services, tasks: readonly Task[], pending: Unfinished): Promise<void> {
-  const { open, total, why } = pending;
+function tellPending(io: Io, services: Services, tasks: readonly Task[], pending: Unfinished): void {
+  const { open, total, why, usedUp } = pending;
+  const budgets = usedUp.map((reason) => `: ${reason}`).join('');
   const [only] = tasks;
-  if (only && total === 1) {
-    const held = (await waitingForBudgets(services, [only])).get(only.id);
-    return io.talk(`${why}: ${howItStands(only, services.backend.now)}${held === undefined ? '' : `: ${held}`}`);
-  }
+  if (only && total === 1) return io.talk(`${why}: ${howItStands(only, services.backend.now)}${budgets}`);
   const named = tasks.slice(0, NAMED).map(({ id, status }) => `${id} (${status})`);
   const more = open > named.length ? `, and ${open - named.length} more` : '';
-  io.talk(`${why}: not ended: ${open} of ${total}: ${named.join(', ')}${more}`);
+  io.talk(`${why}: not ended: ${open} of ${total}: ${named.join(', ')}${more}${budgets}`);
 }
 
 /** Sets only the exit code. */

@@ -10,8 +10,8 @@ import { headline } from './task-text.ts';
 import { iso } from '../views.ts';
 import { visible, visibleJson } from '../visible.ts';
 
-/** How many tasks of each part are printed; a part without a number is left out. */
-export type Shown = Partial<Record<BriefPart, number>>;
+/** How many tasks of each part, and used-up budgets, are printed; a part without a number is left out. */
+export type Shown = Partial<Record<BriefPart | 'budgets', number>>;
 
 /** A brief with `shown` tasks and `next` commands, as it is printed. */
 export type Render = (shown: Shown, next: number) => string;
@@ -37,10 +37,12 @@ const TITLES: Readonly<Record<BriefPart, string>> = {
  * keep the others out. A part from which tasks are left out has their number and the command that lists them.
  * @param most in bytes; the counts are printed even if they are longer
  */
-export function fit({ parts, next }: AgentBrief, render: Render, most: number): string {
+export function fit({ parts, usedUp, next }: AgentBrief, render: Render, most: number): string {
   const fits = (shown: Shown, commands: number) => Buffer.byteLength(render(shown, commands)) <= most;
   let shown: Shown = {};
   let commands = 0;
+  while ((shown.budgets ?? 0) < usedUp.length && fits({ budgets: (shown.budgets ?? 0) + 1 }, 0))
+    shown = { budgets: (shown.budgets ?? 0) + 1 };
   while (commands < next.length && fits(shown, commands + 1)) commands++;
   const present = briefParts.filter((part) => parts[part].total > 0);
   for (const part of present) if (fits({ ...shown, [part]: 0 }, commands)) shown = { ...shown, [part]: 0 };
@@ -56,12 +58,13 @@ export function fit({ parts, next }: AgentBrief, render: Render, most: number): 
   return render(shown, commands);
 }
 
-export function briefJson({ as, group, parts, next }: AgentBrief): Render {
+export function briefJson({ as, group, parts, usedUp, next }: AgentBrief): Render {
   return (shown, commands) => {
     const view: Output<'brief'> = {
       as,
       ...(group !== undefined && { group }),
       counts: Object.fromEntries(briefParts.map((part) => [part, parts[part].total])) as Output<'brief'>['counts'],
+      ...(shown.budgets && { budgets_used_up: usedUp.slice(0, shown.budgets) }),
       next: next.slice(0, commands),
     };
     for (const part of briefParts) {
@@ -98,12 +101,13 @@ function taskItem(task: Task): NonNullable<Output<'brief'>['results']>['tasks'][
 }
 
 /** @param now ms since 1970 */
-export function briefText({ as, group, parts, next }: AgentBrief, now: number): Render {
+export function briefText({ as, group, parts, usedUp, next }: AgentBrief, now: number): Render {
   const counts = briefParts.filter((part) => parts[part].total > 0).map((part) => countOf(part, parts[part].total));
   const of = `brief of ${as}${group === undefined ? '' : ` for ${group}`}`;
   const nothing = next.length === 0 ? ['nothing is open, and nothing has come back'] : [];
   return (shown, commands) => {
     const lines = [`${of}: ${[...counts, ...nothing].join(', ')}`];
+    lines.push(...usedUp.slice(0, shown.budgets ?? 0));
     if (commands > 0) lines.push('next:', ...next.slice(0, commands).map((command) => `  ${command}`));
     for (const part of briefParts) {
       const count = shown[part];

@@ -15,7 +15,7 @@ Submit; with --id a repeat is harmless. A FILE has one JSON object per line: {"t
 Wait; it prints each task that has ended once, and the cursor for the next call:
   agentq wait --any --from me --compact --timeout 10m
   agentq wait --any --from me --compact --timeout 10m --since CURSOR
-Exit 0: all of these completed. 5: one was cancelled, 6: failed, 7: expired. 8: nothing yet, wait again. 9: nothing is open.
+Exit 0: all of these completed. 5: one was cancelled, 6: failed, 7: expired. 8: nothing yet, wait again; but tell your user of budgets_used_up: only he can raise them. 9: nothing is open.
 Read; every file is checked. 16: a file was changed, do not trust it. 23: not ended.
   agentq result ID
   agentq result ID --artifact report

@@ -50,7 +50,7 @@ function groupsIn(costs: Overview['costs']): readonly { readonly group: string; 
 }
 
 /** Prints an overview for people. */
-export async function printOverview(io: Io, { counts, costs, running, now, role }: Overview): Promise<void> {
+export async function printOverview(io: Io, { counts, costs, running, usedUp, now, role }: Overview): Promise<void> {
   if (counts.roles.length === 0)
     return io.hint(role === undefined ? 'nothing has been submitted yet: agentq submit --help' : `${role}: no tasks`);
   const sum = (role: RoleCount, status: Status) => String(role.tasks[status]);
@@ -99,8 +99,12 @@ export async function printOverview(io: Io, { counts, costs, running, now, role 
     const ofRole = role === undefined ? '' : ` --to ${role}`;
     if (running.length > SHOWN) io.hint(`and ${running.length - SHOWN} more: agentq list --status working${ofRole}`);
   }
+  for (const reason of usedUp) io.talk(usedUpLine(reason));
   if (counts.dead > 0) io.hint(`${counted(counts.dead, 'dead letter')}: agentq dlq`);
 }
+
+/** What follows from a used-up budget for which tasks wait. */
+export const usedUpLine = (reason: string): string => `${reason}; no task that it covers begins`;
 
 function workersOf({ workers }: Counts, role: string, now: number): string {
   const seen = workers.filter((worker) => worker.role === role && now - worker.seen_at < SEEN);
@@ -127,7 +131,9 @@ async function printRunning(io: Io, tasks: Overview['running'], now: number): Pr
 }
 
 /** An overview in the form of the JSON output. */
-export function overviewView({ counts: { roles, workers, dead }, costs, now, role: only }: Overview): Output<'status'> {
+export function overviewView(overview: Overview): Output<'status'> {
+  const { counts, costs, usedUp, now, role: only } = overview;
+  const { roles, workers, dead } = counts;
   const groups = only === undefined ? groupsIn(costs) : [];
   return {
     roles: roles.map(({ role, tasks, oldest_ready_at, next_due_at }) => ({
@@ -141,6 +147,7 @@ export function overviewView({ counts: { roles, workers, dead }, costs, now, rol
         .map(({ worker, seen_at }) => ({ worker, seen_at: iso(seen_at) })),
     })),
     dead,
+    ...(usedUp.length > 0 && { budgets_used_up: [...usedUp] }),
     ...(groups.length > 0 && { groups: groups.map(({ group, cost }) => ({ group, cost: { ...cost } })) }),
   };
 }
@@ -151,5 +158,5 @@ export function gist(overview: Overview): string {
   const running = overview.running.map(({ id, lease, progress }) => {
     return [id, lease.attempt, progress?.percent, progress?.note];
   });
-  return JSON.stringify([roles, running, overview.counts.dead]);
+  return JSON.stringify([roles, running, overview.counts.dead, overview.usedUp]);
 }

@@ -1,3 +1,4 @@
+import { blockingBudgets } from '../../../app/budget/blocking-budgets.ts';
 import { desertedRoles, type DesertedRole } from '../../../app/stuck/deserted-roles.ts';
 import { stuckTasks } from '../../../app/stuck/stuck-tasks.ts';
 import type { Services } from '../../../app/workspace/services.ts';
@@ -6,6 +7,7 @@ import { describeStuck, type Stuck } from '../../../core/task/stuck.ts';
 import type { TaskIn } from '../../../core/task/task.ts';
 import type { Io } from '../io.ts';
 import type { Output } from '../schemas/outputs.ts';
+import { usedUpLine } from './overview.ts';
 import { stuckView } from './stuck-view.ts';
 import { printTable } from '../table.ts';
 import { iso } from '../views.ts';
@@ -25,13 +27,15 @@ export async function printStuck(services: Services, io: Io, role: string | unde
   const { now } = backend;
   const counts = await backend.counts();
   const roles = desertedRoles(services, counts).filter((one) => role === undefined || one.role === role);
+  const usedUp = await blockingBudgets(services, { role });
   const running: Running[] = [];
   for await (const { task, stuck } of stuckTasks(services, { statuses: ['working'], ...(role && { role }) })) {
     if (task.status === 'working' && running.push({ task, stuck }) > SHOWN) break;
   }
   const shown = running.slice(0, SHOWN);
-  if (io.json) return io.data(report(roles, shown, now));
-  if (roles.length === 0 && shown.length === 0) return io.talk('nothing seems to be stuck');
+  if (io.json) return io.data(report(roles, shown, usedUp, now));
+  for (const reason of usedUp) io.talk(usedUpLine(reason));
+  if (usedUp.length === 0 && roles.length === 0 && shown.length === 0) return io.talk('nothing seems to be stuck');
   if (roles.length > 0)
     await printTable(io, roles, [
       { title: 'ROLE', content: 'name', cell: (one) => one.role, paint: (_role, style) => style.bold },
@@ -54,8 +58,14 @@ export async function printStuck(services: Services, io: Io, role: string | unde
   if (running.length > SHOWN) io.hint(`there are more: agentq list --stuck --status working${ofRole}`);
 }
 
-function report(roles: readonly DesertedRole[], running: readonly Running[], now: number): Output<'status --stuck'> {
+function report(
+  roles: readonly DesertedRole[],
+  running: readonly Running[],
+  usedUp: readonly string[],
+  now: number,
+): Output<'status --stuck'> {
   return {
+    ...(usedUp.length > 0 && { budgets_used_up: [...usedUp] }),
     roles: roles.map(({ role, queued, oldest_ready_at, seen_at }) => ({
       role,
       queued,

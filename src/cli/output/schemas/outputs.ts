@@ -28,6 +28,9 @@ export const RoleView = z.object({
   cost: z.optional(CostView),
 });
 
+/** The used-up budgets for which ready tasks wait: one line each. Absent if there is none. */
+const UsedUp = z.optional(z.array(z.string()));
+
 const Changed = z.object({ task_id: z.string(), status: Status, changed: z.boolean() });
 
 /** The tasks of one kind in a brief. */
@@ -119,14 +122,18 @@ export const outputs = {
     cursor: text,
     /** With --any: true if more have ended than were printed. */
     more: z.optional(z.boolean()),
+    /** With --any, if none has ended. */
+    budgets_used_up: UsedUp,
   }),
   status: z.object({
     roles: z.array(RoleView),
     dead: z.number(),
+    budgets_used_up: UsedUp,
     /** The groups whose tasks have reported a cost. */
     groups: z.optional(z.array(z.object({ group: z.string(), cost: CostView }))),
   }),
   'status --stuck': z.object({
+    budgets_used_up: UsedUp,
     /** Roles with tasks that have waited for long, and without a worker. */
     roles: z.array(
       z.object({
@@ -184,6 +191,7 @@ export const outputs = {
     as: z.string(),
     group: text,
     counts: z.object({ notes: z.number(), ...ofParts(z.number()) }),
+    budgets_used_up: UsedUp,
     /** Commands that continue the work. */
     next: z.array(z.string()),
     /** Its notes; with --group, those of the group. `text` is cut at 300 characters. */
