@@ -42,92 +42,100 @@ async function restored(terminal: Terminal, said = /ended with \d+/): Promise<st
   return screen;
 }
 
+/** Waits until all lines are drawn, after the terminal has become higher. @returns the screen */
+async function drawn(terminal: Terminal, rows: number): Promise<string> {
+  const screen = await terminal.until((one) => one.split('\n')[rows - 1]?.endsWith('q quit') ?? false, `${rows} lines`);
+  expect(screen.split('\n')).toHaveLength(rows);
+  return screen;
+}
+
 describe.skipIf(noTmux)(`agentq top in a terminal${noTmux ? ` (${noTmux})` : ''}`, () => {
-  for (const [columns, rows] of [
-    [60, 20],
-    [80, 24],
-    [120, 40],
-  ] as const) {
-    test(`draws, moves, opens, cancels, retries and restores the terminal (${columns}x${rows})`, async () => {
-      const q = await workspace();
-      await q.submit('running', '--to', 'docs-worker');
-      await q.ok('claim', '--as', 'docs-worker');
-      await q.ok(
-        'progress',
-        'running',
-        '--from',
-        'docs-worker',
-        '--percent',
-        '40',
-        '--note',
-        '半分 done \u001b[2J',
-        '--cost-usd',
-        '0.12',
-      );
-      await q.submit('doomed');
-      await q.ok('fail', 'doomed', '--from', 'r', '--reason', 'the \u001b]0;disk\u0007 is full');
-      for (let i = 0; i < 30; i++) await q.submit(`waiting-${i}`);
+  test('draws at each size, moves, opens, cancels, retries and restores the terminal', async () => {
+    const q = await workspace();
+    await q.submit('running', '--to', 'docs-worker');
+    await q.ok('claim', '--as', 'docs-worker');
+    await q.ok(
+      'progress',
+      'running',
+      '--from',
+      'docs-worker',
+      '--percent',
+      '40',
+      '--note',
+      '半分 done \u001b[2J',
+      '--cost-usd',
+      '0.12',
+    );
+    await q.submit('doomed');
+    await q.ok('fail', 'doomed', '--from', 'r', '--reason', 'the \u001b]0;disk\u0007 is full');
+    for (let i = 0; i < 30; i++) await q.submit(`waiting-${i}`);
 
-      const terminal = open(q, columns, rows);
-      // Programs of terminals know more or fewer codes than tmux.
-      terminal.enter(`TERM=${columns === 80 ? 'xterm' : 'xterm-256color'} agentq top; echo ended with $?`);
-      const first = await terminal.shows('半分 done ␛[2J');
-      expect(terminal.isAlternate).toBe(true);
-      expect(terminal.cursorIsVisible).toBe(false);
-      expect(first.split('\n')).toHaveLength(rows);
-      expect(first).toMatch(/^ agentq top +30 queued, 1 working, 1 dead letter/);
-      expect(first).toMatch(/^docs-worker +0 .* 1 /m);
-      expect(first).toMatch(/^running .* \[####------\] 40%/m);
-      expect(first).toContain('$0.12');
-      expect(first).toContain('the ␛]0;disk␇');
-      expect(first).toMatch(/q quit$/);
+    const terminal = open(q, 60, 20);
+    // Programs of terminals know more or fewer codes than tmux.
+    terminal.enter('TERM=xterm agentq top; echo ended with $?');
+    await terminal.shows('半分 done ␛[2J');
+    expect(terminal.isAlternate).toBe(true);
+    expect(terminal.cursorIsVisible).toBe(false);
+    for (const [columns, rows] of [
+      [60, 20],
+      [80, 24],
+    ] as const) {
+      terminal.resize(columns, rows);
+      const screen = await drawn(terminal, rows);
+      expect(screen).toMatch(/^ agentq top +30 queued, 1 working, 1 dead letter/);
+      expect(screen).toMatch(/^docs-worker +0 .* 1 /m);
+      expect(screen).toMatch(/^running .* \[####------\] 40%/m);
+      expect(screen).toContain('$0.12');
+      expect(screen).toContain('半分 done ␛[2J');
+      expect(screen).toContain('the ␛]0;disk␇');
+    }
 
-      // A change of another process.
-      await q.submit('one-more');
-      await terminal.shows('31 queued');
+    // A change of another process.
+    await q.submit('one-more');
+    await terminal.shows('31 queued');
 
-      // Roles, running tasks, dead letters: the third row is the running task.
-      terminal.press('g', 'Down', 'j', 'Enter');
-      await terminal.shows(/agentq top - running\n[^]*renewed/);
-      terminal.press('Escape');
-      await terminal.shows('31 queued');
-      terminal.press('c');
-      await terminal.shows('cancel running?');
-      terminal.press('n');
-      await terminal.shows('not cancelled');
-      terminal.press('c', 'y');
-      await terminal.shows('running is cancelled');
-      await terminal.shows('0 working');
-      expect(await q.task('running')).toMatchObject({ status: 'cancelled', cancelled_by: 'coordinator' });
+    // Roles, running tasks, dead letters: the third row is the running task.
+    terminal.press('g', 'Down', 'j', 'Enter');
+    await terminal.shows(/agentq top - running\n[^]*renewed/);
+    terminal.press('Escape');
+    await terminal.shows('31 queued');
+    terminal.press('c');
+    await terminal.shows('cancel running?');
+    terminal.press('n');
+    await terminal.shows('not cancelled');
+    terminal.press('c', 'y');
+    await terminal.shows('running is cancelled');
+    await terminal.shows('0 working');
+    expect(await q.task('running')).toMatchObject({ status: 'cancelled', cancelled_by: 'coordinator' });
 
-      terminal.press('/');
-      terminal.type('doomed');
-      terminal.press('Enter');
-      await terminal.shows('only doomed');
-      terminal.press('r');
-      await terminal.shows('doomed is queued');
-      expect(await q.task('doomed')).toMatchObject({ status: 'queued' });
-      // It is no dead letter any more, so the queue refuses.
-      await terminal.shows('0 dead letters');
-      terminal.press('r');
-      await terminal.shows('doomed is queued: only failed');
-      terminal.press('Escape');
-      await terminal.shows(/^waiting-\d/m);
+    terminal.press('/');
+    terminal.type('doomed');
+    terminal.press('Enter');
+    await terminal.shows('only doomed');
+    terminal.press('r');
+    await terminal.shows('doomed is queued');
+    expect(await q.task('doomed')).toMatchObject({ status: 'queued' });
+    // It is no dead letter any more, so the queue refuses.
+    await terminal.shows('0 dead letters');
+    terminal.press('r');
+    await terminal.shows('doomed is queued: only failed');
+    terminal.press('Escape');
+    await terminal.shows(/^waiting-\d/m);
 
-      terminal.press('?');
-      await terminal.shows('In the list');
-      terminal.press('q');
-      terminal.press('G');
-      await terminal.shows('waiting-0');
+    terminal.press('?');
+    await terminal.shows('In the list');
+    terminal.press('q');
+    terminal.press('G');
+    await terminal.shows('waiting-0');
 
-      terminal.resize(100, 30);
-      const larger = await terminal.until((screen) => screen.split('\n')[29]?.includes('q quit') ?? false, '30 lines');
-      expect(larger.split('\n')).toHaveLength(30);
+    terminal.resize(120, 40);
+    const large = await drawn(terminal, 40);
+    expect(large).toMatch(/^ agentq top +32 queued, 0 working, 0 dead letters/);
+    expect(large).toMatch(/^waiting-\d/m);
 
-      terminal.press('q');
-      await restored(terminal, /ended with 0/);
-    });
-  }
+    terminal.press('q');
+    await restored(terminal, /ended with 0/);
+  });
 
   test('follows the output of a running child, while it runs and after its end', async () => {
     const q = await workspace();
@@ -143,7 +151,7 @@ describe.skipIf(noTmux)(`agentq top in a terminal${noTmux ? ` (${noTmux})` : ''}
       const pid = Number(q.read('worker'));
       if (pid > 0 && isRunning(pid)) process.kill(pid, 'SIGKILL');
     });
-    terminal.enter('clear; agentq top; echo ended with $?');
+    terminal.enter('clear; TERM=xterm-256color agentq top; echo ended with $?');
     await terminal.shows(/^talker[^]*\n {2}first/m);
     terminal.press('Down', 'l');
     await terminal.shows(/output of talker *\nfirst/);
