@@ -184,7 +184,7 @@ export class Sandbox {
     this.#chown(this.path('.agentq'));
     const backoff = { base: '50ms', max: '100ms' };
     this.write('.agentq/config.json', JSON.stringify({ version: 1, defaults: { backoff } }));
-    await this.#here('init');
+    await this.ok('init');
   }
 
   path(...parts: readonly string[]): string {
@@ -234,29 +234,29 @@ export class Sandbox {
     return this.#start(new Program([...starter, ...this.#command, ...args], this.folder, this.#env, this.#user));
   }
 
-  /** Runs a command that must succeed. @returns its output without the last line end */
+  /**
+   * Runs a command that must succeed, in the process of the test unless another user or program is wanted: what these
+   * tests are about are the worker and its children.
+   *
+   * @returns its output without the last line end
+   */
   async ok(...args: readonly string[]): Promise<string> {
-    return outputOf(args, await this.agentq(...args));
+    if (this.#user || process.env['AGENTQ_TEST_BIN']) return outputOf(args, await this.agentq(...args));
+    return outputOf(args, await runInProcess(args, this.folder, this.#env));
   }
 
   async json<T>(...args: readonly string[]): Promise<T> {
     return JSON.parse(await this.ok('--json', ...args)) as T;
   }
 
-  /** The same as `ok`, in the process of the test unless another user or program is wanted. */
-  async #here(...args: readonly string[]): Promise<string> {
-    if (this.#user || process.env['AGENTQ_TEST_BIN']) return this.ok(...args);
-    return outputOf(args, await runInProcess(args, this.folder, this.#env));
-  }
-
   async #show(id: string): Promise<Output<'show'>> {
-    return JSON.parse(await this.#here('--json', 'show', id)) as Output<'show'>;
+    return this.json('show', id);
   }
 
   /** @returns the id */
   submit(...more: readonly string[]): Promise<string> {
     const instructions = more.includes('--file') ? [] : ['--instructions', 'do it'];
-    return this.#here('submit', '--to', ROLE, ...instructions, ...more);
+    return this.ok('submit', '--to', ROLE, ...instructions, ...more);
   }
 
   async task(id: string): Promise<TaskView> {
