@@ -25,7 +25,7 @@ describe('an attempt on another machine', { timeout: SLOW }, () => {
       message: expect.stringMatching(/^attempt 2 of a has no log yet: .* runs it on another machine/),
     });
     await expect
-      .poll(async () => (await lead.task('a')).attempts[1]?.cost, { timeout: SLOW, interval: 500 })
+      .poll(async () => (await lead.task('a')).attempts[1]?.cost, { timeout: SLOW, interval: 1_500 })
       .toEqual({ usd: 0.5 });
     await expect.poll(() => far.stderr, { timeout: SLOW }).toContain('attempt 2 of a has no log yet');
     await lead.ok('cancel', 'a');
