@@ -52,7 +52,7 @@ export interface Backend {
   readonly refusesUnknownRoles: boolean;
   /**
    * The tasks that have ended after a place in the log, in the order of their ends: a task that was taken back and has
-   * ended again is there again. Without a place, those that have ended so far, the last submitted ones at the end.
+   * ended again is there again. Without a place, those that have ended last, in the same order.
    * @throws AgentqError `usage` for a place that is not of this queue
    */
   ended(question: EndedQuestion): Promise<Ended>;
@@ -224,8 +224,10 @@ export interface Ended {
   readonly tasks: readonly Task[];
   /** Up to where in the log the tasks are told: a short text for the next question, on any machine. */
   readonly place: string;
-  /** Whether there are more: after `place`, or before if the question had no place. */
+  /** Whether there are more after `place`. */
   readonly more: boolean;
+  /** How many have ended before those told, if the question had no place. No later answer tells them. */
+  readonly earlier: number;
   /** The number of these tasks that have not ended. */
   readonly open: number;
   /** When time alone changes the first of them, by `now`; absent if it changes none. */

@@ -139,7 +139,11 @@ describe('wait --from', () => {
     }
     expect(told).toEqual(rows.map((_, i) => `t${i}`));
     const latest = await any(q, '--from', 'me');
-    expect(latest).toMatchObject({ more: true, pending: 0 });
+    expect(latest).toMatchObject({ earlier: 210, pending: 0 });
+    expect(latest).not.toHaveProperty('more');
     expect(idsOf(latest)).toEqual(told.slice(-20));
+    const { stderr } = await q.run('wait', '--any', '--from', 'coordinator');
+    const [, list] = /^210 more ended before these: agentq (.*)\n$/.exec(stderr)!;
+    expect((await q.json(...list!.split(' '))).tasks).toHaveLength(230);
   });
 });

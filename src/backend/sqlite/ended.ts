@@ -4,7 +4,16 @@ import { evolve } from '../../core/task/fold/evolve.ts';
 import { isFinished, type Task } from '../../core/task/task.ts';
 import type { Ended, EndedQuestion } from '../backend.ts';
 import type { Connection } from '../projection/connection.ts';
-import { answer, ENDED, type EndedRow, placeOf, scopeOf, textOf, wrongPlace } from '../projection/questions/ended.ts';
+import {
+  answer,
+  ENDED,
+  type EndedRow,
+  LATEST,
+  placeOf,
+  scopeOf,
+  textOf,
+  wrongPlace,
+} from '../projection/questions/ended.ts';
 import { parseStored } from '../projection/rows.ts';
 import { epochOf } from './epoch.ts';
 
@@ -15,13 +24,13 @@ export function endedTasks(db: Connection, question: EndedQuestion): Ended {
   const after = question.after === undefined ? undefined : placeIn(db, epoch, question.after);
   const { sql, value } = scopeOf(question, after === undefined ? '' : '+');
   const changed = after === undefined ? '' : 'AND n IN (SELECT task FROM main.events WHERE seq > ?)';
-  const first = question.from === undefined || after !== undefined ? '' : 'LIMIT ?';
-  const bound = [value, ...(after === undefined ? [] : [after]), ...(first === '' ? [] : [limit + 1])];
+  const order = after === undefined ? LATEST : '';
   // One statement sees one state of the file.
   const rows = db.all<{ place: number; n: number | null }>(
     `SELECT place, n FROM (SELECT coalesce(max(seq), 0) AS place FROM main.events)
-     LEFT JOIN (SELECT n FROM tasks WHERE ${sql} AND ${ENDED} ${changed} ORDER BY n DESC ${first})`,
-    ...bound,
+     LEFT JOIN (SELECT n FROM tasks WHERE ${sql} AND ${ENDED} ${changed} ${order})`,
+    value,
+    after ?? limit,
   );
   const { place } = rows[0]!;
   const found = rows.flatMap(({ n }) =>

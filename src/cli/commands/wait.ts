@@ -1,13 +1,13 @@
 import * as z from 'zod/mini';
 import { blockingBudgets } from '../../app/budget/blocking-budgets.ts';
 import { waitingForBudgets } from '../../app/budget/books.ts';
-import { waitFor } from '../../app/wait/wait.ts';
+import { answered, waitFor } from '../../app/wait/wait.ts';
 import { openTasks, type Scope, waitForAny } from '../../app/wait/wait-any.ts';
 import { cursorOf, placeIn } from '../../app/wait/wait-cursor.ts';
 import type { Services } from '../../app/workspace/services.ts';
 import { AgentqError, type ErrorCode } from '../../core/errors.ts';
 import { name } from '../../core/identifiers.ts';
-import { isFinished, type Status, type Task } from '../../core/task/task.ts';
+import { finishedStatuses, isFinished, type Status, type Task } from '../../core/task/task.ts';
 import type { Context } from '../context.ts';
 import { duration, parseFlags } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
@@ -26,7 +26,7 @@ const Flags = z.object({
 });
 type Flags = z.infer<typeof Flags>;
 
-/** How many ended tasks one answer tells: the latest ones at first, and the next ones after a cursor. */
+/** How many ended tasks one answer tells with `--from`: those that ended last at first, and the next ones after a cursor. */
 const TOLD = { first: 20, next: 100 };
 
 /** The exit code for each final status. */
@@ -65,7 +65,10 @@ function scopeOf(ids: readonly string[], { any, all, since, from }: Flags): Scop
 }
 
 async function waitAll(cli: Context, services: Services, scope: Scope, deadline: number): Promise<void> {
-  const ids = scope.from === undefined ? scope.ids : (await openTasks(services, scope)).map(({ id }) => id);
+  const ids =
+    scope.from === undefined
+      ? scope.ids
+      : (await answered(services, openTasks(services, scope), deadline)).map(({ id }) => id);
   let interrupted = false;
   const tasks = await untilSignal(cli.system, async (signal) => {
     const current = await waitFor(services, { ids, deadline, signal });
@@ -75,7 +78,7 @@ async function waitAll(cli: Context, services: Services, scope: Scope, deadline:
   const ended = tasks.filter(isFinished);
   const done = ended.length === tasks.length;
   if (cli.io.json) {
-    const held = await waitingForBudgets(services, tasks);
+    const held = await answered(services, waitingForBudgets(services, tasks), deadline);
     const view = (task: Task) => ({ ...taskView(services.store, task), waits_for_budget: held.get(task.id) });
     cli.io.data({ done, tasks: tasks.map(view) } satisfies Output<'wait'>);
   } else if (scope.from !== undefined || ids.length > 1)
@@ -90,7 +93,7 @@ async function waitAll(cli: Context, services: Services, scope: Scope, deadline:
     if (!done) {
       const open = tasks.filter((task) => !isFinished(task));
       const why = interrupted ? 'interrupted' : 'timeout';
-      const usedUp = await budgetsOf(services, { ids: open.map(({ id }) => id) });
+      const usedUp = await answered(services, budgetsOf(services, { ids: open.map(({ id }) => id) }), deadline);
       tellPending(cli.io, services, open, { open: open.length, total: tasks.length, why, usedUp });
     }
     if (tasks.length === 0) cli.io.talk('no task is open');
@@ -109,14 +112,14 @@ async function waitAny(
   const after = since === undefined ? undefined : placeIn(since, scope);
   const limit = scope.from === undefined ? scope.ids.length : after === undefined ? TOLD.first : TOLD.next;
   let interrupted = false;
-  const { tasks, open, place, more } = await untilSignal(cli.system, async (signal) => {
+  const { tasks, open, place, more, earlier } = await untilSignal(cli.system, async (signal) => {
     const current = await waitForAny(services, { scope, after, limit, deadline, signal });
     interrupted = signal.aborted;
     return current;
   });
   const cursor = cursorOf(scope, place);
   const done = tasks.length > 0;
-  const usedUp = done || open === 0 ? [] : await budgetsOf(services, scope);
+  const usedUp = done || open === 0 ? [] : await answered(services, budgetsOf(services, scope), deadline);
   if (io.json)
     io.data({
       done,
@@ -125,16 +128,18 @@ async function waitAny(
       cursor,
       ...(more && { more }),
       ...(usedUp.length > 0 && { budgets_used_up: [...usedUp] }),
+      ...(earlier > 0 && { earlier }),
     } satisfies Output<'wait'>);
   else {
     const only = scope.from === undefined && scope.ids.length === 1 ? tasks[0] : undefined;
     if (only && isFinished(only)) io.talk(howItEnded(only, services.backend.now, services.store, io));
     else for (const task of tasks) io.line(`${task.id} ${task.status}`);
     if (!done && open > 0) {
-      const named = await openTasks(services, scope, NAMED);
+      const named = await answered(services, openTasks(services, scope, NAMED), deadline);
       const total = scope.from === undefined ? scope.ids.length : open;
       tellPending(io, services, named, { open, total, why: interrupted ? 'interrupted' : 'timeout', usedUp });
     }
+    if (earlier > 0) io.hint(`${earlier} more ended before these: ${listOf(scope, tasks.length + earlier)}`);
     if (!only && (open > 0 || more)) io.hint(`to go on: ${commandOf(scope)} --since ${cursor}`);
     if (!done && open === 0) io.talk('no task is open');
   }
@@ -148,6 +153,11 @@ const REPEATED = 5;
 function commandOf(scope: Scope): string {
   if (scope.from !== undefined) return `agentq wait --any --from ${scope.from}`;
   return scope.ids.length > REPEATED ? 'the same command with' : `agentq wait --any ${scope.ids.join(' ')}`;
+}
+
+/** The command that lists ended tasks, those too that no answer tells. */
+function listOf({ from }: Scope, limit: number): string {
+  return `agentq list --from ${from} --status ${finishedStatuses.join(',')} --limit ${limit}`;
 }
 
 /** The number of tasks that are named after a timeout. */

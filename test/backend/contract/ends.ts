@@ -17,8 +17,8 @@ import {
 } from './checked-requests.ts';
 
 async function ends(backend: Backend, question: Partial<EndedQuestion> = { from: 'lead' }) {
-  const { tasks, place, more } = await backend.ended({ limit: 100, ...question });
-  return { ids: tasks.map(({ id }) => id), place, more };
+  const { tasks, place, more, earlier } = await backend.ended({ limit: 100, ...question });
+  return { ids: tasks.map(({ id }) => id), place, more, earlier };
 }
 
 /** Every end after a place, asked for in portions. */
@@ -53,7 +53,20 @@ export const endings: Theme = (check) => {
     expect((await ends(backend, { ids: ['d', 'e'], after: first.place })).ids).toEqual(['d']);
     expect((await ends(backend)).ids.toSorted()).toEqual(['a', 'b', 'c']);
     expect((await ends(backend, { ids: ['a', 'd', 'e'] })).ids.toSorted()).toEqual(['a', 'd']);
-    expect(await ends(backend, { from: 'lead', limit: 2 })).toMatchObject({ ids: ['b', 'c'], more: true });
+  });
+
+  check('the last ends are told first, with the number of those before', async ({ open, clock }) => {
+    const backend = await open();
+    await done(backend, submit('a'), submit('b'), submit('c'), submit('d'));
+    for (const id of ['c', 'b', 'a']) {
+      clock.advance(MINUTE);
+      await done(backend, cancel(id));
+    }
+    const first = await ends(backend, { from: 'lead', limit: 2 });
+    expect(first).toMatchObject({ ids: ['b', 'a'], more: false, earlier: 1 });
+    expect(await ends(backend, { from: 'lead', limit: 3 })).toMatchObject({ ids: ['c', 'b', 'a'], earlier: 0 });
+    await done(backend, cancel('d'));
+    expect(await ends(backend, { from: 'lead', after: first.place })).toMatchObject({ ids: ['d'], earlier: 0 });
   });
 
   check('a task that was taken back and ends again is told again', async ({ open }) => {

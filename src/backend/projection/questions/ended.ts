@@ -14,6 +14,9 @@ export interface EndedRow {
 /** A condition for ended tasks. The tasks are not found by their status. */
 export const ENDED = `+${FINISHED}`;
 
+/** The order of an answer without a place: the last that have ended first. */
+export const LATEST = 'ORDER BY updated_at DESC, n DESC LIMIT ?';
+
 /** A condition for the tasks in question, without an index by their sender if `plus` is `+`. */
 export function scopeOf(
   { from, ids }: EndedQuestion,
@@ -26,7 +29,7 @@ export function scopeOf(
 
 /**
  * The answer from the rows that match.
- * @param found the newest tasks first, one more than the limit if there is no `after`
+ * @param found if there is no `after`, in the order of LATEST, and not more than the limit
  * @param place the end of the log when they were found
  * @throws AbsentStates
  */
@@ -37,12 +40,19 @@ export function answer(
   place: number,
 ): Omit<Ended, 'place'> & { readonly place: number } {
   const { after, limit } = question;
-  const more = found.length > limit;
-  const inOrder = after === undefined ? found.slice(0, limit).toReversed() : found.toSorted((a, b) => a.end - b.end);
+  const more = after !== undefined && found.length > limit;
+  const inOrder = after === undefined ? found.toReversed() : found.toSorted((a, b) => a.end - b.end);
   // Tasks that have ended at one place are told together.
-  const last = more && after !== undefined ? inOrder[limit - 1]!.end : place;
+  const last = more ? inOrder[limit - 1]!.end : place;
   const told = after === undefined ? inOrder : inOrder.filter(({ end }) => end <= last);
-  return { tasks: statesOf(db, told), place: last, more: told.length < found.length, ...openTasks(db, question) };
+  const earlier = after === undefined ? endedCount(db, question) - told.length : 0;
+  const next = { place: last, more: told.length < found.length, earlier };
+  return { tasks: statesOf(db, told), ...next, ...openTasks(db, question) };
+}
+
+function endedCount(db: Connection, question: EndedQuestion): number {
+  const { sql, value } = scopeOf(question, '');
+  return db.get<{ count: number }>(`SELECT count(*) AS count FROM tasks WHERE ${sql} AND ${ENDED}`, value)!.count;
 }
 
 /** How many of the tasks are open, and when time changes the first of them. */

@@ -12,7 +12,7 @@ Keep your plan where brief finds it:
 Submit; with --id a repeat is harmless. A FILE has one JSON object per line: {"to":"ROLE","task_id":"ID","instructions":"TEXT"}
   agentq submit --to ROLE --id ID --instructions TEXT --expect report
   agentq submit --batch FILE
-Wait; it prints each task that has ended once, and the cursor for the next call:
+Wait; it prints each ended task once, and the cursor for the next call. The first call has the last 20; earlier N: agentq list.
   agentq wait --any --from me --compact --timeout 10m
   agentq wait --any --from me --compact --timeout 10m --since CURSOR
 Exit 0: all of these completed. 5: one was cancelled, 6: failed, 7: expired. 8: nothing yet, wait again; but tell your user of budgets_used_up: only he can raise them. 9: nothing is open.

@@ -120,10 +120,12 @@ export const outputs = {
     pending: z.optional(z.number()),
     /** With --any: for `--since`. */
     cursor: text,
-    /** With --any: true if more have ended than were printed. */
+    /** With --since: true if more have ended than were printed. */
     more: z.optional(z.boolean()),
     /** With --any, if none has ended. */
     budgets_used_up: UsedUp,
+    /** With --any --from, without --since: how many ended before those printed. No later answer has them. */
+    earlier: z.optional(z.number()),
   }),
   status: z.object({
     roles: z.array(RoleView),

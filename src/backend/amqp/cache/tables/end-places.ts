@@ -1,6 +1,6 @@
 import type { Ended, EndedQuestion } from '../../../backend.ts';
 import type { Connection } from '../../../projection/connection.ts';
-import { answer, ENDED, type EndedRow, placeOf, scopeOf, textOf } from '../../../projection/questions/ended.ts';
+import { answer, ENDED, type EndedRow, LATEST, placeOf, scopeOf, textOf } from '../../../projection/questions/ended.ts';
 
 /**
  * `end_place` records at which offset of the log a task has ended. The offset is the same for all machines. The table
@@ -33,9 +33,9 @@ export function endedTasks(db: Connection, question: EndedQuestion): Ended {
   const { sql, value } = scopeOf(question, after === undefined ? '' : '+');
   const news =
     after === undefined
-      ? `SELECT n, -1 AS end FROM tasks WHERE ${sql} AND ${ENDED} ORDER BY n DESC ${question.from === undefined ? '' : 'LIMIT ?'}`
+      ? `SELECT n, -1 AS end FROM tasks WHERE ${sql} AND ${ENDED} ${LATEST}`
       : `SELECT n, offset AS end FROM end_place JOIN tasks ON n = task WHERE offset > ? AND ${sql} AND ${ENDED}`;
-  const bound = after === undefined ? [value, ...(question.from === undefined ? [] : [limit + 1])] : [after, value];
+  const bound = after === undefined ? [value, limit] : [after, value];
   // One statement sees one state of the file.
   const rows = db.all<{ place: number; n: number | null; end: number }>(
     `SELECT place, n, end FROM (SELECT last AS place FROM log) LEFT JOIN (${news})`,
