@@ -16,9 +16,9 @@ import type { Status, Task } from '../core/task/task.ts';
  */
 export interface Backend {
   /**
-   * Decides each command on the present state of its task or thing, and makes the events durable. Resolves only when they are durable
-   * and this process knows whether they were accepted. Several requests are one batch: if any is refused, the whole
-   * batch is undone. A refusal is an outcome, not an error.
+   * Decides each command on the present state of its task or thing, and makes the events durable. Resolves only when
+   * they are durable and this process knows whether they were accepted. Several requests are one batch: if any is
+   * refused, the whole batch is undone. A refusal is an outcome, not an error.
    */
   commit(requests: Iterable<Request>): Promise<readonly Outcome[]>;
   /** Gives the next ready task of the role to the worker under a lease, the highest priority and the oldest first. */
@@ -26,8 +26,8 @@ export interface Backend {
   task(id: string): Promise<Task | undefined>;
   /** The state of a thing of another kind; undefined if it does not exist. */
   thing<N extends OtherKind>(kind: N, id: string): Promise<StateOf<LogKinds, N> | undefined>;
-  /** All things of a kind, in the order of their ids. */
-  things<N extends OtherKind>(kind: N): Promise<readonly KnownThing<StateOf<LogKinds, N>>[]>;
+  /** The things of a kind, in the order of their ids: all, or those with the given ids. */
+  things<N extends OtherKind>(kind: N, ids?: readonly string[]): Promise<readonly KnownThing<StateOf<LogKinds, N>>[]>;
   /**
    * The task as this machine has last seen it, without a question to a far backend: changes that other machines have
    * made, or that only time has made, may be missing. A change that rang a watch of this process is included.

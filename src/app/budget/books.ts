@@ -1,13 +1,14 @@
 import { type Books, usedUpFor } from '../../core/budget/used-up.ts';
 import { POLICY } from '../../core/policy/policy.ts';
-import type { Scope } from '../../core/spending/scope.ts';
+import { type Scope, scopeOf } from '../../core/spending/scope.ts';
 import type { Task } from '../../core/task/task.ts';
 import type { Services } from '../workspace/services.ts';
 
-/** What the queue says about budgets at present. Without a policy, no spending is read. */
+/** What the queue says about budgets at present. Only spending that a budget limits is read. */
 export async function readBooks({ backend }: Pick<Services, 'backend'>): Promise<Books> {
   const policy = await backend.thing('policy', POLICY.id);
-  const known = policy?.document.budgets?.length ? await backend.things('spending') : [];
+  const limited = policy?.document.budgets?.map(scopeOf) ?? [];
+  const known = limited.length > 0 ? await backend.things('spending', limited) : [];
   const spent = new Map<string, (typeof known)[number]['state']>(known.map(({ id, state }) => [id, state]));
   return { policy, spent: (scope: Scope) => spent.get(scope) };
 }

@@ -134,8 +134,11 @@ export class AmqpBackend implements Backend {
     return (await this.#reading()).thing(kind, id);
   }
 
-  async things<N extends OtherKind>(kind: N): Promise<readonly KnownThing<StateOf<LogKinds, N>>[]> {
-    return (await this.#reading()).things(kind);
+  async things<N extends OtherKind>(
+    kind: N,
+    ids?: readonly string[],
+  ): Promise<readonly KnownThing<StateOf<LogKinds, N>>[]> {
+    return (await this.#reading()).things(kind, ids);
   }
 
   async lastKnown(id: string): Promise<Task | undefined> {

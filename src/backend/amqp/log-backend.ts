@@ -114,10 +114,10 @@ export class LogBackend implements Omit<
     });
   }
 
-  things<N extends OtherKind>(kind: N): Promise<readonly KnownThing<StateOf<LogKinds, N>>[]> {
+  things<N extends OtherKind>(kind: N, ids?: readonly string[]): Promise<readonly KnownThing<StateOf<LogKinds, N>>[]> {
     return this.#mending(async () => {
       await this.#parts.log.catchUp();
-      return listThings(this.#parts.cache.db, kind);
+      return listThings(this.#parts.cache.db, kind, ids);
     });
   }
 

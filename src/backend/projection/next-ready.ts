@@ -1,15 +1,13 @@
-import { type Books, type UsedUp, usedUpFor } from '../../core/budget/used-up.ts';
+import { type Books, type UsedUp, usedUpGroups, usedUpOfRole } from '../../core/budget/used-up.ts';
 import type { Connection } from './connection.ts';
 import { type Row, type StoredRow, toRow } from './rows.ts';
 
-/** The task that the next claim gets, and why an earlier one is left out, if one waits for a budget. */
-export interface NextReady {
-  readonly row?: Row;
-  readonly held?: UsedUp;
-}
+/** The task that the next claim gets, or why all ready tasks are left out, if they wait for budgets. */
+export type NextReady =
+  { readonly row: Row; readonly held?: undefined } | { readonly row?: undefined; readonly held?: UsedUp };
 
 /**
- * The first ready task of a role that no budget holds.
+ * The first ready task of a role that no budget holds. No task that is held is read: there may be many.
  * @param from the clauses FROM and WHERE that select the ready tasks of the role. @param values for them
  * @param now ms since 1970
  */
@@ -23,17 +21,21 @@ export function nextReady(
   books: Books,
   now: number,
 ): NextReady {
-  const inOrder = `SELECT n, state ${from} ORDER BY rank DESC, n`;
-  const stored = db.get<StoredRow>(`${inOrder} LIMIT 1`, ...values);
-  if (!stored) return {};
-  const first = toRow(stored);
-  const held = usedUpFor(books, first.task, now);
-  if (!held) return { row: first };
-  // A budget of the role or of all tasks holds the others as well.
-  if (held.scope === 'all' || held.scope === `role.${role}`) return { held };
-  for (const other of db.each<StoredRow>(inOrder, ...values)) {
-    const row = toRow(other);
-    if (!usedUpFor(books, row.task, now)) return { row, held };
+  const ofRole = usedUpOfRole(books, role, now);
+  const groups = usedUpGroups(books, now);
+  if (!ofRole) {
+    const isFree =
+      groups.size > 0 ? 'AND (group_name IS NULL OR group_name NOT IN (SELECT value FROM json_each(?)))' : '';
+    const names = groups.size > 0 ? [JSON.stringify([...groups.keys()])] : [];
+    const sql = `SELECT n, state ${from} ${isFree} ORDER BY rank DESC, n LIMIT 1`;
+    const stored = db.get<StoredRow>(sql, ...values, ...names);
+    if (stored) return { row: toRow(stored) };
+    if (groups.size === 0) return {};
   }
-  return { held };
+  const first = db.get<{ name: string | null }>(
+    `SELECT group_name AS name ${from} ORDER BY rank DESC, n LIMIT 1`,
+    ...values,
+  );
+  const held = first && (ofRole ?? groups.get(first.name ?? ''));
+  return held ? { held } : {};
 }

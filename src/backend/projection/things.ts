@@ -31,10 +31,15 @@ export function findThing(db: Connection, { kind, id }: Subject): unknown {
   return stored && parseStored(stored.state);
 }
 
-/** All things of a kind, by id. */
-export function listThings<S>(db: Connection, kind: string): readonly KnownThing<S>[] {
+/** The things of a kind, by id: all, or those with the given ids. */
+export function listThings<S>(db: Connection, kind: string, ids?: readonly string[]): readonly KnownThing<S>[] {
+  const [only, values] = ids ? ['AND id IN (SELECT value FROM json_each(?))', [JSON.stringify(ids)]] : ['', []];
   return db
-    .all<{ id: string; state: string }>('SELECT id, state FROM things WHERE kind = ? ORDER BY id', kind)
+    .all<{ id: string; state: string }>(
+      `SELECT id, state FROM things WHERE kind = ? ${only} ORDER BY id`,
+      kind,
+      ...values,
+    )
     .map(({ id, state }) => ({ id, state: parseStored(state) as S }));
 }
 

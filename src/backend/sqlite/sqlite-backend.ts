@@ -188,8 +188,11 @@ export class SqliteBackend implements Backend {
     return this.#ask(() => findThing(this.#db, { kind, id }) as StateOf<LogKinds, N> | undefined);
   }
 
-  async things<N extends OtherKind>(kind: N): Promise<readonly KnownThing<StateOf<LogKinds, N>>[]> {
-    return this.#ask(() => listThings(this.#db, kind));
+  async things<N extends OtherKind>(
+    kind: N,
+    ids?: readonly string[],
+  ): Promise<readonly KnownThing<StateOf<LogKinds, N>>[]> {
+    return this.#ask(() => listThings(this.#db, kind, ids));
   }
 
   readonly lastKnown = (id: string): Promise<Task | undefined> => this.task(id);

@@ -16,8 +16,6 @@ export interface Books {
 export interface UsedUp {
   /** One line, with the budget and the figures. */
   readonly reason: string;
-  /** What the budget limits: only this task, or a scope. */
-  readonly scope: Scope | 'task';
   /** When time alone gives more: the next day in UTC, ms since 1970. */
   readonly until?: number;
 }
@@ -28,7 +26,7 @@ export function ownCost(task: Task): number {
 }
 
 /**
- * Whether the budget of a task itself is used up.
+ * Whether the budget of a task itself is used up. No attempt then begins: the task is cancelled as soon as it waits.
  * @param beyond whether only more than the budget counts: a running attempt may use all of it
  */
 export function ownUsedUp(task: Task, beyond = false): UsedUp | undefined {
@@ -36,18 +34,36 @@ export function ownUsedUp(task: Task, beyond = false): UsedUp | undefined {
   if (budget === undefined) return undefined;
   const spent = ownCost(task);
   if (!exceeds(spent, budget, beyond)) return undefined;
-  return { scope: 'task', reason: `the budget of the task is used up: ${figures(spent, budget)}` };
+  return { reason: `the budget of the task is used up: ${figures(spent, budget)}` };
 }
 
-/** Why no attempt of the task may begin; undefined if it may. @param at when it would begin, ms since 1970 */
+/**
+ * The budget of the policy for which a task waits; undefined if its next attempt may begin.
+ * @param at when it would begin, ms since 1970
+ */
 export function usedUpFor(books: Books, task: Task, at: number): UsedUp | undefined {
-  const own = ownUsedUp(task);
-  if (own || !books.policy?.document.budgets?.length) return own;
+  if (!books.policy?.document.budgets?.length) return undefined;
   for (const scope of scopesOf(task.envelope)) {
     const used = usedUpOf(books, scope, at);
     if (used) return used;
   }
   return undefined;
+}
+
+/** Why no task of a role may begin, whatever its group is. @param at ms since 1970 */
+export function usedUpOfRole(books: Books, role: string, at: number): UsedUp | undefined {
+  return usedUpOf(books, `role.${role}`, at) ?? usedUpOf(books, 'all', at);
+}
+
+/** The groups of the policy of which no task may begin, by name. @param at ms since 1970 */
+export function usedUpGroups(books: Books, at: number): ReadonlyMap<string, UsedUp> {
+  const groups = (books.policy?.document.budgets ?? []).flatMap(({ group }) => group ?? []);
+  return new Map(
+    groups.flatMap((group) => {
+      const used = usedUpOf(books, `group.${group}`, at);
+      return used ? [[group, used] as const] : [];
+    }),
+  );
 }
 
 /** The first budget of a scope that is used up. @param beyond as for {@link ownUsedUp} */
@@ -60,7 +76,7 @@ export function usedUpOf(books: Books, scope: Scope, at: number, beyond = false)
     if (!exceeds(spent, budget.usd, beyond)) continue;
     const day = budget.per === 'day' ? ` for ${dateOf(at)}` : '';
     const reason = `the budget of ${nameOf(budget)}${day} is used up: ${figures(spent, budget.usd)}`;
-    return { scope, reason, ...(budget.per === 'day' && { until: nextDay(at) }) };
+    return { reason, ...(budget.per === 'day' && { until: nextDay(at) }) };
   }
   return undefined;
 }

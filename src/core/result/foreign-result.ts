@@ -7,10 +7,10 @@ import type { ResultMessage } from './result-message.ts';
 import { isUnstarted, nextAttempt, type Task } from '../task/task.ts';
 
 /**
- * The event for a plain result message that a third-party worker has published. It is accepted under the rule for
- * commands without an attempt number: only for the first attempt since the submit, or since the last retry from the
- * dead letters or the last redo. Optional fields: `attempt`, taken from the header of the envelope, and `artifacts`, each with its path
- * in the store, SHA-256 and size.
+ * The event for a plain result message that a third-party worker has published. Without an attempt number it counts
+ * only for the first attempt since the submit, or since the last retry from the dead letters or the last redo. Optional
+ * fields: `attempt`, taken from the header of the envelope, and `artifacts`, each with its path in the store, SHA-256
+ * and size.
  * @param at when it was published, ms since 1970
  * @returns undefined if a message with that status cannot change a task
  */

@@ -75,11 +75,23 @@ export const budgets: Theme = (check) => {
     expect(await watch.wait(20 * SECOND)).toBe(true);
     clock.advance(SECOND);
     expect((await claimed(worker)).id).toBe('c');
+    expect((await lead.things('spending', ['group.g', 'group.h'])).map(({ id }) => id)).toEqual(['group.g']);
     expect(await lead.things('spending')).toMatchObject([
       { id: 'all', state: { micro_usd: 2_500_000 } },
       { id: 'group.g', state: { micro_usd: 500_000 } },
       { id: `role.${ROLE}`, state: { micro_usd: 2_500_000 } },
     ]);
+  });
+
+  check('a claim without a task names the budget of the present policy', async ({ open }) => {
+    const [worker, lead] = [await open(), await open()];
+    await done(lead, submit('a', { group: 'g' }), submit('b', { group: 'g' }));
+    await claimed(worker);
+    await done(worker, complete('a', 1, { cost: { usd: 1 } }));
+    await apply(lead, { role: ROLE, usd: 1 });
+    expect((await nothingToClaim(worker)).held).toBe(`the budget of role ${ROLE} is used up: $1 of $1`);
+    await apply(lead, { role: ROLE, usd: 2 }, { group: 'g', usd: 0.5 });
+    expect((await nothingToClaim(worker)).held).toBe('the budget of group g is used up: $1 of $0.50');
   });
 
   check('a budget of the day says when there is more', async ({ open, clock }) => {

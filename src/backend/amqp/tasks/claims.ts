@@ -1,4 +1,4 @@
-import { type UsedUp, usedUpFor, usedUpOf } from '../../../core/budget/used-up.ts';
+import { type UsedUp, usedUpFor, usedUpOfRole } from '../../../core/budget/used-up.ts';
 import type { Priority } from '../../../core/envelope/priority.ts';
 import type { EventOf } from '../../../core/task/event.ts';
 import type { Task } from '../../../core/task/task.ts';
@@ -73,6 +73,8 @@ export class Claims {
     if (byToken) return { task: byToken };
     if (this.#isCurrent(request.role)) return this.#nothing(request.role);
     await this.#parts.log.catchUpFor(request.role, this.#isToBeSeen(request) ? request.worker : undefined);
+    // What the log says now may differ, for example after another machine has raised the budget.
+    this.#held = undefined;
     await this.#parts.dueTasks.elapse(request.role);
     // A task that has just become ready has a token as well; a task that has waited too long for one comes first.
     const task = (await this.#withoutToken(request)) ?? (await this.#byToken(request));
@@ -179,7 +181,7 @@ export class Claims {
     const { commits, clock } = this.#parts;
     const books = commits.books();
     const now = clock();
-    const held = usedUpOf(books, `role.${role}`, now) ?? usedUpOf(books, 'all', now);
+    const held = usedUpOfRole(books, role, now);
     this.#held ??= held;
     return held !== undefined;
   }

@@ -7,7 +7,8 @@ import { isFinished, nextAttempt } from '../task.ts';
 /**
  * The attempt that the caller may act for, or the reason for a refusal. A command without an attempt number is accepted
  * only if the task has had at most one attempt, or if the worker that holds the lease names itself and has had no other
- * attempt: otherwise the holder and a stale worker look the same. After a restore it is always refused, because the store may have lost attempts.
+ * attempt: otherwise the holder and a stale worker look the same. After a restore it is always refused, because the
+ * store may have lost attempts.
  */
 export function holder(task: Task, { by, attempt }: Caller): number | Refusal {
   if (task.status === 'cancelled') {

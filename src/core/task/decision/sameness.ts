@@ -82,8 +82,8 @@ function costs({ attempts }: Task, { cost: report }: Reporter): boolean {
 }
 
 /**
- * Whether the same attempt was already ended with the same reason and cost. This happens if the answer was lost and the worker
- * repeats the command.
+ * Whether the same attempt was already ended with the same reason and cost. This happens if the answer was lost and the
+ * worker repeats the command.
  */
 export function saidBefore(task: Task, command: CommandOf<'fail'>): boolean {
   const { attempt, reason } = command;
