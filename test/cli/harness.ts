@@ -196,9 +196,10 @@ export class Shell {
     return { ...JSON.parse(last).error, exit: code, stdout };
   }
 
-  /** Submits a task with this id to the role `r`. */
+  /** Submits a task with this id, to the role `r` unless `more` names another. */
   async submit(id: string, ...more: string[]): Promise<string> {
-    return this.ok('submit', '--to', 'r', '--id', id, '--instructions', `do ${id}`, ...more);
+    const to = more.includes('--to') ? [] : ['--to', 'r'];
+    return this.ok('submit', ...to, '--id', id, '--instructions', `do ${id}`, ...more);
   }
 
   /** Claims for the role `r`. @returns the claim */

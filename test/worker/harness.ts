@@ -256,7 +256,8 @@ export class Sandbox {
   /** @returns the id */
   submit(...more: readonly string[]): Promise<string> {
     const instructions = more.includes('--file') ? [] : ['--instructions', 'do it'];
-    return this.ok('submit', '--to', ROLE, ...instructions, ...more);
+    const to = more.includes('--to') ? [] : ['--to', ROLE];
+    return this.ok('submit', ...to, ...instructions, ...more);
   }
 
   async task(id: string): Promise<TaskView> {
