@@ -2,14 +2,13 @@ import type { Command } from '../../core/task/decision/command.ts';
 import type { Circumstances } from '../../core/task/decision/verdict.ts';
 import { decide } from '../../core/task/decision/decide.ts';
 import { type Applied, refusalOf } from '../../core/log/apply-entry.ts';
-import { booksOf } from '../../core/log/books.ts';
 import { decideThing } from '../../core/log/decide-thing.ts';
 import { isTaskThing, type LogKinds, type LogRules } from '../../core/log/rules.ts';
-import { worldOf } from '../../core/log/world.ts';
 import { countsFrom } from '../../core/task/decision/moment.ts';
 import { type Pruned, presentTask } from '../../core/task/decision/pruned.ts';
 import { usedUpFor } from '../../core/budget/used-up.ts';
 import { isThingRequest, type Outcome, type Request, type TaskRequest, type ThingRequest } from '../backend.ts';
+import { booksFrom } from '../projection/books.ts';
 import type { Connection } from '../projection/connection.ts';
 import { findPruned } from '../projection/pruned.ts';
 import type { Rings } from '../projection/rings.ts';
@@ -90,7 +89,7 @@ export class Changes {
     others = this.others(),
   ): Change {
     const { random } = this.#given;
-    const usedUp: Circumstances['usedUp'] = (task) => usedUpFor(booksOf(worldOf<LogKinds>(others)), task, now);
+    const usedUp: Circumstances['usedUp'] = (task) => usedUpFor(booksFrom(others), task, now);
     const given = { now, random, epoch, usedUp };
     const { events, task, ...decided } = decide(row?.task ?? this.#pruned(id, command), command, given);
     if (events.length === 0) return { outcome: { task, ...decided }, written: 0 };

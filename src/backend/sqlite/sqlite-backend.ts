@@ -1,10 +1,8 @@
 import type { Circumstances } from '../../core/task/decision/verdict.ts';
 import { AgentqError } from '../../core/errors.ts';
 import type { Event } from '../../core/task/event.ts';
-import { booksOf } from '../../core/log/books.ts';
 import type { StateOf } from '../../core/log/kind.ts';
 import { type LogKinds, type LogRules, rules as logRules } from '../../core/log/rules.ts';
-import { worldOf } from '../../core/log/world.ts';
 import { type Pruned, prunedAt } from '../../core/task/decision/pruned.ts';
 import type { Task } from '../../core/task/task.ts';
 import type {
@@ -36,6 +34,7 @@ import { Mailbox } from './mailbox.ts';
 import { Presence } from './presence.ts';
 import { isAnyReady, nextReadyOf } from './ready-tasks.ts';
 import { findRow } from '../projection/rows.ts';
+import { booksFrom } from '../projection/books.ts';
 import { findThing, listThings } from '../projection/things.ts';
 import { evidenceRemoved, findPruned, prunedEvidence } from '../projection/pruned.ts';
 import { knownRoles, knowsRole } from '../projection/roles.ts';
@@ -126,7 +125,7 @@ export class SqliteBackend implements Backend {
       const { worker, lease, role } = request;
       for (;;) {
         const others = this.#changes.others();
-        const books = booksOf(worldOf<LogKinds>(others));
+        const books = booksFrom(others);
         const { row, held } = nextReadyOf(this.#db, role, books, now);
         if (!row) return { task: undefined, held, keep: written > 0 };
         // The task may prove expired at the moment of the claim: then the next one is tried.

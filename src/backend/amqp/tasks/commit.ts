@@ -5,7 +5,6 @@ import { decide } from '../../../core/task/decision/decide.ts';
 import type { Command } from '../../../core/task/decision/command.ts';
 import { AgentqError } from '../../../core/errors.ts';
 import { type Applied, applyEntry, refusalOf } from '../../../core/log/apply-entry.ts';
-import { booksOf } from '../../../core/log/books.ts';
 import { isTaskThing, type LogEvent, type LogKinds } from '../../../core/log/rules.ts';
 import { type Books, usedUpFor } from '../../../core/budget/used-up.ts';
 import { isTask, isTaskEvent } from '../../../core/log/subject.ts';
@@ -18,6 +17,7 @@ import type { Task } from '../../../core/task/task.ts';
 import { isThingRequest, type Outcome, type Request, type TaskRequest } from '../../backend.ts';
 import { findPruned } from '../../projection/pruned.ts';
 import { findRow } from '../../projection/rows.ts';
+import { booksIn } from '../../projection/books.ts';
 import { findThing } from '../../projection/things.ts';
 import type { LeaseEnds } from './lease-ends.ts';
 import type { OutageGrace } from '../cache/tables/outages.ts';
@@ -278,7 +278,7 @@ export class TaskCommits {
 
   /** What the cache says about budgets. */
   books(): Books {
-    return booksOf(worldOf<LogKinds>((thing) => findThing(this.#parts.cache.db, thing)));
+    return booksIn(this.#parts.cache.db);
   }
 
   #find(id: string): KnownTask | undefined {

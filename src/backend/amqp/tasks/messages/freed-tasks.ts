@@ -1,12 +1,9 @@
 import { type Books, usedUpFor } from '../../../../core/budget/used-up.ts';
-import { booksOf } from '../../../../core/log/books.ts';
-import type { LogKinds } from '../../../../core/log/rules.ts';
-import { worldOf } from '../../../../core/log/world.ts';
 import type { Policy } from '../../../../core/policy/policy.ts';
 import type { Task } from '../../../../core/task/task.ts';
+import { booksIn } from '../../../projection/books.ts';
 import type { Connection } from '../../../projection/connection.ts';
 import { type StoredRow, toRow } from '../../../projection/rows.ts';
-import { findThing } from '../../../projection/things.ts';
 
 /** The maximum number of tasks that get a token when a policy is applied. The others are found without one. */
 const MOST = 1_000;
@@ -17,7 +14,7 @@ const MOST = 1_000;
  */
 export function freedTasks(db: Connection, before: Policy | undefined, after: Policy, now: number): readonly Task[] {
   if (!before) return [];
-  const books = booksOf(worldOf<LogKinds>((thing) => findThing(db, thing)));
+  const books = booksIn(db);
   const holds = (policy: Policy, task: Task) =>
     usedUpFor({ ...books, policy } satisfies Books, task, now) !== undefined;
   return db
