@@ -7,7 +7,7 @@ import { countingEvidence, findDrift } from './evidence/verify.ts';
 import { deliverables } from './result.ts';
 
 /** A result message with what the queue adds for its reader. */
-export type InboxMessage = ResultMessage & { readonly artifact_count?: number };
+export type InboxMessage = ResultMessage & { readonly artifact_count?: number; readonly by?: string };
 
 export interface Collected {
   readonly messages: readonly InboxMessage[];
@@ -79,8 +79,11 @@ const looked = (tasks: readonly Task[]): Taken => ({ tasks, async acknowledge() 
 /** Adds the drift of evidence, if there is any, because the message itself does not show it. */
 async function messageOf(store: ArtifactStore, task: Task): Promise<InboxMessage> {
   const artifacts = task.status === 'completed' ? deliverables(task).length : 0;
+  const common = resultMessage(task, (path) => store.refOf(path))!;
+  const by = task.status === 'cancelled' ? task.by : task.attempts.at(-1)?.worker;
   const message = {
-    ...resultMessage(task, (path) => store.refOf(path))!,
+    ...common,
+    ...(by !== undefined && by !== common.from && { by }),
     ...(artifacts > 0 && { artifact_count: artifacts }),
   };
   const drifts = await findDrift(store, countingEvidence(task));

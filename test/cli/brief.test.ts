@@ -79,7 +79,39 @@ describe('brief', () => {
         '  running attempt 1 40% lease ends in 5m: do running',
       ].join('\n'),
     );
-    expect(await q.ok('brief', '--as', 'unknown')).toBe('brief of unknown: nothing is open, and nothing has come back');
+    expect(await q.ok('brief', '--as', 'unknown')).toMatch(
+      /^brief of unknown: nothing is open, and nothing has come back\nopen tasks of others: coordinator 3 /,
+    );
+  });
+
+  test('names the agents with open tasks to one that has none: it may have forgotten its name', async ({ q }) => {
+    for (const [id, from] of [
+      ['a', 'lead'],
+      ['b', 'lead'],
+      ['c', 'boss'],
+    ])
+      await q.submit(id!, '--from', from!);
+    expect(await q.ok('brief')).toMatch(
+      /nothing has come back\nopen tasks of others: lead 2, boss 1 \(agentq brief --as NAME\)$/,
+    );
+    expect((await q.json('brief')).others).toEqual([
+      { agent: 'lead', open: 2 },
+      { agent: 'boss', open: 1 },
+    ]);
+    const waited = await q.run('wait', '--any', '--from', 'me');
+    expect({ code: waited.code, said: waited.stderr }).toEqual({
+      code: 9,
+      said: 'no task is open; of lead: 2; of boss: 1\n',
+    });
+  });
+
+  test('says who has cancelled a task and why, as the inbox does', async ({ q }) => {
+    await q.submit('t', '--budget-usd', '1');
+    await q.claim('--worker', 'w1');
+    await q.run('progress', 't', '--attempt', '1', '--cost-usd', '1.4', '--from', 'w1');
+    expect(await q.ok('brief')).toMatch(/t r cancelled: by budget: .*\$1\.40 of \$1/);
+    expect(await q.ok('inbox', '--keep')).toMatch(/^t  cancelled  budget  .*\$1\.40 of \$1/);
+    expect((await q.json('inbox')).messages).toMatchObject([{ from: 'r', by: 'budget' }]);
   });
 
   test('names only commands that work', async ({ q }) => {

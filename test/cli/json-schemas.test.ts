@@ -130,6 +130,7 @@ const commands: Record<
   'note TEXT': [['note', 'plan: one', '--group', 'g', '--as', 'lead']],
   note: [['note'], ['note', '--from', 'lead']],
   'policy apply': [['policy', 'apply', 'policy.json']],
+  policy: [['policy']],
   'policy show': [['policy', 'show']],
   dlq: [['dlq'], ['dlq', 'list']],
   'dlq show': [

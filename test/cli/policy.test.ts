@@ -11,6 +11,7 @@ const BUDGETS = [
 describe('policy', () => {
   test('is applied once, grows in version, and shows what counts towards each budget', async ({ q }) => {
     expect(await q.json('policy', 'show')).toEqual({ version: 0, budgets: [] });
+    expect(await q.json('policy')).toEqual({ version: 0, budgets: [] });
     q.write('p.json', JSON.stringify({ budgets: BUDGETS }));
     expect(await q.json('policy', 'apply', 'p.json', '--by', 'lead')).toEqual({ version: 1, changed: true });
     expect(await q.json('policy', 'apply', 'p.json')).toEqual({ version: 1, changed: false });

@@ -190,3 +190,16 @@ describe('wait for several tasks', () => {
     expect(any.json()).toMatchObject({ done: true });
   });
 });
+
+test('a completion that delivered nothing is told as such', async ({ q }) => {
+  for (const id of ['t', 'u']) await q.submit(id);
+  await q.ok('complete', 't', '--from', 'r', '--empty');
+  await q.ok('complete', 'u', '--from', 'r', '--summary', 'done');
+  for (const args of [['t'], ['t', 'u'], ['--any', '--from', 'coordinator']])
+    expect((await q.run('wait', ...args)).stderr).toContain(
+      't completed now by r: empty: no summary, result or artifact',
+    );
+  const tasks = JSON.parse(await q.ok('wait', 't', 'u', '--compact')).tasks;
+  expect(tasks).toMatchObject([{ empty: true }, { summary: 'done' }]);
+  expect(JSON.parse(await q.ok('list', '--compact')).tasks.filter((task: any) => task.empty)).toHaveLength(1);
+});

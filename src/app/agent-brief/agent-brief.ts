@@ -1,6 +1,7 @@
 import { resultsQueue } from '../../core/envelope/reply-to.ts';
 import { groupOf } from '../../core/envelope/group.ts';
 import { openStatuses, type Task } from '../../core/task/task.ts';
+import { openOfOthers, type OtherAgent } from './open-of-others.ts';
 import { type KnownNote, listNotes } from '../notes.ts';
 import { blockingBudgets } from '../budget/blocking-budgets.ts';
 import { everyTask } from '../every-task.ts';
@@ -27,6 +28,8 @@ export interface AgentBrief {
   };
   /** The used-up budgets for which its ready tasks wait: one line each. */
   readonly usedUp: readonly string[];
+  /** If the agent has nothing: other agents with open tasks. */
+  readonly others: readonly OtherAgent[];
   /** Commands that continue the work. */
   readonly next: readonly string[];
 }
@@ -65,7 +68,8 @@ export async function agentBrief(services: Services, as: string, group: string |
   };
   const usedUp = open.queued.length === 0 ? [] : await blockingBudgets(services, by);
   const policy = usedUp.length > 0 ? ['agentq policy show'] : [];
-  return { as, group, parts, usedUp, next: [...policy, ...nextCommands(as, parts)] };
+  const next = [...policy, ...nextCommands(as, parts)];
+  return { as, group, parts, usedUp, others: next.length === 0 ? await openOfOthers(services, as) : [], next };
 }
 
 const first = <T>(all: readonly T[], see: string): BriefList<T> => ({

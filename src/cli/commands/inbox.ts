@@ -62,13 +62,13 @@ export const define: Define = (command, context) =>
 
 function print(io: Io, messages: readonly InboxMessage[]): void {
   if (io.json) return io.data({ messages: [...messages] } satisfies Output<'inbox'>);
-  for (const { task_id, status, from, summary, reason, result_ref, artifact_count, drift } of messages) {
+  for (const { task_id, status, from, by = from, summary, reason, result_ref, artifact_count, drift } of messages) {
     const files =
       artifact_count === undefined ? undefined : `${counted(artifact_count, 'artifact')}: agentq result ${task_id}`;
     const text = [...(drift ?? []).map((line) => `DRIFT: ${line}`), summary ?? reason, placeOf(result_ref), files]
       .filter((part) => part !== undefined)
       .join('  ');
-    io.prose(`${task_id}  ${status}  ${from}  ${visible(text)}`, 2);
+    io.prose(`${task_id}  ${status}  ${by}  ${visible(text)}`, 2);
   }
 }
 

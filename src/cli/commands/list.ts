@@ -1,3 +1,4 @@
+import { waitingForBudgets } from '../../app/budget/books.ts';
 import { findTask } from '../../app/change/apply-command.ts';
 import type { Services } from '../../app/workspace/services.ts';
 import type { Filter } from '../../backend/backend.ts';
@@ -34,8 +35,13 @@ export const define: Define = (command, context) =>
     const next = listed.length === limit ? listed.at(-1)?.task.id : undefined;
     if (cli.io.json) {
       const { stuckView } = await import('../output/report/stuck-view.ts');
+      const waiting = await waitingForBudgets(
+        services,
+        listed.map(({ task }) => task),
+      );
       const tasks = listed.map(({ task, stuck }) => ({
         ...taskView(services.store, task),
+        waits_for_budget: waiting.get(task.id),
         ...(stuck && { stuck: stuckView(stuck, now) }),
       }));
       return cli.io.data({ tasks, ...(next && { next }) } satisfies Output<'list'>);

@@ -22,6 +22,7 @@ import { iso } from '../output/views.ts';
 const Flags = z.object({ by: z.optional(name('agent name')) });
 
 export const define: Define = (command, context) => {
+  command.action(() => show(context()));
   command
     .command('apply <file>')
     .description('replace the policy of the queue by a JSON file; - for standard input')

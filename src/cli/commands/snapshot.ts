@@ -14,5 +14,6 @@ export const define: Define = (command, context) =>
         'this user of the broker may not write snapshots',
         'use the one of a coordinator',
       );
-    if (cli.io.json) cli.io.data({ written: true } satisfies Output<'snapshot'>);
+    if (!cli.io.json) cli.io.talk('snapshot written');
+    else cli.io.data({ written: true } satisfies Output<'snapshot'>);
   });

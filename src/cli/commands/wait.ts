@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { blockingBudgets } from '../../app/budget/blocking-budgets.ts';
+import { openOfOthers } from '../../app/agent-brief/open-of-others.ts';
 import { waitingForBudgets } from '../../app/budget/books.ts';
 import { answered, waitFor } from '../../app/wait/wait.ts';
 import { openTasks, type Scope, waitForAny } from '../../app/wait/wait-any.ts';
@@ -87,7 +88,7 @@ async function waitAll(cli: Context, services: Services, scope: Scope, deadline:
   if (!cli.io.json) {
     // Of several tasks, only who has cancelled one is worth a line: the coordinator itself, or another one.
     for (const task of ended) {
-      if (ids.length === 1 || task.status === 'cancelled')
+      if (ids.length === 1 || task.status === 'cancelled' || (task.status === 'completed' && task.completion.empty))
         cli.io.talk(howItEnded(task, services.backend.now, services.store, cli.io));
     }
     if (!done) {
@@ -96,7 +97,7 @@ async function waitAll(cli: Context, services: Services, scope: Scope, deadline:
       const usedUp = await answered(services, budgetsOf(services, { ids: open.map(({ id }) => id) }), deadline);
       tellPending(cli.io, services, open, { open: open.length, total: tasks.length, why, usedUp });
     }
-    if (tasks.length === 0) cli.io.talk('no task is open');
+    if (tasks.length === 0) cli.io.talk(await nothingOpen(services, scope));
   }
   tell(done, ended);
 }
@@ -133,7 +134,12 @@ async function waitAny(
   else {
     const only = scope.from === undefined && scope.ids.length === 1 ? tasks[0] : undefined;
     if (only && isFinished(only)) io.talk(howItEnded(only, services.backend.now, services.store, io));
-    else for (const task of tasks) io.line(`${task.id} ${task.status}`);
+    else {
+      for (const task of tasks) io.line(`${task.id} ${task.status}`);
+      for (const task of tasks)
+        if (task.status === 'completed' && task.completion.empty)
+          io.talk(howItEnded(task, services.backend.now, services.store, io));
+    }
     if (!done && open > 0) {
       const named = await answered(services, openTasks(services, scope, NAMED), deadline);
       const total = scope.from === undefined ? scope.ids.length : open;
@@ -141,9 +147,9 @@ async function waitAny(
     }
     if (earlier > 0) io.hint(`${earlier} more ended before these: ${listOf(scope, tasks.length + earlier)}`);
     if (!only && (open > 0 || more)) io.hint(`to go on: ${commandOf(scope)} --since ${cursor}`);
-    if (!done && open === 0) io.talk('no task is open');
+    if (!done && open === 0) io.talk(await nothingOpen(services, scope));
   }
-  if (!done && open === 0) throw new AgentqError('empty', io.json ? 'no task is open' : '');
+  if (!done && open === 0) throw new AgentqError('empty', io.json ? await nothingOpen(services, scope) : '');
   tell(done, tasks);
 }
 
@@ -187,6 +193,12 @@ function tellPending(io: Io, services: Services, tasks: readonly Task[], pending
   const named = tasks.slice(0, NAMED).map(({ id, status }) => `${id} (${status})`);
   const more = open > named.length ? `, and ${open - named.length} more` : '';
   io.talk(`${why}: not ended: ${open} of ${total}: ${named.join(', ')}${more}${budgets}`);
+}
+
+/** That no task of the scope is open, and whose tasks are: the agent may have forgotten its name. */
+async function nothingOpen(services: Services, { from }: Scope): Promise<string> {
+  const others = from === undefined ? [] : await openOfOthers(services, from);
+  return ['no task is open', ...others.map(({ agent, open }) => `of ${agent}: ${open}`)].join('; ');
 }
 
 /** Sets only the exit code. */

@@ -28,8 +28,8 @@ export const OF_ENVELOPE: ReadonlySet<string> = new Set([
 
 /** What --compact prints of a task in a list, unless --fields picks. `show` prints the rest. */
 export const digests: Readonly<Record<string, string>> = {
-  list: 'tasks.task_id,tasks.status,tasks.from,tasks.to,tasks.type,tasks.priority,tasks.group,tasks.instructions,tasks.due_at,tasks.progress.percent,tasks.reason,tasks.stuck.detail',
-  wait: 'budgets_used_up,tasks.waits_for_budget,tasks.task_id,tasks.status,tasks.to,tasks.group,tasks.instructions,tasks.summary,tasks.reason,tasks.cancelled_by,tasks.result.ref,tasks.result_ref,tasks.artifacts.name,tasks.artifacts.ref',
+  list: 'tasks.task_id,tasks.status,tasks.from,tasks.to,tasks.type,tasks.priority,tasks.group,tasks.instructions,tasks.due_at,tasks.progress.percent,tasks.reason,tasks.empty,tasks.waits_for_budget,tasks.stuck.detail',
+  wait: 'budgets_used_up,tasks.waits_for_budget,tasks.task_id,tasks.status,tasks.to,tasks.group,tasks.instructions,tasks.summary,tasks.empty,tasks.reason,tasks.cancelled_by,tasks.result.ref,tasks.result_ref,tasks.artifacts.name,tasks.artifacts.ref',
   dlq: 'tasks.task_id,tasks.status,tasks.to,tasks.group,tasks.instructions,tasks.reason,tasks.finished_at',
 };
 

@@ -58,13 +58,14 @@ export function fit({ parts, usedUp, next }: AgentBrief, render: Render, most: n
   return render(shown, commands);
 }
 
-export function briefJson({ as, group, parts, usedUp, next }: AgentBrief): Render {
+export function briefJson({ as, group, parts, usedUp, others, next }: AgentBrief): Render {
   return (shown, commands) => {
     const view: Output<'brief'> = {
       as,
       ...(group !== undefined && { group }),
       counts: Object.fromEntries(briefParts.map((part) => [part, parts[part].total])) as Output<'brief'>['counts'],
       ...(shown.budgets && { budgets_used_up: usedUp.slice(0, shown.budgets) }),
+      ...(others.length > 0 && { others: short(others).map((one) => ({ ...one })) }),
       next: next.slice(0, commands),
     };
     for (const part of briefParts) {
@@ -77,6 +78,17 @@ export function briefJson({ as, group, parts, usedUp, next }: AgentBrief): Rende
     }
     return `${visibleJson(JSON.stringify(view))}\n`;
   };
+}
+
+/** As many of them as always fit into a brief. */
+function short(others: AgentBrief['others']): AgentBrief['others'] {
+  let room = MOST * 2;
+  return others.filter(({ agent }, i) => (room -= agent.length) >= 0 || i === 0);
+}
+
+function othersLine(others: AgentBrief['others']): string {
+  const named = short(others).map(({ agent, open }) => `${agent} ${open}`);
+  return `open tasks of others: ${named.join(', ')} (agentq brief --as NAME)`;
 }
 
 function noteView({ id, text, group }: KnownNote): NonNullable<Output<'brief'>['notes']>['notes'][number] {
@@ -101,13 +113,14 @@ function taskItem(task: Task): NonNullable<Output<'brief'>['results']>['tasks'][
 }
 
 /** @param now ms since 1970 */
-export function briefText({ as, group, parts, usedUp, next }: AgentBrief, now: number): Render {
+export function briefText({ as, group, parts, usedUp, others, next }: AgentBrief, now: number): Render {
   const counts = briefParts.filter((part) => parts[part].total > 0).map((part) => countOf(part, parts[part].total));
   const of = `brief of ${as}${group === undefined ? '' : ` for ${group}`}`;
   const nothing = next.length === 0 ? ['nothing is open, and nothing has come back'] : [];
   return (shown, commands) => {
     const lines = [`${of}: ${[...counts, ...nothing].join(', ')}`];
     lines.push(...usedUp.slice(0, shown.budgets ?? 0));
+    if (others.length > 0) lines.push(othersLine(others));
     if (commands > 0) lines.push('next:', ...next.slice(0, commands).map((command) => `  ${command}`));
     for (const part of briefParts) {
       const count = shown[part];

@@ -4,6 +4,7 @@ import { formatDuration, formatMoment } from '../../../core/duration.ts';
 import type { Completion, Finished, Task } from '../../../core/task/task.ts';
 import type { Io } from '../io.ts';
 import { shorten } from '../line.ts';
+import { EMPTY } from './task-text.ts';
 
 /** The length of a summary, a reason or a note in such a line, in characters. */
 const MOST = 300;
@@ -12,8 +13,12 @@ const MOST = 300;
 export function howItEnded(task: Finished, now: number, store: ArtifactStore, io: Pick<Io, 'runnable'>): string {
   switch (task.status) {
     case 'completed': {
-      const { by, at, summary } = task.completion;
-      const what = [summary && shorten(summary, MOST), ...whereItIs(task.id, task.completion, store).map(io.runnable)];
+      const { by, at, summary, empty } = task.completion;
+      const what = [
+        empty && EMPTY,
+        summary && shorten(summary, MOST),
+        ...whereItIs(task.id, task.completion, store).map(io.runnable),
+      ];
       return `${task.id} completed ${formatMoment(at, now)} by ${by}${rest(what)}`;
     }
     case 'failed': {
@@ -38,8 +43,8 @@ function whereItIs(id: string, { result, result_ref, artifacts }: Completion, st
   return result_ref === undefined ? files : [`result ${result_ref}`, ...files];
 }
 
-function rest(parts: readonly (string | undefined)[]): string {
-  const told = parts.filter((part) => part !== undefined && part !== '');
+function rest(parts: readonly (string | false | undefined)[]): string {
+  const told = parts.filter((part) => part !== undefined && part !== false && part !== '');
   return told.length === 0 ? '' : `: ${told.join('; ')}`;
 }
 

@@ -4,7 +4,7 @@ import { formatDuration, formatMoment } from '../../../core/duration.ts';
 import { budgetOf } from '../../../core/envelope/budget.ts';
 import { groupOf } from '../../../core/envelope/group.ts';
 import { describeAttempt } from '../../../core/task/retry.ts';
-import { type Attempt, costOf, type Redo, type Task } from '../../../core/task/task.ts';
+import { type Attempt, costOf, type Redo, type Task, type TaskIn } from '../../../core/task/task.ts';
 import type { Style } from '../io.ts';
 import { bar, shorten } from '../line.ts';
 import { visible } from '../visible.ts';
@@ -34,8 +34,16 @@ export function headline(task: Task, most: number): string {
       ? (task.completion.summary ?? (task.completion.empty ? EMPTY : undefined))
       : task.status === 'failed'
         ? task.reason
-        : undefined;
+        : task.status === 'cancelled'
+          ? cancelledBy(task)
+          : undefined;
   return shorten(visible(outcome ?? instructions ?? context_ref ?? ''), most);
+}
+
+/** Who has cancelled a task, and why; undefined if nothing is said that its submitter does not know. */
+function cancelledBy({ by, reason, envelope }: TaskIn<'cancelled'>): string | undefined {
+  if (reason !== undefined) return `by ${by}: ${reason}`;
+  return by === envelope.from ? undefined : `by ${by}`;
 }
 
 /** The columns of the name of an item and the blank after it. */

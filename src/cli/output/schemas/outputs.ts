@@ -186,6 +186,7 @@ export const outputs = {
         ...ResultMessage.shape,
         /** completed: the number of its artifacts, without the log of a child */
         artifact_count: z.optional(z.number()),
+        by: text,
       }),
     ),
   }),
@@ -194,6 +195,7 @@ export const outputs = {
     group: text,
     counts: z.object({ notes: z.number(), ...ofParts(z.number()) }),
     budgets_used_up: UsedUp,
+    others: z.optional(z.array(z.object({ agent: z.string(), open: z.number() }))),
     /** Commands that continue the work. */
     next: z.array(z.string()),
     /** Its notes; with --group, those of the group. `text` is cut at 300 characters. */

@@ -75,7 +75,7 @@ export const TaskView = z.object({
   context: z.optional(FileView),
   /** queued */
   ready_at: z.optional(Moment),
-  /** queued: why no attempt begins, if a budget is used up. Only in `status ID`, `show` and `wait`. */
+  /** queued: why no attempt begins, if a budget is used up. Only in `status ID`, `show`, `list` and `wait`. */
   waits_for_budget: text,
   /** queued with a TTL, scheduled: the next time at which it changes by itself */
   due_at: z.optional(Moment),
