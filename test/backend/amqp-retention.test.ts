@@ -190,3 +190,24 @@ describe('an open task', () => {
     expect(await typesOf(first.history('a'))).toEqual(['submitted']);
   });
 });
+
+test('a coordinator that only looks repeats notes and tasks, once for all its questions', async () => {
+  const made = await harness({ days: 30, bytes: 1e9 });
+  const backend = await elsewhere(made);
+  const note = { type: 'note', id: 'plan', text: 'first a', by: 'lead' } as const;
+  await backend.commit([{ about: { kind: 'note', id: 'plan' }, command: note }]);
+  await done(backend, submit('a', { delay_seconds: 100 * 86_400 }));
+  const questions = [
+    () => backend.counts(),
+    () => backend.ended({ from: 'lead', limit: 1 }),
+    () => backend.things('note'),
+    () => backend.list({ limit: 1 }),
+  ];
+  const repeats: string[] = [];
+  for (const ask of questions) {
+    made.clock.advance(11 * DAY);
+    for (let n = 0; n < 2; n++) await ask();
+    repeats.push('plan', 'a');
+    expect(await repeatedTasks(amqpUrl(), made.names)).toEqual(repeats);
+  }
+});

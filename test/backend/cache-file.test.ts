@@ -5,6 +5,7 @@ import { CacheFile } from '../../src/backend/amqp/cache/cache-file.ts';
 import { cacheSchema } from '../../src/backend/amqp/cache/tables/schema.ts';
 import { Connection } from '../../src/backend/projection/connection.ts';
 import { Child } from './support/child.ts';
+import { Machine, MemoryLog, reading } from '../hostile/support/memory-log.ts';
 import { scratchFolder } from './support/scratch.ts';
 
 const ROWS = 2_000;
@@ -87,4 +88,18 @@ describe('the file of a cache', () => {
     for (const reader of readers) await reader.kill();
     expect(new Set(readers.flatMap(({ lines }) => lines))).toEqual(new Set(['']));
   }, 90_000);
+});
+
+test('a cache that is emptied is the same as a new one', () => {
+  const log = new MemoryLog();
+  log.submit('a', 'coder');
+  log.claim('a', 'coder');
+  log.note({ seen: { worker: 'w', role: 'tester' } }, { role: 'tester' });
+  const content = ({ cache: { db } }: Machine) =>
+    db
+      .all<{ name: string }>("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+      .map(({ name }) => [name, db.all(`SELECT * FROM ${name}`)]);
+  const machine = reading(log);
+  machine.cache.clear();
+  expect(content(machine)).toEqual(content(new Machine()));
 });

@@ -62,11 +62,12 @@ export class LogBackend implements Omit<
 
   /**
    * Called before every query: afterwards the cache holds everything that was confirmed before, and events that are due
-   * are appended.
+   * are appended, and what the log is about to drop.
    */
   async #catchUp(): Promise<void> {
     await this.#parts.log.catchUp();
     await this.#parts.dueTasks.elapse();
+    await this.#parts.logRetention.republishSometimes();
   }
 
   /**
@@ -117,6 +118,7 @@ export class LogBackend implements Omit<
   things<N extends OtherKind>(kind: N, ids?: readonly string[]): Promise<readonly KnownThing<StateOf<LogKinds, N>>[]> {
     return this.#mending(async () => {
       await this.#parts.log.catchUp();
+      await this.#parts.logRetention.republishSometimes();
       return listThings(this.#parts.cache.db, kind, ids);
     });
   }

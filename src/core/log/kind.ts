@@ -22,6 +22,8 @@ export interface Kind<S, E extends AnyEvent, C = never> {
   outcome(state: S): string | undefined;
   /** Whether a store keeps the events of each thing. False for what can be derived from the events of others. */
   readonly keepsEvents?: false;
+  /** Whether the state adds up all events: a reader that has not read all of them knows a part of it. */
+  readonly isSum?: true;
 }
 
 /** Kinds by name. */

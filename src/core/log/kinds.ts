@@ -36,6 +36,7 @@ const spending: Kind<Spending, Spent> = {
   carries: () => true,
   outcome: () => undefined,
   keepsEvents: false,
+  isSum: true,
 };
 
 /** The kinds of things that the log contains. */

@@ -2,7 +2,9 @@ import { gunzipSync } from 'node:zlib';
 import amqplib from 'amqplib';
 import type { Names } from '../../../src/backend/amqp/wire/names.ts';
 
-/** The ids of the tasks that the entries of a log repeat, in log order: one for each repeat. */
+type Repeat = { readonly task_id: string } | { readonly about: { readonly id: string } };
+
+/** The ids of the tasks and other things that the entries of a log repeat, in log order: one for each repeat. */
 export async function repeatedTasks(url: string, names: Names): Promise<readonly string[]> {
   const connection = await amqplib.connect(url);
   try {
@@ -16,10 +18,10 @@ export async function repeatedTasks(url: string, names: Names): Promise<readonly
       (message) => {
         if (!message) return;
         const { content, fields, properties } = message;
-        if (/^agentq\.event\.carried\b/.test(fields.routingKey)) {
+        if (/^agentq\.event\.(\w+_)?carried\b/.test(fields.routingKey)) {
           const text = properties.contentEncoding === 'gzip' ? gunzipSync(content) : content;
-          const { events } = JSON.parse(text.toString()) as { events: { task_id: string }[] };
-          found.push(...events.map(({ task_id }) => task_id));
+          const { events } = JSON.parse(text.toString()) as { events: Repeat[] };
+          found.push(...events.map((event) => ('about' in event ? event.about.id : event.task_id)));
         }
         if (content.toString() === marker) end.resolve();
         channel.ack(message);

@@ -148,6 +148,7 @@ export class Cache {
     return this.db.transaction(() => {
       const before = this.position();
       if (before.last < after) return { keep: false, outcome: undefined };
+      if (before.last === -1) this.db.run('UPDATE log SET first = ?', messages[0]!.offset);
       const projector = new Projector(this.db, before.at, this.rules);
       let { bytes } = before;
       const outcome = messages.map((message): FoldedEntry => {
@@ -199,37 +200,12 @@ export class Cache {
     this.db.transaction(() => {
       const { last, id } = this.position();
       if (last !== seen.last || id !== seen.id) return { keep: false };
-      this.#empty([
-        'events',
-        'tasks',
-        'workers',
-        'entry',
-        'ending',
-        'lease',
-        'carried',
-        'orphan',
-        'doubtful',
-        'silence',
-        'milestone',
-        'chunk',
-        'things',
-        'thing_events',
-        'thing_log',
-        'result_queue',
-      ]);
-      this.#empty([
-        'end_place',
-        'pruned',
-        'pruned_evidence',
-        'role_clock',
-        'role_silence',
-        'hearsay',
-        'vouched',
-        'passed_over',
-        'snapshot',
-      ]);
+      const tables = this.db.all<{ name: string }>(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('log', 'reader')",
+      );
+      for (const { name } of tables) this.db.run(`DELETE FROM ${name}`);
       this.db.run(
-        "UPDATE log SET last = -1, id = '', at = 0, away_until = 0, unreadable = 0, bytes = 0, snapshot = -1, base = -1, pruned = -1",
+        "UPDATE log SET first = -1, last = -1, id = '', at = 0, away_until = 0, unreadable = 0, bytes = 0, snapshot = -1, base = -1, pruned = -1",
       );
       return { keep: true };
     });
@@ -256,10 +232,6 @@ export class Cache {
   startAlone(): void {
     this.db.run('UPDATE log SET unaided = 1');
     this.clear();
-  }
-
-  #empty(tables: readonly string[]): void {
-    for (const table of tables) this.db.run(`DELETE FROM ${table}`);
   }
 
   /** @param now ms since 1970 */

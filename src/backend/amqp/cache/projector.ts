@@ -30,7 +30,7 @@ import { recordPassedOver } from './tables/passed-over.ts';
 import { isRepeatOf } from './repeated-state.ts';
 import { RoleClocks, TOLERANCE } from './tables/role-clocks.ts';
 import { StoredThings } from './tables/stored-things.ts';
-import { changedAt, noteRepeated } from './tables/thing-log.ts';
+import { changeOf, noteRepeated } from './tables/thing-log.ts';
 
 /** Folds entries into the cache, within the caller's transaction. The rows of tasks are written at its end. */
 export class Projector {
@@ -244,21 +244,22 @@ export class Projector {
 
   /**
    * Folds a thing of another kind that was republished before the log drops its beginning. It replaces the state that
-   * this cache has: the author may have read more of the log. If the log has changed or mentioned the thing since the
-   * author read it, the entry has no effect; the thing is republished before the log drops that change.
+   * this cache has: the author may have read more of the log, except than a cache that has summed up all of it. If the
+   * log has changed or mentioned the thing since the author read it, the entry has no effect; the thing is republished
+   * before the log drops that change.
    */
   #adoptThing({ id, author, after = -1 }: LogEntry & { kind: 'events' }, event: Carried): boolean {
     const { about } = event;
-    const changed = changedAt(this.#db, about) ?? this.#hearsay.lastMention(about);
+    const { changed, isWhole } = changeOf(this.#db, about) ?? { changed: this.#hearsay.lastMention(about), isWhole: 0 };
     if (author !== 'coordinator' || after >= this.#offset || changed > after) return false;
     const isNews = !isDeepStrictEqual(this.#things.find(about), event.state);
-    if (isNews && !this.#apply(id, author, [event])) return false;
+    if (isNews && (isWhole || !this.#apply(id, author, [event]))) return false;
     if (isNews && this.#rules.decidesOnTasks?.(about.kind, this.#world)) {
       this.write();
       this.#doubts.begin(this.#offset, this.#at);
     }
     this.#hearsay.adoptedThing(about);
-    noteRepeated(this.#db, about, this.#at);
+    noteRepeated(this.#db, about, this.#at, isNews);
     return true;
   }
 

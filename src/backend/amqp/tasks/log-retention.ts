@@ -29,6 +29,9 @@ const CERTAIN = 'id NOT IN (SELECT id FROM doubtful WHERE since > ?3)';
 /** How many entries are published without waiting for each other. */
 const AT_ONCE = 100;
 
+/** The shortest time between two checks by queries, in ms. */
+const PAUSE = 60_000;
+
 /** How long to read a queue of result messages, in ms: other readers wait meanwhile. */
 const LONGEST_LOOK = 1_000;
 
@@ -52,6 +55,8 @@ export class LogRetention {
   readonly #parts: LogRetentionParts;
   /** Whether the user may not write under the key of coordinators. */
   #denied = false;
+  /** When it was last checked what to republish, ms since 1970. */
+  #checked = -Infinity;
   /** The queues of result messages that the user may not read. */
   readonly #unreadable = new Set<string>();
 
@@ -68,23 +73,34 @@ export class LogRetention {
    * @param role the role whose tasks to check; undefined for all
    */
   async republish(role?: string): Promise<void> {
-    const { cache, clock } = this.#parts;
-    const now = clock();
+    const now = this.#parts.clock();
     const before = this.#due(now);
-    if (!this.#denied) {
-      const known = `n NOT IN (SELECT task FROM vouched WHERE at > ?3 AND at <= ?4) AND id NOT IN (SELECT id FROM hearsay)
-         AND ${CERTAIN}`;
-      const limits = { before, future: now + TOLERANCE, now, limit: MOST };
-      const things = thingsToCarry(cache.db, limits);
-      // A reader corrects tasks only after it knows what decides about them.
-      for (const event of [...things, ...this.#tasks(known, before, now, role)]) {
-        if (await this.#tell(event, { role: null })) continue;
-        this.#denied = true;
-        break;
-      }
-    }
+    await this.#republishKnown(now, role);
     const isDue = `n NOT IN (SELECT task FROM carried WHERE at > ?3 AND at <= ?4) AND ${CERTAIN}`;
     for (const event of this.#tasks(isDue, before, now, role)) await this.#tell(event, {});
+  }
+
+  /** Same, for a query: only what coordinators republish, and not again within a minute. */
+  async republishSometimes(): Promise<void> {
+    const now = this.#parts.clock();
+    if (Math.abs(now - this.#checked) >= PAUSE) await this.#republishKnown(now);
+  }
+
+  /** Republishes under the key of coordinators, if the user may. */
+  async #republishKnown(now: number, role?: string): Promise<void> {
+    this.#checked = now;
+    if (this.#denied) return;
+    const before = this.#due(now);
+    const known = `n NOT IN (SELECT task FROM vouched WHERE at > ?3 AND at <= ?4) AND id NOT IN (SELECT id FROM hearsay)
+       AND ${CERTAIN}`;
+    const limits = { before, late: this.#due(now, 2), future: now + TOLERANCE, now, limit: MOST };
+    const things = thingsToCarry(this.#parts.cache.db, limits);
+    // A reader corrects tasks only after it knows what decides about them.
+    for (const event of [...things, ...this.#tasks(known, before, now, role)]) {
+      if (await this.#tell(event, { role: null })) continue;
+      this.#denied = true;
+      break;
+    }
   }
 
   /**
@@ -96,11 +112,14 @@ export class LogRetention {
     if (this.#isToBeRepeated(task, this.#due(now), now)) await this.#tell(carriedTask(task, now), { role: null });
   }
 
-  /** What was last republished before this time is to be republished: ms since 1970. */
-  #due(now: number): number {
+  /**
+   * What was last republished before this time is to be republished: ms since 1970.
+   * @param thirds how much of the retention has to have passed
+   */
+  #due(now: number, thirds = 1): number {
     const { cache, retention } = this.#parts;
-    const old = now - (retention.days * DAY) / 3;
-    const long = cache.whenShorterBy(retention.bytes / 3, now) ?? -Infinity;
+    const old = now - (retention.days * DAY * thirds) / 3;
+    const long = cache.whenShorterBy((retention.bytes * thirds) / 3, now) ?? -Infinity;
     return Math.max(old, long);
   }
 

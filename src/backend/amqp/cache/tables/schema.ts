@@ -8,7 +8,8 @@ import { projectionSchema } from '../../../projection/schema.ts';
 
 /**
  * What a machine knows of the broker's log. It is a cache, which may be deleted at any time. `log` is one row: the last
- * message that was folded, by its offset and id, and the time that the log had reached; `snapshot` is the offset of the
+ * message that was folded, by its offset and id, and the time that the log had reached; `first` is the offset of the
+ * first message that was folded; `snapshot` is the offset of the
  * last entry about a snapshot, `base` the place in the log of the snapshot with which the cache began, or must begin
  * after, `pruned` the offset of the last entry that pruned a task, `unaided` whether the cache must be made from the log
  * alone. `entry` records which entries were folded, and their result, so that an entry that was published twice counts
@@ -30,7 +31,7 @@ import { projectionSchema } from '../../../projection/schema.ts';
  */
 export const cacheSchema: Form = {
   application: 0x61677463, // "agtc" in ASCII
-  version: 13,
+  version: 14,
   synchronous: 'NORMAL',
   pageSize: 4_096,
   schema: `${projectionSchema}${prunedSchema}${thingsSchema}${thingLogSchema}${doubtsSchema}${endPlacesSchema}
@@ -40,6 +41,7 @@ export const cacheSchema: Form = {
 
   CREATE TABLE log (
     one        INTEGER PRIMARY KEY CHECK (one = 1),
+    first      INTEGER NOT NULL,
     last       INTEGER NOT NULL,
     id         TEXT NOT NULL,
     at         INTEGER NOT NULL,
@@ -51,7 +53,7 @@ export const cacheSchema: Form = {
     base       INTEGER NOT NULL,
     pruned     INTEGER NOT NULL
   ) STRICT;
-  INSERT INTO log VALUES (1, -1, '', 0, 0, 0, 0, -1, 0, -1, -1);
+  INSERT INTO log VALUES (1, -1, -1, '', 0, 0, 0, 0, -1, 0, -1, -1);
 
   CREATE TABLE snapshot (
     id     TEXT PRIMARY KEY,

@@ -84,8 +84,8 @@ export class StoredThings {
   /** Writes the state of a thing that is not a task and that the entry at an offset has changed. */
   set(thing: Subject, state: unknown, offset: number, at: number): void {
     writeThing(this.#db, thing, state);
-    const isCarried = this.#kinds[thing.kind]!.carries(state);
-    noteChanged(this.#db, thing, { offset, at, isCarried });
+    const kind = this.#kinds[thing.kind]!;
+    noteChanged(this.#db, thing, { offset, at, isCarried: kind.carries(state), isSum: kind.isSum === true });
   }
 
   append(event: LogEvent): void {
