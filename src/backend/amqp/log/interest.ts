@@ -38,7 +38,7 @@ export function topicsOf(entry: LogEntry): readonly Topic[] | 'every' {
 }
 
 /** A reported cost may be more than a budget: then the task is cancelled. */
-const mayStop = (event: Event): boolean => event.type === 'renewed' && event.cost !== undefined;
+const mayStop = (event: Event): boolean => 'cost' in event && event.cost !== undefined;
 
 function makesReady(event: Event): boolean {
   switch (event.type) {
@@ -46,6 +46,7 @@ function makesReady(event: Event): boolean {
     case 'became-due':
     case 'released':
     case 'retried':
+    case 'redone':
     case 'cancelled':
       return true;
     case 'attempt-failed':
