@@ -1,4 +1,17 @@
-import { thingsSchema } from '../../projection/things.ts';
-
 /** Tables for things of other kinds than tasks: notes, the policy, what was spent. */
-export const things = thingsSchema;
+export const things = `
+  CREATE TABLE IF NOT EXISTS things (
+    kind  TEXT NOT NULL,
+    id    TEXT NOT NULL,
+    state TEXT NOT NULL,
+    PRIMARY KEY (kind, id)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE IF NOT EXISTS thing_events (
+    kind TEXT NOT NULL,
+    id   TEXT NOT NULL,
+    seq  INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (kind, id, seq)
+  ) STRICT, WITHOUT ROWID;
+`;
