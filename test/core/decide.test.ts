@@ -396,7 +396,6 @@ describe('a second submit of an id', () => {
       submit({ instructions: 'do not', labels: { a: 1, b: [2], c: null } }, context),
     ],
     ['another value of an unknown field', 'labels', submit({ labels: { a: 1, b: [3], c: null } }, context)],
-    ['a missing field', 'labels', submit({}, context)],
     [
       'another role and type',
       'to, type',
@@ -404,6 +403,10 @@ describe('a second submit of an id', () => {
     ],
   ])('with %s is refused, and names the fields', ([, fields, command]) => {
     expect(conflict(submitted, command)).toBe(`task-1 exists with other content: ${fields}`);
+  });
+
+  test('without a field that only version 0.1 accepted changes nothing', () => {
+    expect(when(story(submit({ project: 'x' })), submit()).refusal).toBeUndefined();
   });
 
   test('with other content has a hint for an id and for a key', () => {

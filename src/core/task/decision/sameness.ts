@@ -1,5 +1,5 @@
 import { reportedCost } from '../../cost.ts';
-import type { Envelope } from '../../envelope/envelope.ts';
+import { type Envelope, envelopeFields } from '../../envelope/envelope.ts';
 import type { Evidence } from '../../evidence/evidence.ts';
 import type { Task, TaskIn } from '../task.ts';
 import type { CommandOf, Reporter } from './command.ts';
@@ -28,7 +28,8 @@ export interface ComparedTask extends ComparedSubmit {
 
 /**
  * Compares a submit with the task that has its id: all fields from the submitter and the content of the context file.
- * The path of that file is not compared, and times are compared as moments. If the task was edited, both contents are
+ * The path of that file is not compared, and times are compared as moments. A field of the task that
+ * no submit can have any more is not compared. If the task was edited, both contents are
  * the same: a coordinator may repeat its submit after an edit.
  * @returns the difference as a sentence with the names of the fields; undefined if both are equal
  */
@@ -43,7 +44,14 @@ export function otherContent(task: ComparedTask, submit: ComparedSubmit): string
 
 function differences(task: ComparedSubmit, submit: ComparedSubmit): readonly string[] {
   const [before, now] = [comparable(task), comparable(submit)];
-  return Object.keys({ ...before, ...now }).filter((field) => canonical(before[field]) !== canonical(now[field]));
+  return Object.keys({ ...before, ...now })
+    .filter((field) => field in now || isKnown(field))
+    .filter((field) => canonical(before[field]) !== canonical(now[field]));
+}
+
+/** Whether a submit can have the field. Version 0.1 kept fields of a batch that are now refused. */
+function isKnown(field: string): boolean {
+  return field === 'context' || field in envelopeFields;
 }
 
 function comparable({ envelope, context }: ComparedSubmit): Readonly<Record<string, unknown>> {
