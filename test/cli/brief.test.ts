@@ -38,6 +38,14 @@ describe('brief', () => {
     });
   });
 
+  test('says to a worker without a name what it holds', async ({ q }) => {
+    await q.submit('t', '--from', 'lead');
+    await q.ok('claim', '--as', 'r');
+    const { counts, holds, next } = await q.json('brief', '--as', 'r');
+    expect({ counts: counts.holds, id: holds.tasks[0].task_id }).toEqual({ counts: 1, id: 't' });
+    expect(next).toContain('agentq show t');
+  });
+
   test('says to a coordinator what is open, what has come back and what is next, each with its id', async ({ q }) => {
     await prepare(q);
     expect(await q.ok('brief', '--as', 'coordinator')).toBe(

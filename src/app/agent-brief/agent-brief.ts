@@ -40,14 +40,24 @@ const FIRST = 50;
 /** The messages of an inbox that are searched for those of a group. */
 const SEARCHED = 10_000;
 
-/** @param group only tasks of this group; undefined for all */
-export async function agentBrief(services: Services, as: string, group: string | undefined): Promise<AgentBrief> {
+/**
+ * @param group only tasks of this group; undefined for all
+ * @param host of this machine: a worker that claims for the role `as` without a name is `as@host`
+ */
+export async function agentBrief(
+  services: Services,
+  as: string,
+  group: string | undefined,
+  host: string,
+): Promise<AgentBrief> {
   const { backend } = services;
   const ofGroup = group === undefined ? {} : { group };
   const by = { from: as, ...ofGroup };
   const option = group === undefined ? '' : ` --group ${group}`;
   const list = `agentq list --from ${as}${option} --status`;
-  const held = await backend.list({ worker: as, statuses: ['working'], limit: SEARCHED, ...ofGroup });
+  const heldBy = (worker: string) => heldTasks(services, { worker, ...ofGroup });
+  const unnamed = `${as}@${host}`;
+  const [named, held] = [await heldBy(as), await heldBy(unnamed)];
   const open = { working: [] as Task[], queued: [] as Task[], scheduled: [] as Task[] };
   for await (const task of everyTask(backend, { ...by, statuses: openStatuses }))
     if (task.status in open) open[task.status as keyof typeof open].push(task);
@@ -57,8 +67,8 @@ export async function agentBrief(services: Services, as: string, group: string |
   const parts = {
     notes: first(notes, group === undefined ? `agentq note --from ${as}` : `agentq note${option}`),
     holds: first(
-      held.filter((task) => task.status === 'working' && task.lease.worker === as),
-      `agentq list --worker ${as}${option} --status working`,
+      [...named, ...held],
+      `agentq list --worker ${named.length > 0 ? as : unnamed}${option} --status working`,
     ),
     results: await newResults(services, as, group),
     dead: first(dead, `${list} failed,expired`),
@@ -70,6 +80,11 @@ export async function agentBrief(services: Services, as: string, group: string |
   const policy = usedUp.length > 0 ? ['agentq policy show'] : [];
   const next = [...policy, ...nextCommands(as, parts)];
   return { as, group, parts, usedUp, others: next.length === 0 ? await openOfOthers(services, as) : [], next };
+}
+
+async function heldTasks({ backend }: Services, by: { worker: string; group?: string }): Promise<Task[]> {
+  const tasks = await backend.list({ ...by, statuses: ['working'], limit: SEARCHED });
+  return tasks.filter((task) => task.status === 'working' && task.lease.worker === by.worker);
 }
 
 const first = <T>(all: readonly T[], see: string): BriefList<T> => ({

@@ -29,7 +29,7 @@ export const define: Define = (command, context) =>
       if (maxTokens < LEAST) throw new AgentqError('usage', `--max-tokens must be at least ${LEAST}`);
       const cli = context();
       const services = await cli.services();
-      const brief = await agentBrief(services, cli.identity(as) ?? DEFAULT_AGENT, group);
+      const brief = await agentBrief(services, cli.identity(as) ?? DEFAULT_AGENT, group, cli.system.hostname());
       const render = cli.io.json ? briefJson(brief) : briefText(brief, services.backend.now);
       const text = fit(brief, render, maxTokens * TOKEN).slice(0, -1);
       if (cli.io.json) cli.io.data(JSON.parse(text));
