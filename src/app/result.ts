@@ -36,11 +36,11 @@ export async function readResult(services: Services, id: string, named?: string)
         throw driftError(task, drifts);
       }
       const { result, result_ref } = task.completion;
-      const artifact = named === undefined || named === RESULT ? undefined : namedArtifact(task, named);
+      const isResult = named === RESULT && (result !== undefined || result_ref !== undefined);
+      const artifact = named === undefined || isResult ? undefined : namedArtifact(task, named);
       if (artifact) return { task, content: recordedContent(services, artifact), artifact };
       if (result) return { task, content: recordedContent(services, result) };
       if (result_ref === undefined) {
-        if (named !== undefined) throw unknownArtifact(task, named);
         const [only, ...others] = deliverables(task);
         if (!only || others.length > 0) return { task };
         return { task, content: recordedContent(services, only), artifact: only };
@@ -61,7 +61,7 @@ export async function readResult(services: Services, id: string, named?: string)
   }
 }
 
-/** The result file can be named like an artifact. */
+/** The result file, if there is one, can be named like an artifact. */
 const RESULT = 'result';
 
 /** The artifacts that the worker has delivered: the log of its child is not one of them. */

@@ -51,6 +51,15 @@ describe('result', () => {
     expect((await q.run('result', 't')).bytes).toHaveLength(MAX_JSON_RESULT_BYTES + 1);
   });
 
+  test('is an artifact of that name, if the completion has no result', async ({ q }) => {
+    await q.submit('t');
+    await q.claim();
+    q.write('out.md', 'an artifact');
+    q.write('other.md', 'another');
+    await q.ok('complete', 't', '--from', 'r', '--artifact', 'result=out.md', '--artifact', 'other=other.md');
+    expect(await q.ok('result', 't', '--artifact', 'result')).toBe('an artifact');
+  });
+
   test('is the summary if there is no file', async ({ q }) => {
     await q.submit('t');
     await q.ok('complete', 't', '--from', 'r', '--summary', 'all is well');
