@@ -4,6 +4,21 @@ import { type Shells, fixtures } from './harness.ts';
 const test = base.extend<Shells>(fixtures);
 
 describe('note', () => {
+  test('refuses an option that it would ignore', async ({ q }) => {
+    for (const line of [
+      ['--as', 'bob'],
+      ['--allow-secret'],
+      ['--remove', 'n', '--group', 'g'],
+      ['--remove', 'n', '--allow-secret'],
+      ['text', '--from', 'bob'],
+      ['--remove', 'n', '--limit', '3'],
+    ])
+      expect(await q.refused('note', ...line)).toMatchObject({
+        exit: 2,
+        message: expect.stringContaining(' means nothing when '),
+      });
+  });
+
   test('keeps notes, lists them with the newest first, and removes them', async ({ q }) => {
     expect((await q.run('note')).stderr).toBe('no notes\n');
     const plan = await q.ok('note', 'plan: first the parser\nthen the tests', '--group', 'release', '--as', 'lead');

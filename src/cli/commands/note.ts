@@ -37,6 +37,7 @@ export const define: Define = (command, context) =>
       const cli = context();
       if (given !== undefined && flags.remove !== undefined)
         throw new AgentqError('usage', 'a note is added or removed, not both', 'leave the text or --remove out');
+      refuseOthers(flags, given === undefined ? (flags.remove === undefined ? 'list' : 'remove') : 'add');
       if (flags.remove !== undefined) return remove(cli, flags.remove, flags);
       if (given !== undefined) return add(cli, parseFlags(Text, { text: given }).text, flags);
       return list(cli, flags);
@@ -45,7 +46,6 @@ export const define: Define = (command, context) =>
 const authorOf = async (cli: Context, { as }: Flags): Promise<string> => (await cli.author(as)) ?? DEFAULT_AGENT;
 
 async function add(cli: Context, note: string, flags: Flags): Promise<void> {
-  refuseFilters(flags);
   const { group, allowSecret = false } = flags;
   const by = await authorOf(cli, flags);
   const id = cli.newNoteId();
@@ -55,14 +55,33 @@ async function add(cli: Context, note: string, flags: Flags): Promise<void> {
 }
 
 async function remove(cli: Context, id: string, flags: Flags): Promise<void> {
-  refuseFilters(flags);
   const changed = await removeNote(await cli.services(), id, await authorOf(cli, flags));
   if (cli.io.json) cli.io.data({ note_id: id, changed } satisfies Output<'note --remove'>);
 }
 
-function refuseFilters({ from, limit }: Flags): void {
-  if (from === undefined && limit === undefined) return;
-  throw new AgentqError('usage', '--from and --limit are for a list', 'name the author by --as');
+/** The options of each use of the command. */
+const TAKES = {
+  add: ['as', 'group', 'allowSecret'],
+  remove: ['as', 'remove'],
+  list: ['group', 'from', 'limit'],
+} as const satisfies Record<string, readonly (keyof Flags)[]>;
+
+const HINT = {
+  add: 'name the author by --as; --from and --limit are for a list',
+  remove: 'give only --as with it',
+  list: 'name the author by --from; --as is for a new note',
+};
+
+/** @throws AgentqError `usage` for an option that this use would ignore */
+function refuseOthers(flags: Flags, use: keyof typeof TAKES): void {
+  const taken: readonly string[] = TAKES[use];
+  const [other] = Object.keys(flags).filter(
+    (flag) => flags[flag as keyof Flags] !== undefined && !taken.includes(flag),
+  );
+  if (other === undefined) return;
+  const option = other === 'allowSecret' ? '--allow-secret' : `--${other}`;
+  const what = { add: 'a note is added', remove: 'a note is removed', list: 'notes are listed' }[use];
+  throw new AgentqError('usage', `${option} means nothing when ${what}`, HINT[use]);
 }
 
 async function list(cli: Context, { group, from, limit = 100 }: Flags): Promise<void> {
