@@ -27,6 +27,22 @@ describe('claim', () => {
     expect((await q.task('t')).status).toBe('working');
   });
 
+  test('tells the last failures in short, and how many were before', async ({ q }) => {
+    await q.submit('t', '--max-attempts', '1');
+    for (let attempt = 1; attempt <= 12; attempt++) {
+      await q.claim();
+      await q.ok('fail', 't', '--attempt', `${attempt}`, '--from', 'r', '--reason', `${attempt} ${'x'.repeat(1_500)}`);
+      await q.ok('dlq', 'retry', 't');
+    }
+    const { stdout } = await q.with({ env: { COLUMNS: '40' } }).run('claim', '--as', 'r');
+    expect(stdout).toContain('before     2 earlier attempts: agentq show t\nbefore     attempt 3 failed: 3 xxx');
+    expect(stdout.length).toBeLessThan(7_000);
+    // A program takes the path from the line, also if COLUMNS is exported.
+    expect(stdout).toMatch(/^result +\/\S+$/m);
+    await q.ok('release', 't', '--attempt', '13', '--from', 'r');
+    expect(await q.claim()).toMatchObject({ earlier_failures: 3, previous_failures: { length: 10 } });
+  });
+
   test('prints the same as text, with the instructions at the end', async ({ q }) => {
     q.write('context.md', 'background');
     await q.ok('submit', '--to', 'r', '--id', 't', '--file', 'context.md', '--instructions', 'first\nsecond');

@@ -11,6 +11,25 @@ export interface PreviousFailure {
   readonly log?: string;
 }
 
+/** The number of former attempts that a worker is told. */
+const MOST = 10;
+
+/** The length of a reason, in characters. */
+const LONGEST_REASON = 500;
+
+/** The last of the former attempts with the begin of their reasons, and how many were before them. */
+export function lastFailures(failures: readonly PreviousFailure[]): {
+  readonly last: readonly PreviousFailure[];
+  readonly earlier: number;
+} {
+  const last = failures.slice(-MOST).map((failure) => {
+    const { reason } = failure;
+    if (reason === undefined || reason.length <= LONGEST_REASON) return failure;
+    return { ...failure, reason: `${reason.slice(0, LONGEST_REASON)}…` };
+  });
+  return { last, earlier: failures.length - last.length };
+}
+
 /**
  * The attempts before the present one, oldest first. All of them ended without a result that counts: a completed one was
  * redone.

@@ -5,7 +5,6 @@ import { rolePolicy } from '../../app/workspace/config.ts';
 import { prepareAttempt, resultPath } from '../../app/evidence/evidence-paths.ts';
 import { describeDrift } from '../../artifacts/store.ts';
 import { handOver } from '../../app/assignment/hand-over.ts';
-import type { PreviousFailure } from '../../app/assignment/previous-failures.ts';
 import type { Services } from '../../app/workspace/services.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { name } from '../../core/identifiers.ts';
@@ -81,7 +80,7 @@ async function print(cli: Context, services: Services, task: TaskIn<'working'>, 
     ...(context?.file !== undefined && { context_file: context.file }),
     result_file: staging.locate(resultPath(task.id, attempt)),
     artifacts_dir,
-    previous_failures: await formerAttempts(services, task),
+    ...(await formerAttempts(services, task)),
     drift: context?.drift ? [driftView(store, context.drift)] : [],
   };
   for (const { name, kind } of view.drift)
@@ -95,6 +94,9 @@ async function print(cli: Context, services: Services, task: TaskIn<'working'>, 
       `result     ${visible(view.result_file)}`,
       `artifacts  ${visible(view.artifacts_dir)}`,
       ...expectations(task),
+      ...(view.earlier_failures === undefined
+        ? []
+        : [`before     ${view.earlier_failures} earlier attempts: agentq show ${task.id}`]),
       ...view.previous_failures.map(formerAttempt),
       ...(task.envelope.instructions === undefined ? [] : [`\n${visibleText(task.envelope.instructions)}`]),
     ].join('\n'),
@@ -102,10 +104,14 @@ async function print(cli: Context, services: Services, task: TaskIn<'working'>, 
   );
 }
 
-async function formerAttempts(services: Services, task: Task): Promise<PreviousFailure[]> {
-  if (task.attempts.length < 2) return [];
-  const { previousFailures } = await import('../../app/assignment/previous-failures.ts');
-  return [...previousFailures(services, task)];
+async function formerAttempts(
+  services: Services,
+  task: Task,
+): Promise<Pick<Output<'claim'>, 'previous_failures' | 'earlier_failures'>> {
+  if (task.attempts.length < 2) return { previous_failures: [] };
+  const { lastFailures, previousFailures } = await import('../../app/assignment/previous-failures.ts');
+  const { last, earlier } = lastFailures(previousFailures(services, task));
+  return { ...(earlier > 0 && { earlier_failures: earlier }), previous_failures: [...last] };
 }
 
 /** What the task must deliver, and how to complete it. */

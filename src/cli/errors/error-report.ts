@@ -4,7 +4,7 @@ import { machineErrors } from '../../core/machine-errors.ts';
 import { exitCodes, INTERNAL_ERROR } from './exit-codes.ts';
 import { keepInternalError } from './internal-error.ts';
 import { asksForJson } from '../input/global-options.ts';
-import { messageWidth } from '../output/layout/terminal-width.ts';
+import { proseWidth } from '../output/layout/terminal-width.ts';
 import { wrap } from '../output/layout/wrap.ts';
 import { shorten } from '../output/line.ts';
 import { OutputStream } from '../output/output-stream.ts';
@@ -39,7 +39,7 @@ export function report(error: unknown, system: System, advise: Advise = (hint) =
     ? visibleJson(JSON.stringify({ error: { code, exit, message, hint } }))
     : wrap(
         `agentq: ${exit === INTERNAL_ERROR ? 'internal error: ' : ''}${visible(message)}${hint === undefined ? '' : ` (${visible(hint)})`}`,
-        messageWidth(stderr, system.env),
+        proseWidth(stderr, system.env),
         2,
       );
   stderr.write(`${line}\n`);

@@ -3,7 +3,7 @@ import type { AgentqError } from '../../core/errors.ts';
 import { colourLevel } from './colour-level.ts';
 import { OutputStream } from './output-stream.ts';
 import type { System } from '../process/system.ts';
-import { messageWidth, proseWidth, terminalWidth } from './layout/terminal-width.ts';
+import { proseWidth, terminalWidth } from './layout/terminal-width.ts';
 import { visible, visibleJson } from './visible.ts';
 import { wrap } from './layout/wrap.ts';
 
@@ -105,7 +105,7 @@ export class Io {
    */
   talk(text: string): void {
     if (this.#listener) return this.#listener(text);
-    this.#err.record(`${wrap(visible(text), this.json ? Infinity : messageWidth(this.#err, this.#env), 2)}\n`);
+    this.#err.record(`${wrap(visible(text), this.json ? Infinity : proseWidth(this.#err, this.#env), 2)}\n`);
   }
 
   /** From now on, messages go to the listener: a program that draws the whole screen shows them itself. */

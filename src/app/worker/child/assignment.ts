@@ -3,15 +3,9 @@ import { extname, join } from 'node:path';
 import { promisedArtifacts } from '../../../core/evidence/promise.ts';
 import { isLastAttempt } from '../../../core/task/retry.ts';
 import type { Task } from '../../../core/task/task.ts';
-import { type PreviousFailure, previousFailures } from '../../assignment/previous-failures.ts';
+import { lastFailures, type PreviousFailure, previousFailures } from '../../assignment/previous-failures.ts';
 import type { Services } from '../../workspace/services.ts';
 import type { Places } from './child-environment.ts';
-
-/** The number of former attempts in the brief. The file contains all of them. */
-const MOST_FAILURES = 10;
-
-/** The length of a reason in the brief, in characters. */
-const LONGEST_REASON = 500;
 
 /** Contexts that a text may follow. Any other context without instructions is data for a program. */
 const TEXTS: ReadonlySet<string> = new Set(['.md', '.txt']);
@@ -75,15 +69,18 @@ function placeOf(name: string, { resultFile, artifactsDir }: Places): string {
 }
 
 function describe(failures: readonly PreviousFailure[], file: string): string[] {
-  const lines = failures.slice(-MOST_FAILURES).map(({ attempt, outcome, reason, log }) => {
-    const why = reason === undefined ? '' : `: ${oneLine(reason)}`;
+  const { last, earlier } = lastFailures(failures.map(inOneLine));
+  const lines = last.map(({ attempt, outcome, reason, log }) => {
+    const why = reason === undefined ? '' : `: ${reason}`;
     return `- attempt ${attempt} ${outcome}${why}${log === undefined ? '' : ` (log: ${log})`}`;
   });
-  const earlier = failures.length - lines.length;
   return earlier > 0 ? [...lines, `- ${earlier} earlier ones, listed in ${file}`] : lines;
 }
 
+function inOneLine(failure: PreviousFailure): PreviousFailure {
+  return failure.reason === undefined ? failure : { ...failure, reason: oneLine(failure.reason) };
+}
+
 function oneLine(text: string): string {
-  const line = text.replace(/\s+/g, ' ').trim();
-  return line.length <= LONGEST_REASON ? line : `${line.slice(0, LONGEST_REASON)}…`;
+  return text.replace(/\s+/g, ' ').trim();
 }

@@ -16,13 +16,7 @@ export function terminalWidth(stream: Sink, env: NodeJS.ProcessEnv): number {
   return stream.isTTY ? stream.columns || USUAL : Infinity;
 }
 
-/** The same for free text. */
+/** The same for free text and messages. COLUMNS alone does not count: a program may read the lines. */
 export function proseWidth(stream: Sink, env: NodeJS.ProcessEnv): number {
-  const width = terminalWidth(stream, env);
-  return width === Infinity ? Infinity : Math.min(width, PROSE);
-}
-
-/** The same for a message on standard error. COLUMNS alone does not count: a program may read the message. */
-export function messageWidth(stream: Sink, env: NodeJS.ProcessEnv): number {
-  return stream.isTTY ? proseWidth(stream, env) : Infinity;
+  return stream.isTTY ? Math.min(terminalWidth(stream, env), PROSE) : Infinity;
 }

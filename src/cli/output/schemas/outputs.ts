@@ -220,6 +220,8 @@ export const outputs = {
     artifacts_dir: z.string(),
     /** The former attempts, oldest first. */
     previous_failures: z.array(z.object({ attempt: z.number(), outcome: z.string(), reason: text, log: text })),
+    /** How many attempts were before those. */
+    earlier_failures: z.optional(z.number()),
     drift: z.array(DriftView),
   }),
   progress: z.object({ task_id: z.string(), attempt: z.number(), lease_expires_at: Moment }),
