@@ -75,9 +75,7 @@ const HINT = {
 /** @throws AgentqError `usage` for an option that this use would ignore */
 function refuseOthers(flags: Flags, use: keyof typeof TAKES): void {
   const taken: readonly string[] = TAKES[use];
-  const [other] = Object.keys(flags).filter(
-    (flag) => flags[flag as keyof Flags] !== undefined && !taken.includes(flag),
-  );
+  const other = Object.keys(flags).find((flag) => flags[flag as keyof Flags] !== undefined && !taken.includes(flag));
   if (other === undefined) return;
   const option = other === 'allowSecret' ? '--allow-secret' : `--${other}`;
   const what = { add: 'a note is added', remove: 'a note is removed', list: 'notes are listed' }[use];

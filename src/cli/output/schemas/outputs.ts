@@ -120,11 +120,10 @@ export const outputs = {
     pending: z.optional(z.number()),
     /** With --any: for `--since`. */
     cursor: text,
-    /** With --since: true if more have ended than were printed. */
     more: z.optional(z.boolean()),
     /** With --any, if none has ended. */
     budgets_used_up: UsedUp,
-    /** With --any --from, without --since: how many ended before those printed. No later answer has them. */
+    /** With --since, `more` says that others ended after those; without it, `earlier` how many before those. */
     earlier: z.optional(z.number()),
   }),
   status: z.object({
@@ -220,7 +219,6 @@ export const outputs = {
     artifacts_dir: z.string(),
     /** The former attempts, oldest first. */
     previous_failures: z.array(z.object({ attempt: z.number(), outcome: z.string(), reason: text, log: text })),
-    /** How many attempts were before those. */
     earlier_failures: z.optional(z.number()),
     drift: z.array(DriftView),
   }),
