@@ -39,6 +39,16 @@ describe('the cost of a task', () => {
 });
 
 describe('group and budget of a task', () => {
+  test('after a redo the budget counts anew, and status says so', async ({ q }) => {
+    await q.submit('t', '--budget-usd', '1');
+    await q.ok('complete', 't', '--from', 'r', '--summary', 's', '--cost-usd', '1.50');
+    await q.ok('redo', 't', '--reason', 'no');
+    const { attempt } = await q.claim();
+    await q.ok('progress', 't', '--attempt', String(attempt), '--cost-usd', '0.10');
+    expect(await q.ok('status', 't')).toContain('budget     $1, $0.10 of it used since the last redo or retry');
+    expect(await q.ok('show', 't')).not.toMatch(/Z  \(\$/);
+  });
+
   test('are part of what a repeated submit must repeat', async ({ q }) => {
     await q.submit('t', '--group', 'a', '--budget-usd', '1');
     await q.submit('t', '--group', 'a', '--budget-usd', '1.0');

@@ -39,6 +39,22 @@ describe('wait', () => {
     expect((await q.run('wait', 'u')).stderr).toBe('u cancelled now by coordinator: no reason given\n');
   });
 
+  test('says that a completion is empty, in each form; a terminal gets each cancellation once', async ({ q }) => {
+    await q.submit('e');
+    const worked = await q.run('work', '--as', 'r', '--until-empty', '--', '/bin/sh', '-c', 'true');
+    expect(worked.stdout + worked.stderr).toContain('completed: empty: no summary');
+    await q.submit('c');
+    await q.ok('cancel', 'c', '--reason', 'no need');
+    expect((await q.run('wait', 'e')).stderr).toContain(': empty: no summary');
+    expect(await q.ok('wait', '--any', 'e', '--compact')).toContain('"empty":true');
+    expect(await q.ok('list', '--compact')).toContain('"empty":true');
+    const seen = await q.with({ tty: true, env: { NO_COLOR: '1' } }).run('wait', 'e', 'c');
+    expect(seen.stdout).toMatch(
+      /^e completed now by \S+: empty: [^\n]*\nc cancelled now by coordinator: no need\r?\n$/,
+    );
+    expect(seen.stderr).toBe('');
+  });
+
   test('says that a task expired, and has its exit code', async ({ q }) => {
     await q.submit('t', '--ttl', '1m');
     q.advance(60);

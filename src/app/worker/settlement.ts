@@ -1,4 +1,5 @@
 import { AgentqError, isBrokers } from '../../core/errors.ts';
+import { EMPTY } from '../../core/task/messages.ts';
 import { type Cost, costField } from '../../core/cost.ts';
 import type { Evidence } from '../../core/evidence/evidence.ts';
 import type { Task, TaskIn } from '../../core/task/task.ts';
@@ -126,8 +127,9 @@ export class Settlement {
   }
 
   async #complete({ result }: Complete, facts: EndFacts): Promise<Outcome> {
-    await complete(this.#services, this.#request(result, facts), this.#task);
-    return { outcome: 'completed' };
+    const { task } = await complete(this.#services, this.#request(result, facts), this.#task);
+    const isEmpty = task.status === 'completed' && task.completion.empty;
+    return { outcome: 'completed', ...(isEmpty && { reason: EMPTY }) };
   }
 
   async #fail({ reason, retry }: Fail, { log, cost }: EndFacts): Promise<Outcome> {

@@ -10,7 +10,7 @@ import { parseFlags } from '../input/flags.ts';
 import type { Define } from '../verb.ts';
 import type { Io } from '../output/io.ts';
 import type { Output } from '../output/schemas/outputs.ts';
-import { EMPTY } from '../output/report/task-text.ts';
+import { EMPTY } from '../../core/task/messages.ts';
 import { fileView } from '../output/views.ts';
 import { visible, visibleText } from '../output/visible.ts';
 

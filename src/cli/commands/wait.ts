@@ -17,6 +17,7 @@ import type { Output } from '../output/schemas/outputs.ts';
 import type { Io } from '../output/io.ts';
 import { howItEnded, howItStands } from '../output/report/how-it-stands.ts';
 import { taskView } from '../output/views.ts';
+import { visible } from '../output/visible.ts';
 
 const Flags = z.object({
   any: z.optional(z.boolean()),
@@ -82,15 +83,12 @@ async function waitAll(cli: Context, services: Services, scope: Scope, deadline:
     const held = await answered(services, waitingForBudgets(services, tasks), deadline);
     const view = (task: Task) => ({ ...taskView(services.store, task), waits_for_budget: held.get(task.id) });
     cli.io.data({ done, tasks: tasks.map(view) } satisfies Output<'wait'>);
-  } else if (scope.from !== undefined || ids.length > 1)
-    for (const task of ended) cli.io.line(`${task.id} ${task.status}`);
+  }
   // A program reads the same from the JSON output.
   if (!cli.io.json) {
-    // Of several tasks, only who has cancelled one is worth a line: the coordinator itself, or another one.
-    for (const task of ended) {
-      if (ids.length === 1 || task.status === 'cancelled' || (task.status === 'completed' && task.completion.empty))
-        cli.io.talk(howItEnded(task, services.backend.now, services.store, cli.io));
-    }
+    const areMany = scope.from !== undefined || ids.length > 1;
+    for (const task of ended)
+      tellEnd(cli.io, task, areMany, howItEnded(task, services.backend.now, services.store, cli.io));
     if (!done) {
       const open = tasks.filter((task) => !isFinished(task));
       const why = interrupted ? 'interrupted' : 'timeout';
@@ -168,6 +166,16 @@ function listOf({ from }: Scope, limit: number): string {
 
 /** The number of tasks that are named after a timeout. */
 const NAMED = 20;
+
+/** Of several tasks, a message only says who has cancelled one, and that a completion is empty. */
+function tellEnd(io: Io, task: Task, isOneOfMany: boolean, text: string): void {
+  if (!isOneOfMany) return io.talk(text);
+  const isNotable = task.status === 'cancelled' || (task.status === 'completed' && task.completion.empty === true);
+  // A terminal shows both outputs: one line says all.
+  if (isNotable && io.terminal) return io.prose(visible(text), 2);
+  io.line(`${task.id} ${task.status}`);
+  if (isNotable) io.talk(text);
+}
 
 /** The numbers of a wait that has not succeeded. */
 interface Unfinished {

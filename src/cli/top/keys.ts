@@ -1,3 +1,4 @@
+import { openStatuses, type Status } from '../../core/task/task.ts';
 import { bodyHeight, type Effect, type Page, roleOf, type State } from './model.ts';
 import { firstVisible, lastTop, pageLines } from './pages.ts';
 import { type Row, rowsOf, selectedRow } from './rows.ts';
@@ -47,6 +48,8 @@ function selectedFirst(state: State): State {
 function inConfirmation(state: State, id: string, key: string): Next {
   return key === 'y' ? then(state, { type: 'cancel', id }) : only({ ...state, notice: said('not cancelled') });
 }
+
+const isEnd = (status: Status): boolean => !openStatuses.some((one) => one === status);
 
 const said = (text: string, isBad = false) => ({ text, isBad });
 
@@ -106,13 +109,21 @@ function openRow(state: State, row: Row): Next {
   return then({ ...state, filter: row.role.role }, { type: 'reread' });
 }
 
+/** A task of which the status may not be read yet. */
+interface Known {
+  readonly id: string;
+  readonly status?: Status | undefined;
+}
+
 /** Keys for one task, in the list and on its page. */
-function onTask(state: State, task: { readonly id: string } | undefined, key: string): Next {
+function onTask(state: State, task: Known | undefined, key: string): Next {
   if (key !== 'l' && key !== 'c' && key !== 'r') return only(state);
   if (!task) return only({ ...state, notice: said('select a task first', true) });
-  const { id } = task;
+  const { id, status } = task;
   if (key === 'l')
     return then(opened(state, { kind: 'log', id, isRead: false, text: undefined, top: 'end' }), { type: 'follow', id });
+  if (key === 'c' && status !== undefined && status !== 'cancelled' && isEnd(status))
+    return only({ ...state, notice: said(`${id} is ${status} and cannot be cancelled`, true) });
   if (key === 'c') return only({ ...state, prompt: { kind: 'confirm-cancel', id } });
   return then(state, { type: 'retry', id });
 }
@@ -125,7 +136,7 @@ function onPage(state: State, page: Page, key: string): Next {
     return only({ ...state, pages: state.pages.slice(0, -1) });
   if (page.kind === 'help') return only(state);
   if (page.kind === 'log' && key === 'l') return only(state);
-  return onTask(state, page, key);
+  return onTask(state, { id: page.id, status: page.kind === 'task' ? page.found?.task.status : undefined }, key);
 }
 
 /** A log that is scrolled to its end follows it. */

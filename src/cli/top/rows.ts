@@ -1,7 +1,7 @@
 import type { RoleCount, WorkerSeen } from '../../backend/backend.ts';
 import type { LiveQueue } from '../../app/top/live-queue.ts';
 import type { Task, TaskIn } from '../../core/task/task.ts';
-import type { State } from './model.ts';
+import { roleOf, type State } from './model.ts';
 
 /** A row that can be selected. The key stays the same while the queue changes. */
 export type Row = { readonly key: string } & (
@@ -16,7 +16,8 @@ export type RowOf<K extends Row['kind']> = Extract<Row, { readonly kind: K }>;
 const SEEN = 3_600_000;
 
 /** The rows of the list in their order. */
-export function rowsOf({ overview, output, filter }: State): readonly Row[] {
+export function rowsOf(state: State): readonly Row[] {
+  const { overview, output, filter } = state;
   if (!overview) return [];
   const { working, dead, waiting } = overview;
   const rows: readonly Row[] = [
@@ -25,6 +26,9 @@ export function rowsOf({ overview, output, filter }: State): readonly Row[] {
     ...dead.map((task): Row => ({ key: keyOf(task), kind: 'dead', task })),
     ...waiting.map((task): Row => ({ key: keyOf(task), kind: 'waiting', task })),
   ];
+  const role = roleOf(state);
+  if (role !== undefined)
+    return rows.filter((row) => (row.kind === 'role' ? row.role.role : row.task.envelope.to) === role);
   const wanted = filter.toLowerCase();
   return wanted === '' ? rows : rows.filter((row) => textOf(row).toLowerCase().includes(wanted));
 }

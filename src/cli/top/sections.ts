@@ -90,9 +90,9 @@ function roleColumns(now: number): readonly Column<RowOf<'role'>>[] {
       align: 'right',
       cell: ({ role: { oldest_ready_at: at } }) => (at === undefined ? '' : formatDuration(now - at)),
     },
-    count('SCHEDULED', 'scheduled', { drop: 2 }),
+    count('SCHEDULED', 'scheduled', { drop: 3 }),
     count('WORKING', 'working', { look: 'yellow' }),
-    count('DONE', 'completed', { look: 'green', drop: 3 }),
+    count('DONE', 'completed', { look: 'green', drop: 2 }),
     count('FAILED', 'failed', { look: 'red', drop: 4 }),
     count('CANCELLED', 'cancelled', { drop: 1 }),
     {

@@ -26,3 +26,6 @@ export function messagesOf(before: Task | undefined, after: Task | undefined, ca
   add('dead-letter', before !== undefined && isDead(before), after !== undefined && isDead(after));
   return messages;
 }
+
+/** What is said of a completion that delivered nothing. */
+export const EMPTY = 'empty: no summary, result or artifact';

@@ -36,8 +36,8 @@ describe('the widths of columns', () => {
     expect(columnWidths(shapes, 20)).toEqual([17, undefined, undefined, undefined]);
   });
 
-  test('an id gives way when nothing else is left, a fact never', () => {
-    expect(columnWidths([shape('id', 90), shape('fact', 9), shape('text', 90)], 60)).toEqual([39, 9, 8]);
+  test('an id gives way when little else is left, a fact never', () => {
+    expect(columnWidths([shape('id', 90), shape('fact', 9), shape('text', 90)], 60)).toEqual([31, 9, 16]);
     expect(columnWidths([shape('fact', 90)], 60)).toEqual([90]);
   });
 

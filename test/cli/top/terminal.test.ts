@@ -52,7 +52,7 @@ async function drawn(terminal: Terminal, rows: number): Promise<string> {
 describe.skipIf(noTmux)(`agentq top in a terminal${noTmux ? ` (${noTmux})` : ''}`, () => {
   test('draws at each size, moves, opens, cancels, retries and restores the terminal', async () => {
     const q = await workspace();
-    await q.submit('running', '--to', 'docs-worker');
+    await q.ok('submit', '--to', 'docs-worker', '--id', 'running', '--instructions', 'do running');
     await q.ok('claim', '--as', 'docs-worker');
     await q.ok(
       'progress',

@@ -117,6 +117,19 @@ describe('the list', () => {
   });
 });
 
+test('a role selects its tasks only, and what has ended cannot be cancelled', () => {
+  const similar = overview({
+    waiting: [queued('q1', { to: 'rev' }), queued('q2', { to: 'rev2' })],
+    dead: [dead('d1', 'x')],
+  });
+  const queue: Message = { type: 'read', overview: similar };
+  const ofRole = shown(sizes[1]!, queue, 'down', 'return').join('\n');
+  expect(ofRole).toContain('q1');
+  expect(ofRole).not.toContain('rev2');
+  const { state, effects } = after(sizes[1]!, queue, '/', 'd', '1', 'return', 'c');
+  expect([state.prompt, state.notice?.text, effects]).toEqual([undefined, 'd1 is failed and cannot be cancelled', []]);
+});
+
 test('a log has its tabs, what overwrote a line, and lines of the width of the screen', () => {
   const lines = shown(sizes[1]!, ...screens['a log']!);
   expect(lines).toContain('    tab');

@@ -1,6 +1,6 @@
 /**
  * What a column contains, and so how it gives way if the table is too wide. A `fact` (a status, a number, a time) is
- * never shortened. An `id` is shortened only if nothing else is left, because a person copies it. A `name` is shortened
+ * never shortened. An `id` is shortened only if little else is left, because a person copies it. A `name` is shortened
  * in the middle, a `text` at the end.
  */
 export type Content = 'fact' | 'id' | 'name' | 'text';
@@ -21,7 +21,9 @@ export const GAP = 2;
 
 /** The narrowest widths, step by step: the first step at which the table fits is taken. */
 const COMFORTABLE = { text: 16, name: 12 };
-const TIGHT = { text: 8, name: 6 };
+/** Long ids leave room for the texts, and their ends can still be told apart. */
+const LONG_IDS = { ...COMFORTABLE, id: 24 };
+const TIGHT = { text: 8, name: 6, id: 24 };
 const LAST = { ...TIGHT, id: 8 };
 type Least = { readonly [content in Content]?: number };
 
@@ -42,7 +44,7 @@ export function columnWidths(shapes: readonly ColumnShape[], width: number): (nu
     .map(({ index }) => index);
   const out = new Set<number>();
   while (out.size < leaving.length && narrowest(shapes, out, COMFORTABLE) > width) out.add(leaving[out.size]!);
-  const least = [COMFORTABLE, TIGHT, LAST].find((step) => narrowest(shapes, out, step) <= width) ?? LAST;
+  const least = [COMFORTABLE, LONG_IDS, TIGHT, LAST].find((step) => narrowest(shapes, out, step) <= width) ?? LAST;
   return divide(shapes, out, least, width);
 }
 

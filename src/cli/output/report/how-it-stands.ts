@@ -4,7 +4,7 @@ import { formatDuration, formatMoment } from '../../../core/duration.ts';
 import type { Completion, Finished, Task } from '../../../core/task/task.ts';
 import type { Io } from '../io.ts';
 import { shorten } from '../line.ts';
-import { EMPTY } from './task-text.ts';
+import { EMPTY } from '../../../core/task/messages.ts';
 
 /** The length of a summary, a reason or a note in such a line, in characters. */
 const MOST = 300;

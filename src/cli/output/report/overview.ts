@@ -29,14 +29,14 @@ const EXPIRED: Column<RoleCount> = {
 /** A column only for queues with scheduled tasks. @param now ms since 1970 */
 const nextStart = (now: number): Column<RoleCount> => ({
   title: 'NEXT',
-  drop: 2,
+  drop: 5,
   cell: ({ next_due_at: at }) => (at === undefined ? '-' : formatMoment(at, now)),
 });
 
 /** A column only for queues whose tasks have reported a cost. */
 const costColumn = (costs: Overview['costs']): Column<RoleCount> => ({
   title: 'COST',
-  drop: 4,
+  drop: 3,
   cell: ({ role }) => formatCost(costs.get(`role.${role}`) ?? {}) || '-',
 });
 
@@ -60,30 +60,30 @@ export async function printOverview(io: Io, { counts, costs, running, usedUp, no
     {
       title: 'OLDEST',
       align: 'right',
-      drop: 3,
+      drop: 8,
       cell: ({ oldest_ready_at: at }) => (at === undefined ? '-' : formatDuration(now - at)),
     },
-    { title: 'SCHEDULED', align: 'right', drop: 2, cell: (role) => sum(role, 'scheduled') },
+    { title: 'SCHEDULED', align: 'right', drop: 7, cell: (role) => sum(role, 'scheduled') },
     ...(counts.roles.some(({ next_due_at }) => next_due_at !== undefined) ? [nextStart(now)] : []),
     { title: 'WORKING', align: 'right', cell: (role) => sum(role, 'working'), paint: (_role, style) => style.yellow },
     {
       title: 'DONE',
       align: 'right',
-      drop: 6,
+      drop: 2,
       cell: (role) => sum(role, 'completed'),
       paint: (_role, style) => style.green,
     },
     {
       title: 'FAILED',
       align: 'right',
-      drop: 7,
+      drop: 9,
       cell: (role) => sum(role, 'failed'),
       paint: (_role, style) => style.red,
     },
     ...(counts.roles.some(({ tasks }) => tasks.expired > 0) ? [EXPIRED] : []),
     { title: 'CANCELLED', align: 'right', drop: 1, cell: (role) => sum(role, 'cancelled') },
     ...(counts.roles.some(({ role }) => costs.has(`role.${role}`)) ? [costColumn(costs)] : []),
-    { title: 'WORKERS', drop: 5, cell: ({ role }) => workersOf(counts, role, now) },
+    { title: 'WORKERS', drop: 6, cell: ({ role }) => workersOf(counts, role, now) },
   ]);
   const groups = role === undefined ? groupsIn(costs) : [];
   if (groups.length > 0) {

@@ -6,7 +6,7 @@ import type { Task } from '../../../core/task/task.ts';
 import { foldRenewals } from './fold-renewals.ts';
 import type { Style } from '../io.ts';
 import { widthAtMost } from '../layout/display-width.ts';
-import { EMPTY } from './task-text.ts';
+import { EMPTY } from '../../../core/task/messages.ts';
 import { shorten } from '../line.ts';
 import { iso } from '../views.ts';
 import { visible } from '../visible.ts';
@@ -52,7 +52,7 @@ function details(event: ReturnType<typeof foldRenewals>[number]): string {
     case 'renewed': {
       const percent = event.percent === undefined ? '' : ` ${event.percent}%`;
       if (event.times === 1)
-        return `attempt ${event.attempt} until ${iso(event.expires_at)}${percent} ${event.note ?? ''}`;
+        return `attempt ${event.attempt} until ${iso(event.expires_at)}${percent}${event.note === undefined ? '' : ` ${event.note}`}`;
       const note = event.note === undefined ? '' : `, last note: ${event.note}`;
       return `attempt ${event.attempt}, ${counted(event.times, 'time')} until ${iso(event.expires_at)}${percent}${note}`;
     }

@@ -1,8 +1,10 @@
 import { counted } from '../../../core/counted.ts';
-import { formatCost, formatUsd } from '../../../core/cost.ts';
+import { ownCost } from '../../../core/budget/used-up.ts';
+import { formatCost, formatUsd, toUsd } from '../../../core/cost.ts';
 import { formatDuration, formatMoment } from '../../../core/duration.ts';
 import { budgetOf } from '../../../core/envelope/budget.ts';
 import { groupOf } from '../../../core/envelope/group.ts';
+import { EMPTY } from '../../../core/task/messages.ts';
 import { describeAttempt } from '../../../core/task/retry.ts';
 import { type Attempt, costOf, type Redo, type Task, type TaskIn } from '../../../core/task/task.ts';
 import type { Style } from '../io.ts';
@@ -22,9 +24,6 @@ const colours = {
 export function colourOf(style: Style, task: Task): (text: string) => string {
   return style[colours[task.status]];
 }
-
-/** What is said of a completion that delivered nothing. */
-export const EMPTY = 'empty: no summary, result or artifact';
 
 /** The content of a task, or its outcome, in one line of at most `most` characters. */
 export function headline(task: Task, most: number): string {
@@ -78,7 +77,7 @@ export function taskLines(
   if (expected_output?.artifacts) lines.push(fact('expects', expected_output.artifacts.join(', ')));
   const [group, budget] = [groupOf(envelope), budgetOf(envelope)];
   if (group !== undefined) lines.push(fact('group', group));
-  if (budget !== undefined) lines.push(fact('budget', formatUsd(budget)));
+  if (budget !== undefined) lines.push(fact('budget', `${formatUsd(budget)}${sinceAgain(task)}`));
   if (task.context) lines.push(fact('context', `${task.context.path}, ${counted(task.context.size, 'byte')}`));
   lines.push(...statusLines(task, now).map(([name, value]) => fact(name, value)));
   for (const redo of task.redone ?? []) lines.push(fact('redone', redoLine(redo, now)));
@@ -96,6 +95,12 @@ export function taskLines(
 /** One item of a task. */
 export function factLine(style: Style, name: string, value: string): string {
   return `${style.dim(name.padEnd(FACT - 1))} ${visible(value)}`;
+}
+
+/** What counts towards the budget of a task that was queued again after its end. */
+function sinceAgain(task: Task): string {
+  if (task.forgiven === 0) return '';
+  return `, ${formatUsd(toUsd(ownCost(task)))} of it used since the last redo or retry`;
 }
 
 function statusLines(task: Task, now: number): [name: string, value: string][] {
@@ -135,7 +140,7 @@ function statusLines(task: Task, now: number): [name: string, value: string][] {
       const state = !stopped
         ? ''
         : task.stopped_at === undefined
-          ? '; its worker has not yet confirmed that it stopped'
+          ? '; its worker has not yet confirmed that it stopped (only agentq work confirms it)'
           : '; its worker has stopped';
       return [
         [
