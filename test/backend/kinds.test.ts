@@ -238,6 +238,22 @@ describe('a thing of another kind that the log repeats', () => {
   });
 });
 
+test('no row of a store or of a cache contains the text of a removed note', async () => {
+  const { backend, db } = await store(countingLogRules);
+  const about = { kind: 'note', id: 'n' } as const;
+  const note = { type: 'note', id: 'n', text: 'a password', by: 'lead' } as const;
+  await backend.commit([{ about, command: note }]);
+  await backend.commit([{ about, command: { type: 'remove', id: 'n', by: 'lead' } }]);
+  const log = new MemoryLog();
+  const base = { v: 2, about, at: START, by: 'lead' } as const;
+  log.note({ events: [{ ...base, type: 'noted', text: 'a password' }] }, { role: null });
+  log.note({ events: [{ ...base, type: 'removed' }] }, { role: null });
+  for (const one of [db, new Machine().read(log).cache.db]) {
+    expect(thingsIn(one)).toMatchObject({ things: [{ id: 'n' }] });
+    expect(JSON.stringify(thingsIn(one))).not.toContain('a password');
+  }
+});
+
 describe('the outcome that an entry states', () => {
   const successor = { task_id: 's', type: SUCCESSOR, instructions: 'p' };
   const ended = [{ kind: 'task', id: 'p', outcome: 'completed' }];

@@ -20,7 +20,7 @@ export interface Kind<S, E extends AnyEvent, C = never> {
   carries(state: S): boolean;
   /** The outcome of a thing that has ended, so that the log may drop it; undefined for any other. */
   outcome(state: S): string | undefined;
-  /** Whether a store keeps the events of each thing. False for what can be derived from the events of others. */
+  /** Whether a store keeps the events of each thing. False if no question needs them, or if a text may be removed. */
   readonly keepsEvents?: false;
   /** Whether the state adds up all events: a reader that has not read all of them knows a part of it. */
   readonly isSum?: true;

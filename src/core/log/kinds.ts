@@ -20,6 +20,7 @@ const note: Kind<Note, NoteEvent, NoteCommand> = {
   lost: () => undefined,
   carries: ({ removed_at }) => removed_at === undefined,
   outcome: ({ removed_at }) => (removed_at === undefined ? undefined : 'removed'),
+  keepsEvents: false,
 };
 
 const policy: Kind<Policy, Applied, ApplyPolicy> = {
