@@ -1,3 +1,4 @@
+import { withDefaults } from '../option-defaults.ts';
 import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
@@ -228,12 +229,12 @@ export class Machine {
 
   /** Submits to the role `r`. @returns the id */
   submit(id: string, ...more: readonly string[]): Promise<string> {
-    return this.ok('submit', '--to', 'r', '--id', id, '--instructions', `do ${id}`, ...more);
+    return this.ok('submit', ...withDefaults({ '--to': 'r', '--id': id, '--instructions': `do ${id}` }, more));
   }
 
   /** Waits for a task of the role `r` and claims it. */
   claim(...more: readonly string[]): Promise<Output<'claim'>> {
-    return this.json('claim', '--as', 'r', '--wait', TIME_LIMIT, ...more);
+    return this.json('claim', ...withDefaults({ '--as': 'r', '--wait': TIME_LIMIT }, more));
   }
 
   async task(id: string): Promise<TaskView> {
@@ -251,7 +252,7 @@ export class Machine {
 
   /** Starts a worker of the role `r` whose children run a script. */
   work(script: string, ...options: readonly string[]): Worker {
-    const work = ['--json', 'work', '--as', 'r', ...options, '--', '/bin/sh', '-c', PRELUDE + script];
+    const work = ['--json', 'work', ...withDefaults({ '--as': 'r' }, options), '--', '/bin/sh', '-c', PRELUDE + script];
     return this.#start(new Worker([process.execPath, PROGRAM, ...work], this.folder, this.#env));
   }
 

@@ -244,3 +244,9 @@ describe('a batch with bad rows', () => {
     });
   });
 });
+
+test('a row with role or prompt is told the right field', async ({ q }) => {
+  const row = JSON.stringify({ role: 'r', prompt: 'do it' });
+  const { stderr } = await q.run('submit', '--batch', q.write('rows.jsonl', row));
+  expect(stderr).toMatch(/role is not a field of a row: did you mean to\?.*prompt .* did you mean instructions\?/);
+});

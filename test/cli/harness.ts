@@ -1,3 +1,4 @@
+import { withDefaults } from '../option-defaults.ts';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -198,13 +199,12 @@ export class Shell {
 
   /** Submits a task with this id, to the role `r` unless `more` names another. */
   async submit(id: string, ...more: string[]): Promise<string> {
-    const to = more.includes('--to') ? [] : ['--to', 'r'];
-    return this.ok('submit', ...to, '--id', id, '--instructions', `do ${id}`, ...more);
+    return this.ok('submit', ...withDefaults({ '--to': 'r', '--id': id, '--instructions': `do ${id}` }, more));
   }
 
   /** Claims for the role `r`. @returns the claim */
   async claim<T = any>(...more: string[]): Promise<T> {
-    return this.json('claim', '--as', 'r', ...more);
+    return this.json('claim', ...withDefaults({ '--as': 'r' }, more));
   }
 
   task<T = any>(id: string): Promise<T> {

@@ -1,3 +1,4 @@
+import { withDefaults } from '../option-defaults.ts';
 import { type ChildProcess, spawn } from 'node:child_process';
 import {
   chmodSync,
@@ -255,9 +256,8 @@ export class Sandbox {
 
   /** @returns the id */
   submit(...more: readonly string[]): Promise<string> {
-    const instructions = more.includes('--file') ? [] : ['--instructions', 'do it'];
-    const to = more.includes('--to') ? [] : ['--to', ROLE];
-    return this.ok('submit', ...to, ...instructions, ...more);
+    const instructions: Readonly<Record<string, string>> = more.includes('--file') ? {} : { '--instructions': 'do it' };
+    return this.ok('submit', ...withDefaults({ '--to': ROLE, ...instructions }, more));
   }
 
   async task(id: string): Promise<TaskView> {
@@ -293,7 +293,7 @@ export class Sandbox {
 
   /** Starts a worker through another program, such as `env`. */
   workBehind(starter: readonly string[], program: readonly string[], ...options: readonly string[]): Worker {
-    const work = [...this.#command, '--json', 'work', '--as', ROLE, ...options, '--', ...program];
+    const work = [...this.#command, '--json', 'work', ...withDefaults({ '--as': ROLE }, options), '--', ...program];
     return this.#start(new Worker([...starter, ...work], this.folder, this.#env, this.#user));
   }
 

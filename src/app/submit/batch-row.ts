@@ -20,6 +20,8 @@ const BELOW: Readonly<Record<string, readonly string[]>> = { expected_output: ['
 /** The command line names of fields that have another name in a row. */
 const fieldOf: ReadonlyMap<string, string> = new Map([
   ['id', 'task_id'],
+  ['role', 'to'],
+  ['prompt', 'instructions'],
   ['ttl', 'ttl_seconds'],
   ['delay', 'delay_seconds'],
   ['at', 'not_before'],
