@@ -55,7 +55,7 @@ export function visibleLines(
   const all = slotsOf(rows);
   const focus = all.findIndex((slot) => slot.kind === 'row' && slot.row === selected);
   const top = Math.max(0, Math.min(focus - Math.floor(height / 2), all.length - height));
-  const slots = all.slice(top, top + height);
+  const slots = titled(all.slice(top, top + height), selected);
   const shown = (kind: Row['kind']) =>
     slots.flatMap((slot) => (slot.kind === 'row' && slot.row.kind === kind ? [slot.row] : []));
   const of = <K extends Row['kind']>(kind: K) => shown(kind) as RowOf<K>[];
@@ -73,6 +73,16 @@ export function visibleLines(
     if (slot.kind === 'row') return { line: tables[row.kind].lines[next[row.kind]++]!, row };
     return { line: line(`  ${row.kind === 'working' ? detailOf(row) : ''}`, 'dim') };
   });
+}
+
+/** Rows without their titles get them in place of the first one; titles without a row are left out. */
+function titled(slots: readonly Slot[], selected: Row | undefined): readonly Slot[] {
+  const end = slots.findLastIndex(({ kind }) => kind === 'row' || kind === 'detail');
+  const [first, ...rest] = slots.slice(0, end + 1);
+  if (first === undefined || first.kind === 'gap' || first.kind === 'titles') return first ? [first, ...rest] : [];
+  return first.kind === 'row' && first.row === selected
+    ? [first, ...rest]
+    : [{ kind: 'titles', row: first.row }, ...rest];
 }
 
 function roleColumns(now: number): readonly Column<RowOf<'role'>>[] {

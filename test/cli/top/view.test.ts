@@ -117,6 +117,16 @@ describe('the list', () => {
   });
 });
 
+test('titles stand over their rows, and over those whose titles are scrolled away', () => {
+  for (let rows = 8; rows < 30; rows++) {
+    const lines = shown({ columns: 80, rows }, read).slice(1, -2);
+    expect(lines.findLast((text) => text.trim() !== '')).not.toMatch(
+      /^(WORKING|DEAD LETTER|WAITING) .*(WHAT|REASON|COST)/,
+    );
+    expect(shown({ columns: 80, rows }, read, 'G')[1]).toMatch(/^WAITING +ROLE/);
+  }
+});
+
 test('a role selects its tasks only, and what has ended cannot be cancelled', () => {
   const similar = overview({
     waiting: [queued('q1', { to: 'rev' }), queued('q2', { to: 'rev2' })],
