@@ -12,6 +12,8 @@ test('edit changes priority, instructions, TTL and role of a task that no worker
     status: 'scheduled',
     changed: true,
   });
+  const latin = q.with({ stdin: Buffer.from('caf\xe9', 'latin1') });
+  expect(await latin.refused('edit', 't', '--instructions', '-')).toMatchObject({ code: 'unreadable-file' });
   await q.with({ stdin: 'do it\nwell' }).ok('edit', 't', '--instructions', '-');
   const shown = await q.ok('show', 't');
   expect(shown).toMatch(/edited .*by coordinator: priority normal -> high, ttl_seconds none -> 300; it is urgent/);

@@ -35,7 +35,7 @@ export interface Running {
 export interface Environment {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  readonly stdin?: string;
+  readonly stdin?: string | Buffer;
   /** Whether both output streams are a terminal with this many columns. */
   readonly tty?: boolean;
   readonly columns?: number;

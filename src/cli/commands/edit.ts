@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { DEFAULT_AGENT } from '../../app/names/default-name.ts';
 import { edit } from '../../app/change/edit.ts';
+import { textOf } from '../../app/workspace/text-file.ts';
 import { parseSubmission } from '../../core/envelope/submission.ts';
 import { AgentqError } from '../../core/errors.ts';
 import { name } from '../../core/identifiers.ts';
@@ -52,7 +53,10 @@ async function editsOf(cli: Context, { ttl, to, priority, instructions }: Partia
   const most = MAX_ENVELOPE_BYTES;
   const wanted =
     instructions === '-'
-      ? (await readAll(cli.system.stdin, most, 'standard input', 'submit a long text with --file')).toString('utf8')
+      ? textOf(
+          await readAll(cli.system.stdin, most, 'standard input', 'submit a long text with --file'),
+          'standard input',
+        )
       : instructions;
   const set = Object.fromEntries(
     Object.entries({
