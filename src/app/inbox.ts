@@ -1,7 +1,8 @@
 import { type ArtifactStore, describeDrift } from '../artifacts/store.ts';
 import type { Taken } from '../backend/backend.ts';
 import { type ResultMessage, resultMessage } from '../core/result/result-message.ts';
-import { finishedAt, isFinished, type Task } from '../core/task/task.ts';
+import { type Finished, finishedAt, finishedStatuses, isFinished, type Task } from '../core/task/task.ts';
+import { everyTask } from './every-task.ts';
 import { patience, type Services } from './workspace/services.ts';
 import { countingEvidence, findDrift } from './evidence/verify.ts';
 import { deliverables } from './result.ts';
@@ -52,7 +53,7 @@ async function inHand(store: ArtifactStore, taken: Taken): Promise<Collected> {
   }
 }
 
-/** How many of the last ended tasks are searched for those that a queue has given. */
+/** How many of the tasks submitted last are searched at least for those that a queue has given. */
 const SEARCHED = 10_000;
 
 /**
@@ -65,13 +66,14 @@ export async function collected(
   limit: number,
 ): Promise<readonly InboxMessage[]> {
   const waiting = await backend.inboxIds(queue);
-  const ended = await backend.list({ statuses: ['completed', 'failed', 'cancelled', 'expired'], limit: SEARCHED });
-  const given = ended
-    .filter((task) => isFinished(task))
-    .filter(({ id, envelope }) => envelope.reply_to === queue && !waiting.has(id))
-    .toSorted((a, b) => finishedAt(b) - finishedAt(a))
-    .slice(0, limit);
-  return Promise.all(given.map((task) => messageOf(store, task)));
+  const given: Finished[] = [];
+  let searched = 0;
+  for await (const task of everyTask(backend, { statuses: finishedStatuses })) {
+    if (searched++ >= SEARCHED && given.length >= limit) break;
+    if (isFinished(task) && task.envelope.reply_to === queue && !waiting.has(task.id)) given.push(task);
+  }
+  const last = given.toSorted((a, b) => finishedAt(b) - finishedAt(a)).slice(0, limit);
+  return Promise.all(last.map((task) => messageOf(store, task)));
 }
 
 const looked = (tasks: readonly Task[]): Taken => ({ tasks, async acknowledge() {}, async release() {} });

@@ -183,6 +183,8 @@ describe('doctor', () => {
 
   test('names a role without a worker, as advice', async ({ q }) => {
     await q.submit('t');
+    expect(await findings(q)).toEqual([]);
+    q.advance(900);
     const found = await findings(q);
     expect(found).toMatchObject([{ subject: 'r', severity: 'advice' }]);
     expect(found[0]!.problem).toContain('agentq work --as r');

@@ -86,11 +86,13 @@ describe('what seems to be stuck', () => {
     expect(await q.ok('status', '--stuck')).toMatch(
       /empty +1 +15m ago +none seen[^]*held +r +one +no renewal or progress/,
     );
+    await q.submit('new', '--to', 'fresh');
     const doctor = await q.run('doctor');
     expect(doctor.code).toBe(0);
     expect(doctor.stdout).toContain('held: seems to be stuck: no renewal or progress for 15m');
     expect(doctor.stdout).toContain('empty: 1 queued, and no worker has claimed recently');
     expect(doctor.stdout).not.toContain('slow');
+    expect(doctor.stdout).not.toContain('fresh');
   });
 
   test('is a task with output only after the output has stopped, and one that is only renewed', async ({ q }) => {

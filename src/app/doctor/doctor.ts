@@ -2,7 +2,7 @@ import { chmodSync, statSync } from 'node:fs';
 import { describeClockSkew } from '../../core/clock-skew.ts';
 import { join } from 'node:path';
 import { describeStuck } from '../../core/task/stuck.ts';
-import { lastSeen } from '../stuck/deserted-roles.ts';
+import { desertedRoles } from '../stuck/deserted-roles.ts';
 import { stuckTasks } from '../stuck/stuck-tasks.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import { diagnoseEvidence } from './doctor-evidence.ts';
@@ -11,7 +11,6 @@ import { diagnosePruned } from './doctor-pruned.ts';
 import { leftOverScratch } from './left-over-scratch.ts';
 import { unusedCaches } from './unused-caches.ts';
 import { removeFolder } from '../../files/remove-folder.ts';
-import { rolePolicy } from '../workspace/config.ts';
 import type { Services } from '../workspace/services.ts';
 
 /**
@@ -61,23 +60,14 @@ async function passedOver({ backend }: Services): Promise<Diagnosis[]> {
   return [...named, { subject: 'log', problem, severity: 'advice', repaired: false }];
 }
 
-/** Roles with waiting tasks, and without a worker for `stuck_after`. */
+/** Roles in which a task has waited for `stuck_after`, and without a worker for as long. */
 async function deserted(services: Services): Promise<Diagnosis[]> {
-  const { backend, workspace } = services;
-  const counts = await backend.counts();
-  const seen = lastSeen(counts);
-  return counts.roles
-    .filter(({ role, tasks }) => tasks.queued > 0 && !isPresent(role))
-    .map(({ role, tasks }) => ({
-      subject: role,
-      problem: `${tasks.queued} queued, and no worker has claimed recently: agentq work --as ${role} -- …`,
-      severity: 'advice',
-      repaired: false,
-    }));
-
-  function isPresent(role: string): boolean {
-    return backend.now - (seen.get(role) ?? -Infinity) < rolePolicy(workspace.config, role).stuckAfter;
-  }
+  return desertedRoles(services, await services.backend.counts()).map(({ role, queued }) => ({
+    subject: role,
+    problem: `${queued} queued, and no worker has claimed recently: agentq work --as ${role} -- …`,
+    severity: 'advice',
+    repaired: false,
+  }));
 }
 
 /** Running tasks that seem to be stuck. */
