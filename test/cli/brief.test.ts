@@ -23,6 +23,7 @@ async function prepare(q: Shell): Promise<void> {
 describe('brief', () => {
   test('begins with the notes: the plan', async ({ q }) => {
     const id = await q.ok('note', 'plan: first the parser,\nthen the tests', '--group', 'g');
+    q.advance(1);
     await q.ok('note', 'of another', '--as', 'other', '--group', 'g');
     expect(await q.ok('brief')).toBe(
       [

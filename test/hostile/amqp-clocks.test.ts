@@ -70,14 +70,14 @@ test(
   'workers with different clocks do each task once, and each warns once',
   { timeout: SLOW },
   async ({ clocks: { right, fast, slow }, cast: { site } }) => {
-    const ids = ['a', 'b', 'c'];
+    const ids = ['a', 'b', 'c', 'd', 'e'];
     for (const id of ids) await right.submit(id);
     const script = 'echo $AGENTQ_TASK_ID >> $OUT/begun; until_there go; echo done';
     const workers: Worker[] = [];
-    // Each worker has a free slot, so it claims again and again.
+    // Each worker takes as many tasks as it has slots. The last one has a free slot, so it claims again and again.
     for (const [n, machine] of [slow, right, fast].entries()) {
       workers.push(machine.work(script, '--lease', '3s', '--concurrency', '2', '--until-empty'));
-      await site.lines('begun', n + 1);
+      await site.lines('begun', Math.min(2 * (n + 1), ids.length));
     }
     // By the clock of another machine each lease would have ended several times.
     for (const id of ids) {
