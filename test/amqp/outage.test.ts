@@ -8,6 +8,7 @@ import { until, wait } from '../worker/harness.ts';
 import { castOf } from './fixture.ts';
 import { WITH_RESTARTS } from './private.ts';
 import { type Machine, Site } from './site.ts';
+import { withDefaults } from '../option-defaults.ts';
 
 /** In each test the broker is killed and started again. */
 const OUTAGE = { timeout: WITH_RESTARTS + 120_000 };
@@ -71,7 +72,7 @@ function remembersStreams(): boolean {
 /** Starts a worker. Resolves when its child runs. */
 async function running(machine: Machine, script: string, ...options: readonly string[]) {
   const work = `touch "$OUT/runs"; until_there go; ${script}`;
-  const worker = machine.work(work, '--broker-timeout', '300ms', ...options);
+  const worker = machine.work(work, ...withDefaults({ '--broker-timeout': '300ms' }, options));
   await until('the child to run', () => machine.site.has('runs'));
   return worker;
 }

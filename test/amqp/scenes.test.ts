@@ -46,6 +46,7 @@ describe('a coordinator and two workers on three machines', { timeout: SLOW }, (
       {
         task_id: 'a',
         from: 'r',
+        by: expect.stringMatching(/^r@/),
         to: 'coordinator',
         status: 'completed',
         result_ref: expect.any(String),

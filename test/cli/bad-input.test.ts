@@ -175,6 +175,7 @@ describe('the hint', () => {
     await there('complete', 't', '--from', 'r', '--summary', 'agentq list', '--artifact', `a=${q.write('a', 'x')}`);
     expect((await there('wait', 't')).stderr).toMatch(/agentq list; 1 artifact: agentq --dir .* result t\n$/);
     await there('submit', '--to', 's', '--id', 'u', '--instructions', 'x');
+    q.clock.advance(15 * 60_000);
     const work = `agentq --dir ${quoted} work --as s`;
     expect((await there('doctor')).stdout).toContain(work);
     expect((await there('doctor', '--json')).json().findings).toContainEqual(
